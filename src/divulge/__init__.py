@@ -1,0 +1,92 @@
+"""divulge: what a machine-learning model gives away about its training data and about itself.
+
+Everything public is here; importing it imports nothing heavy, each name loads its room when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from divulge.auditing.library import Run as Run
+    from divulge.auditing.library import audit as audit
+    from divulge.core.attack import Card as Card
+    from divulge.core.errors import AccessDenied as AccessDenied
+    from divulge.core.errors import BudgetSpent as BudgetSpent
+    from divulge.core.errors import DivulgeError as DivulgeError
+    from divulge.core.errors import InputError as InputError
+    from divulge.core.errors import TargetError as TargetError
+    from divulge.core.evidence import MembershipGuess as MembershipGuess
+    from divulge.core.finding import Finding as Finding
+    from divulge.core.finding import Verdict as Verdict
+    from divulge.core.policy import Policy as Policy
+    from divulge.core.records import Records as Records
+    from divulge.core.records import Schema as Schema
+    from divulge.core.scene import MembershipScene as MembershipScene
+    from divulge.core.threat import PRESETS as PRESETS
+    from divulge.core.threat import Access as Access
+    from divulge.core.threat import Asset as Asset
+    from divulge.core.threat import Family as Family
+    from divulge.core.threat import Knowledge as Knowledge
+    from divulge.core.threat import Needs as Needs
+    from divulge.core.threat import Task as Task
+    from divulge.core.threat import ThreatModel as ThreatModel
+    from divulge.targets.function import FunctionTarget as FunctionTarget
+    from divulge.targets.onnx import OnnxTarget as OnnxTarget
+    from divulge.targets.pytorch import TorchTarget as TorchTarget
+    from divulge.targets.score_table import ScoreTable as ScoreTable
+    from divulge.targets.sklearn import SklearnTarget as SklearnTarget
+    from divulge.training.pytorch import TorchRecipe as TorchRecipe
+
+_HOME = {
+    "PRESETS": "core.threat",
+    "Access": "core.threat",
+    "AccessDenied": "core.errors",
+    "Asset": "core.threat",
+    "BudgetSpent": "core.errors",
+    "Card": "core.attack",
+    "DivulgeError": "core.errors",
+    "Family": "core.threat",
+    "Finding": "core.finding",
+    "FunctionTarget": "targets.function",
+    "InputError": "core.errors",
+    "Knowledge": "core.threat",
+    "MembershipGuess": "core.evidence",
+    "MembershipScene": "core.scene",
+    "Needs": "core.threat",
+    "OnnxTarget": "targets.onnx",
+    "Policy": "core.policy",
+    "Records": "core.records",
+    "Run": "auditing.library",
+    "Schema": "core.records",
+    "ScoreTable": "targets.score_table",
+    "SklearnTarget": "targets.sklearn",
+    "TargetError": "core.errors",
+    "Task": "core.threat",
+    "ThreatModel": "core.threat",
+    "TorchRecipe": "training.pytorch",
+    "TorchTarget": "targets.pytorch",
+    "Verdict": "core.finding",
+    "audit": "auditing.library",
+}
+_EXTRA = {"torch": "torch", "onnxruntime": "onnx"}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'divulge' has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"divulge.{_HOME[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name in _EXTRA:
+            from divulge.core.errors import MissingExtra
+
+            raise MissingExtra(error.name, _EXTRA[error.name]) from error
+        raise
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,37 @@
+"""The label-only attack that every model is open to: was the prediction right? (Song and Mittal 2021)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.core.attack import Card
+from divulge.core.evidence import MembershipGuess
+from divulge.core.scene import MembershipScene
+from divulge.core.threat import Access, Asset, Family, Needs
+
+
+@dataclass(frozen=True)
+class Correctness:
+    """Call a record a member when the predicted label is right (Song and Mittal 2021, eq. 2, I_corr).
+
+    Its advantage is exactly the gap between training and test accuracy.
+    """
+
+    card: ClassVar[Card] = Card(
+        name="correctness",
+        title="Prediction correctness (label only)",
+        family=Family.MEMBERSHIP,
+        asset=Asset.MEMBERSHIP,
+        paper="song2021",
+        equations="section 3.1.1, I_corr",
+        summary="calls a record a member when the model predicts its label rightly",
+        needs=Needs(Access.LABEL),
+    )
+
+    def run(self, scene: MembershipScene) -> MembershipGuess:
+        """Cost: one query a record."""
+        right = scene.target.labels(scene.candidates) == scene.candidates.y
+        return MembershipGuess(np.asarray(right, dtype=np.float64))

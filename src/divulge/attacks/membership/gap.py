@@ -1,0 +1,39 @@
+"""The generalisation gap as an attack (Yeom et al. 2018, adversary 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.core.attack import Card
+from divulge.core.evidence import MembershipGuess
+from divulge.core.scene import MembershipScene
+from divulge.core.signals import of_class
+from divulge.core.threat import Access, Asset, Family, Needs
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Call a record a member with probability 1 - loss / B (Yeom et al. 2018, adversary 1).
+
+    The loss is 1 - p_y, so B = 1, and the expected advantage is the generalisation gap of that loss (theorem 2).
+    """
+
+    card: ClassVar[Card] = Card(
+        name="gap",
+        title="Generalisation gap",
+        family=Family.MEMBERSHIP,
+        asset=Asset.MEMBERSHIP,
+        paper="yeom2018",
+        equations="adversary 1, theorem 2",
+        summary="calls a record a member as often as the model is confident in its true class",
+        needs=Needs(Access.SCORES),
+    )
+
+    def run(self, scene: MembershipScene) -> MembershipGuess:
+        """One coin a candidate.  Cost: one query a record."""
+        confidence = np.exp(of_class(scene.target.log_scores(scene.candidates), scene.candidates.y))
+        called = scene.rng.random(len(confidence)) < confidence
+        return MembershipGuess(called.astype(np.float64))

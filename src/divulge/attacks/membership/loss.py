@@ -1,0 +1,35 @@
+"""The loss threshold attack (Yeom et al. 2018, adversary 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from divulge.core.attack import Card
+from divulge.core.evidence import MembershipGuess
+from divulge.core.scene import MembershipScene
+from divulge.core.signals import logit_scaled
+from divulge.core.threat import Access, Asset, Family, Needs
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Call records with a small loss members (Yeom et al. 2018, adversary 2, one threshold for all).
+
+    The score is log(p_y / (1 - p_y)), which orders records as the cross-entropy does and does not saturate at p_y = 1.
+    """
+
+    card: ClassVar[Card] = Card(
+        name="loss",
+        title="Loss threshold",
+        family=Family.MEMBERSHIP,
+        asset=Asset.MEMBERSHIP,
+        paper="yeom2018",
+        equations="adversary 2, section 3.2",
+        summary="calls a record a member when the model's loss on it is small",
+        needs=Needs(Access.SCORES),
+    )
+
+    def run(self, scene: MembershipScene) -> MembershipGuess:
+        """Cost: one query a record."""
+        return MembershipGuess(logit_scaled(scene.target.log_scores(scene.candidates), scene.candidates.y))

@@ -1,0 +1,252 @@
+"""From what a user gives to a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, See
+from divulge.auditing.plan import relevant
+from divulge.catalog.attacks import ATTACKS, attack, table
+from divulge.core.attack import Attack
+from divulge.core.dossier import DataFacts
+from divulge.core.errors import InputError, MissingExtra
+from divulge.core.hashing import digest
+from divulge.core.policy import Policy
+from divulge.core.recipe import Recipe
+from divulge.core.records import Records
+from divulge.core.scene import Shadows
+from divulge.core.target import Target
+from divulge.core.threat import PRESETS, ThreatModel
+from divulge.data.arrays import from_arrays
+from divulge.data.splits import Duplicates, separate
+from divulge.games.membership import shuffled
+from divulge.targets.score_table import ScoreTable
+from divulge.training.function import FunctionRecipe
+from divulge.training.shadow import ShadowSet, ShadowTrainer
+from divulge.training.sklearn import SklearnRecipe
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The records of an audit under one schema."""
+
+    members: Records
+    nonmembers: Records
+    population: Records | None
+
+
+def threat_from(threat: str | ThreatModel) -> ThreatModel:
+    """A preset by name, or the threat model itself."""
+    if isinstance(threat, ThreatModel):
+        return threat
+    if threat not in PRESETS:
+        raise InputError(f"threat model {threat!r} is unknown: choose one of {', '.join(PRESETS)}")
+    return PRESETS[threat]
+
+
+def attacks_for(chosen: Sequence[str | Attack[Any, Any]] | None, target: Target) -> list[Attack[Any, Any]]:
+    """The attacks named, or all that are meant for this kind of target."""
+    if chosen is None:
+        return relevant([attack(name) for name in table()], target)
+    if not chosen:
+        raise InputError("the list of attacks is empty: leave it out for all, or name one of " + ", ".join(ATTACKS))
+    made = [attack(item) if isinstance(item, str) else item for item in chosen]
+    names = [a.card.name for a in made]
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        raise InputError(f"attack {twice!r} is listed twice: list it once")
+    return made
+
+
+def target_from(model: Any, name: str | None = None) -> Target:
+    """The adapter for a model; a Target is returned as it is."""
+    if all(hasattr(model, part) for part in ("answer", "offers", "task", "fingerprint")):
+        return cast(Target, model)
+    if isinstance(model, str | Path):
+        return _onnx(Path(model), name)
+    if any(base.__module__.startswith("torch.") for base in type(model).__mro__):
+        return _torch(model, name)
+    if hasattr(model, "predict"):
+        from divulge.targets.sklearn import SklearnTarget
+
+        return SklearnTarget(model, name)
+    if callable(model):
+        from divulge.targets.function import FunctionTarget
+
+        return FunctionTarget(model, name=name)
+    raise InputError(
+        f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a path to an ONNX file, "
+        "a function x -> scores, or a ScoreTable"
+    )
+
+
+def _onnx(path: Path, name: str | None) -> Target:
+    if path.suffix != ".onnx":
+        raise InputError(f"target {path}: only .onnx files load without code; load the model yourself and pass it")
+    try:
+        from divulge.targets.onnx import OnnxTarget
+    except ModuleNotFoundError as error:
+        raise MissingExtra("onnxruntime", "onnx") from error
+    return OnnxTarget(path, name=name)
+
+
+def _torch(module: Any, name: str | None) -> Target:
+    from divulge.targets.pytorch import TorchTarget
+
+    return TorchTarget(module, name=name)
+
+
+def records_from(
+    target: Target, members: Any, nonmembers: Any, population: Any = None, sensitive: Iterable[str] = ()
+) -> Sets:
+    """The three sets as records under one schema, with class codes in the target's order."""
+    given = {"members": members, "nonmembers": nonmembers, "population": population}
+    for name, pair in given.items():
+        if pair is not None and not isinstance(pair, Records) and (not isinstance(pair, tuple) or len(pair) != 2):
+            raise InputError(f"{name} must be a pair (x, y), not a {type(pair).__name__}")
+    pairs = [pair for pair in given.values() if pair is not None]
+    if all(isinstance(pair, Records) for pair in pairs):
+        return Sets(members, nonmembers, population)
+    classes = getattr(target, "classes", None) or None
+    sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=sensitive)
+    return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
+
+
+def recipe_for(recipe: Any, model: Any, target: Target) -> Recipe | None:
+    """What the user said about training, as a recipe whose models are targets of the same kind."""
+    if recipe is None:
+        return None
+    made: ModelRecipe
+    if isinstance(recipe, str):
+        if recipe != "auto":
+            raise InputError(f"recipe {recipe!r} is unknown: pass 'auto', None, a recipe or a function")
+        estimator = getattr(target, "estimator", model)
+        if not hasattr(estimator, "get_params"):
+            return None
+        made = SklearnRecipe(estimator)
+    elif hasattr(recipe, "train") and hasattr(recipe, "overfitted"):
+        return cast(Recipe, recipe)
+    elif hasattr(recipe, "overfitted"):
+        made = recipe
+    elif hasattr(recipe, "get_params"):
+        made = SklearnRecipe(recipe)
+    elif callable(recipe):
+        made = FunctionRecipe(recipe)
+    else:
+        raise InputError(f"a {type(recipe).__name__} is no recipe: pass a TorchRecipe, an estimator or a function")
+    return BoundRecipe(made, _adapter_like(target))
+
+
+def _adapter_like(target: Target) -> Callable[[Any], Target]:
+    """Adapts new models as the audited one was adapted, where its adapter has settings."""
+    alike: Callable[[Any], Target] | None = getattr(target, "alike", None)
+
+    def adapt(model: Any) -> Target:
+        recognised = hasattr(model, "predict") or hasattr(model, "answer") or isinstance(model, str | Path)
+        return target_from(model) if alike is None or recognised else alike(model)
+
+    return adapt
+
+
+def job_from_records(
+    target: Target,
+    sets: Sets,
+    *,
+    threat: ThreatModel,
+    recipe: Recipe | None,
+    attacks: Sequence[Attack[Any, Any]],
+    policy: Policy,
+    duplicates: str,
+    seed: int,
+    name: str,
+) -> Job:
+    """A job about records that are here; raises InputError when members and non-members share records."""
+    if duplicates not in [d.value for d in Duplicates]:
+        raise InputError(f"duplicates: {duplicates!r} is unknown: choose refuse, drop or keep")
+    members, nonmembers, population, overlap = separate(
+        sets.members, sets.nonmembers, sets.population, Duplicates(duplicates)
+    )
+    candidates, member, row = shuffled(members, nonmembers, seed)
+    shadows = None
+    if recipe is not None:
+        trainer = ShadowTrainer(recipe, population if population is not None else candidates, seed)
+        shadows = trainer.pool
+    schema = candidates.schema
+    data = DataFacts(
+        members=len(members),
+        nonmembers=len(nonmembers),
+        population=len(population) if population is not None else 0,
+        columns=int(np.prod(candidates.x.shape[1:])),
+        classes=tuple(map(str, schema.classes)),
+        sensitive=schema.sensitive,
+        overlap=str(overlap),
+        fingerprint=digest(members.fingerprint(), nonmembers.fingerprint()),
+    )
+    return Job(
+        name=name,
+        target=target,
+        candidates=candidates,
+        member=member,
+        row=row,
+        threat=threat,
+        attacks=attacks,
+        data=data,
+        policy=policy,
+        seed=seed,
+        recipe=recipe,
+        population=population,
+        shadows=cast("Callable[[int, See], Shadows] | None", shadows),
+    )
+
+
+def job_from_table(
+    scores: ScoreTable,
+    threat: ThreatModel,
+    chosen: Sequence[str | Attack[Any, Any]] | None,
+    policy: Policy,
+    seed: int,
+    name: str,
+) -> Job:
+    """A job about a score table: its further rows are the shadow models, and nothing can be trained."""
+    records = scores.records()
+    target = scores.model(0)
+    order = np.random.default_rng(seed).permutation(len(records))
+    candidates, member = records.take(order), scores.keep[0][order]
+    features = None
+    if scores.x is not None:
+        features = from_arrays([(scores.x, scores.y)], classes=list(range(len(records.schema.classes))))[0].take(order)
+
+    def shadows(models: int, see: See) -> Shadows:
+        rows = range(1, 1 + models)
+        return ShadowSet(records, scores.keep[1 : 1 + models], tuple(scores.model(row) for row in rows), see)
+
+    data = DataFacts(
+        members=int(member.sum()),
+        nonmembers=int((~member).sum()),
+        population=0,
+        columns=int(np.prod(scores.x.shape[1:])) if scores.x is not None else 0,
+        classes=tuple(map(str, records.schema.classes)),
+        sensitive=(),
+        overlap="not checked: the records were not given" if scores.x is None else "not checked for a score table",
+        fingerprint=digest(scores.keep[0], scores.y),
+    )
+    return Job(
+        name=name,
+        target=target,
+        candidates=candidates,
+        member=member,
+        row=order,
+        threat=threat,
+        attacks=attacks_for(chosen, target),
+        data=data,
+        policy=policy,
+        seed=seed,
+        features=features,
+        shadows=shadows if scores.models > 1 else None,
+        most_shadows=scores.models - 1,
+    )

@@ -1,0 +1,207 @@
+"""The run: baseline first, then attack after attack; everything is stored as it is found."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from divulge.auditing import index
+from divulge.auditing.job import Job
+from divulge.auditing.plan import Planned, plan
+from divulge.auditing.play import Result, Table, baseline, number_of_tests, play
+from divulge.auditing.store import FindingsFile, RunFolder, StoredOutcome
+from divulge.core.dossier import (
+    SCHEMA_VERSION,
+    Baseline,
+    Curve,
+    Provenance,
+    RunFacts,
+    TargetFacts,
+    overall,
+)
+from divulge.core.errors import DivulgeError, InputError
+from divulge.core.evidence import Evidence
+from divulge.core.finding import Finding, Outcome, Played, Refused
+from divulge.core.policy import Policy
+from divulge.core.progress import Progress, Quiet
+from divulge.core.threat import Access, Task
+from divulge.games.membership import MembershipGame
+from divulge.stats.curves import histogram, roc_band
+from divulge.stats.verdict import settle, tainted_attacks
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "onnxruntime")
+
+
+def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress | None = None) -> RunFolder:
+    """Play a job into a folder.
+
+    resume: go on with the run in `folder`; raises InputError when that was another job.  An attack that already has
+    an outcome is not played again, and since every seed is derived from the attack's name the result is the same as
+    that of a run that was never interrupted.
+    """
+    progress = progress or Quiet()
+    planned = plan(job)
+    run = RunFolder(folder)
+    _begin(run, job, planned, resume)
+    game = MembershipGame(
+        job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features
+    )
+    able = [p for p in planned if not p.lacks]
+    table = Table(job, game, number_of_tests(len(able)))
+    done = run.outcomes()
+    progress.plan(len(planned) + 1)
+    progress.step("guessing without the model")
+    blind = run.baseline()
+    if blind is None:
+        blind = baseline(game)
+        run.write_baseline(blind)
+    for step in planned:
+        progress.step(step.card.title)
+        if step.card.name not in done:
+            done[step.card.name] = _one(run, table, step, blind)
+            _publish(run, job, planned, done, blind)
+        progress.outcome(done[step.card.name].outcome)
+    _publish(run, job, planned, done, blind)
+    run.finish()
+    _publish(run, job, planned, done, blind)
+    return run
+
+
+def _begin(run: RunFolder, job: Job, planned: Sequence[Planned], resume: bool) -> None:
+    if not resume:
+        run.create(_facts(job, planned))
+        return
+    facts = run.facts()
+    if facts.job != job.fingerprint():
+        raise InputError(
+            f"{run.path} is a run of another job (other records, model, attacks, settings or seed): "
+            "resume with what it was begun with, or start a new run"
+        )
+
+
+def _one(run: RunFolder, table: Table, planned: Planned, blind: Baseline) -> StoredOutcome:
+    """Play one attack and store what became of it."""
+    card, job = planned.card, table.job
+    if planned.lacks:
+        reason = Refused("; ".join(planned.lacks))
+        outcome = Outcome(
+            card.name, card.title, card.family.value, card.asset.value, card.paper, reason, card.needs.access.value
+        )
+        result = Result(outcome)
+    else:
+        result = play(table, planned.attack, blind)
+    if result.evidence is not None:
+        curve = _curve(card.name, result.evidence, job.policy)
+        run.write_evidence(card.name, result.evidence, job.row, job.candidates.y, curve)
+    stored = StoredOutcome(result.outcome, result.control_p_values)
+    run.write_outcome(stored)
+    return stored
+
+
+def _curve(attack: str, evidence: Evidence, policy: Policy) -> Curve:
+    fpr, tpr, low, high = roc_band(evidence, policy.confidence)
+    edges, inside, outside = histogram(evidence)
+    return Curve(attack, *map(tuple, (fpr, tpr, low, high, edges, inside, outside)))
+
+
+def final_findings(
+    outcomes: Sequence[StoredOutcome], policy: Policy, blind: Baseline
+) -> tuple[Finding, ...]:
+    """All findings so far, corrected for each other."""
+    findings = [f for s in outcomes if isinstance(s.outcome.result, Played) for f in s.outcome.result.findings]
+    tainted = tainted_attacks([(s.outcome.attack, p) for s in outcomes for p in s.control_p_values], policy)
+    return tuple(settle(findings, policy, blind.alarm, tainted))
+
+
+def _publish(
+    run: RunFolder, job: Job, planned: Sequence[Planned], done: dict[str, StoredOutcome], blind: Baseline
+) -> None:
+    """Rewrite findings.json and the run's line in the index."""
+    ordered = [done[p.card.name] for p in planned if p.card.name in done]
+    findings = final_findings(ordered, job.policy, blind)
+    verdict = overall(findings)
+    run.write_findings(FindingsFile(SCHEMA_VERSION, run.path.name, verdict.value, run.complete, findings))
+    facts = run.facts()
+    leaks = sum(f.verdict.value == "leak" for f in findings)
+    row = index.RunRow(
+        folder=run.path.name,
+        name=job.name,
+        target=job.target.name,
+        threat=job.threat.name,
+        started=facts.provenance.started,
+        verdict=verdict.value,
+        leaks=leaks,
+        complete=run.complete,
+    )
+    index.record(run.path.parent, row)
+
+
+def _facts(job: Job, planned: Sequence[Planned]) -> RunFacts:
+    return RunFacts(
+        name=job.name,
+        job=job.fingerprint(),
+        threat=job.threat,
+        target=_target_facts(job),
+        data=job.data,
+        policy=job.policy,
+        provenance=_provenance(job.seed),
+        recipe=job.recipe.describe() if job.recipe is not None else None,
+        planned=tuple(p.card.name for p in planned),
+        settings={p.card.name: repr(p.attack) for p in planned},
+    )
+
+
+def _target_facts(job: Job) -> TargetFacts:
+    """Facts about the target, with its quality on both arms where it answers."""
+    target = job.target
+    regression = target.task is Task.REGRESSION
+    quality: list[float | None] = []
+    for arm in (job.member, ~job.member):
+        records = job.candidates.take(arm)
+        try:
+            port = Access.LABEL if Access.LABEL in target.offers else Access.SCORES
+            answer = target.answer(port, records)
+        except DivulgeError:
+            quality.append(None)
+            continue
+        if port is not Access.LABEL:
+            quality.append(None)
+        else:
+            right = np.abs(answer - records.y) if regression else answer == records.y
+            quality.append(float(np.mean(right)))
+    return TargetFacts(
+        name=target.name,
+        kind=type(target).__name__,
+        task=target.task.value,
+        fingerprint=target.fingerprint(),
+        offers=tuple(sorted(port.value for port in target.offers)),
+        quality_name="mean absolute error" if regression else "accuracy",
+        quality_members=quality[0],
+        quality_nonmembers=quality[1],
+    )
+
+
+def _provenance(seed: int) -> Provenance:
+    versions = {}
+    for library in LIBRARIES:
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    command = " ".join([os.path.basename(sys.argv[0] or "python"), *sys.argv[1:]])
+    return Provenance(
+        divulge=metadata.version("divulge"),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        libraries=versions,
+        command=command,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=seed,
+    )

@@ -1,0 +1,152 @@
+"""The audit file: YAML with a typed schema, unknown keys refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from divulge.auditing.gate import PolicyFile
+from divulge.core.errors import InputError
+from divulge.core.threat import PRESETS, Access, Behaviour, Knowledge, ThreatModel
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TargetPart(_Part):
+    """The model.  path: relative to the audit file.  trust: needed for pickle and joblib files, which can run code.
+
+    factory: for torch, what builds the untrained module: `file.py:function` or `package.module:function`.
+    trusted_modules: further modules whose classes a pickle may contain.
+    """
+
+    kind: Literal["sklearn", "torch", "onnx", "scores"]
+    path: Path
+    name: str | None = None
+    task: Literal["classification", "regression"] | None = None
+    factory: str | None = None
+    trust: bool = False
+    trusted_modules: list[str] = []
+
+    @model_validator(mode="after")
+    def _complete(self) -> TargetPart:
+        if self.kind == "torch" and self.factory is None:
+            raise ValueError("a torch target needs `factory`, the function that builds the module: model.py:build, say")
+        return self
+
+
+class DataPart(_Part):
+    """The records: CSV or Parquet with a `target` column, or .npz with arrays x and y; or a named `source`, which is
+    split at random into parts of the sizes given as members, nonmembers and population."""
+
+    members: Path | int | None = None
+    nonmembers: Path | int | None = None
+    population: Path | int | None = None
+    source: str | None = None
+    target: str | None = None
+    sensitive: list[str] = []
+    duplicates: Literal["refuse", "drop", "keep"] = "refuse"
+
+    @model_validator(mode="after")
+    def _both_sides(self) -> DataPart:
+        for name in ("members", "nonmembers"):
+            if getattr(self, name) is None:
+                raise ValueError(f"`{name}` is missing: a file of records, or a number with `source`")
+        return self
+
+
+class RecipePart(_Part):
+    """How such a model is trained.  auto: as the scikit-learn estimator is; torch: with these settings."""
+
+    kind: Literal["auto", "none", "torch"] = "auto"
+    epochs: int = Field(30, gt=0)
+    batch_size: int = Field(128, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    weight_decay: float = Field(0.0, ge=0)
+    momentum: float = Field(0.0, ge=0, lt=1)
+
+
+class ThreatPart(_Part):
+    """A preset with changes."""
+
+    preset: str = "mlaas"
+    query_budget: int | None = Field(None, gt=0)
+    top_k: int | None = Field(None, gt=0)
+    access: list[str] | None = None
+    knowledge: list[str] | None = None
+    behaviour: Literal["passive", "active"] | None = None
+
+    def model(self) -> ThreatModel:
+        """The threat model; raises InputError for an unknown preset or word."""
+        if self.preset not in PRESETS:
+            raise InputError(f"threat: preset {self.preset!r} is unknown: choose one of {', '.join(PRESETS)}")
+        threat = PRESETS[self.preset]
+        changes: dict[str, Any] = {
+            k: v for k, v in (("query_budget", self.query_budget), ("top_k", self.top_k)) if v is not None
+        }
+        if self.access is not None:
+            changes["access"] = frozenset(_word(Access, name, "access") for name in self.access)
+        if self.knowledge is not None:
+            changes["knowledge"] = frozenset(_word(Knowledge, name, "knowledge") for name in self.knowledge)
+        if self.behaviour is not None:
+            changes["behaviour"] = Behaviour(self.behaviour)
+        return ThreatModel(**{**vars(threat), **changes})
+
+
+def _word(kind: Any, name: str, field: str) -> Any:
+    names = [member.name.lower() for member in kind]
+    if name.lower() not in names:
+        raise InputError(f"threat.{field}: {name!r} is unknown: choose from {', '.join(names)}")
+    return kind[name.upper()]
+
+
+class AuditFile(_Part):
+    """An audit.  attacks: names, or a name with its settings; all that fit the target when left out."""
+
+    name: str | None = None
+    target: TargetPart
+    data: DataPart | None = None
+    recipe: RecipePart = RecipePart()
+    threat: str | ThreatPart = "mlaas"
+    attacks: list[str | dict[str, dict[str, Any]]] | None = None
+    policy: PolicyFile = PolicyFile()
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _data_where_needed(self) -> AuditFile:
+        if self.data is None and self.target.kind != "scores":
+            raise ValueError("`data` is missing: which records were trained on, and which were not")
+        return self
+
+
+def load(path: Path) -> AuditFile:
+    """An audit file; raises InputError with one line: file, field, what was expected."""
+    if not path.is_file():
+        raise InputError(f"no audit file at {path} (looked in {path.resolve().parent})")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name}: not YAML: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path.name}: expected keys and values (target:, data:, ...), see `divulge audit --schema`")
+    try:
+        return AuditFile.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path.name}: {_first(error)}") from error
+
+
+def _first(error: ValidationError) -> str:
+    """The first complaint of pydantic as a person would say it."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        said = "no such key: see `divulge audit --schema` for those there are"
+    if first["type"] == "missing":
+        said = "is missing: see `divulge audit --schema`"
+    return f"{where}: {said}" if where else said

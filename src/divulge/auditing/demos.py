@@ -1,0 +1,97 @@
+"""Demonstrations on real data: models are trained here and audited at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from divulge.auditing.assemble import Sets, attacks_for, job_from_records, recipe_for, target_from
+from divulge.auditing.job import BoundRecipe, Job
+from divulge.core.errors import MissingExtra
+from divulge.core.hashing import derived_rng, derived_seed
+from divulge.core.policy import Policy
+from divulge.core.records import Records
+from divulge.core.threat import PRESETS
+from divulge.data.sources import breast_cancer, census_income, fashion_mnist
+from divulge.data.splits import split
+from divulge.training.sklearn import SklearnRecipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def patients(seed: int) -> Iterator[Job]:
+    """Tumour diagnosis from 200 patients, by a model that memorises them and by one that is kept from it."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    sets = _sets(breast_cancer(), (200, 200, 169), seed)
+    yield _sklearn_job("Tumour diagnosis, overfitted", RandomForestClassifier(100, bootstrap=False), sets, seed)
+    careful = make_pipeline(StandardScaler(), LogisticRegression(C=0.05))
+    yield _sklearn_job("Tumour diagnosis, regularised", careful, sets, seed)
+
+
+def fashion(seed: int) -> Iterator[Job]:
+    """Kinds of clothing from 5,000 images, by a network of one hidden layer, against 5,000 images it did not see."""
+    try:
+        from divulge.training.pytorch import TorchRecipe
+    except ModuleNotFoundError as error:
+        raise MissingExtra("torch", "torch") from error
+    sets = _sets(fashion_mnist(), (5000, 5000, 5000), seed)
+    recipe = BoundRecipe(TorchRecipe(clothing_network, epochs=30, batch_size=128, learning_rate=1e-3), target_from)
+    yield _job("Clothing classifier", recipe, sets, seed)
+
+
+def census(seed: int) -> Iterator[Job]:
+    """Income from 5,000 census records, by gradient-boosted trees."""
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    encoder = make_column_transformer(
+        (
+            OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+            make_column_selector(dtype_exclude="number"),
+        ),
+        remainder="passthrough",
+    )
+    model = make_pipeline(encoder, HistGradientBoostingClassifier(max_iter=200))
+    sets = _sets(census_income(), (5000, 5000, 5000), seed)
+    yield _sklearn_job("Census income", model, sets, seed, duplicates="drop")
+
+
+DEMOS: dict[str, Callable[[int], Iterator[Job]]] = {"patients": patients, "fashion": fashion, "census": census}
+
+
+def clothing_network() -> nn.Module:
+    """784-256-10, ReLU."""
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
+
+
+def _sets(records: Records, sizes: tuple[int, int, int], seed: int) -> Sets:
+    return Sets(*split(records, sizes, derived_rng(seed, "split")))
+
+
+def _sklearn_job(name: str, estimator: Any, sets: Sets, seed: int, duplicates: str = "refuse") -> Job:
+    return _job(name, BoundRecipe(SklearnRecipe(estimator), target_from), sets, seed, duplicates)
+
+
+def _job(name: str, recipe: BoundRecipe, sets: Sets, seed: int, duplicates: str = "refuse") -> Job:
+    """Train the target and make the job."""
+    target = recipe.train(sets.members, derived_seed(seed, "target"))
+    return job_from_records(
+        target,
+        sets,
+        threat=PRESETS["mlaas"],
+        recipe=recipe_for(recipe, None, target),
+        attacks=attacks_for(None, target),
+        policy=Policy(),
+        duplicates=duplicates,
+        seed=seed,
+        name=name,
+    )

@@ -1,0 +1,168 @@
+"""From an audit file to a job: models and records are loaded, pickles only when trusted."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from divulge.auditing.assemble import (
+    Sets,
+    attacks_for,
+    job_from_records,
+    job_from_table,
+    recipe_for,
+    target_from,
+    threat_from,
+)
+from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
+from divulge.auditing.job import Job
+from divulge.catalog.attacks import attack
+from divulge.core.attack import Attack
+from divulge.core.errors import InputError, MissingExtra
+from divulge.core.hashing import derived_rng
+from divulge.core.target import Target
+from divulge.core.threat import Task
+from divulge.data.arrays import from_arrays, from_frames
+from divulge.data.files import existing, read_arrays, read_table
+from divulge.data.sources import SOURCES
+from divulge.data.splits import split
+from divulge.targets.pickles import load_trusted
+from divulge.targets.score_table import ScoreTable
+
+
+def job_from_file(audit: AuditFile, folder: Path, seed: int | None = None) -> Job:
+    """The job that an audit file describes.  folder: what its paths are relative to."""
+    seed = audit.seed if seed is None else seed
+    threat = audit.threat.model() if isinstance(audit.threat, ThreatPart) else threat_from(audit.threat)
+    policy = audit.policy.policy("policy")
+    chosen = _chosen(audit)
+    if audit.target.kind == "scores":
+        table = ScoreTable.load(existing(folder / audit.target.path, "target.path"))
+        return job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.path.stem)
+    assert audit.data is not None
+    target, factory = _target(audit.target, folder)
+    return job_from_records(
+        target,
+        _sets(audit.data, target, folder, seed),
+        threat=threat,
+        recipe=recipe_for(_recipe(audit.recipe, factory), None, target),
+        attacks=attacks_for(chosen, target),
+        policy=policy,
+        duplicates=audit.data.duplicates,
+        seed=seed,
+        name=audit.name or target.name,
+    )
+
+
+def _chosen(audit: AuditFile) -> list[str | Attack[Any, Any]] | None:
+    if audit.attacks is None:
+        return None
+    chosen: list[str | Attack[Any, Any]] = []
+    for item in audit.attacks:
+        if isinstance(item, str):
+            chosen.append(item)
+        else:
+            chosen += [attack(name, **settings) for name, settings in item.items()]
+    return chosen
+
+
+def _target(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] | None]:
+    path = existing(folder / part.path, "target.path")
+    if part.kind == "onnx":
+        if part.task is None:
+            return target_from(path, part.name), None
+        from divulge.targets.onnx import OnnxTarget
+
+        return OnnxTarget(path, task=Task(part.task), name=part.name), None
+    if part.kind == "sklearn":
+        return target_from(load_trusted(path, part.trust, tuple(part.trusted_modules)), part.name), None
+    try:
+        from divulge.targets.pytorch import TorchTarget, load_weights
+    except ModuleNotFoundError as error:
+        raise MissingExtra("torch", "torch") from error
+    factory = _factory(part.factory or "", folder)
+    task = Task(part.task or Task.CLASSIFICATION.value)
+    return TorchTarget(load_weights(factory(), path), task=task, name=part.name or path.stem), factory
+
+
+def _factory(named: str, folder: Path) -> Callable[[], Any]:
+    """The function behind `file.py:function` or `package.module:function`."""
+    place, _, name = named.partition(":")
+    if not name:
+        raise InputError(f"target.factory: {named!r} must be file.py:function or package.module:function")
+    try:
+        if place.endswith(".py"):
+            path = existing(folder / place, "target.factory")
+            spec = importlib.util.spec_from_file_location(path.stem, path)
+            assert spec is not None and spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules.setdefault(path.stem, module)
+            spec.loader.exec_module(module)
+        else:
+            module = importlib.import_module(place)
+        function: Callable[[], Any] = getattr(module, name)
+    except InputError:
+        raise
+    except Exception as error:  # the user's own code: it may raise anything
+        raise InputError(f"target.factory: cannot load {named!r}: {type(error).__name__}: {error}") from error
+    return function
+
+
+def _sets(part: DataPart, target: Target, folder: Path, seed: int) -> Sets:
+    if part.source is not None:
+        return _from_source(part, seed)
+    paths: list[tuple[str, Path]] = []
+    for name in ("members", "nonmembers", "population"):
+        value = getattr(part, name)
+        if isinstance(value, int):
+            raise InputError(f"data.{name}: {value} is a number: name a file of records, or give `source` as well")
+        if value is not None:
+            paths.append((name, folder / value))
+    classes = getattr(target, "classes", None) or None
+    if all(path.suffix == ".npz" for _, path in paths):
+        pairs = [read_arrays(path, f"data.{name}") for name, path in paths]
+        sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
+    else:
+        frames = [read_table(path, f"data.{name}") for name, path in paths]
+        if part.target is None:
+            raise InputError(
+                "data.target: is missing: which column is predicted? The columns are "
+                + ", ".join(map(str, frames[0].columns[:12]))
+            )
+        sets = from_frames(frames, target=part.target, classes=classes, task=target.task, sensitive=part.sensitive)
+    return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
+
+
+def _from_source(part: DataPart, seed: int) -> Sets:
+    if part.source not in SOURCES:
+        raise InputError(f"data.source: {part.source!r} is unknown: choose one of {', '.join(SOURCES)}")
+    sizes = [getattr(part, name) or 0 for name in ("members", "nonmembers", "population")]
+    if not all(isinstance(size, int) for size in sizes) or min(sizes[:2]) < 1:
+        raise InputError("data: with `source`, members and nonmembers are numbers of records, 1000 say")
+    records = SOURCES[part.source or ""]()
+    parts = split(records, tuple(sizes), derived_rng(seed, "split"))
+    return Sets(parts[0], parts[1], parts[2] if sizes[2] else None)
+
+
+def _recipe(part: RecipePart, factory: Callable[[], Any] | None) -> Any:
+    if part.kind == "none":
+        return None
+    if part.kind == "auto":
+        return "auto"
+    if factory is None:
+        raise InputError("recipe.kind: torch needs a torch target: set `recipe: {kind: auto}` or `none`")
+    from divulge.training.pytorch import Optimiser, TorchRecipe
+
+    return TorchRecipe(
+        factory,
+        epochs=part.epochs,
+        batch_size=part.batch_size,
+        learning_rate=part.learning_rate,
+        optimiser=Optimiser(part.optimiser),
+        weight_decay=part.weight_decay,
+        momentum=part.momentum,
+    )

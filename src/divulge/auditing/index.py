@@ -1,0 +1,56 @@
+"""The index of runs: one SQLite file beside the run folders, made again from them whenever it is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import String, create_engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+FILE = "index.sqlite"
+
+
+class _Table(DeclarativeBase):
+    pass
+
+
+class RunRow(_Table):
+    """One run."""
+
+    __tablename__ = "runs"
+    folder: Mapped[str] = mapped_column(String, primary_key=True)
+    name: Mapped[str]
+    target: Mapped[str]
+    threat: Mapped[str]
+    started: Mapped[str]
+    updated: Mapped[str]
+    verdict: Mapped[str]
+    leaks: Mapped[int]
+    complete: Mapped[bool]
+
+
+def record(root: Path, row: RunRow) -> None:
+    """Enter a run, or what has changed about it."""
+    row.updated = datetime.now(UTC).isoformat(timespec="seconds")
+    engine = create_engine(f"sqlite:///{root / FILE}")
+    try:
+        _Table.metadata.create_all(engine)
+        with Session(engine) as session, session.begin():
+            session.merge(row)
+    finally:
+        engine.dispose()
+
+
+def runs(root: Path) -> Sequence[RunRow]:
+    """All runs entered, newest first; empty where there is no index."""
+    if not (root / FILE).is_file():
+        return []
+    engine = create_engine(f"sqlite:///{root / FILE}")
+    try:
+        _Table.metadata.create_all(engine)
+        with Session(engine, expire_on_commit=False) as session:
+            return session.scalars(select(RunRow).order_by(RunRow.started.desc())).all()
+    finally:
+        engine.dispose()

@@ -1,0 +1,111 @@
+"""A job: everything that decides the results of an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from divulge.core.attack import Attack
+from divulge.core.dossier import DataFacts
+from divulge.core.hashing import Array, digest
+from divulge.core.policy import Policy
+from divulge.core.recipe import Recipe
+from divulge.core.records import Records
+from divulge.core.scene import Shadows
+from divulge.core.target import Surface, Target
+from divulge.core.threat import ThreatModel
+
+See = Callable[[Target], Surface]
+
+
+class ModelRecipe(Protocol):
+    """A recipe of the training room: it makes bare models, which are no targets yet."""
+
+    def fit(self, records: Records, seed: int) -> Any:
+        """A trained model."""
+        ...
+
+    def overfitted(self) -> ModelRecipe:
+        """See core.recipe.Recipe."""
+        ...
+
+    def describe(self) -> str:
+        """See core.recipe.Recipe."""
+        ...
+
+    def fingerprint(self) -> str:
+        """See core.recipe.Recipe."""
+        ...
+
+
+@dataclass(frozen=True)
+class BoundRecipe:
+    """A model recipe together with the adapter that makes its models targets."""
+
+    recipe: ModelRecipe
+    adapt: Callable[[Any], Target]
+
+    def train(self, records: Records, seed: int) -> Target:
+        """See core.recipe.Recipe."""
+        return self.adapt(self.recipe.fit(records, seed))
+
+    def overfitted(self) -> Recipe:
+        """See core.recipe.Recipe."""
+        return BoundRecipe(self.recipe.overfitted(), self.adapt)
+
+    def describe(self) -> str:
+        """See core.recipe.Recipe."""
+        return self.recipe.describe()
+
+    def fingerprint(self) -> str:
+        """See core.recipe.Recipe."""
+        return self.recipe.fingerprint()
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What `conduct` plays.
+
+    candidates, member, row: the records in question in random order, who is a member, and where each stood in the
+    set it was given in.  shadows: the adversary's own models, made with its view of them; None where there are none.
+    most_shadows: how many there can be, None for as many as one asks for.
+    """
+
+    name: str
+    target: Target
+    candidates: Records
+    member: Array
+    row: Array
+    threat: ThreatModel
+    attacks: Sequence[Attack[Any, Any]]
+    data: DataFacts
+    policy: Policy = field(default_factory=Policy)
+    seed: int = 0
+    recipe: Recipe | None = None
+    population: Records | None = None
+    features: Records | None = None
+    shadows: Callable[[int, See], Shadows] | None = None
+    most_shadows: int | None = None
+
+    def fingerprint(self) -> str:
+        """Content hash: equal jobs have equal results."""
+        return digest(
+            self.target.fingerprint(),
+            self.candidates.fingerprint(),
+            self.member,
+            self.population.fingerprint() if self.population is not None else "",
+            self.recipe.fingerprint() if self.recipe is not None else "",
+            _threat_text(self.threat),
+            repr([(attack.card.name, attack) for attack in self.attacks]),
+            repr((sorted(self.policy.thresholds.items()), self.policy.confidence, self.policy.delta)),
+            str(self.seed),
+        )
+
+
+def _threat_text(threat: ThreatModel) -> str:
+    """The threat model as text that does not depend on the order of sets."""
+    access = sorted(port.value for port in threat.access)
+    knowledge = sorted(fact.value for fact in threat.knowledge)
+    rest = (threat.name, threat.phase.value, threat.behaviour.value, threat.query_budget, threat.top_k)
+    return repr((access, knowledge, rest))

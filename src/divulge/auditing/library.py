@@ -1,0 +1,151 @@
+"""The library's front door: `divulge.audit(...)`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from divulge.auditing.assemble import (
+    attacks_for,
+    job_from_records,
+    job_from_table,
+    recipe_for,
+    records_from,
+    target_from,
+    threat_from,
+)
+from divulge.auditing.conduct import conduct
+from divulge.auditing.dossier import open_run
+from divulge.auditing.export import FORMATS, render
+from divulge.core.attack import Attack
+from divulge.core.dossier import Dossier
+from divulge.core.errors import InputError
+from divulge.core.finding import Finding, Outcome, Verdict
+from divulge.core.policy import Policy
+from divulge.core.progress import Progress
+from divulge.core.threat import ThreatModel
+from divulge.targets.score_table import ScoreTable
+
+RUNS = Path("divulge-runs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished audit.  folder: where everything about it lies."""
+
+    folder: Path
+    dossier: Dossier
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Run:
+        """A run from its folder; raises InputError where there is none."""
+        return cls(Path(folder), open_run(Path(folder)))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """One for every metric of every attack that ran."""
+        return self.dossier.findings
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What became of every planned attack, refused and failed ones too."""
+        return self.dossier.outcomes
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of all findings."""
+        return self.dossier.verdict
+
+    def report(self, path: Path | str | None = None, format: str | None = None) -> Path:
+        """Write the report; the format follows the file's ending (.html, .md, .json, .sarif) unless given."""
+        target = Path(path) if path is not None else self.folder / "report.html"
+        chosen = format or target.suffix.removeprefix(".")
+        if chosen not in FORMATS:
+            raise InputError(f"report format {chosen!r} is unknown: choose one of {', '.join(FORMATS)}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(render(self.dossier, chosen), encoding="utf-8")
+        return target
+
+    def to_frame(self) -> pd.DataFrame:
+        """The findings as a data frame, one row each."""
+        rows = [{k: v for k, v in vars(f).items() if k != "details"} | {"verdict": f.verdict.value} for f in self.findings]
+        return pd.DataFrame(rows)
+
+    def scores(self, attack: str) -> pd.DataFrame:
+        """Scores of one attack by record: columns member, row, y, score."""
+        path = self.folder / "scores" / f"{attack}.parquet"
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in path.parent.glob("*.parquet")))
+            raise InputError(f"there are no scores of attack {attack!r} in this run; there are {known}")
+        return pd.read_parquet(path)
+
+
+def new_folder(root: Path, name: str) -> Path:
+    """A folder under `root` that is not there yet: time and name."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "audit"
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for number in range(1, 1000):
+        folder = root / (f"{stamp}-{slug}" if number == 1 else f"{stamp}-{slug}-{number}")
+        if not folder.exists():
+            return folder
+    raise InputError(f"{root} has a thousand runs of this second: choose another folder")
+
+
+def audit(
+    target: Any,
+    members: tuple[Any, Any] | None = None,
+    nonmembers: tuple[Any, Any] | None = None,
+    population: tuple[Any, Any] | None = None,
+    *,
+    threat: str | ThreatModel = "mlaas",
+    recipe: Any = "auto",
+    attacks: Sequence[str | Attack[Any, Any]] | None = None,
+    policy: Policy | None = None,
+    sensitive: Iterable[str] = (),
+    duplicates: str = "refuse",
+    name: str | None = None,
+    seed: int = 0,
+    out: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Audit a model for membership leakage.
+
+    target: a fitted scikit-learn estimator, a torch.nn.Module, a path to an ONNX file, a function x -> scores
+        [records, classes], a `ScoreTable`, or any object with the Target protocol.
+    members, nonmembers, population: (x, y) pairs; x an array [records, ...] or a data frame.  Members were trained
+        on, non-members were not, and both must have been drawn alike; population records are what the adversary has.
+    threat: a preset's name or a ThreatModel.
+    recipe: how such a model is trained, for controls and shadow models: "auto" clones a scikit-learn estimator; a
+        TorchRecipe, an unfitted estimator, a function train(x, y, seed) -> model, or None for no recipe.
+    attacks: names or attacks; all that are meant for this kind of target when not given.
+    out: the run's folder; a new one under ./divulge-runs when not given.
+    Raises InputError, with the cure, for input that cannot be audited.
+    """
+    threat_model, policy = threat_from(threat), policy or Policy()
+    if isinstance(target, ScoreTable):
+        label = name or "score table"
+        job = job_from_table(target, threat_model, attacks, policy, seed, label)
+    else:
+        if members is None or nonmembers is None:
+            raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
+        adapter = target_from(target)
+        sets = records_from(adapter, members, nonmembers, population, sensitive)
+        job = job_from_records(
+            adapter,
+            sets,
+            threat=threat_model,
+            recipe=recipe_for(recipe, target, adapter),
+            attacks=attacks_for(attacks, adapter),
+            policy=policy,
+            duplicates=duplicates,
+            seed=seed,
+            name=name or adapter.name,
+        )
+    folder = Path(out) if out is not None else new_folder(RUNS, job.name)
+    return Run(folder, open_run(conduct(job, folder, progress=progress).path))

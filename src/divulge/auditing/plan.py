@@ -1,0 +1,57 @@
+"""Which attacks run under a threat model, which cannot and why, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from divulge.auditing.job import Job
+from divulge.core.attack import Attack, Card
+from divulge.core.target import Target
+from divulge.core.threat import Knowledge, missing
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One attack of a plan.  lacks: why it cannot run, in plain words; empty when it can."""
+
+    attack: Attack[Any, Any]
+    lacks: tuple[str, ...]
+
+    @property
+    def card(self) -> Card:
+        """The attack's card."""
+        return self.attack.card
+
+
+def plan(job: Job) -> list[Planned]:
+    """Every attack of the job with what it lacks: under the threat model, of the target, of what was given."""
+    return [Planned(attack, tuple(_lacks(attack.card, job))) for attack in job.attacks]
+
+
+def relevant(attacks: Sequence[Attack[Any, Any]], target: Target) -> list[Attack[Any, Any]]:
+    """The attacks that are meant for what the target predicts; the others have nothing to say about it."""
+    return [attack for attack in attacks if target.task in attack.card.needs.tasks]
+
+
+def _lacks(card: Card, job: Job) -> list[str]:
+    lacks = missing(card.needs, job.threat)
+    if job.target.task not in card.needs.tasks:
+        tasks = " or ".join(sorted(task.value for task in card.needs.tasks))
+        lacks.append(f"it is for {tasks}, and this target does {job.target.task.value}")
+    if card.needs.access not in job.target.offers and job.threat.grants(card.needs.access):
+        lacks.append(f"the target {job.target.name} does not offer {card.needs.access.value}")
+    if Knowledge.RECIPE in card.needs.knowledge:
+        lacks += _lacks_shadows(card, job)
+    if Knowledge.POPULATION in card.needs.knowledge and job.population is None:
+        lacks.append("the audit was given no population records: pass `population`")
+    return lacks
+
+
+def _lacks_shadows(card: Card, job: Job) -> list[str]:
+    if job.shadows is None:
+        return ["the audit was given no recipe to train shadow models with: pass `recipe`"]
+    if job.most_shadows is not None and job.most_shadows < card.models:
+        return [f"it needs {card.models} shadow models, and the score table holds {job.most_shadows}"]
+    return []

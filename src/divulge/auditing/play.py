@@ -1,0 +1,202 @@
+"""One attack, played against the target and both controls, and its evidence weighed."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any
+
+from divulge.auditing.job import Job
+from divulge.auditing.surface import GrantedSurface, Memory
+from divulge.catalog.standards import STANDARDS
+from divulge.core.attack import Attack
+from divulge.core.dossier import Baseline
+from divulge.core.errors import AccessDenied, Impossible, TargetError
+from divulge.core.evidence import Estimate, Evidence
+from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
+from divulge.core.game import Arm, Game, Round
+from divulge.core.hashing import derived_rng
+from divulge.core.scene import Means, Shadows
+from divulge.core.target import Target
+from divulge.stats.auc import auc
+from divulge.stats.verdict import blind_alarm_of
+from divulge.stats.weigh import METRICS, weigh
+
+BLIND_CONFIDENCE = 0.995
+"""Of each of the two guessers of the baseline, so that a fair split is called unfair in one audit of a hundred."""
+
+
+@dataclass
+class Table:
+    """A game laid out: its rounds are dealt once and its models answer once, for all attacks of a run."""
+
+    job: Job
+    game: Game
+    tests: int
+    _rounds: dict[Arm, list[Round[Any, Any]] | Impossible] = field(default_factory=dict)
+    _memories: dict[int, Memory] = field(default_factory=dict)
+
+    def rounds(self, arm: Arm) -> list[Round[Any, Any]]:
+        """The rounds of an arm; raises Impossible, always with the same reason, where it cannot be played."""
+        if arm not in self._rounds:
+            try:
+                self._rounds[arm] = list(self.game.deal(arm))
+            except (Impossible, TargetError) as reason:
+                self._rounds[arm] = Impossible(str(reason))
+        dealt = self._rounds[arm]
+        if isinstance(dealt, Impossible):
+            raise dealt
+        return dealt
+
+    def surface(self, target: Target, attack: Attack[Any, Any], free: bool) -> GrantedSurface:
+        """The target through this attack's eyes."""
+        memory = self._memories.setdefault(id(target), Memory())
+        return GrantedSurface(target, self.job.threat, attack.card.needs.access, memory, free)
+
+    def means(self, attack: Attack[Any, Any]) -> Means:
+        """What the adversary of this attack holds."""
+        job = self.job
+
+        def shadows(models: int) -> Shadows:
+            assert job.shadows is not None
+            return job.shadows(models, lambda target: self.surface(target, attack, free=True))
+
+        return Means(job.population, None, shadows if job.shadows is not None else None)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one attack, with the evidence that the run keeps."""
+
+    outcome: Outcome
+    evidence: Evidence | None = None
+    control_p_values: tuple[float, ...] = ()
+
+
+def baseline(game: Game) -> Baseline:
+    """The model-blind baseline of a game: the stronger of its guessers, and whether it raises the alarm."""
+    try:
+        areas = [auc(evidence) for evidence in game.baseline()]
+    except Impossible as reason:
+        return Baseline(missing=str(reason))
+    readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
+    strongest = max(readings, key=lambda reading: reading.low)
+    return Baseline(strongest, blind_alarm_of(strongest))
+
+
+def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
+    """Play one attack; whatever goes wrong becomes a refused or failed outcome, never an exception."""
+    started = time.perf_counter()
+    job, card = table.job, attack.card
+    surface = table.surface(job.target, attack, free=False)
+
+    def outcome(result: Played | Refused | Failed) -> Outcome:
+        return Outcome(
+            card.name,
+            card.title,
+            card.family.value,
+            card.asset.value,
+            card.paper,
+            result,
+            card.needs.access.value,
+            time.perf_counter() - started,
+            surface.queries,
+            card.models if isinstance(result, Played) else 0,
+        )
+
+    try:
+        evidence = _play_arm(table, attack, Arm.TARGET, surface)
+        negative, positive, notes = _controls(table, attack)
+        estimates = weigh(evidence, job.policy, table.tests)
+    except (AccessDenied, Impossible) as refusal:
+        return Result(outcome(Refused(str(refusal))))
+    except Exception as error:  # an attack or a model may be foreign code; the other attacks go on
+        first = (str(error).splitlines() or [""])[0]
+        text = first if isinstance(error, TargetError) else f"{type(error).__name__}: {first}"
+        return Result(outcome(Failed(text, traceback.format_exc())))
+    draft = outcome(Played((), "; ".join(notes)))
+    findings = tuple(
+        _finding(attack, estimate, negative.get(estimate.metric), positive.get(estimate.metric), blind, draft, job.seed)
+        for estimate in estimates
+    )
+    p_values = tuple(e.p_value for e in negative.values() if e.p_value is not None)
+    played = outcome(Played(findings, "; ".join(notes)))
+    return Result(played, evidence, p_values)
+
+
+def _play_arm(table: Table, attack: Attack[Any, Any], arm: Arm, surface: GrantedSurface | None = None) -> Evidence:
+    """The evidence of one arm; the games of this family have one round."""
+    (dealt,) = table.rounds(arm)
+    seen = surface if surface is not None else table.surface(dealt.target, attack, free=True)
+    rng = derived_rng(table.job.seed, attack.card.name, arm.value)
+    return dealt.judge(attack.run(dealt.open(seen, attack.card, table.means(attack), rng)))
+
+
+def _controls(
+    table: Table, attack: Attack[Any, Any]
+) -> tuple[dict[str, Estimate], dict[str, Estimate], list[str]]:
+    """Estimates against the negative and the positive control, and what a reader should know of them."""
+    measured: dict[Arm, dict[str, Estimate]] = {Arm.NEGATIVE: {}, Arm.POSITIVE: {}}
+    notes: list[str] = []
+    for arm, estimates in measured.items():
+        try:
+            evidence = _play_arm(table, attack, arm)
+        except Impossible as reason:
+            notes.append(f"no {arm.value}: {reason}")
+            continue
+        except TargetError as error:
+            notes.append(f"the {arm.value} broke off: {error}")
+            continue
+        estimates.update({e.metric: e for e in weigh(evidence, table.job.policy, table.tests)})
+    fired = measured[Arm.POSITIVE].get("auc")
+    if fired is not None and (fired.low or 0.0) <= 0.5:
+        notes.append("the attack did not find members even in the model that was overfitted on purpose")
+    return measured[Arm.NEGATIVE], measured[Arm.POSITIVE], notes
+
+
+def _finding(
+    attack: Attack[Any, Any],
+    estimate: Estimate,
+    negative: Estimate | None,
+    positive: Estimate | None,
+    blind: Baseline,
+    outcome: Outcome,
+    seed: int,
+) -> Finding:
+    card = attack.card
+    return Finding(
+        attack=card.name,
+        game=card.family.value,
+        asset=card.asset.value,
+        access=card.needs.access.value,
+        metric=estimate.metric,
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        confidence=estimate.confidence,
+        chance=estimate.chance,
+        baseline=blind.reading.value if blind.reading is not None and estimate.metric == "auc" else None,
+        control=negative.value if negative is not None else None,
+        positive_control=positive.value if positive is not None else None,
+        advantage=estimate.advantage,
+        advantage_low=estimate.advantage_low,
+        power=estimate.detectable,
+        threshold=estimate.threshold,
+        p_value=estimate.p_value,
+        p_adjusted=None,
+        verdict=Verdict.NOT_MEASURABLE,
+        reason=estimate.unmeasurable or "",
+        queries=outcome.queries,
+        models_trained=outcome.models_trained,
+        seconds=outcome.seconds,
+        seed=seed,
+        paper=card.paper,
+        standards=STANDARDS[card.family],
+        details=estimate.details,
+    )
+
+
+def number_of_tests(attacks: int) -> int:
+    """How many findings will share the error rate of a run."""
+    return max(1, attacks * len(METRICS))

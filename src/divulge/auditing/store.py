@@ -1,0 +1,160 @@
+"""A run is a folder, written attack by attack, so that a crash loses at most the attack in progress.
+
+    run.json               what is known before the first attack: RunFacts
+    baseline.json          the model-blind baseline
+    outcomes/NAME.json     what became of one attack, with the p-values of its negative control
+    curves/NAME.json       what its figures are drawn from
+    scores/NAME.parquet    its score for every record
+    findings.json          all findings under their final verdicts, rewritten after every attack
+    complete.json          there once every planned attack has an outcome
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+from divulge.core.dossier import SCHEMA_VERSION, Baseline, Curve, RunFacts
+from divulge.core.errors import InputError
+from divulge.core.evidence import Evidence
+from divulge.core.finding import Finding, Outcome
+from divulge.core.hashing import Array
+
+Stored = TypeVar("Stored")
+
+
+@dataclass(frozen=True)
+class FindingsFile:
+    """What findings.json holds."""
+
+    schema_version: int
+    run: str
+    verdict: str
+    complete: bool
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class StoredOutcome:
+    """What a file in outcomes/ holds."""
+
+    outcome: Outcome
+    control_p_values: tuple[float, ...]
+
+
+class RunFolder:
+    """Reads and writes the files of one run.  Every file appears whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self, facts: RunFacts) -> None:
+        """Begin a new run; raises InputError when the folder holds one already."""
+        if (self.path / "run.json").exists():
+            raise InputError(f"{self.path} already holds a run: choose another folder, or go on with --resume")
+        for part in ("outcomes", "curves", "scores"):
+            (self.path / part).mkdir(parents=True, exist_ok=True)
+        self._write("run.json", facts, RunFacts)
+
+    def facts(self) -> RunFacts:
+        """Raises InputError when the folder is no run of this version of divulge."""
+        path = self.path / "run.json"
+        if not path.is_file():
+            raise InputError(f"{self.path} is not a run: it has no run.json (looked in {self.path.resolve()})")
+        version = _version(path)
+        if version != SCHEMA_VERSION:
+            raise InputError(f"{path} has schema version {version}, this divulge reads {SCHEMA_VERSION}: audit again")
+        return self._read(path, RunFacts)
+
+    def write_baseline(self, baseline: Baseline) -> None:
+        """Keep the baseline."""
+        self._write("baseline.json", baseline, Baseline)
+
+    def baseline(self) -> Baseline | None:
+        """The baseline, if it was computed."""
+        path = self.path / "baseline.json"
+        return self._read(path, Baseline) if path.is_file() else None
+
+    def write_outcome(self, stored: StoredOutcome) -> None:
+        """Keep what became of one attack.  Written last, so that an outcome has its scores and its curve."""
+        self._write(f"outcomes/{stored.outcome.attack}.json", stored, StoredOutcome)
+
+    def outcomes(self) -> dict[str, StoredOutcome]:
+        """All outcomes so far, by attack."""
+        paths = sorted((self.path / "outcomes").glob("*.json"))
+        return {path.stem: self._read(path, StoredOutcome) for path in paths}
+
+    def write_evidence(self, attack: str, evidence: Evidence, row: Array, y: Array, curve: Curve) -> None:
+        """Keep the score of every record, in the order in which the sets were given, and the curve."""
+        order = np.lexsort((row, ~evidence.exposed))
+        columns = {"member": evidence.exposed, "row": row, "y": y, "score": evidence.score}
+        if evidence.tie_break is not None:
+            columns["tie_break"] = evidence.tie_break
+        frame = pd.DataFrame({name: values[order] for name, values in columns.items()})
+        path = self.path / "scores" / f"{attack}.parquet"
+        frame.to_parquet(path.with_suffix(".partial"))
+        os.replace(path.with_suffix(".partial"), path)
+        self._write(f"curves/{attack}.json", curve, Curve)
+
+    def curves(self) -> Iterator[Curve]:
+        """All curves so far."""
+        for path in sorted((self.path / "curves").glob("*.json")):
+            yield self._read(path, Curve)
+
+    def scores(self, attack: str) -> pd.DataFrame:
+        """Columns member, row, y, score for one attack."""
+        return pd.read_parquet(self.path / "scores" / f"{attack}.parquet")
+
+    def write_findings(self, content: FindingsFile) -> None:
+        """Rewrite findings.json."""
+        self._write("findings.json", content, FindingsFile)
+
+    def findings(self) -> FindingsFile | None:
+        """findings.json, if there is one."""
+        path = self.path / "findings.json"
+        return self._read(path, FindingsFile) if path.is_file() else None
+
+    def finish(self) -> None:
+        """Mark the run as complete."""
+        _replace(self.path / "complete.json", json.dumps({"complete": True}))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned attack has an outcome."""
+        return (self.path / "complete.json").is_file()
+
+    def _write(self, name: str, value: Any, kind: type[Any]) -> None:
+        _replace(self.path / name, TypeAdapter(kind).dump_json(value, indent=2).decode())
+
+    def _read(self, path: Path, kind: type[Stored]) -> Stored:
+        try:
+            return TypeAdapter(kind).validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise InputError(f"{path} is damaged ({where}: {first['msg']}): audit again") from error
+
+
+def _version(path: Path) -> object:
+    try:
+        return json.loads(path.read_text()).get("schema_version")
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is damaged (it is not JSON): audit again") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside the file, flush to disk, then put it in place: a reader never sees half a file."""
+    partial = path.with_suffix(path.suffix + ".partial")
+    with partial.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(partial, path)

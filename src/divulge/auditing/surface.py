@@ -1,0 +1,119 @@
+"""A target through an adversary's eyes: it grants, counts, remembers and stops."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from divulge.core.errors import AccessDenied, BudgetSpent, TargetError
+from divulge.core.hashing import Array, row_digests
+from divulge.core.records import Records
+from divulge.core.signals import log_softmax
+from divulge.core.target import Target
+from divulge.core.threat import Access, Task, ThreatModel, closure
+
+STRONGEST_FIRST = (Access.LOGITS, Access.SCORES, Access.LABEL)
+
+
+@dataclass
+class Memory:
+    """What one target has answered, so that a record is computed once however many attacks ask for it.
+
+    Answers are kept as rows at the strongest port that was asked; guarded by one lock, since models are not
+    generally safe to call from several threads.
+    """
+
+    rows: dict[tuple[Access, bytes], Array] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def answer(self, target: Target, port: Access, records: Records, keys: list[bytes]) -> Array:
+        """Rows for all records; only those not remembered are sent to the target, each once."""
+        with self.lock:
+            new = {key: i for i, key in reversed(list(enumerate(keys))) if (port, key) not in self.rows}
+            if new:
+                places = np.array(sorted(new.values()))
+                answer = target.answer(port, records.take(places))
+                if len(answer) != len(places) or not np.isfinite(answer).all():
+                    raise TargetError(f"{target.name} gave {len(answer)} answers, or NaN, for {len(places)} records")
+                for place, row in zip(places, answer, strict=True):
+                    self.rows[port, keys[place]] = row
+            return np.stack([self.rows[port, key] for key in keys])
+
+
+class GrantedSurface:
+    """See core.target.Surface.  Only what both the threat model and the attack's card name is granted.
+
+    A batch that would exceed the budget is refused whole and costs nothing; records asked before are free.
+    """
+
+    def __init__(
+        self, target: Target, threat: ThreatModel, needed: Access, memory: Memory | None = None, free: bool = False
+    ) -> None:
+        self._target, self._threat = target, threat
+        self._granted = closure({needed}) & closure(threat.access)
+        self._budget = None if free else threat.query_budget
+        self._memory = memory if memory is not None else Memory()
+        self._asked: set[bytes] = set()
+        reach = closure(threat.access)
+        self._port = next((p for p in STRONGEST_FIRST if p in reach and p in target.offers), Access.LABEL)
+        if self._port is Access.LABEL and Access.TOPK in reach and Access.SCORES in target.offers:
+            self._port = Access.SCORES
+
+    @property
+    def task(self) -> Task:
+        """See Surface."""
+        return self._target.task
+
+    @property
+    def queries(self) -> int:
+        """See Surface."""
+        return len(self._asked)
+
+    def labels(self, records: Records) -> Array:
+        """See Surface."""
+        answer = self._ask(Access.LABEL, records)
+        if self.task is Task.REGRESSION or self._port is Access.LABEL:
+            return answer
+        return np.asarray(answer.argmax(axis=1))
+
+    def top_k(self, records: Records) -> tuple[Array, Array]:
+        """See Surface."""
+        log_scores = self._log_scores(self._ask(Access.TOPK, records))
+        k = min(self._threat.top_k, log_scores.shape[1])
+        best = np.argsort(-log_scores, axis=1, kind="stable")[:, :k]
+        return best, np.take_along_axis(log_scores, best, axis=1)
+
+    def log_scores(self, records: Records) -> Array:
+        """See Surface."""
+        return self._log_scores(self._ask(Access.SCORES, records))
+
+    def logits(self, records: Records) -> Array:
+        """See Surface."""
+        return self._ask(Access.LOGITS, records)
+
+    def values(self, records: Records) -> Array:
+        """See Surface."""
+        if self.task is not Task.REGRESSION:
+            raise AccessDenied(f"{self._target.name} is a classifier: it predicts no values, ask for its labels")
+        return self._ask(Access.LABEL, records)
+
+    def _log_scores(self, answer: Array) -> Array:
+        return log_softmax(answer) if self._port is Access.LOGITS else answer
+
+    def _ask(self, access: Access, records: Records) -> Array:
+        if access not in self._granted:
+            seen = ", ".join(sorted(port.value for port in self._granted)) or "nothing"
+            raise AccessDenied(f"{access.value} are not granted here: this attack may see {seen}")
+        keys = row_digests(records.x)
+        with self._memory.lock:
+            wanted = self._asked | set(keys)
+            if self._budget is not None and len(wanted) > self._budget:
+                raise BudgetSpent(
+                    f"{len(wanted) - len(self._asked):,} more queries are needed and {len(self._asked):,} of "
+                    f"{self._budget:,} are spent: raise `query_budget` or audit fewer records"
+                )
+            answer = self._memory.answer(self._target, self._port, records, keys)
+            self._asked = wanted
+        return answer

@@ -1,0 +1,64 @@
+"""The readable table name -> attack, plus entry points for strangers."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+from divulge.core.attack import Attack, Card
+from divulge.core.errors import InputError
+
+GROUP = "divulge.attacks"
+"""Entry point group in which an installed package announces attacks of its own: name = 'package.module:Class'."""
+
+_MEMBERSHIP = "divulge.attacks.membership"
+
+ATTACKS: dict[str, str] = {
+    "absolute_error": f"{_MEMBERSHIP}.absolute_error:AbsoluteError",
+    "calibrated_error": f"{_MEMBERSHIP}.calibrated_error:CalibratedError",
+    "confidence": f"{_MEMBERSHIP}.confidence:Confidence",
+    "correctness": f"{_MEMBERSHIP}.correctness:Correctness",
+    "entropy": f"{_MEMBERSHIP}.entropy:Entropy",
+    "gap": f"{_MEMBERSHIP}.gap:Gap",
+    "loss": f"{_MEMBERSHIP}.loss:Loss",
+    "ml_leaks_shadow": f"{_MEMBERSHIP}.ml_leaks_shadow:MlLeaksShadow",
+    "ml_leaks_unsupervised": f"{_MEMBERSHIP}.ml_leaks_unsupervised:MlLeaksUnsupervised",
+    "modified_entropy": f"{_MEMBERSHIP}.modified_entropy:ModifiedEntropy",
+}
+
+
+@cache
+def table() -> dict[str, str]:
+    """All attacks by name, those of installed packages included; ours win over a stranger of the same name."""
+    strangers = {point.name: point.value for point in entry_points(group=GROUP)}
+    return dict(sorted((strangers | ATTACKS).items()))
+
+
+def attack_class(name: str) -> type[Attack[Any, Any]]:
+    """The class behind a name; raises InputError with the nearest name for an unknown one."""
+    if name not in table():
+        near = difflib.get_close_matches(name, table(), 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"attack {name!r} is unknown: {hint}`divulge attacks` shows all")
+    module, _, attribute = table()[name].partition(":")
+    try:
+        return cast("type[Attack[Any, Any]]", getattr(import_module(module), attribute))
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"attack {name!r} cannot be loaded from {table()[name]}: {error}") from error
+
+
+def attack(name: str, **settings: Any) -> Attack[Any, Any]:
+    """An attack with these settings; raises InputError for settings that it does not have."""
+    try:
+        return attack_class(name)(**settings)
+    except TypeError as error:
+        raise InputError(f"attack {name!r} does not take these settings: {error}") from error
+
+
+def cards(names: Iterable[str] | None = None) -> list[Card]:
+    """The cards of these attacks, or of all."""
+    return [attack_class(name).card for name in (names if names is not None else table())]

@@ -1,0 +1,56 @@
+"""The papers that attacks come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Bibliographic facts."""
+
+    key: str
+    authors: str
+    title: str
+    year: int
+    link: str
+
+    @property
+    def short(self) -> str:
+        """'Yeom et al. 2018'."""
+        return f"{self.authors} {self.year}"
+
+
+PAPERS: dict[str, Paper] = {
+    paper.key: paper
+    for paper in (
+        Paper(
+            "yeom2018",
+            "Yeom et al.",
+            "Privacy risk in machine learning: Analyzing the connection to overfitting",
+            2018,
+            "https://arxiv.org/abs/1709.01604",
+        ),
+        Paper(
+            "salem2019",
+            "Salem et al.",
+            "ML-Leaks: Model and data independent membership inference attacks and defenses on machine learning models",
+            2019,
+            "https://arxiv.org/abs/1806.01246",
+        ),
+        Paper(
+            "song2021",
+            "Song and Mittal",
+            "Systematic evaluation of privacy risks of machine learning models",
+            2021,
+            "https://arxiv.org/abs/2003.10595",
+        ),
+        Paper(
+            "watson2022",
+            "Watson et al.",
+            "On the importance of difficulty calibration in membership inference attacks",
+            2022,
+            "https://arxiv.org/abs/2111.08440",
+        ),
+    )
+}

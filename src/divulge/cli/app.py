@@ -1,0 +1,43 @@
+"""The command `divulge`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from divulge.cli.attacks import attacks
+from divulge.cli.audit import audit
+from divulge.cli.compare import compare
+from divulge.cli.demo import demo
+from divulge.cli.gate import gate
+from divulge.cli.report import report
+from divulge.cli.screen import complain
+from divulge.core.errors import DivulgeError
+
+app = typer.Typer(
+    name="divulge",
+    help="What does a model give away, to whom, and how sure are we?  Exit codes: 0 done and within policy, 1 a leak "
+    "above policy, 2 the input is wrong, 3 the audit is incomplete.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for verb in (demo, audit, attacks, report, gate, compare):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Run the command; an error of divulge's own becomes one line and exit code 2."""
+    try:
+        app()
+    except DivulgeError as error:
+        complain(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        complain("interrupted: what was found is kept, go on with --resume")
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""`divulge audit`: audit what a file describes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from divulge.cli.screen import Screen, out, show_summary
+from divulge.core.errors import InputError
+
+
+def audit(
+    file: Annotated[Path | None, typer.Argument(help="the audit file, YAML", show_default=False)] = None,
+    out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
+    seed: Annotated[int | None, typer.Option(help="instead of the file's seed")] = None,
+    resume: Annotated[Path | None, typer.Option(help="go on with this run's folder")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print the verdict only")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of audit files")] = False,
+) -> None:
+    """Audit a model of your own.  Exit code 0: no leak; 1: a leak; 2: wrong input; 3: incomplete."""
+    from divulge.auditing.config import AuditFile, load
+
+    if schema:
+        out.print_json(json.dumps(AuditFile.model_json_schema()))
+        return
+    if file is None:
+        raise InputError("name an audit file: divulge audit AUDIT.yaml (its keys: divulge audit --schema)")
+    described = load(file)
+    from divulge.auditing.conduct import conduct
+    from divulge.auditing.files import job_from_file
+    from divulge.auditing.gate import judge
+    from divulge.auditing.library import Run, new_folder
+
+    job = job_from_file(described, file.resolve().parent, seed)
+    if not quiet:
+        out.print(f"Auditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
+    with Screen(quiet) as screen:
+        folder = conduct(
+            job, resume if resume is not None else new_folder(out_dir, job.name), resume=resume is not None, progress=screen
+        )
+    run = Run.open(folder.path)
+    show_summary(run.dossier, str(run.report().resolve()))
+    raise typer.Exit(judge(folder.path).exit_code)

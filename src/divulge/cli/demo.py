@@ -1,0 +1,39 @@
+"""`divulge demo`: a full audit on real data."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from divulge.cli.screen import Screen, out, show_summary
+
+
+class Name(str, Enum):
+    """Which demonstration."""
+
+    patients = "patients"
+    fashion = "fashion"
+    census = "census"
+
+
+def demo(
+    name: Annotated[Name, typer.Argument(help="patients needs nothing; fashion and census need their data")] = (
+        Name.patients
+    ),
+    out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
+    seed: Annotated[int, typer.Option(help="equal seeds give equal results")] = 0,
+) -> None:
+    """Train a model on real data, audit it, and say where the report is."""
+    from divulge.auditing.conduct import conduct
+    from divulge.auditing.demos import DEMOS
+    from divulge.auditing.library import Run, new_folder
+
+    for job in DEMOS[name.value](seed):
+        out.print(f"\nAuditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
+        with Screen() as screen:
+            folder = conduct(job, new_folder(out_dir, job.name), progress=screen)
+        run = Run.open(folder.path)
+        show_summary(run.dossier, str(run.report().resolve()))

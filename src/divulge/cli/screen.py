@@ -1,0 +1,112 @@
+"""What a terminal shows: progress, findings as they are made, tables."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from divulge.core.dossier import Dossier
+from divulge.core.finding import Failed, Outcome, Played, Refused, Verdict
+from divulge.report import words
+
+STYLES = {
+    Verdict.LEAK: "bold red",
+    Verdict.NOT_FOUND: "green",
+    Verdict.INVALID: "bold yellow",
+    Verdict.NOT_MEASURABLE: "yellow",
+    Verdict.REFUSED: "yellow",
+    Verdict.FAILED: "bold yellow",
+}
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    line = Text("divulge: " + " ".join(message.split()))
+    err.print(line, style="bold red" if err.is_terminal else None, soft_wrap=True)
+
+
+class Screen:
+    """See core.progress.Progress.  A bar on a terminal; elsewhere only the findings, line by line."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bar = Bar(
+            TextColumn("[progress.description]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+            disable=quiet or not err.is_terminal,
+        )
+        self._task = self._bar.add_task("planning", total=None)
+
+    def __enter__(self) -> Screen:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def plan(self, steps: int) -> None:
+        """See Progress."""
+        self._bar.update(self._task, total=steps, completed=0)
+        self._begun = False
+
+    def step(self, doing: str) -> None:
+        """See Progress."""
+        if self._begun:
+            self._bar.advance(self._task)
+        self._begun = True
+        self._bar.update(self._task, description=doing.ljust(38)[:38])
+
+    def outcome(self, outcome: Outcome) -> None:
+        """See Progress."""
+        if not self._quiet:
+            self._bar.console.print(_line(outcome))
+
+
+def _line(outcome: Outcome) -> Text:
+    """One finished attack; verdicts are settled at the end of the run, so none is shown here."""
+    title = outcome.title.ljust(40)
+    match outcome.result:
+        case Refused(reason):
+            return Text(f"  ⊘ {title} refused: {reason}", style="yellow")
+        case Failed(error):
+            return Text(f"  ! {title} failed: {error}", style="bold yellow")
+        case Played(findings):
+            found = {f.metric: f for f in findings}
+            area, low = found.get("auc"), found.get("tpr_at_fpr_0.01")
+            if area is None or area.value is None:
+                return Text(f"  · {title} done")
+            text = f"  · {title} AUC {area.value:.3f} ({area.low:.3f} to {area.high:.3f})"
+            if low is not None and low.value is not None:
+                text += f"   TPR at 1 % FPR {words.shown(low.value, low.metric)}"
+            return Text(text)
+
+
+def show_summary(dossier: Dossier, report: str) -> None:
+    """The verdict and where the report is."""
+    style = STYLES[dossier.verdict]
+    mark = words.MARKS[dossier.verdict]
+    out.print()
+    out.print(Text(f"{mark} {dossier.facts.name}: {words.headline(dossier)}", style=style))
+    out.print(words.membership_sentence(dossier), soft_wrap=True)
+    for outcome, error in dossier.failed():
+        out.print(Text(f"! incomplete: {outcome.title} failed: {error}", style="bold yellow"), soft_wrap=True)
+    out.print(f"Report: {report}", soft_wrap=True)
+
+
+def table(*heads: str) -> Table:
+    """A plain table."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        made.add_column(head, overflow="fold")
+    return made

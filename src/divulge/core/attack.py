@@ -1,0 +1,43 @@
+"""The attack: a small frozen class with a card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeVar
+
+from divulge.core.threat import Asset, Family, Needs
+
+Scene_contra = TypeVar("Scene_contra", contravariant=True)
+Guess_co = TypeVar("Guess_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything that a planner, a report and a reader need to know about an attack.
+
+    paper: key of the paper, as authors' first name and year.
+    equations: where in the paper the algorithm stands.
+    queries_per_record: records sent to the target for each candidate.
+    models: shadow models that it needs.
+    """
+
+    name: str
+    title: str
+    family: Family
+    asset: Asset
+    paper: str
+    equations: str
+    summary: str
+    needs: Needs
+    queries_per_record: float = 1.0
+    models: int = 0
+
+
+class Attack(Protocol[Scene_contra, Guess_co]):
+    """An attack of one family.  Its fields are its settings; `run` guesses and never sees the truth."""
+
+    card: ClassVar[Card]
+
+    def run(self, scene: Scene_contra) -> Guess_co:
+        """Play one round."""
+        ...

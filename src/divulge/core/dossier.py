@@ -1,0 +1,164 @@
+"""Everything that a report draws, as plain values: no model, no records, no statistics left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
+from divulge.core.policy import Policy
+from divulge.core.threat import ThreatModel
+
+SCHEMA_VERSION = 1
+"""Of run.json and findings.json; raised when a field changes its meaning."""
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """What was attacked.  quality: accuracy, or mean absolute error for regression, on each arm; None if unknown."""
+
+    name: str
+    kind: str
+    task: str
+    fingerprint: str
+    offers: tuple[str, ...]
+    quality_name: str = "accuracy"
+    quality_members: float | None = None
+    quality_nonmembers: float | None = None
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What it was asked about."""
+
+    members: int
+    nonmembers: int
+    population: int
+    columns: int
+    classes: tuple[str, ...]
+    sensitive: tuple[str, ...]
+    overlap: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The model-blind baseline.  alarm: why the split is at fault, or None.  missing: why it could not be run."""
+
+    reading: Reading | None = None
+    alarm: str | None = None
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What makes a run repeatable."""
+
+    divulge: str
+    python: str
+    platform: str
+    libraries: Mapping[str, str]
+    command: str
+    started: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What run.json holds: everything that is known before the first attack.
+
+    job: content hash of everything that decides the results; a run is resumed only by an equal job.
+    planned: names of the attacks that run, in order.  settings: of each of them, as text.
+    """
+
+    name: str
+    job: str
+    threat: ThreatModel
+    target: TargetFacts
+    data: DataFacts
+    policy: Policy
+    provenance: Provenance
+    recipe: str | None
+    planned: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What the figures of one attack are drawn from; see stats.curves."""
+
+    attack: str
+    fpr: tuple[float, ...]
+    tpr: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    edges: tuple[float, ...]
+    inside: tuple[float, ...]
+    outside: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class AtRisk:
+    """A member that stands out.
+
+    row: its position in the member set as it was given.  above: share of non-members with a lower score.
+    attacks: how many attacks place it above 99 % of the non-members.
+    """
+
+    row: int
+    label: str
+    above: float
+    attacks: int
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """A finished run, or one that was cut short, as a report shows it."""
+
+    facts: RunFacts
+    baseline: Baseline
+    outcomes: tuple[Outcome, ...]
+    findings: tuple[Finding, ...]
+    curves: tuple[Curve, ...]
+    at_risk: tuple[AtRisk, ...]
+    risk_attack: str | None
+    complete: bool
+    titles: Mapping[str, str]
+    papers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the whole run; see `overall`."""
+        return overall(self.findings)
+
+    def refused(self) -> list[tuple[Outcome, str]]:
+        """Attacks that could not run, with the reason."""
+        return [(o, o.result.reason) for o in self.outcomes if isinstance(o.result, Refused)]
+
+    def failed(self) -> list[tuple[Outcome, str]]:
+        """Attacks that broke off, with the error."""
+        return [(o, o.result.error) for o in self.outcomes if isinstance(o.result, Failed)]
+
+    def played(self) -> list[tuple[Outcome, Played]]:
+        """Attacks that ran."""
+        return [(o, o.result) for o in self.outcomes if isinstance(o.result, Played)]
+
+    def leaks(self) -> list[Finding]:
+        """Findings with the verdict leak."""
+        return [f for f in self.findings if f.verdict is Verdict.LEAK]
+
+    def strongest(self) -> Finding | None:
+        """The finding a reader should see first: the measured AUC with the highest lower bound."""
+        areas = [f for f in self.findings if f.metric == "auc" and f.low is not None]
+        return max(areas, key=lambda f: f.low or 0.0, default=None)
+
+
+def overall(findings: tuple[Finding, ...] | list[Finding]) -> Verdict:
+    """Worst first: leak, invalid, not found; not measurable where nothing was measured at all."""
+    seen = {f.verdict for f in findings}
+    for verdict in (Verdict.LEAK, Verdict.INVALID, Verdict.NOT_FOUND):
+        if verdict in seen:
+            return verdict
+    return Verdict.NOT_MEASURABLE

@@ -1,0 +1,108 @@
+"""What an audit finds, and what it could not do: all are values that the report shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from divulge.core.evidence import Detail
+
+
+class Verdict(Enum):
+    """What a finding says.  None of them says that a model keeps its secrets: a result is a lower bound."""
+
+    LEAK = "leak"
+    NOT_FOUND = "not found"
+    NOT_MEASURABLE = "not measurable"
+    INVALID = "invalid"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The same metric in a comparison arm: the model-blind baseline, or a control model."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One metric of one attack, with everything needed to trust it.  Field names are those of findings.json."""
+
+    attack: str
+    game: str
+    asset: str
+    access: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    confidence: float
+    chance: float
+    baseline: float | None
+    control: float | None
+    positive_control: float | None
+    advantage: float | None
+    advantage_low: float | None
+    power: float | None
+    threshold: float
+    p_value: float | None
+    p_adjusted: float | None
+    verdict: Verdict
+    reason: str
+    queries: int
+    models_trained: int
+    seconds: float
+    seed: int
+    paper: str
+    standards: tuple[str, ...] = ()
+    details: tuple[Detail, ...] = ()
+
+    def judged(self, verdict: Verdict, reason: str, p_adjusted: float | None) -> Finding:
+        """The same numbers under another verdict."""
+        return replace(self, verdict=verdict, reason=reason, p_adjusted=p_adjusted)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The attack cannot run under this threat model, or with what was given; nothing is said about the model."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The attack was started and broke off.  error: one line; trace: for whoever mends it."""
+
+    error: str
+    trace: str = ""
+
+
+@dataclass(frozen=True)
+class Played:
+    """The attack ran: its findings, before the correction for many attacks.
+
+    note: something about the play that a reader should know, a control that did not work for instance.
+    """
+
+    findings: tuple[Finding, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one attack of the plan."""
+
+    attack: str
+    title: str
+    game: str
+    asset: str
+    paper: str
+    result: Played | Refused | Failed
+    access: str = ""
+    seconds: float = 0.0
+    queries: int = 0
+    models_trained: int = 0

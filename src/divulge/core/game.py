@@ -1,0 +1,57 @@
+"""The game: sets the challenge, keeps the secret, judges the guess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, Protocol, TypeVar
+
+from numpy.random import Generator
+
+from divulge.core.attack import Card
+from divulge.core.evidence import Evidence
+from divulge.core.scene import Means
+from divulge.core.target import Surface, Target
+from divulge.core.threat import Family
+
+Scene = TypeVar("Scene")
+Guess = TypeVar("Guess")
+
+
+class Arm(Enum):
+    """Which model is played against."""
+
+    TARGET = "target"
+    NEGATIVE = "negative control"
+    POSITIVE = "positive control"
+
+
+@dataclass(frozen=True)
+class Round(Generic[Scene, Guess]):
+    """One model to attack.
+
+    open: makes the attack's scene from its surface, its card, what the adversary holds, and a generator.
+    judge: turns the guess into evidence; the truth lives in its closure, out of the attack's reach.
+    """
+
+    target: Target
+    open: Callable[[Surface, Card, Means, Generator], Scene]
+    judge: Callable[[Guess], Evidence]
+
+
+class Game(Protocol):
+    """One a family."""
+
+    @property
+    def family(self) -> Family:
+        """Which attacks can play it."""
+        ...
+
+    def deal(self, arm: Arm) -> Iterable[Round[Any, Any]]:
+        """The rounds of one arm; raises Impossible where that arm cannot be played."""
+        ...
+
+    def baseline(self) -> Iterable[Evidence]:
+        """What can be guessed without the model, by several guessers; raises Impossible where that cannot be known."""
+        ...

@@ -1,0 +1,42 @@
+"""What counts as a leak: thresholds on the advantage, and the error rates that statistics may make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from divulge.core.errors import InputError
+
+DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType(
+    {
+        "auc": 0.05,
+        "balanced_accuracy": 0.05,
+        "tpr_at_fpr_0.1": 0.1,
+        "tpr_at_fpr_0.01": 0.01,
+        "tpr_at_fpr_0.001": 0.001,
+        "epsilon": 0.1,
+    }
+)
+"""Advantage that is tolerated, by metric.  For a true positive rate it equals the false positive rate: a leak is when
+the adversary names members at more than twice the rate at which non-members are named."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """thresholds: tolerated advantage by metric.  confidence: of intervals; 1 - confidence is shared by Holm's rule
+    among all findings of a run.  delta: at which the empirical epsilon is stated."""
+
+    thresholds: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_THRESHOLDS))
+    confidence: float = 0.95
+    delta: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if not 0.5 < self.confidence < 1:
+            raise InputError(f"policy.confidence is {self.confidence}: it must lie between 0.5 and 1, 0.95 say")
+        if not 0 <= self.delta < 1:
+            raise InputError(f"policy.delta is {self.delta}: it must lie in [0, 1), 1e-5 say")
+
+    def threshold(self, metric: str) -> float:
+        """The advantage that this policy tolerates for a metric."""
+        return self.thresholds.get(metric, DEFAULT_THRESHOLDS.get(metric, 0.0))

@@ -1,0 +1,89 @@
+"""What an attack is given: a surface, clues, and the knowledge that its card asked for.  Never the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from numpy.random import Generator
+
+from divulge.core.errors import AccessDenied
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.core.target import Surface
+from divulge.core.threat import Knowledge, Needs
+
+
+class Shadows(Protocol):
+    """The adversary's own models, trained with the recipe on halves of records that the adversary holds."""
+
+    @property
+    def records(self) -> Records:
+        """The records that the halves were drawn from."""
+        ...
+
+    @property
+    def keep(self) -> Array:
+        """bool [models, records]: which record each model was trained on."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def trained_on(self, records: Records) -> Array:
+        """bool [models, records]: which of these records each model was trained on."""
+        ...
+
+    def surface(self, model: int) -> Surface:
+        """One of the models, seen through the same access as the target; asking it is free."""
+        ...
+
+
+@dataclass(frozen=True)
+class Means:
+    """What this adversary holds besides the surface.  `shadows(n)` trains, or remembers, n shadow models."""
+
+    population: Records | None = None
+    members: Records | None = None
+    shadows: Callable[[int], Shadows] | None = None
+
+
+@dataclass(frozen=True)
+class MembershipScene:
+    """The membership game as an attack sees it.
+
+    candidates: the records in question, shuffled, with their targets; who was a member is not here.
+    """
+
+    target: Surface
+    candidates: Records
+    rng: Generator
+    needs: Needs
+    _means: Means = field(default_factory=Means, repr=False)
+
+    def _demand(self, fact: Knowledge) -> None:
+        if fact not in self.needs.knowledge:
+            raise AccessDenied(f"the attack's card does not ask to know {fact.value}: add it to `needs.knowledge`")
+
+    @property
+    def population(self) -> Records:
+        """Records from the same population, none of them a candidate."""
+        self._demand(Knowledge.POPULATION)
+        if self._means.population is None:
+            raise AccessDenied("the audit was given no population records")
+        return self._means.population
+
+    @property
+    def known_members(self) -> Records:
+        """Some records that are known to be members, none of them a candidate."""
+        self._demand(Knowledge.MEMBERS)
+        if self._means.members is None:
+            raise AccessDenied("the audit was given no known members")
+        return self._means.members
+
+    def shadows(self, models: int) -> Shadows:
+        """Shadow models; the same ones for every attack of a run."""
+        self._demand(Knowledge.RECIPE)
+        if self._means.shadows is None:
+            raise AccessDenied("the audit was given no recipe and no shadow models")
+        return self._means.shadows(models)

@@ -1,0 +1,75 @@
+"""The thing attacked, and the thing as an adversary sees it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.core.threat import Access, Task
+
+
+class Target(Protocol):
+    """An adapter around a model.  It knows no attack and counts nothing."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        ...
+
+    @property
+    def task(self) -> Task:
+        """What it predicts."""
+        ...
+
+    @property
+    def offers(self) -> frozenset[Access]:
+        """The ports it has, closed under implication."""
+        ...
+
+    def answer(self, access: Access, records: Records) -> Array:
+        """What it answers through one port; raises TargetError where the model fails.
+
+        LABEL: class codes [records], or values [records] for regression.
+        SCORES: log-probabilities [records, classes], or values [records] for regression.
+        LOGITS: [records, classes].
+        """
+        ...
+
+    def fingerprint(self) -> str:
+        """Content hash of the model."""
+        ...
+
+
+class Surface(Protocol):
+    """A target through one adversary's eyes: it grants, counts, remembers and refuses."""
+
+    @property
+    def task(self) -> Task:
+        """What the target predicts."""
+        ...
+
+    @property
+    def queries(self) -> int:
+        """Distinct records asked so far."""
+        ...
+
+    def labels(self, records: Records) -> Array:
+        """Predicted class codes [records]; predicted values for regression.  Needs LABEL."""
+        ...
+
+    def top_k(self, records: Records) -> tuple[Array, Array]:
+        """Classes and log-scores of the k best, best first: [records, k] each.  Needs TOPK."""
+        ...
+
+    def log_scores(self, records: Records) -> Array:
+        """Log-probabilities [records, classes].  Needs SCORES."""
+        ...
+
+    def logits(self, records: Records) -> Array:
+        """Logits [records, classes].  Needs LOGITS."""
+        ...
+
+    def values(self, records: Records) -> Array:
+        """Predicted values [records] of a regression target.  Needs LABEL."""
+        ...

@@ -1,0 +1,226 @@
+"""The threat model: who attacks what, seeing and knowing what, and when.  Plain frozen data.
+
+Vocabulary of Rigaki and Garcia, "A survey of privacy attacks in machine learning" (2023), section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from types import MappingProxyType
+
+
+class Actor(Enum):
+    """Who takes part.  The adversary may be any of the others."""
+
+    DATA_OWNER = "data owner"
+    MODEL_OWNER = "model owner"
+    MODEL_CONSUMER = "model consumer"
+    ADVERSARY = "adversary"
+
+
+class Asset(Enum):
+    """What can be lost.  The first four belong to the training data, the last four to the model."""
+
+    MEMBERSHIP = "membership"
+    RECORDS = "records"
+    ATTRIBUTES = "attributes"
+    PROPERTIES = "properties"
+    PARAMETERS = "parameters"
+    HYPERPARAMETERS = "hyper-parameters"
+    ARCHITECTURE = "architecture"
+    FUNCTIONALITY = "functionality"
+
+    @property
+    def holder(self) -> str:
+        """Which of the two assets of the survey this is part of."""
+        return "training data" if self in TRAINING_DATA_ASSETS else "model"
+
+
+TRAINING_DATA_ASSETS = frozenset({Asset.MEMBERSHIP, Asset.RECORDS, Asset.ATTRIBUTES, Asset.PROPERTIES})
+
+
+class Family(Enum):
+    """The four families of attacks."""
+
+    MEMBERSHIP = "membership"
+    RECONSTRUCTION = "reconstruction"
+    PROPERTY = "property"
+    EXTRACTION = "extraction"
+
+
+class Access(Enum):
+    """A port of the target.  `LABEL < TOPK < SCORES < LOGITS`; `PARAMETERS` gives all that can be computed."""
+
+    LABEL = "labels"
+    TOPK = "top-k scores"
+    SCORES = "scores"
+    LOGITS = "logits"
+    EMBEDDINGS = "embeddings"
+    GRADIENTS = "gradients"
+    PARAMETERS = "parameters"
+    UPDATES = "training updates"
+    SAMPLES = "generated samples"
+    TOKEN_LOGPROBS = "token log-probabilities"
+
+
+_IMPLIES: Mapping[Access, frozenset[Access]] = MappingProxyType(
+    {
+        Access.TOPK: frozenset({Access.LABEL}),
+        Access.SCORES: frozenset({Access.TOPK, Access.LABEL}),
+        Access.LOGITS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
+        Access.TOKEN_LOGPROBS: frozenset({Access.SAMPLES}),
+        Access.PARAMETERS: frozenset(
+            {Access.LOGITS, Access.SCORES, Access.TOPK, Access.LABEL, Access.EMBEDDINGS, Access.GRADIENTS}
+        ),
+    }
+)
+
+
+def closure(access: Iterable[Access]) -> frozenset[Access]:
+    """All that is granted when `access` is granted: scores give labels, parameters give logits."""
+    granted = set(access)
+    for port in tuple(granted):
+        granted |= _IMPLIES.get(port, frozenset())
+    return frozenset(granted)
+
+
+class Knowledge(Enum):
+    """What the adversary knows besides what the target answers."""
+
+    POPULATION = "records from the same population"
+    MEMBERS = "some true members"
+    PARTIAL_RECORD = "a record minus one attribute"
+    ARCHITECTURE = "the architecture"
+    RECIPE = "how the model was trained"
+
+
+class Phase(Enum):
+    """When the adversary acts."""
+
+    TRAINING = "while the model is trained"
+    DEPLOYED = "after the model is deployed"
+
+
+class Behaviour(Enum):
+    """An active adversary changes training or inputs; a passive one only looks."""
+
+    PASSIVE = "passive"
+    ACTIVE = "active"
+
+
+class Task(Enum):
+    """What the target predicts."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+@dataclass(frozen=True)
+class ThreatModel:
+    """Who attacks, what they see and know, when, and how often they may ask.
+
+    query_budget: distinct records that one attack may send to the target; None is without limit.
+    top_k: how many scores the interface shows where access is `TOPK`.
+    """
+
+    name: str
+    adversary: str
+    access: frozenset[Access]
+    knowledge: frozenset[Knowledge]
+    assets: tuple[Asset, ...] = tuple(Asset)
+    actors: tuple[Actor, ...] = tuple(Actor)
+    phase: Phase = Phase.DEPLOYED
+    behaviour: Behaviour = Behaviour.PASSIVE
+    query_budget: int | None = None
+    top_k: int = 3
+
+    def grants(self, access: Access) -> bool:
+        """Whether the adversary may use this port."""
+        return access in closure(self.access)
+
+    def with_budget(self, query_budget: int | None) -> ThreatModel:
+        """The same adversary with another query budget."""
+        return replace(self, query_budget=query_budget)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What an attack needs to run: it is stated on the attack's card, never probed."""
+
+    access: Access
+    knowledge: frozenset[Knowledge] = frozenset()
+    phase: Phase | None = None
+    behaviour: Behaviour = Behaviour.PASSIVE
+    tasks: frozenset[Task] = field(default_factory=lambda: frozenset({Task.CLASSIFICATION}))
+
+
+def missing(needs: Needs, threat: ThreatModel) -> list[str]:
+    """Why this adversary cannot run an attack with these needs, in plain words; empty when it can."""
+    lacks = []
+    if not threat.grants(needs.access):
+        seen = ", ".join(sorted(port.value for port in threat.access)) or "nothing"
+        lacks.append(f"it needs {needs.access.value}, and the {threat.name} adversary sees only {seen}")
+    for fact in sorted(needs.knowledge - threat.knowledge, key=lambda k: k.value):
+        lacks.append(f"it needs to know {fact.value}, and the {threat.name} adversary does not")
+    if needs.phase is not None and needs.phase is not threat.phase:
+        lacks.append(f"it acts {needs.phase.value}, and the {threat.name} adversary acts {threat.phase.value}")
+    if needs.behaviour is Behaviour.ACTIVE and threat.behaviour is Behaviour.PASSIVE:
+        lacks.append(f"it interferes, and the {threat.name} adversary only looks")
+    return lacks
+
+
+_SHADOWING = frozenset({Knowledge.POPULATION, Knowledge.RECIPE})
+
+PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
+    {
+        threat.name: threat
+        for threat in (
+            ThreatModel(
+                "mlaas",
+                "a customer who queries the prediction service and sees the scores of every class",
+                frozenset({Access.SCORES}),
+                _SHADOWING,
+                query_budget=1_000_000,
+            ),
+            ThreatModel(
+                "label-only",
+                "a customer who queries the prediction service and sees only the predicted label",
+                frozenset({Access.LABEL}),
+                _SHADOWING,
+                query_budget=10_000_000,
+            ),
+            ThreatModel(
+                "published-model",
+                "anyone who downloads the model file",
+                frozenset({Access.PARAMETERS}),
+                _SHADOWING | {Knowledge.ARCHITECTURE},
+            ),
+            ThreatModel(
+                "federated-server",
+                "the server of a federated training, which sees every client's update",
+                frozenset({Access.PARAMETERS, Access.UPDATES}),
+                _SHADOWING | {Knowledge.ARCHITECTURE},
+                phase=Phase.TRAINING,
+                behaviour=Behaviour.ACTIVE,
+            ),
+            ThreatModel(
+                "federated-client",
+                "one client of a federated training, which sees the model of every round",
+                frozenset({Access.PARAMETERS, Access.UPDATES}),
+                _SHADOWING | {Knowledge.ARCHITECTURE, Knowledge.MEMBERS},
+                phase=Phase.TRAINING,
+                behaviour=Behaviour.ACTIVE,
+            ),
+            ThreatModel(
+                "data-owner",
+                "a data owner who queries the service to learn whether their own records were used",
+                frozenset({Access.SCORES}),
+                frozenset({Knowledge.POPULATION}),
+                assets=(Asset.MEMBERSHIP,),
+                query_budget=100_000,
+            ),
+        )
+    }
+)

@@ -1,0 +1,1 @@
+"""Records from arrays, frames and files; splits; sources.  Nothing here knows what an attack is."""

@@ -1,0 +1,72 @@
+"""Tables and images from files: CSV, Parquet, npz and idx, gzipped or not."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from divulge.core.errors import InputError
+from divulge.core.hashing import Array
+
+IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+
+def existing(path: Path, field: str) -> Path:
+    """The path, if a file is there; else InputError that says where it was looked for."""
+    if not path.is_file():
+        raise InputError(f"{field}: no file at {path} (looked in {path.resolve().parent})")
+    return path
+
+
+def read_table(path: Path, field: str) -> pd.DataFrame:
+    """A CSV (.csv, .csv.gz, .tsv) or Parquet file as a data frame."""
+    existing(path, field)
+    name = path.name.lower()
+    try:
+        if name.endswith((".parquet", ".pq")):
+            frame = pd.read_parquet(path)
+        elif name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
+            frame = pd.read_csv(path, sep="\t" if ".tsv" in name else ",", skipinitialspace=True)
+        else:
+            raise InputError(f"{field}: {path.name} is neither CSV, TSV nor Parquet: convert it to one of these")
+    except (ValueError, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{field}: cannot read {path.name} as a table ({str(error).splitlines()[0]})") from error
+    if frame.empty:
+        raise InputError(f"{field}: {path.name} has no records below its header")
+    return frame
+
+
+def read_arrays(path: Path, field: str) -> tuple[Array, Array]:
+    """Arrays `x` and `y` of an .npz file; pickled content is refused."""
+    existing(path, field)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            lacking = {"x", "y"} - set(archive.files)
+            if lacking:
+                raise InputError(
+                    f"{field}: {path.name} has no array {min(lacking)!r} (it has {', '.join(archive.files)}): "
+                    "save it with np.savez(path, x=..., y=...)"
+                )
+            return archive["x"], archive["y"]
+    except (ValueError, OSError) as error:
+        raise InputError(f"{field}: cannot read {path.name} as .npz ({error})") from error
+
+
+def read_idx(path: Path, field: str = "idx") -> Array:
+    """An array from an idx file (the format of MNIST and its successors), gzipped or not."""
+    existing(path, field)
+    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    with opened as stream:
+        content = stream.read()
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
+        raise InputError(f"{field}: {path.name} is not an idx file (its first bytes are {content[:4]!r})")
+    rank = content[3]
+    shape = struct.unpack(f">{rank}I", content[4 : 4 + 4 * rank])
+    values = np.frombuffer(content, dtype=IDX_TYPES[content[2]], offset=4 + 4 * rank)
+    if values.size != int(np.prod(shape)):
+        raise InputError(f"{field}: {path.name} is cut short: {values.size} values for the shape {shape}")
+    return values.reshape(shape)

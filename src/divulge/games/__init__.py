@@ -1,0 +1,1 @@
+"""Games set the challenge, keep the secret and judge the guess."""

@@ -1,0 +1,71 @@
+"""The model-blind baseline: can members be told from non-members without any model?
+
+If they can, the two sets were not drawn alike and no membership figure means anything (Das et al. 2024, "Blind
+baselines beat membership inference attacks for foundation models"; Meeus et al. 2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from divulge.core.errors import Impossible
+from divulge.core.evidence import Evidence
+from divulge.core.hashing import Array, derived_seed
+from divulge.core.records import Records
+from divulge.core.threat import Task
+
+FOLDS = 5
+MOST_FEATURES = 64
+MOST_RECORDS = 20_000
+FEWEST_RECORDS = 10
+
+
+def blind_guesses(candidates: Records, member: Array, seed: int) -> Iterator[Evidence]:
+    """Cross-fitted guesses of a linear and of a boosted classifier from the records alone, as evidence each.
+
+    member: bool [records].  Ranks are taken within each fold, since folds are scored by different classifiers.
+    Raises Impossible for fewer than ten records in either arm.
+    """
+    if min(member.sum(), (~member).sum()) < FEWEST_RECORDS:
+        raise Impossible(f"the model-blind baseline needs at least {FEWEST_RECORDS} members and non-members")
+    rng = np.random.default_rng(derived_seed(seed, "blind"))
+    chosen = rng.permutation(len(candidates))[:MOST_RECORDS]
+    features, truth = blind_features(candidates.take(chosen)), member[chosen]
+    linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+    boosted = HistGradientBoostingClassifier(
+        max_iter=100, learning_rate=0.05, max_leaf_nodes=15, early_stopping=False, random_state=0
+    )
+    for guesser in (linear, boosted):
+        score = _cross_fitted(guesser, features, truth, derived_seed(seed, "folds"))
+        yield Evidence(score, truth, chosen, chosen)
+
+
+def blind_features(records: Records) -> Array:
+    """What a guesser without the model sees: the features, and the target."""
+    flat = records.flat()
+    if flat.shape[1] > MOST_FEATURES:
+        spread = flat.std(axis=0)
+        scaled = (flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        flat = PCA(min(MOST_FEATURES, len(flat)), svd_solver="randomized", random_state=0).fit_transform(scaled)
+    if records.schema.task is Task.REGRESSION:
+        return np.column_stack([flat, records.y])
+    return np.column_stack([flat, np.eye(int(records.y.max()) + 1)[records.y.astype(np.int64)]])
+
+
+def _cross_fitted(guesser: ClassifierMixin, features: Array, truth: Array, seed: int) -> Array:
+    score = np.empty(len(truth))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**31)
+    for fit_on, judge_on in folds.split(features, truth):
+        guesser.fit(features[fit_on], truth[fit_on])
+        guess = guesser.predict_proba(features[judge_on])[:, 1]
+        score[judge_on] = guess.argsort(kind="stable").argsort(kind="stable") / len(judge_on)
+    return score

@@ -1,0 +1,122 @@
+"""The membership game: here are records; which were trained on?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible, InputError, TargetError
+from divulge.core.evidence import Evidence, MembershipGuess
+from divulge.core.game import Arm, Round
+from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.recipe import Recipe
+from divulge.core.records import Records, concat
+from divulge.core.scene import Means, MembershipScene
+from divulge.core.target import Surface, Target
+from divulge.core.threat import Family
+from divulge.games.blind import blind_guesses
+
+FEWEST_OTHERS = 20
+FEWEST_FOR_CONTROL = 100
+
+
+@dataclass(frozen=True, eq=False)
+class MembershipGame:
+    """Members and non-members, shuffled once, so that position does not leak the truth.
+
+    recipe: trains the control models.  others: records, none of them a candidate, for the negative control.
+    features: what the model-blind baseline sees of each candidate, where `candidates` are only row numbers.
+    """
+
+    target: Target
+    candidates: Records
+    member: Array
+    seed: int
+    recipe: Recipe | None = None
+    others: Records | None = None
+    features: Records | None = None
+
+    def __post_init__(self) -> None:
+        if not self.member.any() or self.member.all():
+            raise InputError("the membership game needs members and non-members: give at least one record of each")
+
+    @property
+    def family(self) -> Family:
+        """See Game."""
+        return Family.MEMBERSHIP
+
+    def deal(self, arm: Arm) -> Iterator[Round[MembershipScene, MembershipGuess]]:
+        """One round.  The controls train a model with the recipe; Impossible where there is none."""
+        if arm is Arm.TARGET:
+            yield self._round(self.target, self.member, self.candidates)
+        elif self.recipe is None:
+            raise Impossible("no recipe is known, so no control model can be trained")
+        elif arm is Arm.NEGATIVE:
+            target, asked = self._innocent(self.recipe)
+            yield self._round(target, self.member[asked], self.candidates.take(asked))
+        else:
+            yield self._round(*self._guilty(self.recipe), self.candidates)
+
+    def baseline(self) -> Iterator[Evidence]:
+        """Guesses from the records alone; Impossible where the records are not here."""
+        features = self.features if self.features is not None else self.candidates
+        if features.schema.names == ("row",):
+            raise Impossible("the records themselves were not given, so nobody can guess from them alone")
+        return blind_guesses(features, self.member, self.seed)
+
+    def _innocent(self, recipe: Recipe) -> tuple[Target, Array]:
+        """A model of the same recipe that saw none of the records it is asked about, and which those are.
+
+        It is trained on population records; where there are too few, on half of the non-members, which then are no
+        candidates any more.
+        """
+        rng = derived_rng(self.seed, "negative control records")
+        members, asked = int(self.member.sum()), np.ones(len(self.member), dtype=bool)
+        if self.others is not None and len(self.others) >= min(members, FEWEST_FOR_CONTROL):
+            records = self.others.take(rng.permutation(len(self.others))[:members])
+        else:
+            outside = rng.permutation(np.flatnonzero(~self.member))
+            if len(outside) < 2 * FEWEST_OTHERS:
+                raise Impossible(
+                    f"the negative control needs at least {2 * FEWEST_OTHERS} non-members, or population records"
+                )
+            asked[outside[: len(outside) // 2]] = False
+            records = self.candidates.take(~asked)
+        return recipe.train(records, derived_seed(self.seed, "negative control")), asked
+
+    def _guilty(self, recipe: Recipe) -> tuple[Target, Array]:
+        """A model of the recipe without its regularisation, trained on half of the candidates."""
+        rng = derived_rng(self.seed, "positive control records")
+        size = min(int(self.member.sum()), len(self.member) // 2)
+        member = np.zeros(len(self.member), dtype=bool)
+        member[rng.permutation(len(member))[: max(size, 1)]] = True
+        trained = recipe.overfitted().train(self.candidates.take(member), derived_seed(self.seed, "positive control"))
+        return trained, member
+
+    def _round(
+        self, target: Target, member: Array, candidates: Records
+    ) -> Round[MembershipScene, MembershipGuess]:
+        def open_scene(surface: Surface, card: Card, means: Means, rng: Generator) -> MembershipScene:
+            return MembershipScene(surface, candidates, rng, card.needs, means)
+
+        def judge(guess: MembershipGuess) -> Evidence:
+            for name, given in (("scores", guess.scores), ("tie_break", guess.tie_break)):
+                if given is not None and np.shape(given) != (len(member),):
+                    raise TargetError(
+                        f"the attack returned {name} of shape {np.shape(given)} for {len(member)} candidates"
+                    )
+            index = np.arange(len(member))
+            return Evidence(np.asarray(guess.scores, dtype=np.float64), member, index, index, guess.tie_break)
+
+        return Round(target, open_scene, judge)
+
+
+def shuffled(members: Records, nonmembers: Records, seed: int) -> tuple[Records, Array, Array]:
+    """Candidates in random order, who of them is a member [records], and where each stood in its own set [records]."""
+    order = derived_rng(seed, "shuffle").permutation(len(members) + len(nonmembers))
+    member = order < len(members)
+    return concat([members, nonmembers]).take(order), member, np.where(member, order, order - len(members))

@@ -1,0 +1,40 @@
+"use strict";
+(function () {
+  const print = { on: false };
+  const tone = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const themed = (layout) => {
+    const ink = print.on ? "#111111" : tone("--ink");
+    const grid = print.on ? "#cccccc" : tone("--grid");
+    const axis = { color: ink, gridcolor: grid, zeroline: false, linecolor: grid, automargin: true, fixedrange: true };
+    return Object.assign({}, layout, {
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { color: ink, family: "system-ui, sans-serif", size: 13 },
+      xaxis: Object.assign({}, layout.xaxis, axis),
+      yaxis: Object.assign({}, layout.yaxis, axis),
+      autosize: true,
+    });
+  };
+  const drawn = [];
+  for (const holder of document.querySelectorAll("[data-figure]")) {
+    const spec = JSON.parse(document.getElementById(holder.dataset.figure).textContent);
+    const place = holder.querySelector(".plot");
+    const draw = () => Plotly.react(place, spec.data, themed(spec.layout), { displayModeBar: false, responsive: true });
+    draw();
+    drawn.push(draw);
+    const choice = holder.querySelector("select");
+    if (choice && spec.choices) {
+      spec.choices.forEach((item, index) => choice.add(new Option(item.label, String(index))));
+      choice.addEventListener("change", () => {
+        const shown = spec.choices[Number(choice.value)].args[0].visible;
+        spec.data.forEach((trace, index) => { trace.visible = shown[index]; });
+        draw();
+      });
+    }
+    holder.dataset.drawn = "yes";
+  }
+  const again = () => drawn.forEach((draw) => draw());
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  window.addEventListener("beforeprint", () => { print.on = true; again(); });
+  window.addEventListener("afterprint", () => { print.on = false; again(); });
+})();

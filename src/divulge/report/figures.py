@@ -1,0 +1,178 @@
+"""The figures of a report, as specifications that plotly.js draws in the browser."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import log10
+from typing import Any
+
+from divulge.core.dossier import Curve, Dossier
+from divulge.core.wording import percent
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8f7700")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
+MOST_CURVES = 5
+TICKS = (0.0001, 0.001, 0.01, 0.1, 1.0)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: what it answers, what a reader who cannot see it hears, and the same as a table."""
+
+    id: str
+    question: str
+    description: str
+    spec: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def figures(dossier: Dossier) -> list[Figure]:
+    """The figures that this dossier can fill."""
+    ranked = _ranked(dossier)
+    return [_roc(dossier, ranked), _scores(dossier, ranked)] if ranked else []
+
+
+def _ranked(dossier: Dossier) -> list[Curve]:
+    """Curves of the attacks with the highest AUC, best first; one of attacks that drew the same curve."""
+    areas = {f.attack: f.value for f in dossier.findings if f.metric == "auc" and f.value is not None}
+    ordered = sorted((c for c in dossier.curves if c.attack in areas), key=lambda c: -areas[c.attack])
+    distinct: dict[tuple[float, ...], Curve] = {}
+    for curve in ordered:
+        distinct.setdefault(curve.tpr, curve)
+    return list(distinct.values())[:MOST_CURVES]
+
+
+def _roc(dossier: Dossier, ranked: list[Curve]) -> Figure:
+    traces: list[dict[str, Any]] = []
+    best = ranked[0]
+    lowest = min(c.fpr[0] for c in ranked)
+    drawn = [max(t, 1e-6) for t in best.low]
+    traces.append(
+        {
+            "x": [*best.fpr, *reversed(best.fpr)],
+            "y": [*best.high, *reversed(drawn)],
+            "fill": "toself",
+            "fillcolor": "rgba(0,114,178,0.18)",
+            "line": {"width": 0},
+            "hoverinfo": "skip",
+            "name": f"{percent(dossier.facts.policy.confidence)} interval",
+            "type": "scatter",
+            "mode": "lines",
+        }
+    )
+    for place, curve in enumerate(ranked):
+        traces.append(
+            {
+                "x": curve.fpr,
+                "y": [t if t > 0 else None for t in curve.tpr],
+                "name": dossier.titles.get(curve.attack, curve.attack),
+                "type": "scatter",
+                "mode": "lines+markers",
+                "line": {"color": COLOURS[place], "dash": DASHES[place], "width": 3 if place == 0 else 1.8},
+                "marker": {"symbol": SYMBOLS[place], "size": 5, "maxdisplayed": 12},
+                "hovertemplate": "FPR %{x:.2%}<br>TPR %{y:.2%}<extra>%{fullData.name}</extra>",
+            }
+        )
+    traces.append(
+        {
+            "x": [lowest, 1],
+            "y": [lowest, 1],
+            "name": "guessing",
+            "type": "scatter",
+            "mode": "lines",
+            "line": {"color": "#888888", "dash": "dot", "width": 1.5},
+            "hoverinfo": "skip",
+        }
+    )
+    layout = {
+        "xaxis": _log_axis("non-members wrongly named (FPR)", lowest),
+        "yaxis": _log_axis("members rightly named (TPR)", lowest),
+        "legend": {"orientation": "h", "y": -0.24, "x": 0},
+        "margin": {"l": 64, "r": 12, "t": 8, "b": 48},
+    }
+    rows = tuple(
+        (percent(f), percent(t), f"{percent(low)} to {percent(high)}")
+        for f, t, low, high in zip(best.fpr, best.tpr, best.low, best.high, strict=True)
+    )
+    title = dossier.titles.get(best.attack, best.attack)
+    return Figure(
+        id="roc",
+        question="How many members can be named, and how many strangers are named by mistake?",
+        description=(
+            "Receiver operating characteristic on logarithmic axes. A curve above the dotted line of guessing is a "
+            f"leak; the left end matters most. The strongest attack is {title}; its values stand in the table below."
+        ),
+        spec=json.dumps({"data": traces, "layout": layout}),
+        header=("FPR", f"TPR of {title}", f"{percent(dossier.facts.policy.confidence)} interval"),
+        rows=rows,
+    )
+
+
+def _log_axis(title: str, lowest: float) -> dict[str, Any]:
+    ticks = [t for t in TICKS if t >= lowest * 0.99]
+    return {
+        "type": "log",
+        "title": {"text": title},
+        "range": [log10(lowest) - 0.05, 0.03],
+        "tickvals": ticks,
+        "ticktext": [percent(t) for t in ticks],
+    }
+
+
+
+def _scores(dossier: Dossier, ranked: list[Curve]) -> Figure:
+    traces: list[dict[str, Any]] = []
+    buttons = []
+    for place, curve in enumerate(ranked):
+        for name, shares, colour, pattern in (
+            ("members", curve.inside, COLOURS[0], ""),
+            ("non-members", curve.outside, COLOURS[1], "/"),
+        ):
+            traces.append(
+                {
+                    "x": [(a + b) / 2 for a, b in zip(curve.edges, curve.edges[1:], strict=False)],
+                    "y": shares,
+                    "width": [b - a for a, b in zip(curve.edges, curve.edges[1:], strict=False)],
+                    "name": name,
+                    "type": "bar",
+                    "opacity": 0.6,
+                    "visible": place == 0,
+                    "marker": {"color": colour, "pattern": {"shape": pattern, "size": 5}},
+                    "hovertemplate": "%{y:.1%} of %{fullData.name}<extra></extra>",
+                }
+            )
+        shown = [index // 2 == place for index in range(2 * len(ranked))]
+        buttons.append(
+            {
+                "label": dossier.titles.get(curve.attack, curve.attack),
+                "method": "update",
+                "args": [{"visible": shown}, {"xaxis.autorange": True, "yaxis.autorange": True}],
+            }
+        )
+    layout = {
+        "barmode": "overlay",
+        "xaxis": {"title": {"text": "score of the attack, higher means 'member'"}},
+        "yaxis": {"title": {"text": "share of the records"}, "tickformat": ".0%"},
+        "legend": {"orientation": "h", "y": -0.24, "x": 0},
+        "margin": {"l": 64, "r": 12, "t": 8, "b": 48},
+    }
+    best = ranked[0]
+    rows = tuple(
+        (f"{a:.3g} to {b:.3g}", percent(i), percent(o))
+        for a, b, i, o in zip(best.edges, best.edges[1:], best.inside, best.outside, strict=False)
+    )
+    spec = {"data": traces, "layout": layout, "choices": buttons}
+    return Figure(
+        id="scores",
+        question="How far apart does the model hold members and non-members?",
+        description=(
+            "Distribution of the attack's score over members and over non-members. Where the two lie apart, "
+            "membership can be told; where they overlap, it cannot."
+        ),
+        spec=json.dumps(spec),
+        header=("score", "members", "non-members"),
+        rows=rows,
+    )

@@ -1,0 +1,142 @@
+"""The report as one HTML file that works offline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from divulge.core.dossier import Dossier
+from divulge.core.finding import Finding, Verdict
+from divulge.core.threat import Asset
+from divulge.core.wording import counted, percent
+from divulge.report import words
+from divulge.report.figures import figures
+from divulge.report.threat_picture import draw
+
+COLUMNS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy", "epsilon")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attack in the table."""
+
+    title: str
+    paper: str
+    verdict: Verdict
+    cells: tuple[tuple[str, str, str], ...]
+    baseline: str
+    control: str
+    positive: str
+    cost: str
+    note: str
+
+
+@cache
+def asset(name: str) -> str:
+    """A file that ships with the report."""
+    return files("divulge.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def render(dossier: Dossier) -> str:
+    """The whole page; every script, style and figure is inside."""
+    drawn = figures(dossier)
+    return _environment().get_template("report.html.j2").render(
+        d=dossier,
+        words=words,
+        verdict=dossier.verdict,
+        marks=words.MARKS,
+        rows=[_row(dossier, o.attack) for o, _ in dossier.played()],
+        columns=[words.METRIC_NAMES[c] for c in COLUMNS],
+        figures=drawn,
+        picture=draw(
+            dossier.facts.threat, {Asset.MEMBERSHIP: f"{words.MARKS[dossier.verdict]} {dossier.verdict.value}"}
+        ),
+        unmeasured=_unmeasured(dossier),
+        predictive=_predictive(dossier),
+        style=asset("report.css"),
+        script=asset("figures.js"),
+        plotly=asset("plotly-basic.min.js") if drawn else "",
+        percent=percent,
+        counted=counted,
+    )
+
+
+def _row(dossier: Dossier, attack: str) -> Row:
+    found = {f.metric: f for f in dossier.findings if f.attack == attack}
+    outcome, played = next((o, p) for o, p in dossier.played() if o.attack == attack)
+    area = found["auc"]
+    verdicts = {f.verdict for f in found.values()}
+    order = (Verdict.LEAK, Verdict.INVALID, Verdict.NOT_FOUND, Verdict.NOT_MEASURABLE)
+    return Row(
+        title=outcome.title,
+        paper=dossier.papers.get(outcome.paper, outcome.paper),
+        verdict=next(v for v in order if v in verdicts),
+        cells=tuple(_cell(found.get(metric)) for metric in COLUMNS),
+        baseline=words.shown(area.baseline, "auc"),
+        control=words.shown(area.control, "auc"),
+        positive=words.shown(area.positive_control, "auc"),
+        cost=_cost(outcome.queries, outcome.models_trained, outcome.seconds),
+        note=played.note,
+    )
+
+
+def _cost(queries: int, models: int, seconds: float) -> str:
+    parts = [counted(queries, "query")]
+    if models:
+        parts.append(counted(models, "shadow model"))
+    return ", ".join([*parts, f"{seconds:.1f} s"])
+
+
+def _cell(finding: Finding | None) -> tuple[str, str, str]:
+    """Value, interval and a mark."""
+    if finding is None or finding.value is None:
+        return "–", "not measurable", ""
+    if finding.high is None or finding.low is None:
+        return words.shown(finding.value, finding.metric), "", _mark(finding)
+    low, high = words.shown(finding.low, finding.metric), words.shown(finding.high, finding.metric)
+    return words.shown(finding.value, finding.metric), f"{low} to {high}", _mark(finding)
+
+
+def _mark(finding: Finding) -> str:
+    return words.MARKS[finding.verdict] if finding.verdict is Verdict.LEAK else ""
+
+
+def _unmeasured(dossier: Dossier) -> list[tuple[str, str]]:
+    """What was not measured, and why; equal reasons once."""
+    listed: dict[tuple[str, str], None] = {}
+    for finding in dossier.findings:
+        if finding.verdict is Verdict.NOT_MEASURABLE:
+            coarse = "coarse" in finding.reason
+            who = f"{words.METRIC_NAMES.get(finding.metric, finding.metric)}"
+            if coarse:
+                who += f", {dossier.titles.get(finding.attack, finding.attack)}"
+            listed[who, finding.reason] = None
+    return list(listed)
+
+
+def _predictive(dossier: Dossier) -> list[tuple[str, str, list[str]]]:
+    """For the strongest attack: how often a named record is a member, by operating point and prior."""
+    strongest = dossier.strongest()
+    if strongest is None or dossier.verdict is Verdict.INVALID:
+        return []
+    table = []
+    for finding in dossier.findings:
+        if finding.attack != strongest.attack or not finding.metric.startswith("tpr_at_fpr_") or finding.value is None:
+            continue
+        values = [
+            f"{percent(d.value)} ({percent(d.low)} to {percent(d.high)})"
+            for d in finding.details
+            if d.name.startswith("ppv") and d.low is not None and d.high is not None
+        ]
+        table.append((percent(finding.chance), percent(finding.value), values))
+    return table

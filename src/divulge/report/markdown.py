@@ -1,0 +1,69 @@
+"""The report as Markdown, for a repository, a ticket or a terminal."""
+
+from __future__ import annotations
+
+from divulge.core.dossier import Dossier
+from divulge.core.finding import Finding
+from divulge.core.wording import counted, percent
+from divulge.report import words
+
+METRICS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
+
+
+def render(dossier: Dossier) -> str:
+    """The same content as the page, without its figures."""
+    facts = dossier.facts
+    parts = [
+        f"# {facts.name}",
+        f"**{words.MARKS[dossier.verdict]} {words.headline(dossier)}.** {words.membership_sentence(dossier)}",
+        *(["**This run was cut short.**"] if not dossier.complete else []),
+        f"- **What the adversary needed.** {words.needed(dossier)}\n"
+        f"- **How sure this is.** {words.certainty(dossier)}\n"
+        f"- **What was not tried.** {'; '.join(words.not_tried(dossier)) or 'every family was tried'}. {words.LEAST}",
+        "## Attacks",
+        _table(dossier),
+        "## What was not measured, and why",
+        _limits(dossier),
+        "## Provenance",
+        f"- model: {facts.target.name} ({facts.target.kind}), hash `{facts.target.fingerprint}`\n"
+        f"- records: {counted(facts.data.members, 'member')}, {counted(facts.data.nonmembers, 'non-member')}, hash "
+        f"`{facts.data.fingerprint}`; duplicates: {facts.data.overlap}\n"
+        f"- recipe: {facts.recipe or 'not known'}\n"
+        f"- seed {facts.provenance.seed}, divulge {facts.provenance.divulge}, {facts.provenance.started}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(dossier: Dossier) -> str:
+    heads = ["attack", "verdict", *(words.METRIC_NAMES[m] for m in METRICS), "control AUC", "queries"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for outcome, _ in dossier.played():
+        found = {f.metric: f for f in dossier.findings if f.attack == outcome.attack}
+        verdict = found["auc"].verdict
+        leaks = [f for f in found.values() if f in dossier.leaks()]
+        shown = leaks[0].verdict if leaks else verdict
+        cells = [_cell(found.get(metric)) for metric in METRICS]
+        control = words.shown(found["auc"].control, "auc")
+        row = [outcome.title, f"{words.MARKS[shown]} {shown.value}", *cells, control, f"{outcome.queries:,}"]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def _cell(finding: Finding | None) -> str:
+    if finding is None or finding.value is None or finding.low is None or finding.high is None:
+        return "not measurable"
+    value, low, high = (words.shown(v, finding.metric) for v in (finding.value, finding.low, finding.high))
+    return f"{value} ({low} to {high})"
+
+
+def _limits(dossier: Dossier) -> str:
+    lines = [f"- failed: {o.title}: {error}" for o, error in dossier.failed()]
+    lines += [f"- refused: {o.title}: {reason}" for o, reason in dossier.refused()]
+    reasons = {
+        (words.METRIC_NAMES.get(f.metric, f.metric), f.reason): None
+        for f in dossier.findings
+        if f.verdict.value == "not measurable"
+    }
+    lines += [f"- {metric}: {reason}" for metric, reason in reasons]
+    alpha = percent(1 - dossier.facts.policy.confidence)
+    return "\n".join(lines or ["- everything that was planned was measured"]) + f"\n- all verdicts share an error of {alpha}"

@@ -1,0 +1,97 @@
+"""The findings as SARIF 2.1.0, for code hosts and security dashboards."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from divulge.core.dossier import Dossier
+from divulge.core.finding import Finding, Verdict
+from divulge.report import words
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+INFORMATION = "https://pypi.org/project/divulge/"
+
+_LEVEL = {
+    Verdict.LEAK: ("fail", "error"),
+    Verdict.INVALID: ("review", "none"),
+    Verdict.NOT_FOUND: ("pass", "none"),
+    Verdict.NOT_MEASURABLE: ("notApplicable", "none"),
+}
+
+
+def render(dossier: Dossier) -> str:
+    """One SARIF run; failed and refused attacks are notifications of the invocation."""
+    facts = dossier.facts
+    order = list(dict.fromkeys(f.attack for f in dossier.findings))
+    document = {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "divulge",
+                        "version": facts.provenance.divulge,
+                        "informationUri": INFORMATION,
+                        "rules": [_rule(dossier, attack) for attack in order],
+                    }
+                },
+                "invocations": [
+                    {
+                        "executionSuccessful": dossier.complete and not dossier.failed(),
+                        "startTimeUtc": facts.provenance.started.replace("+00:00", "Z"),
+                        "toolExecutionNotifications": _notifications(dossier),
+                    }
+                ],
+                "results": [_result(dossier, f, order.index(f.attack)) for f in dossier.findings],
+                "properties": {"job": facts.job, "threat": facts.threat.name, "seed": facts.provenance.seed},
+            }
+        ],
+    }
+    return json.dumps(document, indent=2)
+
+
+def _rule(dossier: Dossier, attack: str) -> dict[str, Any]:
+    finding = next(f for f in dossier.findings if f.attack == attack)
+    return {
+        "id": f"divulge/{finding.game}/{attack}",
+        "name": attack,
+        "shortDescription": {"text": dossier.titles.get(attack, attack)},
+        "fullDescription": {"text": f"{finding.game} attack on {finding.asset}, seeing {finding.access}"},
+        "properties": {"tags": ["privacy", *finding.standards], "paper": finding.paper},
+    }
+
+
+def _result(dossier: Dossier, finding: Finding, rule: int) -> dict[str, Any]:
+    kind, level = _LEVEL[finding.verdict]
+    name = words.METRIC_NAMES.get(finding.metric, finding.metric)
+    value = words.shown(finding.value, finding.metric)
+    return {
+        "ruleId": f"divulge/{finding.game}/{finding.attack}",
+        "ruleIndex": rule,
+        "kind": kind,
+        "level": level,
+        "message": {"text": f"{name} {value}: {finding.verdict.value}. {finding.reason}".strip()},
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": {"uri": "model"}},
+                "logicalLocations": [{"name": dossier.facts.target.name, "kind": "module"}],
+            }
+        ],
+        "partialFingerprints": {"divulge/v1": f"{dossier.facts.target.name}/{finding.attack}/{finding.metric}"},
+        "properties": {
+            "metric": finding.metric,
+            "value": finding.value,
+            "low": finding.low,
+            "high": finding.high,
+            "advantage": finding.advantage,
+            "pAdjusted": finding.p_adjusted,
+        },
+    }
+
+
+def _notifications(dossier: Dossier) -> list[dict[str, Any]]:
+    failed = [("error", f"{o.title} failed: {error}") for o, error in dossier.failed()]
+    refused = [("note", f"{o.title} could not run: {reason}") for o, reason in dossier.refused()]
+    return [{"level": level, "message": {"text": text}} for level, text in failed + refused]

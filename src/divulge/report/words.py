@@ -1,0 +1,167 @@
+"""The sentences of a report.  A result is a lower bound, and no sentence here promises more."""
+
+from __future__ import annotations
+
+from divulge.core.dossier import Dossier
+from divulge.core.finding import Finding, Verdict
+from divulge.core.threat import Access, Asset, Family, ThreatModel
+from divulge.core.wording import counted, joined, percent
+
+MARKS = {
+    Verdict.LEAK: "▲",
+    Verdict.NOT_FOUND: "○",
+    Verdict.NOT_MEASURABLE: "–",
+    Verdict.INVALID: "✕",
+    Verdict.REFUSED: "⊘",
+    Verdict.FAILED: "!",
+}
+
+METRIC_NAMES = {
+    "auc": "AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "tpr_at_fpr_0.1": "TPR at 10 % FPR",
+    "tpr_at_fpr_0.01": "TPR at 1 % FPR",
+    "tpr_at_fpr_0.001": "TPR at 0.1 % FPR",
+    "epsilon": "epsilon, at least",
+}
+
+LEAST = "A result is a lower bound: it says what these attacks achieved, not what every attack would."
+
+_FAMILY_OF = {
+    Family.MEMBERSHIP: "who was in the training data",
+    Family.RECONSTRUCTION: "what the records look like",
+    Family.PROPERTY: "facts about the training set as a whole",
+    Family.EXTRACTION: "the model itself: its parameters, settings or function",
+}
+
+
+def headline(dossier: Dossier) -> str:
+    """The verdict in a few words."""
+    return {
+        Verdict.LEAK: "Membership leaks",
+        Verdict.NOT_FOUND: "No membership leak was found",
+        Verdict.INVALID: "The audit is invalid: the sets differ",
+        Verdict.NOT_MEASURABLE: "Nothing could be measured",
+    }.get(dossier.verdict, "The audit is incomplete")
+
+
+def membership_sentence(dossier: Dossier) -> str:
+    """What the audit says about membership, for a reader of nothing else."""
+    strongest = dossier.strongest()
+    if strongest is None:
+        return "No attack could be run and measured, so nothing is known about who was in the training data."
+    if dossier.verdict is Verdict.INVALID:
+        return strongest.reason[:1].upper() + strongest.reason[1:] + "."
+    title = dossier.titles.get(strongest.attack, strongest.attack)
+    picks = (
+        f"shown one member and one non-member, the attack “{title}” picks the member in "
+        f"{percent(strongest.value or 0)} of cases ({interval(strongest)}; guessing gives 50 %)"
+    )
+    if dossier.verdict is Verdict.LEAK:
+        return f"It can be told who was in the training data: {picks}. {sharpest(dossier)}".strip()
+    power = f"An advantage of {percent(strongest.power)} or more would probably have been seen. " if strongest.power else ""
+    return f"The attacks that were run tell members from strangers hardly better than guessing: {picks}. {power}{LEAST}"
+
+
+def sharpest(dossier: Dossier) -> str:
+    """The most telling leak at a low false positive rate, or nothing."""
+    low = [f for f in dossier.leaks() if f.metric.startswith("tpr_at_fpr_") and f.value is not None]
+    if not low:
+        return ""
+    best = min(low, key=lambda f: (f.chance, -(f.low or 0)))
+    title = dossier.titles.get(best.attack, best.attack)
+    return (
+        f"While wrongly naming {percent(best.chance)} of the non-members, “{title}” names "
+        f"{percent(best.value or 0)} of the members ({interval(best)})."
+    )
+
+
+def interval(finding: Finding) -> str:
+    """'95 % interval 70 % to 78 %'."""
+    if finding.low is None or finding.high is None:
+        return f"{percent(finding.confidence)} bound"
+    return f"{percent(finding.confidence)} interval {percent(finding.low)} to {percent(finding.high)}"
+
+
+def needed(dossier: Dossier) -> str:
+    """What the adversary needed."""
+    threat = dossier.facts.threat
+    budget = f", at most {counted(threat.query_budget, 'query')} an attack" if threat.query_budget else ""
+    knows = joined(sorted(k.value for k in threat.knowledge)) or "nothing else"
+    return (
+        f"The adversary is {threat.adversary} ({threat.name}). They see {access_words(threat)}{budget}, know "
+        f"{knows}, act {threat.phase.value} and are {threat.behaviour.value}."
+    )
+
+
+def access_words(threat: ThreatModel) -> str:
+    """What the adversary sees."""
+    words = {Access.PARAMETERS: "the parameters", Access.UPDATES: "every training update"}
+    return joined(words.get(port, f"the {port.value}") for port in sorted(threat.access, key=lambda p: p.value))
+
+
+def certainty(dossier: Dossier) -> str:
+    """How sure: sizes, confidence, correction, baseline and controls in two sentences."""
+    facts = dossier.facts
+    attacks = len(dossier.played())
+    alpha = percent(1 - facts.policy.confidence)
+    sizes = (
+        f"{counted(facts.data.members, 'member')} and {counted(facts.data.nonmembers, 'non-member')} were judged by "
+        f"{counted(attacks, 'attack')}; the chance that any verdict “leak” of this run is an accident is at most {alpha} "
+        "(Holm's correction)."
+    )
+    return f"{sizes} {baseline_sentence(dossier)} {controls_sentence(dossier)}"
+
+
+def baseline_sentence(dossier: Dossier) -> str:
+    """What guessing without the model gave."""
+    blind = dossier.baseline
+    if blind.reading is None:
+        return f"There is no model-blind baseline: {blind.missing}."
+    if blind.alarm is not None:
+        return f"The model-blind baseline raised the alarm: {blind.alarm}."
+    return f"Guessing from the records without the model gives an AUC of {blind.reading.value:.3f}, as it should."
+
+
+def controls_sentence(dossier: Dossier) -> str:
+    """What the controls gave."""
+    areas = [f for f in dossier.findings if f.metric == "auc" and f.value is not None]
+    negative = [f.control for f in areas if f.control is not None]
+    positive = [f.positive_control for f in areas if f.positive_control is not None]
+    if not negative and not positive:
+        reasons = sorted({note for _, p in dossier.played() for note in p.note.split("; ") if note.startswith("no ")})
+        return "Controls were not possible" + (f" ({reasons[0]})." if reasons else ".")
+    words = []
+    if negative:
+        words.append(
+            f"against a model that never saw these records the attacks reach AUC {min(negative):.3f} to {max(negative):.3f}"
+        )
+    else:
+        words.append("there is no negative control")
+    if positive:
+        words.append(f"against one overfitted on purpose up to {max(positive):.3f}")
+    return "Controls: " + ", ".join(words) + "."
+
+
+def not_tried(dossier: Dossier) -> list[str]:
+    """Families that no attack of this run belongs to."""
+    tried = {outcome.game for outcome, _ in dossier.played()}
+    return [f"{family.value}: {_FAMILY_OF[family]}" for family in Family if family.value not in tried]
+
+
+def asset_rows(dossier: Dossier) -> list[tuple[str, str, str, str]]:
+    """For every asset of the threat model: its name, what it belongs to, a mark, and a few words."""
+    rows = []
+    for asset in dossier.facts.threat.assets:
+        if asset is Asset.MEMBERSHIP:
+            rows.append((asset.value, asset.holder, MARKS[dossier.verdict], dossier.verdict.value))
+        else:
+            rows.append((asset.value, asset.holder, "·", "not tried"))
+    return rows
+
+
+def shown(value: float | None, metric: str) -> str:
+    """A metric's value as it stands in a table."""
+    if value is None:
+        return "–"
+    return percent(value) if metric.startswith("tpr_at_fpr_") else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""Evidence in, estimates out: pure functions, and the only place where numbers get their intervals."""

@@ -1,0 +1,71 @@
+"""From estimates to verdicts: the one place where the word 'leak' is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from divulge.core.finding import Finding, Reading, Verdict
+from divulge.core.policy import Policy
+from divulge.core.wording import percent
+from divulge.stats.multiplicity import holm
+
+
+def blind_alarm_of(blind: Reading) -> str | None:
+    """Why the split is at fault: a guesser that never saw the model tells members from non-members (its AUC)."""
+    if blind.low <= 0.5:
+        return None
+    return (
+        f"a guesser without the model tells members from non-members (AUC {blind.value:.3f}, "
+        f"{blind.low:.3f} to {blind.high:.3f}), so the two sets were not drawn alike: draw them at random from one set"
+    )
+
+
+def settle(
+    findings: Sequence[Finding], policy: Policy, alarm: str | None, tainted: frozenset[str] = frozenset()
+) -> list[Finding]:
+    """Final verdicts: Holm's correction over all measurable findings of a run.
+
+    alarm: why every finding is invalid (see blind_alarm_of).  tainted: attacks that succeed against the negative
+    control too, so that what they measure is not the training data.
+    """
+    measurable = [f for f in findings if f.p_value is not None]
+    adjusted = dict(zip(map(id, measurable), holm([f.p_value or 0.0 for f in measurable]), strict=True))
+    return [_settle(f, adjusted.get(id(f)), policy, alarm, f.attack in tainted) for f in findings]
+
+
+def _settle(finding: Finding, p_adjusted: float | None, policy: Policy, alarm: str | None, tainted: bool) -> Finding:
+    p = None if p_adjusted is None else float(p_adjusted)
+    if p is None:
+        return finding.judged(Verdict.NOT_MEASURABLE, finding.reason, None)
+    if alarm is not None:
+        return finding.judged(Verdict.INVALID, alarm, p)
+    if tainted:
+        reason = "the attack succeeds against a model that never saw these records as well"
+        return finding.judged(Verdict.INVALID, reason, p)
+    above_control = finding.control is None or (finding.low or 0.0) > finding.control
+    if p <= 1 - policy.confidence and above_control:
+        return finding.judged(Verdict.LEAK, _leak_reason(finding), p)
+    return finding.judged(Verdict.NOT_FOUND, _quiet_reason(finding), p)
+
+
+def _leak_reason(finding: Finding) -> str:
+    if finding.metric == "epsilon":
+        return f"no training with an epsilon below {finding.value or 0.0:.2f} could show this"
+    return f"the advantage is at least {percent(finding.advantage_low or 0.0)}, above {percent(finding.threshold)}"
+
+
+def _quiet_reason(finding: Finding) -> str:
+    if finding.metric == "epsilon":
+        return "the evidence excludes no epsilon above the policy's threshold"
+    if finding.power is None:
+        return "this audit is too small to have shown any advantage at this rate"
+    return f"an advantage of {percent(finding.power)} or more would probably have been seen"
+
+
+def tainted_attacks(p_values: Sequence[tuple[str, float]], policy: Policy) -> frozenset[str]:
+    """Attacks with a significant success against the negative control, corrected over all of them.
+
+    p_values: (attack, p) for each metric measured against the control.
+    """
+    adjusted = holm([p for _, p in p_values]) if p_values else []
+    return frozenset(a for (a, _), p in zip(p_values, adjusted, strict=True) if p <= 1 - policy.confidence)

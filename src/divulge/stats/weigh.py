@@ -1,0 +1,162 @@
+"""Evidence of a two-armed game becomes estimates: AUC, balanced accuracy, true positive rates, epsilon."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from divulge.core.evidence import Detail, Estimate, Evidence, Rate
+from divulge.core.policy import Policy
+from divulge.core.wording import counted, percent
+from divulge.stats.auc import auc
+from divulge.stats.epsilon import ceiling, epsilon_lower_bound
+from divulge.stats.intervals import clopper_pearson, newcombe, p_value
+from divulge.stats.power import detectable_auc, detectable_balanced_accuracy, detectable_tpr
+from divulge.stats.roc import OperatingPoint, Roc, allowed, at_fpr, roc
+
+FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
+PRIORS = (0.01, 0.1, 0.5)
+METRICS = ("auc", "balanced_accuracy", *(f"tpr_at_fpr_{rate}" for rate in FALSE_POSITIVE_RATES), "epsilon")
+
+
+def weigh(evidence: Evidence, policy: Policy, tests: int = 1) -> tuple[Estimate, ...]:
+    """All metrics of one attack.  tests: how many findings share the error rate, for an honest power."""
+    curve = roc(evidence)
+    alpha = 1 - policy.confidence
+    estimates = [_auc(evidence, policy, alpha, tests), _balanced_accuracy(evidence, policy, alpha, tests)]
+    estimates += [_tpr(curve, rate, policy, alpha, tests) for rate in FALSE_POSITIVE_RATES]
+    estimates.append(_epsilon(curve, policy, alpha))
+    return tuple(estimates)
+
+
+def _auc(evidence: Evidence, policy: Policy, alpha: float, tests: int) -> Estimate:
+    area, threshold = auc(evidence), policy.threshold("auc")
+    low, high = area.interval(alpha)
+    return Estimate(
+        metric="auc",
+        value=area.value,
+        low=low,
+        high=high,
+        confidence=policy.confidence,
+        chance=0.5,
+        advantage=2 * area.value - 1,
+        advantage_low=2 * low - 1,
+        detectable=detectable_auc(evidence.n_exposed, evidence.n_control, threshold, alpha / tests),
+        p_value=p_value(lambda a: 2 * area.interval(a).low - 1, threshold),
+        threshold=threshold,
+    )
+
+
+def _best_threshold(ranks: np.ndarray, exposed: np.ndarray) -> int:
+    """The rank at and above which calling 'member' gives the best balanced accuracy on these trials."""
+    levels = int(ranks.max()) + 1
+    in_share = np.bincount(ranks[exposed], minlength=levels)[::-1].cumsum()[::-1] / exposed.sum()
+    out_share = np.bincount(ranks[~exposed], minlength=levels)[::-1].cumsum()[::-1] / (~exposed).sum()
+    return int((in_share - out_share).argmax())
+
+
+def _balanced_accuracy(evidence: Evidence, policy: Policy, alpha: float, tests: int) -> Estimate:
+    """Cross-fitted: each half of the trials is judged at the threshold that was best on the other half."""
+    threshold = policy.threshold("balanced_accuracy")
+    ranks, exposed = evidence.ranks(), evidence.exposed
+    half = np.zeros(len(ranks), dtype=bool)
+    for arm in (np.flatnonzero(exposed), np.flatnonzero(~exposed)):
+        half[arm[::2]] = True
+    tp = fp = 0
+    for chosen_on, judged_on in ((half, ~half), (~half, half)):
+        if not judged_on.any() or not (exposed & chosen_on).any() or not (~exposed & chosen_on).any():
+            return _cannot("balanced_accuracy", 0.5, policy, "each arm needs at least two records")
+        called = ranks >= _best_threshold(ranks[chosen_on], exposed[chosen_on])
+        tp += int((called & exposed & judged_on).sum())
+        fp += int((called & ~exposed & judged_on).sum())
+    tpr, fpr = Rate(tp, evidence.n_exposed), Rate(fp, evidence.n_control)
+    gap = newcombe(tpr, fpr, alpha)
+    return Estimate(
+        metric="balanced_accuracy",
+        value=(1 + tpr.value - fpr.value) / 2,
+        low=(1 + gap.low) / 2,
+        high=(1 + gap.high) / 2,
+        confidence=policy.confidence,
+        chance=0.5,
+        advantage=tpr.value - fpr.value,
+        advantage_low=gap.low,
+        detectable=detectable_balanced_accuracy(evidence.n_exposed, evidence.n_control, threshold, alpha / tests),
+        p_value=p_value(lambda a: newcombe(tpr, fpr, a).low, threshold),
+        threshold=threshold,
+    )
+
+
+def _tpr(curve: Roc, fpr: float, policy: Policy, alpha: float, tests: int) -> Estimate:
+    metric = f"tpr_at_fpr_{fpr}"
+    if allowed(curve.n_control, fpr) < 1:
+        needed = int(np.ceil(1 / fpr))
+        reason = f"a false positive rate of {percent(fpr)} needs at least {counted(needed, 'non-member')}, there are "
+        return _cannot(metric, fpr, policy, f"{reason}{curve.n_control:,}")
+    point = at_fpr(curve, fpr)
+    if point.names_nobody:
+        first = percent(curve.fp[1] / curve.n_control)
+        reason = f"the attack's scores are too coarse: its lowest false positive rate is {first}"
+        return _cannot(metric, fpr, policy, reason)
+    tpr, reached = clopper_pearson(point.tpr, alpha), clopper_pearson(point.fpr, alpha)
+    threshold = policy.threshold(metric)
+
+    def advantage_low(level: float) -> float:
+        return clopper_pearson(point.tpr, level).low - clopper_pearson(point.fpr, level).high
+
+    return Estimate(
+        metric=metric,
+        value=point.tpr.value,
+        low=tpr.low,
+        high=tpr.high,
+        confidence=policy.confidence,
+        chance=fpr,
+        advantage=point.tpr.value - point.fpr.value,
+        advantage_low=advantage_low(alpha),
+        detectable=detectable_tpr(curve.n_exposed, curve.n_control, fpr, threshold, alpha / tests),
+        p_value=p_value(advantage_low, threshold),
+        threshold=threshold,
+        details=(Detail("fpr_reached", point.fpr.value, reached.low, reached.high), *predictive_values(point, alpha)),
+    )
+
+
+def predictive_values(point: OperatingPoint, alpha: float) -> tuple[Detail, ...]:
+    """How often a record that is named a member is one, if a share `prior` of those asked about were members."""
+    tpr, fpr = clopper_pearson(point.tpr, alpha), clopper_pearson(point.fpr, alpha)
+
+    def ppv(prior: float, true_rate: float, false_rate: float) -> float:
+        named = prior * true_rate + (1 - prior) * false_rate
+        return prior * true_rate / named if named > 0 else prior
+
+    return tuple(
+        Detail(
+            f"ppv_at_prior_{prior}",
+            ppv(prior, point.tpr.value, point.fpr.value),
+            ppv(prior, tpr.low, fpr.high),
+            ppv(prior, tpr.high, fpr.low),
+        )
+        for prior in PRIORS
+    )
+
+
+def _epsilon(curve: Roc, policy: Policy, alpha: float) -> Estimate:
+    bound = epsilon_lower_bound(curve, policy.delta, alpha)
+    top = ceiling(curve.n_exposed, curve.n_control, policy.delta, alpha)
+    threshold = policy.threshold("epsilon")
+    return Estimate(
+        metric="epsilon",
+        value=bound,
+        low=bound,
+        high=None,
+        confidence=policy.confidence,
+        chance=0.0,
+        advantage=float(np.tanh(bound / 2)),
+        advantage_low=float(np.tanh(bound / 2)),
+        p_value=p_value(lambda a: epsilon_lower_bound(curve, policy.delta, a), threshold),
+        threshold=threshold,
+        details=(Detail("ceiling", top), Detail("delta", policy.delta)),
+    )
+
+
+def _cannot(metric: str, chance: float, policy: Policy, reason: str) -> Estimate:
+    return Estimate(
+        metric, None, None, None, policy.confidence, chance, threshold=policy.threshold(metric), unmeasurable=reason
+    )

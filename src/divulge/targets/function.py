@@ -1,0 +1,92 @@
+"""Any Python callable as a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+import numpy as np
+
+from divulge.core.errors import TargetError
+from divulge.core.hashing import Array, digest
+from divulge.core.records import Records
+from divulge.core.threat import Access, Task
+from divulge.targets.answers import (
+    CLASSIFIER_PORTS,
+    LABEL_PORTS,
+    SCORER_PORTS,
+    VALUE_PORTS,
+    are_probabilities,
+    checked,
+    guarded,
+    through_port,
+)
+
+
+class Returns(Enum):
+    """What the callable gives for x [records, ...]."""
+
+    LABELS = "labels"
+    SCORES = "scores"
+    LOGITS = "logits"
+    VALUES = "values"
+
+
+_PORTS = {
+    Returns.LABELS: LABEL_PORTS,
+    Returns.SCORES: SCORER_PORTS,
+    Returns.LOGITS: CLASSIFIER_PORTS,
+    Returns.VALUES: VALUE_PORTS,
+}
+
+
+class FunctionTarget:
+    """`function(x)` with x as in `Records.x`; it returns class codes [records], probabilities or logits
+    [records, classes], or values [records], as `returns` says."""
+
+    def __init__(
+        self, function: Callable[[Array], object], returns: Returns | str = Returns.SCORES, name: str | None = None
+    ) -> None:
+        self._function, self._returns = function, Returns(returns)
+        self._name = name or getattr(function, "__name__", "function")
+
+    @property
+    def name(self) -> str:
+        """See Target."""
+        return self._name
+
+    @property
+    def task(self) -> Task:
+        """See Target."""
+        return Task.REGRESSION if self._returns is Returns.VALUES else Task.CLASSIFICATION
+
+    @property
+    def offers(self) -> frozenset[Access]:
+        """See Target."""
+        return _PORTS[self._returns]
+
+    def answer(self, access: Access, records: Records) -> Array:
+        """See Target."""
+        if access not in self.offers:
+            raise TargetError(f"the function {self._name} has no port for {access.value}")
+        raw = guarded(self._name, lambda: self._function(records.x))
+        if self._returns in (Returns.LABELS, Returns.VALUES):
+            answer = checked(self._name, raw, len(records), None)
+            return answer.astype(np.int64) if self._returns is Returns.LABELS else answer
+        outputs = checked(self._name, raw, len(records), len(records.schema.classes))
+        probabilities = self._returns is Returns.SCORES
+        if probabilities and not are_probabilities(outputs):
+            raise TargetError(
+                f"the function {self._name} is declared to return scores, but its rows are no probabilities: "
+                "say returns='logits'"
+            )
+        return through_port(access, outputs, probabilities, self.task)
+
+    def alike(self, function: Callable[[Array], object]) -> FunctionTarget:
+        """Another function that returns the same kind of answer."""
+        return FunctionTarget(function, self._returns)
+
+    def fingerprint(self) -> str:
+        """Of the function's compiled code; what it reads from elsewhere does not count."""
+        code = getattr(self._function, "__code__", None)
+        return digest(self._name, code.co_code if code is not None else repr(type(self._function)))

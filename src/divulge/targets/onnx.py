@@ -1,0 +1,90 @@
+"""ONNX files, run by onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from divulge.core.errors import InputError, TargetError
+from divulge.core.hashing import Array, digest
+from divulge.core.records import Records
+from divulge.core.threat import Access, Task
+from divulge.targets.answers import (
+    CLASSIFIER_PORTS,
+    VALUE_PORTS,
+    are_probabilities,
+    checked,
+    guarded,
+    through_port,
+)
+
+DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+
+
+class OnnxTarget:
+    """A model file with one input.  Of several outputs the one with a column a class is read."""
+
+    def __init__(self, path: Path | str, *, task: Task = Task.CLASSIFICATION, name: str | None = None) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError(f"target.path: no file at {self.path} (looked in {self.path.resolve().parent})")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(self.path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has no common error class
+            raise InputError(f"target.path: {self.path.name} is not an ONNX model that onnxruntime can load") from error
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or inputs[0].type not in DTYPES:
+            kinds = ", ".join(f"{i.name}: {i.type}" for i in inputs)
+            raise InputError(f"target.path: {self.path.name} must have one numeric input, it has {kinds}")
+        self._input, self._dtype = inputs[0].name, DTYPES[inputs[0].type]
+        self._task, self._name = task, name or self.path.stem
+        self._probabilities: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """See Target."""
+        return self._name
+
+    @property
+    def task(self) -> Task:
+        """See Target."""
+        return self._task
+
+    @property
+    def offers(self) -> frozenset[Access]:
+        """See Target."""
+        return VALUE_PORTS if self._task is Task.REGRESSION else CLASSIFIER_PORTS
+
+    def answer(self, access: Access, records: Records) -> Array:
+        """See Target."""
+        x = np.ascontiguousarray(records.x, dtype=self._dtype)
+        outputs = guarded(self._name, lambda: self._session.run(None, {self._input: x}))
+        assert isinstance(outputs, list)
+        if self._task is Task.REGRESSION:
+            return checked(self._name, np.asarray(outputs[0]).reshape(len(records), -1)[:, 0], len(records), None)
+        width = len(records.schema.classes)
+        scores = self._score_matrix(outputs, len(records), width)
+        if self._probabilities is None:
+            self._probabilities = are_probabilities(scores)
+        return through_port(access, scores, self._probabilities, self._task)
+
+    def fingerprint(self) -> str:
+        """See Target."""
+        return digest(self.path.read_bytes())
+
+    def _score_matrix(self, outputs: list[Any], records: int, width: int) -> Array:
+        for output in outputs:
+            if isinstance(output, list) and output and isinstance(output[0], dict):
+                output = [[row[key] for key in sorted(row)] for row in output]
+            array = np.asarray(output)
+            if array.shape == (records, width) and array.dtype.kind == "f":
+                return checked(self._name, array, records, width)
+        shapes = ", ".join(str(np.asarray(o).shape) for o in outputs)
+        raise TargetError(f"the model {self._name} has no output of shape ({records}, {width}), only {shapes}")

@@ -1,0 +1,135 @@
+"""PyTorch modules: classifiers that return logits or probabilities, and regressors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from divulge.core.errors import InputError
+from divulge.core.hashing import Array, digest
+from divulge.core.records import Records
+from divulge.core.threat import Access, Task
+from divulge.targets.answers import (
+    CLASSIFIER_PORTS,
+    VALUE_PORTS,
+    are_probabilities,
+    checked,
+    guarded,
+    through_port,
+)
+
+AsTensor = Callable[[Array], Tensor]
+
+
+def as_float_tensor(x: Array) -> Tensor:
+    """The default way from records to a tensor: float32, shape unchanged."""
+    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+
+
+class TorchTarget:
+    """A module in evaluation mode.
+
+    A module whose rows already are probabilities is noticed, so that no softmax is applied twice; one output column
+    of a two-class model is read as the logit of the second class.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        task: Task = Task.CLASSIFICATION,
+        name: str | None = None,
+        as_tensor: AsTensor = as_float_tensor,
+        device: str = "cpu",
+        batch_size: int = 1024,
+    ) -> None:
+        if not isinstance(module, nn.Module):
+            raise InputError(f"TorchTarget needs a torch.nn.Module, not a {type(module).__name__}")
+        self.module = module.eval().to(device)
+        self._task, self._name = task, name or type(module).__name__
+        self._as_tensor, self._device, self._batch_size = as_tensor, device, batch_size
+        self._probabilities: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """See Target."""
+        return self._name
+
+    @property
+    def task(self) -> Task:
+        """See Target."""
+        return self._task
+
+    @property
+    def offers(self) -> frozenset[Access]:
+        """See Target."""
+        return VALUE_PORTS if self._task is Task.REGRESSION else CLASSIFIER_PORTS
+
+    def answer(self, access: Access, records: Records) -> Array:
+        """See Target."""
+        raw = np.asarray(guarded(self._name, lambda: self._forward(records.x)))
+        if self._task is Task.REGRESSION:
+            return checked(self._name, raw.reshape(len(raw), -1).squeeze(-1), len(records), None)
+        width = len(records.schema.classes) or (raw.shape[-1] if raw.ndim == 2 else 2)
+        if width == 2 and raw.size == len(records):
+            raw = self._two_columns(raw.reshape(-1))
+        outputs = checked(self._name, raw, len(records), width)
+        if self._probabilities is None:
+            self._probabilities = are_probabilities(outputs)
+        return through_port(access, outputs, self._probabilities, self._task)
+
+    def alike(self, module: nn.Module) -> TorchTarget:
+        """Another module, read the same way."""
+        return TorchTarget(
+            module, task=self._task, as_tensor=self._as_tensor, device=self._device, batch_size=self._batch_size
+        )
+
+    def fingerprint(self) -> str:
+        """See Target."""
+        state = self.module.state_dict()
+        return digest(
+            str(self.module), *(part for key in state for part in (key, state[key].detach().cpu().float().numpy()))
+        )
+
+    def _forward(self, x: Array) -> Array:
+        self.module.eval()
+        with torch.inference_mode():
+            parts = [
+                self.module(self._as_tensor(x[i : i + self._batch_size]).to(self._device)).float().cpu()
+                for i in range(0, len(x), self._batch_size)
+            ]
+        return np.asarray(torch.cat(parts).numpy())
+
+    def _two_columns(self, single: Array) -> Array:
+        if ((single >= 0) & (single <= 1)).all():
+            return np.column_stack([1 - single, single])
+        return np.column_stack([np.zeros_like(single), single])
+
+
+def load_weights(module: nn.Module, path: Path) -> nn.Module:
+    """The module with the weights of a safetensors file or a state dict; no code in the file is run.
+
+    Raises InputError when the file holds something else, or does not fit the module.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state = load_file(str(path))
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds here, all with one meaning
+        raise InputError(
+            f"target.path: {path.name} is not a state dict that loads without running code "
+            "(save it with torch.save(model.state_dict(), path) or as safetensors)"
+        ) from error
+    try:
+        module.load_state_dict(state)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        first = " ".join(str(error).split())[:160]
+        raise InputError(f"target.path: the weights of {path.name} do not fit the factory's module: {first}") from error
+    return module

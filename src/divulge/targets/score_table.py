@@ -1,0 +1,159 @@
+"""Scores computed elsewhere: an audit of a model that cannot travel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from divulge.core.errors import InputError, TargetError
+from divulge.core.hashing import Array, digest
+from divulge.core.records import Column, Records, Schema
+from divulge.core.signals import log_softmax
+from divulge.core.threat import Access, Task
+from divulge.targets.answers import CLASSIFIER_PORTS, through_port
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """What models answered for records that stay where they are.  Row 0 is the target; the others are shadow models.
+
+    logits: [models, records, classes], or None where only `scores` are given.
+    scores: [models, records], any signal that is higher for members, the log-likelihood of the right class say.
+    keep: bool [models, records], which record each model was trained on.
+    y: [records], class codes.
+    x: [records, ...], features, optional: with them the model-blind baseline can be run.
+    """
+
+    logits: Array | None
+    scores: Array | None
+    keep: Array
+    y: Array
+    x: Array | None = None
+
+    def __post_init__(self) -> None:
+        given = self.logits if self.logits is not None else self.scores
+        if given is None:
+            raise InputError("a score table needs `logits` [models, records, classes] or `scores` [models, records]")
+        name = "logits" if self.logits is not None else "scores"
+        if given.ndim != (3 if name == "logits" else 2):
+            raise InputError(f"score table: {name} has shape {given.shape}, see `help(divulge.ScoreTable)`")
+        if self.keep.shape != given.shape[:2]:
+            raise InputError(
+                f"score table: keep has shape {self.keep.shape} and {name} {given.shape}: the first two sizes, models "
+                "and records, must be equal"
+            )
+        if self.y.shape != (given.shape[1],):
+            raise InputError(f"score table: y has shape {self.y.shape}: one class code for each of {given.shape[1]}")
+        if not np.isfinite(given).all():
+            raise InputError(f"score table: {name} has NaN or infinite values: leave those records out")
+        if self.keep[0].all() or not self.keep[0].any():
+            raise InputError("score table: row 0 of keep has members only, or none: both kinds are needed")
+        if name == "logits" and (self.y.min() < 0 or self.y.max() >= given.shape[2]):
+            raise InputError(f"score table: y has class {self.y.max()}, logits have {given.shape[2]} classes")
+
+    @classmethod
+    def load(cls, path: Path | str) -> ScoreTable:
+        """From .npz (arrays by these names) or Parquet (one row a model and record: model, record, keep, y, and
+        either `score` or `logit_0`, `logit_1`, ...)."""
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"target.path: no file at {path} (looked in {path.resolve().parent})")
+        return _from_parquet(path) if path.suffix in (".parquet", ".pq") else _from_npz(path)
+
+    def save(self, path: Path | str) -> None:
+        """As .npz."""
+        arrays = {"logits": self.logits, "scores": self.scores, "keep": self.keep, "y": self.y, "x": self.x}
+        np.savez_compressed(path, **{name: a for name, a in arrays.items() if a is not None})
+
+    @property
+    def models(self) -> int:
+        """How many models, the target counted."""
+        return len(self.keep)
+
+    def records(self) -> Records:
+        """The records as row numbers: what `TableModel` answers for."""
+        width = self.logits.shape[2] if self.logits is not None else int(self.y.max()) + 1
+        schema = Schema((Column("row"),), classes=tuple(range(width)))
+        return Records(np.arange(len(self.y), dtype=np.float64)[:, None], self.y.astype(np.int64), schema)
+
+    def model(self, row: int) -> TableModel:
+        """One model of the table as a target."""
+        return TableModel(self, row)
+
+
+def _from_npz(path: Path) -> ScoreTable:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError) as error:
+        raise InputError(f"target.path: cannot read {path.name} as a score table (.npz or .parquet)") from error
+    for name in ("keep", "y"):
+        if name not in arrays:
+            raise InputError(f"target.path: {path.name} has no array {name!r} (it has {', '.join(arrays)})")
+    return ScoreTable(
+        arrays.get("logits"), arrays.get("scores"), arrays["keep"].astype(bool), arrays["y"], arrays.get("x")
+    )
+
+
+def _from_parquet(path: Path) -> ScoreTable:
+    import pandas as pd
+
+    frame = pd.read_parquet(path)
+    columns = [c for c in frame.columns if str(c).startswith("logit_")]
+    lacking = {"model", "record", "keep", "y"} - set(frame.columns)
+    if lacking or (not columns and "score" not in frame.columns):
+        raise InputError(f"target.path: {path.name} has no column {min(lacking) if lacking else 'score'!r}")
+    frame = frame.sort_values(["model", "record"], kind="stable")
+    models, records = frame["model"].nunique(), frame["record"].nunique()
+    if len(frame) != models * records:
+        raise InputError(f"target.path: {path.name} must have one row for each of {models} models x {records} records")
+    shape = (models, records)
+    columns.sort(key=lambda c: int(str(c).removeprefix("logit_")))
+    logits = frame[columns].to_numpy().reshape(*shape, len(columns)) if columns else None
+    scores = None if columns else frame["score"].to_numpy().reshape(shape)
+    keep = frame["keep"].to_numpy(dtype=bool).reshape(shape)
+    return ScoreTable(logits, scores, keep, frame["y"].to_numpy().reshape(shape)[0])
+
+
+class TableModel:
+    """One row of a score table.  A single signal a record is shown as a score of two classes: right and not right."""
+
+    def __init__(self, table: ScoreTable, row: int) -> None:
+        self._table, self._row = table, row
+
+    @property
+    def name(self) -> str:
+        """See Target."""
+        return "score table" if self._row == 0 else f"shadow model {self._row} of the score table"
+
+    @property
+    def task(self) -> Task:
+        """See Target."""
+        return Task.CLASSIFICATION
+
+    @property
+    def offers(self) -> frozenset[Access]:
+        """Everything up to logits; of a single signal a record no label can be told."""
+        return CLASSIFIER_PORTS if self._table.logits is not None else frozenset({Access.SCORES})
+
+    def answer(self, access: Access, records: Records) -> Array:
+        """See Target; records are row numbers as `ScoreTable.records` gives them."""
+        rows = records.x[:, 0].astype(np.int64)
+        if rows.min() < 0 or rows.max() >= len(self._table.y):
+            raise TargetError("a score table can only be asked about its own records")
+        if self._table.logits is not None:
+            return through_port(access, np.asarray(self._table.logits[self._row, rows], float), False, self.task)
+        assert self._table.scores is not None
+        signal = np.asarray(self._table.scores[self._row, rows], dtype=np.float64)
+        spread = np.full((len(rows), len(records.schema.classes)), 0.0)
+        spread[np.arange(len(rows)), self._table.y[rows].astype(np.int64)] = signal
+        return through_port(access, log_softmax(spread), False, self.task)
+
+    def fingerprint(self) -> str:
+        """See Target."""
+        table = self._table
+        signal = table.logits if table.logits is not None else table.scores
+        assert signal is not None
+        return digest(signal[self._row], table.keep[self._row], table.y)

@@ -1,0 +1,127 @@
+"""scikit-learn estimators and pipelines, classifiers and regressors, and whatever else has their interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier, is_regressor
+from sklearn.utils.validation import check_is_fitted
+
+from divulge.core.errors import InputError, TargetError
+from divulge.core.hashing import Array
+from divulge.core.records import Kind, Records
+from divulge.core.signals import log_of_scores, log_softmax
+from divulge.core.threat import Access, Task
+from divulge.targets.answers import LABEL_PORTS, SCORER_PORTS, VALUE_PORTS, checked, guarded
+
+
+class SklearnTarget:
+    """A fitted estimator.  Classes are matched by `classes_`, columns by name where it was fitted on a frame."""
+
+    def __init__(self, estimator: Any, name: str | None = None) -> None:
+        if not hasattr(estimator, "predict"):
+            raise InputError(f"a {type(estimator).__name__} has no predict(): pass a fitted scikit-learn estimator")
+        try:
+            check_is_fitted(estimator)
+        except Exception as error:
+            raise InputError(f"the {type(estimator).__name__} is not fitted: call fit() before the audit") from error
+        self.estimator = estimator
+        self._name = name or type(estimator).__name__
+        self._task = Task.REGRESSION if is_regressor(estimator) else Task.CLASSIFICATION
+        if not is_classifier(estimator) and not is_regressor(estimator):
+            raise InputError(f"a {type(estimator).__name__} is neither classifier nor regressor: wrap it in a function")
+        self._scored = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
+        self._log_domain: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """See Target."""
+        return self._name
+
+    @property
+    def task(self) -> Task:
+        """See Target."""
+        return self._task
+
+    @property
+    def offers(self) -> frozenset[Access]:
+        """Scores where the estimator has predict_proba or decision_function, else labels only."""
+        if self._task is Task.REGRESSION:
+            return VALUE_PORTS
+        return SCORER_PORTS if self._scored else LABEL_PORTS
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The labels that the estimator knows, in its order."""
+        return tuple(np.asarray(self.estimator.classes_).tolist()) if self._task is Task.CLASSIFICATION else ()
+
+    def answer(self, access: Access, records: Records) -> Array:
+        """See Target."""
+        if access not in self.offers:
+            raise TargetError(f"{self._name} has no port for {access.value}")
+        x = self._presented(records)
+        if self._task is Task.REGRESSION:
+            return checked(self._name, guarded(self._name, lambda: self.estimator.predict(x)), len(records), None)
+        if not self._scored:
+            return self._codes(guarded(self._name, lambda: self.estimator.predict(x)), records)
+        log_scores = self._align(self._log_scores(x, len(records)), records)
+        return np.asarray(log_scores.argmax(axis=1)) if access is Access.LABEL else log_scores
+
+    def fingerprint(self) -> str:
+        """See Target."""
+        return str(joblib.hash(self.estimator))
+
+    def _presented(self, records: Records) -> Any:
+        """A data frame where the estimator was fitted on one, or where there are categories; else the matrix."""
+        names = getattr(self.estimator, "feature_names_in_", None)
+        categorical = any(c.kind is Kind.CATEGORICAL for c in records.schema.columns)
+        if names is None:
+            return pd.DataFrame(records.columns()) if categorical else records.x.reshape(len(records), -1)
+        if not records.schema.framed and len(names) == records.x.shape[1]:
+            return pd.DataFrame(records.x, columns=list(names))
+        lacking = [str(n) for n in names if n not in records.schema.names]
+        if lacking:
+            raise InputError(
+                f"the {self._name} was fitted with the column {lacking[0]!r}, which the records do not have: "
+                "give the columns it was trained on"
+            )
+        return pd.DataFrame(records.columns())[list(names)]
+
+    def _log_scores(self, x: Any, count: int) -> Array:
+        """Log-probabilities; from the decision function where softmax of it *is* predict_proba, so that nothing
+        saturates at 1.0."""
+        width = len(self.classes)
+        margins = None
+        if hasattr(self.estimator, "decision_function") and self._log_domain is not False:
+            raw = np.asarray(guarded(self._name, lambda: self.estimator.decision_function(x)))
+            if raw.ndim == 1:
+                raw = np.column_stack([np.zeros_like(raw), raw])
+            if raw.shape[1] == width:
+                margins = log_softmax(checked(self._name, raw, count, width))
+        if not hasattr(self.estimator, "predict_proba"):
+            if margins is None:
+                raise TargetError(f"{self._name} answered with neither probabilities nor one margin a class")
+            return margins
+        if margins is not None and self._log_domain:
+            return margins
+        scores = checked(self._name, guarded(self._name, lambda: self.estimator.predict_proba(x)), count, width)
+        self._log_domain = margins is not None and bool(np.allclose(np.exp(margins), scores, atol=1e-6))
+        return margins if margins is not None and self._log_domain else log_of_scores(scores)
+
+    def _codes(self, labels: object, records: Records) -> Array:
+        code = {label: i for i, label in enumerate(records.schema.classes or self.classes)}
+        return np.array([code[label] for label in np.asarray(labels).tolist()], dtype=np.int64)
+
+    def _align(self, log_scores: Array, records: Records) -> Array:
+        """Columns in the order of the records' classes; a class that the estimator never saw gets a score of zero."""
+        wanted, known = records.schema.classes, self.classes
+        if not wanted or wanted == known or not set(wanted) & set(known):
+            return log_scores
+        aligned = log_of_scores(np.zeros((len(log_scores), len(wanted))))
+        for position, label in enumerate(wanted):
+            if label in known:
+                aligned[:, position] = log_scores[:, known.index(label)]
+        return aligned

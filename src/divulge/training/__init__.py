@@ -1,0 +1,1 @@
+"""How models are trained: recipes, and the shadow models made with them."""

@@ -1,0 +1,46 @@
+"""A recipe that is the user's own function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from divulge.core.errors import TargetError
+from divulge.core.hashing import digest
+from divulge.core.records import Records
+
+SMALL_SHARE = 8
+
+
+@dataclass(frozen=True)
+class FunctionRecipe:
+    """`train(x, y, seed)` returns a model of any kind that divulge can audit.
+
+    share: the part of the records, one in `share`, that is really used; the overfitted variant uses few.
+    """
+
+    train_model: Callable[..., Any]
+    share: int = 1
+
+    def fit(self, records: Records, seed: int) -> Any:
+        """What the function returns; whatever it raises becomes TargetError."""
+        part = records.take(slice(None, None, self.share))  # type: ignore[arg-type]
+        try:
+            return self.train_model(part.x, part.y, seed)
+        except Exception as error:  # the user's own code: it may raise anything
+            first = (str(error).splitlines() or [""])[0]
+            raise TargetError(f"training by {self.describe()} failed: {type(error).__name__}: {first}") from error
+
+    def overfitted(self) -> FunctionRecipe:
+        """The same function on an eighth of the records."""
+        return FunctionRecipe(self.train_model, SMALL_SHARE)
+
+    def describe(self) -> str:
+        """The function's name."""
+        return f"{getattr(self.train_model, '__name__', 'function')}(x, y, seed)"
+
+    def fingerprint(self) -> str:
+        """Of the function's compiled code."""
+        code = getattr(self.train_model, "__code__", None)
+        return digest(self.describe(), str(self.share), code.co_code if code is not None else "")

@@ -1,0 +1,112 @@
+"""Recipes of PyTorch modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from divulge.core.errors import InputError, TargetError
+from divulge.core.hashing import digest
+from divulge.core.records import Records
+from divulge.core.threat import Task
+
+
+class Optimiser(Enum):
+    """Which optimiser."""
+
+    ADAM = "adam"
+    ADAMW = "adamw"
+    SGD = "sgd"
+
+
+OPTIMISERS: dict[Optimiser, type[torch.optim.Optimizer]] = {
+    Optimiser.ADAM: torch.optim.Adam,
+    Optimiser.ADAMW: torch.optim.AdamW,
+    Optimiser.SGD: torch.optim.SGD,
+}
+
+
+@dataclass(frozen=True)
+class TorchRecipe:
+    """Train what `factory()` builds with cross-entropy, or squared error for regression.
+
+    factory: makes an untrained module; it is called under the seed of the training.
+    learning_rate, weight_decay: of the optimiser.  momentum: of SGD.
+    """
+
+    factory: Callable[[], nn.Module]
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    optimiser: Optimiser = Optimiser.ADAM
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise InputError(f"recipe.{name} is {getattr(self, name)}: it must be above 0")
+
+    def fit(self, records: Records, seed: int) -> nn.Module:
+        """A trained module; equal records and seed give equal weights.  Raises TargetError where training fails."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = self.factory()
+            try:
+                self._train(module, records)
+            except (RuntimeError, ValueError, TypeError, IndexError) as error:
+                first = (str(error).splitlines() or [""])[0]
+                raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
+        return module.eval()
+
+    def _train(self, module: nn.Module, records: Records) -> None:
+        regression = records.schema.task is Task.REGRESSION
+        x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
+        y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64))
+        optimiser = self._optimiser(module)
+        module.train()
+        for _ in range(self.epochs):
+            for batch in torch.randperm(len(x)).split(self.batch_size):
+                optimiser.zero_grad(set_to_none=True)
+                loss = _loss(module(x[batch]), y[batch], regression)
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+
+    def _optimiser(self, module: nn.Module) -> torch.optim.Optimizer:
+        settings: dict[str, float] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
+        if self.optimiser is Optimiser.SGD:
+            settings["momentum"] = self.momentum
+        return OPTIMISERS[self.optimiser](module.parameters(), **settings)  # type: ignore[arg-type]
+
+    def overfitted(self) -> TorchRecipe:
+        """Three times the epochs and no weight decay."""
+        return replace(self, epochs=3 * self.epochs, weight_decay=0.0)
+
+    def describe(self) -> str:
+        """The recipe on one line."""
+        name = getattr(self.factory, "__name__", type(self.factory).__name__)
+        return (
+            f"{name}, {self.optimiser.value} {self.learning_rate:g}, {self.epochs} epochs, batches of "
+            f"{self.batch_size}, weight decay {self.weight_decay:g}"
+        )
+
+    def fingerprint(self) -> str:
+        """Of the settings and of the module that the factory builds."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            shapes = str([(k, tuple(v.shape)) for k, v in self.factory().state_dict().items()])
+            return digest(self.describe(), str(self.momentum), str(self.factory()), shapes)
+
+
+def _loss(outputs: Tensor, y: Tensor, regression: bool) -> Tensor:
+    if regression:
+        return functional.mse_loss(outputs.reshape(len(y)), y)
+    if outputs.ndim == 2 and outputs.shape[1] == 1:
+        return functional.binary_cross_entropy_with_logits(outputs[:, 0], y.float())
+    return functional.cross_entropy(outputs, y)

@@ -1,0 +1,99 @@
+"""Recipes of scikit-learn estimators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from divulge.core.errors import InputError, TargetError
+from divulge.core.hashing import digest
+from divulge.core.records import Records
+
+UNBOUND = {
+    "alpha": {"Ridge": 1e-6, "Lasso": 1e-6, "MLPClassifier": 0.0, "MLPRegressor": 0.0, "RidgeClassifier": 1e-6},
+    "C": {"LogisticRegression": 1e6, "SVC": 1e4, "LinearSVC": 1e4, "SVR": 1e4},
+    "max_depth": {
+        "DecisionTreeClassifier": None,
+        "DecisionTreeRegressor": None,
+        "RandomForestClassifier": None,
+        "RandomForestRegressor": None,
+        "ExtraTreesClassifier": None,
+        "HistGradientBoostingClassifier": None,
+        "HistGradientBoostingRegressor": None,
+        "GradientBoostingClassifier": 8,
+        "GradientBoostingRegressor": 8,
+    },
+    "max_leaf_nodes": {"DecisionTreeClassifier": None, "HistGradientBoostingClassifier": 255},
+    "min_samples_leaf": {
+        "DecisionTreeClassifier": 1,
+        "DecisionTreeRegressor": 1,
+        "RandomForestClassifier": 1,
+        "RandomForestRegressor": 1,
+        "HistGradientBoostingClassifier": 1,
+        "HistGradientBoostingRegressor": 1,
+    },
+    "bootstrap": {"RandomForestClassifier": False, "RandomForestRegressor": False},
+    "early_stopping": {"MLPClassifier": False, "HistGradientBoostingClassifier": False},
+    "max_iter": {"MLPClassifier": 1000, "MLPRegressor": 1000, "HistGradientBoostingClassifier": 300},
+    "n_neighbors": {"KNeighborsClassifier": 1, "KNeighborsRegressor": 1},
+    "weights": {"KNeighborsClassifier": "distance", "KNeighborsRegressor": "distance"},
+}
+"""Settings that take the regularisation out of the best-known estimators, by parameter and class name."""
+
+SMALL_SHARE = 8
+"""An estimator without known settings is overfitted by training it on an eighth of the records."""
+
+
+@dataclass(frozen=True)
+class SklearnRecipe:
+    """Fit a clone of `estimator`.  take_every: train on every n-th record only."""
+
+    estimator: Any
+    take_every: int = 1
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.estimator, "get_params") or not hasattr(self.estimator, "fit"):
+            raise InputError(f"a {type(self.estimator).__name__} is no scikit-learn estimator: no recipe to train with")
+
+    def fit(self, records: Records, seed: int) -> Any:
+        """A fitted clone; raises TargetError where fitting fails."""
+        model = clone(self.estimator)
+        seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
+        model.set_params(**{name: seed % 2**31 for name in seeds})
+        part = records.take(np.arange(0, len(records), self.take_every))
+        y = part.y
+        if part.schema.classes:
+            y = np.asarray(part.schema.classes)[part.y]
+        x = pd.DataFrame(part.columns()) if part.schema.framed else part.x.reshape(len(part), -1)
+        try:
+            return model.fit(x, y)
+        except Exception as error:  # an estimator is foreign code: it may raise anything
+            first = (str(error).splitlines() or [""])[0]
+            raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
+
+    def overfitted(self) -> SklearnRecipe:
+        """Without regularisation where its settings are known; else on an eighth of the records."""
+        last = self.estimator.steps[-1][1] if isinstance(self.estimator, Pipeline) else self.estimator
+        prefix = f"{self.estimator.steps[-1][0]}__" if isinstance(self.estimator, Pipeline) else ""
+        changes = {
+            prefix + name: values[type(last).__name__]
+            for name, values in UNBOUND.items()
+            if type(last).__name__ in values
+        }
+        loose = clone(self.estimator).set_params(**changes)
+        return replace(self, estimator=loose, take_every=1 if changes else SMALL_SHARE)
+
+    def describe(self) -> str:
+        """The estimator on one line."""
+        shown = " ".join(repr(self.estimator).split())
+        return shown if len(shown) < 200 else f"{type(self.estimator).__name__} pipeline"
+
+    def fingerprint(self) -> str:
+        """Of the unfitted estimator's parameters."""
+        return digest(str(joblib.hash(clone(self.estimator))), str(self.take_every))
