@@ -50,9 +50,7 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
     planned = plan(job)
     run = RunFolder(folder)
     _begin(run, job, planned, resume)
-    game = MembershipGame(
-        job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features
-    )
+    game = MembershipGame(job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features)
     able = [p for p in planned if not p.lacks]
     table = Table(job, game, number_of_tests(len(able)))
     done = run.outcomes()
@@ -111,9 +109,7 @@ def _curve(attack: str, evidence: Evidence, policy: Policy) -> Curve:
     return Curve(attack, *map(tuple, (fpr, tpr, low, high, edges, inside, outside)))
 
 
-def final_findings(
-    outcomes: Sequence[StoredOutcome], policy: Policy, blind: Baseline
-) -> tuple[Finding, ...]:
+def final_findings(outcomes: Sequence[StoredOutcome], policy: Policy, blind: Baseline) -> tuple[Finding, ...]:
     """All findings so far, corrected for each other."""
     findings = [f for s in outcomes if isinstance(s.outcome.result, Played) for f in s.outcome.result.findings]
     tainted = tainted_attacks([(s.outcome.attack, p) for s in outcomes for p in s.control_p_values], policy)

@@ -41,7 +41,8 @@ class TargetPart(_Part):
 
 class DataPart(_Part):
     """The records: CSV or Parquet with a `target` column, or .npz with arrays x and y; or a named `source`, which is
-    split at random into parts of the sizes given as members, nonmembers and population."""
+    split at random into parts of the sizes given as members, nonmembers and population.
+    """
 
     members: Path | int | None = None
     nonmembers: Path | int | None = None

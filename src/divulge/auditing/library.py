@@ -74,7 +74,9 @@ class Run:
 
     def to_frame(self) -> pd.DataFrame:
         """The findings as a data frame, one row each."""
-        rows = [{k: v for k, v in vars(f).items() if k != "details"} | {"verdict": f.verdict.value} for f in self.findings]
+        rows = [
+            {k: v for k, v in vars(f).items() if k != "details"} | {"verdict": f.verdict.value} for f in self.findings
+        ]
         return pd.DataFrame(rows)
 
     def scores(self, attack: str) -> pd.DataFrame:

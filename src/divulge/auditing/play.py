@@ -133,9 +133,7 @@ def _play_arm(table: Table, attack: Attack[Any, Any], arm: Arm, surface: Granted
     return dealt.judge(attack.run(dealt.open(seen, attack.card, table.means(attack), rng)))
 
 
-def _controls(
-    table: Table, attack: Attack[Any, Any]
-) -> tuple[dict[str, Estimate], dict[str, Estimate], list[str]]:
+def _controls(table: Table, attack: Attack[Any, Any]) -> tuple[dict[str, Estimate], dict[str, Estimate], list[str]]:
     """Estimates against the negative and the positive control, and what a reader should know of them."""
     measured: dict[Arm, dict[str, Estimate]] = {Arm.NEGATIVE: {}, Arm.POSITIVE: {}}
     notes: list[str] = []

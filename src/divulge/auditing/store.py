@@ -1,12 +1,12 @@
 """A run is a folder, written attack by attack, so that a crash loses at most the attack in progress.
 
-    run.json               what is known before the first attack: RunFacts
-    baseline.json          the model-blind baseline
-    outcomes/NAME.json     what became of one attack, with the p-values of its negative control
-    curves/NAME.json       what its figures are drawn from
-    scores/NAME.parquet    its score for every record
-    findings.json          all findings under their final verdicts, rewritten after every attack
-    complete.json          there once every planned attack has an outcome
+run.json               what is known before the first attack: RunFacts
+baseline.json          the model-blind baseline
+outcomes/NAME.json     what became of one attack, with the p-values of its negative control
+curves/NAME.json       what its figures are drawn from
+scores/NAME.parquet    its score for every record
+findings.json          all findings under their final verdicts, rewritten after every attack
+complete.json          there once every planned attack has an outcome
 """
 
 from __future__ import annotations

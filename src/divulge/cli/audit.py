@@ -39,7 +39,10 @@ def audit(
         out.print(f"Auditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
     with Screen(quiet) as screen:
         folder = conduct(
-            job, resume if resume is not None else new_folder(out_dir, job.name), resume=resume is not None, progress=screen
+            job,
+            resume if resume is not None else new_folder(out_dir, job.name),
+            resume=resume is not None,
+            progress=screen,
         )
     run = Run.open(folder.path)
     show_summary(run.dossier, str(run.report().resolve()))

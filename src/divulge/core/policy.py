@@ -25,7 +25,8 @@ the adversary names members at more than twice the rate at which non-members are
 @dataclass(frozen=True)
 class Policy:
     """thresholds: tolerated advantage by metric.  confidence: of intervals; 1 - confidence is shared by Holm's rule
-    among all findings of a run.  delta: at which the empirical epsilon is stated."""
+    among all findings of a run.  delta: at which the empirical epsilon is stated.
+    """
 
     thresholds: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_THRESHOLDS))
     confidence: float = 0.95

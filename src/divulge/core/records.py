@@ -120,7 +120,7 @@ class Records:
         return Records(self.x[index], self.y[index], self.schema)
 
     def flat(self) -> Array:
-        """x as a float matrix [records, features]."""
+        """X as a float matrix [records, features]."""
         return np.asarray(self.x.reshape(len(self.x), -1), dtype=np.float64)
 
     def columns(self) -> dict[str, Array]:

@@ -25,13 +25,13 @@ class Shadows(Protocol):
 
     @property
     def keep(self) -> Array:
-        """bool [models, records]: which record each model was trained on."""
+        """Bool [models, records]: which record each model was trained on."""
         ...
 
     def __len__(self) -> int: ...
 
     def trained_on(self, records: Records) -> Array:
-        """bool [models, records]: which of these records each model was trained on."""
+        """Bool [models, records]: which of these records each model was trained on."""
         ...
 
     def surface(self, model: int) -> Surface:

@@ -37,7 +37,7 @@ def log_of_scores(scores: Array) -> Array:
 
 
 def of_class(log_scores: Array, y: Array) -> Array:
-    """log p of the class y: [records] from [records, classes]."""
+    """Log p of the class y: [records] from [records, classes]."""
     return np.asarray(log_scores[np.arange(len(y)), y.astype(np.int64)])
 
 

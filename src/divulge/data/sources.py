@@ -18,14 +18,7 @@ FASHION_CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", 
 CENSUS_SENSITIVE = ("sex", "race", "marital_status")
 CENSUS_OPENML = 4535
 FASHION_OPENML = 40996
-CENSUS_COLUMNS = (
-    "age class_of_worker industry_code occupation_code education wage_per_hour enrolled_in_edu marital_status "
-    "major_industry major_occupation race hispanic_origin sex labor_union unemployment_reason employment_status "
-    "capital_gains capital_losses dividends tax_filer previous_region previous_state household_family "
-    "household_summary migration_msa migration_region migration_within_region lived_here_last_year "
-    "migration_sunbelt employer_size family_under_18 father_birth_country mother_birth_country birth_country "
-    "citizenship own_business veterans_questionnaire veterans_benefits weeks_worked year income"
-).split()
+CENSUS_COLUMNS = ["age", "class_of_worker", "industry_code", "occupation_code", "education", "wage_per_hour", "enrolled_in_edu", "marital_status", "major_industry", "major_occupation", "race", "hispanic_origin", "sex", "labor_union", "unemployment_reason", "employment_status", "capital_gains", "capital_losses", "dividends", "tax_filer", "previous_region", "previous_state", "household_family", "household_summary", "migration_msa", "migration_region", "migration_within_region", "lived_here_last_year", "migration_sunbelt", "employer_size", "family_under_18", "father_birth_country", "mother_birth_country", "birth_country", "citizenship", "own_business", "veterans_questionnaire", "veterans_benefits", "weeks_worked", "year", "income"]
 
 
 def folders() -> list[Path]:

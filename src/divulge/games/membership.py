@@ -97,9 +97,7 @@ class MembershipGame:
         trained = recipe.overfitted().train(self.candidates.take(member), derived_seed(self.seed, "positive control"))
         return trained, member
 
-    def _round(
-        self, target: Target, member: Array, candidates: Records
-    ) -> Round[MembershipScene, MembershipGuess]:
+    def _round(self, target: Target, member: Array, candidates: Records) -> Round[MembershipScene, MembershipGuess]:
         def open_scene(surface: Surface, card: Card, means: Means, rng: Generator) -> MembershipScene:
             return MembershipScene(surface, candidates, rng, card.needs, means)
 

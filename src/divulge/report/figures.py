@@ -122,7 +122,6 @@ def _log_axis(title: str, lowest: float) -> dict[str, Any]:
     }
 
 
-
 def _scores(dossier: Dossier, ranked: list[Curve]) -> Figure:
     traces: list[dict[str, Any]] = []
     buttons = []

@@ -50,24 +50,28 @@ def _environment() -> Environment:
 def render(dossier: Dossier) -> str:
     """The whole page; every script, style and figure is inside."""
     drawn = figures(dossier)
-    return _environment().get_template("report.html.j2").render(
-        d=dossier,
-        words=words,
-        verdict=dossier.verdict,
-        marks=words.MARKS,
-        rows=[_row(dossier, o.attack) for o, _ in dossier.played()],
-        columns=[words.METRIC_NAMES[c] for c in COLUMNS],
-        figures=drawn,
-        picture=draw(
-            dossier.facts.threat, {Asset.MEMBERSHIP: f"{words.MARKS[dossier.verdict]} {dossier.verdict.value}"}
-        ),
-        unmeasured=_unmeasured(dossier),
-        predictive=_predictive(dossier),
-        style=asset("report.css"),
-        script=asset("figures.js"),
-        plotly=asset("plotly-basic.min.js") if drawn else "",
-        percent=percent,
-        counted=counted,
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            d=dossier,
+            words=words,
+            verdict=dossier.verdict,
+            marks=words.MARKS,
+            rows=[_row(dossier, o.attack) for o, _ in dossier.played()],
+            columns=[words.METRIC_NAMES[c] for c in COLUMNS],
+            figures=drawn,
+            picture=draw(
+                dossier.facts.threat, {Asset.MEMBERSHIP: f"{words.MARKS[dossier.verdict]} {dossier.verdict.value}"}
+            ),
+            unmeasured=_unmeasured(dossier),
+            predictive=_predictive(dossier),
+            style=asset("report.css"),
+            script=asset("figures.js"),
+            plotly=asset("plotly-basic.min.js") if drawn else "",
+            percent=percent,
+            counted=counted,
+        )
     )
 
 

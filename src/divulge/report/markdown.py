@@ -66,4 +66,7 @@ def _limits(dossier: Dossier) -> str:
     }
     lines += [f"- {metric}: {reason}" for metric, reason in reasons]
     alpha = percent(1 - dossier.facts.policy.confidence)
-    return "\n".join(lines or ["- everything that was planned was measured"]) + f"\n- all verdicts share an error of {alpha}"
+    return (
+        "\n".join(lines or ["- everything that was planned was measured"])
+        + f"\n- all verdicts share an error of {alpha}"
+    )

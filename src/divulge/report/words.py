@@ -59,7 +59,9 @@ def membership_sentence(dossier: Dossier) -> str:
     )
     if dossier.verdict is Verdict.LEAK:
         return f"It can be told who was in the training data: {picks}. {sharpest(dossier)}".strip()
-    power = f"An advantage of {percent(strongest.power)} or more would probably have been seen. " if strongest.power else ""
+    power = (
+        f"An advantage of {percent(strongest.power)} or more would probably have been seen. " if strongest.power else ""
+    )
     return f"The attacks that were run tell members from strangers hardly better than guessing: {picks}. {power}{LEAST}"
 
 

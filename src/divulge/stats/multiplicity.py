@@ -11,7 +11,8 @@ from divulge.core.hashing import Array
 
 def holm(p_values: Sequence[float]) -> Array:
     """Holm's adjusted p-values (1979), in the order given: any of them at most alpha keeps the family-wise error at
-    alpha, whatever the dependence between the tests."""
+    alpha, whatever the dependence between the tests.
+    """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))

@@ -29,7 +29,8 @@ def detectable_balanced_accuracy(n_exposed: int, n_control: int, threshold: floa
 
 def detectable_tpr(n_exposed: int, n_control: int, fpr: float, threshold: float, alpha: float) -> float | None:
     """Smallest TPR - FPR at a false positive rate found with probability 0.8 at level alpha; None when even an
-    adversary who names every member would not be found."""
+    adversary who names every member would not be found.
+    """
     reached = Rate(allowed(n_control, fpr), n_control)
     fpr_high = clopper_pearson(reached, alpha).high
     needed = np.arange(1, n_exposed + 1)

@@ -67,6 +67,4 @@ def at_fnr(curve: Roc, fnr: float) -> OperatingPoint:
 
 
 def _point(curve: Roc, index: int) -> OperatingPoint:
-    return OperatingPoint(
-        Rate(int(curve.tp[index]), curve.n_exposed), Rate(int(curve.fp[index]), curve.n_control)
-    )
+    return OperatingPoint(Rate(int(curve.tp[index]), curve.n_exposed), Rate(int(curve.fp[index]), curve.n_control))

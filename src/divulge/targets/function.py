@@ -42,7 +42,8 @@ _PORTS = {
 
 class FunctionTarget:
     """`function(x)` with x as in `Records.x`; it returns class codes [records], probabilities or logits
-    [records, classes], or values [records], as `returns` says."""
+    [records, classes], or values [records], as `returns` says.
+    """
 
     def __init__(
         self, function: Callable[[Array], object], returns: Returns | str = Returns.SCORES, name: str | None = None

@@ -34,9 +34,7 @@ class OnnxTarget:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(self.path), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has no common error class
             raise InputError(f"target.path: {self.path.name} is not an ONNX model that onnxruntime can load") from error
         inputs = self._session.get_inputs()

@@ -44,7 +44,7 @@ class _Guarded(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
             return super().find_class(module, name)
         raise InputError(
             f"target.path: the file would run {module}.{name}, which no known model needs: if you made it yourself, "
-            f"add {module.split('.')[0]!r} to target.trusted_modules"
+            f"add {module.split('.', maxsplit=1)[0]!r} to target.trusted_modules"
         )
 
 

@@ -56,7 +56,8 @@ class ScoreTable:
     @classmethod
     def load(cls, path: Path | str) -> ScoreTable:
         """From .npz (arrays by these names) or Parquet (one row a model and record: model, record, keep, y, and
-        either `score` or `logit_0`, `logit_1`, ...)."""
+        either `score` or `logit_0`, `logit_1`, ...).
+        """
         path = Path(path)
         if not path.is_file():
             raise InputError(f"target.path: no file at {path} (looked in {path.resolve().parent})")

@@ -92,7 +92,8 @@ class SklearnTarget:
 
     def _log_scores(self, x: Any, count: int) -> Array:
         """Log-probabilities; from the decision function where softmax of it *is* predict_proba, so that nothing
-        saturates at 1.0."""
+        saturates at 1.0.
+        """
         width = len(self.classes)
         margins = None
         if hasattr(self.estimator, "decision_function") and self._log_domain is not False:

@@ -65,7 +65,7 @@ class SklearnRecipe:
         """A fitted clone; raises TargetError where fitting fails."""
         model = clone(self.estimator)
         seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
-        model.set_params(**{name: seed % 2**31 for name in seeds})
+        model.set_params(**dict.fromkeys(seeds, seed % 2 ** 31))
         part = records.take(np.arange(0, len(records), self.take_every))
         y = part.y
         if part.schema.classes:

@@ -37,8 +37,6 @@ class CalibratedError:
         candidates = scene.candidates
         shadows = scene.shadows(self.card.models)
         strangers = ~shadows.trained_on(candidates)
-        errors = np.stack(
-            [np.abs(shadows.surface(i).values(candidates) - candidates.y) for i in range(len(shadows))]
-        )
+        errors = np.stack([np.abs(shadows.surface(i).values(candidates) - candidates.y) for i in range(len(shadows))])
         expected = (errors * strangers).sum(axis=0) / np.maximum(strangers.sum(axis=0), 1)
         return MembershipGuess(expected - np.abs(scene.target.values(candidates) - candidates.y))

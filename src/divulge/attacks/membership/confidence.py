@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-
 from divulge.attacks.membership.class_thresholds import above_class_threshold
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
