@@ -72,7 +72,37 @@ _HOME = {
 }
 _EXTRA = {"torch": "torch", "onnxruntime": "onnx"}
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "PRESETS",
+    "Access",
+    "AccessDenied",
+    "Asset",
+    "BudgetSpent",
+    "Card",
+    "DivulgeError",
+    "Family",
+    "Finding",
+    "FunctionTarget",
+    "InputError",
+    "Knowledge",
+    "MembershipGuess",
+    "MembershipScene",
+    "Needs",
+    "OnnxTarget",
+    "Policy",
+    "Records",
+    "Run",
+    "Schema",
+    "ScoreTable",
+    "SklearnTarget",
+    "TargetError",
+    "Task",
+    "ThreatModel",
+    "TorchRecipe",
+    "TorchTarget",
+    "Verdict",
+    "audit",
+]
 
 
 def __getattr__(name: str) -> Any:

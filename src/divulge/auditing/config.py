@@ -64,20 +64,20 @@ class RecipePart(_Part):
     """How such a model is trained.  auto: as the scikit-learn estimator is; torch: with these settings."""
 
     kind: Literal["auto", "none", "torch"] = "auto"
-    epochs: int = Field(30, gt=0)
-    batch_size: int = Field(128, gt=0)
-    learning_rate: float = Field(1e-3, gt=0)
+    epochs: int = Field(default=30, gt=0)
+    batch_size: int = Field(default=128, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
-    weight_decay: float = Field(0.0, ge=0)
-    momentum: float = Field(0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
 
 
 class ThreatPart(_Part):
     """A preset with changes."""
 
     preset: str = "mlaas"
-    query_budget: int | None = Field(None, gt=0)
-    top_k: int | None = Field(None, gt=0)
+    query_budget: int | None = Field(default=None, gt=0)
+    top_k: int | None = Field(default=None, gt=0)
     access: list[str] | None = None
     knowledge: list[str] | None = None
     behaviour: Literal["passive", "active"] | None = None

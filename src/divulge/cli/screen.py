@@ -70,7 +70,7 @@ class Screen:
     def outcome(self, outcome: Outcome) -> None:
         """See Progress."""
         if not self._quiet:
-            self._bar.console.print(_line(outcome))
+            self._bar.console.print(_line(outcome), soft_wrap=True)
 
 
 def _line(outcome: Outcome) -> Text:

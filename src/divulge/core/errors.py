@@ -40,4 +40,4 @@ class TargetError(DivulgeError):
 
 
 class Impossible(DivulgeError):
-    """This part of the game cannot be played with what was given; the message says what is missing."""
+    """A part of the game that cannot be played with what was given; the message says what is missing."""

@@ -137,7 +137,7 @@ class Records:
         """Content hash of features and targets."""
         return digest(self.x, self.y)
 
-    def keys(self, decimals: int | None = None) -> list[bytes]:
+    def row_keys(self, decimals: int | None = None) -> list[bytes]:
         """One digest a record, features and target together; `decimals` rounds each column in units of its spread."""
         flat = self.flat()
         if decimals is not None:

@@ -12,6 +12,9 @@ import pandas as pd
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 
+HOLES = ("NA", "N/A", "NaN", "nan", "null", "None", "?")
+"""Words that stand for a missing number."""
+
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
@@ -30,13 +33,25 @@ def read_table(path: Path, field: str) -> pd.DataFrame:
         if name.endswith((".parquet", ".pq")):
             frame = pd.read_parquet(path)
         elif name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
-            frame = pd.read_csv(path, sep="\t" if ".tsv" in name else ",", skipinitialspace=True)
+            frame = _read_text(path, "\t" if ".tsv" in name else ",")
         else:
             raise InputError(f"{field}: {path.name} is neither CSV, TSV nor Parquet: convert it to one of these")
     except (ValueError, OSError, UnicodeDecodeError) as error:
         raise InputError(f"{field}: cannot read {path.name} as a table ({str(error).splitlines()[0]})") from error
     if frame.empty:
         raise InputError(f"{field}: {path.name} has no records below its header")
+    return frame
+
+
+def _read_text(path: Path, separator: str) -> pd.DataFrame:
+    """A delimited table.  'NA' is a category where others are words too, and a hole only in a column of numbers."""
+    frame = pd.read_csv(path, sep=separator, skipinitialspace=True, keep_default_na=False, na_values=[""])
+    for name in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            hole = frame[name].isna() | frame[name].isin(HOLES)
+            numbers = pd.to_numeric(frame[name].where(~hole), errors="coerce")
+            if not hole.all() and numbers[~hole].notna().all():
+                frame[name] = numbers
     return frame
 
 
@@ -59,9 +74,12 @@ def read_arrays(path: Path, field: str) -> tuple[Array, Array]:
 def read_idx(path: Path, field: str = "idx") -> Array:
     """An array from an idx file (the format of MNIST and its successors), gzipped or not."""
     existing(path, field)
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    with opened as stream:
-        content = stream.read()
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError) as error:
+            raise InputError(f"{field}: {path.name} is not a gzip file, or it is cut short: fetch it again") from error
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
         raise InputError(f"{field}: {path.name} is not an idx file (its first bytes are {content[:4]!r})")
     rank = content[3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,17 @@ FASHION_CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", 
 CENSUS_SENSITIVE = ("sex", "race", "marital_status")
 CENSUS_OPENML = 4535
 FASHION_OPENML = 40996
-CENSUS_COLUMNS = ["age", "class_of_worker", "industry_code", "occupation_code", "education", "wage_per_hour", "enrolled_in_edu", "marital_status", "major_industry", "major_occupation", "race", "hispanic_origin", "sex", "labor_union", "unemployment_reason", "employment_status", "capital_gains", "capital_losses", "dividends", "tax_filer", "previous_region", "previous_state", "household_family", "household_summary", "migration_msa", "migration_region", "migration_within_region", "lived_here_last_year", "migration_sunbelt", "employer_size", "family_under_18", "father_birth_country", "mother_birth_country", "birth_country", "citizenship", "own_business", "veterans_questionnaire", "veterans_benefits", "weeks_worked", "year", "income"]
+CENSUS_COLUMNS = tuple(
+    (  # noqa: SIM905  # forty names read better as words than as forty lines
+        "age class_of_worker industry_code occupation_code education wage_per_hour enrolled_in_edu "
+        "marital_status major_industry major_occupation race hispanic_origin sex labor_union "
+        "unemployment_reason employment_status capital_gains capital_losses dividends tax_filer "
+        "previous_region previous_state household_family household_summary migration_msa migration_region "
+        "migration_within_region lived_here_last_year migration_sunbelt employer_size family_under_18 "
+        "father_birth_country mother_birth_country birth_country citizenship own_business "
+        "veterans_questionnaire veterans_benefits weeks_worked year income "
+    ).split()
+)
 
 
 def folders() -> list[Path]:
@@ -78,6 +89,7 @@ def census_income() -> Records:
     path = find("census_income.csv.gz")
     if path is not None:
         frame = read_table(path, "census_income")
+        frame = frame.assign(hispanic_origin=frame["hispanic_origin"].fillna("unknown"))
     else:
         frame = _openml(CENSUS_OPENML, "census_income", "census_income.csv.gz")
         frame = frame.drop(columns=frame.columns[24]).set_axis(CENSUS_COLUMNS, axis=1)
@@ -93,7 +105,9 @@ def _openml(number: int, name: str, what: str) -> pd.DataFrame:
     from sklearn.datasets import fetch_openml
 
     try:
-        frame: pd.DataFrame = fetch_openml(data_id=number, as_frame=True, parser="auto").frame
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it tries again is of no interest: the error below says what to do
+            frame: pd.DataFrame = fetch_openml(data_id=number, as_frame=True, parser="auto").frame
     except Exception as error:  # the network is not ours: any failure means that the set is not to be had
         looked = ", ".join(map(str, folders()))
         raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 import numpy as np
 from numpy.random import Generator
@@ -59,17 +60,17 @@ def split(records: Records, sizes: tuple[int, ...], rng: Generator) -> list[Reco
         raise InputError(f"{counted(len(records), 'record')} cannot be split into {' + '.join(map(str, sizes))}")
     order = rng.permutation(len(records))
     cuts = np.cumsum((0, *sizes))
-    return [records.take(order[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [records.take(order[a:b]) for a, b in pairwise(cuts)]
 
 
 def separate(
     members: Records, nonmembers: Records, population: Records | None, duplicates: Duplicates
 ) -> tuple[Records, Records, Records | None, Overlap]:
     """The sets without what they share, as `duplicates` says; raises InputError for REFUSE when they share records."""
-    inside = members.keys()
+    inside = members.row_keys()
     inside_set = set(inside)
-    exact = sum(key in inside_set for key in nonmembers.keys())
-    together = concat([members, nonmembers]).keys(ROUNDING)
+    exact = sum(key in inside_set for key in nonmembers.row_keys())
+    together = concat([members, nonmembers]).row_keys(ROUNDING)
     inside_rounded = set(together[: len(members)])
     shared = np.array([key in inside_rounded for key in together[len(members) :]])
     within = sum(n - 1 for n in Counter(inside).values())
@@ -84,8 +85,8 @@ def separate(
         nonmembers = nonmembers.take(~shared)
     common = 0
     if population is not None:
-        candidates = inside_set | set(nonmembers.keys())
-        known = np.array([key in candidates for key in population.keys()])
+        candidates = inside_set | set(nonmembers.row_keys())
+        known = np.array([key in candidates for key in population.row_keys()])
         common = int(known.sum())
         population = population.take(~known) if not known.all() else None
     return members, nonmembers, population, Overlap(exact, int(shared.sum()), within, common, duplicates)

@@ -18,7 +18,8 @@ def draw(threat: ThreatModel, verdict_of: dict[Asset, str]) -> str:
     access = ", ".join(sorted(port.value for port in threat.access))
     act = "holds" if inside else "queries"
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(_described(threat, access))}" class="threat">',
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" class="threat" '
+        f'aria-label="{escape(_described(threat, access))}">',
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
         'orient="auto-start-reverse"><path d="M0,0 L8,4 L0,8 z" fill="currentColor"/></marker></defs>',
         _actor(75, 50, "data owner"),
@@ -70,7 +71,8 @@ def _arrow(x1: int, y1: int, x2: int, y2: int, words: str, strong: bool = False,
     style = f'stroke-width="{2.4 if strong else 1.4}"' + (' stroke-dasharray="6 4"' if dashed else "")
     label = ""
     if words:
-        label = f'<text x="{(x1 + x2) // 2}" y="{(y1 + y2) // 2 - 9}" text-anchor="middle" class="act">{escape(words)}</text>'
+        x, y = (x1 + x2) // 2, (y1 + y2) // 2 - 9
+        label = f'<text x="{x}" y="{y}" text-anchor="middle" class="act">{escape(words)}</text>'
     tone = ' class="adversary"' if strong else ""
     line = f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="currentColor" {style} marker-end="url(#tip)"/>'
     return f"<g{tone}>{line}{label}</g>"

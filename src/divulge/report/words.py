@@ -109,8 +109,8 @@ def certainty(dossier: Dossier) -> str:
     alpha = percent(1 - facts.policy.confidence)
     sizes = (
         f"{counted(facts.data.members, 'member')} and {counted(facts.data.nonmembers, 'non-member')} were judged by "
-        f"{counted(attacks, 'attack')}; the chance that any verdict “leak” of this run is an accident is at most {alpha} "
-        "(Holm's correction)."
+        f"{counted(attacks, 'attack')}; the chance that any verdict “leak” of this run is an accident is at most "
+        f"{alpha} (Holm's correction)."
     )
     return f"{sizes} {baseline_sentence(dossier)} {controls_sentence(dossier)}"
 
@@ -136,7 +136,8 @@ def controls_sentence(dossier: Dossier) -> str:
     words = []
     if negative:
         words.append(
-            f"against a model that never saw these records the attacks reach AUC {min(negative):.3f} to {max(negative):.3f}"
+            f"against a model that never saw these records the attacks reach AUC {min(negative):.3f} to "
+            f"{max(negative):.3f}"
         )
     else:
         words.append("there is no negative control")

@@ -25,7 +25,7 @@ def roc_band(evidence: Evidence, confidence: float, points: int = 64) -> Band:
     low = np.where(tp > 0, special.betaincinv(np.maximum(tp, 1), n - tp + 1, alpha / 2), 0.0)
     high = np.where(tp < n, special.betaincinv(tp + 1, np.maximum(n - tp, 1), 1 - alpha / 2), 1.0)
     rates = (fp / curve.n_control, tp / n, low, high)
-    return tuple(np.round(r, 6).tolist() for r in rates)  # type: ignore[return-value]
+    return tuple(np.round(r, 6).tolist() for r in rates)
 
 
 def histogram(evidence: Evidence, bins: int = 40) -> tuple[list[float], list[float], list[float]]:

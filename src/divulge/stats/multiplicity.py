@@ -14,6 +14,8 @@ def holm(p_values: Sequence[float]) -> Array:
     alpha, whatever the dependence between the tests.
     """
     p = np.asarray(p_values, dtype=np.float64)
+    if not len(p):
+        return p
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty_like(p)

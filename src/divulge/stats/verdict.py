@@ -67,5 +67,5 @@ def tainted_attacks(p_values: Sequence[tuple[str, float]], policy: Policy) -> fr
 
     p_values: (attack, p) for each metric measured against the control.
     """
-    adjusted = holm([p for _, p in p_values]) if p_values else []
+    adjusted = holm([p for _, p in p_values])
     return frozenset(a for (a, _), p in zip(p_values, adjusted, strict=True) if p <= 1 - policy.confidence)

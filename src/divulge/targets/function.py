@@ -49,7 +49,7 @@ class FunctionTarget:
         self, function: Callable[[Array], object], returns: Returns | str = Returns.SCORES, name: str | None = None
     ) -> None:
         self._function, self._returns = function, Returns(returns)
-        self._name = name or getattr(function, "__name__", "function")
+        self._name = name or str(getattr(function, "__name__", "function"))
 
     @property
     def name(self) -> str:

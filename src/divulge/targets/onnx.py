@@ -79,9 +79,8 @@ class OnnxTarget:
 
     def _score_matrix(self, outputs: list[Any], records: int, width: int) -> Array:
         for output in outputs:
-            if isinstance(output, list) and output and isinstance(output[0], dict):
-                output = [[row[key] for key in sorted(row)] for row in output]
-            array = np.asarray(output)
+            by_class = isinstance(output, list) and output and isinstance(output[0], dict)
+            array = np.asarray([[row[key] for key in sorted(row)] for row in output] if by_class else output)
             if array.shape == (records, width) and array.dtype.kind == "f":
                 return checked(self._name, array, records, width)
         shapes = ", ".join(str(np.asarray(o).shape) for o in outputs)

@@ -66,7 +66,7 @@ class ScoreTable:
     def save(self, path: Path | str) -> None:
         """As .npz."""
         arrays = {"logits": self.logits, "scores": self.scores, "keep": self.keep, "y": self.y, "x": self.x}
-        np.savez_compressed(path, **{name: a for name, a in arrays.items() if a is not None})
+        np.savez_compressed(path, **{name: a for name, a in arrays.items() if a is not None})  # type: ignore[arg-type]
 
     @property
     def models(self) -> int:

@@ -72,7 +72,7 @@ class TorchRecipe:
         optimiser = self._optimiser(module)
         module.train()
         for _ in range(self.epochs):
-            for batch in torch.randperm(len(x)).split(self.batch_size):
+            for batch in torch.split(torch.randperm(len(x)), self.batch_size):
                 optimiser.zero_grad(set_to_none=True)
                 loss = _loss(module(x[batch]), y[batch], regression)
                 loss.backward()  # type: ignore[no-untyped-call]

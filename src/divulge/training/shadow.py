@@ -30,8 +30,8 @@ class ShadowSet:
 
     def trained_on(self, records: Records) -> Array:
         """See Shadows."""
-        place = {key: i for i, key in enumerate(self.records.keys())}
-        places = np.array([place.get(key, -1) for key in records.keys()])
+        place = {key: i for i, key in enumerate(self.records.row_keys())}
+        places = np.array([place.get(key, -1) for key in records.row_keys()])
         return np.where(places >= 0, self.keep[:, places], False)
 
     def surface(self, model: int) -> Surface:

@@ -15,7 +15,7 @@ from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import digest
 from divulge.core.records import Records
 
-UNBOUND = {
+UNBOUND: dict[str, dict[str, Any]] = {
     "alpha": {"Ridge": 1e-6, "Lasso": 1e-6, "MLPClassifier": 0.0, "MLPRegressor": 0.0, "RidgeClassifier": 1e-6},
     "C": {"LogisticRegression": 1e6, "SVC": 1e4, "LinearSVC": 1e4, "SVR": 1e4},
     "max_depth": {
@@ -65,7 +65,7 @@ class SklearnRecipe:
         """A fitted clone; raises TargetError where fitting fails."""
         model = clone(self.estimator)
         seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
-        model.set_params(**dict.fromkeys(seeds, seed % 2 ** 31))
+        model.set_params(**dict.fromkeys(seeds, seed % 2**31))
         part = records.take(np.arange(0, len(records), self.take_every))
         y = part.y
         if part.schema.classes:
