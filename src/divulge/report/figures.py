@@ -15,6 +15,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
 MOST_CURVES = 5
 TICKS = (0.0001, 0.001, 0.01, 0.1, 1.0)
+FINE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ def _roc(dossier: Dossier, ranked: list[Curve]) -> Figure:
 
 def _log_axis(title: str, lowest: float) -> dict[str, Any]:
     ticks = [t for t in TICKS if t >= lowest * 0.99]
+    if len(ticks) < 3:
+        ticks = [t for t in FINE_TICKS if t >= lowest * 0.99]
     return {
         "type": "log",
         "title": {"text": title},

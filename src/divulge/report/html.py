@@ -11,7 +11,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from divulge.core.dossier import Dossier
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Asset
-from divulge.core.wording import counted, percent
+from divulge.core.wording import counted, joined, percent
 from divulge.report import words
 from divulge.report.figures import figures
 from divulge.report.threat_picture import draw
@@ -116,16 +116,21 @@ def _mark(finding: Finding) -> str:
 
 
 def _unmeasured(dossier: Dossier) -> list[tuple[str, str]]:
-    """What was not measured, and why; equal reasons once."""
-    listed: dict[tuple[str, str], None] = {}
+    """What was not measured, and why: one line for a metric and a reason, with the attacks it is about."""
+    about: dict[tuple[str, str], list[str]] = {}
     for finding in dossier.findings:
         if finding.verdict is Verdict.NOT_MEASURABLE:
-            coarse = "coarse" in finding.reason
-            who = f"{words.METRIC_NAMES.get(finding.metric, finding.metric)}"
-            if coarse:
-                who += f", {dossier.titles.get(finding.attack, finding.attack)}"
-            listed[who, finding.reason] = None
-    return list(listed)
+            reason, _, figure = (
+                finding.reason.partition(": ") if "coarse" in finding.reason else (finding.reason, "", "")
+            )
+            title = dossier.titles.get(finding.attack, finding.attack)
+            about.setdefault((finding.metric, reason), []).append(f"{title} ({figure})" if figure else title)
+    everybody = len(dossier.played())
+    listed = []
+    for (metric, reason), titles in about.items():
+        of = "" if len(titles) == everybody and "(" not in titles[0] else f", of {joined(titles)}"
+        listed.append((f"{words.METRIC_NAMES.get(metric, metric)}{of}", reason))
+    return listed
 
 
 def _predictive(dossier: Dossier) -> list[tuple[str, str, list[str]]]:

@@ -6,7 +6,7 @@ from html import escape
 
 from divulge.core.threat import TRAINING_DATA_ASSETS, Access, Asset, Phase, ThreatModel
 
-WIDTH, HEIGHT = 720, 300
+WIDTH, HEIGHT = 760, 280
 
 
 def draw(threat: ThreatModel, verdict_of: dict[Asset, str]) -> str:
@@ -24,18 +24,18 @@ def draw(threat: ThreatModel, verdict_of: dict[Asset, str]) -> str:
         'orient="auto-start-reverse"><path d="M0,0 L8,4 L0,8 z" fill="currentColor"/></marker></defs>',
         _actor(75, 50, "data owner"),
         _actor(330, 50, "model owner"),
-        _actor(630, 50, "model consumer"),
-        _actor(630, 236, "adversary", strong=True),
+        _actor(690, 50, "model consumer"),
+        _actor(690, 236, "adversary", strong=True),
         _box(10, 100, 195, "training data", data_rows, verdict_of),
         _box(255, 100, 195, "model", model_rows, verdict_of),
         _arrow(75, 62, 75, 98, ""),
         _arrow(330, 62, 330, 98, ""),
         _arrow(205, 160, 253, 160, "trains"),
-        _arrow(612, 62, 452, 128, "queries"),
-        _arrow(590, 214, 452, 178, f"{act}: {access}", strong=True),
+        _arrow(640, 66, 452, 120, "queries"),
+        _arrow(660, 222, 452, 170, f"{act}: {access}", strong=True, below=True),
     ]
     if training:
-        parts.append(_arrow(590, 246, 207, 246, "acts in training", strong=True, dashed=True))
+        parts.append(_arrow(650, 254, 207, 254, "acts in training", strong=True, dashed=True))
     return "".join([*parts, "</svg>"])
 
 
@@ -67,11 +67,13 @@ def _box(x: int, y: int, width: int, title: str, assets: list[Asset], verdict_of
     return "".join(lines).replace("opacity=0.62", 'class="faint"')
 
 
-def _arrow(x1: int, y1: int, x2: int, y2: int, words: str, strong: bool = False, dashed: bool = False) -> str:
+def _arrow(
+    x1: int, y1: int, x2: int, y2: int, words: str, strong: bool = False, dashed: bool = False, below: bool = False
+) -> str:
     style = f'stroke-width="{2.4 if strong else 1.4}"' + (' stroke-dasharray="6 4"' if dashed else "")
     label = ""
     if words:
-        x, y = (x1 + x2) // 2, (y1 + y2) // 2 - 9
+        x, y = (x1 + x2) // 2, (y1 + y2) // 2 + (24 if below else -9)
         label = f'<text x="{x}" y="{y}" text-anchor="middle" class="act">{escape(words)}</text>'
     tone = ' class="adversary"' if strong else ""
     line = f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="currentColor" {style} marker-end="url(#tip)"/>'

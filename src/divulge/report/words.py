@@ -60,7 +60,10 @@ def membership_sentence(dossier: Dossier) -> str:
     if dossier.verdict is Verdict.LEAK:
         return f"It can be told who was in the training data: {picks}. {sharpest(dossier)}".strip()
     power = (
-        f"An advantage of {percent(strongest.power)} or more would probably have been seen. " if strongest.power else ""
+        f"Had they picked the member in {percent((1 + strongest.power) / 2)} of cases, this audit would probably have "
+        "shown it. "
+        if strongest.power and strongest.power < 1
+        else "This audit is too small to show more than the coarsest leak. "
     )
     return f"The attacks that were run tell members from strangers hardly better than guessing: {picks}. {power}{LEAST}"
 
