@@ -27,7 +27,12 @@ def log_softmax(logits: Array) -> Array:
     """Log-probabilities from logits [..., classes], float64, floored at LOG_FLOOR only where they are -inf."""
     logits = np.asarray(logits, dtype=np.float64)
     log_scores = logits - logsumexp(logits)[..., None]
-    return np.where(np.isneginf(log_scores), LOG_FLOOR, log_scores)
+    return _floored(log_scores)
+
+
+def _floored(log_values: Array) -> Array:
+    """What is -inf becomes LOG_FLOOR; whatever is finite keeps its place, however small."""
+    return np.where(np.isneginf(log_values), LOG_FLOOR, log_values)
 
 
 def log_of_scores(scores: Array) -> Array:
@@ -45,7 +50,7 @@ def log_of_others(log_scores: Array, y: Array) -> Array:
     """log(1 - p_y) as the log-sum of the other classes: [records] from [records, classes]; never -inf."""
     rest = np.array(log_scores, dtype=np.float64)
     rest[np.arange(len(y)), y.astype(np.int64)] = -np.inf
-    return np.maximum(logsumexp(rest), LOG_FLOOR)
+    return _floored(logsumexp(rest))
 
 
 def logit_scaled(log_scores: Array, y: Array) -> Array:
@@ -64,7 +69,7 @@ def _log_of_complements(log_scores: Array) -> Array:
         complements = np.log1p(-np.minimum(np.exp(log_scores), 1.0))
     top = log_scores.argmax(axis=-1)
     complements[np.arange(len(top)), top] = log_of_others(log_scores, top)
-    return np.maximum(complements, LOG_FLOOR)
+    return _floored(complements)
 
 
 def modified_entropy(log_scores: Array, y: Array) -> Array:

@@ -59,7 +59,7 @@ def _with_target(x: pd.DataFrame, y: Any, target: str) -> pd.DataFrame:
 
 def _features(x: Any) -> Array:
     array = np.asarray(x)
-    if array.dtype == object:
+    if array.dtype.kind not in "fiub":
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:

@@ -47,11 +47,14 @@ def _auc(evidence: Evidence, policy: Policy, alpha: float, tests: int) -> Estima
 
 
 def _best_threshold(ranks: np.ndarray, exposed: np.ndarray) -> int:
-    """The rank at and above which calling 'member' gives the best balanced accuracy on these trials."""
+    """The rank at and above which calling 'member' gives the best balanced accuracy on these trials; of several equally
+    good ones the middle one, which errs least on trials not seen.
+    """
     levels = int(ranks.max()) + 1
     in_share = np.bincount(ranks[exposed], minlength=levels)[::-1].cumsum()[::-1] / exposed.sum()
     out_share = np.bincount(ranks[~exposed], minlength=levels)[::-1].cumsum()[::-1] / (~exposed).sum()
-    return int((in_share - out_share).argmax())
+    gain = in_share - out_share
+    return int(np.ceil(np.median(np.flatnonzero(gain >= gain.max() - 1e-12))))
 
 
 def _balanced_accuracy(evidence: Evidence, policy: Policy, alpha: float, tests: int) -> Estimate:

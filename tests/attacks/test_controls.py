@@ -1,0 +1,78 @@
+"""Every attack: chance against a model that never saw the records, a finding against one that memorised them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, make_regression
+from sklearn.neural_network import MLPClassifier
+from sklearn.tree import DecisionTreeRegressor
+
+from divulge.auditing.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
+from divulge.auditing.play import Table, _play_arm, number_of_tests
+from divulge.catalog.attacks import cards
+from divulge.core.game import Arm
+from divulge.core.policy import Policy
+from divulge.core.threat import PRESETS, Task
+from divulge.games.membership import MembershipGame
+from divulge.stats.auc import auc, null_deviation
+
+
+
+@cache
+def played(task):
+    """A memorising model on real digits with a fifth of the labels wrong, or on noisy values."""
+    rng = np.random.default_rng(0)
+    if task is Task.CLASSIFICATION:
+        x, y = load_digits(return_X_y=True)
+        y = np.where(rng.random(len(y)) < 0.2, rng.integers(0, 10, len(y)), y)
+        model = MLPClassifier((64,), alpha=0.0, max_iter=300, tol=0, n_iter_no_change=300, random_state=0)
+    else:
+        x, y = make_regression(1800, 10, noise=30, random_state=0)
+        y = y / y.std()
+        model = DecisionTreeRegressor(min_samples_leaf=2, random_state=0)
+    order = rng.permutation(len(x))
+    a, b, c = order[:450], order[450:900], order[900:1700]
+    target = target_from(model.fit(x[a], y[a]))
+    sets = records_from(target, (x[a], y[a]), (x[b], y[b]), (x[c], y[c]))
+    job = job_from_records(
+        target,
+        sets,
+        threat=PRESETS["published-model"],
+        recipe=recipe_for("auto", model, target),
+        attacks=attacks_for(None, target),
+        policy=Policy(),
+        duplicates="drop",
+        seed=1,
+        name="controls",
+    )
+    game = MembershipGame(target, job.candidates, job.member, job.seed, job.recipe, job.population)
+    return job, Table(job, game, number_of_tests(len(job.attacks)))
+
+
+def area(card, arm):
+    job, table = played(min(card.needs.tasks, key=lambda t: t.value))
+    made = next(a for a in job.attacks if a.card.name == card.name)
+    return auc(_play_arm(table, made, arm)), job
+
+
+@pytest.mark.parametrize("card", cards(), ids=lambda c: c.name)
+def test_negative_control_is_at_chance(card):
+    measured, job = area(card, Arm.NEGATIVE)
+    low, high = measured.interval(0.002)
+    assert low <= 0.5 <= high
+    assert abs(measured.value - 0.5) <= 3.1 * null_deviation(int(job.member.sum()), int((~job.member).sum()))
+
+
+@pytest.mark.parametrize("card", cards(), ids=lambda c: c.name)
+def test_positive_control_fires(card):
+    measured, _ = area(card, Arm.POSITIVE)
+    assert measured.interval(0.001).low > 0.5
+
+
+@pytest.mark.parametrize("card", cards(), ids=lambda c: c.name)
+def test_a_memorising_target_is_found(card):
+    measured, _ = area(card, Arm.TARGET)
+    assert measured.interval(0.001).low > 0.5

@@ -1,0 +1,40 @@
+"""What many tests share: a folder of data, small trained models, and skipping that cannot hide in CI."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+if "DIVULGE_DATA" in os.environ:
+    os.environ["DIVULGE_DATA"] = str(Path(os.environ["DIVULGE_DATA"]).resolve())
+
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Where DIVULGE_NOTHING_SKIPPED is set, a skipped test is a failed one."""
+    if call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception):
+        if os.environ.get("DIVULGE_NOTHING_SKIPPED"):
+            pytest.fail(f"{item.nodeid} was skipped where nothing may be: {call.excinfo.value}")
+
+
+@pytest.fixture(scope="session")
+def halves() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Breast cancer in two random halves: x, y of members and x, y of non-members."""
+    x, y = load_breast_cancer(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    inside, outside = order[:200], order[200:400]
+    return x[inside], y[inside], x[outside], y[outside]
+
+
+@pytest.fixture(scope="session")
+def careful_model(halves):
+    """A pipeline that hardly overfits."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.05)).fit(halves[0], halves[1])
