@@ -35,10 +35,10 @@ demo: $(VENV)/.core
 	$(BIN)/divulge demo patients
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow'
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m 'not slow'
 
 slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m slow
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

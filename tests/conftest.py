@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# One thread a worker: several workers whose libraries each take every core wait for each other most of the time.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
 from pathlib import Path
 
 import numpy as np

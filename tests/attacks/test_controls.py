@@ -20,7 +20,6 @@ from divulge.games.membership import MembershipGame
 from divulge.stats.auc import auc, null_deviation
 
 
-
 @cache
 def played(task):
     """A memorising model on real digits with a fifth of the labels wrong, or on noisy values."""

@@ -43,9 +43,7 @@ class Toy:
         means = Means(
             self.records, None, lambda n: ShadowSet(self.records, self.keep[:n], tuple(self.shadows[:n]), see)
         )
-        scene = MembershipScene(
-            see(self.target), self.records, np.random.default_rng(seed), made.card.needs, means
-        )
+        scene = MembershipScene(see(self.target), self.records, np.random.default_rng(seed), made.card.needs, means)
         return made.run(scene)
 
 

@@ -6,7 +6,8 @@ from divulge.core.wording import counted, joined, percent
 
 
 @pytest.mark.parametrize(
-    ("rate", "text"), [(0, "0 %"), (1, "100 %"), (0.5, "50 %"), (0.012, "1.2 %"), (0.001, "0.1 %"), (0.00012, "0.012 %")]
+    ("rate", "text"),
+    [(0, "0 %"), (1, "100 %"), (0.5, "50 %"), (0.012, "1.2 %"), (0.001, "0.1 %"), (0.00012, "0.012 %")],
 )
 def test_percent(rate, text):
     assert percent(rate) == text

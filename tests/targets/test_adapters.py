@@ -133,7 +133,9 @@ def test_pickles_load_only_when_trusted_and_then_only_known_classes(tmp_path):
         load_trusted(damaged, trust=True)
 
 
-@pytest.mark.parametrize("name", ["RandomForestClassifier", "GradientBoostingClassifier", "SVC", "KNeighborsClassifier"])
+@pytest.mark.parametrize(
+    "name", ["RandomForestClassifier", "GradientBoostingClassifier", "SVC", "KNeighborsClassifier"]
+)
 def test_the_guard_knows_the_estimators_that_people_save(tmp_path, name):
     from sklearn.utils import all_estimators
 

@@ -26,7 +26,7 @@ from divulge.core.dossier import (
     TargetFacts,
     overall,
 )
-from divulge.core.errors import DivulgeError, InputError
+from divulge.core.errors import InputError, TargetError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome, Played, Refused
 from divulge.core.policy import Policy
@@ -164,7 +164,7 @@ def _target_facts(job: Job) -> TargetFacts:
         try:
             port = Access.LABEL if Access.LABEL in target.offers else Access.SCORES
             answer = target.answer(port, records)
-        except DivulgeError:
+        except TargetError:  # said again, attack by attack, as failed findings; what the user can cure goes up
             quality.append(None)
             continue
         if port is not Access.LABEL:

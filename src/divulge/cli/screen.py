@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -21,7 +23,10 @@ STYLES = {
     Verdict.FAILED: "bold yellow",
 }
 
-out = Console(highlight=False)
+WIDE = 160
+"""Columns where the output is no terminal, so that tables in logs are not folded."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, highlight=False)
 
 

@@ -75,7 +75,7 @@ class ScoreTable:
 
     def records(self) -> Records:
         """The records as row numbers: what `TableModel` answers for."""
-        width = self.logits.shape[2] if self.logits is not None else int(self.y.max()) + 1
+        width = self.logits.shape[2] if self.logits is not None else max(2, int(self.y.max()) + 1)
         schema = Schema((Column("row"),), classes=tuple(range(width)))
         return Records(np.arange(len(self.y), dtype=np.float64)[:, None], self.y.astype(np.int64), schema)
 

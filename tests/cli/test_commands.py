@@ -1,0 +1,83 @@
+"""The commands as a person types them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from divulge.cli import app
+
+
+def run(arguments, capsys, code=0):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["divulge", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+    said = capsys.readouterr()
+    assert ended.value.code == code, said.out + said.err
+    return said.out
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """The runs of `divulge demo patients`."""
+    out = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [sys.executable, "-m", "divulge.cli.app", "demo", "patients", "--out", str(out)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    runs = sorted(p for p in out.iterdir() if p.is_dir())
+    assert len(runs) == 2 and done.stdout.count("Report: ") == 2
+    return runs
+
+
+def test_the_demo_tells_the_two_models_apart(folders):
+    verdicts = [json.loads((f / "findings.json").read_text())["verdict"] for f in folders]
+    assert verdicts == ["leak", "not found"]
+    assert all((f / "report.html").stat().st_size > 100_000 for f in folders)
+
+
+def test_gate(folders, capsys):
+    assert "is broken by" in run(["gate", folders[0]], capsys, 1)
+    assert "within policy" in run(["gate", folders[1]], capsys, 0)
+
+
+def test_gate_with_the_policies_that_ship(folders, capsys):
+    policies = sorted((Path(__file__).parent.parent.parent / "policies").glob("*.yaml"))
+    assert policies
+    for policy in policies:
+        run(["gate", folders[0], "--policy", policy], capsys, 1)
+
+
+def test_compare(folders, capsys):
+    rows = json.loads(run(["compare", *folders, "--json"], capsys))
+    assert [r["verdict"] for r in rows] == ["leak", "not found"]
+    assert "Tumour diagnosis" in run(["compare", *folders], capsys)
+
+
+@pytest.mark.parametrize("format", ["html", "md", "json", "sarif"])
+def test_report(folders, tmp_path, capsys, format):
+    path = tmp_path / f"r.{format}"
+    run(["report", folders[0], "--format", format, "-o", path], capsys)
+    assert path.stat().st_size > 1000
+    assert run(["report", folders[0], "--format", "md", "-o", "-"], capsys).startswith("# Tumour diagnosis")
+
+
+def test_attacks(capsys):
+    listed = json.loads(run(["attacks", "--threat", "label-only", "--json"], capsys))
+    able = {a["name"] for a in listed if not a["lacks"]}
+    assert "correctness" in able and "loss" not in able
+    assert "label-only" in run(["attacks", "--threat", "label-only"], capsys)
+
+
+def test_schema(capsys):
+    schema = json.loads(run(["audit", "--schema"], capsys))
+    assert schema["title"] == "AuditFile" and "target" in schema["required"]
+
+
+def test_help_names_the_exit_codes(capsys):
+    assert "Exit codes" in run(["--help"], capsys)

@@ -1,0 +1,76 @@
+"""The house stays small: files and functions within their budgets, no room for leftovers, the face complete."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import divulge
+
+SOURCE = Path(divulge.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "core_utils", "tools"}
+
+
+def name_of(path):
+    return str(path.relative_to(SOURCE))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_module_fits_on_a_few_screens(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    assert path.stem not in FORBIDDEN
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= 70, f"{node.name} has {length} lines"
+
+
+def test_the_face_is_complete_and_small():
+    assert sorted(divulge.__all__) == sorted(divulge._HOME)
+    assert len(divulge.__all__) <= 40
+    for name in divulge.__all__:
+        assert getattr(divulge, name).__doc__ or name == "PRESETS"
+
+
+def test_importing_divulge_imports_nothing_heavy():
+    code = (
+        "import sys, divulge; print([m for m in ('torch', 'sklearn', 'pandas', 'scipy', 'numpy') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_the_command_line_starts_without_the_heavy_libraries():
+    code = (
+        "import sys, divulge.cli.app; "
+        "print([m for m in ('torch', 'sklearn', 'pandas', 'scipy', 'sqlalchemy') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_every_attack_of_the_table_has_a_file_a_paper_and_its_own_name():
+    from divulge.catalog.attacks import ATTACKS, attack_class
+    from divulge.catalog.papers import PAPERS
+
+    for name, place in ATTACKS.items():
+        card = attack_class(name).card
+        assert card.name == name and place.split(":")[0].endswith(name)
+        assert card.paper in PAPERS and card.summary and card.equations
+
+
+def test_a_missing_extra_names_the_pip_line(monkeypatch):
+    real = divulge.import_module
+
+    def without_torch(name):
+        if name.endswith("pytorch"):
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+        return real(name)
+
+    monkeypatch.setattr(divulge, "import_module", without_torch)
+    with pytest.raises(divulge.InputError, match=r"pip install 'divulge\[torch\]'"):
+        _ = divulge.TorchRecipe

@@ -1,0 +1,128 @@
+"""The page as a person opens it: headless Chromium, wide and narrow, light, dark and printed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from sklearn.tree import DecisionTreeClassifier
+
+import divulge
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
+OFFLINE = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory, halves):
+    x, y, u, v = halves
+    rng = np.random.default_rng(0)
+    noisy = np.where(rng.random(400) < 0.3, 1 - np.r_[y, v], np.r_[y, v])
+    model = DecisionTreeClassifier(min_samples_leaf=2, random_state=0).fit(x, noisy[:200])
+    run = divulge.audit(model, (x, noisy[:200]), (u, noisy[200:]), out=tmp_path_factory.mktemp("page") / "r")
+    return run.report()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=OFFLINE)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def opened(browser, page_file, request):
+    width, scheme = getattr(request, "param", (1200, "light"))
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.complaints = []
+    page.requests = []
+    page.on("console", lambda m: page.complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: page.complaints.append(str(e)))
+    page.on("request", lambda r: page.requests.append(r.url))
+    page.goto(page_file.resolve().as_uri())
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    yield page
+    context.close()
+
+
+SIZES = [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark"), (320, "light")]
+
+
+@pytest.mark.parametrize("opened", SIZES, indirect=True, ids=str)
+def test_figures_are_drawn_without_complaint_or_sideways_scrolling(opened):
+    assert opened.complaints == []
+    assert opened.locator(".js-plotly-plot").count() == 2
+    assert opened.locator(".js-plotly-plot .scatterlayer .trace").count() >= 3
+    assert opened.locator(".js-plotly-plot .bars .point").count() > 5
+    width = opened.evaluate("document.documentElement.clientWidth")
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in opened.requests)
+
+
+@pytest.mark.parametrize("opened", SIZES[:2], indirect=True, ids=str)
+def test_text_stands_out_from_its_background(opened):
+    """Contrast of at least 4.5 to 1 (WCAG 2.1, AA) for every piece of text outside the figures."""
+    poor = opened.evaluate(
+        """() => {
+        const parse = c => c.match(/[\\d.]+/g).map(Number);
+        const light = c => { const [r,g,b] = c.map(v => { v /= 255; return v <= .03928 ? v/12.92 : ((v+.055)/1.055)**2.4 });
+          return .2126*r + .7152*g + .0722*b };
+        const ground = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
+          if (c.length < 4 || c[3] > 0) return c } return [255,255,255] };
+        const poor = [];
+        for (const e of document.querySelectorAll('main *:not(svg *):not(script):not(style)')) {
+          if (e.closest('.plot') || e.closest('svg') || e.tagName === 'SELECT' || e.tagName === 'OPTION') continue;
+          if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
+          const a = light(parse(getComputedStyle(e).color)) + .05, b = light(ground(e)) + .05;
+          if (Math.max(a, b) / Math.min(a, b) < 4.5) poor.push(e.tagName + ': ' + e.textContent.trim().slice(0, 40));
+        }
+        return poor }"""
+    )
+    assert poor == []
+
+
+def test_the_keyboard_reaches_everything_that_can_be_used(opened):
+    usable = "a[href], select, summary, [tabindex='0']"
+    shown = opened.locator(usable).evaluate_all("es => es.filter(e => e.checkVisibility()).length")
+    reached = set()
+    for _ in range(shown + 5):
+        opened.keyboard.press("Tab")
+        reached.add(opened.evaluate(f'[...document.querySelectorAll("{usable}")].indexOf(document.activeElement)'))
+    assert len(reached - {-1}) == shown > 8
+
+
+def test_another_attack_can_be_chosen_in_the_figure_of_scores(opened):
+    chooser = opened.locator("select")
+    before = opened.locator("[data-figure='spec-scores'] .barlayer").inner_html()
+    chooser.select_option(index=1)
+    opened.wait_for_timeout(200)
+    assert opened.locator("[data-figure='spec-scores'] .barlayer").inner_html() != before
+
+
+def test_the_same_numbers_stand_in_a_table(opened):
+    opened.locator("[data-figure='spec-roc'] summary").click()
+    assert opened.locator("[data-figure='spec-roc'] table tbody tr").count() >= 3
+
+
+def test_it_prints_on_a_few_pages(opened, tmp_path):
+    opened.emulate_media(media="print")
+    document = opened.pdf(path=str(tmp_path / "report.pdf"), format="A4")
+    pages = re.findall(rb"/Type\s*/Page\b(?!s)", document)
+    assert 2 <= len(pages) <= 8
+    assert opened.evaluate("getComputedStyle(document.body).backgroundColor") in (
+        "rgb(255, 255, 255)",
+        "rgba(0, 0, 0, 0)",
+    )
+
+
+def test_figures_and_the_picture_have_words_for_those_who_cannot_see_them(opened):
+    for selector in (".plot", "svg.threat"):
+        for label in opened.locator(selector).evaluate_all("es => es.map(e => e.getAttribute('aria-label'))"):
+            assert label and len(label) > 40
