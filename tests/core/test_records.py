@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from divulge.core.errors import InputError
+from divulge.core.errors import InputError, TargetError
 from divulge.core.evidence import Evidence
-from divulge.core.errors import TargetError
 from divulge.core.hashing import derived_seed, digest, row_digests
 from divulge.core.records import Column, Kind, Records, Schema, concat
 

@@ -72,7 +72,8 @@ def test_text_stands_out_from_its_background(opened):
     poor = opened.evaluate(
         """() => {
         const parse = c => c.match(/[\\d.]+/g).map(Number);
-        const light = c => { const [r,g,b] = c.map(v => { v /= 255; return v <= .03928 ? v/12.92 : ((v+.055)/1.055)**2.4 });
+        const linear = v => v / 255 <= .03928 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
+        const light = c => { const [r, g, b] = c.map(linear);
           return .2126*r + .7152*g + .0722*b };
         const ground = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
           if (c.length < 4 || c[3] > 0) return c } return [255,255,255] };

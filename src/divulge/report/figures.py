@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log10
 from typing import Any
 
@@ -47,47 +49,10 @@ def _ranked(dossier: Dossier) -> list[Curve]:
 
 
 def _roc(dossier: Dossier, ranked: list[Curve]) -> Figure:
-    traces: list[dict[str, Any]] = []
     best = ranked[0]
     lowest = min(c.fpr[0] for c in ranked)
-    drawn = [max(t, 1e-6) for t in best.low]
-    traces.append(
-        {
-            "x": [*best.fpr, *reversed(best.fpr)],
-            "y": [*best.high, *reversed(drawn)],
-            "fill": "toself",
-            "fillcolor": "rgba(0,114,178,0.18)",
-            "line": {"width": 0},
-            "hoverinfo": "skip",
-            "name": f"{percent(dossier.facts.policy.confidence)} interval",
-            "type": "scatter",
-            "mode": "lines",
-        }
-    )
-    for place, curve in enumerate(ranked):
-        traces.append(
-            {
-                "x": curve.fpr,
-                "y": [t if t > 0 else None for t in curve.tpr],
-                "name": dossier.titles.get(curve.attack, curve.attack),
-                "type": "scatter",
-                "mode": "lines+markers",
-                "line": {"color": COLOURS[place], "dash": DASHES[place], "width": 3 if place == 0 else 1.8},
-                "marker": {"symbol": SYMBOLS[place], "size": 5, "maxdisplayed": 12},
-                "hovertemplate": "FPR %{x:.2%}<br>TPR %{y:.2%}<extra>%{fullData.name}</extra>",
-            }
-        )
-    traces.append(
-        {
-            "x": [lowest, 1],
-            "y": [lowest, 1],
-            "name": "guessing",
-            "type": "scatter",
-            "mode": "lines",
-            "line": {"color": "#888888", "dash": "dot", "width": 1.5},
-            "hoverinfo": "skip",
-        }
-    )
+    confidence = f"{percent(dossier.facts.policy.confidence)} interval"
+    traces = [_band(best, confidence), *_curves(dossier, ranked), _guessing(lowest)]
     layout = {
         "xaxis": _log_axis("non-members wrongly named (FPR)", lowest),
         "yaxis": _log_axis("members rightly named (TPR)", lowest),
@@ -107,9 +72,54 @@ def _roc(dossier: Dossier, ranked: list[Curve]) -> Figure:
             f"leak; the left end matters most. The strongest attack is {title}; its values stand in the table below."
         ),
         spec=json.dumps({"data": traces, "layout": layout}),
-        header=("FPR", f"TPR of {title}", f"{percent(dossier.facts.policy.confidence)} interval"),
+        header=("FPR", f"TPR of {title}", confidence),
         rows=rows,
     )
+
+
+def _band(curve: Curve, name: str) -> dict[str, Any]:
+    """The interval of a curve as a filled shape."""
+    return {
+        "x": [*curve.fpr, *reversed(curve.fpr)],
+        "y": [*curve.high, *reversed([max(t, 1e-6) for t in curve.low])],
+        "fill": "toself",
+        "fillcolor": "rgba(0,114,178,0.18)",
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+        "name": name,
+        "type": "scatter",
+        "mode": "lines",
+    }
+
+
+def _curves(dossier: Dossier, ranked: list[Curve]) -> list[dict[str, Any]]:
+    """One line an attack, told apart by colour, dash and symbol."""
+    return [
+        {
+            "x": curve.fpr,
+            "y": [t if t > 0 else None for t in curve.tpr],
+            "name": dossier.titles.get(curve.attack, curve.attack),
+            "type": "scatter",
+            "mode": "lines+markers",
+            "line": {"color": COLOURS[place], "dash": DASHES[place], "width": 3 if place == 0 else 1.8},
+            "marker": {"symbol": SYMBOLS[place], "size": 5, "maxdisplayed": 12},
+            "hovertemplate": "FPR %{x:.2%}<br>TPR %{y:.2%}<extra>%{fullData.name}</extra>",
+        }
+        for place, curve in enumerate(ranked)
+    ]
+
+
+def _guessing(lowest: float) -> dict[str, Any]:
+    """The line on which an attack is no better than a coin."""
+    return {
+        "x": [lowest, 1],
+        "y": [lowest, 1],
+        "name": "guessing",
+        "type": "scatter",
+        "mode": "lines",
+        "line": {"color": "#888888", "dash": "dot", "width": 1.5},
+        "hoverinfo": "skip",
+    }
 
 
 def _log_axis(title: str, lowest: float) -> dict[str, Any]:
@@ -126,26 +136,8 @@ def _log_axis(title: str, lowest: float) -> dict[str, Any]:
 
 
 def _scores(dossier: Dossier, ranked: list[Curve]) -> Figure:
-    traces: list[dict[str, Any]] = []
     buttons = []
     for place, curve in enumerate(ranked):
-        for name, shares, colour, pattern in (
-            ("members", curve.inside, COLOURS[0], ""),
-            ("non-members", curve.outside, COLOURS[1], "/"),
-        ):
-            traces.append(
-                {
-                    "x": [(a + b) / 2 for a, b in zip(curve.edges, curve.edges[1:], strict=False)],
-                    "y": shares,
-                    "width": [b - a for a, b in zip(curve.edges, curve.edges[1:], strict=False)],
-                    "name": name,
-                    "type": "bar",
-                    "opacity": 0.6,
-                    "visible": place == 0,
-                    "marker": {"color": colour, "pattern": {"shape": pattern, "size": 5}},
-                    "hovertemplate": "%{y:.1%} of %{fullData.name}<extra></extra>",
-                }
-            )
         shown = [index // 2 == place for index in range(2 * len(ranked))]
         buttons.append(
             {
@@ -162,11 +154,11 @@ def _scores(dossier: Dossier, ranked: list[Curve]) -> Figure:
         "margin": {"l": 64, "r": 12, "t": 8, "b": 48},
     }
     best = ranked[0]
+    traces = [bars for place, curve in enumerate(ranked) for bars in _bars(curve, place == 0)]
     rows = tuple(
         (f"{a:.3g} to {b:.3g}", percent(i), percent(o))
-        for a, b, i, o in zip(best.edges, best.edges[1:], best.inside, best.outside, strict=False)
+        for (a, b), i, o in zip(pairwise(best.edges), best.inside, best.outside, strict=True)
     )
-    spec = {"data": traces, "layout": layout, "choices": buttons}
     return Figure(
         id="scores",
         question="How far apart does the model hold members and non-members?",
@@ -174,7 +166,26 @@ def _scores(dossier: Dossier, ranked: list[Curve]) -> Figure:
             "Distribution of the attack's score over members and over non-members. Where the two lie apart, "
             "membership can be told; where they overlap, it cannot."
         ),
-        spec=json.dumps(spec),
+        spec=json.dumps({"data": traces, "layout": layout, "choices": buttons}),
         header=("score", "members", "non-members"),
         rows=rows,
     )
+
+
+def _bars(curve: Curve, visible: bool) -> Iterator[dict[str, Any]]:
+    """The two distributions of one attack, told apart by colour and hatching."""
+    for name, shares, colour, pattern in (
+        ("members", curve.inside, COLOURS[0], ""),
+        ("non-members", curve.outside, COLOURS[1], "/"),
+    ):
+        yield {
+            "x": [(a + b) / 2 for a, b in pairwise(curve.edges)],
+            "y": shares,
+            "width": [b - a for a, b in pairwise(curve.edges)],
+            "name": name,
+            "type": "bar",
+            "opacity": 0.6,
+            "visible": visible,
+            "marker": {"color": colour, "pattern": {"shape": pattern, "size": 5}},
+            "hovertemplate": "%{y:.1%} of %{fullData.name}<extra></extra>",
+        }
