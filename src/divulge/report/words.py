@@ -125,7 +125,11 @@ def baseline_sentence(dossier: Dossier) -> str:
         return f"There is no model-blind baseline: {blind.missing}."
     if blind.alarm is not None:
         return f"The model-blind baseline raised the alarm: {blind.alarm}."
-    return f"Guessing from the records without the model gives an AUC of {blind.reading.value:.3f}, as it should."
+    reading = blind.reading
+    return (
+        f"Guessing from the records without the model gives an AUC of {reading.value:.3f} ({reading.low:.3f} to "
+        f"{reading.high:.3f}), which holds the 0.5 of a fair split."
+    )
 
 
 def controls_sentence(dossier: Dossier) -> str:

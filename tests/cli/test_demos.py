@@ -1,0 +1,31 @@
+"""The demonstrations on larger data, end to end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from divulge.core.errors import InputError
+from divulge.data.sources import SOURCES
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(("demo", "source"), [("fashion", "fashion_mnist"), ("census", "census_income")])
+def test_demo(demo, source, tmp_path):
+    try:
+        SOURCES[source]()
+    except InputError as error:
+        pytest.skip(str(error))
+    command = [sys.executable, "-m", "divulge.cli.app", "demo", demo, "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (p for p in tmp_path.iterdir() if p.is_dir())
+    content = json.loads((folder / "findings.json").read_text())
+    assert content["complete"] and content["verdict"] == "leak"
+    assert (folder / "report.html").stat().st_size < 3_000_000
+    areas = {f["attack"]: f for f in content["findings"] if f["metric"] == "auc"}
+    assert areas["correctness"]["low"] > 0.5 > areas["correctness"]["control"] - 0.02
