@@ -30,6 +30,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             pytest.fail(f"{item.nodeid} was skipped where nothing may be: {call.excinfo.value}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_its_own(tmp_path_factory):
+    """No test uses what another run of the tests, or their owner, has left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIVULGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def halves() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Breast cancer in two random halves: x, y of members and x, y of non-members."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,11 +11,12 @@ import numpy as np
 
 from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, See
 from divulge.auditing.plan import relevant
-from divulge.catalog.attacks import ATTACKS, attack, table
+from divulge.auditing.workshop import Workshop
+from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
 from divulge.core.attack import Attack
 from divulge.core.dossier import DataFacts
 from divulge.core.errors import InputError, MissingExtra
-from divulge.core.hashing import digest
+from divulge.core.hashing import Array, digest
 from divulge.core.policy import Policy
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
@@ -27,8 +28,12 @@ from divulge.data.splits import Duplicates, separate
 from divulge.games.membership import shuffled
 from divulge.targets.score_table import ScoreTable
 from divulge.training.function import FunctionRecipe
-from divulge.training.shadow import ShadowSet, ShadowTrainer
+from divulge.training.shadow import OneByOne, ShadowSet, ShadowTrainer, SignalOf
 from divulge.training.sklearn import SklearnRecipe
+
+DEFAULT_SHADOWS = 16
+FAST_SHADOWS = 4
+THOROUGH_SHADOWS = 64
 
 
 @dataclass(frozen=True)
@@ -49,18 +54,26 @@ def threat_from(threat: str | ThreatModel) -> ThreatModel:
     return PRESETS[threat]
 
 
-def attacks_for(chosen: Sequence[str | Attack[Any, Any]] | None, target: Target) -> list[Attack[Any, Any]]:
-    """The attacks named, or all that are meant for this kind of target."""
+def attacks_for(
+    chosen: Sequence[str | Attack[Any, Any]] | None, target: Target, shadows: int = DEFAULT_SHADOWS
+) -> list[Attack[Any, Any]]:
+    """The attacks named, or all that are meant for this kind of target.  shadows: models for those that can choose."""
     if chosen is None:
-        return relevant([attack(name) for name in table()], target)
+        return relevant([_sized(name, shadows) for name in table()], target)
     if not chosen:
         raise InputError("the list of attacks is empty: leave it out for all, or name one of " + ", ".join(ATTACKS))
-    made = [attack(item) if isinstance(item, str) else item for item in chosen]
+    made = [_sized(item, shadows) if isinstance(item, str) else item for item in chosen]
     names = [a.card.name for a in made]
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
         raise InputError(f"attack {twice!r} is listed twice: list it once")
     return made
+
+
+def _sized(name: str, shadows: int) -> Attack[Any, Any]:
+    """An attack by name, with this many shadow models where it has the choice."""
+    settings = {field.name for field in fields(cast(Any, attack_class(name)))}
+    return attack(name, shadows=shadows) if "shadows" in settings else attack(name)
 
 
 def target_from(model: Any, name: str | None = None) -> Target:
@@ -117,7 +130,7 @@ def records_from(
     return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
 
 
-def recipe_for(recipe: Any, model: Any, target: Target) -> Recipe | None:
+def recipe_for(recipe: Any, model: Any, target: Target, workshop: Workshop | None = None) -> Recipe | None:
     """What the user said about training, as a recipe whose models are targets of the same kind."""
     if recipe is None:
         return None
@@ -130,7 +143,7 @@ def recipe_for(recipe: Any, model: Any, target: Target) -> Recipe | None:
             return None
         made = SklearnRecipe(estimator)
     elif hasattr(recipe, "train") and hasattr(recipe, "overfitted"):
-        return cast(Recipe, recipe)
+        return cast(Recipe, recipe if hasattr(recipe, "train_many") else OneByOne(recipe))
     elif hasattr(recipe, "overfitted"):
         made = recipe
     elif hasattr(recipe, "get_params"):
@@ -139,7 +152,7 @@ def recipe_for(recipe: Any, model: Any, target: Target) -> Recipe | None:
         made = FunctionRecipe(recipe)
     else:
         raise InputError(f"a {type(recipe).__name__} is no recipe: pass a TorchRecipe, an estimator or a function")
-    return BoundRecipe(made, _adapter_like(target))
+    return BoundRecipe(made, _adapter_like(target), (workshop or Workshop()).trainer)
 
 
 def _adapter_like(target: Target) -> Callable[[Any], Target]:
@@ -164,6 +177,7 @@ def job_from_records(
     duplicates: str,
     seed: int,
     name: str,
+    workshop: Workshop | None = None,
 ) -> Job:
     """A job about records that are here; raises InputError when members and non-members share records."""
     if duplicates not in [d.value for d in Duplicates]:
@@ -174,8 +188,8 @@ def job_from_records(
     candidates, member, row = shuffled(members, nonmembers, seed)
     shadows = None
     if recipe is not None:
-        trainer = ShadowTrainer(recipe, population if population is not None else candidates, seed)
-        shadows = trainer.pool
+        shelf = workshop.shelf if workshop is not None and getattr(recipe, "lasting", False) else None
+        shadows = ShadowTrainer(recipe, candidates, seed, shelf).pool
     schema = candidates.schema
     data = DataFacts(
         members=len(members),
@@ -201,6 +215,7 @@ def job_from_records(
         recipe=recipe,
         population=population,
         shadows=cast("Callable[[int, See], Shadows] | None", shadows),
+        workshop=workshop or Workshop(),
     )
 
 
@@ -221,9 +236,13 @@ def job_from_table(
     if scores.x is not None:
         features = from_arrays([(scores.x, scores.y)], classes=list(range(len(records.schema.classes))))[0].take(order)
 
+    places: dict[str, Array] = {}
+    signals: dict[tuple[SignalOf, str], Array] = {}
+
     def shadows(models: int, see: See) -> Shadows:
         rows = range(1, 1 + models)
-        return ShadowSet(records, scores.keep[1 : 1 + models], tuple(scores.model(row) for row in rows), see)
+        keep = scores.keep[1 : 1 + models]
+        return ShadowSet(records, keep, tuple(scores.model(row) for row in rows), see, places, signals)
 
     data = DataFacts(
         members=int(member.sum()),
@@ -242,7 +261,7 @@ def job_from_table(
         member=member,
         row=order,
         threat=threat,
-        attacks=attacks_for(chosen, target),
+        attacks=attacks_for(chosen, target, max(scores.models - 1, 1)),
         data=data,
         policy=policy,
         seed=seed,

@@ -107,7 +107,9 @@ def _word(kind: Any, name: str, field: str) -> Any:
 
 
 class AuditFile(_Part):
-    """An audit.  attacks: names, or a name with its settings; all that fit the target when left out."""
+    """An audit.  attacks: names, or a name with its settings; all that fit the target when left out.
+    shadows: models to train for attacks that learn from models of their own.
+    """
 
     name: str | None = None
     target: TargetPart
@@ -117,6 +119,7 @@ class AuditFile(_Part):
     attacks: list[str | dict[str, dict[str, Any]]] | None = None
     policy: PolicyFile = PolicyFile()
     seed: int = 0
+    shadows: int = Field(default=16, ge=2)
 
     @model_validator(mode="after")
     def _data_where_needed(self) -> AuditFile:

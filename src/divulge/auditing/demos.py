@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from divulge.auditing.assemble import Sets, attacks_for, job_from_records, recipe_for, target_from
+from divulge.auditing.assemble import Sets, attacks_for, job_from_records, target_from
 from divulge.auditing.job import BoundRecipe, Job
+from divulge.auditing.workshop import workshop
 from divulge.core.errors import MissingExtra
 from divulge.core.hashing import derived_rng, derived_seed
 from divulge.core.policy import Policy
@@ -84,15 +86,18 @@ def _sklearn_job(name: str, estimator: Any, sets: Sets, seed: int, duplicates: s
 
 def _job(name: str, recipe: BoundRecipe, sets: Sets, seed: int, duplicates: str = "refuse") -> Job:
     """Train the target and make the job."""
+    tools = workshop()
+    recipe = replace(recipe, trainer=tools.trainer)
     target = recipe.train(sets.members, derived_seed(seed, "target"))
     return job_from_records(
         target,
         sets,
         threat=PRESETS["mlaas"],
-        recipe=recipe_for(recipe, None, target),
+        recipe=recipe,
         attacks=attacks_for(None, target),
         policy=Policy(),
         duplicates=duplicates,
         seed=seed,
         name=name,
+        workshop=tools,
     )

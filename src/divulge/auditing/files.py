@@ -20,6 +20,7 @@ from divulge.auditing.assemble import (
 )
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
 from divulge.auditing.job import Job
+from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError, MissingExtra
@@ -34,7 +35,9 @@ from divulge.targets.pickles import load_trusted
 from divulge.targets.score_table import ScoreTable
 
 
-def job_from_file(audit: AuditFile, folder: Path, seed: int | None = None) -> Job:
+def job_from_file(
+    audit: AuditFile, folder: Path, seed: int | None = None, shadows: int | None = None, tools: Workshop | None = None
+) -> Job:
     """The job that an audit file describes.  folder: what its paths are relative to."""
     seed = audit.seed if seed is None else seed
     threat = audit.threat.model() if isinstance(audit.threat, ThreatPart) else threat_from(audit.threat)
@@ -49,12 +52,13 @@ def job_from_file(audit: AuditFile, folder: Path, seed: int | None = None) -> Jo
         target,
         _sets(audit.data, target, folder, seed),
         threat=threat,
-        recipe=recipe_for(_recipe(audit.recipe, factory), None, target),
-        attacks=attacks_for(chosen, target),
+        recipe=recipe_for(_recipe(audit.recipe, factory), None, target, tools),
+        attacks=attacks_for(chosen, target, shadows or audit.shadows),
         policy=policy,
         duplicates=audit.data.duplicates,
         seed=seed,
         name=audit.name or target.name,
+        workshop=tools,
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from divulge.auditing.workshop import Workshop
 from divulge.core.attack import Attack
 from divulge.core.dossier import DataFacts
 from divulge.core.hashing import Array, digest
@@ -15,6 +16,7 @@ from divulge.core.records import Records
 from divulge.core.scene import Shadows
 from divulge.core.target import Surface, Target
 from divulge.core.threat import ThreatModel
+from divulge.training.engine import Trainer
 
 See = Callable[[Target], Surface]
 
@@ -45,14 +47,25 @@ class BoundRecipe:
 
     recipe: ModelRecipe
     adapt: Callable[[Any], Target]
+    trainer: Trainer = field(default_factory=Trainer)
 
     def train(self, records: Records, seed: int) -> Target:
         """See core.recipe.Recipe."""
-        return self.adapt(self.recipe.fit(records, seed))
+        return self.adapt(self.trainer.fit(self.recipe, records, seed))
+
+    def train_many(self, records: Records, keep: Array, seeds: Sequence[int]) -> Iterator[tuple[int, Target]]:
+        """See core.recipe.Recipe."""
+        for number, model in self.trainer.fit_many(self.recipe, records, keep, seeds):
+            yield number, self.adapt(model)
 
     def overfitted(self) -> Recipe:
         """See core.recipe.Recipe."""
-        return BoundRecipe(self.recipe.overfitted(), self.adapt)
+        return BoundRecipe(self.recipe.overfitted(), self.adapt, self.trainer)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the fingerprint tells everything, so that what the recipe made may be used again by a later run."""
+        return hasattr(self.recipe, "pack")
 
     def describe(self) -> str:
         """See core.recipe.Recipe."""
@@ -87,19 +100,30 @@ class Job:
     features: Records | None = None
     shadows: Callable[[int, See], Shadows] | None = None
     most_shadows: int | None = None
+    workshop: Workshop = field(default_factory=Workshop)
+
+    def records_fingerprint(self) -> str:
+        """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""
+        known = self.__dict__.get("_records_fingerprint")
+        if known is None:
+            known = digest(
+                self.target.fingerprint(),
+                self.candidates.fingerprint(),
+                self.member,
+                self.population.fingerprint() if self.population is not None else "",
+                self.recipe.fingerprint() if self.recipe is not None else "",
+                _threat_text(self.threat),
+                str(self.seed),
+            )
+            object.__setattr__(self, "_records_fingerprint", known)
+        return str(known)
 
     def fingerprint(self) -> str:
         """Content hash: equal jobs have equal results."""
         return digest(
-            self.target.fingerprint(),
-            self.candidates.fingerprint(),
-            self.member,
-            self.population.fingerprint() if self.population is not None else "",
-            self.recipe.fingerprint() if self.recipe is not None else "",
-            _threat_text(self.threat),
+            self.records_fingerprint(),
             repr([(attack.card.name, attack) for attack in self.attacks]),
             repr((sorted(self.policy.thresholds.items()), self.policy.confidence, self.policy.delta)),
-            str(self.seed),
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from divulge.auditing.assemble import (
+    DEFAULT_SHADOWS,
     attacks_for,
     job_from_records,
     job_from_table,
@@ -23,6 +24,7 @@ from divulge.auditing.assemble import (
 from divulge.auditing.conduct import conduct
 from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, render
+from divulge.auditing.workshop import workshop
 from divulge.core.attack import Attack
 from divulge.core.dossier import Dossier
 from divulge.core.errors import InputError
@@ -99,7 +101,7 @@ def new_folder(root: Path, name: str) -> Path:
     raise InputError(f"{root} has a thousand runs of this second: choose another folder")
 
 
-def audit(
+def audit(  # noqa: PLR0913  # the front door: every handle has a default but the first
     target: Any,
     members: tuple[Any, Any] | None = None,
     nonmembers: tuple[Any, Any] | None = None,
@@ -114,6 +116,10 @@ def audit(
     name: str | None = None,
     seed: int = 0,
     out: Path | str | None = None,
+    shadows: int = DEFAULT_SHADOWS,
+    engine: str = "auto",
+    jobs: int | None = None,
+    cache: bool = True,
     progress: Progress | None = None,
 ) -> Run:
     """Audit a model for membership leakage.
@@ -127,9 +133,12 @@ def audit(
         TorchRecipe, an unfitted estimator, a function train(x, y, seed) -> model, or None for no recipe.
     attacks: names or attacks; all that are meant for this kind of target when not given.
     out: the run's folder; a new one under ./divulge-runs when not given.
+    shadows: models to train for attacks that learn from models of their own; more find more and cost more.
+    engine, jobs: how they are trained: "auto", "stacked", "processes", "sequential" or "ray", and on how many cores.
+    cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
     Raises InputError, with the cure, for input that cannot be audited.
     """
-    threat_model, policy = threat_from(threat), policy or Policy()
+    threat_model, policy, tools = threat_from(threat), policy or Policy(), workshop(engine, jobs, cache)
     if isinstance(target, ScoreTable):
         label = name or "score table"
         job = job_from_table(target, threat_model, attacks, policy, seed, label)
@@ -142,12 +151,13 @@ def audit(
             adapter,
             sets,
             threat=threat_model,
-            recipe=recipe_for(recipe, target, adapter),
-            attacks=attacks_for(attacks, adapter),
+            recipe=recipe_for(recipe, target, adapter, tools),
+            attacks=attacks_for(attacks, adapter, shadows),
             policy=policy,
             duplicates=duplicates,
             seed=seed,
             name=name or adapter.name,
+            workshop=tools,
         )
     folder = Path(out) if out is not None else new_folder(RUNS, job.name)
     return Run(folder, open_run(conduct(job, folder, progress=progress).path))

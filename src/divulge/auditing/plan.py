@@ -10,6 +10,7 @@ from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
 from divulge.core.target import Target
 from divulge.core.threat import Knowledge, missing
+from divulge.core.wording import counted
 
 
 @dataclass(frozen=True)
@@ -53,5 +54,5 @@ def _lacks_shadows(card: Card, job: Job) -> list[str]:
     if job.shadows is None:
         return ["the audit was given no recipe to train shadow models with: pass `recipe`"]
     if job.most_shadows is not None and job.most_shadows < card.models:
-        return [f"it needs {card.models} shadow models, and the score table holds {job.most_shadows}"]
+        return [f"it needs {counted(card.models, 'shadow model')}, and the score table holds {job.most_shadows}"]
     return []

@@ -7,6 +7,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
+from divulge.auditing import guesses
 from divulge.auditing.job import Job
 from divulge.auditing.surface import GrantedSurface, Memory
 from divulge.catalog.standards import STANDARDS
@@ -60,7 +61,8 @@ class Table:
 
         def shadows(models: int) -> Shadows:
             assert job.shadows is not None
-            return job.shadows(models, lambda target: self.surface(target, attack, free=True))
+            needed = attack.card.needs.access
+            return job.shadows(models, lambda target: GrantedSurface(target, job.threat, needed, free=True))
 
         return Means(job.population, None, shadows if job.shadows is not None else None)
 
@@ -101,12 +103,13 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
             result,
             card.needs.access.value,
             time.perf_counter() - started,
-            surface.queries,
-            card.models if isinstance(result, Played) else 0,
+            max(queries, surface.queries),
+            shadows_of(attack) if isinstance(result, Played) else 0,
         )
 
+    queries = 0
     try:
-        evidence = _play_arm(table, attack, Arm.TARGET, surface)
+        evidence, queries = _play_arm(table, attack, Arm.TARGET, surface)
         negative, positive, notes = _controls(table, attack)
         estimates = weigh(evidence, job.policy, table.tests)
     except (AccessDenied, Impossible) as refusal:
@@ -125,12 +128,25 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
     return Result(played, evidence, p_values)
 
 
-def _play_arm(table: Table, attack: Attack[Any, Any], arm: Arm, surface: GrantedSurface | None = None) -> Evidence:
-    """The evidence of one arm; the games of this family have one round."""
+def shadows_of(attack: Attack[Any, Any]) -> int:
+    """How many shadow models it uses: its own choice where it has one, else what its card says."""
+    return int(getattr(attack, "shadows", attack.card.models))
+
+
+def _play_arm(
+    table: Table, attack: Attack[Any, Any], arm: Arm, surface: GrantedSurface | None = None
+) -> tuple[Evidence, int]:
+    """The evidence of one arm and the queries it cost; the games of this family have one round."""
     (dealt,) = table.rounds(arm)
+    known = guesses.recall(table.job, attack, arm)
+    if known is not None:
+        return dealt.judge(known.guess), known.queries
     seen = surface if surface is not None else table.surface(dealt.target, attack, free=True)
     rng = derived_rng(table.job.seed, attack.card.name, arm.value)
-    return dealt.judge(attack.run(dealt.open(seen, attack.card, table.means(attack), rng)))
+    guess = attack.run(dealt.open(seen, attack.card, table.means(attack), rng))
+    evidence = dealt.judge(guess)
+    guesses.keep(table.job, attack, arm, guess, seen.queries)
+    return evidence, seen.queries
 
 
 def _controls(table: Table, attack: Attack[Any, Any]) -> tuple[dict[str, Estimate], dict[str, Estimate], list[str]]:
@@ -139,7 +155,7 @@ def _controls(table: Table, attack: Attack[Any, Any]) -> tuple[dict[str, Estimat
     notes: list[str] = []
     for arm, estimates in measured.items():
         try:
-            evidence = _play_arm(table, attack, arm)
+            evidence, _ = _play_arm(table, attack, arm)
         except Impossible as reason:
             notes.append(f"no {arm.value}: {reason}")
             continue

@@ -45,7 +45,8 @@ class Memory:
 class GrantedSurface:
     """See core.target.Surface.  Only what both the threat model and the attack's card name is granted.
 
-    A batch that would exceed the budget is refused whole and costs nothing; records asked before are free.
+    A batch that would exceed the budget is refused whole and costs nothing; records asked before are free.  A free
+    surface without a memory, a shadow model's, asks on every call and counts nothing.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class GrantedSurface:
         self._target, self._threat = target, threat
         self._granted = closure({needed}) & closure(threat.access)
         self._budget = None if free else threat.query_budget
-        self._memory = memory if memory is not None else Memory()
+        self._memory = None if free and memory is None else memory or Memory()
         self._asked: set[bytes] = set()
         reach = closure(threat.access)
         self._port = next((p for p in STRONGEST_FIRST if p in reach and p in target.offers), Access.LABEL)
@@ -106,6 +107,8 @@ class GrantedSurface:
         if access not in self._granted:
             seen = ", ".join(sorted(port.value for port in self._granted)) or "nothing"
             raise AccessDenied(f"{access.value} are not granted here: this attack may see {seen}")
+        if self._memory is None:
+            return np.asarray(self._target.answer(self._port, records), dtype=np.float64)
         keys = row_digests(records.x)
         with self._memory.lock:
             wanted = self._asked | set(keys)

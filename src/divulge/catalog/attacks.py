@@ -19,16 +19,25 @@ _MEMBERSHIP = "divulge.attacks.membership"
 
 ATTACKS: dict[str, str] = {
     "absolute_error": f"{_MEMBERSHIP}.absolute_error:AbsoluteError",
+    "bavaria": f"{_MEMBERSHIP}.bavaria:Bavaria",
     "calibrated_error": f"{_MEMBERSHIP}.calibrated_error:CalibratedError",
     "confidence": f"{_MEMBERSHIP}.confidence:Confidence",
     "correctness": f"{_MEMBERSHIP}.correctness:Correctness",
     "entropy": f"{_MEMBERSHIP}.entropy:Entropy",
     "gap": f"{_MEMBERSHIP}.gap:Gap",
+    "learned_ratio": f"{_MEMBERSHIP}.learned_ratio:LearnedRatio",
+    "lira": f"{_MEMBERSHIP}.lira:Lira",
+    "lira_offline": f"{_MEMBERSHIP}.lira:LiraOffline",
     "loss": f"{_MEMBERSHIP}.loss:Loss",
     "ml_leaks_shadow": f"{_MEMBERSHIP}.ml_leaks_shadow:MlLeaksShadow",
     "ml_leaks_unsupervised": f"{_MEMBERSHIP}.ml_leaks_unsupervised:MlLeaksUnsupervised",
     "modified_entropy": f"{_MEMBERSHIP}.modified_entropy:ModifiedEntropy",
+    "rmia": f"{_MEMBERSHIP}.rmia:Rmia",
+    "rmia_offline": f"{_MEMBERSHIP}.rmia:RmiaOffline",
 }
+
+DEFAULT_MEMBERSHIP = "learned_ratio"
+"""The attack to look at first: with one setting it is no worse than the others at any number of shadow models."""
 
 
 @cache

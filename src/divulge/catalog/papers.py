@@ -46,6 +46,27 @@ PAPERS: dict[str, Paper] = {
             "https://arxiv.org/abs/2003.10595",
         ),
         Paper(
+            "carlini2022",
+            "Carlini et al.",
+            "Membership inference attacks from first principles",
+            2022,
+            "https://arxiv.org/abs/2112.03570",
+        ),
+        Paper(
+            "zarifzadeh2024",
+            "Zarifzadeh et al.",
+            "Low-cost high-power membership inference attacks",
+            2024,
+            "https://arxiv.org/abs/2312.03262",
+        ),
+        Paper(
+            "brannvall2026",
+            "Brännvall",
+            "Exponential-family membership inference: From LiRA and RMIA to BaVarIA",
+            2026,
+            "https://arxiv.org/abs/2603.11799",
+        ),
+        Paper(
             "watson2022",
             "Watson et al.",
             "On the importance of difficulty calibration in membership inference attacks",

@@ -8,6 +8,7 @@ import typer
 
 from divulge.cli.attacks import attacks
 from divulge.cli.audit import audit
+from divulge.cli.cache import cache
 from divulge.cli.compare import compare
 from divulge.cli.demo import demo
 from divulge.cli.gate import gate
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, audit, attacks, report, gate, compare):
+for verb in (demo, audit, attacks, report, gate, compare, cache):
     app.command()(verb)
 
 

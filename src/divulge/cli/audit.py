@@ -17,6 +17,12 @@ def audit(
     out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
     seed: Annotated[int | None, typer.Option(help="instead of the file's seed")] = None,
     resume: Annotated[Path | None, typer.Option(help="go on with this run's folder")] = None,
+    engine: Annotated[str, typer.Option(help="auto, stacked, processes, sequential or ray")] = "auto",
+    jobs: Annotated[int | None, typer.Option(help="worker processes; all cores when left out")] = None,
+    address: Annotated[str | None, typer.Option(help="of a Ray cluster")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="4 shadow models")] = False,
+    thorough: Annotated[bool, typer.Option("--thorough", help="64 shadow models")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="neither use nor keep models of other runs")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print the verdict only")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of audit files")] = False,
 ) -> None:
@@ -29,12 +35,18 @@ def audit(
     if file is None:
         raise InputError("name an audit file: divulge audit AUDIT.yaml (its keys: divulge audit --schema)")
     described = load(file)
+    from divulge.auditing.assemble import FAST_SHADOWS, THOROUGH_SHADOWS
     from divulge.auditing.conduct import conduct
     from divulge.auditing.files import job_from_file
     from divulge.auditing.gate import judge
     from divulge.auditing.library import Run, new_folder
+    from divulge.auditing.workshop import workshop
 
-    job = job_from_file(described, file.resolve().parent, seed)
+    if fast and thorough:
+        raise InputError("--fast and --thorough exclude each other: choose one")
+    shadows = FAST_SHADOWS if fast else THOROUGH_SHADOWS if thorough else None
+    tools = workshop("ray" if address else engine, jobs, not no_cache, address)
+    job = job_from_file(described, file.resolve().parent, seed, shadows, tools)
     if not quiet:
         out.print(f"Auditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
     with Screen(quiet) as screen:

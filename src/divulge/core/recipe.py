@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.target import Target
 
@@ -13,6 +15,10 @@ class Recipe(Protocol):
 
     def train(self, records: Records, seed: int) -> Target:
         """A model trained on these records."""
+        ...
+
+    def train_many(self, records: Records, keep: Array, seeds: Sequence[int]) -> Iterator[tuple[int, Target]]:
+        """A model for each row of `keep` (bool [models, records]) with its number, in whatever order they are ready."""
         ...
 
     def overfitted(self) -> Recipe:

@@ -134,8 +134,12 @@ class Records:
         return decoded
 
     def fingerprint(self) -> str:
-        """Content hash of features and targets."""
-        return digest(self.x, self.y)
+        """Content hash of features and targets, computed once: records are not changed in place."""
+        known = self.__dict__.get("_fingerprint")
+        if known is None:
+            known = digest(self.x, self.y)
+            object.__setattr__(self, "_fingerprint", known)
+        return str(known)
 
     def row_keys(self, decimals: int | None = None) -> list[bytes]:
         """One digest a record, features and target together; `decimals` rounds each column in units of its spread."""

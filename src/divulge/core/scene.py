@@ -38,6 +38,10 @@ class Shadows(Protocol):
         """One of the models, seen through the same access as the target; asking it is free."""
         ...
 
+    def signals(self, records: Records, signal_of: Callable[[Array, Array], Array]) -> Array:
+        """`signal_of(log_scores [records, classes], y [records])` of every model: [models, records]."""
+        ...
+
 
 @dataclass(frozen=True)
 class Means:

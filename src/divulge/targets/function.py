@@ -45,6 +45,9 @@ class FunctionTarget:
     [records, classes], or values [records], as `returns` says.
     """
 
+    lasting = False
+    """A function may read what its fingerprint does not cover, so no later run relies on it."""
+
     def __init__(
         self, function: Callable[[Array], object], returns: Returns | str = Returns.SCORES, name: str | None = None
     ) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from divulge.core.errors import InputError, TargetError
-from divulge.core.hashing import digest
+from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.threat import Task
+from divulge.training.stacked import layers, train_stacked
 
 
 class Optimiser(Enum):
@@ -25,7 +27,7 @@ class Optimiser(Enum):
     SGD = "sgd"
 
 
-OPTIMISERS: dict[Optimiser, type[torch.optim.Optimizer]] = {
+OPTIMISERS: dict[Optimiser, Callable[..., torch.optim.Optimizer]] = {
     Optimiser.ADAM: torch.optim.Adam,
     Optimiser.ADAMW: torch.optim.AdamW,
     Optimiser.SGD: torch.optim.SGD,
@@ -69,7 +71,10 @@ class TorchRecipe:
         regression = records.schema.task is Task.REGRESSION
         x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
         y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64))
-        optimiser = self._optimiser(module)
+        if any(isinstance(part, nn.Conv2d) for part in module.modules()):
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        optimiser = self.optimiser_for(module.parameters(), fused=True)
         module.train()
         for _ in range(self.epochs):
             for batch in torch.split(torch.randperm(len(x)), self.batch_size):
@@ -78,11 +83,46 @@ class TorchRecipe:
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
 
-    def _optimiser(self, module: nn.Module) -> torch.optim.Optimizer:
-        settings: dict[str, float] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
+    def optimiser_for(self, parameters: Iterable[Tensor], fused: bool = False) -> torch.optim.Optimizer:
+        """The recipe's optimiser for these parameters.  fused: one pass over memory a step, equal results."""
+        settings: dict[str, Any] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
         if self.optimiser is Optimiser.SGD:
             settings["momentum"] = self.momentum
-        return OPTIMISERS[self.optimiser](module.parameters(), **settings)  # type: ignore[arg-type]
+        return OPTIMISERS[self.optimiser](parameters, fused=fused or None, **settings)
+
+    def stackable(self) -> bool:
+        """Whether many of these networks can be trained as one."""
+        return layers(self.factory()) is not None
+
+    def parameter_bytes(self) -> int:
+        """Size of one network's weights in memory."""
+        return sum(p.numel() * p.element_size() for p in self.factory().parameters())
+
+    def fit_stack(
+        self, records: Records, keep: Array, seeds: Sequence[int], *, half: bool = False, steps: int | None = None
+    ) -> list[nn.Module]:
+        """Many networks at once; see training.stacked."""
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return train_stacked(self, records, keep, seeds, device=device, half=half, steps=steps)
+
+    def one_thread(self) -> None:
+        """Keep to one thread from here on: there is a worker for every core."""
+        torch.set_num_threads(1)
+
+    def pack(self, model: nn.Module) -> bytes:
+        """The weights in the safetensors format."""
+        from safetensors.torch import save
+
+        return save({name: value.contiguous() for name, value in model.state_dict().items()})
+
+    def unpack(self, packed: bytes) -> nn.Module:
+        """A module with these weights."""
+        from safetensors.torch import load
+
+        with torch.random.fork_rng(devices=[]):
+            module = self.factory()
+        module.load_state_dict(load(packed))
+        return module.eval()
 
     def overfitted(self) -> TorchRecipe:
         """Three times the epochs and no weight decay."""

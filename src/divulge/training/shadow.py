@@ -1,19 +1,91 @@
-"""Shadow models: trained with the recipe on random halves of records that the adversary holds."""
+"""The shadow pool: models trained with the recipe on random halves, one pool for every attack and every run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from divulge.core.errors import Impossible
-from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.hashing import Array, derived_rng, derived_seed, digest
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.target import Surface, Target
+from divulge.core.threat import Access, Task
+from divulge.training.shelf import Shelf, code_version
 
 FEWEST_RECORDS = 20
+MOST_REMEMBERED = 256 * 1024**2
+"""Bytes of answers that are held in memory; the rest is read from the shelf, or computed, again."""
+
+SignalOf = Callable[[Array, Array], Array]
+
+
+@dataclass
+class Answers:
+    """What shadow models answered about whole sets of records: in memory, and on the shelf as float32."""
+
+    shelf: Shelf | None = None
+    _held: OrderedDict[str, Array] = field(default_factory=OrderedDict)
+    _bytes: int = 0
+
+    def of(self, model: str, target: Target, access: Access, records: Records) -> Array:
+        """The answer of the model of this name, computed at most once while it is remembered."""
+        key = digest("answer", code_version(), model, access.value, records.fingerprint())
+        if key in self._held:
+            self._held.move_to_end(key)
+            return self._held[key]
+        answer = self._read(key, target, access, records)
+        self._held[key] = answer
+        self._bytes += answer.nbytes
+        while self._bytes > MOST_REMEMBERED and len(self._held) > 1:
+            self._bytes -= self._held.popitem(last=False)[1].nbytes
+        return answer
+
+    def _read(self, key: str, target: Target, access: Access, records: Records) -> Array:
+        stored = self.shelf.read(key) if self.shelf is not None else None
+        if stored is not None:
+            values = np.frombuffer(stored, dtype=np.float32)
+            return values.reshape(len(records), -1) if values.size > len(records) else values
+        answer = np.asarray(target.answer(access, records), dtype=np.float32)
+        if self.shelf is not None:
+            self.shelf.write(key, answer.tobytes())
+        return answer
+
+
+@dataclass(frozen=True, eq=False)
+class Remembered:
+    """A shadow model whose answers are remembered; see core.target.Target."""
+
+    target: Target
+    key: str
+    answers: Answers
+
+    @property
+    def name(self) -> str:
+        """See Target."""
+        return self.target.name
+
+    @property
+    def task(self) -> Task:
+        """See Target."""
+        return self.target.task
+
+    @property
+    def offers(self) -> frozenset[Access]:
+        """See Target."""
+        return self.target.offers
+
+    def answer(self, access: Access, records: Records) -> Array:
+        """See Target; in float32."""
+        return self.answers.of(self.key, self.target, access, records)
+
+    def fingerprint(self) -> str:
+        """See Target."""
+        return self.key
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,30 +96,59 @@ class ShadowSet:
     keep: Array
     targets: tuple[Target, ...]
     see: Callable[[Target], Surface]
+    _places: dict[str, Array] = field(default_factory=dict)
+    _signals: dict[tuple[SignalOf, str], Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def trained_on(self, records: Records) -> Array:
         """See Shadows."""
-        place = {key: i for i, key in enumerate(self.records.row_keys())}
-        places = np.array([place.get(key, -1) for key in records.row_keys()])
+        places = self._places.get(records.fingerprint())
+        if places is None:
+            place = {key: i for i, key in enumerate(self.records.row_keys())}
+            places = np.array([place.get(key, -1) for key in records.row_keys()])
+            self._places[records.fingerprint()] = places
         return np.where(places >= 0, self.keep[:, places], False)
 
     def surface(self, model: int) -> Surface:
         """See Shadows."""
         return self.see(self.targets[model])
 
+    def signals(self, records: Records, signal_of: SignalOf) -> Array:
+        """See Shadows; one model's answer is held at a time, and a signal is computed once for all attacks."""
+        key = (signal_of, records.fingerprint())
+        found = self._signals.get(key)
+        have = 0 if found is None else len(found)
+        self.surface(0).log_scores(records.take(np.arange(1)))  # refuses an attack that may not see scores
+        if have < len(self):
+            rows = np.empty((len(self), len(records)))
+            if found is not None:
+                rows[:have] = found
+            for model in range(have, len(self)):
+                rows[model] = signal_of(self.surface(model).log_scores(records), records.y)
+            self._signals[key] = found = rows
+        while sum(a.nbytes for a in self._signals.values()) > MOST_REMEMBERED and len(self._signals) > 1:
+            self._signals.pop(next(iter(self._signals)))
+        assert found is not None
+        return found[: len(self)]
+
 
 @dataclass
 class ShadowTrainer:
-    """Trains shadow models when first asked and remembers them: one pool serves every attack of a run."""
+    """Trains shadow models when first asked and remembers them.
+
+    The records are those in question, so that every record is in the training data of exactly half of the models.
+    """
 
     recipe: Recipe
     records: Records
     seed: int
-    _targets: list[Target] = field(default_factory=list)
+    shelf: Shelf | None = None
+    _targets: list[Remembered] = field(default_factory=list)
     _keep: list[Array] = field(default_factory=list)
+    _places: dict[str, Array] = field(default_factory=dict)
+    _signals: dict[tuple[SignalOf, str], Array] = field(default_factory=dict)
 
     @property
     def trained(self) -> int:
@@ -58,12 +159,24 @@ class ShadowTrainer:
         """The first `models` shadow models; raises Impossible when there are too few records to train on halves."""
         if len(self.records) < FEWEST_RECORDS:
             raise Impossible(f"shadow models need at least {FEWEST_RECORDS} records to be trained on halves of")
-        while len(self._targets) < models:
-            keep = self._half(len(self._targets))
-            seed = derived_seed(self.seed, "shadow", str(len(self._targets)))
-            self._targets.append(self.recipe.train(self.records.take(keep), seed))
-            self._keep.append(keep)
-        return ShadowSet(self.records, np.array(self._keep[:models]), tuple(self._targets[:models]), see)
+        have = len(self._targets)
+        if have < models:
+            self._train(have, models)
+        return ShadowSet(
+            self.records, np.array(self._keep[:models]), tuple(self._targets[:models]), see, self._places, self._signals
+        )
+
+    def _train(self, have: int, models: int) -> None:
+        keep = np.array([self._half(model) for model in range(have, models)])
+        seeds = [derived_seed(self.seed, "shadow", str(model)) for model in range(have, models)]
+        found: dict[int, Target] = dict(self.recipe.train_many(self.records, keep, seeds))
+        answers = self._targets[0].answers if self._targets else Answers(self.shelf)
+        for place in range(models - have):
+            key = digest(
+                self.recipe.fingerprint(), self.records.fingerprint(), str(self.seed), str(have + place), keep[place]
+            )
+            self._targets.append(Remembered(found[place], key, answers))
+            self._keep.append(keep[place])
 
     def _half(self, model: int) -> Array:
         """A paired design: models 2k and 2k + 1 share nothing and together use every record."""
@@ -71,3 +184,32 @@ class ShadowTrainer:
         keep = np.zeros(len(self.records), dtype=bool)
         keep[order[: len(order) // 2]] = True
         return keep if model % 2 == 0 else ~keep
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """A recipe of somebody else's that only knows `train`, made one that trains many."""
+
+    recipe: Any
+
+    def train(self, records: Records, seed: int) -> Target:
+        """See core.recipe.Recipe."""
+        made: Target = self.recipe.train(records, seed)
+        return made
+
+    def train_many(self, records: Records, keep: Array, seeds: Sequence[int]) -> Iterator[tuple[int, Target]]:
+        """See core.recipe.Recipe."""
+        for number, (row, seed) in enumerate(zip(keep, seeds, strict=True)):
+            yield number, self.train(records.take(row), seed)
+
+    def overfitted(self) -> OneByOne:
+        """See core.recipe.Recipe."""
+        return OneByOne(self.recipe.overfitted())
+
+    def describe(self) -> str:
+        """See core.recipe.Recipe."""
+        return str(self.recipe.describe())
+
+    def fingerprint(self) -> str:
+        """See core.recipe.Recipe."""
+        return str(self.recipe.fingerprint())

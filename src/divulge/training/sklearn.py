@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,6 +77,16 @@ class SklearnRecipe:
         except Exception as error:  # an estimator is foreign code: it may raise anything
             first = (str(error).splitlines() or [""])[0]
             raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
+
+    def pack(self, model: Any) -> bytes:
+        """The fitted estimator as joblib writes it."""
+        stream = io.BytesIO()
+        joblib.dump(model, stream)
+        return stream.getvalue()
+
+    def unpack(self, packed: bytes) -> Any:
+        """The estimator again.  Only for what `pack` made: a pickle can run code."""
+        return joblib.load(io.BytesIO(packed))
 
     def overfitted(self) -> SklearnRecipe:
         """Without regularisation where its settings are known; else on an eighth of the records."""

@@ -1,0 +1,62 @@
+"""Guesses on the shelf: an attack that was played under an equal job is not played again."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from divulge.auditing.job import Job
+from divulge.core.attack import Attack
+from divulge.core.evidence import MembershipGuess
+from divulge.core.game import Arm
+from divulge.core.hashing import digest
+from divulge.training.shelf import Shelf, code_version
+
+
+@dataclass(frozen=True)
+class Known:
+    """A guess made before, with the queries it cost."""
+
+    guess: MembershipGuess
+    queries: int
+
+
+def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
+    """The guess that this attack made in an equal job; None where none is known."""
+    shelf = _shelf(job, attack)
+    content = shelf.read(_key(job, attack, arm)) if shelf is not None else None
+    if content is None:
+        return None
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            tie_break = stored["tie_break"] if "tie_break" in stored.files else None
+            return Known(MembershipGuess(stored["scores"], tie_break), int(stored["queries"]))
+    except (ValueError, KeyError, OSError, EOFError):
+        return None
+
+
+def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int) -> None:
+    """Put a guess on the shelf."""
+    shelf = _shelf(job, attack)
+    if shelf is None or not isinstance(guess, MembershipGuess):
+        return
+    arrays = {"scores": guess.scores, "queries": np.array(queries)}
+    if guess.tie_break is not None:
+        arrays["tie_break"] = guess.tie_break
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
+    shelf.write(_key(job, attack, arm), stream.getvalue())
+
+
+def _shelf(job: Job, attack: Attack[Any, Any]) -> Shelf | None:
+    """None where a hash cannot tell that nothing has changed: functions, foreign recipes, foreign attacks."""
+    ours = type(attack).__module__.startswith("divulge.")
+    recipe = job.recipe is None or bool(getattr(job.recipe, "lasting", False))
+    return job.workshop.shelf if ours and recipe and getattr(job.target, "lasting", True) else None
+
+
+def _key(job: Job, attack: Attack[Any, Any], arm: Arm) -> str:
+    return digest("guess", code_version(), job.records_fingerprint(), repr((attack.card.name, attack, arm.value)))

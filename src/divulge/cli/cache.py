@@ -1,0 +1,27 @@
+"""`divulge cache`: what earlier runs left for later ones."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from divulge.cli.screen import out
+from divulge.core.wording import counted
+
+
+def cache(clear: Annotated[bool, typer.Option("--clear", help="throw everything away")] = False) -> None:
+    """Say where models, answers and guesses are kept and what they take; DIVULGE_CACHE_LIMIT bounds it in bytes."""
+    from divulge.training.shelf import default_shelf
+
+    shelf = default_shelf()
+    if clear:
+        shelf.clear()
+    number, size = shelf.usage()
+    out.print(
+        f"{shelf.folder}: {counted(number, 'thing')}, {_size(size)} of at most {_size(shelf.limit)}", soft_wrap=True
+    )
+
+
+def _size(size: int) -> str:
+    return f"{size / 1024**3:.2f} GiB" if size >= 1024**3 // 10 else f"{size / 1024**2:.1f} MiB"

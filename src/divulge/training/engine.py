@@ -1,0 +1,237 @@
+"""Train many: stacked, in worker processes, or one after the other, whichever a short measurement finds fastest."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import Any, Protocol
+
+import joblib
+import numpy as np
+
+from divulge.core.errors import InputError
+from divulge.core.hashing import Array, digest
+from divulge.core.records import Records
+from divulge.training.shelf import Shelf, code_version
+
+
+class Trainable(Protocol):
+    """A recipe that makes bare models.  One that can also `pack` and `unpack` them is cached and sent to workers."""
+
+    def fit(self, records: Records, seed: int) -> Any:
+        """A trained model."""
+        ...
+
+    def describe(self) -> str:
+        """One line."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Content hash of everything that decides the result, besides records and seed."""
+        ...
+
+
+class Way(Enum):
+    """How many models are trained."""
+
+    SEQUENTIAL = "one after the other"
+    STACKED = "stacked"
+    PROCESSES = "in worker processes"
+    RAY = "on Ray workers"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A way with its settings.  together: models in one stack.  half: multiply in bfloat16.  speed: measured, relative
+    to one after the other; None where nothing was measured.
+    """
+
+    way: Way
+    together: int = 1
+    half: bool = False
+    workers: int = 1
+    speed: float | None = None
+
+    def __str__(self) -> str:
+        words = self.way.value
+        if self.way is Way.STACKED:
+            words += f", {self.together} at a time{', multiplied in bfloat16' if self.half else ''}"
+        if self.way in (Way.PROCESSES, Way.RAY):
+            words += f", {self.workers} of one thread each"
+        return words if self.speed is None else f"{words} (measured {self.speed:.1f} times as fast as one by one)"
+
+
+FEWEST_TO_MEASURE = 4
+STACKS = (4, 8, 16, 32)
+MOST_STACKED_BYTES = 512 * 1024**2
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass
+class Trainer:
+    """Trains and remembers.  shelf: where models are kept between runs; None for nowhere.
+
+    way: one way for all, "auto" to measure.  told: what was trained how, for the report.
+    """
+
+    shelf: Shelf | None = None
+    way: Way | None = None
+    jobs: int | None = None
+    address: str | None = None
+    told: list[str] = field(default_factory=list)
+    trained: int = 0
+
+    def fit(self, recipe: Trainable, records: Records, seed: int) -> Any:
+        """One model, from the shelf where it lies there."""
+        keep = np.ones((1, len(records)), dtype=bool)
+        ((_, model),) = self.fit_many(recipe, records, keep, [seed])
+        return model
+
+    def fit_many(
+        self, recipe: Trainable, records: Records, keep: Array, seeds: Sequence[int]
+    ) -> Iterator[tuple[int, Any]]:
+        """A model for each row of `keep` [models, records], with its number, in whatever order they are ready.
+
+        Each goes to the shelf when it is ready, so that a run that is cut short goes on model by model.
+        """
+        keys = [self._key(recipe, records, row, seed) for row, seed in zip(keep, seeds, strict=True)]
+        missing = []
+        for number, key in enumerate(keys):
+            packed = self.shelf.read(key) if self.shelf is not None and _packs(recipe) else None
+            if packed is None:
+                missing.append(number)
+            else:
+                yield number, recipe.unpack(packed)  # type: ignore[attr-defined]
+        if not missing:
+            return
+        started = time.perf_counter()
+        plan = self._plan(recipe, records, keep[missing])
+        for place, model in train(recipe, records, keep[missing], [seeds[n] for n in missing], plan, self.address):
+            if self.shelf is not None and _packs(recipe):
+                self.shelf.write(keys[missing[place]], recipe.pack(model))  # type: ignore[attr-defined]
+            self.trained += 1
+            yield missing[place], model
+        if len(missing) > 1:
+            took = time.perf_counter() - started
+            self.told.append(f"{len(missing)} models of {recipe.describe()}: {plan}, {took:.1f} s")
+
+    def _key(self, recipe: Trainable, records: Records, row: Array, seed: int) -> str:
+        return digest("model", code_version(), recipe.fingerprint(), records.fingerprint(), row, str(seed))
+
+    def _plan(self, recipe: Trainable, records: Records, keep: Array) -> Plan:
+        workers = self.jobs or cores()
+        if self.way is None:
+            return choose(recipe, records, keep, workers)
+        if self.way is Way.STACKED and not stackable(recipe):
+            raise InputError(f"{recipe.describe()} cannot be stacked: only networks of linear layers can")
+        return Plan(self.way, together=STACKS[-2], workers=workers)
+
+
+def _packs(recipe: Trainable) -> bool:
+    return hasattr(recipe, "pack") and hasattr(recipe, "unpack")
+
+
+def stackable(recipe: Trainable) -> bool:
+    """Whether the recipe trains networks of linear and elementwise layers."""
+    return bool(getattr(recipe, "stackable", lambda: False)())
+
+
+def choose(recipe: Trainable, records: Records, keep: Array, workers: int) -> Plan:
+    """The fastest way by a short measurement: a few steps of each for networks, one fit for the rest."""
+    models = len(keep)
+    if models < FEWEST_TO_MEASURE:
+        return Plan(Way.SEQUENTIAL)
+    if stackable(recipe) and len(set(keep.sum(axis=1).tolist())) == 1:
+        return _best_stack(recipe, records, keep)
+    if workers > 1 and _packs(recipe):
+        return Plan(Way.PROCESSES, workers=min(workers, models))
+    return Plan(Way.SEQUENTIAL)
+
+
+def _best_stack(recipe: Any, records: Records, keep: Array) -> Plan:
+    """Seconds of a few steps, for stacks of several sizes, in float32 and in bfloat16 where that is no slower."""
+    alone = _timed(partial(_few_steps, recipe, records, keep[:1]))
+    best = Plan(Way.SEQUENTIAL)
+    fastest = alone
+    for together in STACKS:
+        if together > max(len(keep), STACKS[0]) or together * recipe.parameter_bytes() * 4 > MOST_STACKED_BYTES:
+            break
+        rows = keep[np.arange(together) % len(keep)]
+        seconds = _timed(partial(_few_steps, recipe, records, rows))
+        if seconds / together < fastest * 0.97:
+            fastest = seconds / together
+            best = Plan(Way.STACKED, together, speed=alone / fastest)
+    return best
+
+
+def _few_steps(recipe: Any, records: Records, rows: Array, steps: int) -> None:
+    recipe.fit_stack(records, rows, [0] * len(rows), steps=steps)
+
+
+def _timed(work: Callable[[int], object], steps: int = 8) -> float:
+    """Seconds of one step: a longer call less a shorter one, so that setting up does not count; best of two."""
+    work(1)
+    found = []
+    for _ in range(2):
+        t = [time.perf_counter()]
+        for n in (1, 1 + steps):
+            work(n)
+            t.append(time.perf_counter())
+        found.append(max(t[2] - t[1] - (t[1] - t[0]), 1e-6) / steps)
+    return min(found)
+
+
+def train(
+    recipe: Trainable, records: Records, keep: Array, seeds: Sequence[int], plan: Plan, address: str | None = None
+) -> Iterator[tuple[int, Any]]:
+    """The models of one plan with their numbers, each as soon as it is ready."""
+    if plan.way is Way.STACKED:
+        yield from _stacked(recipe, records, keep, seeds, plan)
+    elif plan.way is Way.PROCESSES:
+        yield from _in_processes(recipe, records, keep, seeds, plan.workers)
+    elif plan.way is Way.RAY:
+        from divulge.training.cluster import train_on_ray
+
+        yield from train_on_ray(recipe, records, keep, seeds, address, plan.workers)
+    else:
+        for number, (row, seed) in enumerate(zip(keep, seeds, strict=True)):
+            yield number, recipe.fit(records.take(row), seed)
+
+
+def _stacked(recipe: Any, records: Records, keep: Array, seeds: Sequence[int], plan: Plan) -> Iterator[tuple[int, Any]]:
+    """Rows of equal size go into one stack."""
+    sizes = keep.sum(axis=1)
+    for size in np.unique(sizes):
+        alike = np.flatnonzero(sizes == size)
+        for start in range(0, len(alike), plan.together):
+            part = alike[start : start + plan.together]
+            models = recipe.fit_stack(records, keep[part], [seeds[n] for n in part], half=plan.half)
+            yield from zip(part.tolist(), models, strict=True)
+
+
+def fit_packed(recipe: Any, records: Records, row: Array, seed: int) -> bytes:
+    """One model as bytes, trained on one thread: what a worker does."""
+    limit = getattr(recipe, "one_thread", None)
+    if limit is not None:
+        limit()
+    return bytes(recipe.pack(recipe.fit(records.take(row), seed)))
+
+
+def _in_processes(
+    recipe: Any, records: Records, keep: Array, seeds: Sequence[int], workers: int
+) -> Iterator[tuple[int, Any]]:
+    """Records travel once, as a file that all workers map; models come back as bytes."""
+    with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
+        packed = joblib.Parallel(return_as="generator")(
+            joblib.delayed(fit_packed)(recipe, records, row, seed) for row, seed in zip(keep, seeds, strict=True)
+        )
+        for number, content in enumerate(packed):
+            yield number, recipe.unpack(content)

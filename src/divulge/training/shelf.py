@@ -1,0 +1,121 @@
+"""A shelf of bytes by content hash, on disk and below a size limit: models and their answers outlive a run."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from divulge.core.errors import InputError
+
+DEFAULT_LIMIT = 4 * 1024**3
+TRIM_TO = 0.8
+"""When the limit is passed, the things used longest ago are thrown away until this share of it is left."""
+
+
+def default_folder() -> Path:
+    """DIVULGE_CACHE, or divulge in the user's cache folder."""
+    named = os.environ.get("DIVULGE_CACHE")
+    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "divulge"
+
+
+def default_limit() -> int:
+    """DIVULGE_CACHE_LIMIT in bytes, or 4 GiB.  Raises InputError for something that is no number."""
+    given = os.environ.get("DIVULGE_CACHE_LIMIT")
+    if given is None:
+        return DEFAULT_LIMIT
+    if not given.isdigit():
+        raise InputError(f"DIVULGE_CACHE_LIMIT is {given!r}: it must be a number of bytes, 4294967296 for 4 GiB say")
+    return int(given)
+
+
+@cache
+def code_version() -> str:
+    """Content hash of divulge's own source: what another version has computed is not used."""
+    state = hashlib.blake2b(digest_size=8)
+    root = Path(__file__).parent.parent
+    for path in sorted(root.rglob("*.py")):
+        state.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return state.hexdigest()
+
+
+@dataclass
+class Shelf:
+    """Bytes by key (hexadecimal).  Every file appears whole or not at all, so several processes may share a shelf.
+
+    The folder is readable by its owner only: models of private data lie there, some of them as pickles.
+    """
+
+    folder: Path
+    limit: int = DEFAULT_LIMIT
+    _written: int = 0
+
+    def read(self, key: str) -> bytes | None:
+        """What lies under a key; None where nothing does.  Reading counts as use."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+            os.utime(path)
+        except OSError:
+            return None
+        return content
+
+    def write(self, key: str, content: bytes) -> None:
+        """Put it under its key.  A full or read-only disk is no error: the cache is then without effect."""
+        path = self._path(key)
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.parent.mkdir(exist_ok=True)
+            handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(content)
+                os.replace(partial, path)
+            except OSError:
+                Path(partial).unlink(missing_ok=True)
+                raise
+            self._written += len(content)
+            if self._written > self.limit * (1 - TRIM_TO):
+                self.trim()
+
+    def usage(self) -> tuple[int, int]:
+        """How many things lie here, and how many bytes they take."""
+        sizes = [size for _, size, _ in self._things()]
+        return len(sizes), sum(sizes)
+
+    def trim(self) -> None:
+        """Throw away what was used longest ago, if the limit is passed."""
+        self._written = 0
+        things = sorted(self._things())
+        total = sum(size for _, size, _ in things)
+        if total <= self.limit:
+            return
+        for _, size, path in things:
+            if total <= self.limit * TRIM_TO:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
+
+    def clear(self) -> None:
+        """Throw everything away."""
+        for _, _, path in self._things():
+            path.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / key[2:]
+
+    def _things(self) -> Iterator[tuple[float, int, Path]]:
+        for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
+            with contextlib.suppress(OSError):
+                facts = path.stat()
+                yield facts.st_mtime, facts.st_size, path
+
+
+def default_shelf() -> Shelf:
+    """The shelf that every run shares unless told otherwise."""
+    return Shelf(default_folder(), default_limit())
