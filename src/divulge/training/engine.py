@@ -169,11 +169,15 @@ def _best_stack(recipe: Any, records: Records, keep: Array) -> Plan:
         if seconds / together < fastest * 0.97:
             fastest = seconds / together
             best = Plan(Way.STACKED, together, speed=alone / fastest)
+    rows = keep[np.arange(best.together) % len(keep)]
+    seconds = _timed(partial(_few_steps, recipe, records, rows, half=True)) / best.together
+    if best.way is Way.STACKED and seconds < fastest * 0.85:
+        return Plan(Way.STACKED, best.together, half=True, speed=alone / seconds)
     return best
 
 
-def _few_steps(recipe: Any, records: Records, rows: Array, steps: int) -> None:
-    recipe.fit_stack(records, rows, [0] * len(rows), steps=steps)
+def _few_steps(recipe: Any, records: Records, rows: Array, steps: int, half: bool = False) -> None:
+    recipe.fit_stack(records, rows, [0] * len(rows), half=half, steps=steps)
 
 
 def _timed(work: Callable[[int], object], steps: int = 8) -> float:

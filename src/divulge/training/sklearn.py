@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from divulge.core.errors import InputError, TargetError
@@ -73,7 +75,9 @@ class SklearnRecipe:
             y = np.asarray(part.schema.classes)[part.y]
         x = pd.DataFrame(part.columns()) if part.schema.framed else part.x.reshape(len(part), -1)
         try:
-            return model.fit(x, y)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # the recipe is what it is, converged or not
+                return model.fit(x, y)
         except Exception as error:  # an estimator is foreign code: it may raise anything
             first = (str(error).splitlines() or [""])[0]
             raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error

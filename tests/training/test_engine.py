@@ -1,0 +1,222 @@
+"""Every way to train many models gives the models that training one after the other gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from divulge.core.errors import InputError
+from divulge.data.arrays import from_arrays
+from divulge.training import engine
+from divulge.training.engine import Plan, Trainer, Way, choose, stackable, train
+from divulge.training.pytorch import Optimiser, TorchRecipe
+from divulge.training.shadow import ShadowTrainer
+from divulge.training.shelf import Shelf
+from divulge.training.sklearn import SklearnRecipe
+from divulge.training.stacked import layers
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 6)).astype(np.float32)
+(RECORDS,) = from_arrays([(X, (X[:, 0] > 0).astype(int))])
+KEEP = np.stack([RNG.permutation(120) < 60 for _ in range(4)])
+SEEDS = [5, 6, 7, 8]
+
+
+def network():
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 2))
+
+
+def single_output():
+    return nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(6, 8, bias=False), nn.GELU()), nn.Linear(8, 1))
+
+
+def convolutional():
+    return nn.Sequential(nn.Unflatten(1, (1, 6)), nn.Conv1d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
+
+
+def weights(module):
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+@pytest.mark.parametrize("factory", [network, single_output])
+@pytest.mark.parametrize("optimiser", list(Optimiser))
+def test_a_stack_is_its_networks_trained_alone(factory, optimiser):
+    recipe = TorchRecipe(factory, epochs=3, batch_size=32, optimiser=optimiser, weight_decay=0.01, momentum=0.5)
+    together = recipe.fit_stack(RECORDS, KEEP, SEEDS)
+    for model, row, seed in zip(together, KEEP, SEEDS, strict=True):
+        torch.testing.assert_close(weights(model), weights(recipe.fit(RECORDS.take(row), seed)), atol=1e-5, rtol=1e-4)
+
+
+def test_a_stack_of_regressors():
+    (records,) = from_arrays([(X, X[:, 0] + 0.5)])
+    recipe = TorchRecipe(single_output, epochs=2)
+    together = recipe.fit_stack(records, KEEP, SEEDS)
+    torch.testing.assert_close(
+        weights(together[3]), weights(recipe.fit(records.take(KEEP[3]), 8)), atol=1e-5, rtol=1e-4
+    )
+
+
+def test_bfloat16_stays_close():
+    recipe = TorchRecipe(network, epochs=3, batch_size=32)
+    exact, half = recipe.fit_stack(RECORDS, KEEP, SEEDS), recipe.fit_stack(RECORDS, KEEP, SEEDS, half=True)
+    for a, b in zip(exact, half, strict=True):
+        assert (weights(a) - weights(b)).abs().max() < 0.05
+
+
+def test_what_can_be_stacked():
+    assert layers(network()) is not None and layers(single_output()) is not None
+    assert layers(convolutional()) is None
+    assert layers(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))) is None
+    assert stackable(TorchRecipe(network)) and not stackable(TorchRecipe(convolutional))
+    assert not stackable(SklearnRecipe(LogisticRegression()))
+
+
+@pytest.mark.parametrize("recipe", [TorchRecipe(convolutional, epochs=2), SklearnRecipe(RandomForestClassifier(5))])
+def test_worker_processes_give_the_same_models(recipe):
+    alone = dict(train(recipe, RECORDS, KEEP, SEEDS, Plan(Way.SEQUENTIAL)))
+    apart = dict(train(recipe, RECORDS, KEEP, SEEDS, Plan(Way.PROCESSES, workers=2)))
+    assert sorted(apart) == [0, 1, 2, 3]
+    for number in range(4):
+        if isinstance(recipe, TorchRecipe):
+            torch.testing.assert_close(weights(alone[number]), weights(apart[number]), atol=1e-5, rtol=1e-4)
+        else:
+            assert (alone[number].predict_proba(X) == apart[number].predict_proba(X)).all()
+
+
+def test_stacks_of_unequal_halves_are_trained_apart():
+    keep = KEEP.copy()
+    keep[0, np.flatnonzero(keep[0])[0]] = False
+    recipe = TorchRecipe(network, epochs=1)
+    found = dict(train(recipe, RECORDS, keep, SEEDS, Plan(Way.STACKED, together=2)))
+    assert sorted(found) == [0, 1, 2, 3]
+    torch.testing.assert_close(weights(found[0]), weights(recipe.fit(RECORDS.take(keep[0]), 5)), atol=1e-5, rtol=1e-4)
+
+
+def test_the_way_is_chosen_by_what_can_be_trained_how():
+    assert choose(TorchRecipe(network, epochs=1), RECORDS, KEEP, 2).way in (Way.STACKED, Way.SEQUENTIAL)
+    assert choose(SklearnRecipe(LogisticRegression()), RECORDS, KEEP, 2) == Plan(Way.PROCESSES, workers=2)
+    assert choose(SklearnRecipe(LogisticRegression()), RECORDS, KEEP, 1).way is Way.SEQUENTIAL
+    assert choose(SklearnRecipe(LogisticRegression()), RECORDS, KEEP[:2], 2).way is Way.SEQUENTIAL
+
+
+def test_a_recipe_that_cannot_be_stacked_says_so():
+    with pytest.raises(InputError, match="only networks of linear layers can"):
+        dict(Trainer(way=Way.STACKED).fit_many(SklearnRecipe(LogisticRegression()), RECORDS, KEEP, SEEDS))
+
+
+@pytest.mark.parametrize("recipe", [TorchRecipe(network, epochs=1), SklearnRecipe(LogisticRegression())])
+def test_a_second_trainer_trains_nothing(tmp_path, recipe):
+    first, second = Trainer(Shelf(tmp_path), Way.SEQUENTIAL), Trainer(Shelf(tmp_path), Way.SEQUENTIAL)
+    trained = dict(first.fit_many(recipe, RECORDS, KEEP, SEEDS))
+    again = dict(second.fit_many(recipe, RECORDS, KEEP, SEEDS))
+    assert (first.trained, second.trained) == (4, 0)
+    predict = (
+        (lambda m: m(torch.from_numpy(X)).detach().numpy())
+        if isinstance(recipe, TorchRecipe)
+        else (lambda m: m.predict_proba(X))
+    )
+    assert all((predict(trained[n]) == predict(again[n])).all() for n in range(4))
+    assert "4 models of" in first.told[0] and "one after the other" in first.told[0] and not second.told
+
+
+def test_training_that_is_cut_short_goes_on_model_by_model(tmp_path):
+    recipe = SklearnRecipe(LogisticRegression())
+    cut = Trainer(Shelf(tmp_path), Way.SEQUENTIAL).fit_many(recipe, RECORDS, KEEP, SEEDS)
+    next(cut), next(cut)
+    cut.close()
+    rest = Trainer(Shelf(tmp_path), Way.SEQUENTIAL)
+    assert len(dict(rest.fit_many(recipe, RECORDS, KEEP, SEEDS))) == 4
+    assert rest.trained in (2, 3), "the one in progress may have been lost"
+
+
+def test_other_records_recipes_seeds_and_code_are_other_models(tmp_path, monkeypatch):
+    trainer = Trainer(Shelf(tmp_path), Way.SEQUENTIAL)
+    recipe = SklearnRecipe(LogisticRegression())
+    other_records = from_arrays([(X + 1, RECORDS.y)])[0]
+    trainer.fit(recipe, RECORDS, 1)
+    trainer.fit(recipe, RECORDS, 2)
+    trainer.fit(recipe, other_records, 1)
+    trainer.fit(SklearnRecipe(LogisticRegression(C=2)), RECORDS, 1)
+    monkeypatch.setattr(engine, "code_version", lambda: "another")
+    trainer.fit(recipe, RECORDS, 1)
+    assert trainer.trained == 5
+
+
+def test_a_shelf_keeps_to_its_limit_and_forgets_what_was_used_longest_ago(tmp_path):
+    import os
+
+    shelf = Shelf(tmp_path, limit=1000)
+    for number in range(8):
+        shelf.write(f"{number:032x}", bytes(100))
+        os.utime(shelf._path(f"{number:032x}"), (number, number))
+    shelf.write("f" * 32, bytes(500))
+    shelf.trim()
+    assert shelf.usage()[1] <= 800
+    assert (
+        shelf.read("f" * 32) == bytes(500) and shelf.read(f"{0:032x}") is None and shelf.read(f"{7:032x}") is not None
+    )
+    shelf.clear()
+    assert shelf.usage() == (0, 0)
+
+
+def test_a_shelf_that_cannot_be_written_is_without_effect(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    shelf = Shelf(tmp_path / "file")
+    shelf.write("a" * 32, b"x")
+    assert shelf.read("a" * 32) is None
+
+
+def test_every_record_is_in_the_training_data_of_exactly_half_of_the_models():
+    from divulge.auditing.job import BoundRecipe
+    from divulge.targets.sklearn import SklearnTarget
+
+    recipe = BoundRecipe(SklearnRecipe(LogisticRegression()), SklearnTarget)
+    shadows = ShadowTrainer(recipe, RECORDS, 3).pool(6, lambda target: target)  # type: ignore[arg-type, return-value]
+    assert (shadows.keep.sum(axis=0) == 3).all()
+    assert (shadows.keep[1::2] == ~shadows.keep[::2]).all()
+    reordered = RECORDS.take(np.arange(119, -1, -1))
+    assert (shadows.trained_on(reordered) == shadows.keep[:, ::-1]).all()
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_boosting_libraries_are_trained_and_kept_like_scikit_learn(tmp_path, library):
+    module = pytest.importorskip(library)
+    estimator = (
+        module.XGBClassifier(n_estimators=5)
+        if library == "xgboost"
+        else module.LGBMClassifier(n_estimators=5, verbose=-1)
+    )
+    recipe = SklearnRecipe(estimator)
+    model = recipe.fit(RECORDS, 0)
+    again = recipe.unpack(recipe.pack(model))
+    assert (again.predict(X) == model.predict(X)).all()
+
+
+@pytest.mark.slow
+def test_ray_gives_the_same_models_and_survives_a_killed_worker(tmp_path):
+    ray = pytest.importorskip("ray")
+    import os
+    import signal
+
+    class Fatal(SklearnRecipe):
+        """Kills its worker the first time the model with seed 6 is trained."""
+
+        def fit(self, records, seed):
+            mark = tmp_path / "killed"
+            if seed == 6 and not mark.exists():
+                mark.write_text("")
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().fit(records, seed)
+
+    recipe = Fatal(LogisticRegression())
+    try:
+        found = dict(train(recipe, RECORDS, KEEP, SEEDS, Plan(Way.RAY, workers=2)))
+    finally:
+        ray.shutdown()
+    assert sorted(found) == [0, 1, 2, 3] and (tmp_path / "killed").exists()
+    alone = recipe.fit(RECORDS.take(KEEP[1]), 6)
+    assert (found[1].predict_proba(X) == alone.predict_proba(X)).all()
