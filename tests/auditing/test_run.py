@@ -33,6 +33,7 @@ PROGRAM = textwrap.dedent(
     from divulge.core.threat import PRESETS
     from pathlib import Path
 
+    NAMES = ["confidence", "correctness", "entropy", "gap", "learned_ratio", "lira", "loss", "rmia"]
     folder, resume, slow = Path(sys.argv[1]), sys.argv[2] == "resume", float(sys.argv[3])
     x, y = load_breast_cancer(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(x))
@@ -41,7 +42,7 @@ PROGRAM = textwrap.dedent(
     target = target_from(model)
     job = job_from_records(
         target, records_from(target, (x[a], y[a]), (x[b], y[b]), (x[c], y[c])), threat=PRESETS["mlaas"],
-        recipe=recipe_for("auto", model, target), attacks=attacks_for(None, target), policy=Policy(),
+        recipe=recipe_for("auto", model, target), attacks=attacks_for(NAMES, target), policy=Policy(),
         duplicates="refuse", seed=5, name="killed")
 
     class Slow(Quiet):

@@ -61,7 +61,7 @@ def test_every_attack_of_the_table_has_a_file_a_paper_and_its_own_name():
 
     for name, place in ATTACKS.items():
         card = attack_class(name).card
-        assert card.name == name and place.split(":")[0].endswith(name)
+        assert card.name == name and name.startswith(place.split(":")[0].rsplit(".", 1)[1])
         assert card.paper in PAPERS and card.summary and card.equations
 
 

@@ -55,11 +55,14 @@ def threat_from(threat: str | ThreatModel) -> ThreatModel:
 
 
 def attacks_for(
-    chosen: Sequence[str | Attack[Any, Any]] | None, target: Target, shadows: int = DEFAULT_SHADOWS
+    chosen: Sequence[str | Attack[Any, Any]] | None,
+    target: Target,
+    shadows: int = DEFAULT_SHADOWS,
+    threat: ThreatModel | None = None,
 ) -> list[Attack[Any, Any]]:
     """The attacks named, or all that are meant for this kind of target.  shadows: models for those that can choose."""
     if chosen is None:
-        return relevant([_sized(name, shadows) for name in table()], target)
+        return relevant([_sized(name, shadows) for name in table()], target, threat)
     if not chosen:
         raise InputError("the list of attacks is empty: leave it out for all, or name one of " + ", ".join(ATTACKS))
     made = [_sized(item, shadows) if isinstance(item, str) else item for item in chosen]
@@ -261,7 +264,7 @@ def job_from_table(
         member=member,
         row=order,
         threat=threat,
-        attacks=attacks_for(chosen, target, max(scores.models - 1, 1)),
+        attacks=attacks_for(chosen, target, max(scores.models - 1, 1), threat),
         data=data,
         policy=policy,
         seed=seed,

@@ -94,7 +94,7 @@ def _job(name: str, recipe: BoundRecipe, sets: Sets, seed: int, duplicates: str 
         sets,
         threat=PRESETS["mlaas"],
         recipe=recipe,
-        attacks=attacks_for(None, target),
+        attacks=attacks_for(None, target, threat=PRESETS["mlaas"]),
         policy=Policy(),
         duplicates=duplicates,
         seed=seed,

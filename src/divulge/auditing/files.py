@@ -53,7 +53,7 @@ def job_from_file(
         _sets(audit.data, target, folder, seed),
         threat=threat,
         recipe=recipe_for(_recipe(audit.recipe, factory), None, target, tools),
-        attacks=attacks_for(chosen, target, shadows or audit.shadows),
+        attacks=attacks_for(chosen, target, shadows or audit.shadows, threat),
         policy=policy,
         duplicates=audit.data.duplicates,
         seed=seed,

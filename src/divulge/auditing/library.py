@@ -25,6 +25,7 @@ from divulge.auditing.conduct import conduct
 from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, render
 from divulge.auditing.workshop import workshop
+from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
 from divulge.core.attack import Attack
 from divulge.core.dossier import Dossier
 from divulge.core.errors import InputError
@@ -58,6 +59,11 @@ class Run:
     def outcomes(self) -> tuple[Outcome, ...]:
         """What became of every planned attack, refused and failed ones too."""
         return self.dossier.outcomes
+
+    @property
+    def default_membership_attack(self) -> str:
+        """The attack to look at first, whatever the number of shadow models: its name in findings."""
+        return DEFAULT_MEMBERSHIP
 
     @property
     def verdict(self) -> Verdict:
@@ -152,7 +158,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
             sets,
             threat=threat_model,
             recipe=recipe_for(recipe, target, adapter, tools),
-            attacks=attacks_for(attacks, adapter, shadows),
+            attacks=attacks_for(attacks, adapter, shadows, threat_model),
             policy=policy,
             duplicates=duplicates,
             seed=seed,

@@ -9,7 +9,7 @@ from typing import Any
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
 from divulge.core.target import Target
-from divulge.core.threat import Knowledge, missing
+from divulge.core.threat import Access, Knowledge, ThreatModel, missing
 from divulge.core.wording import counted
 
 
@@ -31,9 +31,20 @@ def plan(job: Job) -> list[Planned]:
     return [Planned(attack, tuple(_lacks(attack.card, job))) for attack in job.attacks]
 
 
-def relevant(attacks: Sequence[Attack[Any, Any]], target: Target) -> list[Attack[Any, Any]]:
-    """The attacks that are meant for what the target predicts; the others have nothing to say about it."""
-    return [attack for attack in attacks if target.task in attack.card.needs.tasks]
+MANY_QUERIES = 20
+"""A record: an attack that asks more often is left out where scores are to be had, which say more for one query."""
+
+
+def relevant(
+    attacks: Sequence[Attack[Any, Any]], target: Target, threat: ThreatModel | None = None
+) -> list[Attack[Any, Any]]:
+    """The attacks that are meant for what the target predicts, and worth their queries to this adversary."""
+    patient = threat is None or not threat.grants(Access.SCORES) or Access.SCORES not in target.offers
+    return [
+        attack
+        for attack in attacks
+        if target.task in attack.card.needs.tasks and (patient or attack.card.queries_per_record <= MANY_QUERIES)
+    ]
 
 
 def _lacks(card: Card, job: Job) -> list[str]:
@@ -47,6 +58,9 @@ def _lacks(card: Card, job: Job) -> list[str]:
         lacks += _lacks_shadows(card, job)
     if Knowledge.POPULATION in card.needs.knowledge and job.population is None:
         lacks.append("the audit was given no population records: pass `population`")
+    queries = card.queries_per_record * len(job.candidates)
+    if job.threat.query_budget is not None and queries > 1.5 * job.threat.query_budget:
+        lacks.append(f"it needs about {queries:,.0f} queries, and the budget is {job.threat.query_budget:,}")
     return lacks
 
 

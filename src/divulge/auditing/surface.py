@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import ChainMap
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +17,9 @@ from divulge.core.target import Target
 from divulge.core.threat import Access, Task, ThreatModel, closure
 
 STRONGEST_FIRST = (Access.LOGITS, Access.SCORES, Access.LABEL)
+
+MOST_REMEMBERED = 200_000
+"""Answers that are kept; beyond, an attack that asks about ever new records is answered without keeping."""
 
 
 @dataclass
@@ -35,10 +40,14 @@ class Memory:
             if new:
                 places = np.array(sorted(new.values()))
                 answer = target.answer(port, records.take(places))
+                room = len(self.rows) + len(new) <= MOST_REMEMBERED
+                remembered: MutableMapping[tuple[Access, bytes], Array]
+                remembered = self.rows if room else ChainMap({}, self.rows)
                 if len(answer) != len(places) or not np.isfinite(answer).all():
                     raise TargetError(f"{target.name} gave {len(answer)} answers, or NaN, for {len(places)} records")
                 for place, row in zip(places, answer, strict=True):
-                    self.rows[port, keys[place]] = row
+                    remembered[port, keys[place]] = row
+                return np.stack([remembered[port, key] for key in keys])
             return np.stack([self.rows[port, key] for key in keys])
 
 

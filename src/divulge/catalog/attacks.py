@@ -19,12 +19,17 @@ _MEMBERSHIP = "divulge.attacks.membership"
 
 ATTACKS: dict[str, str] = {
     "absolute_error": f"{_MEMBERSHIP}.absolute_error:AbsoluteError",
+    "attack_p": f"{_MEMBERSHIP}.attack_p:AttackP",
+    "attack_r": f"{_MEMBERSHIP}.attack_r:AttackR",
     "bavaria": f"{_MEMBERSHIP}.bavaria:Bavaria",
+    "boundary_distance": f"{_MEMBERSHIP}.boundary_distance:BoundaryDistance",
     "calibrated_error": f"{_MEMBERSHIP}.calibrated_error:CalibratedError",
     "confidence": f"{_MEMBERSHIP}.confidence:Confidence",
     "correctness": f"{_MEMBERSHIP}.correctness:Correctness",
+    "difficulty_calibration": f"{_MEMBERSHIP}.difficulty_calibration:DifficultyCalibration",
     "entropy": f"{_MEMBERSHIP}.entropy:Entropy",
     "gap": f"{_MEMBERSHIP}.gap:Gap",
+    "label_only_noise": f"{_MEMBERSHIP}.label_only_noise:LabelOnlyNoise",
     "learned_ratio": f"{_MEMBERSHIP}.learned_ratio:LearnedRatio",
     "lira": f"{_MEMBERSHIP}.lira:Lira",
     "lira_offline": f"{_MEMBERSHIP}.lira:LiraOffline",
@@ -32,8 +37,10 @@ ATTACKS: dict[str, str] = {
     "ml_leaks_shadow": f"{_MEMBERSHIP}.ml_leaks_shadow:MlLeaksShadow",
     "ml_leaks_unsupervised": f"{_MEMBERSHIP}.ml_leaks_unsupervised:MlLeaksUnsupervised",
     "modified_entropy": f"{_MEMBERSHIP}.modified_entropy:ModifiedEntropy",
+    "quantile_regression": f"{_MEMBERSHIP}.quantile_regression:QuantileRegression",
     "rmia": f"{_MEMBERSHIP}.rmia:Rmia",
     "rmia_offline": f"{_MEMBERSHIP}.rmia:RmiaOffline",
+    "shokri": f"{_MEMBERSHIP}.shokri:Shokri",
 }
 
 DEFAULT_MEMBERSHIP = "learned_ratio"

@@ -1,0 +1,67 @@
+"""Shadow training with one attack model a class (Shokri et al. 2017)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from divulge.core.attack import Card
+from divulge.core.evidence import MembershipGuess
+from divulge.core.hashing import Array
+from divulge.core.scene import MembershipScene
+from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+
+FEWEST = 40
+"""A class with fewer examples is judged by the attack model of all classes together."""
+
+MOST_SHADOWS = 8
+MOST_EXAMPLES = 50_000
+
+
+@dataclass(frozen=True)
+class Shokri:
+    """For each class a classifier that tells members from others by the scores of all classes (Shokri et al. 2017,
+    section V); here boosted trees on the logarithms of the scores.
+
+    shadows: models whose answers are learned from; eight are enough.
+    """
+
+    shadows: int = 8
+
+    card: ClassVar[Card] = Card(
+        name="shokri",
+        title="Shadow training, attack models by class",
+        family=Family.MEMBERSHIP,
+        asset=Asset.MEMBERSHIP,
+        paper="shokri2017",
+        equations="section V, algorithm of figure 3",
+        summary="learns for every class how the scores of members differ from those of others",
+        needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE})),
+        models=2,
+    )
+
+    def run(self, scene: MembershipScene) -> MembershipGuess:
+        """Cost: one query a record."""
+        shadows = scene.shadows(min(self.shadows, MOST_SHADOWS))
+        records = shadows.records
+        answers = np.concatenate([shadows.surface(m).log_scores(records) for m in range(len(shadows))])
+        member, y = shadows.keep.ravel(), np.tile(records.y, len(shadows))
+        asked = scene.target.log_scores(scene.candidates)
+        few = scene.rng.permutation(len(y))[:MOST_EXAMPLES]
+        everybody = self._attack_model(answers[few], member[few], scene)
+        scores = everybody.decision_function(asked)
+        for label in np.unique(scene.candidates.y):
+            same, mine = np.flatnonzero(y == label)[:MOST_EXAMPLES], scene.candidates.y == label
+            if min(member[same].sum(), (~member[same]).sum()) >= FEWEST:
+                scores[mine] = self._attack_model(answers[same], member[same], scene).decision_function(asked[mine])
+        return MembershipGuess(scores)
+
+    def _attack_model(self, answers: Array, member: Array, scene: MembershipScene) -> HistGradientBoostingClassifier:
+        seed = int(scene.rng.integers(2**31))
+        learner = HistGradientBoostingClassifier(
+            max_iter=50, max_leaf_nodes=15, min_samples_leaf=20, early_stopping=False, random_state=seed
+        )
+        return learner.fit(answers, member)
