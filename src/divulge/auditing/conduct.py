@@ -67,6 +67,7 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
             _publish(run, job, planned, done, blind)
         progress.outcome(done[step.card.name].outcome)
     _publish(run, job, planned, done, blind)
+    run.write_training(job.workshop.trainer.told)
     run.finish()
     _publish(run, job, planned, done, blind)
     return run

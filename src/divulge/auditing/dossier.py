@@ -38,6 +38,7 @@ def open_run(path: Path) -> Dossier:
         risk_attack=risk_attack,
         complete=run.complete,
         titles={o.attack: o.title for o in outcomes},
+        training=tuple(run.training()),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )
 

@@ -4,6 +4,7 @@ run.json               what is known before the first attack: RunFacts
 baseline.json          the model-blind baseline
 outcomes/NAME.json     what became of one attack, with the p-values of its negative control
 curves/NAME.json       what its figures are drawn from
+training.json          how shadow models were trained, one line each
 scores/NAME.parquet    its score for every record
 findings.json          all findings under their final verdicts, rewritten after every attack
 complete.json          there once every planned attack has an outcome
@@ -121,6 +122,16 @@ class RunFolder:
         """findings.json, if there is one."""
         path = self.path / "findings.json"
         return self._read(path, FindingsFile) if path.is_file() else None
+
+    def write_training(self, told: list[str]) -> None:
+        """Keep how models were trained, after what is known already."""
+        if told:
+            _replace(self.path / "training.json", json.dumps([*self.training(), *told]))
+
+    def training(self) -> list[str]:
+        """How models were trained, one line each."""
+        path = self.path / "training.json"
+        return [str(line) for line in json.loads(path.read_text())] if path.is_file() else []
 
     def finish(self) -> None:
         """Mark the run as complete."""

@@ -127,6 +127,7 @@ class Dossier:
     complete: bool
     titles: Mapping[str, str]
     papers: Mapping[str, str] = field(default_factory=dict)
+    training: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
