@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does; before any library starts its threads
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass

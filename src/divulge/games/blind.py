@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from divulge.core.errors import Impossible
 from divulge.core.evidence import Evidence
@@ -45,7 +46,8 @@ def blind_guesses(candidates: Records, member: Array, seed: int) -> Iterator[Evi
         max_iter=100, learning_rate=0.05, max_leaf_nodes=15, early_stopping=False, random_state=0
     )
     for guesser in (linear, boosted):
-        score = _cross_fitted(guesser, features, truth, derived_seed(seed, "folds"))
+        with threadpool_limits(1, user_api="openmp"):  # small trees: threads would wait for each other
+            score = _cross_fitted(guesser, features, truth, derived_seed(seed, "folds"))
         yield Evidence(score, truth, chosen, chosen)
 
 

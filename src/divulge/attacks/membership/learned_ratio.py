@@ -12,9 +12,9 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from divulge.attacks.membership.bavaria import log_ratio
+from divulge.attacks.membership.boosted import Boosted
 from divulge.attacks.membership.shadow_statistics import Marginal, Sums, log_mean_exp, marginal, sums
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
@@ -74,10 +74,10 @@ class LearnedRatio:
         ratio = np.zeros(len(candidates))
         for model in pool.one_of_each_pair(scene.rng)[:REPEATS]:
             left_in, left_out, _ = pool.leave_out(model, scene.rng)
-            ratio += learner.decision_function(pool.compare(logit, likelihood, left_in, left_out))
+            ratio += learner.predict(pool.compare(logit, likelihood, left_in, left_out))
         return MembershipGuess(ratio, tie_break=simple)
 
-    def _learn(self, pool: Pool, rng: Generator) -> HistGradientBoostingClassifier:
+    def _learn(self, pool: Pool, rng: Generator) -> Boosted:
         models, records = pool.seen.shape
         share = min(1.0, MOST_EXAMPLES / (models * records))
         examples, truth = [], []
@@ -88,13 +88,12 @@ class LearnedRatio:
             features = part.compare(part.logit[model], part.likelihood[model], left_in, left_out)
             examples.append(features[usable])
             truth.append(part.seen[model][usable])
-        learner = HistGradientBoostingClassifier(
+        learner = Boosted(
             max_iter=self.rounds,
             learning_rate=0.1,
             max_leaf_nodes=15,
             min_samples_leaf=100,
             l2_regularization=5.0,
-            early_stopping=False,
             random_state=int(rng.integers(2**31)),
         )
         return learner.fit(np.concatenate(examples), np.concatenate(truth))

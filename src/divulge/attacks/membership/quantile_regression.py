@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.decomposition import PCA
-from sklearn.ensemble import HistGradientBoostingRegressor
 
+from divulge.attacks.membership.boosted import Boosted
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.evidence import MembershipGuess
@@ -58,11 +58,9 @@ class QuantileRegression:
         least = 0.1 * float(apart.mean()) + 1e-9
         return MembershipGuess((signal - mean.predict(asked)) / np.maximum(spread.predict(asked), least))
 
-    def _regressor(self, scene: MembershipScene) -> HistGradientBoostingRegressor:
+    def _regressor(self, scene: MembershipScene) -> Boosted:
         seed = int(scene.rng.integers(2**31))
-        return HistGradientBoostingRegressor(
-            max_iter=self.rounds, learning_rate=0.05, max_leaf_nodes=15, early_stopping=False, random_state=seed
-        )
+        return Boosted(True, max_iter=self.rounds, learning_rate=0.05, max_leaf_nodes=15, random_state=seed)
 
 
 def _features(population: Records, candidates: Records) -> tuple[Array, Array]:

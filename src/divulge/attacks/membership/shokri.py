@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 
+from divulge.attacks.membership.boosted import Boosted
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
@@ -52,16 +52,13 @@ class Shokri:
         asked = scene.target.log_scores(scene.candidates)
         few = scene.rng.permutation(len(y))[:MOST_EXAMPLES]
         everybody = self._attack_model(answers[few], member[few], scene)
-        scores = everybody.decision_function(asked)
+        scores = everybody.predict(asked)
         for label in np.unique(scene.candidates.y):
             same, mine = np.flatnonzero(y == label)[:MOST_EXAMPLES], scene.candidates.y == label
             if min(member[same].sum(), (~member[same]).sum()) >= FEWEST:
-                scores[mine] = self._attack_model(answers[same], member[same], scene).decision_function(asked[mine])
+                scores[mine] = self._attack_model(answers[same], member[same], scene).predict(asked[mine])
         return MembershipGuess(scores)
 
-    def _attack_model(self, answers: Array, member: Array, scene: MembershipScene) -> HistGradientBoostingClassifier:
+    def _attack_model(self, answers: Array, member: Array, scene: MembershipScene) -> Boosted:
         seed = int(scene.rng.integers(2**31))
-        learner = HistGradientBoostingClassifier(
-            max_iter=50, max_leaf_nodes=15, min_samples_leaf=20, early_stopping=False, random_state=seed
-        )
-        return learner.fit(answers, member)
+        return Boosted(max_iter=50, max_leaf_nodes=15, min_samples_leaf=20, random_state=seed).fit(answers, member)

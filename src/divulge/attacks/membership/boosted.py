@@ -1,0 +1,35 @@
+"""Boosted trees on one thread.
+
+The trees that attacks learn are small, and threads that share such work wait for each other most of the time; on a
+machine that is busy with something else they wait a hundred times as long as they work.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
+
+from divulge.core.hashing import Array
+
+
+class Boosted:
+    """A classifier, or a regressor, that works on one thread."""
+
+    def __init__(self, regression: bool = False, **settings: Any) -> None:
+        kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+        self._learner = kind(early_stopping=False, **settings)
+        self._regression = regression
+
+    def fit(self, x: Array, y: Array) -> Boosted:
+        """Learn y [records] from x [records, features]."""
+        with threadpool_limits(1, user_api="openmp"):
+            self._learner.fit(x, y)
+        return self
+
+    def predict(self, x: Array) -> Array:
+        """The value, or the log-odds of the second class: [records]."""
+        with threadpool_limits(1, user_api="openmp"):
+            said: Array = self._learner.predict(x) if self._regression else self._learner.decision_function(x)
+        return said
