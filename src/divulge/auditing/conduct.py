@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from divulge.auditing import index
+from divulge.auditing.guesses import baseline_of
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, plan
 from divulge.auditing.play import Result, Table, baseline, number_of_tests, play
@@ -58,7 +59,7 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
     progress.step("guessing without the model")
     blind = run.baseline()
     if blind is None:
-        blind = baseline(game)
+        blind = baseline_of(job, lambda: baseline(game))
         run.write_baseline(blind)
     for step in planned:
         progress.step(step.card.title)

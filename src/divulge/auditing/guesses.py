@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack
+from divulge.core.dossier import Baseline
 from divulge.core.evidence import MembershipGuess
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
@@ -49,6 +52,23 @@ def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int)
     stream = io.BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]
     shelf.write(_key(job, attack, arm), stream.getvalue())
+
+
+def baseline_of(job: Job, compute: Callable[[], Baseline]) -> Baseline:
+    """The model-blind baseline of these records, computed once: no model has a part in it."""
+    shelf = job.workshop.shelf
+    seen = (job.features or job.candidates).fingerprint()
+    key = digest("baseline", code_version(), seen, job.member, str(job.seed))
+    stored = shelf.read(key) if shelf is not None else None
+    if stored is not None:
+        try:
+            return TypeAdapter(Baseline).validate_json(stored)
+        except ValidationError:
+            pass
+    made = compute()
+    if shelf is not None:
+        shelf.write(key, TypeAdapter(Baseline).dump_json(made))
+    return made
 
 
 def _shelf(job: Job, attack: Attack[Any, Any]) -> Shelf | None:

@@ -16,8 +16,9 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -143,15 +144,22 @@ class RunFolder:
         return (self.path / "complete.json").is_file()
 
     def _write(self, name: str, value: Any, kind: type[Any]) -> None:
-        _replace(self.path / name, TypeAdapter(kind).dump_json(value, indent=2).decode())
+        _replace(self.path / name, _adapter(cast(Any, kind)).dump_json(value, indent=2).decode())
 
     def _read(self, path: Path, kind: type[Stored]) -> Stored:
         try:
-            return TypeAdapter(kind).validate_json(path.read_bytes())
+            found: Stored = _adapter(cast(Any, kind)).validate_json(path.read_bytes())
+            return found
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise InputError(f"{path} is damaged ({where}: {first['msg']}): audit again") from error
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    """Reads and writes one kind of value; making one takes longer than using it."""
+    return TypeAdapter(kind)
 
 
 def _version(path: Path) -> object:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy import special
 
@@ -27,6 +29,7 @@ def detectable_balanced_accuracy(n_exposed: int, n_control: int, threshold: floa
     return min(1.0, float(threshold + _margin(alpha) * np.sqrt(0.25 / n_exposed + 0.25 / n_control)))
 
 
+@cache
 def detectable_tpr(n_exposed: int, n_control: int, fpr: float, threshold: float, alpha: float) -> float | None:
     """Smallest TPR - FPR at a false positive rate found with probability 0.8 at level alpha; None when even an
     adversary who names every member would not be found.
