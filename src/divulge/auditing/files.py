@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from divulge.auditing.assemble import (
     Sets,
     attacks_for,
@@ -25,6 +27,7 @@ from divulge.catalog.attacks import attack
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError, MissingExtra
 from divulge.core.hashing import derived_rng
+from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays, from_frames
@@ -60,6 +63,27 @@ def job_from_file(
         name=audit.name or target.name,
         workshop=tools,
     )
+
+
+def target_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Target, Sets]:
+    """The model and the records of an audit file, for a claim; raises InputError for a score table."""
+    if audit.data is None or audit.target.kind == "scores":
+        raise InputError("a claim needs a model that answers, and `data`: a score table has no records to ask about")
+    target, _ = _target(audit.target, folder)
+    return target, _sets(audit.data, target, folder, seed)
+
+
+def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tuple[Target, Records]:
+    """The model of an audit file, and the canaries of a secret as records that it can be asked about."""
+    target, _ = _target(audit.target, folder)
+    classes = getattr(target, "classes", None) or secret["labels"]
+    frame = pd.DataFrame(secret["canaries"])
+    if audit.target.kind == "sklearn":
+        (records,) = from_frames([frame], target=secret["target"], classes=classes, task=target.task)
+        return target, records
+    x = frame.drop(columns=secret["target"]).to_numpy(dtype=float)
+    (records,) = from_arrays([(x, frame[secret["target"]].to_numpy())], classes=classes, task=target.task)
+    return target, records
 
 
 def _chosen(audit: AuditFile) -> list[str | Attack[Any, Any]] | None:

@@ -9,6 +9,7 @@ import typer
 from divulge.cli.attacks import attacks
 from divulge.cli.audit import audit
 from divulge.cli.cache import cache
+from divulge.cli.claim import claim
 from divulge.cli.compare import compare
 from divulge.cli.demo import demo
 from divulge.cli.gate import gate
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for verb in (demo, audit, attacks, report, gate, compare, cache):
     app.command()(verb)
+app.add_typer(claim, name="claim")
 
 
 def main() -> None:

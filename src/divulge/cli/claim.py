@@ -1,0 +1,84 @@
+"""`divulge claim`: for a data owner: were my records used?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from divulge.cli.screen import out
+from divulge.core.wording import counted, percent
+
+claim = typer.Typer(help="For a data owner: were my records used?", no_args_is_help=True)
+
+
+@claim.command()
+def used(
+    file: Annotated[Path, typer.Argument(help="audit file: members: one's own records, nonmembers: fresh ones")],
+    confidence: Annotated[float, typer.Option(help="of the share of records used")] = 0.95,
+    seed: Annotated[int, typer.Option(help="equal seeds give equal results")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Test whether a model was trained on one's own records, and on how many of them."""
+    from divulge.auditing import claim as claims
+    from divulge.auditing.config import load
+    from divulge.auditing.files import target_and_sets
+
+    target, sets = target_and_sets(load(file), file.resolve().parent, seed)
+    result = claims.was_used(target, sets.members, sets.nonmembers, seed, confidence)
+    if as_json:
+        out.print_json(claims.as_json(result))
+        return
+    sizes = f"{counted(result.own, 'own record')} and {counted(result.fresh, 'fresh one')}"
+    mark = "▲" if result.p_value <= 0.05 else "○"
+    out.print(f"{mark} p = {result.p_value:.4g}: so often a model that saw none of them would show as much ({sizes})")
+    out.print(
+        f"At least {percent(result.share)} of the own records were used, at {percent(result.confidence)} confidence. "
+        "This holds if own and fresh records were drawn alike.",
+        soft_wrap=True,
+    )
+
+
+@claim.command()
+def mint(
+    records: Annotated[Path, typer.Argument(help="table of the records that will be published")],
+    target: Annotated[str, typer.Option(help="the column that models will predict")],
+    folder: Annotated[Path, typer.Option("--out", help="where canaries.csv and secret.json go")] = Path("canaries"),
+    number: Annotated[int, typer.Option(help="of canaries")] = 50,
+) -> None:
+    """Make marked records to publish among one's own, and commit to them."""
+    from divulge.auditing import claim as claims
+    from divulge.data.files import read_table
+
+    commitment = claims.mint(read_table(records, "records"), target, number, folder)
+    out.print(f"Publish {folder / 'canaries.csv'} among the records; keep {folder / 'secret.json'}.", soft_wrap=True)
+    out.print(f"Commitment, to be published or deposited now: {commitment}", soft_wrap=True)
+
+
+@claim.command()
+def test(
+    file: Annotated[Path, typer.Argument(help="audit file that names the model")],
+    secret: Annotated[Path, typer.Option(help="secret.json of the mint")],
+    commitment: Annotated[str | None, typer.Option(help="the hash that was published")] = None,
+    seed: Annotated[int, typer.Option(help="ranks equal scores")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Test, exactly, whether a model was trained on minted canaries."""
+    from divulge.auditing import claim as claims
+    from divulge.auditing.config import load
+    from divulge.auditing.files import canaries_from
+
+    content = claims.read_secret(secret, commitment)
+    target, canaries = canaries_from(load(file), file.resolve().parent, content)
+    result = claims.canaries_used(target, canaries, claims.commitment_of(secret), seed)
+    if as_json:
+        out.print_json(claims.as_json(result))
+        return
+    mark = "▲" if result.p_value <= 0.05 else "○"
+    chance = (result.sides - 1) / 2
+    out.print(
+        f"{mark} p = {result.p_value:.4g}, exact: so often a model that saw none of the {result.canaries} canaries "
+        f"would rank their labels as high (mean rank {result.mean_rank:.2f}, chance {chance:.2f})",
+        soft_wrap=True,
+    )
