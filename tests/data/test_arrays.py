@@ -147,6 +147,6 @@ def test_overlap_after_rounding_is_seen():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(20, 3))
     y = np.arange(20) % 2
-    members, nonmembers = from_arrays([(x, y), (x + 1e-7, y)])
+    members, nonmembers = from_arrays([(x, y), (x + 1e-10, y)])
     with pytest.raises(InputError, match=r"20 records .*\(0 to the letter\)"):
         separate(members, nonmembers, None, Duplicates.REFUSE)

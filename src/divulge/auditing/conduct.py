@@ -18,6 +18,7 @@ from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, plan
 from divulge.auditing.play import Result, Table, baseline, number_of_tests, play
 from divulge.auditing.store import FindingsFile, RunFolder, StoredOutcome
+from divulge.auditing.subgroups import attributes_of
 from divulge.core.dossier import (
     SCHEMA_VERSION,
     Baseline,
@@ -54,6 +55,7 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
     game = MembershipGame(job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features)
     able = [p for p in planned if not p.lacks]
     table = Table(job, game, number_of_tests(len(able)))
+    run.write_attributes(attributes_of(job.candidates, job.member, job.row))
     done = run.outcomes()
     progress.plan(len(planned) + 1)
     progress.step("guessing without the model")

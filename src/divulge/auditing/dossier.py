@@ -8,8 +8,9 @@ import numpy as np
 
 from divulge.auditing.conduct import final_findings
 from divulge.auditing.store import RunFolder
+from divulge.auditing.subgroups import subgroups
 from divulge.catalog.papers import PAPERS
-from divulge.core.dossier import AtRisk, Baseline, Dossier
+from divulge.core.dossier import AtRisk, Baseline, Dossier, Subgroup
 from divulge.core.finding import Finding
 from divulge.core.hashing import Array
 
@@ -39,8 +40,16 @@ def open_run(path: Path) -> Dossier:
         complete=run.complete,
         titles={o.attack: o.title for o in outcomes},
         training=tuple(run.training()),
+        subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )
+
+
+def _subgroups(run: RunFolder, attack: str | None, confidence: float) -> tuple[Subgroup, ...]:
+    attributes = run.attributes()
+    if attack is None or attributes is None:
+        return ()
+    return subgroups(run.scores(attack), attributes, confidence)
 
 
 def _at_risk(

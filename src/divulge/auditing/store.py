@@ -4,6 +4,7 @@ run.json               what is known before the first attack: RunFacts
 baseline.json          the model-blind baseline
 outcomes/NAME.json     what became of one attack, with the p-values of its negative control
 curves/NAME.json       what its figures are drawn from
+attributes.parquet     the sensitive attributes of every record
 training.json          how shadow models were trained, one line each
 scores/NAME.parquet    its score for every record
 findings.json          all findings under their final verdicts, rewritten after every attack
@@ -123,6 +124,18 @@ class RunFolder:
         """findings.json, if there is one."""
         path = self.path / "findings.json"
         return self._read(path, FindingsFile) if path.is_file() else None
+
+    def write_attributes(self, frame: pd.DataFrame) -> None:
+        """Keep the sensitive attributes of every record, if there are any."""
+        if len(frame.columns) > 2:
+            path = self.path / "attributes.parquet"
+            frame.to_parquet(path.with_suffix(".partial"))
+            os.replace(path.with_suffix(".partial"), path)
+
+    def attributes(self) -> pd.DataFrame | None:
+        """Columns member, row, and one for each sensitive attribute; None where none is sensitive."""
+        path = self.path / "attributes.parquet"
+        return pd.read_parquet(path) if path.is_file() else None
 
     def write_training(self, told: list[str]) -> None:
         """Keep how models were trained, after what is known already."""

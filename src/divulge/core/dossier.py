@@ -114,6 +114,22 @@ class AtRisk:
 
 
 @dataclass(frozen=True)
+class Subgroup:
+    """How well the strongest attack does among the records with one value of a sensitive attribute.
+
+    p_adjusted: of the hypothesis that these are no more at risk than all others, corrected for the number of groups.
+    """
+
+    attribute: str
+    value: str
+    members: int
+    nonmembers: int
+    auc: Reading
+    p_adjusted: float
+    more_at_risk: bool
+
+
+@dataclass(frozen=True)
 class Dossier:
     """A finished run, or one that was cut short, as a report shows it."""
 
@@ -128,6 +144,7 @@ class Dossier:
     titles: Mapping[str, str]
     papers: Mapping[str, str] = field(default_factory=dict)
     training: tuple[str, ...] = ()
+    subgroups: tuple[Subgroup, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -14,7 +14,7 @@ from divulge.core.errors import InputError
 from divulge.core.records import Records, concat
 from divulge.core.wording import counted
 
-ROUNDING = 4
+ROUNDING = 6
 """Decimals, in units of a column's standard deviation, within which two values count as equal."""
 
 

@@ -58,7 +58,7 @@ def render(dossier: Dossier) -> str:
             words=words,
             verdict=dossier.verdict,
             marks=words.MARKS,
-            rows=[_row(dossier, o.attack) for o, _ in dossier.played()],
+            rows=[_row(dossier, attack) for attack in _strongest_first(dossier)],
             columns=[words.METRIC_NAMES[c] for c in COLUMNS],
             figures=drawn,
             picture=draw(
@@ -73,6 +73,12 @@ def render(dossier: Dossier) -> str:
             counted=counted,
         )
     )
+
+
+def _strongest_first(dossier: Dossier) -> list[str]:
+    """Attacks that ran, by the lower bound of their AUC."""
+    low = {f.attack: f.low or 0.0 for f in dossier.findings if f.metric == "auc"}
+    return sorted((o.attack for o, _ in dossier.played()), key=lambda name: -low.get(name, 0.0))
 
 
 def _row(dossier: Dossier, attack: str) -> Row:

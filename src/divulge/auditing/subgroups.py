@@ -1,0 +1,89 @@
+"""Who is more at risk than others: the strongest attack within each group of a sensitive attribute."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from divulge.core.dossier import Subgroup
+from divulge.core.evidence import Evidence
+from divulge.core.finding import Reading
+from divulge.core.hashing import Array
+from divulge.core.records import Kind, Records
+from divulge.stats.auc import Auc, auc
+from divulge.stats.multiplicity import holm
+
+FEWEST = 30
+"""Members and non-members that a group needs to be listed."""
+
+BANDS = 4
+"""Quantile bands into which a sensitive number is cut."""
+
+
+def attributes_of(candidates: Records, member: Array, row: Array) -> pd.DataFrame:
+    """The sensitive attributes of every record, as words: columns member, row, and one for each attribute."""
+    told: dict[str, Array] = {"member": member, "row": row}
+    for position, column in enumerate(candidates.schema.columns):
+        if not column.sensitive:
+            continue
+        values = candidates.x[:, position]
+        if column.kind is Kind.CATEGORICAL:
+            told[column.name] = np.asarray(column.categories, dtype=object)[values.astype(np.int64)]
+        else:
+            told[column.name] = _bands(values)
+    return pd.DataFrame(told)
+
+
+def _bands(values: Array) -> Array:
+    """A number as the band it lies in; few different values stay as they are."""
+    if len(np.unique(values)) <= 2 * BANDS:
+        return np.array([f"{v:g}" for v in values], dtype=object)
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, BANDS + 1)))
+    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    names = np.array([f"{a:.4g} to {b:.4g}" for a, b in pairwise(edges)], dtype=object)
+    return np.asarray(names[place])
+
+
+def subgroups(scores: pd.DataFrame, attributes: pd.DataFrame, confidence: float) -> tuple[Subgroup, ...]:
+    """The AUC of one attack within each group, and whether it is higher than among all others.
+
+    scores: columns member, row, score.  The difference to the others is tested with both DeLong variances, and the
+    p-values are corrected for the number of groups (Holm).
+    """
+    together = scores.merge(attributes, on=["member", "row"], validate="one_to_one")
+    member, score = together["member"].to_numpy(), together["score"].to_numpy()
+    found: list[tuple[str, str, Array, Auc]] = []
+    for name in attributes.columns.difference(["member", "row"]):
+        values = together[name].to_numpy()
+        for value in sorted(set(values), key=str):
+            inside = values == value
+            enough = min((inside & member).sum(), (inside & ~member).sum()) >= FEWEST
+            others = min((~inside & member).sum(), (~inside & ~member).sum()) >= FEWEST
+            if enough and others:
+                found.append((name, str(value), inside, _area(score, member, inside)))
+    p_values = [_p_value(a, _area(score, member, ~inside)) for _, _, inside, a in found]
+    return tuple(
+        Subgroup(
+            attribute=name,
+            value=value,
+            members=int((inside & member).sum()),
+            nonmembers=int((inside & ~member).sum()),
+            auc=Reading(area.value, *area.interval(1 - confidence)),
+            p_adjusted=float(p),
+            more_at_risk=bool(p <= 1 - confidence),
+        )
+        for (name, value, inside, area), p in zip(found, holm(p_values), strict=True)
+    )
+
+
+def _area(score: Array, member: Array, group: Array) -> Auc:
+    index = np.arange(int(group.sum()))
+    return auc(Evidence(score[group], member[group], index, index))
+
+
+def _p_value(group: Auc, others: Auc) -> float:
+    spread = np.sqrt(group.variance + others.variance)
+    return 1.0 if spread == 0 else float(stats.norm.sf((group.value - others.value) / spread))
