@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from divulge.auditing import index
+from divulge.auditing.causes import causes_of
 from divulge.auditing.guesses import baseline_of
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, plan
@@ -30,7 +31,7 @@ from divulge.core.dossier import (
 )
 from divulge.core.errors import InputError, TargetError
 from divulge.core.evidence import Evidence
-from divulge.core.finding import Finding, Outcome, Played, Refused
+from divulge.core.finding import Finding, Outcome, Played, Refused, Verdict
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress, Quiet
 from divulge.core.threat import Access, Task
@@ -70,10 +71,22 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
             _publish(run, job, planned, done, blind)
         progress.outcome(done[step.card.name].outcome)
     _publish(run, job, planned, done, blind)
+    _explain(run, job, planned, done, blind)
     run.write_training(job.workshop.trainer.told)
     run.finish()
     _publish(run, job, planned, done, blind)
     return run
+
+
+def _explain(
+    run: RunFolder, job: Job, planned: Sequence[Planned], done: dict[str, StoredOutcome], blind: Baseline
+) -> None:
+    """Where the strongest attack leaks, look for what the members that it names have in common."""
+    findings = final_findings([done[p.card.name] for p in planned], job.policy, blind)
+    areas = [f for f in findings if f.metric == "auc" and f.verdict is Verdict.LEAK]
+    if areas:
+        strongest = max(areas, key=lambda f: f.low or 0.0).attack
+        run.write_causes(causes_of(job, run.scores(strongest), job.policy.confidence))
 
 
 def _begin(run: RunFolder, job: Job, planned: Sequence[Planned], resume: bool) -> None:

@@ -40,6 +40,7 @@ def open_run(path: Path) -> Dossier:
         complete=run.complete,
         titles={o.attack: o.title for o in outcomes},
         training=tuple(run.training()),
+        causes=run.causes(),
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )

@@ -5,6 +5,7 @@ baseline.json          the model-blind baseline
 outcomes/NAME.json     what became of one attack, with the p-values of its negative control
 curves/NAME.json       what its figures are drawn from
 attributes.parquet     the sensitive attributes of every record
+causes.json            what the members that are named have in common
 training.json          how shadow models were trained, one line each
 scores/NAME.parquet    its score for every record
 findings.json          all findings under their final verdicts, rewritten after every attack
@@ -25,7 +26,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from divulge.core.dossier import SCHEMA_VERSION, Baseline, Curve, RunFacts
+from divulge.core.dossier import SCHEMA_VERSION, Baseline, Cause, Curve, RunFacts
 from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome
@@ -136,6 +137,15 @@ class RunFolder:
         """Columns member, row, and one for each sensitive attribute; None where none is sensitive."""
         path = self.path / "attributes.parquet"
         return pd.read_parquet(path) if path.is_file() else None
+
+    def write_causes(self, causes: tuple[Cause, ...]) -> None:
+        """Keep what named members have in common."""
+        self._write("causes.json", causes, tuple[Cause, ...])
+
+    def causes(self) -> tuple[Cause, ...]:
+        """What named members have in common; empty where that was not looked into."""
+        path = self.path / "causes.json"
+        return self._read(path, tuple[Cause, ...]) if path.is_file() else ()
 
     def write_training(self, told: list[str]) -> None:
         """Keep how models were trained, after what is known already."""

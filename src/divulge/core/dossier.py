@@ -130,6 +130,22 @@ class Subgroup:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """A trait that members may have.  above: share of the non-members that a member must outscore to count as named.
+    named, everybody: share of the members that the strongest attack names, and of
+    all members, that have it.  telling: whether it is commoner among the named, after correction (p_adjusted).
+    """
+
+    name: str
+    above: float
+    named: float
+    everybody: float
+    p_adjusted: float
+    telling: bool
+    advice: str
+
+
+@dataclass(frozen=True)
 class Dossier:
     """A finished run, or one that was cut short, as a report shows it."""
 
@@ -145,6 +161,7 @@ class Dossier:
     papers: Mapping[str, str] = field(default_factory=dict)
     training: tuple[str, ...] = ()
     subgroups: tuple[Subgroup, ...] = ()
+    causes: tuple[Cause, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -1,0 +1,140 @@
+"""Why it leaks: what the members that an attack names have in common, compared with all members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+from divulge.auditing.job import Job
+from divulge.auditing.surface import GrantedSurface
+from divulge.core.dossier import Cause
+from divulge.core.errors import DivulgeError
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.core.signals import of_class
+from divulge.core.threat import Access, Task
+from divulge.stats.multiplicity import holm
+
+NEIGHBOURS = 5
+MOST_FEATURES = 64
+FEWEST_NAMED = 10
+NAMED_ABOVE = (0.99, 0.9, 0.75)
+"""Shares of the non-members; the first above which at least ten members lie."""
+
+SHADOWS = 4
+
+Trait = tuple[str, Array, str]
+
+
+def causes_of(job: Job, scores: pd.DataFrame, confidence: float) -> tuple[Cause, ...]:
+    """For every trait the share of named members and of all members that have it, and whether they differ.
+
+    scores: of the strongest attack, columns member, row, score.  A member is named when it scores above 99 % of the
+    non-members, or above 90 or 75 % where hardly any does.  Shares are compared by Fisher's exact test, corrected for
+    the number of traits (Holm).  Empty where fewer than ten members are named, or where the records are not here.
+    """
+    if job.candidates.schema.names == ("row",) or job.candidates.schema.task is Task.REGRESSION:
+        return ()
+    inside, outside = scores[scores["member"]], scores.loc[~scores["member"], "score"].to_numpy()
+    score_of = dict(zip(inside["row"], inside["score"], strict=True))
+    members = np.flatnonzero(job.member)
+    score = np.array([score_of[row] for row in job.row[members]])
+    levels = [(above, score > np.quantile(outside, above, method="higher")) for above in NAMED_ABOVE]
+    enough = [(above, named) for above, named in levels if named.sum() >= FEWEST_NAMED and not named.all()]
+    if not enough:
+        return ()
+    above, named = enough[0]
+    traits = [(name, has[members], advice) for name, has, advice in _traits(job)]
+    p_values = [_p_value(has, named) for _, has, _ in traits]
+    found = [
+        Cause(
+            name=name,
+            above=above,
+            named=float(has[named].mean()),
+            everybody=float(has.mean()),
+            p_adjusted=float(p),
+            telling=bool(p <= 1 - confidence),
+            advice=advice,
+        )
+        for (name, has, advice), p in zip(traits, holm(p_values), strict=True)
+    ]
+    return tuple(sorted(found, key=lambda cause: cause.p_adjusted))
+
+
+def _p_value(has: Array, named: Array) -> float:
+    """One-sided: that named members have the trait no more often than others."""
+    table = np.array([[(has & named).sum(), (~has & named).sum()], [(has & ~named).sum(), (~has & ~named).sum()]])
+    return float(stats.fisher_exact(table, alternative="greater").pvalue)
+
+
+def _traits(job: Job) -> Iterator[Trait]:
+    """Name, whether each candidate has it, and what to try."""
+    records = job.candidates
+    distance, neighbours = _neighbours(records)
+    disagree = (records.y[neighbours] != records.y[:, None]).mean(axis=1)
+    yield (
+        "most similar records have another class",
+        disagree > 0.5,
+        "check these labels; stop training earlier or regularise more, so that single records are not learned by heart",
+    )
+    yield (
+        "unlike all others (the loneliest tenth)",
+        distance >= np.quantile(distance, 0.9),
+        "merge rare values, generalise or leave out outliers, or train with differential privacy",
+    )
+    share = np.bincount(records.y, minlength=len(records.schema.classes)) / len(records)
+    yield (
+        "of a class with less than half of its fair share",
+        share[records.y] < 0.5 / len(records.schema.classes),
+        "collect more of these classes, or merge them",
+    )
+    keys = records.row_keys()
+    counts = pd.Series(keys).value_counts()
+    yield (
+        "occurs more than once",
+        np.array([counts[key] > 1 for key in keys]),
+        "remove duplicates before training: each copy is learned again",
+    )
+    learned = _learned_by_heart(job)
+    if learned is not None:
+        yield (
+            "right only because it was trained on",
+            learned,
+            "the model memorises these: fewer epochs, a smaller model, stronger regularisation or differential privacy",
+        )
+
+
+def _neighbours(records: Records) -> tuple[Array, Array]:
+    """Distance to the fifth nearest other record, and which the five are: [records], [records, 5]."""
+    x = records.flat()
+    spread = x.std(axis=0)
+    x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    if x.shape[1] > MOST_FEATURES:
+        x = PCA(MOST_FEATURES, svd_solver="randomized", random_state=0).fit_transform(x)
+    apart, which = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(x))).fit(x).kneighbors(x)
+    return apart[:, -1], which[:, 1:]
+
+
+def _learned_by_heart(job: Job) -> Array | None:
+    """Likelier than not to the target, and unlikelier than not to models that did not see it (the leave-one-out
+    estimate of memorisation of Feldman and Zhang 2020, from the shadow models); None where there are none.
+    """
+    if job.shadows is None or not job.threat.grants(Access.SCORES) or Access.SCORES not in job.target.offers:
+        return None
+    try:
+        shadows = job.shadows(
+            min(SHADOWS, job.most_shadows or SHADOWS),
+            lambda target: GrantedSurface(target, job.threat, Access.SCORES, free=True),
+        )
+        others = np.exp(shadows.signals(job.candidates, of_class))
+        strangers = ~shadows.trained_on(job.candidates)
+        mine = np.exp(of_class(job.target.answer(Access.SCORES, job.candidates), job.candidates.y))
+    except DivulgeError:
+        return None
+    mean = np.where(strangers, others, 0).sum(axis=0) / np.maximum(strangers.sum(axis=0), 1)
+    return np.asarray((mine > 0.5) & (mean < 0.5) & strangers.any(axis=0))
