@@ -103,6 +103,10 @@ class GrantedSurface:
         """See Surface."""
         return self._ask(Access.LOGITS, records)
 
+    def gradient_norms(self, records: Records) -> Array:
+        """See Surface."""
+        return self._ask(Access.GRADIENTS, records)
+
     def values(self, records: Records) -> Array:
         """See Surface."""
         if self.task is not Task.REGRESSION:
@@ -116,9 +120,10 @@ class GrantedSurface:
         if access not in self._granted:
             seen = ", ".join(sorted(port.value for port in self._granted)) or "nothing"
             raise AccessDenied(f"{access.value} are not granted here: this attack may see {seen}")
+        port = access if access is Access.GRADIENTS else self._port
         if self._memory is None:
-            return np.asarray(self._target.answer(self._port, records), dtype=np.float64)
-        keys = row_digests(records.x)
+            return np.asarray(self._target.answer(port, records), dtype=np.float64)
+        keys = row_digests(records.x) if port is not Access.GRADIENTS else records.row_keys()
         with self._memory.lock:
             wanted = self._asked | set(keys)
             if self._budget is not None and len(wanted) > self._budget:
@@ -126,6 +131,6 @@ class GrantedSurface:
                     f"{len(wanted) - len(self._asked):,} more queries are needed and {len(self._asked):,} of "
                     f"{self._budget:,} are spent: raise `query_budget` or audit fewer records"
                 )
-            answer = self._memory.answer(self._target, self._port, records, keys)
+            answer = self._memory.answer(self._target, port, records, keys)
             self._asked = wanted
         return answer

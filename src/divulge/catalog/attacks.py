@@ -29,6 +29,7 @@ ATTACKS: dict[str, str] = {
     "difficulty_calibration": f"{_MEMBERSHIP}.difficulty_calibration:DifficultyCalibration",
     "entropy": f"{_MEMBERSHIP}.entropy:Entropy",
     "gap": f"{_MEMBERSHIP}.gap:Gap",
+    "gradient_norm": f"{_MEMBERSHIP}.gradient_norm:GradientNorm",
     "label_only_noise": f"{_MEMBERSHIP}.label_only_noise:LabelOnlyNoise",
     "learned_ratio": f"{_MEMBERSHIP}.learned_ratio:LearnedRatio",
     "lira": f"{_MEMBERSHIP}.lira:Lira",

@@ -81,6 +81,13 @@ PAPERS: dict[str, Paper] = {
             "https://arxiv.org/abs/2007.15528",
         ),
         Paper(
+            "nasr2019",
+            "Nasr et al.",
+            "Comprehensive privacy analysis of deep learning: Passive and active white-box inference attacks",
+            2019,
+            "https://arxiv.org/abs/1812.00910",
+        ),
+        Paper(
             "carlini2022",
             "Carlini et al.",
             "Membership inference attacks from first principles",

@@ -33,6 +33,7 @@ class Target(Protocol):
         LABEL: class codes [records], or values [records] for regression.
         SCORES: log-probabilities [records, classes], or values [records] for regression.
         LOGITS: [records, classes].
+        GRADIENTS: norms of the loss's gradient, [records, parameter tensors].
         """
         ...
 
@@ -68,6 +69,10 @@ class Surface(Protocol):
 
     def logits(self, records: Records) -> Array:
         """Logits [records, classes].  Needs LOGITS."""
+        ...
+
+    def gradient_norms(self, records: Records) -> Array:
+        """Norm of the loss's gradient by each parameter tensor: [records, tensors].  Needs GRADIENTS."""
         ...
 
     def values(self, records: Records) -> Array:

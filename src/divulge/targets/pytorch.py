@@ -22,6 +22,7 @@ from divulge.targets.answers import (
     through_port,
 )
 
+GRADIENTS_AT_ONCE = 64
 AsTensor = Callable[[Array], Tensor]
 
 
@@ -67,10 +68,13 @@ class TorchTarget:
     @property
     def offers(self) -> frozenset[Access]:
         """See Target."""
-        return VALUE_PORTS if self._task is Task.REGRESSION else CLASSIFIER_PORTS
+        return VALUE_PORTS if self._task is Task.REGRESSION else CLASSIFIER_PORTS | {Access.GRADIENTS}
 
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
+        if access is Access.GRADIENTS:
+            norms = np.asarray(guarded(self._name, lambda: self._gradient_norms(records)))
+            return checked(self._name, norms, len(records), len(list(self.module.parameters())))
         raw = np.asarray(guarded(self._name, lambda: self._forward(records.x)))
         if self._task is Task.REGRESSION:
             return checked(self._name, raw.reshape(len(raw), -1).squeeze(-1), len(records), None)
@@ -103,6 +107,27 @@ class TorchTarget:
                 for i in range(0, len(x), self._batch_size)
             ]
         return np.asarray(torch.cat(parts).numpy())
+
+    def _gradient_norms(self, records: Records) -> Array:
+        """Of the cross-entropy, record by record, batched by torch.func: [records, parameter tensors]."""
+        self.module.eval()
+        parameters = {name: p.detach() for name, p in self.module.named_parameters()}
+        buffers = dict(self.module.named_buffers())
+
+        def loss(values: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+            out = torch.func.functional_call(self.module, (values, buffers), (x[None],)).reshape(1, -1)
+            out = torch.cat([torch.zeros_like(out), out], dim=1) if out.shape[1] == 1 else out
+            return nn.functional.cross_entropy(out, y[None])
+
+        each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))
+        rows = []
+        for start in range(0, len(records), GRADIENTS_AT_ONCE):
+            part = slice(start, start + GRADIENTS_AT_ONCE)
+            x = self._as_tensor(records.x[part]).to(self._device)
+            y = torch.from_numpy(records.y[part].astype(np.int64)).to(self._device)
+            found = each(parameters, x, y)
+            rows.append(torch.stack([found[name].flatten(1).norm(dim=1) for name in parameters], dim=1).cpu())
+        return np.asarray(torch.cat(rows).numpy())
 
     def _two_columns(self, single: Array) -> Array:
         if ((single >= 0) & (single <= 1)).all():
