@@ -23,11 +23,14 @@ if "DIVULGE_DATA" in os.environ:
 ROOT = Path(__file__).parent.parent
 
 
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     """Where DIVULGE_NOTHING_SKIPPED is set, a skipped test is a failed one."""
-    if call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception):
-        if os.environ.get("DIVULGE_NOTHING_SKIPPED"):
-            pytest.fail(f"{item.nodeid} was skipped where nothing may be: {call.excinfo.value}")
+    report = yield
+    if report.skipped and os.environ.get("DIVULGE_NOTHING_SKIPPED"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped where nothing may be: {call.excinfo}"
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

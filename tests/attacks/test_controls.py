@@ -19,7 +19,6 @@ from divulge.core.threat import PRESETS, Access, Task
 from divulge.games.membership import MembershipGame
 from divulge.stats.auc import auc, null_deviation
 
-
 # The white-box attack needs a network: tests/attacks/test_gradient_norm.py has its controls.
 BLACK_BOX = [card for card in cards() if card.needs.access is not Access.GRADIENTS]
 
