@@ -7,11 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from divulge.attacks.membership.shadow_statistics import sums
+from divulge.attacks.membership.shadow_statistics import logits_of, sums
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.scene import MembershipScene
-from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 
 
@@ -39,9 +38,7 @@ class AttackR:
 
     def run(self, scene: MembershipScene) -> MembershipGuess:
         """Cost: one query a record.  Equal shares are ordered by the distance from the mean of those models."""
-        shadows = scene.shadows(self.shadows)
-        signal = shadows.signals(scene.candidates, logit_scaled)
-        strangers = ~shadows.trained_on(scene.candidates)
-        target = logit_scaled(scene.target.log_scores(scene.candidates), scene.candidates.y)
+        target, signal, seen = logits_of(scene, self.shadows)
+        strangers = ~seen
         above = (strangers & (target > signal)).sum(axis=0) / np.maximum(strangers.sum(axis=0), 1)
         return MembershipGuess(above, tie_break=np.nan_to_num(target - sums(signal, strangers).mean))

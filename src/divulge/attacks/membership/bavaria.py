@@ -8,12 +8,11 @@ from typing import ClassVar
 import numpy as np
 from scipy import stats
 
-from divulge.attacks.membership.shadow_statistics import Sums, sums
+from divulge.attacks.membership.shadow_statistics import Sums, logits_of, sums
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.scene import MembershipScene
-from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 
 
@@ -45,10 +44,7 @@ class Bavaria:
 
     def run(self, scene: MembershipScene) -> MembershipGuess:
         """Cost: one query a record."""
-        shadows = scene.shadows(self.shadows)
-        signal = shadows.signals(scene.candidates, logit_scaled)
-        seen = shadows.trained_on(scene.candidates)
-        target = logit_scaled(scene.target.log_scores(scene.candidates), scene.candidates.y)
+        target, signal, seen = logits_of(scene, self.shadows)
         ratio = log_ratio(target, sums(signal, seen), sums(signal, ~seen), self.strength, self.pull)
         return MembershipGuess(np.where(np.isfinite(ratio), ratio, 0.0))
 

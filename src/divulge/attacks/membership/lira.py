@@ -8,12 +8,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from scipy import special
 
-from divulge.attacks.membership.shadow_statistics import Sums, normal_log_density, sums
+from divulge.attacks.membership.shadow_statistics import Sums, logits_of, normal_log_density, sums
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.scene import MembershipScene
-from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 
 ENOUGH_FOR_OWN_VARIANCE = 64
@@ -46,19 +45,17 @@ class Lira:
 
     def run(self, scene: MembershipScene) -> MembershipGuess:
         """Cost: one query a record."""
-        shadows = scene.shadows(self.shadows)
-        signal = shadows.signals(scene.candidates, logit_scaled)
-        seen = shadows.trained_on(scene.candidates)
-        target = logit_scaled(scene.target.log_scores(scene.candidates), scene.candidates.y)
+        target, signal, seen = logits_of(scene, self.shadows)
         inside, outside = sums(signal, seen), sums(signal, ~seen)
-        ratio = self._log_density(target, inside, signal) - self._log_density(target, outside, signal)
-        return MembershipGuess(np.where(np.isfinite(ratio), ratio, 0.0))
+        above, below = (normal_log_density(target, of.mean, self._variance(of, signal)) for of in (inside, outside))
+        return MembershipGuess(np.where(np.isfinite(above - below), above - below, 0.0))
 
-    def _log_density(self, target: Array, of: Sums, signal: Array) -> Array:
-        own = self.variance == "record" or (self.variance == "auto" and len(signal) >= ENOUGH_FOR_OWN_VARIANCE)
+    def _variance(self, of: Sums, signal: Array) -> Array | float:
+        """One for all records, or one a record, kept from 0."""
         pooled = of.pooled_variance(floor=float(signal.var()))
-        variance = np.maximum(of.deviations / np.maximum(of.n, 1), 1e-3 * pooled) if own else pooled
-        return normal_log_density(target, of.mean, variance)
+        if self.variance == "global" or (self.variance == "auto" and len(signal) < ENOUGH_FOR_OWN_VARIANCE):
+            return pooled
+        return np.asarray(np.maximum(of.deviations / np.maximum(of.n, 1), 1e-3 * pooled))
 
 
 @dataclass(frozen=True)
@@ -79,13 +76,8 @@ class LiraOffline(Lira):
 
     def run(self, scene: MembershipScene) -> MembershipGuess:
         """Cost: one query a record; only models that did not see a record are asked about it."""
-        shadows = scene.shadows(self.shadows)
-        signal = shadows.signals(scene.candidates, logit_scaled)
-        outside = sums(signal, ~shadows.trained_on(scene.candidates))
-        target = logit_scaled(scene.target.log_scores(scene.candidates), scene.candidates.y)
-        pooled = outside.pooled_variance(floor=float(signal.var()))
-        own = self.variance == "record" or (self.variance == "auto" and len(signal) >= ENOUGH_FOR_OWN_VARIANCE)
-        variance = np.maximum(outside.deviations / np.maximum(outside.n, 1), 1e-3 * pooled) if own else pooled
-        z = (target - outside.mean) / np.sqrt(variance)
+        target, signal, seen = logits_of(scene, self.shadows)
+        outside = sums(signal, ~seen)
+        z = (target - outside.mean) / np.sqrt(self._variance(outside, signal))
         z = np.where(np.isfinite(z), z, 0.0)
         return MembershipGuess(-special.log_ndtr(-z), tie_break=z)
