@@ -109,6 +109,13 @@ PAPERS: dict[str, Paper] = {
             "https://arxiv.org/abs/2603.11799",
         ),
         Paper(
+            "divulge2026",
+            "divulge",
+            "The learned likelihood ratio (docs/membership.md)",
+            2026,
+            "https://pypi.org/project/divulge/",
+        ),
+        Paper(
             "watson2022",
             "Watson et al.",
             "On the importance of difficulty calibration in membership inference attacks",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from divulge.cli.screen import out, table
+from divulge.core.wording import counted
 
 
 def attacks(
@@ -16,7 +17,8 @@ def attacks(
 ) -> None:
     """List the attacks, and say for each whether this adversary can run it, or why not."""
     from divulge.auditing.assemble import threat_from
-    from divulge.catalog.attacks import cards
+    from divulge.auditing.play import shadows_of
+    from divulge.catalog.attacks import attack, cards
     from divulge.catalog.papers import PAPERS
     from divulge.core.threat import missing
 
@@ -34,7 +36,7 @@ def attacks(
                 "knowledge": sorted(k.value for k in card.needs.knowledge),
                 "tasks": sorted(t.value for t in card.needs.tasks),
                 "queries_per_record": card.queries_per_record,
-                "shadow_models": card.models,
+                "shadow_models": shadows_of(attack(card.name)),
                 "lacks": lacks,
             }
             for card, lacks in rows
@@ -45,7 +47,12 @@ def attacks(
     shown = table("attack", "paper", "for", "sees", "cost", "can run")
     for card, lacks in rows:
         paper = PAPERS[card.paper].short if card.paper in PAPERS else card.paper
-        cost = f"{card.queries_per_record:g} query a record" + (f", {card.models} models" if card.models else "")
+        models = shadows_of(attack(card.name))
+        cost = (
+            counted(round(card.queries_per_record), "query")
+            + " a record"
+            + (f", {counted(models, 'model')}" if models else "")
+        )
         tasks = ", ".join(sorted(task.value for task in card.needs.tasks))
         shown.add_row(card.name, paper, tasks, card.needs.access.value, cost, "yes" if not lacks else "; ".join(lacks))
     out.print(shown)

@@ -49,7 +49,7 @@ class LearnedRatio:
         title="Learned likelihood ratio",
         family=Family.MEMBERSHIP,
         asset=Asset.MEMBERSHIP,
-        paper="carlini2022",
+        paper="divulge2026",
         equations="the features of LiRA, RMIA and BaVarIA; the ratio is learned, see docs/membership.md",
         summary="learns on its own models, whose members it knows, which comparison gives members away",
         needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE})),
