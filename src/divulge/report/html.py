@@ -31,6 +31,7 @@ class Row:
     control: str
     positive: str
     cost: str
+    effort: str
     note: str
 
 
@@ -95,16 +96,14 @@ def _row(dossier: Dossier, attack: str) -> Row:
         baseline=words.shown(area.baseline, "auc"),
         control=words.shown(area.control, "auc"),
         positive=words.shown(area.positive_control, "auc"),
-        cost=_cost(outcome.queries, outcome.models_trained, outcome.seconds),
+        cost=counted(outcome.queries, "query"),
+        effort=_effort(outcome.models_trained, outcome.seconds),
         note=played.note,
     )
 
 
-def _cost(queries: int, models: int, seconds: float) -> str:
-    parts = [counted(queries, "query")]
-    if models:
-        parts.append(counted(models, "shadow model"))
-    return ", ".join([*parts, f"{seconds:.1f} s"])
+def _effort(models: int, seconds: float) -> str:
+    return f"{counted(models, 'shadow model')}, {seconds:.1f} s" if models else f"{seconds:.1f} s"
 
 
 def _cell(finding: Finding | None) -> tuple[str, str, str]:
