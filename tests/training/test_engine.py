@@ -97,7 +97,8 @@ def test_stacks_of_unequal_halves_are_trained_apart():
 
 
 def test_the_way_is_chosen_by_what_can_be_trained_how():
-    assert choose(TorchRecipe(network, epochs=1), RECORDS, KEEP, 2).way in (Way.STACKED, Way.SEQUENTIAL)
+    plans = [choose(TorchRecipe(network, epochs=1), RECORDS, KEEP, 2) for _ in range(3)]
+    assert {(p.way, p.together, p.half) for p in plans} == {(Way.STACKED, 4, TorchRecipe(network).half_is_fast())}
     assert choose(SklearnRecipe(LogisticRegression()), RECORDS, KEEP, 2) == Plan(Way.PROCESSES, workers=2)
     assert choose(SklearnRecipe(LogisticRegression()), RECORDS, KEEP, 1).way is Way.SEQUENTIAL
     assert choose(SklearnRecipe(LogisticRegression()), RECORDS, KEEP[:2], 2).way is Way.SEQUENTIAL

@@ -1,4 +1,4 @@
-"""Train many: stacked, in worker processes, or one after the other, whichever a short measurement finds fastest."""
+"""Train many: stacked, in worker processes, on Ray, or one after the other."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def cores() -> int:
 class Trainer:
     """Trains and remembers.  shelf: where models are kept between runs; None for nowhere.
 
-    way: one way for all, "auto" to measure.  told: what was trained how, for the report.
+    way: one way for all, None to choose.  told: what was trained how, for the report.
     """
 
     shelf: Shelf | None = None
@@ -146,7 +146,7 @@ def stackable(recipe: Trainable) -> bool:
 
 
 def choose(recipe: Trainable, records: Records, keep: Array, workers: int) -> Plan:
-    """The fastest way by a short measurement: a few steps of each for networks, one fit for the rest."""
+    """Stacked where the networks allow it, else in worker processes where there are cores for them."""
     models = len(keep)
     if models < FEWEST_TO_MEASURE:
         return Plan(Way.SEQUENTIAL)
@@ -158,21 +158,15 @@ def choose(recipe: Trainable, records: Records, keep: Array, workers: int) -> Pl
 
 
 def _best_stack(recipe: Any, records: Records, keep: Array) -> Plan:
-    """Seconds of a few steps alone, stacked, and stacked in bfloat16.
+    """A stack, with its speed measured by a few steps against one network alone.
 
-    How many go into one stack follows from their size and is not measured: sums are added up in another order in
-    another stack, so a measured number would make equal seeds give unequal models.
+    How many go into one stack follows from their size, and whether products are in bfloat16 from the processor: sums
+    are added up in another order in another stack, so if the clock decided, equal seeds would give unequal models.
     """
-    together = stack_size(recipe, len(keep))
-    rows = keep[:together]
+    together, half = stack_size(recipe, len(keep)), bool(recipe.half_is_fast())
     alone = _timed(partial(_few_steps, recipe, records, keep[:1]))
-    stacked = _timed(partial(_few_steps, recipe, records, rows)) / together
-    half = _timed(partial(_few_steps, recipe, records, rows, half=True)) / together
-    if min(stacked, half) > alone:
-        return Plan(Way.SEQUENTIAL)
-    if half < 0.8 * stacked:
-        return Plan(Way.STACKED, together, half=True, speed=alone / half)
-    return Plan(Way.STACKED, together, speed=alone / stacked)
+    stacked = _timed(partial(_few_steps, recipe, records, keep[:together], half=half)) / together
+    return Plan(Way.STACKED, together, half=half, speed=alone / stacked)
 
 
 def stack_size(recipe: Any, models: int) -> int:

@@ -98,6 +98,11 @@ class TorchRecipe:
         """Size of one network's weights in memory."""
         return sum(p.numel() * p.element_size() for p in self.factory().parameters())
 
+    def half_is_fast(self) -> bool:
+        """Whether this machine multiplies in bfloat16 much faster than in float32: a GPU, or a CPU with AMX."""
+        tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+        return torch.cuda.is_available() or bool(tiles())
+
     def fit_stack(
         self, records: Records, keep: Array, seeds: Sequence[int], *, half: bool = False, steps: int | None = None
     ) -> list[nn.Module]:
