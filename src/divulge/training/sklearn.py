@@ -83,7 +83,7 @@ class SklearnRecipe:
             raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
 
     def pack(self, model: Any) -> bytes:
-        """The fitted estimator as a pickle: for forests of many small arrays fifty times as fast as joblib's format."""
+        """The fitted estimator as a pickle: for forests of many small arrays much faster than joblib's format."""
         return pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
 
     def unpack(self, packed: bytes) -> Any:

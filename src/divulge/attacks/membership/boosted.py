@@ -1,7 +1,7 @@
 """Boosted trees on one thread.
 
 The trees that attacks learn are small, and threads that share such work wait for each other most of the time; on a
-machine that is busy with something else they wait a hundred times as long as they work.
+machine that is busy with something else they hardly come to work at all.
 """
 
 from __future__ import annotations
