@@ -133,7 +133,7 @@ def _unmeasured(dossier: Dossier) -> list[tuple[str, str]]:
     everybody = len(dossier.played())
     listed = []
     for (metric, reason), titles in about.items():
-        of = "" if len(titles) == everybody and "(" not in titles[0] else f", of {joined(titles)}"
+        of = "" if len(titles) == everybody and "coarse" not in reason else f", of {joined(titles)}"
         listed.append((f"{words.METRIC_NAMES.get(metric, metric)}{of}", reason))
     return listed
 
