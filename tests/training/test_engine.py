@@ -12,12 +12,15 @@ from torch import nn
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays
 from divulge.training import engine
+from divulge.training.augment import Augmentation, augmented
 from divulge.training.engine import Plan, Trainer, Way, choose, stackable, train
-from divulge.training.pytorch import Optimiser, TorchRecipe
+from divulge.training.modules import pooled_first
+from divulge.training.pytorch import Optimiser, Schedule, TorchRecipe
 from divulge.training.shadow import ShadowTrainer
 from divulge.training.shelf import Shelf
 from divulge.training.sklearn import SklearnRecipe
 from divulge.training.stacked import layers
+from divulge.training.vmapped import train_vmapped
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 6)).astype(np.float32)
@@ -36,6 +39,21 @@ def single_output():
 
 def convolutional():
     return nn.Sequential(nn.Unflatten(1, (1, 6)), nn.Conv1d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
+
+
+def large():
+    return nn.Sequential(nn.Linear(6, 6000), nn.ReLU(), nn.Linear(6000, 2))
+
+
+def dropping():
+    return nn.Sequential(nn.Linear(6, 6000), nn.Dropout(), nn.Linear(6000, 2))
+
+
+def pooling():
+    return nn.Sequential(
+        *(nn.Unflatten(1, (1, 6)), nn.Conv1d(1, 4, 3), nn.ReLU(), nn.MaxPool1d(2)),
+        nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)),
+    )
 
 
 def weights(module):
@@ -87,6 +105,82 @@ def test_worker_processes_give_the_same_models(recipe):
             assert (alone[number].predict_proba(X) == apart[number].predict_proba(X)).all()
 
 
+@pytest.mark.parametrize("plan", [Plan(Way.THREADS, workers=2), Plan(Way.STACKED, together=2, workers=2)])
+def test_threads_give_the_same_models(plan):
+    recipe = TorchRecipe(convolutional if plan.way is Way.THREADS else large, epochs=2, schedule=Schedule.COSINE)
+    before = torch.get_num_threads()
+    apart = dict(train(recipe, RECORDS, KEEP, SEEDS, plan))
+    assert torch.get_num_threads() == before
+    for number, (row, seed) in enumerate(zip(KEEP, SEEDS, strict=True)):
+        alone = recipe.fit(RECORDS.take(row), seed)
+        torch.testing.assert_close(weights(alone), weights(apart[number]), atol=1e-5, rtol=1e-4)
+
+
+def test_a_network_that_draws_lots_is_not_trained_in_threads():
+    with pytest.raises(InputError, match="cannot be trained in threads"):
+        dict(Trainer(way=Way.THREADS).fit_many(TorchRecipe(dropping), RECORDS, KEEP, SEEDS))
+    again = [weights(TorchRecipe(dropping, epochs=1).fit(RECORDS, 3)) for _ in range(2)]
+    assert (again[0] == again[1]).all()
+
+
+@pytest.mark.parametrize("optimiser", list(Optimiser))
+def test_the_mapped_step_of_a_gpu_is_that_of_networks_alone(optimiser):
+    """torch.func does on a GPU what the stack does for linear layers; here on the processor, for equality only."""
+    recipe = TorchRecipe(convolutional, epochs=2, batch_size=32, optimiser=optimiser, weight_decay=0.01, momentum=0.5)
+    together = train_vmapped(recipe, RECORDS, KEEP, SEEDS, device="cpu")
+    for model, row, seed in zip(together, KEEP, SEEDS, strict=True):
+        torch.testing.assert_close(weights(model), weights(recipe.fit(RECORDS.take(row), seed)), atol=1e-5, rtol=1e-4)
+
+
+def test_pooling_before_rectifying_changes_nothing():
+    module = TorchRecipe(pooling).untrained(0)[0]
+    swapped = pooled_first(module)
+    assert [type(m) for m in swapped][2:4] == [nn.MaxPool1d, nn.ReLU]
+    found = []
+    for m in (module, swapped):
+        module.zero_grad()
+        (m(torch.from_numpy(X)) ** 2).sum().backward()
+        found.append(torch.cat([p.grad.flatten() for p in module.parameters()]))
+    torch.testing.assert_close(found[0], found[1])
+    assert pooled_first(convolutional())[0] is not None and isinstance(pooled_first(nn.Linear(2, 2)), nn.Linear)
+
+
+@pytest.mark.parametrize("schedule", list(Schedule))
+def test_schedules(schedule):
+    recipe = TorchRecipe(network, epochs=3, batch_size=40, learning_rate=0.1, schedule=schedule)
+    rate = recipe.rates(120)
+    expected = {
+        Schedule.CONSTANT: [0.1] * 9,
+        Schedule.COSINE: (0.05 * (1 + np.cos(np.pi * np.arange(9) / 9))).tolist(),
+        Schedule.STEPS: [0.1] * 3 + [0.01] * 3 + [0.001] * 3,
+    }[schedule]
+    assert [rate(step) for step in range(9)] == pytest.approx(expected)
+    together = recipe.fit_stack(RECORDS, KEEP, SEEDS)
+    torch.testing.assert_close(
+        weights(together[0]), weights(recipe.fit(RECORDS.take(KEEP[0]), 5)), atol=1e-4, rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (1, 5, 6), (5, 6, 3)])
+def test_augmented_images_are_the_images_moved_and_mirrored(shape):
+    image = torch.arange(float(np.prod(shape))).view(shape) + 1
+    several = image.expand(200, *shape)
+    moved = augmented(several, Augmentation.BOTH, torch.Generator().manual_seed(0))
+    assert moved.shape == several.shape and len({tuple(m.flatten().tolist()) for m in moved}) > 40
+    flipped = augmented(several, Augmentation.FLIP, torch.Generator().manual_seed(0))
+    mirror = image.flip(1 if shape == (5, 6, 3) else -1)
+    assert all(torch.equal(f, image) or torch.equal(f, mirror) for f in flipped)
+    assert set(moved.unique().tolist()) <= {0.0, *image.flatten().tolist()}
+    assert augmented(several, Augmentation.NONE, torch.Generator()) is several
+
+
+def test_augmentation_of_a_table_is_refused():
+    from divulge.core.errors import TargetError
+
+    with pytest.raises(TargetError, match="only images can be shifted"):
+        TorchRecipe(network, augmentation=Augmentation.SHIFT).fit(RECORDS, 0)
+
+
 def test_stacks_of_unequal_halves_are_trained_apart():
     keep = KEEP.copy()
     keep[0, np.flatnonzero(keep[0])[0]] = False
@@ -98,7 +192,12 @@ def test_stacks_of_unequal_halves_are_trained_apart():
 
 def test_the_way_is_chosen_by_what_can_be_trained_how():
     plans = [choose(TorchRecipe(network, epochs=1), RECORDS, KEEP, 2) for _ in range(3)]
-    assert {(p.way, p.together, p.half) for p in plans} == {(Way.STACKED, 4, TorchRecipe(network).half_is_fast())}
+    assert {(p.way, p.together, p.half) for p in plans} == {(Way.STACKED, 4, False)}, "tiny"
+    wide = TorchRecipe(large, epochs=1)
+    plan = choose(wide, RECORDS, KEEP, 2)
+    assert (plan.way, plan.together, plan.workers, plan.half) == (Way.STACKED, 2, 2, wide.half_is_fast())
+    assert choose(TorchRecipe(convolutional, epochs=1), RECORDS, KEEP, 2).way is Way.THREADS
+    assert choose(TorchRecipe(dropping, epochs=1), RECORDS, KEEP, 2).workers == 1, "dropout draws from one generator"
     assert choose(SklearnRecipe(LogisticRegression()), RECORDS, KEEP, 2) == Plan(Way.PROCESSES, workers=2)
     assert choose(SklearnRecipe(LogisticRegression()), RECORDS, KEEP, 1).way is Way.SEQUENTIAL
     assert choose(SklearnRecipe(LogisticRegression()), RECORDS, KEEP[:2], 2).way is Way.SEQUENTIAL

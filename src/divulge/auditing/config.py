@@ -70,6 +70,8 @@ class RecipePart(_Part):
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.0, ge=0, lt=1)
+    schedule: Literal["constant", "cosine", "steps"] = "constant"
+    augmentation: Literal["none", "flip", "shift", "both"] = "none"
 
 
 class ThreatPart(_Part):

@@ -183,7 +183,8 @@ def _recipe(part: RecipePart, factory: Callable[[], Any] | None) -> Any:
         return "auto"
     if factory is None:
         raise InputError("recipe.kind: torch needs a torch target: set `recipe: {kind: auto}` or `none`")
-    from divulge.training.pytorch import Optimiser, TorchRecipe
+    from divulge.training.augment import Augmentation
+    from divulge.training.pytorch import Optimiser, Schedule, TorchRecipe
 
     return TorchRecipe(
         factory,
@@ -193,4 +194,6 @@ def _recipe(part: RecipePart, factory: Callable[[], Any] | None) -> Any:
         optimiser=Optimiser(part.optimiser),
         weight_decay=part.weight_decay,
         momentum=part.momentum,
+        schedule=Schedule(part.schedule),
+        augmentation=Augmentation[part.augmentation.upper()],
     )

@@ -12,6 +12,7 @@ ENGINES: dict[str, Way | None] = {
     "auto": None,
     "sequential": Way.SEQUENTIAL,
     "stacked": Way.STACKED,
+    "threads": Way.THREADS,
     "processes": Way.PROCESSES,
     "ray": Way.RAY,
 }

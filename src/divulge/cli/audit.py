@@ -17,7 +17,7 @@ def audit(
     out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
     seed: Annotated[int | None, typer.Option(help="instead of the file's seed")] = None,
     resume: Annotated[Path | None, typer.Option(help="go on with this run's folder")] = None,
-    engine: Annotated[str, typer.Option(help="auto, stacked, processes, sequential or ray")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, stacked, threads, processes, sequential or ray")] = "auto",
     jobs: Annotated[int | None, typer.Option(help="worker processes; all cores when left out")] = None,
     address: Annotated[str | None, typer.Option(help="of a Ray cluster")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="4 shadow models")] = False,

@@ -1,14 +1,15 @@
-"""Train many: stacked, in worker processes, on Ray, or one after the other."""
+"""Train many: stacked, in threads, in worker processes, on Ray, or one after the other."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import joblib
 import numpy as np
@@ -17,6 +18,8 @@ from divulge.core.errors import InputError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.training.shelf import Shelf, code_version
+
+Made = TypeVar("Made")
 
 
 class Trainable(Protocol):
@@ -40,6 +43,7 @@ class Way(Enum):
 
     SEQUENTIAL = "one after the other"
     STACKED = "stacked"
+    THREADS = "side by side in threads"
     PROCESSES = "in worker processes"
     RAY = "on Ray workers"
 
@@ -60,6 +64,9 @@ class Plan:
         words = self.way.value
         if self.way is Way.STACKED:
             words += f", {self.together} at a time{', multiplied in bfloat16' if self.half else ''}"
+            words += f", {self.workers} stacks side by side" if self.workers > 1 else ""
+        if self.way is Way.THREADS:
+            words += f", {self.workers} at a time{', multiplied in bfloat16' if self.half else ''}"
         if self.way in (Way.PROCESSES, Way.RAY):
             words += f", {self.workers} of one thread each"
         return words if self.speed is None else f"{words} (measured {self.speed:.1f} times as fast as one by one)"
@@ -67,7 +74,8 @@ class Plan:
 
 FEWEST_TO_MEASURE = 4
 STACKS = (4, 8, 16, 32)
-MOST_STACKED_BYTES = 128 * 1024**2
+MOST_STACKED_BYTES = 64 * 1024**2
+"""Of weights, gradients and moments of one stack: more networks share the cost of a call, fewer stay in the cache."""
 
 
 def cores() -> int:
@@ -132,8 +140,11 @@ class Trainer:
             return choose(recipe, records, keep, workers)
         if self.way is Way.STACKED and not stackable(recipe):
             raise InputError(f"{recipe.describe()} cannot be stacked: only networks of linear layers can")
-        together = stack_size(recipe, len(keep)) if self.way is Way.STACKED else 1
-        return Plan(self.way, together=together, workers=workers)
+        if self.way is Way.THREADS and not threadable(recipe):
+            raise InputError(f"{recipe.describe()} cannot be trained in threads: only plain PyTorch modules can")
+        if self.way is Way.STACKED:
+            return stacks(recipe, len(keep), workers)
+        return Plan(self.way, workers=workers)
 
 
 def _packs(recipe: Trainable) -> bool:
@@ -145,28 +156,50 @@ def stackable(recipe: Trainable) -> bool:
     return bool(getattr(recipe, "stackable", lambda: False)())
 
 
+def threadable(recipe: Trainable) -> bool:
+    """Whether the recipe trains networks that do not share a generator."""
+    return bool(getattr(recipe, "threadable", lambda: False)())
+
+
 def choose(recipe: Trainable, records: Records, keep: Array, workers: int) -> Plan:
-    """Stacked where the networks allow it, else in worker processes where there are cores for them."""
+    """Stacked where the networks allow it, else in threads or worker processes where there are cores for them."""
     models = len(keep)
     if models < FEWEST_TO_MEASURE:
         return Plan(Way.SEQUENTIAL)
     if stackable(recipe) and len(set(keep.sum(axis=1).tolist())) == 1:
-        return _best_stack(recipe, records, keep)
+        return _measured(recipe, records, keep, stacks(recipe, models, workers))
+    if workers > 1 and threadable(recipe):
+        half = bool(recipe.half_is_fast())  # type: ignore[attr-defined]
+        return _measured(recipe, records, keep, Plan(Way.THREADS, half=half, workers=min(workers, models)))
     if workers > 1 and _packs(recipe):
         return Plan(Way.PROCESSES, workers=min(workers, models))
     return Plan(Way.SEQUENTIAL)
 
 
-def _best_stack(recipe: Any, records: Records, keep: Array) -> Plan:
-    """A stack, with its speed measured by a few steps against one network alone.
+def stacks(recipe: Any, models: int, workers: int) -> Plan:
+    """How many networks go into one stack, and how many stacks are trained side by side, a core each.
 
-    How many go into one stack follows from their size, and whether products are in bfloat16 from the processor: sums
-    are added up in another order in another stack, so if the clock decided, equal seeds would give unequal models.
+    It follows from the networks' size and the machine, never from the clock: sums are added up in another order in
+    another stack, so a clock that decided would give unequal models for equal seeds.
     """
-    together, half = stack_size(recipe, len(keep)), bool(recipe.half_is_fast())
-    alone = _timed(partial(_few_steps, recipe, records, keep[:1]))
-    stacked = _timed(partial(_few_steps, recipe, records, keep[:together], half=half)) / together
-    return Plan(Way.STACKED, together, half=half, speed=alone / stacked)
+    side_by_side = min(workers, models) if threadable(recipe) and not recipe.tiny() else 1
+    together = min(stack_size(recipe, models), -(-models // side_by_side))
+    return Plan(Way.STACKED, together, bool(recipe.half_is_fast()) and not recipe.tiny(), side_by_side)
+
+
+def _measured(recipe: Any, records: Records, keep: Array, plan: Plan) -> Plan:
+    """The plan with its speed, by a few steps, relative to one network alone."""
+
+    def one_by_one(steps: int) -> None:
+        recipe.fit(records.take(keep[0]), 0, steps=steps)
+
+    def as_planned(steps: int) -> None:
+        few = keep[: plan.together * plan.workers]
+        for _ in train(recipe, records, few, [0] * len(few), plan, steps=steps):
+            pass
+
+    many = min(len(keep), plan.together * plan.workers)
+    return replace(plan, speed=_timed(one_by_one) / (_timed(as_planned) / many))
 
 
 def stack_size(recipe: Any, models: int) -> int:
@@ -175,29 +208,30 @@ def stack_size(recipe: Any, models: int) -> int:
     return min(max(fitting, default=1), models)
 
 
-def _few_steps(recipe: Any, records: Records, rows: Array, steps: int, half: bool = False) -> None:
-    recipe.fit_stack(records, rows, [0] * len(rows), half=half, steps=steps)
-
-
-def _timed(work: Callable[[int], object], steps: int = 8) -> float:
-    """Seconds of one step: a longer call less a shorter one, so that setting up does not count; best of two."""
+def _timed(work: Callable[[int], object], steps: int = 4) -> float:
+    """Seconds of one step: a longer call less a shorter one, so that setting up does not count."""
     work(1)
-    found = []
-    for _ in range(2):
-        t = [time.perf_counter()]
-        for n in (1, 1 + steps):
-            work(n)
-            t.append(time.perf_counter())
-        found.append(max(t[2] - t[1] - (t[1] - t[0]), 1e-6) / steps)
-    return min(found)
+    t = [time.perf_counter()]
+    for n in (1, 1 + steps):
+        work(n)
+        t.append(time.perf_counter())
+    return max(t[2] - t[1] - (t[1] - t[0]), 1e-6) / steps
 
 
 def train(
-    recipe: Trainable, records: Records, keep: Array, seeds: Sequence[int], plan: Plan, address: str | None = None
+    recipe: Trainable,
+    records: Records,
+    keep: Array,
+    seeds: Sequence[int],
+    plan: Plan,
+    address: str | None = None,
+    steps: int | None = None,
 ) -> Iterator[tuple[int, Any]]:
-    """The models of one plan with their numbers, each as soon as it is ready."""
+    """The models of one plan with their numbers, each as soon as it is ready.  steps: stop after so many (networks)."""
     if plan.way is Way.STACKED:
-        yield from _stacked(recipe, records, keep, seeds, plan)
+        yield from _stacked(recipe, records, keep, seeds, plan, steps)
+    elif plan.way is Way.THREADS:
+        yield from _in_threads(recipe, records, keep, seeds, plan, steps)
     elif plan.way is Way.PROCESSES:
         yield from _in_processes(recipe, records, keep, seeds, plan.workers)
     elif plan.way is Way.RAY:
@@ -209,15 +243,48 @@ def train(
             yield number, recipe.fit(records.take(row), seed)
 
 
-def _stacked(recipe: Any, records: Records, keep: Array, seeds: Sequence[int], plan: Plan) -> Iterator[tuple[int, Any]]:
+def _stacked(
+    recipe: Any, records: Records, keep: Array, seeds: Sequence[int], plan: Plan, steps: int | None
+) -> Iterator[tuple[int, Any]]:
     """Rows of equal size go into one stack."""
     sizes = keep.sum(axis=1)
+    parts = []
     for size in np.unique(sizes):
         alike = np.flatnonzero(sizes == size)
-        for start in range(0, len(alike), plan.together):
-            part = alike[start : start + plan.together]
-            models = recipe.fit_stack(records, keep[part], [seeds[n] for n in part], half=plan.half)
-            yield from zip(part.tolist(), models, strict=True)
+        parts += [alike[start : start + plan.together] for start in range(0, len(alike), plan.together)]
+
+    def one(part: Array) -> list[tuple[int, Any]]:
+        models = recipe.fit_stack(records, keep[part], [seeds[n] for n in part], half=plan.half, steps=steps)
+        return list(zip(part.tolist(), models, strict=True))
+
+    for found in _side_by_side(recipe, [partial(one, part) for part in parts], plan.workers):
+        yield from found
+
+
+def _in_threads(
+    recipe: Any, records: Records, keep: Array, seeds: Sequence[int], plan: Plan, steps: int | None
+) -> Iterator[tuple[int, Any]]:
+    """A network a thread; nothing travels, since threads share their memory."""
+
+    def one(number: int) -> tuple[int, Any]:
+        return number, recipe.fit(records.take(keep[number]), seeds[number], half=plan.half, steps=steps)
+
+    yield from _side_by_side(recipe, [partial(one, number) for number in range(len(keep))], plan.workers)
+
+
+def _side_by_side(recipe: Any, work: Sequence[Callable[[], Made]], workers: int) -> Iterator[Made]:
+    """What each piece of work gives, as soon as it is ready.  Each runs on one thread of its own."""
+    if workers < 2:
+        yield from (piece() for piece in work)
+        return
+    before = recipe.threads()
+    pool = ThreadPoolExecutor(workers, initializer=recipe.one_thread)
+    try:
+        for ready in as_completed([pool.submit(piece) for piece in work]):
+            yield ready.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        recipe.all_threads(before)
 
 
 def fit_packed(recipe: Any, records: Records, row: Array, seed: int) -> bytes:

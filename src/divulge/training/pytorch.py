@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.threat import Task
-from divulge.training.stacked import layers, train_stacked
+from divulge.training.augment import Augmentation, augmented
+from divulge.training.modules import draws_no_lots, pooled_first
+from divulge.training.stacked import batches, layers, train_stacked
+from divulge.training.vmapped import train_vmapped
 
 
 class Optimiser(Enum):
@@ -34,12 +39,28 @@ OPTIMISERS: dict[Optimiser, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
+class Schedule(Enum):
+    """How the learning rate changes: not at all, along half a cosine to 0, or to a tenth after each third."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+    STEPS = "steps"
+
+
+TINY = 128 * 1024
+"""Bytes of weights."""
+
+_SEEDING = threading.Lock()
+"""torch has one generator for the whole process, from which modules draw their first weights."""
+
+
 @dataclass(frozen=True)
 class TorchRecipe:
     """Train what `factory()` builds with cross-entropy, or squared error for regression.
 
     factory: makes an untrained module; it is called under the seed of the training.
-    learning_rate, weight_decay: of the optimiser.  momentum: of SGD.
+    learning_rate, weight_decay: of the optimiser.  momentum: of SGD.  schedule: of the learning rate, step by step.
+    augmentation: what happens to images in every batch.
     """
 
     factory: Callable[[], nn.Module]
@@ -49,39 +70,83 @@ class TorchRecipe:
     optimiser: Optimiser = Optimiser.ADAM
     weight_decay: float = 0.0
     momentum: float = 0.0
+    schedule: Schedule = Schedule.CONSTANT
+    augmentation: Augmentation = Augmentation.NONE
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise InputError(f"recipe.{name} is {getattr(self, name)}: it must be above 0")
 
-    def fit(self, records: Records, seed: int) -> nn.Module:
-        """A trained module; equal records and seed give equal weights.  Raises TargetError where training fails."""
-        with torch.random.fork_rng(devices=[]):
+    def untrained(self, seed: int) -> tuple[nn.Module, Generator]:
+        """A new module, and a generator that goes on where its first weights left off."""
+        generator = Generator()
+        with _SEEDING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module = self.factory()
-            try:
-                self._train(module, records)
-            except (RuntimeError, ValueError, TypeError, IndexError) as error:
-                first = (str(error).splitlines() or [""])[0]
-                raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
-        return module.eval()
+            generator.set_state(torch.get_rng_state())
+        return module, generator
 
-    def _train(self, module: nn.Module, records: Records) -> None:
+    def fit(self, records: Records, seed: int, *, half: bool = False, steps: int | None = None) -> nn.Module:
+        """A trained module; equal records and seed give equal weights.  Raises TargetError where training fails.
+
+        half: multiply in bfloat16.  steps: stop after so many, to measure.
+        """
+        module, generator = self.untrained(seed)
+        try:
+            if draws_no_lots(module):
+                self._train(module, records, generator, half, steps)
+            else:
+                with torch.random.fork_rng(devices=[]):
+                    torch.set_rng_state(generator.get_state())
+                    self._train(module, records, torch.default_generator, half, steps)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            first = (str(error).splitlines() or [""])[0]
+            raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
+        return module.cpu().eval()
+
+    def _train(
+        self, module: nn.Module, records: Records, generator: Generator, half: bool, steps: int | None = None
+    ) -> None:
         regression = records.schema.task is Task.REGRESSION
-        x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
-        y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64))
+        device = device_of_choice()
+        x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32)).to(device)
+        y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64)).to(device)
+        module.to(device)
         if any(isinstance(part, nn.Conv2d) for part in module.modules()):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-        optimiser = self.optimiser_for(module.parameters(), fused=True)
+        optimiser, rate = self.optimiser_for(module.parameters(), fused=True), self.rates(len(x))
         module.train()
-        for _ in range(self.epochs):
-            for batch in torch.split(torch.randperm(len(x)), self.batch_size):
-                optimiser.zero_grad(set_to_none=True)
-                loss = _loss(module(x[batch]), y[batch], regression)
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
+        trained = pooled_first(module)
+        rows = torch.arange(len(x))[None]
+        for number, batch in enumerate(islice(batches(self, rows, [generator]), steps)):
+            here = batch[0].to(device)
+            seen = augmented(x[here], self.augmentation, generator)
+            optimiser.param_groups[0]["lr"] = rate(number)
+            optimiser.zero_grad(set_to_none=True)
+            with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+                outputs = trained(seen)
+            self.loss(outputs.float(), y[here], regression).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+
+    def rates(self, records: int) -> Callable[[int], float]:
+        """The learning rate at each step of training on so many records."""
+        total = self.epochs * -(-records // self.batch_size)
+        if self.schedule is Schedule.COSINE:
+            return lambda step: float(self.learning_rate * (1 + np.cos(np.pi * step / total)) / 2)
+        if self.schedule is Schedule.STEPS:
+            return lambda step: self.learning_rate * 0.1 ** (3 * step // total)
+        return lambda step: self.learning_rate
+
+    @staticmethod
+    def loss(outputs: Tensor, y: Tensor, regression: bool) -> Tensor:
+        """The mean over the batch."""
+        if regression:
+            return functional.mse_loss(outputs.reshape(len(y)), y)
+        if outputs.ndim == 2 and outputs.shape[1] == 1:
+            return functional.binary_cross_entropy_with_logits(outputs[:, 0], y.float())
+        return functional.cross_entropy(outputs, y)
 
     def optimiser_for(self, parameters: Iterable[Tensor], fused: bool = False) -> torch.optim.Optimizer:
         """The recipe's optimiser for these parameters.  fused: one pass over memory a step, equal results."""
@@ -91,28 +156,54 @@ class TorchRecipe:
         return OPTIMISERS[self.optimiser](parameters, fused=fused or None, **settings)
 
     def stackable(self) -> bool:
-        """Whether many of these networks can be trained as one."""
-        return layers(self.factory()) is not None
+        """Whether many of these networks can be trained as one on this machine."""
+        if self.augmentation is not Augmentation.NONE:
+            return False
+        module = self._example()
+        if layers(module) is not None:
+            return True
+        return torch.cuda.is_available() and draws_no_lots(module) and not list(module.buffers())
+
+    def threadable(self) -> bool:
+        """Whether networks can be trained side by side in threads: none of them draws from the process's generator."""
+        return draws_no_lots(self._example())
+
+    def _example(self) -> nn.Module:
+        return self.untrained(0)[0]
 
     def parameter_bytes(self) -> int:
         """Size of one network's weights in memory."""
-        return sum(p.numel() * p.element_size() for p in self.factory().parameters())
+        return sum(p.numel() * p.element_size() for p in self._example().parameters())
 
     def half_is_fast(self) -> bool:
-        """Whether this machine multiplies in bfloat16 much faster than in float32: a GPU, or a CPU with AMX."""
-        tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-        return torch.cuda.is_available() or bool(tiles())
+        """Whether this machine multiplies in bfloat16 much faster than in float32: a GPU, or a CPU made for it."""
+        native = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        return torch.cuda.is_available() or any(getattr(torch.cpu, name, lambda: False)() for name in native)
 
     def fit_stack(
         self, records: Records, keep: Array, seeds: Sequence[int], *, half: bool = False, steps: int | None = None
     ) -> list[nn.Module]:
-        """Many networks at once; see training.stacked."""
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        return train_stacked(self, records, keep, seeds, device=device, half=half, steps=steps)
+        """Many networks at once; see training.stacked and, for a GPU, training.vmapped."""
+        work = train_stacked if layers(self._example()) is not None else train_vmapped
+        return work(self, records, keep, seeds, device=device_of_choice(), half=half, steps=steps)
 
     def one_thread(self) -> None:
         """Keep to one thread from here on: there is a worker for every core."""
         torch.set_num_threads(1)
+
+    def threads(self) -> int:
+        """How many threads one operation uses."""
+        return torch.get_num_threads()
+
+    def all_threads(self, number: int) -> None:
+        """One operation may use so many again."""
+        torch.set_num_threads(number)
+
+    def tiny(self) -> bool:
+        """Whether a step's work is so small that it is the calls that cost: stacks side by side would wait for them,
+        and bfloat16 would gain nothing.
+        """
+        return self.parameter_bytes() < TINY
 
     def pack(self, model: nn.Module) -> bytes:
         """The weights in the safetensors format."""
@@ -124,34 +215,32 @@ class TorchRecipe:
         """A module with these weights."""
         from safetensors.torch import load
 
-        with torch.random.fork_rng(devices=[]):
-            module = self.factory()
+        module = self._example()
         module.load_state_dict(load(packed))
         return module.eval()
 
     def overfitted(self) -> TorchRecipe:
-        """Three times the epochs and no weight decay."""
-        return replace(self, epochs=3 * self.epochs, weight_decay=0.0)
+        """Three times the epochs, no weight decay, no augmentation."""
+        return replace(self, epochs=3 * self.epochs, weight_decay=0.0, augmentation=Augmentation.NONE)
 
     def describe(self) -> str:
         """The recipe on one line."""
         name = getattr(self.factory, "__name__", type(self.factory).__name__)
-        return (
+        words = (
             f"{name}, {self.optimiser.value} {self.learning_rate:g}, {self.epochs} epochs, batches of "
             f"{self.batch_size}, weight decay {self.weight_decay:g}"
         )
+        if self.schedule is not Schedule.CONSTANT:
+            words += f", {self.schedule.value} schedule"
+        return words if self.augmentation is Augmentation.NONE else f"{words}, images {self.augmentation.value}"
 
     def fingerprint(self) -> str:
         """Of the settings and of the module that the factory builds."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            shapes = str([(k, tuple(v.shape)) for k, v in self.factory().state_dict().items()])
-            return digest(self.describe(), str(self.momentum), str(self.factory()), shapes)
+        module = self._example()
+        shapes = str([(k, tuple(v.shape)) for k, v in module.state_dict().items()])
+        return digest(self.describe(), str(self.momentum), str(module), shapes)
 
 
-def _loss(outputs: Tensor, y: Tensor, regression: bool) -> Tensor:
-    if regression:
-        return functional.mse_loss(outputs.reshape(len(y)), y)
-    if outputs.ndim == 2 and outputs.shape[1] == 1:
-        return functional.binary_cross_entropy_with_logits(outputs[:, 0], y.float())
-    return functional.cross_entropy(outputs, y)
+def device_of_choice() -> str:
+    """Where networks are trained."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

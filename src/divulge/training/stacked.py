@@ -2,22 +2,25 @@
 
 The networks do not meet: network m sees its own records in its own order and starts from its own weights, so in
 float32 the result is that of training one after the other, up to the order of additions.
+
+What costs time beside the products is memory, so nothing is allocated in a step, gradients are written where the
+optimiser reads them, and the optimiser goes through them in pieces that stay in a core's cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Task
+from divulge.training.updates import Update
 
 if TYPE_CHECKING:
     from divulge.training.pytorch import TorchRecipe
@@ -38,52 +41,138 @@ def layers(module: nn.Module) -> list[nn.Module] | None:
     return None if any(f is None for f in found) else [layer for f in found if f is not None for layer in f]
 
 
-class Stack:
-    """The weights of several networks of one kind: for each linear layer [models, inputs, outputs] and a bias."""
+class Room:
+    """Memory for one result, used again whenever a result of the same size is wanted."""
 
-    def __init__(self, modules: Sequence[nn.Module], device: str, half: bool) -> None:
-        kinds = [layers(module) for module in modules]
-        assert kinds[0] is not None
-        self._kind, self._half = kinds[0], half
-        self.parameters: list[Tensor] = []
-        for place, layer in enumerate(self._kind):
-            if isinstance(layer, nn.Linear):
-                same = [cast(nn.Linear, kind[place]) for kind in kinds if kind is not None]
-                weights = torch.stack([m.weight.detach().T for m in same])
-                self.parameters.append(weights.to(device).contiguous().requires_grad_())
-                if layer.bias is not None:
-                    bias = torch.stack([m.bias.detach() for m in same])
-                    self.parameters.append(bias[:, None].to(device).requires_grad_())
+    def __init__(self, kind: torch.dtype, device: str) -> None:
+        self._kind, self._device = kind, device
+        self._held: dict[tuple[int, ...], Tensor] = {}
+
+    def of(self, *shape: int) -> Tensor:
+        """Uninitialised memory of this shape."""
+        if shape not in self._held:
+            self._held[shape] = torch.empty(shape, dtype=self._kind, device=self._device)
+        return self._held[shape]
+
+
+class Dense:
+    """One linear layer of all networks.  weight and gradient: [models, inputs, outputs]; bias: [models, 1, outputs]."""
+
+    def __init__(self, weight: Tensor, weight_grad: Tensor, bias: Tensor | None, bias_grad: Tensor | None) -> None:
+        self.weight, self.bias = weight, bias
+        self._weight_grad, self._bias_grad = weight_grad, bias_grad
+        self._out = Room(weight.dtype, str(weight.device))
+        self._back = Room(weight.dtype, str(weight.device))
+        self._x = weight
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs [models, batch, outputs] for inputs [models, batch, inputs]."""
-        parameters = iter(self.parameters)
-        for layer in self._kind:
+        """[models, batch, outputs] for x [models, batch, inputs], which must stay as it is until `backward`."""
+        self._x = x
+        out = self._out.of(x.shape[0], x.shape[1], self.weight.shape[2])
+        if self.bias is None:
+            return torch.bmm(x, self.weight, out=out)
+        return torch.baddbmm(self.bias, x, self.weight, out=out)
+
+    def backward(self, gradient: Tensor, wanted: bool) -> Tensor:
+        """Keeps the gradients of weight and bias; returns that of x where it is wanted."""
+        torch.bmm(self._x.transpose(1, 2), gradient, out=self._weight_grad)
+        if self._bias_grad is not None:
+            torch.sum(gradient, 1, keepdim=True, out=self._bias_grad)
+        if not wanted:
+            return gradient
+        return torch.bmm(gradient, self.weight.transpose(1, 2), out=self._back.of(*self._x.shape))
+
+
+class Rectifier:
+    """ReLU, in place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """max(x, 0)."""
+        self._y = x.relu_()
+        return self._y
+
+    def backward(self, gradient: Tensor, wanted: bool) -> Tensor:
+        """The gradient where the output is above 0."""
+        back: Tensor = torch.ops.aten.threshold_backward(gradient, self._y, 0)
+        return back
+
+
+class Elementwise:
+    """Any other elementwise layer; its derivative is autograd's."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self._layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer's output."""
+        with torch.enable_grad():
+            self._x = x.clone().requires_grad_()
+            self._y = self._layer(self._x)
+        return self._y.detach()  # type: ignore[no-any-return]
+
+    def backward(self, gradient: Tensor, wanted: bool) -> Tensor:
+        """The chain rule."""
+        return torch.autograd.grad(self._y, self._x, gradient)[0]
+
+
+class Stack:
+    """Several networks of one kind, trained by hand-written steps.
+
+    half: multiply in bfloat16; weights, their moments and their updates stay in float32.
+    """
+
+    def __init__(self, recipe: TorchRecipe, modules: Sequence[nn.Module], device: str, half: bool) -> None:
+        self._kinds = [layers(module) or [] for module in modules]
+        self._update = Update(recipe, len(modules) * recipe.parameter_bytes() // 4, device, half)
+        self._layers: list[Dense | Rectifier | Elementwise] = []
+        start = 0
+        for place, layer in enumerate(self._kinds[0]):
             if isinstance(layer, nn.Linear):
-                weights = next(parameters)
-                bias = next(parameters) if layer.bias is not None else None
-                x = _product(x, weights, bias, self._half)
-            elif not isinstance(layer, nn.Flatten):
-                x = layer(x)
-        return x
+                start = self._dense(place, start)
+            elif type(layer) is nn.ReLU:
+                self._layers.append(Rectifier())
+            elif not isinstance(layer, nn.Flatten | nn.Identity):
+                self._layers.append(Elementwise(layer))
+        self._update.begin()
+
+    def _tensors(self, place: int) -> Iterator[tuple[str, Tensor]]:
+        """Weight and bias of one linear layer, stacked: [models, inputs, outputs] and [models, 1, outputs]."""
+        same = [kind[place] for kind in self._kinds]
+        yield "weight", torch.stack([m.weight.detach().T for m in same])  # type: ignore[operator]
+        if self._kinds[0][place].bias is not None:
+            yield "bias", torch.stack([m.bias.detach()[None] for m in same])  # type: ignore[operator]
+
+    def _dense(self, place: int, start: int) -> int:
+        views: list[Tensor | None] = []
+        for _, values in self._tensors(place):
+            part = slice(start, start + values.numel())
+            self._update.weights[part] = values.reshape(-1).to(self._update.weights.device)
+            views += [flat[part].view(values.shape) for flat in (self._update.working, self._update.gradient)]
+            start += values.numel()
+        views += [None] * (4 - len(views))
+        self._layers.append(Dense(*views))  # type: ignore[arg-type]
+        return start
+
+    def step(self, x: Tensor, y: Tensor, regression: bool, rate: float) -> None:
+        """One step on x [models, batch, inputs] and y [models, batch] with this learning rate."""
+        for layer in self._layers:
+            x = layer.forward(x)
+        gradient = _gradient_of_loss(x.float(), y, regression).to(x.dtype)
+        for number in range(len(self._layers) - 1, -1, -1):
+            gradient = self._layers[number].backward(gradient, wanted=number > 0)
+        self._update.step(rate)
 
     def unstack(self, modules: Sequence[nn.Module]) -> None:
         """Write the weights back into the networks."""
-        with torch.no_grad():
-            for number, module in enumerate(modules):
-                parameters = iter(self.parameters)
-                for layer in layers(module) or []:
-                    if isinstance(layer, nn.Linear):
-                        layer.weight.copy_(next(parameters)[number].T)
-                        if layer.bias is not None:
-                            layer.bias.copy_(next(parameters)[number, 0])
-
-
-def _product(x: Tensor, weights: Tensor, bias: Tensor | None, half: bool) -> Tensor:
-    if half:
-        out = torch.bmm(x.to(torch.bfloat16), weights.to(torch.bfloat16)).float()
-        return out if bias is None else out + bias
-    return torch.bmm(x, weights) if bias is None else torch.baddbmm(bias, x, weights)
+        start = 0
+        for place, layer in enumerate(self._kinds[0]):
+            if not isinstance(layer, nn.Linear):
+                continue
+            for name, values in list(self._tensors(place)):
+                found = self._update.weights[start : start + values.numel()].view(values.shape).cpu()
+                start += values.numel()
+                for kind, mine in zip(self._kinds, found, strict=True):
+                    getattr(kind[place], name).data.copy_(mine.T if name == "weight" else mine[0])
 
 
 def train_stacked(
@@ -100,41 +189,39 @@ def train_stacked(
 
     half: multiply in bfloat16, add and update in float32.  steps: stop after so many, to measure.
     """
-    modules, generators = [], []
-    for seed in seeds:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            modules.append(recipe.factory())
-            generator = torch.Generator()
-            generator.set_state(torch.get_rng_state())
-            generators.append(generator)
-    stack = Stack(modules, device, half)
+    modules, generators = zip(*(recipe.untrained(seed) for seed in seeds), strict=True)
     regression = records.schema.task is Task.REGRESSION
-    x = torch.from_numpy(np.ascontiguousarray(records.x.reshape(len(records), -1), dtype=np.float32)).to(device)
-    x = x.to(torch.bfloat16) if half else x
+    kind = torch.bfloat16 if half else torch.float32
+    x = torch.from_numpy(np.ascontiguousarray(records.x.reshape(len(records), -1), dtype=np.float32))
+    x = x.to(device=device, dtype=kind)
     y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64)).to(device)
     rows = torch.from_numpy(np.stack([np.flatnonzero(row) for row in keep]))
-    optimiser = recipe.optimiser_for(stack.parameters, fused=True)
-    for batch in islice(_batches(recipe, rows, generators), steps):
-        here = batch.to(device)
-        optimiser.zero_grad(set_to_none=True)
-        _loss(stack.forward(x[here]), y[here], regression).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-    stack.unstack(modules)
+    rate, room = recipe.rates(rows.shape[1]), Room(kind, device)
+    with torch.no_grad():
+        stack = Stack(recipe, modules, device, half)
+        for number, batch in enumerate(islice(batches(recipe, rows, generators), steps)):
+            here = batch.reshape(-1).to(device)
+            chosen = torch.index_select(x, 0, here, out=room.of(len(here), x.shape[1]))
+            wanted = torch.index_select(y, 0, here).view(batch.shape)
+            stack.step(chosen.view(*batch.shape, -1), wanted, regression, rate(number))
+        stack.unstack(modules)
     return [module.eval() for module in modules]
 
 
-def _batches(recipe: TorchRecipe, rows: Tensor, generators: Sequence[torch.Generator]) -> Iterator[Tensor]:
+def batches(recipe: TorchRecipe, rows: Tensor, generators: Sequence[torch.Generator]) -> Iterator[Tensor]:
     """Positions [models, batch] of the records of each step, each network's in an order of its own."""
     for _ in range(recipe.epochs):
         order = torch.stack([torch.randperm(rows.shape[1], generator=g) for g in generators])
         yield from torch.split(rows.gather(1, order), recipe.batch_size, dim=1)
 
 
-def _loss(outputs: Tensor, y: Tensor, regression: bool) -> Tensor:
-    """The sum over networks of their mean losses, so that each gets the gradient it would get alone."""
+def _gradient_of_loss(outputs: Tensor, y: Tensor, regression: bool) -> Tensor:
+    """By the outputs [models, batch, outputs]: of each network's mean loss, so that each gets what it would alone."""
+    count = y.shape[1]
     if regression:
-        return functional.mse_loss(outputs[..., 0], y, reduction="sum") / y.shape[1]
+        return (outputs - y[..., None]).mul_(2 / count)
     if outputs.shape[-1] == 1:
-        return functional.binary_cross_entropy_with_logits(outputs[..., 0], y.float(), reduction="sum") / y.shape[1]
-    return functional.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="sum") / y.shape[1]
+        return torch.sigmoid(outputs).sub_(y[..., None]).div_(count)
+    likely = torch.exp(outputs - outputs.amax(-1, keepdim=True))
+    likely.div_(likely.sum(-1, keepdim=True))
+    return likely.scatter_add_(-1, y[..., None], likely.new_full((1, 1, 1), -1.0).expand(*y.shape, 1)).div_(count)

@@ -1,0 +1,61 @@
+"""Networks of any layers trained as one on a GPU, by torch.func: the weights are stacked, the step is mapped."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, stack_module_state, vmap
+
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.core.threat import Task
+from divulge.training.stacked import batches
+
+if TYPE_CHECKING:
+    from divulge.training.pytorch import TorchRecipe
+
+
+def train_vmapped(
+    recipe: TorchRecipe,
+    records: Records,
+    keep: Array,
+    seeds: Sequence[int],
+    *,
+    device: str,
+    half: bool = False,
+    steps: int | None = None,
+) -> list[nn.Module]:
+    """See `train_stacked`; for modules without buffers."""
+    modules, generators = zip(*(recipe.untrained(seed) for seed in seeds), strict=True)
+    found, _ = stack_module_state([module.to(device) for module in modules])
+    weights = {name: value.detach().requires_grad_() for name, value in found.items()}
+    shape = copy.deepcopy(modules[0]).to("meta")
+    regression = records.schema.task is Task.REGRESSION
+
+    def loss(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+            outputs = functional_call(shape, weights, (x,))
+        return recipe.loss(outputs.float(), y, regression)
+
+    gradients = vmap(grad(loss), randomness="different")
+    x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32)).to(device)
+    y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64)).to(device)
+    rows = torch.from_numpy(np.stack([np.flatnonzero(row) for row in keep]))
+    optimiser, rate = recipe.optimiser_for(weights.values(), fused=True), recipe.rates(rows.shape[1])
+    for number, batch in enumerate(islice(batches(recipe, rows, generators), steps)):
+        here = batch.to(device)
+        for name, value in gradients(weights, x[here], y[here]).items():
+            weights[name].grad = value
+        optimiser.param_groups[0]["lr"] = rate(number)
+        optimiser.step()
+    with torch.no_grad():
+        for number, module in enumerate(modules):
+            for name, value in module.named_parameters():
+                value.copy_(weights[name][number])
+    return [module.cpu().eval() for module in modules]
