@@ -7,7 +7,9 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.auditing.causes import _neighbours, _p_value
+from divulge.auditing.causes import _p_value
+from divulge.auditing.retrained import Retrained, stability
+from divulge.auditing.surroundings import surroundings
 from divulge.core.finding import Verdict
 from divulge.data.arrays import from_arrays
 
@@ -58,5 +60,74 @@ def test_traits_by_lot_are_hardly_ever_telling():
 
 def test_neighbours_by_hand():
     (records,) = from_arrays([(np.array([[0.0], [1], [2], [3], [4], [5], [100]]), [0, 0, 0, 1, 1, 1, 0])])
-    distance, which = _neighbours(records)
-    assert distance.argmax() == 6 and set(which[0]) == {1, 2, 3, 4, 5}
+    around = surroundings(records)
+    assert around.lonelier.argmax() == 6 and around.disagree[0] == 3 / 5 and around.disagree[5] == 3 / 5
+    assert (around.copies == 1).all()
+    assert around.words(0) == ["3 of the 5 records most like it are of another class"]
+
+
+def test_copies_are_counted():
+    (records,) = from_arrays([(np.array([[0.0], [0], [0], [3], [4], [5], [6]]), [0, 0, 1, 1, 1, 1, 1])])
+    around = surroundings(records)
+    assert around.copies.tolist() == [2, 2, 1, 1, 1, 1, 1], "a copy has the same class"
+    assert "occurs 2 times" in around.words(0)
+
+
+def test_the_share_of_the_leak_that_a_trait_accounts_for(run):
+    """Nearly all of the advantage comes from records whose neighbours contradict them; none from rare classes."""
+    found = {c.name: c.share for c in run.dossier.causes}
+    assert found["most similar records have another class"] > 0.3
+    assert found["of a class with less than half of its fair share"] == 0
+
+
+def test_what_if_the_model_were_trained_otherwise(run):
+    found = {w.name: w for w in run.dossier.what_if}
+    assert set(found) == {"generalisation gap", "capacity for so few records"}, "two classes cannot be merged"
+    gap = found["generalisation gap"]
+    assert gap.share > 0.9, "a tree is right on all of its records: right or wrong is all there is to see"
+    assert "100 % of the members" in gap.measured
+    assert all(0 <= w.share <= 1 and w.before_error >= 0 for w in found.values())
+    assert "Why does it leak?" in run.report().read_text()
+
+
+def test_the_risk_of_every_member_is_kept(run, tmp_path):
+    risk = run.risk()
+    assert len(risk) == 1000 and risk["row"].tolist() == list(range(1000))
+    assert (risk["trainings"] == 4).all() and risk["named"].between(0, 4).all()
+    assert ((risk["low"] <= risk["named"] / 4) & (risk["named"] / 4 <= risk["high"])).all()
+    written = run.report(tmp_path / "risk.csv").read_text().splitlines()
+    assert len(written) == 1001 and written[0].startswith("row,y,named,trainings,low,high")
+
+
+def test_members_that_other_trainings_expose_come_first(run):
+    listed = run.dossier.at_risk
+    assert listed[0].named >= listed[-1].named and listed[0].trainings == 4
+    steady = run.dossier.stability
+    assert steady.trainings == 4 and steady.low <= steady.again <= steady.high
+    assert steady.again > 2 * steady.anybody, "wrong labels are learned by heart whenever they are trained on"
+
+
+def test_stability_by_hand():
+    """Of 10 members one is exposed by all of 4 trainings and one by 2: again = (4 3 + 2 1) / (4 3 + 2 3)."""
+    named = np.zeros((4, 10), dtype=bool)
+    named[:, 0] = True
+    named[:2, 1] = True
+    told = stability(Retrained(named, np.ones_like(named), 0.01), 0.95)
+    assert told.again == pytest.approx(14 / 18) and told.anybody == pytest.approx(6 / 40)
+    assert stability(Retrained(named[:2], np.ones_like(named[:2]), 0.01), 0.95) is None, "two trainings are too few"
+    assert stability(Retrained(np.zeros_like(named), np.ones_like(named), 0.01), 0.95) is None
+
+
+def test_a_risk_by_lot_is_no_more_stable_than_chance():
+    rng = np.random.default_rng(2)
+    told = [
+        stability(Retrained(rng.random((8, 500)) < 0.1, np.ones((8, 500), dtype=bool), 0.01), 0.95) for _ in range(200)
+    ]
+    assert np.mean([t.low <= 0.1 <= t.high for t in told]) >= 0.9
+
+
+def test_a_run_without_a_leak_has_no_risk_by_member(tmp_path, halves, careful_model):
+    x, y, u, v = halves
+    quiet = divulge.audit(careful_model, (x, y), (u, v), attacks=["loss"], out=tmp_path / "r")
+    with pytest.raises(divulge.InputError, match="where a leak was found"):
+        quiet.risk()

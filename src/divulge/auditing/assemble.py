@@ -189,10 +189,7 @@ def job_from_records(
         sets.members, sets.nonmembers, sets.population, Duplicates(duplicates)
     )
     candidates, member, row = shuffled(members, nonmembers, seed)
-    shadows = None
-    if recipe is not None:
-        shelf = workshop.shelf if workshop is not None and getattr(recipe, "lasting", False) else None
-        shadows = ShadowTrainer(recipe, candidates, seed, shelf).pool
+    shadows, poisoned = _shadows(recipe, candidates, seed, workshop)
     schema = candidates.schema
     data = DataFacts(
         members=len(members),
@@ -217,9 +214,27 @@ def job_from_records(
         seed=seed,
         recipe=recipe,
         population=population,
-        shadows=cast("Callable[[int, See], Shadows] | None", shadows),
+        shadows=shadows,
+        poisoned=poisoned,
         workshop=workshop or Workshop(),
     )
+
+
+Pool = Callable[[int, See], Shadows]
+
+
+def _shadows(
+    recipe: Recipe | None, candidates: Records, seed: int, tools: Workshop | None
+) -> tuple[Pool | None, Callable[[Records], Pool] | None]:
+    """The shadow pool, and what makes the pool of an adversary who contributes records of their own."""
+    if recipe is None:
+        return None, None
+    shelf = tools.shelf if tools is not None and getattr(recipe, "lasting", False) else None
+
+    def poisoned(beside: Records | None) -> Pool:
+        return cast(Pool, ShadowTrainer(recipe, candidates, seed, shelf, beside).pool)
+
+    return poisoned(None), poisoned
 
 
 def job_from_table(

@@ -7,21 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
 from divulge.auditing.job import Job
 from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.surroundings import LONELY, Surroundings
 from divulge.core.dossier import Cause
 from divulge.core.errors import DivulgeError
+from divulge.core.evidence import Evidence
 from divulge.core.hashing import Array
-from divulge.core.records import Records
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
+from divulge.stats.auc import auc
 from divulge.stats.multiplicity import holm
 
-NEIGHBOURS = 5
-MOST_FEATURES = 64
 FEWEST_NAMED = 10
 NAMED_ABOVE = (0.99, 0.9, 0.75)
 """Shares of the non-members; the first above which at least ten members lie."""
@@ -31,7 +29,7 @@ SHADOWS = 4
 Trait = tuple[str, Array, str]
 
 
-def causes_of(job: Job, scores: pd.DataFrame, confidence: float) -> tuple[Cause, ...]:
+def causes_of(job: Job, scores: pd.DataFrame, confidence: float, around: Surroundings) -> tuple[Cause, ...]:
     """For every trait the share of named members and of all members that have it, and whether they differ.
 
     scores: of the strongest attack, columns member, row, score.  A member is named when it scores above 99 % of the
@@ -49,7 +47,9 @@ def causes_of(job: Job, scores: pd.DataFrame, confidence: float) -> tuple[Cause,
     if not enough:
         return ()
     above, named = enough[0]
-    traits = [(name, has[members], advice) for name, has, advice in _traits(job)]
+    everybody = list(_traits(job, around))
+    traits = [(name, has[members], advice) for name, has, advice in everybody]
+    shares = [_share(job, scores, has) for _, has, _ in everybody]
     p_values = [_p_value(has, named) for _, has, _ in traits]
     found = [
         Cause(
@@ -60,10 +60,29 @@ def causes_of(job: Job, scores: pd.DataFrame, confidence: float) -> tuple[Cause,
             p_adjusted=float(p),
             telling=bool(p <= 1 - confidence),
             advice=advice,
+            share=share,
         )
-        for (name, has, advice), p in zip(traits, holm(p_values), strict=True)
+        for (name, has, advice), p, share in zip(traits, holm(p_values), shares, strict=True)
     ]
     return tuple(sorted(found, key=lambda cause: cause.p_adjusted))
+
+
+def _share(job: Job, scores: pd.DataFrame, has: Array) -> float | None:
+    """How much of the attack's advantage goes away without the records that have a trait; None where it has none, or
+    where too few records are left.
+    """
+    score_of = {(m, r): s for m, r, s in zip(scores["member"], scores["row"], scores["score"], strict=True)}
+    score = np.array([score_of[key] for key in zip(job.member.tolist(), job.row.tolist(), strict=True)])
+    left = ~has
+    if min((job.member & left).sum(), (~job.member & left).sum()) < FEWEST_NAMED:
+        return None
+    whole, part = _advantage(score, job.member), _advantage(score[left], job.member[left])
+    return None if whole <= 0 else float(np.clip(1 - part / whole, 0.0, 1.0))
+
+
+def _advantage(score: Array, member: Array) -> float:
+    index = np.arange(len(score))
+    return 2 * auc(Evidence(score, member, index, index)).value - 1
 
 
 def _p_value(has: Array, named: Array) -> float:
@@ -72,19 +91,17 @@ def _p_value(has: Array, named: Array) -> float:
     return float(stats.fisher_exact(table, alternative="greater").pvalue)
 
 
-def _traits(job: Job) -> Iterator[Trait]:
+def _traits(job: Job, around: Surroundings) -> Iterator[Trait]:
     """Name, whether each candidate has it, and what to try."""
     records = job.candidates
-    distance, neighbours = _neighbours(records)
-    disagree = (records.y[neighbours] != records.y[:, None]).mean(axis=1)
     yield (
         "most similar records have another class",
-        disagree > 0.5,
+        around.disagree > 0.5,
         "check these labels; stop training earlier or regularise more, so that single records are not learned by heart",
     )
     yield (
         "unlike all others (the loneliest tenth)",
-        distance >= np.quantile(distance, 0.9),
+        around.lonelier >= LONELY,
         "merge rare values, generalise or leave out outliers, or train with differential privacy",
     )
     share = np.bincount(records.y, minlength=len(records.schema.classes)) / len(records)
@@ -93,11 +110,9 @@ def _traits(job: Job) -> Iterator[Trait]:
         share[records.y] < 0.5 / len(records.schema.classes),
         "collect more of these classes, or merge them",
     )
-    keys = records.row_keys()
-    counts = pd.Series(keys).value_counts()
     yield (
         "occurs more than once",
-        np.array([counts[key] > 1 for key in keys]),
+        around.copies > 1,
         "remove duplicates before training: each copy is learned again",
     )
     learned = _learned_by_heart(job)
@@ -107,17 +122,6 @@ def _traits(job: Job) -> Iterator[Trait]:
             learned,
             "the model memorises these: fewer epochs, a smaller model, stronger regularisation or differential privacy",
         )
-
-
-def _neighbours(records: Records) -> tuple[Array, Array]:
-    """Distance to the fifth nearest other record, and which the five are: [records], [records, 5]."""
-    x = records.flat()
-    spread = x.std(axis=0)
-    x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    if x.shape[1] > MOST_FEATURES:
-        x = PCA(MOST_FEATURES, svd_solver="randomized", random_state=0).fit_transform(x)
-    apart, which = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(x))).fit(x).kneighbors(x)
-    return apart[:, -1], which[:, 1:]
 
 
 def _learned_by_heart(job: Job) -> Array | None:

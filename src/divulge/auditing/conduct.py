@@ -17,9 +17,12 @@ from divulge.auditing.causes import causes_of
 from divulge.auditing.guesses import baseline_of
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, plan
-from divulge.auditing.play import Result, Table, baseline, number_of_tests, play
+from divulge.auditing.play import Result, Table, baseline, number_of_tests, play, shadows_of
+from divulge.auditing.retrained import named_when_retrained, per_record, stability
 from divulge.auditing.store import FindingsFile, RunFolder, StoredOutcome
 from divulge.auditing.subgroups import attributes_of
+from divulge.auditing.surroundings import surroundings
+from divulge.auditing.whatif import what_if
 from divulge.core.dossier import (
     SCHEMA_VERSION,
     Baseline,
@@ -81,12 +84,27 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
 def _explain(
     run: RunFolder, job: Job, planned: Sequence[Planned], done: dict[str, StoredOutcome], blind: Baseline
 ) -> None:
-    """Where the strongest attack leaks, look for what the members that it names have in common."""
+    """Where the strongest attack leaks: what the members that it names have in common, whether they would be named
+    again, and what the model would leak if it were trained otherwise.
+    """
     findings = final_findings([done[p.card.name] for p in planned], job.policy, blind)
-    areas = [f for f in findings if f.metric == "auc" and f.verdict is Verdict.LEAK]
-    if areas:
-        strongest = max(areas, key=lambda f: f.low or 0.0).attack
-        run.write_causes(causes_of(job, run.scores(strongest), job.policy.confidence))
+    strongest = strongest_attack(run, findings)
+    leaks = any(f.attack == strongest and f.metric == "auc" and f.verdict is Verdict.LEAK for f in findings)
+    if strongest is None or not leaks or job.candidates.schema.names == ("row",):
+        return
+    around = surroundings(job.candidates)
+    run.write_causes(causes_of(job, run.scores(strongest), job.policy.confidence, around), what_if(job))
+    models = [shadows_of(p.attack) for p in planned if isinstance(done[p.card.name].outcome.result, Played)]
+    found = named_when_retrained(job, max(models, default=0))
+    steady = stability(found.of(job.member), job.policy.confidence) if found is not None else None
+    run.write_risk(per_record(job, around, found), steady)
+
+
+def strongest_attack(run: RunFolder, findings: Sequence[Finding]) -> str | None:
+    """The attack with the highest lower bound of the AUC among those that judge every record."""
+    records = run.facts().data.members + run.facts().data.nonmembers
+    areas = sorted((f for f in findings if f.metric == "auc" and f.low is not None), key=lambda f: -(f.low or 0.0))
+    return next((f.attack for f in areas if len(run.scores(f.attack)) == records), None)
 
 
 def _begin(run: RunFolder, job: Job, planned: Sequence[Planned], resume: bool) -> None:
@@ -114,7 +132,8 @@ def _one(run: RunFolder, table: Table, planned: Planned, blind: Baseline) -> Sto
         result = play(table, planned.attack, blind)
     if result.evidence is not None:
         curve = _curve(card.name, result.evidence, job.policy)
-        run.write_evidence(card.name, result.evidence, job.row, job.candidates.y, curve)
+        seen = result.evidence.trial
+        run.write_evidence(card.name, result.evidence, job.row[seen], job.candidates.y[seen], curve)
     stored = StoredOutcome(result.outcome, result.control_p_values)
     run.write_outcome(stored)
     return stored

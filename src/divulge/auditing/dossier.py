@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from divulge.auditing.conduct import final_findings
+from divulge.auditing.conduct import final_findings, strongest_attack
 from divulge.auditing.store import RunFolder
 from divulge.auditing.subgroups import subgroups
 from divulge.catalog.papers import PAPERS
@@ -41,6 +43,8 @@ def open_run(path: Path) -> Dossier:
         titles={o.attack: o.title for o in outcomes},
         training=tuple(run.training()),
         causes=run.causes(),
+        what_if=run.what_if(),
+        stability=run.stability(),
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )
@@ -56,22 +60,39 @@ def _subgroups(run: RunFolder, attack: str | None, confidence: float) -> tuple[S
 def _at_risk(
     run: RunFolder, findings: tuple[Finding, ...], classes: tuple[str, ...]
 ) -> tuple[str | None, tuple[AtRisk, ...]]:
-    """Members by the score of the strongest attack, with how many attacks agree."""
-    areas = sorted((f for f in findings if f.metric == "auc" and f.low is not None), key=lambda f: -(f.low or 0.0))
-    if not areas:
+    """Members by how often other trainings expose them too, then by how many attacks agree, then by the score of the
+    strongest attack.
+    """
+    best = strongest_attack(run, findings)
+    if best is None:
         return None, ()
-    best = areas[0].attack
-    above = {finding.attack: _above_nonmembers(run, finding.attack) for finding in areas}
-    agreement = np.sum([shares >= NAMED_AT for shares in above.values()], axis=0)
     scores = run.scores(best)
-    members = scores[scores["member"]]
-    order = np.lexsort((-members["score"].to_numpy(), -agreement, -above[best]))[:MOST_AT_RISK]
+    judged = [f.attack for f in findings if f.metric == "auc" and f.low is not None]
+    above = {attack: _above_nonmembers(run, attack) for attack in judged if len(run.scores(attack)) == len(scores)}
+    agreement = np.sum([shares >= NAMED_AT for shares in above.values()], axis=0)
+    members = scores[scores["member"]].reset_index(drop=True)
+    risk = run.risk()
+    again = risk["low"].to_numpy() if risk is not None and "low" in risk else np.zeros(len(members))
+    order = np.lexsort((-members["score"].to_numpy(), -above[best], -agreement, -again))[:MOST_AT_RISK]
     listed = []
     for i in order:
         y = members["y"].iloc[i]
         label = classes[int(y)] if classes else f"{float(y):.4g}"
-        listed.append(AtRisk(int(members["row"].iloc[i]), label, float(above[best][i]), int(agreement[i])))
+        row = int(members["row"].iloc[i])
+        listed.append(AtRisk(row, label, float(above[best][i]), int(agreement[i]), **_retold(risk, i)))
     return best, tuple(listed)
+
+
+def _retold(risk: pd.DataFrame | None, place: int) -> dict[str, Any]:
+    """What is known of a member besides its scores."""
+    if risk is None:
+        return {}
+    found = risk.iloc[place]
+    told: dict[str, Any] = {"why": tuple(filter(None, str(found["why"]).split("; ")))}
+    if "named" in risk:
+        told |= {"named": int(found["named"]), "trainings": int(found["trainings"])}
+        told |= {"low": float(found["low"]), "high": float(found["high"])}
+    return told
 
 
 def _above_nonmembers(run: RunFolder, attack: str) -> Array:

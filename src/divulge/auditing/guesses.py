@@ -36,7 +36,8 @@ def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             tie_break = stored["tie_break"] if "tie_break" in stored.files else None
-            return Known(MembershipGuess(stored["scores"], tie_break), int(stored["queries"]))
+            about = stored["about"] if "about" in stored.files else None
+            return Known(MembershipGuess(stored["scores"], tie_break, about), int(stored["queries"]))
     except (ValueError, KeyError, OSError, EOFError):
         return None
 
@@ -49,6 +50,8 @@ def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int)
     arrays = {"scores": guess.scores, "queries": np.array(queries)}
     if guess.tie_break is not None:
         arrays["tie_break"] = guess.tie_break
+    if guess.about is not None:
+        arrays["about"] = guess.about
     stream = io.BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]
     shelf.write(_key(job, attack, arm), stream.getvalue())

@@ -58,6 +58,15 @@ class BoundRecipe:
         for number, model in self.trainer.fit_many(self.recipe, records, keep, seeds):
             yield number, self.adapt(model)
 
+    @property
+    def teachable(self) -> bool:
+        """Whether its models can learn from scores instead of classes."""
+        return hasattr(self.recipe, "distil")
+
+    def distil(self, records: Records, log_scores: Array, seed: int) -> list[Target]:
+        """A model that learns from scores [records, classes], as it was after every few epochs."""
+        return [self.adapt(model) for model in self.recipe.distil(records, log_scores, seed)]  # type: ignore[attr-defined]
+
     def overfitted(self) -> Recipe:
         """See core.recipe.Recipe."""
         return BoundRecipe(self.recipe.overfitted(), self.adapt, self.trainer)
@@ -82,6 +91,7 @@ class Job:
 
     candidates, member, row: the records in question in random order, who is a member, and where each stood in the
     set it was given in.  shadows: the adversary's own models, made with its view of them; None where there are none.
+    poisoned: the same, trained with records that the adversary contributes.
     most_shadows: how many there can be, None for as many as one asks for.
     """
 
@@ -99,6 +109,7 @@ class Job:
     population: Records | None = None
     features: Records | None = None
     shadows: Callable[[int, See], Shadows] | None = None
+    poisoned: Callable[[Records], Callable[[int, See], Shadows]] | None = None
     most_shadows: int | None = None
     workshop: Workshop = field(default_factory=Workshop)
 

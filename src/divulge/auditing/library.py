@@ -24,6 +24,7 @@ from divulge.auditing.assemble import (
 from divulge.auditing.conduct import conduct
 from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, render
+from divulge.auditing.store import RunFolder
 from divulge.auditing.workshop import workshop
 from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
 from divulge.core.attack import Attack
@@ -71,12 +72,15 @@ class Run:
         return self.dossier.verdict
 
     def report(self, path: Path | str | None = None, format: str | None = None) -> Path:
-        """Write the report; the format follows the file's ending (.html, .md, .json, .sarif) unless given."""
+        """Write the report; the format follows the file's ending (.html, .md, .json, .sarif, or .csv for `risk`)."""
         target = Path(path) if path is not None else self.folder / "report.html"
         chosen = format or target.suffix.removeprefix(".")
-        if chosen not in FORMATS:
-            raise InputError(f"report format {chosen!r} is unknown: choose one of {', '.join(FORMATS)}")
+        if chosen not in (*FORMATS, "csv"):
+            raise InputError(f"report format {chosen!r} is unknown: choose one of {', '.join(FORMATS)} or csv")
         target.parent.mkdir(parents=True, exist_ok=True)
+        if chosen == "csv":
+            self.risk().to_csv(target, index=False)
+            return target
         target.write_text(render(self.dossier, chosen), encoding="utf-8")
         return target
 
@@ -86,6 +90,18 @@ class Run:
             {k: v for k, v in vars(f).items() if k != "details"} | {"verdict": f.verdict.value} for f in self.findings
         ]
         return pd.DataFrame(rows)
+
+    def risk(self) -> pd.DataFrame:
+        """One row a member, in the order in which they were given: in how many other trainings it was exposed (named,
+        trainings, with an exact interval low to high), how lonely it is, how many of its neighbours are of another
+        class, how many copies there are, and the same in words (why).  Raises InputError where no leak was found.
+        """
+        found = RunFolder(self.folder).risk()
+        if found is None:
+            raise InputError(
+                f"{self.folder} holds no risk by member: it is kept where a leak was found, else it is chance"
+            )
+        return found
 
     def scores(self, attack: str) -> pd.DataFrame:
         """Scores of one attack by record: columns member, row, y, score."""

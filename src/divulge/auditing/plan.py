@@ -58,6 +58,8 @@ def _lacks(card: Card, job: Job) -> list[str]:
         lacks += _lacks_shadows(card, job)
     if Knowledge.POPULATION in card.needs.knowledge and job.population is None:
         lacks.append("the audit was given no population records: pass `population`")
+    if card.students and not getattr(job.recipe, "teachable", False):
+        lacks.append("it needs a recipe whose models can learn from scores, a TorchRecipe say")
     queries = card.queries_per_record * len(job.candidates)
     if job.threat.query_budget is not None and queries > 1.5 * job.threat.query_budget:
         lacks.append(f"it needs about {queries:,.0f} queries, and the budget is {job.threat.query_budget:,}")

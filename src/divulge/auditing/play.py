@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from divulge.auditing import guesses
-from divulge.auditing.job import Job
+from divulge.auditing.job import Job, See
 from divulge.auditing.surface import GrantedSurface, Memory
 from divulge.catalog.standards import STANDARDS
 from divulge.core.attack import Attack
@@ -17,9 +19,9 @@ from divulge.core.errors import AccessDenied, Impossible, TargetError
 from divulge.core.evidence import Estimate, Evidence
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
 from divulge.core.game import Arm, Game, Round
-from divulge.core.hashing import derived_rng
-from divulge.core.scene import Means, Shadows
-from divulge.core.target import Target
+from divulge.core.hashing import derived_rng, derived_seed, digest
+from divulge.core.scene import Means, Poison, PoisonScene, Shadows
+from divulge.core.target import Surface, Target
 from divulge.stats.auc import auc
 from divulge.stats.verdict import blind_alarm_of
 from divulge.stats.weigh import METRICS, weigh
@@ -35,17 +37,20 @@ class Table:
     job: Job
     game: Game
     tests: int
-    _rounds: dict[Arm, list[Round[Any, Any]] | Impossible] = field(default_factory=dict)
+    _rounds: dict[tuple[Arm, str], list[Round[Any, Any]] | Impossible] = field(default_factory=dict)
+    _pools: dict[str, Callable[[int, See], Shadows]] = field(default_factory=dict)
     _memories: dict[int, Memory] = field(default_factory=dict)
+    _taught: dict[str, list[Target]] = field(default_factory=dict)
 
-    def rounds(self, arm: Arm) -> list[Round[Any, Any]]:
+    def rounds(self, arm: Arm, poison: Poison | None = None) -> list[Round[Any, Any]]:
         """The rounds of an arm; raises Impossible, always with the same reason, where it cannot be played."""
-        if arm not in self._rounds:
+        key = (arm, poison.records.fingerprint() if poison is not None else "")
+        if key not in self._rounds:
             try:
-                self._rounds[arm] = list(self.game.deal(arm))
+                self._rounds[key] = list(self.game.deal(arm, poison))
             except (Impossible, TargetError) as reason:
-                self._rounds[arm] = Impossible(str(reason))
-        dealt = self._rounds[arm]
+                self._rounds[key] = Impossible(str(reason))
+        dealt = self._rounds[key]
         if isinstance(dealt, Impossible):
             raise dealt
         return dealt
@@ -55,16 +60,53 @@ class Table:
         memory = self._memories.setdefault(id(target), Memory())
         return GrantedSurface(target, self.job.threat, attack.card.needs.access, memory, free)
 
-    def means(self, attack: Attack[Any, Any]) -> Means:
+    def poison(self, attack: Attack[Any, Any]) -> Poison | None:
+        """What an attack adds to the training data, the same in every arm; None for one that only looks."""
+        planned = getattr(attack, "poison", None)
+        if planned is None:
+            return None
+        rng = derived_rng(self.job.seed, attack.card.name, "poison")
+        made: Poison = planned(PoisonScene(self.job.candidates, int(self.job.member.sum()), rng))
+        return made
+
+    def means(self, attack: Attack[Any, Any], poison: Poison | None = None) -> Means:
         """What the adversary of this attack holds."""
         job = self.job
 
         def shadows(models: int) -> Shadows:
-            assert job.shadows is not None
             needed = attack.card.needs.access
-            return job.shadows(models, lambda target: GrantedSurface(target, job.threat, needed, free=True))
+            pool = self._pool(poison)
+            return pool(models, lambda target: GrantedSurface(target, job.threat, needed, free=True))
 
-        return Means(job.population, None, shadows if job.shadows is not None else None)
+        taught = getattr(job.recipe, "teachable", False) and job.population is not None
+        return Means(
+            job.population,
+            None,
+            shadows if job.shadows is not None else None,
+            partial(self._students, attack) if taught else None,
+        )
+
+    def _pool(self, poison: Poison | None) -> Callable[[int, See], Shadows]:
+        """The shadow models of an adversary who contributed these records, trained with them; one pool for all arms."""
+        assert self.job.shadows is not None
+        if poison is None or self.job.poisoned is None:
+            return self.job.shadows
+        key = poison.records.fingerprint()
+        if key not in self._pools:
+            self._pools[key] = self.job.poisoned(poison.records)
+        return self._pools[key]
+
+    def _students(self, attack: Attack[Any, Any], teacher: Surface) -> list[Surface]:
+        """Students of one model, taught once for all arms and attacks."""
+        job, population = self.job, self.job.population
+        assert population is not None
+        said = teacher.log_scores(population)
+        key = digest(said)
+        if key not in self._taught:
+            recipe: Any = job.recipe
+            self._taught[key] = recipe.distil(population, said, derived_seed(job.seed, "student"))
+        needed = attack.card.needs.access
+        return [GrantedSurface(student, job.threat, needed, free=True) for student in self._taught[key]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +133,7 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
     """Play one attack; whatever goes wrong becomes a refused or failed outcome, never an exception."""
     started = time.perf_counter()
     job, card = table.job, attack.card
-    surface = table.surface(job.target, attack, free=False)
+    surface: GrantedSurface | None = None
 
     def outcome(result: Played | Refused | Failed) -> Outcome:
         return Outcome(
@@ -103,12 +145,14 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
             result,
             card.needs.access.value,
             time.perf_counter() - started,
-            max(queries, surface.queries),
+            max(queries, surface.queries if surface is not None else 0),
             shadows_of(attack) if isinstance(result, Played) else 0,
         )
 
     queries = 0
     try:
+        (dealt,) = table.rounds(Arm.TARGET, table.poison(attack))
+        surface = table.surface(dealt.target, attack, free=False)
         evidence, queries = _play_arm(table, attack, Arm.TARGET, surface)
         negative, positive, notes = _controls(table, attack)
         estimates = weigh(evidence, job.policy, table.tests)
@@ -137,13 +181,14 @@ def _play_arm(
     table: Table, attack: Attack[Any, Any], arm: Arm, surface: GrantedSurface | None = None
 ) -> tuple[Evidence, int]:
     """The evidence of one arm and the queries it cost; the games of this family have one round."""
-    (dealt,) = table.rounds(arm)
+    poison = table.poison(attack)
+    (dealt,) = table.rounds(arm, poison)
     known = guesses.recall(table.job, attack, arm)
     if known is not None:
         return dealt.judge(known.guess), known.queries
     seen = surface if surface is not None else table.surface(dealt.target, attack, free=True)
     rng = derived_rng(table.job.seed, attack.card.name, arm.value)
-    guess = attack.run(dealt.open(seen, attack.card, table.means(attack), rng))
+    guess = attack.run(dealt.open(seen, attack.card, table.means(attack, poison), rng))
     evidence = dealt.judge(guess)
     guesses.keep(table.job, attack, arm, guess, seen.queries)
     return evidence, seen.queries

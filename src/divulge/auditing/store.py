@@ -6,6 +6,9 @@ outcomes/NAME.json     what became of one attack, with the p-values of its negat
 curves/NAME.json       what its figures are drawn from
 attributes.parquet     the sensitive attributes of every record
 causes.json            what the members that are named have in common
+what_if.json           what the model would leak if it were trained otherwise
+risk.parquet           the risk of every member, and what is remarkable about it
+stability.json         whether other trainings would expose the same members
 training.json          how shadow models were trained, one line each
 scores/NAME.parquet    its score for every record
 findings.json          all findings under their final verdicts, rewritten after every attack
@@ -26,7 +29,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from divulge.core.dossier import SCHEMA_VERSION, Baseline, Cause, Curve, RunFacts
+from divulge.core.dossier import SCHEMA_VERSION, Baseline, Cause, Curve, RunFacts, Stability, WhatIf
 from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome
@@ -138,9 +141,33 @@ class RunFolder:
         path = self.path / "attributes.parquet"
         return pd.read_parquet(path) if path.is_file() else None
 
-    def write_causes(self, causes: tuple[Cause, ...]) -> None:
-        """Keep what named members have in common."""
+    def write_causes(self, causes: tuple[Cause, ...], what_if: tuple[WhatIf, ...] = ()) -> None:
+        """Keep what named members have in common, and what the model would leak if it were trained otherwise."""
         self._write("causes.json", causes, tuple[Cause, ...])
+        self._write("what_if.json", what_if, tuple[WhatIf, ...])
+
+    def what_if(self) -> tuple[WhatIf, ...]:
+        """What the model would leak if it were trained otherwise; empty where that was not looked into."""
+        path = self.path / "what_if.json"
+        return self._read(path, tuple[WhatIf, ...]) if path.is_file() else ()
+
+    def write_risk(self, members: pd.DataFrame, steady: Stability | None) -> None:
+        """Keep the risk of every member, and whether other trainings would expose the same ones."""
+        path = self.path / "risk.parquet"
+        members.to_parquet(path.with_suffix(".partial"))
+        os.replace(path.with_suffix(".partial"), path)
+        if steady is not None:
+            self._write("stability.json", steady, Stability)
+
+    def risk(self) -> pd.DataFrame | None:
+        """One row a member, see `retrained.per_record`; None where no leak was found."""
+        path = self.path / "risk.parquet"
+        return pd.read_parquet(path) if path.is_file() else None
+
+    def stability(self) -> Stability | None:
+        """Whether other trainings would expose the same members; None where that is not known."""
+        path = self.path / "stability.json"
+        return self._read(path, Stability) if path.is_file() else None
 
     def causes(self) -> tuple[Cause, ...]:
         """What named members have in common; empty where that was not looked into."""

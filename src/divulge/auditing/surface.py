@@ -18,6 +18,9 @@ from divulge.core.threat import Access, Task, ThreatModel, closure
 
 STRONGEST_FIRST = (Access.LOGITS, Access.SCORES, Access.LABEL)
 
+WITH_TARGETS = frozenset({Access.GRADIENTS, Access.INTERNALS})
+"""Ports whose answer depends on the record's own class too."""
+
 MOST_REMEMBERED = 200_000
 """Answers that are kept; beyond, an attack that asks about ever new records is answered without keeping."""
 
@@ -107,6 +110,10 @@ class GrantedSurface:
         """See Surface."""
         return self._ask(Access.GRADIENTS, records)
 
+    def internals(self, records: Records) -> Array:
+        """See Surface."""
+        return self._ask(Access.INTERNALS, records)
+
     def values(self, records: Records) -> Array:
         """See Surface."""
         if self.task is not Task.REGRESSION:
@@ -120,10 +127,10 @@ class GrantedSurface:
         if access not in self._granted:
             seen = ", ".join(sorted(port.value for port in self._granted)) or "nothing"
             raise AccessDenied(f"{access.value} are not granted here: this attack may see {seen}")
-        port = access if access is Access.GRADIENTS else self._port
+        port = access if access in WITH_TARGETS else self._port
         if self._memory is None:
             return np.asarray(self._target.answer(port, records), dtype=np.float64)
-        keys = row_digests(records.x) if port is not Access.GRADIENTS else records.row_keys()
+        keys = row_digests(records.x) if port not in WITH_TARGETS else records.row_keys()
         with self._memory.lock:
             wanted = self._asked | set(keys)
             if self._budget is not None and len(wanted) > self._budget:

@@ -30,11 +30,14 @@ ATTACKS: dict[str, str] = {
     "entropy": f"{_MEMBERSHIP}.entropy:Entropy",
     "gap": f"{_MEMBERSHIP}.gap:Gap",
     "gradient_norm": f"{_MEMBERSHIP}.gradient_norm:GradientNorm",
+    "informia": f"{_MEMBERSHIP}.informia:Informia",
     "label_only_noise": f"{_MEMBERSHIP}.label_only_noise:LabelOnlyNoise",
     "learned_ratio": f"{_MEMBERSHIP}.learned_ratio:LearnedRatio",
     "lira": f"{_MEMBERSHIP}.lira:Lira",
+    "lira_augmented": f"{_MEMBERSHIP}.lira_augmented:LiraAugmented",
     "lira_offline": f"{_MEMBERSHIP}.lira:LiraOffline",
     "loss": f"{_MEMBERSHIP}.loss:Loss",
+    "loss_trajectory": f"{_MEMBERSHIP}.loss_trajectory:LossTrajectory",
     "ml_leaks_shadow": f"{_MEMBERSHIP}.ml_leaks_shadow:MlLeaksShadow",
     "ml_leaks_unsupervised": f"{_MEMBERSHIP}.ml_leaks_unsupervised:MlLeaksUnsupervised",
     "modified_entropy": f"{_MEMBERSHIP}.modified_entropy:ModifiedEntropy",
@@ -42,6 +45,8 @@ ATTACKS: dict[str, str] = {
     "rmia": f"{_MEMBERSHIP}.rmia:Rmia",
     "rmia_offline": f"{_MEMBERSHIP}.rmia:RmiaOffline",
     "shokri": f"{_MEMBERSHIP}.shokri:Shokri",
+    "truth_serum": f"{_MEMBERSHIP}.truth_serum:TruthSerum",
+    "white_box": f"{_MEMBERSHIP}.white_box:WhiteBox",
 }
 
 DEFAULT_MEMBERSHIP = "learned_ratio"

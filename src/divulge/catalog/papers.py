@@ -102,6 +102,27 @@ PAPERS: dict[str, Paper] = {
             "https://arxiv.org/abs/2312.03262",
         ),
         Paper(
+            "tao2026",
+            "Tao and Shokri",
+            "Information-theoretic membership inference for granular quantification of memorization",
+            2026,
+            "https://arxiv.org/abs/2510.05582",
+        ),
+        Paper(
+            "liu2022",
+            "Liu et al.",
+            "Membership inference attacks by exploiting loss trajectory",
+            2022,
+            "https://arxiv.org/abs/2208.14933",
+        ),
+        Paper(
+            "tramer2022",
+            "Tramèr et al.",
+            "Truth serum: Poisoning machine learning models to reveal their secrets",
+            2022,
+            "https://arxiv.org/abs/2204.00032",
+        ),
+        Paper(
             "brannvall2026",
             "Brännvall",
             "Exponential-family membership inference: From LiRA and RMIA to BaVarIA",

@@ -18,6 +18,7 @@ class Format(str, Enum):
     md = "md"
     json = "json"
     sarif = "sarif"
+    csv = "csv"
 
 
 def report(
@@ -31,7 +32,8 @@ def report(
     from divulge.auditing.library import Run
 
     if output is not None and str(output) == "-":
-        typer.echo(render(open_run(run), format.value))
+        csv = format is Format.csv
+        typer.echo(Run.open(run).risk().to_csv(index=False) if csv else render(open_run(run), format.value))
         return
     path = Run.open(run).report(output or run / f"report.{format.value}", format.value)
     out.print(str(path.resolve()), soft_wrap=True)

@@ -18,7 +18,7 @@ class Card:
     paper: key of the paper, as authors' first name and year.
     equations: where in the paper the algorithm stands.
     queries_per_record: records sent to the target for each candidate.
-    models: shadow models that it needs.
+    models: shadow models that it needs.  students: whether it lets models of the recipe learn from the target's scores.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Card:
     needs: Needs
     queries_per_record: float = 1.0
     models: int = 0
+    students: bool = False
 
 
 class Attack(Protocol[Scene_contra, Guess_co]):

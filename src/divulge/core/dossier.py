@@ -104,13 +104,35 @@ class AtRisk:
 
     row: its position in the member set as it was given.  above: share of non-members with a lower score.
     attacks: how many attacks place it above 99 % of the non-members.
+    named: in how many of `trainings` other trainings that used it, it was named at a false positive rate of 1 %; low
+    and high: interval of the probability that another training exposes it.  None where that is not known.
+    why: what is remarkable about it.
     """
 
     row: int
     label: str
     above: float
     attacks: int
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    named: int | None = None
+    trainings: int | None = None
+    low: float | None = None
+    high: float | None = None
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stability:
+    """trainings: how many trainings with other seeds used each record.  again: how often a member that one of them
+    exposes is exposed by another, with its interval.  anybody: how often any member is exposed.  at: the false
+    positive rate.
+    """
+
+    trainings: int
+    again: float
+    low: float
+    high: float
+    anybody: float
+    at: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -134,6 +156,7 @@ class Cause:
     """A trait that members may have.  above: share of the non-members that a member must outscore to count as named.
     named, everybody: share of the members that the strongest attack names, and of
     all members, that have it.  telling: whether it is commoner among the named, after correction (p_adjusted).
+    share: how much of the attack's advantage goes away when records with the trait are left out; None if unknown.
     """
 
     name: str
@@ -142,6 +165,25 @@ class Cause:
     everybody: float
     p_adjusted: float
     telling: bool
+    advice: str
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """A cause that belongs to the model and not to single records, measured by training it otherwise.
+
+    measured: what it is like now, in words.  before, after: advantage of the loss attack on the audited recipe and on
+    the changed one, each the mean over trainings, with its standard error.  share: how much of it goes away.
+    """
+
+    name: str
+    measured: str
+    before: float
+    before_error: float
+    after: float
+    after_error: float
+    share: float
     advice: str
 
 
@@ -162,6 +204,8 @@ class Dossier:
     training: tuple[str, ...] = ()
     subgroups: tuple[Subgroup, ...] = ()
     causes: tuple[Cause, ...] = ()
+    what_if: tuple[WhatIf, ...] = ()
+    stability: Stability | None = None
 
     @property
     def verdict(self) -> Verdict:

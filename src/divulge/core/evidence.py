@@ -12,10 +12,14 @@ from divulge.core.hashing import Array
 
 @dataclass(frozen=True, eq=False)
 class MembershipGuess:
-    """scores: [candidates], higher means more likely a member.  tie_break orders candidates with equal scores."""
+    """scores: [candidates], higher means more likely a member.  tie_break orders candidates with equal scores.
+
+    about: bool [candidates], which of them the guess is about, chosen before anything was asked; None for all.
+    """
 
     scores: Array
     tie_break: Array | None = None
+    about: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.evidence import Evidence
-from divulge.core.scene import Means
+from divulge.core.scene import Means, Poison
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Family
 
@@ -48,8 +48,11 @@ class Game(Protocol):
         """Which attacks can play it."""
         ...
 
-    def deal(self, arm: Arm) -> Iterable[Round[Any, Any]]:
-        """The rounds of one arm; raises Impossible where that arm cannot be played."""
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterable[Round[Any, Any]]:
+        """The rounds of one arm; raises Impossible where that arm cannot be played.
+
+        poison: what the adversary adds to the training data; the model is then trained anew with it.
+        """
         ...
 
     def baseline(self) -> Iterable[Evidence]:

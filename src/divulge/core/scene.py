@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,11 +45,34 @@ class Shadows(Protocol):
 
 @dataclass(frozen=True)
 class Means:
-    """What this adversary holds besides the surface.  `shadows(n)` trains, or remembers, n shadow models."""
+    """What this adversary holds besides the surface.  `shadows(n)` trains, or remembers, n shadow models;
+    `students(surface)` lets a model of the recipe learn from what a surface says of the population records.
+    """
 
     population: Records | None = None
     members: Records | None = None
     shadows: Callable[[int], Shadows] | None = None
+    students: Callable[[Surface], Sequence[Surface]] | None = None
+
+
+@dataclass(frozen=True)
+class PoisonScene:
+    """What an adversary who contributes training records is given before the training.
+
+    candidates: the records in question; who of them will be trained on is not known.  size: of the training set.
+    """
+
+    candidates: Records
+    size: int
+    rng: Generator
+
+
+@dataclass(frozen=True)
+class Poison:
+    """records: what is added to the training data.  about: bool [candidates], whom they are aimed at."""
+
+    records: Records
+    about: Array
 
 
 @dataclass(frozen=True)
@@ -57,6 +80,7 @@ class MembershipScene:
     """The membership game as an attack sees it.
 
     candidates: the records in question, shuffled, with their targets; who was a member is not here.
+    poison: what this adversary contributed to the training data; None for one who only looks.
     """
 
     target: Surface
@@ -64,6 +88,7 @@ class MembershipScene:
     rng: Generator
     needs: Needs
     _means: Means = field(default_factory=Means, repr=False)
+    poison: Poison | None = None
 
     def _demand(self, fact: Knowledge) -> None:
         if fact not in self.needs.knowledge:
@@ -91,3 +116,13 @@ class MembershipScene:
         if self._means.shadows is None:
             raise AccessDenied("the audit was given no recipe and no shadow models")
         return self._means.shadows(models)
+
+    def students(self, surface: Surface) -> Sequence[Surface]:
+        """A model of the recipe that learns from the scores which a surface gives to the population records, as it was
+        after every few epochs, the last one included.  Cost: one query for each population record.
+        """
+        self._demand(Knowledge.RECIPE)
+        self._demand(Knowledge.POPULATION)
+        if self._means.students is None:
+            raise AccessDenied("the audit was given no recipe that learns from scores")
+        return self._means.students(surface)

@@ -34,6 +34,9 @@ class Target(Protocol):
         SCORES: log-probabilities [records, classes], or values [records] for regression.
         LOGITS: [records, classes].
         GRADIENTS: norms of the loss's gradient, [records, parameter tensors].
+        INTERNALS: what the model computes on its way to the answer, told in numbers that mean the same in every model
+        of the recipe (norms and shares of activations and gradients, or what the trees of an ensemble say):
+        [records, features].
         """
         ...
 
@@ -73,6 +76,10 @@ class Surface(Protocol):
 
     def gradient_norms(self, records: Records) -> Array:
         """Norm of the loss's gradient by each parameter tensor: [records, tensors].  Needs GRADIENTS."""
+        ...
+
+    def internals(self, records: Records) -> Array:
+        """What the target computes on its way to the answer: [records, features], see Target.  Needs INTERNALS."""
         ...
 
     def values(self, records: Records) -> Array:

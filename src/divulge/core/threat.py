@@ -59,6 +59,7 @@ class Access(Enum):
     LOGITS = "logits"
     EMBEDDINGS = "embeddings"
     GRADIENTS = "gradients"
+    INTERNALS = "internal computations"
     PARAMETERS = "parameters"
     UPDATES = "training updates"
     SAMPLES = "generated samples"
@@ -70,9 +71,13 @@ _IMPLIES: Mapping[Access, frozenset[Access]] = MappingProxyType(
         Access.TOPK: frozenset({Access.LABEL}),
         Access.SCORES: frozenset({Access.TOPK, Access.LABEL}),
         Access.LOGITS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
+        Access.INTERNALS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.TOKEN_LOGPROBS: frozenset({Access.SAMPLES}),
         Access.PARAMETERS: frozenset(
-            {Access.LOGITS, Access.SCORES, Access.TOPK, Access.LABEL, Access.EMBEDDINGS, Access.GRADIENTS}
+            {
+                *(Access.LOGITS, Access.SCORES, Access.TOPK, Access.LABEL),
+                *(Access.EMBEDDINGS, Access.GRADIENTS, Access.INTERNALS),
+            }
         ),
     }
 )
@@ -212,6 +217,16 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 _SHADOWING | {Knowledge.ARCHITECTURE, Knowledge.MEMBERS},
                 phase=Phase.TRAINING,
                 behaviour=Behaviour.ACTIVE,
+            ),
+            ThreatModel(
+                "data-contributor",
+                "someone who contributes records to the training data and later queries the prediction service",
+                frozenset({Access.SCORES}),
+                _SHADOWING,
+                assets=(Asset.MEMBERSHIP, Asset.PROPERTIES),
+                phase=Phase.TRAINING,
+                behaviour=Behaviour.ACTIVE,
+                query_budget=1_000_000,
             ),
             ThreatModel(
                 "data-owner",

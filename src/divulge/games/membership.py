@@ -15,7 +15,7 @@ from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
-from divulge.core.scene import Means, MembershipScene
+from divulge.core.scene import Means, MembershipScene, Poison
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Family
 from divulge.games.blind import blind_guesses
@@ -49,17 +49,27 @@ class MembershipGame:
         """See Game."""
         return Family.MEMBERSHIP
 
-    def deal(self, arm: Arm) -> Iterator[Round[MembershipScene, MembershipGuess]]:
-        """One round.  The controls train a model with the recipe; Impossible where there is none."""
-        if arm is Arm.TARGET:
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[MembershipScene, MembershipGuess]]:
+        """One round.  The controls train a model with the recipe, and so does an adversary who poisons the training
+        data; Impossible where there is none.
+        """
+        if arm is Arm.TARGET and poison is None:
             yield self._round(self.target, self.member, self.candidates)
         elif self.recipe is None:
-            raise Impossible("no recipe is known, so no control model can be trained")
+            what = "control model can be trained" if poison is None else "model can be trained on the poisoned records"
+            raise Impossible(f"no recipe is known, so no {what}")
+        elif arm is Arm.TARGET:
+            records = _with(self.candidates.take(self.member), poison)
+            target = self.recipe.train(records, derived_seed(self.seed, "poisoned"))
+            yield self._round(target, self.member, self.candidates, poison)
         elif arm is Arm.NEGATIVE:
-            target, asked = self._innocent(self.recipe)
-            yield self._round(target, self.member[asked], self.candidates.take(asked))
+            target, asked = self._innocent(self.recipe, poison)
+            if poison is not None:
+                poison = Poison(poison.records, poison.about[asked])
+            yield self._round(target, self.member[asked], self.candidates.take(asked), poison)
         else:
-            yield self._round(*self._guilty(self.recipe), self.candidates)
+            target, member = self._guilty(self.recipe, poison)
+            yield self._round(target, member, self.candidates, poison)
 
     def baseline(self) -> Iterator[Evidence]:
         """Guesses from the records alone; Impossible where the records are not here."""
@@ -68,7 +78,7 @@ class MembershipGame:
             raise Impossible("the records themselves were not given, so nobody can guess from them alone")
         return blind_guesses(features, self.member, self.seed)
 
-    def _innocent(self, recipe: Recipe) -> tuple[Target, Array]:
+    def _innocent(self, recipe: Recipe, poison: Poison | None) -> tuple[Target, Array]:
         """A model of the same recipe that saw none of the records it is asked about, and which those are.
 
         It is trained on population records; where there are too few, on half of the non-members, which then are no
@@ -86,31 +96,39 @@ class MembershipGame:
                 )
             asked[outside[: len(outside) // 2]] = False
             records = self.candidates.take(~asked)
-        return recipe.train(records, derived_seed(self.seed, "negative control")), asked
+        return recipe.train(_with(records, poison), derived_seed(self.seed, "negative control")), asked
 
-    def _guilty(self, recipe: Recipe) -> tuple[Target, Array]:
+    def _guilty(self, recipe: Recipe, poison: Poison | None) -> tuple[Target, Array]:
         """A model of the recipe without its regularisation, trained on half of the candidates."""
         rng = derived_rng(self.seed, "positive control records")
         size = min(int(self.member.sum()), len(self.member) // 2)
         member = np.zeros(len(self.member), dtype=bool)
         member[rng.permutation(len(member))[: max(size, 1)]] = True
-        trained = recipe.overfitted().train(self.candidates.take(member), derived_seed(self.seed, "positive control"))
-        return trained, member
+        records = _with(self.candidates.take(member), poison)
+        return recipe.overfitted().train(records, derived_seed(self.seed, "positive control")), member
 
-    def _round(self, target: Target, member: Array, candidates: Records) -> Round[MembershipScene, MembershipGuess]:
+    def _round(
+        self, target: Target, member: Array, candidates: Records, poison: Poison | None = None
+    ) -> Round[MembershipScene, MembershipGuess]:
         def open_scene(surface: Surface, card: Card, means: Means, rng: Generator) -> MembershipScene:
-            return MembershipScene(surface, candidates, rng, card.needs, means)
+            return MembershipScene(surface, candidates, rng, card.needs, means, poison)
 
         def judge(guess: MembershipGuess) -> Evidence:
-            for name, given in (("scores", guess.scores), ("tie_break", guess.tie_break)):
+            for name, given in (("scores", guess.scores), ("tie_break", guess.tie_break), ("about", guess.about)):
                 if given is not None and np.shape(given) != (len(member),):
                     raise TargetError(
                         f"the attack returned {name} of shape {np.shape(given)} for {len(member)} candidates"
                     )
-            index = np.arange(len(member))
-            return Evidence(np.asarray(guess.scores, dtype=np.float64), member, index, index, guess.tie_break)
+            index = np.arange(len(member)) if guess.about is None else np.flatnonzero(guess.about)
+            scores = np.asarray(guess.scores, dtype=np.float64)[index]
+            ties = guess.tie_break[index] if guess.tie_break is not None else None
+            return Evidence(scores, member[index], index, index, ties)
 
         return Round(target, open_scene, judge)
+
+
+def _with(records: Records, poison: Poison | None) -> Records:
+    return records if poison is None else concat([records, poison.records])
 
 
 def shuffled(members: Records, nonmembers: Records, seed: int) -> tuple[Records, Array, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.dossier import Dossier
+from divulge.core.dossier import Dossier, Stability
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.wording import counted, joined, percent
@@ -78,6 +78,16 @@ def sharpest(dossier: Dossier) -> str:
     return (
         f"While wrongly naming {percent(best.chance)} of the non-members, “{title}” names "
         f"{percent(best.value or 0)} of the members ({interval(best)})."
+    )
+
+
+def stability_sentence(stability: Stability) -> str:
+    """Whether another training would expose the same members."""
+    return (
+        f"Models of the same recipe were trained {counted(stability.trainings, 'time')} or more with every member, with "
+        f"other seeds and other companions. A member that one training exposes at a false positive rate of "
+        f"{percent(stability.at)} is exposed by another in {percent(stability.again)} of cases "
+        f"({percent(stability.low)} to {percent(stability.high)}); any member, in {percent(stability.anybody)}."
     )
 
 

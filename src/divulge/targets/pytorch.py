@@ -66,15 +66,23 @@ class TorchTarget:
         return self._task
 
     @property
+    def parameters(self) -> int:
+        """How many weights the module has."""
+        return sum(p.numel() for p in self.module.parameters())
+
+    @property
     def offers(self) -> frozenset[Access]:
         """See Target."""
-        return VALUE_PORTS if self._task is Task.REGRESSION else CLASSIFIER_PORTS | {Access.GRADIENTS}
+        return VALUE_PORTS if self._task is Task.REGRESSION else CLASSIFIER_PORTS | {Access.GRADIENTS, Access.INTERNALS}
 
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
         if access is Access.GRADIENTS:
             norms = np.asarray(guarded(self._name, lambda: self._gradient_norms(records)))
             return checked(self._name, norms, len(records), len(list(self.module.parameters())))
+        if access is Access.INTERNALS:
+            told = np.asarray(guarded(self._name, lambda: self._internals(records)))
+            return checked(self._name, told, len(records), told.shape[-1])
         raw = np.asarray(guarded(self._name, lambda: self._forward(records.x)))
         if self._task is Task.REGRESSION:
             return checked(self._name, raw.reshape(len(raw), -1).squeeze(-1), len(records), None)
@@ -128,6 +136,35 @@ class TorchTarget:
             found = each(parameters, x, y)
             rows.append(torch.stack([found[name].flatten(1).norm(dim=1) for name in parameters], dim=1).cpu())
         return np.asarray(torch.cat(rows).numpy())
+
+    def _internals(self, records: Records) -> Array:
+        """Norms of the loss's gradient by each parameter tensor, and of what every layer passes on its norm, its
+        largest value and how much of it is above 0 (Nasr et al. 2019, section III, as numbers that do not depend on
+        the order of neurons): [records, tensors + 3 layers].
+        """
+        layers = [part for part in self.module.modules() if not list(part.children())]
+        passed: dict[int, Tensor] = {}
+
+        def note(layer: nn.Module, _: object, output: object) -> None:
+            if isinstance(output, Tensor) and len(output) == self._asked:
+                flat = output.detach().reshape(len(output), -1).float()
+                told = (flat.norm(dim=1), flat.amax(dim=1), (flat > 0).float().mean(dim=1))
+                passed[id(layer)] = torch.stack(told, dim=1).cpu()
+
+        hooks = [layer.register_forward_hook(note) for layer in layers]
+        rows = []
+        try:
+            for start in range(0, len(records), self._batch_size):
+                x = self._as_tensor(records.x[start : start + self._batch_size]).to(self._device)
+                self._asked = len(x)
+                with torch.no_grad():
+                    self.module.eval()(x)
+                rows.append(torch.cat([passed[id(layer)] for layer in layers if id(layer) in passed], dim=1))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        norms = np.log(np.maximum(self._gradient_norms(records), 1e-30))
+        return np.column_stack([norms, torch.cat(rows).numpy()])
 
     def _two_columns(self, single: Array) -> Array:
         if ((single >= 0) & (single <= 1)).all():

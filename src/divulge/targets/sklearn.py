@@ -16,6 +16,7 @@ from divulge.core.records import Kind, Records
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import LABEL_PORTS, SCORER_PORTS, VALUE_PORTS, checked, guarded
+from divulge.targets.trees import has_internals, internals
 
 
 class SklearnTarget:
@@ -48,10 +49,12 @@ class SklearnTarget:
 
     @property
     def offers(self) -> frozenset[Access]:
-        """Scores where the estimator has predict_proba or decision_function, else labels only."""
+        """Scores where the estimator has predict_proba or decision_function, else labels only; internals of trees."""
         if self._task is Task.REGRESSION:
             return VALUE_PORTS
-        return SCORER_PORTS if self._scored else LABEL_PORTS
+        if not self._scored:
+            return LABEL_PORTS
+        return SCORER_PORTS | {Access.INTERNALS} if has_internals(self.estimator) else SCORER_PORTS
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -63,6 +66,9 @@ class SklearnTarget:
         if access not in self.offers:
             raise TargetError(f"{self._name} has no port for {access.value}")
         x = self._presented(records)
+        if access is Access.INTERNALS:
+            told = np.asarray(guarded(self._name, lambda: internals(self.estimator, x, self._own_codes(records))))
+            return checked(self._name, told, len(records), told.shape[-1])
         if self._task is Task.REGRESSION:
             return checked(self._name, guarded(self._name, lambda: self.estimator.predict(x)), len(records), None)
         if not self._scored:
@@ -115,6 +121,14 @@ class SklearnTarget:
     def _codes(self, labels: object, records: Records) -> Array:
         code = {label: i for i, label in enumerate(records.schema.classes or self.classes)}
         return np.array([code[label] for label in np.asarray(labels).tolist()], dtype=np.int64)
+
+    def _own_codes(self, records: Records) -> Array:
+        """The records' classes as positions among the estimator's own; one that it never saw becomes the first."""
+        wanted, known = records.schema.classes or self.classes, self.classes
+        if not set(wanted) & set(known):
+            return np.asarray(np.minimum(records.y, len(known) - 1))
+        place = np.array([known.index(label) if label in known else 0 for label in wanted])
+        return np.asarray(place[records.y])
 
     def _align(self, log_scores: Array, records: Records) -> Array:
         """Columns in the order of the records' classes; a class that the estimator never saw gets a score of zero."""

@@ -19,6 +19,7 @@ from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.threat import Task
 from divulge.training.augment import Augmentation, augmented
+from divulge.training.distil import distil
 from divulge.training.modules import draws_no_lots, pooled_first
 from divulge.training.stacked import batches, layers, train_stacked
 from divulge.training.vmapped import train_vmapped
@@ -49,6 +50,9 @@ class Schedule(Enum):
 
 TINY = 128 * 1024
 """Bytes of weights."""
+
+SNAPSHOTS = 10
+"""Stages at which a student is kept."""
 
 _SEEDING = threading.Lock()
 """torch has one generator for the whole process, from which modules draw their first weights."""
@@ -186,6 +190,10 @@ class TorchRecipe:
         """Many networks at once; see training.stacked and, for a GPU, training.vmapped."""
         work = train_stacked if layers(self._example()) is not None else train_vmapped
         return work(self, records, keep, seeds, device=device_of_choice(), half=half, steps=steps)
+
+    def distil(self, records: Records, log_scores: Array, seed: int) -> list[nn.Module]:
+        """A student of another model at ten stages of its training; see training.distil."""
+        return distil(self, records, log_scores, seed, min(SNAPSHOTS, self.epochs))
 
     def one_thread(self) -> None:
         """Keep to one thread from here on: there is a worker for every core."""

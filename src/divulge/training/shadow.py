@@ -12,7 +12,7 @@ import numpy as np
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
 from divulge.core.recipe import Recipe
-from divulge.core.records import Records
+from divulge.core.records import Records, concat
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Access, Task
 from divulge.training.shelf import Shelf, code_version
@@ -139,12 +139,14 @@ class ShadowTrainer:
     """Trains shadow models when first asked and remembers them.
 
     The records are those in question, so that every record is in the training data of exactly half of the models.
+    beside: what every model is trained on besides, an adversary's own contribution.
     """
 
     recipe: Recipe
     records: Records
     seed: int
     shelf: Shelf | None = None
+    beside: Records | None = None
     _targets: list[Remembered] = field(default_factory=list)
     _keep: list[Array] = field(default_factory=list)
     _places: dict[str, Array] = field(default_factory=dict)
@@ -169,11 +171,15 @@ class ShadowTrainer:
     def _train(self, have: int, models: int) -> None:
         keep = np.array([self._half(model) for model in range(have, models)])
         seeds = [derived_seed(self.seed, "shadow", str(model)) for model in range(have, models)]
-        found: dict[int, Target] = dict(self.recipe.train_many(self.records, keep, seeds))
+        records, rows = self.records, keep
+        if self.beside is not None:
+            records = concat([records, self.beside])
+            rows = np.column_stack([keep, np.ones((len(keep), len(self.beside)), dtype=bool)])
+        found: dict[int, Target] = dict(self.recipe.train_many(records, rows, seeds))
         answers = self._targets[0].answers if self._targets else Answers(self.shelf)
         for place in range(models - have):
             key = digest(
-                self.recipe.fingerprint(), self.records.fingerprint(), str(self.seed), str(have + place), keep[place]
+                self.recipe.fingerprint(), records.fingerprint(), str(self.seed), str(have + place), keep[place]
             )
             self._targets.append(Remembered(found[place], key, answers))
             self._keep.append(keep[place])

@@ -49,7 +49,7 @@ class Update:
 
 
 class Piece:
-    """Some of the weights.  exact: room for their gradient in float32, shared by all pieces; None where it is already."""
+    """Some of the weights.  exact: room for their gradient in float32, shared by all; None where it is already."""
 
     def __init__(
         self, weights: Tensor, working: Tensor, gradient: Tensor, first: Tensor, second: Tensor, exact: Tensor | None

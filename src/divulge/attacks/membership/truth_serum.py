@@ -1,0 +1,77 @@
+"""Poisoning that makes members stand out (Tramèr et al. 2022)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.membership.shadow_statistics import logits_of, normal_log_density, sums
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.evidence import MembershipGuess
+from divulge.core.records import Records
+from divulge.core.scene import MembershipScene, Poison, PoisonScene
+from divulge.core.threat import Access, Asset, Behaviour, Family, Knowledge, Needs, Phase
+
+FEWEST_TARGETS = 20
+
+
+@dataclass(frozen=True)
+class TruthSerum:
+    """Copies of a record with a wrong label, contributed before the training, turn it into an outlier of its class: a
+    model that was trained on the record then answers very differently from one that was not, and LiRA with shadow
+    models that were poisoned alike tells which (Tramèr et al. 2022, algorithm 1 and section 4.2, targeted attack).
+
+    shadows: models, half of which saw each record.  copies: of each record aimed at, all with one wrong label.
+    share: how much is contributed, relative to the training set; it decides how many records are aimed at.
+    """
+
+    shadows: int = 16
+    copies: int = 4
+    share: float = 0.1
+
+    card: ClassVar[Card] = Card(
+        name="truth_serum",
+        title="Truth serum (poisoning)",
+        family=Family.MEMBERSHIP,
+        asset=Asset.MEMBERSHIP,
+        paper="tramer2022",
+        equations="algorithm 1, section 4.2",
+        summary="contributes wrongly labelled copies of a record, so that having trained on it shows",
+        needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE}), Phase.TRAINING, Behaviour.ACTIVE),
+        models=2,
+    )
+
+    def poison(self, scene: PoisonScene) -> Poison:
+        """Copies of some candidates under a label that is not theirs."""
+        classes = len(scene.candidates.schema.classes)
+        number = min(int(self.share * scene.size / self.copies), len(scene.candidates))
+        if number < FEWEST_TARGETS:
+            raise Impossible(
+                f"contributing {self.share:.0%} of the training set aims at {number} records in {self.copies} copies "
+                f"each, and at least {FEWEST_TARGETS} are needed: raise `share`, or audit more records"
+            )
+        chosen = scene.rng.permutation(len(scene.candidates))[:number]
+        about = np.zeros(len(scene.candidates), dtype=bool)
+        about[chosen] = True
+        aimed = scene.candidates.take(chosen)
+        wrong = (aimed.y + scene.rng.integers(1, classes, number)) % classes
+        copies = Records(np.repeat(aimed.x, self.copies, axis=0), np.repeat(wrong, self.copies), aimed.schema)
+        return Poison(copies, about)
+
+    def run(self, scene: MembershipScene) -> MembershipGuess:
+        """Cost: one query a record."""
+        if scene.poison is None:
+            raise Impossible("nothing was contributed to the training data")
+        target, signal, seen = logits_of(scene, self.shadows)
+        about = scene.poison.about
+        inside, outside = sums(signal[:, about], seen[:, about]), sums(signal[:, about], ~seen[:, about])
+        ratio = np.zeros(len(target))
+        above, below = (
+            normal_log_density(target[about], of.mean, of.pooled_variance(float(signal.var())))
+            for of in (inside, outside)
+        )
+        ratio[about] = np.where(np.isfinite(above - below), above - below, 0.0)
+        return MembershipGuess(ratio, about=about)

@@ -1,0 +1,71 @@
+"""White-box: what the model computes on its way to the answer (Nasr et al. 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.membership.boosted import Boosted
+from divulge.core.attack import Card
+from divulge.core.evidence import MembershipGuess
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.core.scene import MembershipScene
+from divulge.core.signals import logit_scaled, of_class
+from divulge.core.target import Surface
+from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+
+MOST_EXAMPLES = 100_000
+
+
+@dataclass(frozen=True)
+class WhiteBox:
+    """An attack model on gradients, activations, loss and class (Nasr et al. 2019, section III and figure 1), learned
+    on shadow models, whose members are known; here boosted trees.  Of an ensemble of trees the internals are what its
+    trees say one after the other and how many training records share the record's leaves.
+
+    shadows: models whose answers are learned from.
+    """
+
+    shadows: int = 8
+
+    card: ClassVar[Card] = Card(
+        name="white_box",
+        title="Gradients and activations (white box)",
+        family=Family.MEMBERSHIP,
+        asset=Asset.MEMBERSHIP,
+        paper="nasr2019",
+        equations="section III, attack model of figure 1",
+        summary="learns how gradients and activations, or the trees of an ensemble, differ for members",
+        needs=Needs(Access.INTERNALS, frozenset({Knowledge.RECIPE})),
+        queries_per_record=2.0,
+        models=2,
+    )
+
+    def run(self, scene: MembershipScene) -> MembershipGuess:
+        """Cost: two queries a record."""
+        shadows, candidates = scene.shadows(self.shadows), scene.candidates
+        seen = shadows.trained_on(candidates)
+        few = scene.rng.permutation(len(candidates))[: max(1, MOST_EXAMPLES // len(shadows))]
+        part = candidates.take(few)
+        examples = np.concatenate([_features(shadows.surface(m), part) for m in range(len(shadows))])
+        learner = Boosted(
+            max_iter=150,
+            learning_rate=0.1,
+            max_leaf_nodes=15,
+            min_samples_leaf=40,
+            l2_regularization=5.0,
+            random_state=int(scene.rng.integers(2**31)),
+        ).fit(examples, seen[:, few].ravel())
+        return MembershipGuess(learner.predict(_features(scene.target, candidates)))
+
+
+def _features(surface: Surface, records: Records) -> Array:
+    """The internals, the confidence and the loss, the sorted log-scores of the three likeliest classes, the class."""
+    told = surface.internals(records)
+    log_scores = surface.log_scores(records)
+    top = -np.sort(-log_scores, axis=1)[:, :3]
+    signals = [logit_scaled(log_scores, records.y), of_class(log_scores, records.y)]
+    return np.column_stack([told, *signals, top, records.y])

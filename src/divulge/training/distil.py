@@ -1,0 +1,48 @@
+"""Students that learn from another model's scores, kept as they were after every few epochs."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from divulge.core.errors import TargetError
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.training.stacked import batches
+
+if TYPE_CHECKING:
+    from divulge.training.pytorch import TorchRecipe
+
+
+def distil(recipe: TorchRecipe, records: Records, log_scores: Array, seed: int, snapshots: int) -> list[nn.Module]:
+    """A module of the recipe that learns to answer as the teacher does (cross-entropy to its scores; Hinton et al.
+    2015), as it was at so many evenly spaced epochs, the last of them included.
+
+    log_scores: of the teacher, [records, classes].
+    """
+    module, generator = recipe.untrained(seed)
+    x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
+    wanted = torch.from_numpy(np.exp(log_scores).astype(np.float32))
+    optimiser, rate = recipe.optimiser_for(module.parameters(), fused=True), recipe.rates(len(x))
+    a_round = -(-len(x) // recipe.batch_size)
+    kept = {round(recipe.epochs * (n + 1) / snapshots) * a_round for n in range(snapshots)}
+    found: list[nn.Module] = []
+    module.train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for number, (batch,) in enumerate(batches(recipe, torch.arange(len(x))[None], [generator])):
+            optimiser.param_groups[0]["lr"] = rate(number)
+            optimiser.zero_grad(set_to_none=True)
+            outputs = module(x[batch])
+            if outputs.shape != wanted[batch].shape:
+                raise TargetError(f"{recipe.describe()} has outputs of shape {tuple(outputs.shape[1:])}: one a class")
+            loss = -(wanted[batch] * torch.log_softmax(outputs, dim=1)).sum(dim=1).mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            if number + 1 in kept:
+                found.append(copy.deepcopy(module).eval())
+    return found

@@ -1,0 +1,259 @@
+"""Attacks that see, ask or do more: InfoRMIA, several queries, white box, loss trajectories, poisoning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.datasets import load_digits
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
+from torch import nn
+
+import divulge
+from divulge.attacks.membership.lira_augmented import LiraAugmented, _log_density
+from divulge.attacks.membership.truth_serum import TruthSerum
+from divulge.core.errors import Impossible
+from divulge.core.finding import Refused
+from divulge.core.images import mirrored, shifted
+from divulge.core.scene import PoisonScene
+from divulge.core.threat import Access
+from divulge.data.arrays import from_arrays
+from divulge.stats.auc import null_deviation
+from divulge.targets.trees import internals
+from tests.attacks.toys import toy
+
+
+def test_informia_by_hand():
+    """p(x|model)/p(x) is 2 and 1: gains of 1 and 0 bits, and D(p(z) || p(z|model)) = -(1 + 0) / 2."""
+    target = np.log([[0.8, 0.2], [0.5, 0.5]])
+    shadows = [np.log([[0.6, 0.4], [0.5, 0.5]]), np.log([[0.2, 0.8], [0.5, 0.5]])]
+    guess = toy(target, shadows, np.array([[True, False], [False, True]])).guess("informia", shadows=2)
+    np.testing.assert_allclose(guess.scores, [0.5, -0.5])
+
+
+@pytest.mark.parametrize("copies", ["independent", "equal"])
+def test_several_queries_reproduce_the_closed_form(copies):
+    """Four independent signals of gap 1 are one of gap 2; four equal ones are one of gap 1."""
+    rng = np.random.default_rng(0)
+    models, records, queries = 257, 4000, 4
+    seen = rng.random((models, records)) < 0.5
+    noise = rng.normal(size=(models, records, queries if copies == "independent" else 1))
+    signal = rng.normal(0, 3, (records, 1)) + seen[..., None] + np.broadcast_to(noise, (models, records, queries))
+    asked, known, of = signal[0], signal[1:], seen[1:]
+    score = _log_density(asked, known, of) - _log_density(asked, known, ~of)
+    inside, outside = score[seen[0]], score[~seen[0]]
+    gap = 2.0 if copies == "independent" else 1.0
+    expected = stats.norm.cdf(stats.norm.ppf(0.05) + gap)
+    assert (inside > np.quantile(outside, 0.95)).mean() == pytest.approx(expected, abs=0.04)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 5), (2, 4, 5, 3), (2, 3, 4, 5)])
+def test_images_are_moved_and_mirrored(shape):
+    images = np.arange(float(np.prod(shape))).reshape(shape) + 1
+    tall, wide = (2, 3) if shape == (2, 3, 4, 5) else (1, 2)
+    assert (np.flip(images, wide) == mirrored(images)).all()
+    moved = shifted(images, 1, 0)
+    assert (np.take(moved, 0, axis=tall) == 0).all()
+    assert (np.take(moved, 3, axis=tall) == np.take(images, 2, axis=tall)).all()
+    back = shifted(images, 0, -1)
+    assert (np.take(back, 4, axis=wide) == 0).all()
+    assert (np.take(back, 0, axis=wide) == np.take(images, 1, axis=wide)).all()
+
+
+def data():
+    """Digits as 8 x 8 images, every fifth label by lot."""
+    x, y = load_digits(return_X_y=True)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(x))
+    x, y = (x[order] / 16).astype(np.float32).reshape(-1, 8, 8), y[order].copy()
+    y[::5] = rng.integers(0, 10, len(y[::5]))
+    return x, y
+
+
+def build():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+def roomy():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10))
+
+
+ABOUT_ALL = ("lira_augmented", "white_box", "loss_trajectory")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    x, y = data()
+    recipe = divulge.TorchRecipe(build, epochs=60, batch_size=32)
+    model = recipe.fit(from_arrays([(x[:450], y[:450])])[0], seed=0)
+    return divulge.audit(
+        model,
+        (x[:450], y[:450]),
+        (x[450:900], y[450:900]),
+        (x[900:1700], y[900:1700]),
+        threat="published-model",
+        recipe=recipe,
+        attacks=ABOUT_ALL,
+        out=tmp_path_factory.mktemp("strong") / "r",
+    )
+
+
+@pytest.mark.parametrize("attack", ABOUT_ALL)
+def test_members_are_found_and_the_controls_behave(run, attack):
+    (area,) = (f for f in run.findings if f.metric == "auc" and f.attack == attack)
+    assert area.low > 0.5 and area.positive_control > 0.6
+    assert abs(area.control - 0.5) < 0.065
+
+
+def test_queries_are_counted(run):
+    queries = {f.attack: f.queries for f in run.findings}
+    assert queries["lira_augmented"] == 6 * 900
+    assert queries["loss_trajectory"] == 900 + 800
+    assert queries["white_box"] == 2 * 900, "internals and scores"
+
+
+def test_what_cannot_be_run_is_refused_with_the_reason(tmp_path):
+    x, y = data()
+    tree = DecisionTreeClassifier(max_depth=5).fit(x[:450].reshape(450, -1), y[:450])
+    flat = x.reshape(len(x), -1)
+    run = divulge.audit(
+        tree,
+        (flat[:450], y[:450]),
+        (flat[450:900], y[450:900]),
+        (flat[900:1300], y[900:1300]),
+        attacks=["lira_augmented", "loss_trajectory", "truth_serum", "white_box"],
+        out=tmp_path / "r",
+    )
+    reasons = {o.attack: o.result.reason for o in run.outcomes if isinstance(o.result, Refused)}
+    assert "records are no images" in reasons["lira_augmented"]
+    assert "learn from scores" in reasons["loss_trajectory"]
+    assert "only looks" in reasons["truth_serum"] and "internal computations" in reasons["white_box"]
+
+
+def test_the_internals_of_a_forest_by_hand():
+    """One stump: the left leaf holds 3 of class 0 and 1 of class 1, the right one 2 of class 1."""
+    x, y = np.array([[0.0], [0], [0], [0], [1], [1]]), np.array([0, 0, 0, 1, 1, 1])
+    told = internals(DecisionTreeClassifier().fit(x, y), x, y)
+    share = np.array([0.75, 0.75, 0.75, 0.25, 1, 1])
+    np.testing.assert_allclose(told[:, :12], np.repeat(share[:, None], 12, axis=1))
+    np.testing.assert_allclose(told[:, 12], share == 1)
+    np.testing.assert_allclose(np.exp(told[:, 13:]), np.repeat([[4.0], [4], [4], [4], [2], [2]], 11, axis=1))
+
+
+@pytest.mark.parametrize("kind", ["sklearn", "hist", "xgboost", "lightgbm"])
+def test_the_last_stage_of_boosted_trees_is_the_model_itself(kind):
+    x, y = load_digits(return_X_y=True)
+    few = y < 2
+    made = {
+        "sklearn": lambda: GradientBoostingClassifier(n_estimators=12),
+        "hist": lambda: HistGradientBoostingClassifier(max_iter=12),
+        "xgboost": lambda: pytest.importorskip("xgboost").XGBClassifier(n_estimators=12),
+        "lightgbm": lambda: pytest.importorskip("lightgbm").LGBMClassifier(n_estimators=12, verbose=-1),
+    }[kind]()
+    for part in (few, y < 4):
+        model = made.fit(x[part], y[part])
+        told = internals(model, x[part], y[part])
+        p = model.predict_proba(x[part])[np.arange(part.sum()), y[part]]
+        stages = told[:, :10]
+        np.testing.assert_allclose(1 / (1 + np.exp(-stages[:, -1])), p, atol=1e-5)
+        assert stages[:, -1].mean() > stages[:, 0].mean()
+
+
+@pytest.mark.parametrize("model", [RandomForestClassifier(30, random_state=0), GradientBoostingClassifier(max_depth=6)])
+def test_the_white_box_sees_more_in_trees_than_their_scores(model, tmp_path):
+    x, y = data()
+    flat = x.reshape(len(x), -1)
+    kept = y < 4
+    flat, y = flat[kept], y[kept]
+    run = divulge.audit(
+        model.fit(flat[:300], y[:300]),
+        (flat[:300], y[:300]),
+        (flat[300:600], y[300:600]),
+        threat="published-model",
+        attacks=["white_box"],
+        out=tmp_path / "r",
+    )
+    (area,) = (f for f in run.findings if f.metric == "auc")
+    assert area.low > 0.7 and abs(area.control - 0.5) < 0.08
+
+
+def test_a_class_that_a_tree_never_saw_is_no_error():
+    from divulge.targets.sklearn import SklearnTarget
+
+    x, y = load_digits(return_X_y=True)
+    model = RandomForestClassifier(5, random_state=0).fit(x[y < 9], y[y < 9])
+    (records,) = from_arrays([(x, y)], classes=list(range(10)))
+    assert np.isfinite(SklearnTarget(model).answer(Access.INTERNALS, records)).all()
+
+
+def scene(n=400, size=200, classes=10):
+    x, y = data()
+    (records,) = from_arrays([(x[:n], y[:n])])
+    return PoisonScene(records, size, np.random.default_rng(0))
+
+
+def test_poison_is_copies_under_one_wrong_label_and_keeps_to_its_share():
+    asked = scene()
+    made = TruthSerum(copies=2, share=0.3).poison(asked)
+    assert made.about.sum() == 30 and len(made.records) == 60
+    aimed = asked.candidates.x
+    for first in range(0, 60, 2):
+        pair = made.records.take(np.array([first, first + 1]))
+        (at,) = np.flatnonzero((aimed == pair.x[0]).all(axis=(1, 2)) & made.about)
+        assert (pair.x[1] == pair.x[0]).all() and pair.y[0] == pair.y[1] != asked.candidates.y[at]
+
+
+def test_too_little_poison_is_refused():
+    with pytest.raises(Impossible, match="at least 20 are needed"):
+        TruthSerum(share=0.05).poison(scene())
+
+
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory):
+    """One model of clean digits with room to spare, attacked with and without poison."""
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    x, y = (x[order] / 16).astype(np.float32).reshape(-1, 8, 8), y[order]
+    recipe = divulge.TorchRecipe(roomy, epochs=40, batch_size=32)
+    model = recipe.fit(from_arrays([(x[:600], y[:600])])[0], seed=0)
+    return divulge.audit(
+        model,
+        (x[:600], y[:600]),
+        (x[600:1200], y[600:1200]),
+        (x[1200:], y[1200:]),
+        threat="data-contributor",
+        recipe=recipe,
+        attacks=["lira", TruthSerum(copies=2, share=0.5, shadows=32)],
+        shadows=32,
+        out=tmp_path_factory.mktemp("poisoned") / "r",
+    )
+
+
+def test_poison_makes_members_stand_out(poisoned):
+    """300 records with wrong labels, beside 600 honest ones, aim at 150 candidates."""
+    areas = {f.attack: f for f in poisoned.findings if f.metric == "auc"}
+    assert areas["truth_serum"].low > 0.5
+    assert areas["truth_serum"].value > areas["lira"].value + 0.08
+    assert abs(areas["truth_serum"].control - 0.5) < 3 * null_deviation(75, 75)
+
+
+def test_scores_of_poisoned_records_only_are_kept(poisoned):
+    assert len(poisoned.scores("truth_serum")) == 150
+    assert len(poisoned.scores("lira")) == 1200
+    assert poisoned.report(poisoned.folder / "r.html").stat().st_size > 10_000
+
+
+def test_an_attack_with_one_query_has_the_same_scores_as_lira_on_one_copy():
+    records = 50
+    rng = np.random.default_rng(3)
+    seen = np.arange(8)[:, None] < rng.integers(2, 7, records)
+    known = rng.normal(size=(8, records, 1)) + 2 * seen[..., None]
+    asked = rng.normal(size=(records, 1))
+    ours = _log_density(asked, known, seen)
+    mean = np.where(seen, known[..., 0], 0).sum(0) / seen.sum(0)
+    freedom = np.maximum(seen.sum(0) - 1, 0).sum()
+    variance = (np.where(seen, known[..., 0] - mean, 0) ** 2)[:, seen.sum(0) > 1].sum() / freedom
+    expected = stats.norm.logpdf(asked[:, 0], mean, np.sqrt(variance)) + 0.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(ours, expected, rtol=2e-3, atol=2e-3)
+    assert LiraAugmented().card.queries_per_record == 6
