@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from divulge.auditing.library import Run as Run
     from divulge.auditing.library import audit as audit
+    from divulge.auditing.one_run import audit_epsilon as audit_epsilon
     from divulge.core.attack import Card as Card
     from divulge.core.errors import AccessDenied as AccessDenied
     from divulge.core.errors import BudgetSpent as BudgetSpent
@@ -69,6 +70,7 @@ _HOME = {
     "TorchTarget": "targets.pytorch",
     "Verdict": "core.finding",
     "audit": "auditing.library",
+    "audit_epsilon": "auditing.one_run",
 }
 _EXTRA = {"torch": "torch", "onnxruntime": "onnx"}
 
@@ -102,6 +104,7 @@ __all__ = [
     "TorchTarget",
     "Verdict",
     "audit",
+    "audit_epsilon",
 ]
 
 

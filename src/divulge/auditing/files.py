@@ -27,6 +27,7 @@ from divulge.catalog.attacks import attack
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError, MissingExtra
 from divulge.core.hashing import derived_rng
+from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Task
@@ -71,6 +72,17 @@ def target_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Target, 
         raise InputError("a claim needs a model that answers, and `data`: a score table has no records to ask about")
     target, _ = _target(audit.target, folder)
     return target, _sets(audit.data, target, folder, seed)
+
+
+def recipe_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Recipe, Sets]:
+    """How the model of an audit file is trained, and its records; raises InputError where there is no recipe."""
+    if audit.data is None or audit.target.kind == "scores":
+        raise InputError("testing a claimed epsilon needs a recipe and `data` to train with: a score table has neither")
+    target, factory = _target(audit.target, folder)
+    recipe = recipe_for(_recipe(audit.recipe, factory), None, target)
+    if recipe is None:
+        raise InputError("recipe: is missing: testing a claimed epsilon trains the model anew, once, with canaries")
+    return recipe, _sets(audit.data, target, folder, seed)
 
 
 def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tuple[Target, Records]:

@@ -12,6 +12,7 @@ from divulge.cli.cache import cache
 from divulge.cli.claim import claim
 from divulge.cli.compare import compare
 from divulge.cli.demo import demo
+from divulge.cli.epsilon import epsilon
 from divulge.cli.gate import gate
 from divulge.cli.report import report
 from divulge.cli.screen import complain
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, audit, attacks, report, gate, compare, cache):
+for verb in (demo, audit, attacks, report, gate, compare, epsilon, cache):
     app.command()(verb)
 app.add_typer(claim, name="claim")
 

@@ -84,8 +84,8 @@ def sharpest(dossier: Dossier) -> str:
 def stability_sentence(stability: Stability) -> str:
     """Whether another training would expose the same members."""
     return (
-        f"Models of the same recipe were trained {counted(stability.trainings, 'time')} or more with every member, with "
-        f"other seeds and other companions. A member that one training exposes at a false positive rate of "
+        f"Models of the same recipe were trained {counted(stability.trainings, 'time')} or more with every member, with"
+        f" other seeds and other companions. A member that one training exposes at a false positive rate of "
         f"{percent(stability.at)} is exposed by another in {percent(stability.again)} of cases "
         f"({percent(stability.low)} to {percent(stability.high)}); any member, in {percent(stability.anybody)}."
     )

@@ -9,6 +9,7 @@ from divulge.core.policy import Policy
 from divulge.core.wording import counted, percent
 from divulge.stats.auc import auc
 from divulge.stats.epsilon import ceiling, epsilon_lower_bound
+from divulge.stats.gaussian import ceiling_mu, epsilon_of, mu_lower_bound
 from divulge.stats.intervals import clopper_pearson, newcombe, p_value
 from divulge.stats.power import detectable_auc, detectable_balanced_accuracy, detectable_tpr
 from divulge.stats.roc import OperatingPoint, Roc, allowed, at_fpr, roc
@@ -155,7 +156,18 @@ def _epsilon(curve: Roc, policy: Policy, alpha: float) -> Estimate:
         advantage_low=float(np.tanh(bound / 2)),
         p_value=p_value(lambda a: epsilon_lower_bound(curve, policy.delta, a), threshold),
         threshold=threshold,
-        details=(Detail("ceiling", top), Detail("delta", policy.delta)),
+        details=(Detail("ceiling", top), Detail("delta", policy.delta), *_gaussian(curve, policy, alpha)),
+    )
+
+
+def _gaussian(curve: Roc, policy: Policy, alpha: float) -> tuple[Detail, ...]:
+    """The same bound for a mechanism with a Gaussian trade-off: tighter, but only valid for one."""
+    mu = mu_lower_bound(curve, alpha)
+    top = ceiling_mu(curve.n_exposed, curve.n_control, alpha)
+    return (
+        Detail("mu", mu),
+        Detail("epsilon_if_gaussian", epsilon_of(mu, policy.delta)),
+        Detail("ceiling_if_gaussian", epsilon_of(top, policy.delta)),
     )
 
 

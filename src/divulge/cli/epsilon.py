@@ -1,0 +1,58 @@
+"""`divulge epsilon`: is a training as private as it is claimed to be?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from divulge.cli.screen import out
+from divulge.core.errors import InputError
+
+
+def epsilon(
+    file: Annotated[Path, typer.Argument(help="audit file: members are trained on, nonmembers become canaries")],
+    claimed: Annotated[float | None, typer.Option(help="the epsilon that is claimed")] = None,
+    delta: Annotated[float, typer.Option(help="at which it is claimed")] = 1e-5,
+    canary: Annotated[str, typer.Option(help="mislabelled, or natural for records as they are")] = "mislabelled",
+    confidence: Annotated[float, typer.Option(help="of the bound")] = 0.95,
+    seed: Annotated[int, typer.Option(help="equal seeds give equal results")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Train once with canaries by fair coins, and bound epsilon from below.  Exit code 1: the claim is refuted."""
+    from divulge.auditing import one_run
+    from divulge.auditing.config import load
+    from divulge.auditing.files import recipe_and_sets
+
+    if canary not in [kind.value for kind in one_run.Canary]:
+        raise InputError(f"--canary {canary!r} is unknown: choose mislabelled or natural")
+    recipe, sets = recipe_and_sets(load(file), file.resolve().parent, seed)
+    found = one_run.one_run(
+        recipe,
+        sets.members,
+        sets.nonmembers,
+        claimed=claimed,
+        delta=delta,
+        confidence=confidence,
+        kind=one_run.Canary(canary),
+        seed=seed,
+    )
+    if as_json:
+        out.print_json(one_run.as_json(found))
+    else:
+        mark = "▲" if found.verdict == "leak" else "○"
+        out.print(
+            f"{mark} epsilon is at least {found.epsilon:.2f} at delta {found.delta:g} and {found.confidence:.0%} "
+            f"confidence ({found.right} of {found.guesses} guesses about {found.canaries} canaries were right; so many "
+            f"canaries could show up to {found.ceiling:.2f})",
+            soft_wrap=True,
+        )
+        out.print(
+            f"If the noise is Gaussian, as in DP-SGD, at least {found.epsilon_if_gaussian:.2f} (mu {found.mu:.2f}).",
+            soft_wrap=True,
+        )
+        if claimed is not None:
+            told = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
+            out.print(f"{told}: epsilon {claimed:g} was claimed.", soft_wrap=True)
+    raise typer.Exit(1 if found.verdict == "leak" else 0)

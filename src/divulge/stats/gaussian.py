@@ -1,0 +1,89 @@
+"""Bounds for mechanisms whose trade-off is that of a Gaussian: mu-GDP (Dong, Roth and Su 2022), as DP-SGD nearly is."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from divulge.core.errors import InputError
+from divulge.core.evidence import Rate
+from divulge.stats.epsilon import RATES
+from divulge.stats.intervals import clopper_pearson
+from divulge.stats.roc import OperatingPoint, Roc, at_fnr, at_fpr
+
+MOST = 50.0
+PRECISION = 1e-6
+
+
+def epsilon_of(mu: float, delta: float) -> float:
+    """The epsilon at `delta` of mu-GDP: where Phi(-e/mu + mu/2) - exp(e) Phi(-e/mu - mu/2) = delta (Dong et al. 2022,
+    corollary 1).  Infinite for a delta of 0.
+    """
+    if mu <= 0:
+        return 0.0
+    if delta <= 0:
+        return float("inf")
+    low, high = 0.0, MOST * MOST
+    while high - low > PRECISION:
+        middle = (low + high) / 2
+        passed = special.ndtr(-middle / mu + mu / 2) - np.exp(middle + special.log_ndtr(-middle / mu - mu / 2))
+        low, high = (middle, high) if passed > delta else (low, middle)
+    return float(low)
+
+
+def mu_lower_bound(curve: Roc, alpha: float) -> float:
+    """The largest mu that the evidence excludes at confidence 1 - alpha, 0 when it excludes none.
+
+    Under mu-GDP the normal quantiles of TPR and FPR differ by at most mu at every threshold (Dong et al. 2022, eq. 6;
+    Nasr et al. 2023).  Exact intervals on both rates, several thresholds paid for by Bonferroni.
+    """
+    each = alpha / (2 * len(RATES))
+    points = [at_fpr(curve, rate) for rate in RATES] + [at_fnr(curve, rate) for rate in RATES]
+    return max(0.0, *(_apart(point, each) for point in points))
+
+
+def _apart(point: OperatingPoint, alpha: float) -> float:
+    """Of the normal quantiles, at least; both ends are used at once, so each gets half of alpha."""
+    tpr, fpr = clopper_pearson(point.tpr, alpha).low, clopper_pearson(point.fpr, alpha).high
+    return 0.0 if tpr <= fpr else float(special.ndtri(tpr) - special.ndtri(fpr))
+
+
+def one_run_mu(right: int, guesses: int, alpha: float, canaries: int | None = None) -> float:
+    """Lower bound on mu from one training run in which each of `canaries` was in or out by a fair coin, when `right` of
+    `guesses` guesses were right (Mahloujifar, Melis and Chaudhuri 2024, theorem 3.2 and algorithm 3).
+
+    For a canary by lot let r_i be the probability that it is guessed rightly and at least i guesses are right, h_i that
+    it is guessed wrongly and at least i are right.  f-DP gives r_(i+1) <= 1 - f(h_i), so a tail of probability alpha
+    at `right` forces the probabilities below it to grow; if they cannot fit into the share of canaries that are
+    guessed, the mechanism is refuted.
+    """
+    if not 0 <= right <= guesses:
+        raise InputError(f"{right} of {guesses} guesses cannot be right")
+    total = guesses if canaries is None else canaries
+    if total < guesses:
+        raise InputError(f"{guesses} guesses about {total} canaries: at most one each")
+    low, high = 0.0, MOST
+    if not _refuted(right, guesses, total, alpha, 0.0):
+        return 0.0
+    while high - low > PRECISION:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _refuted(right, guesses, total, alpha, middle) else (low, middle)
+    return low
+
+
+def _refuted(right: int, guesses: int, canaries: int, alpha: float, mu: float) -> bool:
+    """Whether no mu-GDP mechanism has so many right guesses with probability alpha."""
+    rightly, wrongly = alpha * right / canaries, alpha * (guesses - right) / canaries
+    for i in range(right - 1, -1, -1):
+        before = wrongly
+        wrongly = max(wrongly, float(special.ndtr(special.ndtri(rightly) - mu)))
+        rightly += i / (guesses - i) * (wrongly - before)
+        if rightly + wrongly > guesses / canaries:
+            return True
+    return rightly + wrongly > guesses / canaries
+
+
+def ceiling_mu(n_exposed: int, n_control: int, alpha: float) -> float:
+    """The largest bound of `mu_lower_bound` that so many trials can give."""
+    each = alpha / (2 * len(RATES))
+    return _apart(OperatingPoint(Rate(n_exposed, n_exposed), Rate(0, n_control)), each)
