@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from divulge.auditing.cardinality import Cardinality
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.records import Records
@@ -171,6 +172,9 @@ def canaries_used(target: Target, canaries: Records, commitment: str, seed: int 
     return CanaryTest(p_value, len(canaries), classes, float(ranks.mean()), commitment)
 
 
-def as_json(result: Usage | CanaryTest) -> str:
+def as_json(result: Usage | CanaryTest, share: Cardinality | None = None) -> str:
     """For a machine to read."""
-    return json.dumps(asdict(result), indent=2)
+    told = asdict(result)
+    if share is not None:
+        told["cardinality"] = asdict(share)
+    return json.dumps(told, indent=2)

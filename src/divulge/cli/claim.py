@@ -18,17 +18,33 @@ def used(
     file: Annotated[Path, typer.Argument(help="audit file: members: one's own records, nonmembers: fresh ones")],
     confidence: Annotated[float, typer.Option(help="of the share of records used")] = 0.95,
     seed: Annotated[int, typer.Option(help="equal seeds give equal results")] = 0,
+    share: Annotated[
+        bool, typer.Option("--share", help="estimate the share, with models trained by the recipe")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Test whether a model was trained on one's own records, and on how many of them."""
     from divulge.auditing import claim as claims
+    from divulge.auditing.cardinality import used_share
     from divulge.auditing.config import load
-    from divulge.auditing.files import target_and_sets
+    from divulge.auditing.files import recipe_and_sets, target_and_sets
 
     target, sets = target_and_sets(load(file), file.resolve().parent, seed)
     result = claims.was_used(target, sets.members, sets.nonmembers, seed, confidence)
+    counted_share = None
+    if share:
+        recipe, _ = recipe_and_sets(load(file), file.resolve().parent, seed)
+        counted_share = used_share(
+            target,
+            sets.members,
+            sets.nonmembers,
+            recipe,
+            beside=sets.population,
+            seed=seed,
+            confidence=confidence,
+        )
     if as_json:
-        out.print_json(claims.as_json(result))
+        out.print_json(claims.as_json(result, counted_share))
         return
     sizes = f"{counted(result.own, 'own record')} and {counted(result.fresh, 'fresh one')}"
     mark = "▲" if result.p_value <= 0.05 else "○"
@@ -38,6 +54,13 @@ def used(
         "This holds if own and fresh records were drawn alike.",
         soft_wrap=True,
     )
+    if counted_share is not None:
+        out.print(
+            f"About {percent(counted_share.share)} of them were used ({percent(counted_share.low)} to "
+            f"{percent(counted_share.high)}), if the {counted_share.models} models that were trained for comparison "
+            "resemble this one.",
+            soft_wrap=True,
+        )
 
 
 @claim.command()
