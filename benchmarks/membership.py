@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from torch import nn
 
+import divulge
 from divulge.auditing.assemble import attacks_for, job_from_table
 from divulge.auditing.play import Table, _play_arm
 from divulge.core.evidence import Evidence, Rate
@@ -31,12 +34,18 @@ from divulge.training.pytorch import TorchRecipe
 from divulge.training.shelf import default_shelf
 from divulge.training.sklearn import SklearnRecipe
 from harness import Row, main
+from peers.environment import play
 
 TARGETS = 8
 BUDGETS = (2, 4, 16, 64)
 ATTACKS = (
     *("loss", "correctness", "ml_leaks_unsupervised", "confidence", "modified_entropy", "shokri"),
-    *("attack_r", "difficulty_calibration", "lira", "lira_offline", "rmia", "rmia_offline", "bavaria", "learned_ratio"),
+    *("attack_r", "difficulty_calibration", "lira", "lira_offline", "rmia", "rmia_offline", "informia", "bavaria"),
+    "learned_ratio",
+)
+WITH_MODELS = (
+    *("attack_p", "quantile_regression", "gradient_norm", "white_box", "loss_trajectory", "lira_augmented"),
+    *("label_only_noise", "boundary_distance", "learned_ratio"),
 )
 RATES = (0.01, 0.001)
 BARS = {2: (1.0, 1.0), 4: (1.0, 1.0), 16: (1.08, 1.25), 64: (1.08, 1.25)}
@@ -159,6 +168,59 @@ def compare(task: Task, quick: bool) -> Iterator[Row]:
             yield Row(
                 f"{task.name}, {budget} shadows: default / best at {fpr:.1%}", rate["learned_ratio", fpr].value / best
             )
+    if not quick:
+        yield from beside(task, logits, keep, records.y, targets)
+
+
+def beside(task: Task, logits: Array, keep: Array, y: Array, targets: int) -> Iterator[Row]:
+    """ART's attacks on the same answers, trained on those of all shadow models, in an environment of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, answer = Path(folder) / "given.npz", Path(folder) / "answer.npz"
+        np.savez(given, logits=logits, keep=keep, y=y, targets=targets)
+        play("art", "art_membership.py", given, answer)
+        with np.load(answer) as found:
+            scores = {name: found[name] for name in found.files}
+    index = np.arange(len(y))
+    for name, each in scores.items():
+        evidence = [Evidence(each[t], keep[t], index, index) for t in range(targets)]
+        yield Row(f"{task.name}, ART {name}: AUC", float(np.mean([auc(e).value for e in evidence])))
+        for fpr in RATES:
+            reached = pooled([at_fpr(roc(e), fpr).tpr for e in evidence])
+            low, high = clopper_pearson(reached, 0.05)
+            yield Row(f"{task.name}, ART {name}: TPR at {fpr:.1%} FPR", reached.value, low, high)
+
+
+def with_models(quick: bool) -> Iterator[Row]:
+    """Attacks that need more than a table of scores, against one network and one forest; 16 shadow models."""
+    size = 500 if quick else 2500
+    clothes = fashion_mnist()
+    part = clothes.take(derived_rng(0, "with models").permutation(len(clothes))[: 4 * size])
+    pictures = from_arrays([(part.x, part.y)])[0]
+    network = TorchRecipe(lambda: nn.Sequential(nn.Flatten(), *mlp(784, 256, 10)), epochs=30, batch_size=128)
+    forest = RandomForestClassifier(100, random_state=0)
+    incomes = few_incomes()
+    for name, records, recipe, model in (
+        ("Fashion-MNIST, MLP", pictures, network, None),
+        ("census income, random forest", incomes, forest, forest),
+    ):
+        third = min(size, len(records) // 3)
+        sets = [records.take(np.arange(k * third, (k + 1) * third)) for k in range(3)]
+        pairs = [(s.x, s.y) for s in sets]
+        target = network.fit(sets[0], 0) if model is None else model.fit(*pairs[0])
+        for threat in ("published-model", "data-contributor"):
+            yield from _audited(f"{name}, {threat}", target, pairs, recipe, threat)
+
+
+def _audited(name: str, target: object, pairs: list, recipe: object, threat: str) -> Iterator[Row]:
+    """AUC of each attack of one audit, with its interval."""
+    names = ["truth_serum"] if threat == "data-contributor" else list(WITH_MODELS)
+    with tempfile.TemporaryDirectory() as folder:
+        run = divulge.audit(
+            target, *pairs, recipe=recipe, threat=threat, attacks=names, duplicates="drop", out=Path(folder) / "run"
+        )
+        for finding in run.findings:
+            if finding.metric in ("auc", "tpr_at_fpr_0.01") and finding.value is not None:
+                yield Row(f"{name}, {finding.attack}: {finding.metric}", finding.value, finding.low, finding.high)
 
 
 def scoring(quick: bool) -> Iterator[Row]:
@@ -196,6 +258,7 @@ def measure(quick: bool) -> Iterator[Row]:
         bar = BARS[budget][0 if fpr == RATES[0] else 1]
         name = f"{budget} shadows: default / best of LiRA and RMIA, {fpr:.1%} FPR"
         yield Row(name, float(np.mean(values)), float(min(values)), float(max(values)), None if quick else bar)
+    yield from with_models(quick)
     yield from scoring(quick)
 
 
