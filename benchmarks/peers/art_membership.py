@@ -44,14 +44,8 @@ def main(given: str, answer: str) -> None:
         found["rule_based"].append(rule[:, 1])
         for kind in ("rf", "gb", "nn"):
             attack = MembershipInferenceBlackBox(model, attack_model_type=kind)
-            attack.fit(
-                rows[row][seen],
-                hot[row][seen],
-                rows[row][~seen],
-                hot[row][~seen],
-                pred=said[seen],
-                test_pred=said[~seen],
-            )
+            inside, outside = row[seen], row[~seen]
+            attack.fit(rows[inside], hot[inside], rows[outside], hot[outside], pred=said[seen], test_pred=said[~seen])
             inferred = np.asarray(attack.infer(rows, hot, pred=scores[target], probabilities=True))
             found[kind].append(inferred[:, 1] if inferred.ndim == 2 and inferred.shape[1] == 2 else inferred.ravel())
     np.savez(answer, **{name: np.stack(values) for name, values in found.items()})
