@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from scipy import stats
 from sklearn.ensemble import RandomForestClassifier
 from torch import nn
 
@@ -142,6 +143,13 @@ def pooled(rates: list[Rate]) -> Rate:
     return Rate(sum(r.successes for r in rates), sum(r.trials for r in rates))
 
 
+def area_row(name: str, evidence: list[Evidence]) -> Row:
+    """The mean AUC over targets with its 95 % interval (Student's t: targets are the units)."""
+    areas = np.array([auc(e).value for e in evidence])
+    half = stats.t.ppf(0.975, len(areas) - 1) * areas.std(ddof=1) / np.sqrt(len(areas))
+    return Row(name, float(areas.mean()), float(areas.mean() - half), float(areas.mean() + half))
+
+
 def compare(task: Task, quick: bool) -> Iterator[Row]:
     """AUC and true positive rates of every attack, then the default against the better of LiRA and RMIA."""
     budgets = tuple(b for b in BUDGETS if b <= (16 if quick else 64))
@@ -156,8 +164,7 @@ def compare(task: Task, quick: bool) -> Iterator[Row]:
                 found[name].append(evidence)
         rate: dict[tuple[str, float], Rate] = {}
         for name in names:
-            areas = [auc(e).value for e in found[name]]
-            yield Row(f"{task.name}, {budget} shadows, {name}: AUC", float(np.mean(areas)))
+            yield area_row(f"{task.name}, {budget} shadows, {name}: AUC", found[name])
             for fpr in RATES:
                 reached = pooled([at_fpr(roc(e), fpr).tpr for e in found[name]])
                 rate[name, fpr] = reached
@@ -183,7 +190,7 @@ def beside(task: Task, logits: Array, keep: Array, y: Array, targets: int) -> It
     index = np.arange(len(y))
     for name, each in scores.items():
         evidence = [Evidence(each[t], keep[t], index, index) for t in range(targets)]
-        yield Row(f"{task.name}, ART {name}: AUC", float(np.mean([auc(e).value for e in evidence])))
+        yield area_row(f"{task.name}, ART {name}: AUC", evidence)
         for fpr in RATES:
             reached = pooled([at_fpr(roc(e), fpr).tpr for e in evidence])
             low, high = clopper_pearson(reached, 0.05)

@@ -24,7 +24,7 @@ BLACK_BOX = [
     card
     for card in cards()
     if card.needs.access not in (Access.GRADIENTS, Access.INTERNALS)
-    and card.name not in ("loss_trajectory", "lira_augmented", "truth_serum")
+    and card.name not in ("loss_trajectory", "lira_augmented", "truth_serum", "label_only_augmentation")
 ]
 
 

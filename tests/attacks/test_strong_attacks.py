@@ -11,16 +11,19 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 import divulge
+from divulge.attacks.membership.label_only_augmentation import LabelOnlyAugmentation
 from divulge.attacks.membership.lira_augmented import LiraAugmented, _log_density
 from divulge.attacks.membership.truth_serum import TruthSerum
+from divulge.auditing.surface import GrantedSurface
 from divulge.core.errors import Impossible
 from divulge.core.finding import Refused
 from divulge.core.images import mirrored, shifted
-from divulge.core.scene import PoisonScene
+from divulge.core.scene import MembershipScene, PoisonScene
 from divulge.core.threat import Access
 from divulge.data.arrays import from_arrays
 from divulge.stats.auc import null_deviation
 from divulge.targets.trees import internals
+from divulge.training.augment import Augmentation
 from tests.attacks.toys import toy
 
 
@@ -191,6 +194,49 @@ def scene(n=400, size=200, classes=10):
     x, y = data()
     (records,) = from_arrays([(x[:n], y[:n])])
     return PoisonScene(records, size, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("kind", ["moved", "plain", "stranger"])
+def test_a_model_trained_on_moved_images_knows_its_own_in_more_positions(kind, tmp_path):
+    """Labels by lot can only be learned by heart: wherever the image stands, or only where it stood.  A model that was
+    trained on other records knows neither set.
+    """
+    x, _ = data()
+    x = np.pad(x[:900], ((0, 0), (2, 2), (2, 2)))
+    y = np.random.default_rng(1).integers(0, 10, 900)
+
+    def convolutional():
+        return nn.Sequential(
+            *(nn.Unflatten(1, (1, 12)), nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Flatten(), nn.Linear(16 * 36, 128), nn.ReLU(), nn.Linear(128, 10)),
+        )
+
+    moved = Augmentation.SHIFT if kind == "moved" else Augmentation.NONE
+    recipe = divulge.TorchRecipe(convolutional, epochs=150, batch_size=32, learning_rate=2e-3, augmentation=moved)
+    trained_on = slice(600, 900) if kind == "stranger" else slice(0, 300)
+    model = recipe.fit(from_arrays([(x[trained_on], y[trained_on])])[0], seed=0)
+    sets = ((x[:300], y[:300]), (x[300:600], y[300:600]))
+    attack = ["label_only_augmentation"]
+    run = divulge.audit(model, *sets, threat="label-only", recipe=None, attacks=attack, out=tmp_path / "r")
+    (area,) = (f for f in run.findings if f.metric == "auc")
+    assert area.queries <= 26 * 600, "a copy that equals another is asked about once"
+    if kind == "stranger":
+        assert abs(area.value - 0.5) < 3 * null_deviation(300, 300)
+    else:
+        assert area.low > (0.7 if kind == "moved" else 0.5)
+
+
+def test_moved_copies_by_hand():
+    """A model that looks at the middle pixel of 3 x 3 is right on every copy that leaves ink there."""
+    images = np.zeros((2, 3, 3))
+    images[0] = 1.0
+    images[1, 1, 1] = 1.0
+    (records,) = from_arrays([(images, [1, 1])], classes=[0, 1])
+    target = divulge.FunctionTarget(lambda x: (x[:, 1, 1] > 0).astype(int), "labels")
+    attack = LabelOnlyAugmentation(reach=1)
+    surface = GrantedSurface(target, divulge.PRESETS["label-only"], Access.LABEL)
+    guess = attack.run(MembershipScene(surface, records, np.random.default_rng(0), attack.card.needs))
+    np.testing.assert_allclose(guess.scores, [1.0, 2 / 10])
 
 
 def test_poison_is_copies_under_one_wrong_label_and_keeps_to_its_share():

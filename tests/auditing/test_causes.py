@@ -131,3 +131,32 @@ def test_a_run_without_a_leak_has_no_risk_by_member(tmp_path, halves, careful_mo
     quiet = divulge.audit(careful_model, (x, y), (u, v), attacks=["loss"], out=tmp_path / "r")
     with pytest.raises(divulge.InputError, match="where a leak was found"):
         quiet.risk()
+
+
+def test_an_equal_run_explains_itself_at_once_and_alike(tmp_path, monkeypatch):
+    """The second run finds the explanation on the shelf; the one without a shelf works it out and says the same."""
+    from divulge.auditing import conduct
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1200, 4))
+    y = ((x[:, 0] > 0) ^ (rng.random(1200) < 0.15)).astype(int)
+    model = DecisionTreeClassifier(random_state=0).fit(x[:400], y[:400])
+    worked = []
+    real = conduct.causes_of
+    monkeypatch.setattr(conduct, "causes_of", lambda *given: worked.append(1) or real(*given))
+    runs = [
+        divulge.audit(
+            model,
+            (x[:400], y[:400]),
+            (x[400:800], y[400:800]),
+            attacks=["rmia"],
+            shadows=8,
+            cache=cache,
+            out=tmp_path / name,
+        )
+        for name, cache in (("first", True), ("second", True), ("without", False))
+    ]
+    assert len(worked) == 2
+    for other in runs[1:]:
+        assert other.dossier.causes == runs[0].dossier.causes and other.dossier.what_if == runs[0].dossier.what_if
+        assert other.risk().equals(runs[0].risk()) and other.dossier.stability == runs[0].dossier.stability

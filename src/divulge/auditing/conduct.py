@@ -14,7 +14,7 @@ import numpy as np
 
 from divulge.auditing import index
 from divulge.auditing.causes import causes_of
-from divulge.auditing.guesses import baseline_of
+from divulge.auditing.guesses import baseline_of, keeper
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, plan
 from divulge.auditing.play import Result, Table, baseline, number_of_tests, play, shadows_of
@@ -92,12 +92,16 @@ def _explain(
     leaks = any(f.attack == strongest and f.metric == "auc" and f.verdict is Verdict.LEAK for f in findings)
     if strongest is None or not leaks or job.candidates.schema.names == ("row",):
         return
+    kept = keeper(job, run, strongest)
+    if kept.restore():
+        return
     around = surroundings(job.candidates)
     run.write_causes(causes_of(job, run.scores(strongest), job.policy.confidence, around), what_if(job))
     models = [shadows_of(p.attack) for p in planned if isinstance(done[p.card.name].outcome.result, Played)]
     found = named_when_retrained(job, max(models, default=0))
     steady = stability(found.of(job.member), job.policy.confidence) if found is not None else None
     run.write_risk(per_record(job, around, found), steady)
+    kept.keep()
 
 
 def strongest_attack(run: RunFolder, findings: Sequence[Finding]) -> str | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from divulge.auditing.job import Job
+from divulge.auditing.store import EXPLANATION, RunFolder
 from divulge.core.attack import Attack
 from divulge.core.dossier import Baseline
 from divulge.core.evidence import MembershipGuess
@@ -74,11 +77,56 @@ def baseline_of(job: Job, compute: Callable[[], Baseline]) -> Baseline:
     return made
 
 
-def _shelf(job: Job, attack: Attack[Any, Any]) -> Shelf | None:
-    """None where a hash cannot tell that nothing has changed: functions, foreign recipes, foreign attacks."""
-    ours = type(attack).__module__.startswith("divulge.")
+@dataclass(frozen=True)
+class Explanation:
+    """The files of a run that say why it leaks, on the shelf between equal runs."""
+
+    shelf: Shelf | None
+    key: str
+    folder: Path
+
+    def restore(self) -> bool:
+        """Put the files where they belong; whether they were known."""
+        content = self.shelf.read(self.key) if self.shelf is not None else None
+        if content is None:
+            return False
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                for name in EXPLANATION:
+                    if name in archive.namelist():
+                        (self.folder / name).write_bytes(archive.read(name))
+        except (zipfile.BadZipFile, KeyError):
+            return False
+        return True
+
+    def keep(self) -> None:
+        """Put the files on the shelf."""
+        if self.shelf is None:
+            return
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            for name in EXPLANATION:
+                if (self.folder / name).is_file():
+                    archive.write(self.folder / name, name)
+        self.shelf.write(self.key, stream.getvalue())
+
+
+def keeper(job: Job, run: RunFolder, strongest: str) -> Explanation:
+    """Of the explanation of one run, by everything that decides it: the job, and which attack it starts from."""
+    key = digest("explanation", code_version(), job.fingerprint(), strongest)
+    ours = all(type(attack).__module__.startswith("divulge.") for attack in job.attacks)
+    return Explanation(_lasting(job) if ours else None, key, run.path)
+
+
+def _lasting(job: Job) -> Shelf | None:
+    """None where a hash cannot tell that nothing has changed: functions, foreign recipes."""
     recipe = job.recipe is None or bool(getattr(job.recipe, "lasting", False))
-    return job.workshop.shelf if ours and recipe and getattr(job.target, "lasting", True) else None
+    return job.workshop.shelf if recipe and getattr(job.target, "lasting", True) else None
+
+
+def _shelf(job: Job, attack: Attack[Any, Any]) -> Shelf | None:
+    """None for foreign attacks too."""
+    return _lasting(job) if type(attack).__module__.startswith("divulge.") else None
 
 
 def _key(job: Job, attack: Attack[Any, Any], arm: Arm) -> str:

@@ -37,6 +37,9 @@ from divulge.core.hashing import Array
 
 Stored = TypeVar("Stored")
 
+EXPLANATION = ("causes.json", "what_if.json", "risk.parquet", "stability.json")
+"""The files that say why a model leaks and whom it exposes."""
+
 
 @dataclass(frozen=True)
 class FindingsFile:

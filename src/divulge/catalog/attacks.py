@@ -31,6 +31,7 @@ ATTACKS: dict[str, str] = {
     "gap": f"{_MEMBERSHIP}.gap:Gap",
     "gradient_norm": f"{_MEMBERSHIP}.gradient_norm:GradientNorm",
     "informia": f"{_MEMBERSHIP}.informia:Informia",
+    "label_only_augmentation": f"{_MEMBERSHIP}.label_only_augmentation:LabelOnlyAugmentation",
     "label_only_noise": f"{_MEMBERSHIP}.label_only_noise:LabelOnlyNoise",
     "learned_ratio": f"{_MEMBERSHIP}.learned_ratio:LearnedRatio",
     "lira": f"{_MEMBERSHIP}.lira:Lira",

@@ -192,8 +192,15 @@ class TorchRecipe:
         return work(self, records, keep, seeds, device=device_of_choice(), half=half, steps=steps)
 
     def distil(self, records: Records, log_scores: Array, seed: int) -> list[nn.Module]:
-        """A student of another model at ten stages of its training; see training.distil."""
-        return distil(self, records, log_scores, seed, min(SNAPSHOTS, self.epochs))
+        """A student of another model at ten stages of its training; see training.distil.  On one thread: the steps are
+        small, and on a busy machine threads that share them wait for each other.
+        """
+        before = self.threads()
+        self.one_thread()
+        try:
+            return distil(self, records, log_scores, seed, min(SNAPSHOTS, self.epochs))
+        finally:
+            self.all_threads(before)
 
     def one_thread(self) -> None:
         """Keep to one thread from here on: there is a worker for every core."""
