@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from divulge.core.threat import Task as Task
     from divulge.core.threat import ThreatModel as ThreatModel
     from divulge.targets.function import FunctionTarget as FunctionTarget
+    from divulge.targets.http import HttpTarget as HttpTarget
+    from divulge.targets.http import Service as Service
     from divulge.targets.onnx import OnnxTarget as OnnxTarget
     from divulge.targets.pytorch import TorchTarget as TorchTarget
     from divulge.targets.score_table import ScoreTable as ScoreTable
@@ -51,6 +53,7 @@ _HOME = {
     "Family": "core.threat",
     "Finding": "core.finding",
     "FunctionTarget": "targets.function",
+    "HttpTarget": "targets.http",
     "InputError": "core.errors",
     "Knowledge": "core.threat",
     "MembershipGuess": "core.evidence",
@@ -62,6 +65,7 @@ _HOME = {
     "Run": "auditing.library",
     "Schema": "core.records",
     "ScoreTable": "targets.score_table",
+    "Service": "targets.http",
     "SklearnTarget": "targets.sklearn",
     "TargetError": "core.errors",
     "Task": "core.threat",
@@ -72,7 +76,7 @@ _HOME = {
     "audit": "auditing.library",
     "audit_epsilon": "auditing.one_run",
 }
-_EXTRA = {"torch": "torch", "onnxruntime": "onnx"}
+_EXTRA = {"torch": "torch", "onnxruntime": "onnx", "httpx": "http", "stamina": "http"}
 
 __all__ = [
     "PRESETS",
@@ -85,6 +89,7 @@ __all__ = [
     "Family",
     "Finding",
     "FunctionTarget",
+    "HttpTarget",
     "InputError",
     "Knowledge",
     "MembershipGuess",
@@ -96,6 +101,7 @@ __all__ = [
     "Run",
     "Schema",
     "ScoreTable",
+    "Service",
     "SklearnTarget",
     "TargetError",
     "Task",

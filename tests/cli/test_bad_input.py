@@ -71,7 +71,7 @@ BAD = {
     "not YAML": (lambda f: (f / "audit.yaml").write_text("a: [b"), {}, "not YAML"),
     "a list instead of keys": (lambda f: (f / "audit.yaml").write_text("- a"), {}, "expected keys and values"),
     "an unknown key": (None, {"colour": "red"}, "colour: no such key"),
-    "a key missing": (None, {"target__path": None}, "target.path: is missing"),
+    "a key missing": (None, {"target__path": None}, "needs `path`, the file that holds it"),
     "a wrong kind of value": (None, {"seed": "many"}, "seed: "),
     "no such model file": (None, {"target__path": "nowhere.joblib"}, "target.path: no file at"),
     "a pickle without trust": (None, {"target__trust": False}, "set `trust: true`"),

@@ -15,7 +15,7 @@ from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
 from divulge.core.attack import Attack
 from divulge.core.dossier import DataFacts
-from divulge.core.errors import InputError, MissingExtra
+from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.policy import Policy
 from divulge.core.recipe import Recipe
@@ -131,6 +131,17 @@ def records_from(
     classes = getattr(target, "classes", None) or None
     sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=sensitive)
     return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
+
+
+def met(target: Target, sets: Sets) -> Sets:
+    """The sets, once a service has been asked about three records, so that it is known what it answers with."""
+    meet = getattr(target, "meet", None)
+    if meet is not None:
+        try:
+            meet(sets.members)
+        except TargetError as error:
+            raise InputError(f"target.service: {error}") from error
+    return sets
 
 
 def recipe_for(recipe: Any, model: Any, target: Target, workshop: Workshop | None = None) -> Recipe | None:

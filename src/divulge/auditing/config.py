@@ -17,23 +17,56 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ServicePart(_Part):
+    """A prediction service.  url: the whole address.  preset: of the bodies, kserve-v2, torchserve, bentoml or fastapi.
+
+    request: JSON with $records, $rows, $flat, $shape, $count or $columns where they belong.  response: where the
+    predictions stand, `outputs.0.data` say.  headers: header to the name of the environment variable that holds it.
+    batch: records a request.  timeout: seconds.  tries: at each request.  rate: requests a second at most.
+    concurrency: requests at a time.  classes: labels in the order of the service's scores.
+    """
+
+    url: str
+    preset: str | None = None
+    request: Any = None
+    response: str | None = None
+    headers: dict[str, str] = {}
+    batch: int = Field(default=32, gt=0)
+    timeout: float = Field(default=10.0, gt=0)
+    tries: int = Field(default=5, gt=0)
+    rate: float = Field(default=10.0, gt=0)
+    concurrency: int = Field(default=2, gt=0)
+    classes: list[Any] = []
+
+
 class TargetPart(_Part):
     """The model.  path: relative to the audit file.  trust: needed for pickle and joblib files, which can run code.
 
     factory: for torch, what builds the untrained module: `file.py:function` or `package.module:function`.
-    trusted_modules: further modules whose classes a pickle may contain.
+    trusted_modules: further modules whose classes a pickle may contain.  service: for http.
     """
 
-    kind: Literal["sklearn", "torch", "onnx", "scores"]
-    path: Path
+    kind: Literal["sklearn", "torch", "onnx", "scores", "http"]
+    path: Path | None = None
     name: str | None = None
     task: Literal["classification", "regression"] | None = None
     factory: str | None = None
     trust: bool = False
     trusted_modules: list[str] = []
+    service: ServicePart | None = None
+
+    @property
+    def file(self) -> Path:
+        """The path, which every kind but http has."""
+        assert self.path is not None
+        return self.path
 
     @model_validator(mode="after")
     def _complete(self) -> TargetPart:
+        if self.kind == "http" and self.service is None:
+            raise ValueError("an http target needs `service`, with its `url` and how it is spoken to")
+        if self.kind != "http" and self.path is None:
+            raise ValueError(f"a target of kind {self.kind} needs `path`, the file that holds it")
         if self.kind == "torch" and self.factory is None:
             raise ValueError("a torch target needs `factory`, the function that builds the module: model.py:build, say")
         return self
@@ -61,9 +94,12 @@ class DataPart(_Part):
 
 
 class RecipePart(_Part):
-    """How such a model is trained.  auto: as the scikit-learn estimator is; torch: with these settings."""
+    """How such a model is trained.  auto: as the scikit-learn estimator is; torch: with these settings; sklearn: as the
+    estimator that `factory` builds.  factory: `file.py:function`; of the target where it has one.
+    """
 
-    kind: Literal["auto", "none", "torch"] = "auto"
+    kind: Literal["auto", "none", "torch", "sklearn"] = "auto"
+    factory: str | None = None
     epochs: int = Field(default=30, gt=0)
     batch_size: int = Field(default=128, gt=0)
     learning_rate: float = Field(default=1e-3, gt=0)

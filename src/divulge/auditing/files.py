@@ -16,6 +16,7 @@ from divulge.auditing.assemble import (
     attacks_for,
     job_from_records,
     job_from_table,
+    met,
     recipe_for,
     target_from,
     threat_from,
@@ -37,6 +38,7 @@ from divulge.data.sources import SOURCES
 from divulge.data.splits import split
 from divulge.targets.pickles import load_trusted
 from divulge.targets.score_table import ScoreTable
+from divulge.training.shelf import default_folder
 
 
 def job_from_file(
@@ -48,15 +50,16 @@ def job_from_file(
     policy = audit.policy.policy("policy")
     chosen = _chosen(audit)
     if audit.target.kind == "scores":
-        table = ScoreTable.load(existing(folder / audit.target.path, "target.path"))
-        return job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.path.stem)
+        table = ScoreTable.load(existing(folder / audit.target.file, "target.path"))
+        return job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.file.stem)
     assert audit.data is not None
     target, factory = _target(audit.target, folder)
+    sets = met(target, _sets(audit.data, target, folder, seed))
     return job_from_records(
         target,
-        _sets(audit.data, target, folder, seed),
+        sets,
         threat=threat,
-        recipe=recipe_for(_recipe(audit.recipe, factory), None, target, tools),
+        recipe=recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools),
         attacks=attacks_for(chosen, target, shadows or audit.shadows, threat),
         policy=policy,
         duplicates=audit.data.duplicates,
@@ -71,7 +74,7 @@ def target_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Target, 
     if audit.data is None or audit.target.kind == "scores":
         raise InputError("a claim needs a model that answers, and `data`: a score table has no records to ask about")
     target, _ = _target(audit.target, folder)
-    return target, _sets(audit.data, target, folder, seed)
+    return target, met(target, _sets(audit.data, target, folder, seed))
 
 
 def recipe_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Recipe, Sets]:
@@ -79,7 +82,7 @@ def recipe_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Recipe, 
     if audit.data is None or audit.target.kind == "scores":
         raise InputError("testing a claimed epsilon needs a recipe and `data` to train with: a score table has neither")
     target, factory = _target(audit.target, folder)
-    recipe = recipe_for(_recipe(audit.recipe, factory), None, target)
+    recipe = recipe_for(_recipe(audit.recipe, factory, folder), None, target)
     if recipe is None:
         raise InputError("recipe: is missing: testing a claimed epsilon trains the model anew, once, with canaries")
     return recipe, _sets(audit.data, target, folder, seed)
@@ -111,7 +114,9 @@ def _chosen(audit: AuditFile) -> list[str | Attack[Any, Any]] | None:
 
 
 def _target(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] | None]:
-    path = existing(folder / part.path, "target.path")
+    if part.kind == "http":
+        return service_from(part), None
+    path = existing(folder / part.file, "target.path")
     if part.kind == "onnx":
         if part.task is None:
             return target_from(path, part.name), None
@@ -129,14 +134,39 @@ def _target(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] |
     return TorchTarget(load_weights(factory(), path), task=task, name=part.name or path.stem), factory
 
 
-def _factory(named: str, folder: Path) -> Callable[[], Any]:
+def service_from(part: TargetPart) -> Target:
+    """The service that an audit file describes, with its answers kept on disk."""
+    assert part.service is not None
+    try:
+        from divulge.targets.http import HttpTarget, Service
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "httpx", "http") from error
+    from divulge.targets.http_bodies import body_from
+
+    told = part.service
+    service = Service(
+        told.url,
+        body_from(told.preset, told.request, told.response),
+        headers=told.headers,
+        batch=told.batch,
+        timeout=told.timeout,
+        tries=told.tries,
+        rate=told.rate,
+        concurrency=told.concurrency,
+    )
+    task = Task(part.task or Task.CLASSIFICATION.value)
+    kept = default_folder() / "http.sqlite"
+    return HttpTarget(service, classes=told.classes, task=task, name=part.name, cache=kept)
+
+
+def _factory(named: str, folder: Path, where: str = "target.factory") -> Callable[[], Any]:
     """The function behind `file.py:function` or `package.module:function`."""
     place, _, name = named.partition(":")
     if not name:
-        raise InputError(f"target.factory: {named!r} must be file.py:function or package.module:function")
+        raise InputError(f"{where}: {named!r} must be file.py:function or package.module:function")
     try:
         if place.endswith(".py"):
-            path = existing(folder / place, "target.factory")
+            path = existing(folder / place, where)
             spec = importlib.util.spec_from_file_location(path.stem, path)
             assert spec is not None and spec.loader is not None
             module = importlib.util.module_from_spec(spec)
@@ -148,7 +178,7 @@ def _factory(named: str, folder: Path) -> Callable[[], Any]:
     except InputError:
         raise
     except Exception as error:  # the user's own code: it may raise anything
-        raise InputError(f"target.factory: cannot load {named!r}: {type(error).__name__}: {error}") from error
+        raise InputError(f"{where}: cannot load {named!r}: {type(error).__name__}: {error}") from error
     return function
 
 
@@ -188,13 +218,17 @@ def _from_source(part: DataPart, seed: int) -> Sets:
     return Sets(parts[0], parts[1], parts[2] if sizes[2] else None)
 
 
-def _recipe(part: RecipePart, factory: Callable[[], Any] | None) -> Any:
+def _recipe(part: RecipePart, factory: Callable[[], Any] | None, folder: Path) -> Any:
     if part.kind == "none":
         return None
     if part.kind == "auto":
         return "auto"
+    if part.factory is not None:
+        factory = _factory(part.factory, folder, "recipe.factory")
     if factory is None:
-        raise InputError("recipe.kind: torch needs a torch target: set `recipe: {kind: auto}` or `none`")
+        raise InputError(f"recipe.factory: is missing: recipe.kind {part.kind} needs a function that builds the model")
+    if part.kind == "sklearn":
+        return factory()
     from divulge.training.augment import Augmentation
     from divulge.training.pytorch import Optimiser, Schedule, TorchRecipe
 

@@ -16,6 +16,7 @@ from divulge.auditing.assemble import (
     attacks_for,
     job_from_records,
     job_from_table,
+    met,
     recipe_for,
     records_from,
     target_from,
@@ -168,7 +169,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         if members is None or nonmembers is None:
             raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
         adapter = target_from(target)
-        sets = records_from(adapter, members, nonmembers, population, sensitive)
+        sets = met(adapter, records_from(adapter, members, nonmembers, population, sensitive))
         job = job_from_records(
             adapter,
             sets,

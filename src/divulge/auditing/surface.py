@@ -71,8 +71,8 @@ class GrantedSurface:
         self._asked: set[bytes] = set()
         reach = closure(threat.access)
         self._port = next((p for p in STRONGEST_FIRST if p in reach and p in target.offers), Access.LABEL)
-        if self._port is Access.LABEL and Access.TOPK in reach and Access.SCORES in target.offers:
-            self._port = Access.SCORES
+        if self._port is Access.LABEL and Access.TOPK in reach:
+            self._port = next((p for p in (Access.SCORES, Access.TOPK) if p in target.offers), Access.LABEL)
 
     @property
     def task(self) -> Task:

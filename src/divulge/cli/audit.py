@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from divulge.cli.screen import Screen, out, show_summary
+from divulge.cli.screen import Screen, out, show_plan, show_summary
 from divulge.core.errors import InputError
 
 
@@ -23,6 +23,7 @@ def audit(
     fast: Annotated[bool, typer.Option("--fast", help="4 shadow models")] = False,
     thorough: Annotated[bool, typer.Option("--thorough", help="64 shadow models")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="neither use nor keep models of other runs")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="ask about 3 records, say what was understood")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print the verdict only")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of audit files")] = False,
 ) -> None:
@@ -47,6 +48,9 @@ def audit(
     shadows = FAST_SHADOWS if fast else THOROUGH_SHADOWS if thorough else None
     tools = workshop("ray" if address else engine, jobs, not no_cache, address)
     job = job_from_file(described, file.resolve().parent, seed, shadows, tools)
+    if dry_run:
+        show_plan(job)
+        return
     if not quiet:
         out.print(f"Auditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
     with Screen(quiet) as screen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -13,6 +14,9 @@ from rich.text import Text
 from divulge.core.dossier import Dossier
 from divulge.core.finding import Failed, Outcome, Played, Refused, Verdict
 from divulge.report import words
+
+if TYPE_CHECKING:
+    from divulge.auditing.job import Job
 
 STYLES = {
     Verdict.LEAK: "bold red",
@@ -107,6 +111,24 @@ def show_summary(dossier: Dossier, report: str) -> None:
     for outcome, error in dossier.failed():
         out.print(Text(f"! incomplete: {outcome.title} failed: {error}", style="bold yellow"), soft_wrap=True)
     out.print(f"Report: {report}", soft_wrap=True)
+
+
+def show_plan(job: Job) -> None:
+    """What a service was understood to answer, and which attacks would run at what cost."""
+    from divulge.auditing.plan import plan
+
+    meet = getattr(job.target, "meet", None)
+    if meet is not None:
+        out.print(f"{job.target.name} answers with {meet(job.candidates)} (it was asked about three records)")
+    ports = ", ".join(sorted(port.value for port in job.target.offers))
+    asked = f"{len(job.candidates):,} records are in question under the threat model {job.threat.name}"
+    out.print(f"It offers {ports}; {asked}.")
+    shown = table("attack", "queries", "can run")
+    for step in plan(job):
+        cost = round(step.card.queries_per_record * len(job.candidates))
+        shown.add_row(step.card.name, f"about {cost:,}", "yes" if not step.lacks else "; ".join(step.lacks))
+    out.print(shown)
+    out.print("Nothing else was sent.  Records that were asked about before are not sent again.")
 
 
 def table(*heads: str) -> Table:

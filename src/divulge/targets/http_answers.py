@@ -1,0 +1,214 @@
+"""What a prediction service means by its answers: labels, the best classes, scores, logits or values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from divulge.core.errors import TargetError
+from divulge.core.hashing import Array
+from divulge.core.signals import log_of_scores, log_softmax
+from divulge.core.threat import Access, Task
+
+MOST_DECIMALS = 5
+NAME_KEYS = ("label", "class", "name", "class_name", "category")
+SCORE_KEYS = ("score", "probability", "confidence", "value", "prob")
+
+
+class Form(Enum):
+    """What the answers are."""
+
+    LABELS = "labels"
+    TOPK = "the best classes with their scores"
+    SCORES = "scores of every class"
+    LOGITS = "logits of every class"
+    VALUES = "values"
+
+
+@dataclass(frozen=True)
+class Understood:
+    """How answers are read.  decimals: to which scores are rounded, None where they are not.  named: whether classes
+    come with their names, so that their order does not matter.  best: how many classes come, where not all do.
+    """
+
+    form: Form
+    decimals: int | None = None
+    named: bool = False
+    best: int | None = None
+
+    def __str__(self) -> str:
+        words = self.form.value if self.best is None else f"the {self.best} best classes with their scores"
+        words += ", by name" if self.named else ""
+        return words if self.decimals is None else f"{words}, rounded to {self.decimals} decimals"
+
+
+PORTS: Mapping[Form, frozenset[Access]] = {
+    Form.LABELS: frozenset({Access.LABEL}),
+    Form.TOPK: frozenset({Access.LABEL, Access.TOPK}),
+    Form.SCORES: frozenset({Access.LABEL, Access.TOPK, Access.SCORES}),
+    Form.LOGITS: frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGITS}),
+    Form.VALUES: frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGITS}),
+}
+
+
+def understand(answers: Sequence[Any], classes: Sequence[Any], task: Task) -> Understood:
+    """How to read such answers; raises TargetError, with what was seen, for anything that is no prediction.
+
+    answers: a few predictions as they came.  classes: labels of the records, in their order.
+    """
+    first = answers[0]
+    if task is Task.REGRESSION:
+        return Understood(Form.VALUES)
+    named = _named(first)
+    if named is not None:
+        whole = all(set(map(str, _named(a) or {})) == set(map(str, classes)) for a in answers)
+        table = np.array([sorted((_named(a) or {}).values()) for a in answers], dtype=float)
+        form = Form.TOPK if not whole else _scores_or_logits(table)
+        return Understood(form, _decimals(table), True, None if whole else len(named))
+    if isinstance(first, list):
+        if len(first) == 1 and not (len(classes) == 2 and isinstance(first[0], float)):
+            return Understood(Form.LABELS)
+        table = _table(answers, len(first))
+        if len(first) == 1:
+            return _single(table[:, 0])
+        if len(first) != len(classes):
+            raise TargetError(
+                f"the service answered {len(first)} numbers a record, and the records have {len(classes)} classes: "
+                "name the classes in target.classes, or correct target.response"
+            )
+        form = _scores_or_logits(table)
+        return Understood(form, _decimals(table) if form is Form.SCORES else None)
+    if isinstance(first, float) and len(classes) == 2 and any(float(a) != int(a) for a in answers):
+        return _single(np.array(answers, dtype=float))
+    return Understood(Form.LABELS)
+
+
+def _single(column: Array) -> Understood:
+    """One number a record about the second of two classes."""
+    scored = bool(((column >= 0) & (column <= 1)).all())
+    return Understood(Form.SCORES if scored else Form.LOGITS, _decimals(column) if scored else None)
+
+
+def _scores_or_logits(table: Array) -> Form:
+    decimals = _decimals(table)
+    slack = 1e-3 if decimals is None else table.shape[1] * 0.51 * 10.0**-decimals + 1e-6
+    scored = (table >= 0).all() and (table <= 1).all() and np.allclose(table.sum(axis=1), 1, atol=slack, rtol=0)
+    return Form.SCORES if scored else Form.LOGITS
+
+
+def _decimals(table: Array) -> int | None:
+    """To how many decimals all numbers are rounded, where they are few; None where they are many."""
+    for decimals in range(1, MOST_DECIMALS):
+        if np.allclose(table, np.round(table, decimals), atol=1e-9, rtol=0):
+            return decimals
+    return None
+
+
+def _named(answer: Any) -> dict[Any, float] | None:
+    """Class to score, for an object of them, or for a list of objects that have a name and a score each."""
+    if isinstance(answer, Mapping):
+        name, score = _keys(answer)
+        if name is not None and score is not None:
+            return {answer[name]: float(answer[score])}
+        inner = next((v for v in answer.values() if isinstance(v, Mapping)), None)
+        scores = inner if inner is not None else answer
+        numeric = {k: v for k, v in scores.items() if isinstance(v, int | float)}
+        return {k: float(v) for k, v in numeric.items()} or None
+    if isinstance(answer, list) and answer and all(isinstance(a, Mapping) for a in answer):
+        found = {}
+        for entry in answer:
+            name, score = _keys(entry)
+            if name is None or score is None:
+                return None
+            found[entry[name]] = float(entry[score])
+        return found
+    return None
+
+
+def _keys(entry: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    return next((k for k in NAME_KEYS if k in entry), None), next((k for k in SCORE_KEYS if k in entry), None)
+
+
+def _table(answers: Sequence[Any], width: int) -> Array:
+    """Numbers [records, width], finite throughout."""
+    if any(not isinstance(a, list) or len(a) != width for a in answers):
+        raise TargetError(f"the service answered rows of different lengths: {width} numbers each were expected")
+    try:
+        table = np.array(answers, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise TargetError(f"the service answered something else than numbers: {str(answers[0])[:80]}") from error
+    if not np.isfinite(table).all():
+        broken = int((~np.isfinite(table)).any(axis=1).sum())
+        raise TargetError(f"the service answered NaN or infinity for {broken} of {len(table)} records")
+    return table
+
+
+def read(answers: Sequence[Any], how: Understood, classes: Sequence[Any]) -> Array:
+    """Answers as an adapter gives them: class codes [records], values [records], or log-scores or logits [records,
+    classes].  Of the best classes only, those that are missing share what is left.  Raises TargetError.
+    """
+    if how.form is Form.VALUES:
+        flat = [a[0] if isinstance(a, list) and len(a) == 1 else a for a in answers]
+        return _table([[a] for a in flat], 1)[:, 0]
+    if how.form is Form.LABELS:
+        return _codes(answers, classes)
+    table = _by_name(answers, classes, how) if how.named else _numbers(answers, classes, how)
+    if how.form is Form.LOGITS:
+        return table
+    return log_of_scores(table)
+
+
+def _numbers(answers: Sequence[Any], classes: Sequence[Any], how: Understood) -> Array:
+    rows = [a if isinstance(a, list) else [a] for a in answers]
+    table = _table(rows, len(rows[0]))
+    if table.shape[1] == 1 and len(classes) == 2:
+        column = table[:, 0]
+        return np.column_stack([1 - column if how.form is Form.SCORES else np.zeros(len(column)), column])
+    if table.shape[1] != len(classes):
+        raise TargetError(f"the service answered {table.shape[1]} numbers a record, before it was {len(classes)}")
+    return table
+
+
+def _by_name(answers: Sequence[Any], classes: Sequence[Any], how: Understood) -> Array:
+    place = {str(label): i for i, label in enumerate(classes)}
+    table = np.full((len(answers), len(classes)), np.nan)
+    for row, answer in enumerate(answers):
+        for name, score in (_named(answer) or {}).items():
+            if str(name) not in place:
+                raise TargetError(f"the service answered the class {name!r}, which the records do not have")
+            table[row, place[str(name)]] = score
+    lacking = np.isnan(table)
+    if lacking.all(axis=1).any() or (lacking.any() and how.form is not Form.TOPK):
+        raise TargetError("the service left classes out of some answers")
+    if not np.isfinite(table[~lacking]).all():
+        raise TargetError("the service answered NaN or infinity")
+    left = np.maximum(1 - np.nansum(table, axis=1), 0) / np.maximum(lacking.sum(axis=1), 1)
+    return np.where(lacking, np.minimum(left, np.nanmin(table, axis=1))[:, None], table)
+
+
+def _codes(answers: Sequence[Any], classes: Sequence[Any]) -> Array:
+    place = {str(label): i for i, label in enumerate(classes)}
+    codes = []
+    for answer in answers:
+        label = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+        if isinstance(label, Mapping):
+            label = next((label[k] for k in NAME_KEYS if k in label), None)
+        if isinstance(label, float) and label == int(label) and str(label) not in place:
+            label = int(label)
+        if str(label) not in place:
+            raise TargetError(f"the service answered {str(label)[:60]!r}, which is no class of the records")
+        codes.append(place[str(label)])
+    return np.array(codes, dtype=np.int64)
+
+
+def through(access: Access, table: Array, form: Form) -> Array:
+    """The answer at a port made from what `read` gives."""
+    if form in (Form.LABELS, Form.VALUES):
+        return table
+    if access is Access.LABEL:
+        return np.asarray(table.argmax(axis=1))
+    return log_softmax(table) if form is Form.LOGITS and access is not Access.LOGITS else table
