@@ -13,7 +13,9 @@ from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, See
 from divulge.auditing.plan import relevant
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
+from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
+from divulge.core.defense import Defense
 from divulge.core.dossier import DataFacts
 from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, digest
@@ -25,6 +27,7 @@ from divulge.core.target import Target
 from divulge.core.threat import PRESETS, ThreatModel
 from divulge.data.arrays import from_arrays
 from divulge.data.splits import Duplicates, separate
+from divulge.defenses.shield import shielded
 from divulge.games.membership import shuffled
 from divulge.targets.score_table import ScoreTable
 from divulge.training.function import FunctionRecipe
@@ -167,6 +170,18 @@ def recipe_for(recipe: Any, model: Any, target: Target, workshop: Workshop | Non
     else:
         raise InputError(f"a {type(recipe).__name__} is no recipe: pass a TorchRecipe, an estimator or a function")
     return BoundRecipe(made, _adapter_like(target), (workshop or Workshop()).trainer)
+
+
+def defended(
+    target: Target, recipe: Recipe | None, chosen: Sequence[str | Defense] | None
+) -> tuple[Target, Recipe | None]:
+    """Target and recipe behind defences: an adversary who trains shadow models puts them behind the same ones."""
+    defenses = [defense(item) if isinstance(item, str) else item for item in chosen or ()]
+    if not defenses:
+        return target, recipe
+    if recipe is not None and not isinstance(recipe, BoundRecipe):
+        raise InputError("defenses need a recipe that divulge trains: a TorchRecipe, an estimator or a function")
+    return shielded(target, defenses), recipe.defended(defenses) if recipe is not None else None
 
 
 def _adapter_like(target: Target) -> Callable[[Any], Target]:

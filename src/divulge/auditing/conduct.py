@@ -37,7 +37,9 @@ from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome, Played, Refused, Verdict
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress, Quiet
+from divulge.core.records import Records
 from divulge.core.threat import Access, Task
+from divulge.defenses.shield import Shielded
 from divulge.games.membership import MembershipGame
 from divulge.stats.curves import histogram, roc_band
 from divulge.stats.verdict import settle, tainted_attacks
@@ -221,7 +223,21 @@ def _target_facts(job: Job) -> TargetFacts:
         quality_name="mean absolute error" if regression else "accuracy",
         quality_members=quality[0],
         quality_nonmembers=quality[1],
+        defenses=tuple(repr(d) for d in target.defenses) if isinstance(target, Shielded) else (),
+        distortion=_distortion(target, job.candidates) if isinstance(target, Shielded) else None,
     )
+
+
+def _distortion(target: Shielded, records: Records) -> float | None:
+    """Mean total variation distance between the scores that are shown and the model's own; None where none are."""
+    port = next((p for p in (Access.SCORES, Access.TOPK) if p in target.offers), None)
+    if port is None:
+        return None
+    try:
+        shown, own = np.exp(target.answer(port, records)), np.exp(target.inner.answer(Access.SCORES, records))
+    except TargetError:
+        return None
+    return float(np.abs(shown - own).sum(axis=1).mean() / 2)
 
 
 def _provenance(seed: int) -> Provenance:

@@ -146,7 +146,8 @@ def _word(kind: Any, name: str, field: str) -> Any:
 
 class AuditFile(_Part):
     """An audit.  attacks: names, or a name with its settings; all that fit the target when left out.
-    shadows: models to train for attacks that learn from models of their own.
+    shadows: models to train for attacks that learn from models of their own.  defenses: of the interface, in order,
+    names or a name with its settings.
     """
 
     name: str | None = None
@@ -155,6 +156,7 @@ class AuditFile(_Part):
     recipe: RecipePart = RecipePart()
     threat: str | ThreatPart = "mlaas"
     attacks: list[str | dict[str, dict[str, Any]]] | None = None
+    defenses: list[str | dict[str, dict[str, Any]]] = []
     policy: PolicyFile = PolicyFile()
     seed: int = 0
     shadows: int = Field(default=16, ge=2)

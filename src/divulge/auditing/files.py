@@ -14,6 +14,7 @@ import pandas as pd
 from divulge.auditing.assemble import (
     Sets,
     attacks_for,
+    defended,
     job_from_records,
     job_from_table,
     met,
@@ -25,7 +26,9 @@ from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart,
 from divulge.auditing.job import Job
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
+from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
+from divulge.core.defense import Defense
 from divulge.core.errors import InputError, MissingExtra
 from divulge.core.hashing import derived_rng
 from divulge.core.recipe import Recipe
@@ -55,11 +58,13 @@ def job_from_file(
     assert audit.data is not None
     target, factory = _target(audit.target, folder)
     sets = met(target, _sets(audit.data, target, folder, seed))
+    made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
+    target, made = defended(target, made, _defenses(audit))
     return job_from_records(
         target,
         sets,
         threat=threat,
-        recipe=recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools),
+        recipe=made,
         attacks=attacks_for(chosen, target, shadows or audit.shadows, threat),
         policy=policy,
         duplicates=audit.data.duplicates,
@@ -99,6 +104,16 @@ def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tup
     x = frame.drop(columns=secret["target"]).to_numpy(dtype=float)
     (records,) = from_arrays([(x, frame[secret["target"]].to_numpy())], classes=classes, task=target.task)
     return target, records
+
+
+def _defenses(audit: AuditFile) -> list[Defense]:
+    chosen: list[Defense] = []
+    for item in audit.defenses:
+        if isinstance(item, str):
+            chosen.append(defense(item))
+        else:
+            chosen += [defense(name, **settings) for name, settings in item.items()]
+    return chosen
 
 
 def _chosen(audit: AuditFile) -> list[str | Attack[Any, Any]] | None:

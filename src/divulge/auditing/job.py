@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from divulge.auditing.workshop import Workshop
 from divulge.core.attack import Attack
+from divulge.core.defense import Defense
 from divulge.core.dossier import DataFacts
 from divulge.core.hashing import Array, digest
 from divulge.core.policy import Policy
@@ -16,6 +17,7 @@ from divulge.core.records import Records
 from divulge.core.scene import Shadows
 from divulge.core.target import Surface, Target
 from divulge.core.threat import ThreatModel
+from divulge.defenses.shield import shielded
 from divulge.training.engine import Trainer
 
 See = Callable[[Target], Surface]
@@ -48,15 +50,23 @@ class BoundRecipe:
     recipe: ModelRecipe
     adapt: Callable[[Any], Target]
     trainer: Trainer = field(default_factory=Trainer)
+    behind: tuple[Defense, ...] = ()
+
+    def defended(self, defenses: Sequence[Defense]) -> BoundRecipe:
+        """The same models, each behind these defences."""
+        return replace(self, behind=tuple(defenses))
+
+    def _target(self, model: Any) -> Target:
+        return shielded(self.adapt(model), self.behind)
 
     def train(self, records: Records, seed: int) -> Target:
         """See core.recipe.Recipe."""
-        return self.adapt(self.trainer.fit(self.recipe, records, seed))
+        return self._target(self.trainer.fit(self.recipe, records, seed))
 
     def train_many(self, records: Records, keep: Array, seeds: Sequence[int]) -> Iterator[tuple[int, Target]]:
         """See core.recipe.Recipe."""
         for number, model in self.trainer.fit_many(self.recipe, records, keep, seeds):
-            yield number, self.adapt(model)
+            yield number, self._target(model)
 
     @property
     def teachable(self) -> bool:
@@ -69,7 +79,7 @@ class BoundRecipe:
 
     def overfitted(self) -> Recipe:
         """See core.recipe.Recipe."""
-        return BoundRecipe(self.recipe.overfitted(), self.adapt, self.trainer)
+        return replace(self, recipe=self.recipe.overfitted())
 
     @property
     def lasting(self) -> bool:
@@ -82,7 +92,8 @@ class BoundRecipe:
 
     def fingerprint(self) -> str:
         """See core.recipe.Recipe."""
-        return self.recipe.fingerprint()
+        made = self.recipe.fingerprint()
+        return digest(made, repr(self.behind)) if self.behind else made
 
 
 @dataclass(frozen=True, eq=False)

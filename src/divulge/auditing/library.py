@@ -14,6 +14,7 @@ import pandas as pd
 from divulge.auditing.assemble import (
     DEFAULT_SHADOWS,
     attacks_for,
+    defended,
     job_from_records,
     job_from_table,
     met,
@@ -29,6 +30,7 @@ from divulge.auditing.store import RunFolder
 from divulge.auditing.workshop import workshop
 from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
 from divulge.core.attack import Attack
+from divulge.core.defense import Defense
 from divulge.core.dossier import Dossier
 from divulge.core.errors import InputError
 from divulge.core.finding import Finding, Outcome, Verdict
@@ -140,6 +142,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     seed: int = 0,
     out: Path | str | None = None,
     shadows: int = DEFAULT_SHADOWS,
+    defenses: Sequence[str | Defense] = (),
     engine: str = "auto",
     jobs: int | None = None,
     cache: bool = True,
@@ -157,6 +160,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     attacks: names or attacks; all that are meant for this kind of target when not given.
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
+    defenses: names or defences of the interface, in order; what the adversary sees is what they leave, and shadow
+        models stand behind the same ones.
     engine, jobs: how they are trained: "auto", "stacked", "processes", "sequential" or "ray", and on how many cores.
     cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
     Raises InputError, with the cure, for input that cannot be audited.
@@ -170,16 +175,17 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
             raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
         adapter = target_from(target)
         sets = met(adapter, records_from(adapter, members, nonmembers, population, sensitive))
+        shown, made = defended(adapter, recipe_for(recipe, target, adapter, tools), defenses)
         job = job_from_records(
-            adapter,
+            shown,
             sets,
             threat=threat_model,
-            recipe=recipe_for(recipe, target, adapter, tools),
-            attacks=attacks_for(attacks, adapter, shadows, threat_model),
+            recipe=made,
+            attacks=attacks_for(attacks, shown, shadows, threat_model),
             policy=policy,
             duplicates=duplicates,
             seed=seed,
-            name=name or adapter.name,
+            name=name or shown.name,
             workshop=tools,
         )
     folder = Path(out) if out is not None else new_folder(RUNS, job.name)

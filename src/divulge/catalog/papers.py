@@ -123,6 +123,20 @@ PAPERS: dict[str, Paper] = {
             "https://arxiv.org/abs/2204.00032",
         ),
         Paper(
+            "tramer2016",
+            "Tramèr et al.",
+            "Stealing machine learning models via prediction APIs",
+            2016,
+            "https://arxiv.org/abs/1609.02943",
+        ),
+        Paper(
+            "lee2019",
+            "Lee et al.",
+            "Defending against neural network model stealing attacks using deceptive perturbations",
+            2019,
+            "https://arxiv.org/abs/1806.00054",
+        ),
+        Paper(
             "brannvall2026",
             "Brännvall",
             "Exponential-family membership inference: From LiRA and RMIA to BaVarIA",

@@ -15,7 +15,9 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """What was attacked.  quality: accuracy, or mean absolute error for regression, on each arm; None if unknown."""
+    """What was attacked.  quality: accuracy, or mean absolute error for regression, on each arm; None if unknown.
+    defenses: of the interface.  distortion: mean total variation distance between shown scores and those of the model.
+    """
 
     name: str
     kind: str
@@ -25,6 +27,8 @@ class TargetFacts:
     quality_name: str = "accuracy"
     quality_members: float | None = None
     quality_nonmembers: float | None = None
+    defenses: tuple[str, ...] = ()
+    distortion: float | None = None
 
 
 @dataclass(frozen=True)

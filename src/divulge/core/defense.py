@@ -1,0 +1,38 @@
+"""A defence of the interface: it changes what a model answers, not the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from divulge.core.hashing import Array
+from divulge.core.threat import Access
+
+
+@dataclass(frozen=True)
+class DefenseCard:
+    """What a planner and a report need to know.
+
+    shows: the strongest port that is left.  keeps_label: whether the predicted class stays what it was.
+    """
+
+    name: str
+    title: str
+    paper: str
+    summary: str
+    shows: Access = Access.SCORES
+    keeps_label: bool = True
+
+
+class Defense(Protocol):
+    """A frozen dataclass whose fields are its settings."""
+
+    card: ClassVar[DefenseCard]
+
+    def alter(self, log_scores: Array, keys: Array) -> Array:
+        """What is shown instead of log-scores [records, classes].
+
+        keys: uint64 [records], equal for equal records, so that what is drawn by lot stays the same however often a
+        record is asked about, and averaging over queries gains nothing.
+        """
+        ...

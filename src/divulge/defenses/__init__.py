@@ -1,0 +1,1 @@
+"""What a model's owner can do about it: one file a defence."""
