@@ -120,8 +120,9 @@ class Trainer:
                 yield number, recipe.unpack(packed)  # type: ignore[attr-defined]
         if not missing:
             return
-        started = time.perf_counter()
         plan = self._plan(recipe, records, keep[missing])
+        alone = alone_seconds(recipe, records, keep[missing[0]]) if plan.way in (Way.STACKED, Way.THREADS) else None
+        started = time.perf_counter()
         for place, model in train(recipe, records, keep[missing], [seeds[n] for n in missing], plan, self.address):
             if self.shelf is not None and _packs(recipe):
                 self.shelf.write(keys[missing[place]], recipe.pack(model))  # type: ignore[attr-defined]
@@ -129,6 +130,8 @@ class Trainer:
             yield missing[place], model
         if len(missing) > 1:
             took = time.perf_counter() - started
+            if alone is not None and len(missing) >= FEWEST_TO_MEASURE:
+                plan = replace(plan, speed=alone / (took / len(missing)))
             self.told.append(f"{len(missing)} models of {recipe.describe()}: {plan}, {took:.1f} s")
 
     def _key(self, recipe: Trainable, records: Records, row: Array, seed: int) -> str:
@@ -167,10 +170,10 @@ def choose(recipe: Trainable, records: Records, keep: Array, workers: int) -> Pl
     if models < FEWEST_TO_MEASURE:
         return Plan(Way.SEQUENTIAL)
     if stackable(recipe) and len(set(keep.sum(axis=1).tolist())) == 1:
-        return _measured(recipe, records, keep, stacks(recipe, models, workers))
+        return stacks(recipe, models, workers)
     if workers > 1 and threadable(recipe):
         half = bool(recipe.half_is_fast())  # type: ignore[attr-defined]
-        return _measured(recipe, records, keep, Plan(Way.THREADS, half=half, workers=min(workers, models)))
+        return Plan(Way.THREADS, half=half, workers=min(workers, models))
     if workers > 1 and _packs(recipe):
         return Plan(Way.PROCESSES, workers=min(workers, models))
     return Plan(Way.SEQUENTIAL)
@@ -187,19 +190,13 @@ def stacks(recipe: Any, models: int, workers: int) -> Plan:
     return Plan(Way.STACKED, together, bool(recipe.half_is_fast()) and not recipe.tiny(), side_by_side)
 
 
-def _measured(recipe: Any, records: Records, keep: Array, plan: Plan) -> Plan:
-    """The plan with its speed, by a few steps, relative to one network alone."""
+def alone_seconds(recipe: Any, records: Records, row: Array) -> float:
+    """What one network would take that is trained alone, from a few of its steps."""
 
-    def one_by_one(steps: int) -> None:
-        recipe.fit(records.take(keep[0]), 0, steps=steps)
+    def some(steps: int) -> None:
+        recipe.fit(records.take(row), 0, steps=steps)
 
-    def as_planned(steps: int) -> None:
-        few = keep[: plan.together * plan.workers]
-        for _ in train(recipe, records, few, [0] * len(few), plan, steps=steps):
-            pass
-
-    many = min(len(keep), plan.together * plan.workers)
-    return replace(plan, speed=_timed(one_by_one) / (_timed(as_planned) / many))
+    return _timed(some) * int(recipe.steps(int(row.sum())))
 
 
 def stack_size(recipe: Any, models: int) -> int:

@@ -134,9 +134,13 @@ class TorchRecipe:
             self.loss(outputs.float(), y[here], regression).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
 
+    def steps(self, records: int) -> int:
+        """Of training on so many records."""
+        return self.epochs * -(-records // self.batch_size)
+
     def rates(self, records: int) -> Callable[[int], float]:
         """The learning rate at each step of training on so many records."""
-        total = self.epochs * -(-records // self.batch_size)
+        total = self.steps(records)
         if self.schedule is Schedule.COSINE:
             return lambda step: float(self.learning_rate * (1 + np.cos(np.pi * step / total)) / 2)
         if self.schedule is Schedule.STEPS:
