@@ -160,3 +160,10 @@ def test_an_equal_run_explains_itself_at_once_and_alike(tmp_path, monkeypatch):
     for other in runs[1:]:
         assert other.dossier.causes == runs[0].dossier.causes and other.dossier.what_if == runs[0].dossier.what_if
         assert other.risk().equals(runs[0].risk()) and other.dossier.stability == runs[0].dossier.stability
+
+
+def test_every_format_says_why(run, tmp_path):
+    text = run.report(tmp_path / "r.md").read_text()
+    assert "## Why does it leak?" in text and "generalisation gap" in text and "check these labels" in text
+    assert "## The members most at risk" in text
+    assert '<a href="#causes">' in run.report(tmp_path / "r.html").read_text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from divulge.core.dossier import Dossier
-from divulge.core.finding import Finding
+from divulge.core.finding import Finding, Verdict
 from divulge.core.wording import counted, percent
 from divulge.report import words
 
@@ -22,6 +22,7 @@ def render(dossier: Dossier) -> str:
         f"- **What was not tried.** {'; '.join(words.not_tried(dossier)) or 'every family was tried'}. {words.LEAST}",
         "## Attacks",
         _table(dossier),
+        *_why(dossier),
         "## What was not measured, and why",
         _limits(dossier),
         "## Provenance",
@@ -47,6 +48,26 @@ def _table(dossier: Dossier) -> str:
         row = [outcome.title, f"{words.MARKS[shown]} {shown.value}", *cells, control, f"{outcome.queries:,}"]
         lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines)
+
+
+def _why(dossier: Dossier) -> list[str]:
+    """Who is exposed and why, where a leak was found."""
+    if dossier.verdict is not Verdict.LEAK:
+        return []
+    parts = []
+    if dossier.stability is not None:
+        parts += ["## The members most at risk", words.stability_sentence(dossier.stability)]
+    lines = [
+        f"- {c.name}: {c.measured}. Advantage of the loss attack {c.before:.3f} with it and {c.after:.3f} without "
+        f"({percent(c.share)} of it). Try: {c.advice}"
+        for c in dossier.what_if
+    ]
+    lines += [
+        f"- {c.name}: {percent(c.named)} of the members that can be named, {percent(c.everybody)} of all. Try: {c.advice}"
+        for c in dossier.causes
+        if c.telling
+    ]
+    return [*parts, "## Why does it leak?", "\n".join(lines)] if lines else parts
 
 
 def _cell(finding: Finding | None) -> str:
