@@ -121,6 +121,13 @@ def test_chance_where_members_are_treated_like_others(name, models, kind, tmp_pa
     assert low <= 0.5 <= high
 
 
+@pytest.mark.parametrize("models", [4, 8])
+def test_records_that_every_model_saw_or_none_did_are_no_error(models, tmp_path):
+    """In a design that is not paired there are such records; nothing can be compared, and nothing is divided by 0."""
+    evidence = audited(*gaussian_pool(models, records=2000, paired=False), "learned_ratio", tmp_path)
+    assert np.isfinite(evidence.score).all() and tpr(evidence, 0.1) > 0.1
+
+
 def test_chance_under_a_design_that_is_not_paired(tmp_path):
     from divulge.stats.auc import auc
 

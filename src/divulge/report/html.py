@@ -111,7 +111,9 @@ def _cell(finding: Finding | None) -> tuple[str, str, str]:
     if finding is None or finding.value is None:
         return "–", "not measurable", ""
     if finding.high is None or finding.low is None:
-        return words.shown(finding.value, finding.metric), "", _mark(finding)
+        gaussian = next((d.value for d in finding.details if d.name == "epsilon_if_gaussian"), None)
+        beside = f"{gaussian:.3f} if Gaussian" if gaussian else ""
+        return words.shown(finding.value, finding.metric), beside, _mark(finding)
     low, high = words.shown(finding.low, finding.metric), words.shown(finding.high, finding.metric)
     return words.shown(finding.value, finding.metric), f"{low} to {high}", _mark(finding)
 

@@ -63,7 +63,8 @@ def _why(dossier: Dossier) -> list[str]:
         for c in dossier.what_if
     ]
     lines += [
-        f"- {c.name}: {percent(c.named)} of the members that can be named, {percent(c.everybody)} of all. Try: {c.advice}"
+        f"- {c.name}: {percent(c.named)} of the members that can be named, {percent(c.everybody)} of all. "
+        f"Try: {c.advice}"
         for c in dossier.causes
         if c.telling
     ]

@@ -20,8 +20,8 @@ class Sums:
     squares: Array
 
     def without(self, signal: Array) -> Sums:
-        """The same with one model less for every record, whose signal [records] is given."""
-        return Sums(self.n - 1, self.total - signal, self.squares - signal**2)
+        """The same with one model less for every record, whose signal [records] is given; none is left of none."""
+        return Sums(np.maximum(self.n - 1, 0), self.total - signal, self.squares - signal**2)
 
     def of(self, records: Array) -> Sums:
         """The same for some of the records."""
