@@ -64,7 +64,8 @@ def test_what_is_shown_is_finite_and_nearly_a_distribution(logits, name):
     slack = 0.02 if name == "rounding" else 1e-6
     np.testing.assert_allclose(np.exp(shown).sum(axis=1), 1, atol=slack)
     if name in ("temperature", "top_k"):
-        assert (np.exp(shown).argmax(axis=1) == np.exp(log_scores).argmax(axis=1)).all()
+        best = log_scores[np.arange(len(z)), shown.argmax(axis=1)]
+        np.testing.assert_allclose(best, log_scores.max(axis=1), atol=1e-9)
 
 
 def test_noise_follows_from_the_record_and_the_secret():
