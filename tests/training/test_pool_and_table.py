@@ -123,3 +123,27 @@ def test_a_limit_that_is_no_number(monkeypatch):
     monkeypatch.setenv("DIVULGE_CACHE_LIMIT", "much")
     with pytest.raises(InputError, match="must be a number of bytes"):
         workshop()
+
+
+@pytest.mark.parametrize("with_features", [True, False])
+def test_a_table_tells_the_risk_of_every_member_too(tmp_path, with_features):
+    """Thirty records are learned by heart whenever they are trained on; a table of scores is enough to see that."""
+    rng = np.random.default_rng(0)
+    keep = np.zeros((9, 600), dtype=bool)
+    keep[0] = rng.random(600) < 0.5
+    for pair in range(1, 9, 2):
+        keep[pair] = rng.random(600) < 0.5
+        keep[pair + 1] = ~keep[pair]
+    y = rng.integers(0, 3, 600)
+    gap = np.where(np.arange(600) < 60, 8.0, 0.5)
+    logits = rng.normal(size=(9, 600, 3)) * 0.5
+    logits[np.arange(9)[:, None], np.arange(600), y] += keep * gap
+    x = rng.normal(size=(600, 4)) if with_features else None
+    run = divulge.audit(divulge.ScoreTable(logits, None, keep, y, x), attacks=["lira"], out=tmp_path / "r")
+    risk = run.risk()
+    assert len(risk) == keep[0].sum() and (risk["trainings"] == 4).all()
+    exposed = risk["named"] == 4
+    assert (risk["row"][exposed] < 60).mean() > 0.9 and exposed.sum() >= 20
+    assert ("lonelier" in risk) == with_features and bool(run.dossier.causes) == with_features
+    assert run.dossier.stability.again > 5 * run.dossier.stability.anybody / 2
+    assert run.report().stat().st_size > 10_000

@@ -36,7 +36,8 @@ def causes_of(job: Job, scores: pd.DataFrame, confidence: float, around: Surroun
     non-members, or above 90 or 75 % where hardly any does.  Shares are compared by Fisher's exact test, corrected for
     the number of traits (Holm).  Empty where fewer than ten members are named, or where the records are not here.
     """
-    if job.candidates.schema.names == ("row",) or job.candidates.schema.task is Task.REGRESSION:
+    records = job.features or job.candidates
+    if records.schema.names == ("row",) or records.schema.task is Task.REGRESSION:
         return ()
     inside, outside = scores[scores["member"]], scores.loc[~scores["member"], "score"].to_numpy()
     score_of = dict(zip(inside["row"], inside["score"], strict=True))
@@ -93,7 +94,7 @@ def _p_value(has: Array, named: Array) -> float:
 
 def _traits(job: Job, around: Surroundings) -> Iterator[Trait]:
     """Name, whether each candidate has it, and what to try."""
-    records = job.candidates
+    records = job.features or job.candidates
     yield (
         "most similar records have another class",
         around.disagree > 0.5,

@@ -92,13 +92,15 @@ def _explain(
     findings = final_findings([done[p.card.name] for p in planned], job.policy, blind)
     strongest = strongest_attack(run, findings)
     leaks = any(f.attack == strongest and f.metric == "auc" and f.verdict is Verdict.LEAK for f in findings)
-    if strongest is None or not leaks or job.candidates.schema.names == ("row",):
+    if strongest is None or not leaks:
         return
     kept = keeper(job, run, strongest)
     if kept.restore():
         return
-    around = surroundings(job.candidates)
-    run.write_causes(causes_of(job, run.scores(strongest), job.policy.confidence, around), what_if(job))
+    records = job.features or job.candidates
+    around = surroundings(records) if records.schema.names != ("row",) else None
+    if around is not None:
+        run.write_causes(causes_of(job, run.scores(strongest), job.policy.confidence, around), what_if(job))
     models = [shadows_of(p.attack) for p in planned if isinstance(done[p.card.name].outcome.result, Played)]
     found = named_when_retrained(job, max(models, default=0))
     steady = stability(found.of(job.member), job.policy.confidence) if found is not None else None

@@ -102,10 +102,11 @@ def stability(found: Retrained, confidence: float) -> Stability | None:
     return Stability(int(trainings.min()), again, low, high, float(times.sum() / trainings.sum()), found.at)
 
 
-def per_record(job: Job, around: Surroundings, found: Retrained | None) -> pd.DataFrame:
+def per_record(job: Job, around: Surroundings | None, found: Retrained | None) -> pd.DataFrame:
     """One row a member, in the order in which they were given: row, y, in how many other trainings that used it the
     member was named (named, trainings, and an exact 95 % interval low to high of the probability), how lonely it is,
-    how many of its neighbours disagree, how many copies there are, and the same in words (why).
+    how many of its neighbours disagree, how many copies there are, and the same in words (why); nothing of that where
+    the records are not here.
     """
     members = np.flatnonzero(job.member)[np.argsort(job.row[job.member], kind="stable")]
     frame = pd.DataFrame({"row": job.row[members], "y": job.candidates.y[members]})
@@ -117,7 +118,8 @@ def per_record(job: Job, around: Surroundings, found: Retrained | None) -> pd.Da
             for k, n in zip(named, could, strict=True)
         ]
         frame["low"], frame["high"] = [e.low for e in ends], [e.high for e in ends]
-    for name in ("lonelier", "disagree", "copies"):
-        frame[name] = getattr(around, name)[members]
-    frame["why"] = ["; ".join(around.words(int(place))) for place in members]
+    if around is not None:
+        for name in ("lonelier", "disagree", "copies"):
+            frame[name] = getattr(around, name)[members]
+    frame["why"] = ["; ".join(around.words(int(place))) if around is not None else "" for place in members]
     return frame
