@@ -199,7 +199,7 @@ def beside(task: Task, logits: Array, keep: Array, y: Array, targets: int) -> It
 
 def with_models(quick: bool) -> Iterator[Row]:
     """Attacks that need more than a table of scores, against one network and one forest; 16 shadow models."""
-    size = 500 if quick else 2500
+    size = 500 if quick else 1000
     clothes = fashion_mnist()
     part = clothes.take(derived_rng(0, "with models").permutation(len(clothes))[: 4 * size])
     pictures = from_arrays([(part.x, part.y)])[0]
