@@ -14,10 +14,11 @@ import numpy as np
 
 from divulge.auditing import index
 from divulge.auditing.causes import causes_of
+from divulge.auditing.families import Tables
 from divulge.auditing.guesses import baseline_of, keeper
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, plan
-from divulge.auditing.play import Result, Table, baseline, number_of_tests, play, shadows_of
+from divulge.auditing.play import Result, baseline, number_of_tests, play, shadows_of
 from divulge.auditing.retrained import named_when_retrained, per_record, stability
 from divulge.auditing.store import FindingsFile, RunFolder, StoredOutcome
 from divulge.auditing.subgroups import attributes_of
@@ -38,9 +39,9 @@ from divulge.core.finding import Finding, Outcome, Played, Refused, Verdict
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress, Quiet
 from divulge.core.records import Records
-from divulge.core.threat import Access, Task
+from divulge.core.theft import Theft
+from divulge.core.threat import Access, Family, Task
 from divulge.defenses.shield import Shielded
-from divulge.games.membership import MembershipGame
 from divulge.stats.curves import histogram, roc_band
 from divulge.stats.verdict import settle, tainted_attacks
 
@@ -58,21 +59,19 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
     planned = plan(job)
     run = RunFolder(folder)
     _begin(run, job, planned, resume)
-    game = MembershipGame(job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features)
-    able = [p for p in planned if not p.lacks]
-    table = Table(job, game, number_of_tests(len(able)))
+    tables = Tables(job, number_of_tests([p.attack for p in planned if not p.lacks]))
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
     done = run.outcomes()
     progress.plan(len(planned) + 1)
     progress.step("guessing without the model")
     blind = run.baseline()
     if blind is None:
-        blind = baseline_of(job, lambda: baseline(game))
+        blind = baseline_of(job, lambda: baseline(tables.of(Family.MEMBERSHIP).game))
         run.write_baseline(blind)
     for step in planned:
         progress.step(step.card.title)
         if step.card.name not in done:
-            done[step.card.name] = _one(run, table, step, blind)
+            done[step.card.name] = _one(run, tables, step, blind)
             _publish(run, job, planned, done, blind)
         progress.outcome(done[step.card.name].outcome)
     _publish(run, job, planned, done, blind)
@@ -101,7 +100,11 @@ def _explain(
     around = surroundings(records) if records.schema.names != ("row",) else None
     if around is not None:
         run.write_causes(causes_of(job, run.scores(strongest), job.policy.confidence, around), what_if(job))
-    models = [shadows_of(p.attack) for p in planned if isinstance(done[p.card.name].outcome.result, Played)]
+    models = [
+        shadows_of(p.attack)
+        for p in planned
+        if p.card.family is Family.MEMBERSHIP and isinstance(done[p.card.name].outcome.result, Played)
+    ]
     found = named_when_retrained(job, max(models, default=0))
     steady = stability(found.of(job.member), job.policy.confidence) if found is not None else None
     run.write_risk(per_record(job, around, found), steady)
@@ -127,9 +130,9 @@ def _begin(run: RunFolder, job: Job, planned: Sequence[Planned], resume: bool) -
         )
 
 
-def _one(run: RunFolder, table: Table, planned: Planned, blind: Baseline) -> StoredOutcome:
+def _one(run: RunFolder, tables: Tables, planned: Planned, blind: Baseline) -> StoredOutcome:
     """Play one attack and store what became of it."""
-    card, job = planned.card, table.job
+    card, job = planned.card, tables.job
     if planned.lacks:
         reason = Refused("; ".join(planned.lacks))
         outcome = Outcome(
@@ -137,8 +140,10 @@ def _one(run: RunFolder, table: Table, planned: Planned, blind: Baseline) -> Sto
         )
         result = Result(outcome)
     else:
-        result = play(table, planned.attack, blind)
-    if result.evidence is not None:
+        result = play(tables.of(card.family), planned.attack, blind)
+    if isinstance(result.evidence, Theft):
+        run.write_theft(card.name, result.evidence)
+    elif result.evidence is not None:
         curve = _curve(card.name, result.evidence, job.policy)
         seen = result.evidence.trial
         run.write_evidence(card.name, result.evidence, job.row[seen], job.candidates.y[seen], curve)

@@ -14,9 +14,10 @@ from divulge.auditing.conduct import final_findings
 from divulge.auditing.store import RunFolder, StoredOutcome
 from divulge.core.dossier import Baseline, overall
 from divulge.core.errors import InputError
-from divulge.core.evidence import Evidence
+from divulge.core.evidence import Estimate, Evidence
 from divulge.core.finding import Failed, Finding, Played, Verdict
 from divulge.core.policy import DEFAULT_THRESHOLDS, Policy
+from divulge.stats.theft import weigh_theft
 from divulge.stats.weigh import weigh
 
 
@@ -101,11 +102,17 @@ def _weighed_again(run: RunFolder, stored: StoredOutcome, policy: Policy) -> Sto
     result = stored.outcome.result
     if not isinstance(result, Played):
         return stored
+    theft = run.thefts().get(stored.outcome.attack)
+    if theft is not None:
+        return _rejudged(stored, result, {e.metric: e for e in weigh_theft(theft, policy)}, policy)
     frame = run.scores(stored.outcome.attack)
     index = np.arange(len(frame))
     tie_break = frame["tie_break"].to_numpy() if "tie_break" in frame.columns else None
     evidence = Evidence(frame["score"].to_numpy(), frame["member"].to_numpy(), index, index, tie_break)
-    estimates = {e.metric: e for e in weigh(evidence, policy)}
+    return _rejudged(stored, result, {e.metric: e for e in weigh(evidence, policy)}, policy)
+
+
+def _rejudged(stored: StoredOutcome, result: Played, estimates: dict[str, Estimate], policy: Policy) -> StoredOutcome:
     findings = tuple(
         replace(
             f,

@@ -19,15 +19,20 @@ from divulge.core.dossier import Baseline
 from divulge.core.evidence import MembershipGuess
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
+from divulge.core.theft import Theft
+from divulge.core.threat import Family
 from divulge.training.shelf import Shelf, code_version
+
+_STOLEN: TypeAdapter[tuple[int, Theft]] = TypeAdapter(tuple[int, Theft])
 
 
 @dataclass(frozen=True)
 class Known:
     """A guess made before, with the queries it cost."""
 
-    guess: MembershipGuess
+    guess: MembershipGuess | None
     queries: int
+    theft: Theft | None = None
 
 
 def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
@@ -36,6 +41,8 @@ def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
     content = shelf.read(_key(job, attack, arm)) if shelf is not None else None
     if content is None:
         return None
+    if attack.card.family is Family.EXTRACTION:
+        return _known_theft(content)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             tie_break = stored["tie_break"] if "tie_break" in stored.files else None
@@ -46,8 +53,10 @@ def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
 
 
 def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int) -> None:
-    """Put a guess on the shelf."""
+    """Put a guess on the shelf, or what a theft achieved: a copy itself is not kept."""
     shelf = _shelf(job, attack)
+    if shelf is not None and isinstance(guess, Theft):
+        shelf.write(_key(job, attack, arm), _STOLEN.dump_json((queries, guess)))
     if shelf is None or not isinstance(guess, MembershipGuess):
         return
     arrays = {"scores": guess.scores, "queries": np.array(queries)}
@@ -58,6 +67,14 @@ def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int)
     stream = io.BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]
     shelf.write(_key(job, attack, arm), stream.getvalue())
+
+
+def _known_theft(content: bytes) -> Known | None:
+    try:
+        queries, theft = _STOLEN.validate_json(content)
+    except ValidationError:
+        return None
+    return Known(None, queries, theft)
 
 
 def baseline_of(job: Job, compute: Callable[[], Baseline]) -> Baseline:

@@ -9,7 +9,7 @@ from typing import Any
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
 from divulge.core.target import Target
-from divulge.core.threat import Access, Knowledge, ThreatModel, missing
+from divulge.core.threat import Access, Family, Knowledge, ThreatModel, missing
 from divulge.core.wording import counted
 
 
@@ -39,12 +39,18 @@ def relevant(
     attacks: Sequence[Attack[Any, Any]], target: Target, threat: ThreatModel | None = None
 ) -> list[Attack[Any, Any]]:
     """The attacks that are meant for what the target predicts, and worth their queries to this adversary."""
+    defaults = [attack for attack in attacks if attack.card.default]
     patient = threat is None or not threat.grants(Access.SCORES) or Access.SCORES not in target.offers
     return [
         attack
-        for attack in attacks
+        for attack in defaults
         if target.task in attack.card.needs.tasks and (patient or attack.card.queries_per_record <= MANY_QUERIES)
     ]
+
+
+def ports_of(target: Target) -> frozenset[Access]:
+    """What a target offers, its parameters where the model itself is here."""
+    return target.offers | ({Access.PARAMETERS} if getattr(target, "model", None) is not None else frozenset())
 
 
 def _lacks(card: Card, job: Job) -> list[str]:
@@ -52,15 +58,17 @@ def _lacks(card: Card, job: Job) -> list[str]:
     if job.target.task not in card.needs.tasks:
         tasks = " or ".join(sorted(task.value for task in card.needs.tasks))
         lacks.append(f"it is for {tasks}, and this target does {job.target.task.value}")
-    if card.needs.access not in job.target.offers and job.threat.grants(card.needs.access):
+    if card.needs.access not in ports_of(job.target) and job.threat.grants(card.needs.access):
         lacks.append(f"the target {job.target.name} does not offer {card.needs.access.value}")
     if Knowledge.RECIPE in card.needs.knowledge:
         lacks += _lacks_shadows(card, job)
+    if card.family is Family.EXTRACTION and job.candidates.schema.names == ("row",):
+        lacks.append("a score table answers no new records: give the model")
     if Knowledge.POPULATION in card.needs.knowledge and job.population is None:
         lacks.append("the audit was given no population records: pass `population`")
     if card.students and not getattr(job.recipe, "teachable", False):
         lacks.append("it needs a recipe whose models can learn from scores, a TorchRecipe say")
-    queries = card.queries_per_record * len(job.candidates)
+    queries = (card.queries_per_record * len(job.candidates)) if card.family is Family.MEMBERSHIP else 0
     if job.threat.query_budget is not None and queries > 1.5 * job.threat.query_budget:
         lacks.append(f"it needs about {queries:,.0f} queries, and the budget is {job.threat.query_budget:,}")
     return lacks

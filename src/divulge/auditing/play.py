@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from divulge.auditing import guesses
 from divulge.auditing.job import Job, See
+from divulge.auditing.plan import ports_of
 from divulge.auditing.surface import GrantedSurface, Memory
 from divulge.catalog.standards import STANDARDS
 from divulge.core.attack import Attack
@@ -20,9 +21,13 @@ from divulge.core.evidence import Estimate, Evidence
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
 from divulge.core.game import Arm, Game, Round
 from divulge.core.hashing import derived_rng, derived_seed, digest
+from divulge.core.policy import Policy
 from divulge.core.scene import Means, Poison, PoisonScene, Shadows
 from divulge.core.target import Surface, Target
+from divulge.core.theft import Theft
+from divulge.core.threat import Family
 from divulge.stats.auc import auc
+from divulge.stats.theft import PLACES
 from divulge.stats.verdict import blind_alarm_of
 from divulge.stats.weigh import METRICS, weigh
 
@@ -37,6 +42,8 @@ class Table:
     job: Job
     game: Game
     tests: int
+    weigh: Callable[[Any, Policy, int], tuple[Estimate, ...]] = weigh
+    adversary: Callable[[Attack[Any, Any]], Any] | None = None
     _rounds: dict[tuple[Arm, str], list[Round[Any, Any]] | Impossible] = field(default_factory=dict)
     _pools: dict[str, Callable[[int, See], Shadows]] = field(default_factory=dict)
     _memories: dict[int, Memory] = field(default_factory=dict)
@@ -69,9 +76,11 @@ class Table:
         made: Poison = planned(PoisonScene(self.job.candidates, int(self.job.member.sum()), rng))
         return made
 
-    def means(self, attack: Attack[Any, Any], poison: Poison | None = None) -> Means:
+    def means(self, attack: Attack[Any, Any], poison: Poison | None = None) -> Any:
         """What the adversary of this attack holds."""
         job = self.job
+        if self.adversary is not None:
+            return self.adversary(attack)
 
         def shadows(models: int) -> Shadows:
             needed = attack.card.needs.access
@@ -114,7 +123,7 @@ class Result:
     """What became of one attack, with the evidence that the run keeps."""
 
     outcome: Outcome
-    evidence: Evidence | None = None
+    evidence: Evidence | Theft | None = None
     control_p_values: tuple[float, ...] = ()
 
 
@@ -155,7 +164,7 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
         surface = table.surface(dealt.target, attack, free=False)
         evidence, queries = _play_arm(table, attack, Arm.TARGET, surface)
         negative, positive, notes = _controls(table, attack)
-        estimates = weigh(evidence, job.policy, table.tests)
+        estimates = table.weigh(evidence, job.policy, table.tests)
     except (AccessDenied, Impossible) as refusal:
         return Result(outcome(Refused(str(refusal))))
     except Exception as error:  # an attack or a model may be foreign code; the other attacks go on
@@ -179,18 +188,20 @@ def shadows_of(attack: Attack[Any, Any]) -> int:
 
 def _play_arm(
     table: Table, attack: Attack[Any, Any], arm: Arm, surface: GrantedSurface | None = None
-) -> tuple[Evidence, int]:
+) -> tuple[Any, int]:
     """The evidence of one arm and the queries it cost; the games of this family have one round."""
     poison = table.poison(attack)
     (dealt,) = table.rounds(arm, poison)
+    if arm is not Arm.TARGET and attack.card.needs.access not in ports_of(dealt.target):
+        raise Impossible(f"{dealt.target.name} does not offer {attack.card.needs.access.value}")
     known = guesses.recall(table.job, attack, arm)
     if known is not None:
-        return dealt.judge(known.guess), known.queries
+        return (known.theft or dealt.judge(known.guess)), known.queries
     seen = surface if surface is not None else table.surface(dealt.target, attack, free=True)
     rng = derived_rng(table.job.seed, attack.card.name, arm.value)
     guess = attack.run(dealt.open(seen, attack.card, table.means(attack, poison), rng))
     evidence = dealt.judge(guess)
-    guesses.keep(table.job, attack, arm, guess, seen.queries)
+    guesses.keep(table.job, attack, arm, evidence if isinstance(evidence, Theft) else guess, seen.queries)
     return evidence, seen.queries
 
 
@@ -207,11 +218,21 @@ def _controls(table: Table, attack: Attack[Any, Any]) -> tuple[dict[str, Estimat
         except TargetError as error:
             notes.append(f"the {arm.value} broke off: {error}")
             continue
-        estimates.update({e.metric: e for e in weigh(evidence, table.job.policy, table.tests)})
-    fired = measured[Arm.POSITIVE].get("auc")
-    if fired is not None and (fired.low or 0.0) <= 0.5:
-        notes.append("the attack did not find members even in the model that was overfitted on purpose")
+        estimates.update({e.metric: e for e in table.weigh(evidence, table.job.policy, table.tests)})
+    notes += _unfired(measured[Arm.POSITIVE], table.game.family)
     return measured[Arm.NEGATIVE], measured[Arm.POSITIVE], notes
+
+
+def _unfired(positive: dict[str, Estimate], family: Family) -> list[str]:
+    """What to say where an attack fails against the positive control too."""
+    if family is Family.MEMBERSHIP:
+        fired = positive.get("auc")
+        if fired is not None and (fired.low or 0.0) <= 0.5:
+            return ["the attack did not find members even in the model that was overfitted on purpose"]
+        return []
+    if positive and not any((e.advantage_low or 0.0) > e.threshold for e in positive.values()):
+        return ["the attack copied nothing of an undefended model of the same recipe either"]
+    return []
 
 
 def _finding(
@@ -235,7 +256,7 @@ def _finding(
         high=estimate.high,
         confidence=estimate.confidence,
         chance=estimate.chance,
-        baseline=blind.reading.value if blind.reading is not None and estimate.metric == "auc" else None,
+        baseline=_baseline(estimate, blind),
         control=negative.value if negative is not None else None,
         positive_control=positive.value if positive is not None else None,
         advantage=estimate.advantage,
@@ -256,6 +277,14 @@ def _finding(
     )
 
 
-def number_of_tests(attacks: int) -> int:
+def _baseline(estimate: Estimate, blind: Baseline) -> float | None:
+    """What the same metric gives without the model: for a copy, its own baseline."""
+    if estimate.metric.startswith("fidelity"):
+        return estimate.chance
+    return blind.reading.value if blind.reading is not None and estimate.metric == "auc" else None
+
+
+def number_of_tests(attacks: Sequence[Attack[Any, Any]]) -> int:
     """How many findings will share the error rate of a run."""
-    return max(1, attacks * len(METRICS))
+    metrics = {Family.MEMBERSHIP: len(METRICS)}
+    return max(1, sum(metrics.get(attack.card.family, len(PLACES)) for attack in attacks))

@@ -10,6 +10,7 @@ what_if.json           what the model would leak if it were trained otherwise
 risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
 training.json          how shadow models were trained, one line each
+thefts/NAME.json       what an attack of the extraction game achieved
 scores/NAME.parquet    its score for every record
 findings.json          all findings under their final verdicts, rewritten after every attack
 complete.json          there once every planned attack has an outcome
@@ -34,6 +35,7 @@ from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome
 from divulge.core.hashing import Array
+from divulge.core.theft import Theft
 
 Stored = TypeVar("Stored")
 
@@ -113,6 +115,15 @@ class RunFolder:
         frame.to_parquet(path.with_suffix(".partial"))
         os.replace(path.with_suffix(".partial"), path)
         self._write(f"curves/{attack}.json", curve, Curve)
+
+    def write_theft(self, attack: str, theft: Theft) -> None:
+        """Keep what an attack of the extraction game achieved."""
+        (self.path / "thefts").mkdir(exist_ok=True)
+        self._write(f"thefts/{attack}.json", theft, Theft)
+
+    def thefts(self) -> dict[str, Theft]:
+        """What each attack of the extraction game achieved."""
+        return {path.stem: self._read(path, Theft) for path in sorted((self.path / "thefts").glob("*.json"))}
 
     def curves(self) -> Iterator[Curve]:
         """All curves so far."""

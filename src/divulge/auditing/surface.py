@@ -6,6 +6,7 @@ import threading
 from collections import ChainMap
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ STRONGEST_FIRST = (Access.LOGITS, Access.SCORES, Access.LABEL)
 
 WITH_TARGETS = frozenset({Access.GRADIENTS, Access.INTERNALS})
 """Ports whose answer depends on the record's own class too."""
+
+OWN_PORTS = WITH_TARGETS | {Access.LEAVES}
+"""Ports whose answer is not made from a stronger one."""
 
 MOST_REMEMBERED = 200_000
 """Answers that are kept; beyond, an attack that asks about ever new records is answered without keeping."""
@@ -114,6 +118,24 @@ class GrantedSurface:
         """See Surface."""
         return self._ask(Access.INTERNALS, records)
 
+    def leaves(self, records: Records) -> Array:
+        """See Surface."""
+        return self._ask(Access.LEAVES, records)
+
+    def parameters(self) -> Any:
+        """See Surface."""
+        if Access.PARAMETERS not in self._granted:
+            raise AccessDenied("parameters are not granted here")
+        model = getattr(self._target, "model", None)
+        if model is None:
+            raise AccessDenied(f"the target {self._target.name} has no parameters that can be read here")
+        return model
+
+    @property
+    def budget(self) -> int | None:
+        """Distinct records that may be asked about."""
+        return self._budget
+
     def values(self, records: Records) -> Array:
         """See Surface."""
         if self.task is not Task.REGRESSION:
@@ -127,7 +149,7 @@ class GrantedSurface:
         if access not in self._granted:
             seen = ", ".join(sorted(port.value for port in self._granted)) or "nothing"
             raise AccessDenied(f"{access.value} are not granted here: this attack may see {seen}")
-        port = access if access in WITH_TARGETS else self._port
+        port = access if access in OWN_PORTS else self._port
         if self._memory is None:
             return np.asarray(self._target.answer(port, records), dtype=np.float64)
         keys = row_digests(records.x) if port not in WITH_TARGETS else records.row_keys()

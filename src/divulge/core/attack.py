@@ -18,6 +18,7 @@ class Card:
     paper: key of the paper, as authors' first name and year.
     equations: where in the paper the algorithm stands.
     queries_per_record: records sent to the target for each candidate.
+    default: whether it runs when no attacks are named.
     models: shadow models that it needs.  students: whether it lets models of the recipe learn from the target's scores.
     """
 
@@ -32,6 +33,7 @@ class Card:
     queries_per_record: float = 1.0
     models: int = 0
     students: bool = False
+    default: bool = True
 
 
 class Attack(Protocol[Scene_contra, Guess_co]):

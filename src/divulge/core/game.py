@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.evidence import Evidence
-from divulge.core.scene import Means, Poison
+from divulge.core.scene import Poison
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Family
 
@@ -32,12 +32,12 @@ class Round(Generic[Scene, Guess]):
     """One model to attack.
 
     open: makes the attack's scene from its surface, its card, what the adversary holds, and a generator.
-    judge: turns the guess into evidence; the truth lives in its closure, out of the attack's reach.
+    judge: turns the guess into evidence (Evidence for membership, Theft for extraction); the truth lives in its closure, out of the attack's reach.
     """
 
     target: Target
-    open: Callable[[Surface, Card, Means, Generator], Scene]
-    judge: Callable[[Guess], Evidence]
+    open: Callable[[Surface, Card, Any, Generator], Scene]
+    judge: Callable[[Guess], Any]
 
 
 class Game(Protocol):

@@ -16,10 +16,18 @@ DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType(
         "tpr_at_fpr_0.01": 0.01,
         "tpr_at_fpr_0.001": 0.001,
         "epsilon": 0.1,
+        "fidelity": 0.1,
+        "fidelity_uniform": 0.1,
+        "fidelity_boundary": 0.1,
+        "parameters_recovered": 0.01,
+        "hyperparameters_recovered": 0.01,
+        "architecture_recovered": 0.1,
     }
 )
 """Advantage that is tolerated, by metric.  For a true positive rate it equals the false positive rate: a leak is when
-the adversary names members at more than twice the rate at which non-members are named."""
+the adversary names members at more than twice the rate at which non-members are named.  For fidelity it is the share
+of the baseline's disagreements with the target that a copy resolves; for what is recovered, the share of the secrets.
+"""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -34,6 +34,7 @@ class Target(Protocol):
         SCORES: log-probabilities [records, classes], or values [records] for regression.
         LOGITS: [records, classes].
         GRADIENTS: norms of the loss's gradient, [records, parameter tensors].
+        LEAVES: which leaf of a decision tree it falls into [records].
         INTERNALS: what the model computes on its way to the answer, told in numbers that mean the same in every model
         of the recipe (norms and shares of activations and gradients, or what the trees of an ensemble say):
         [records, features].
@@ -80,6 +81,14 @@ class Surface(Protocol):
 
     def internals(self, records: Records) -> Array:
         """What the target computes on its way to the answer: [records, features], see Target.  Needs INTERNALS."""
+        ...
+
+    def leaves(self, records: Records) -> Array:
+        """Which leaf of a decision tree answers, by number [records].  Needs LEAVES."""
+        ...
+
+    def parameters(self) -> Any:
+        """The bare model: a fitted estimator or a torch module.  Needs PARAMETERS."""
         ...
 
     def values(self, records: Records) -> Array:

@@ -60,6 +60,7 @@ class Access(Enum):
     EMBEDDINGS = "embeddings"
     GRADIENTS = "gradients"
     INTERNALS = "internal computations"
+    LEAVES = "leaf identities"
     PARAMETERS = "parameters"
     UPDATES = "training updates"
     SAMPLES = "generated samples"
@@ -72,11 +73,12 @@ _IMPLIES: Mapping[Access, frozenset[Access]] = MappingProxyType(
         Access.SCORES: frozenset({Access.TOPK, Access.LABEL}),
         Access.LOGITS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.INTERNALS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
+        Access.LEAVES: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.TOKEN_LOGPROBS: frozenset({Access.SAMPLES}),
         Access.PARAMETERS: frozenset(
             {
                 *(Access.LOGITS, Access.SCORES, Access.TOPK, Access.LABEL),
-                *(Access.EMBEDDINGS, Access.GRADIENTS, Access.INTERNALS),
+                *(Access.EMBEDDINGS, Access.GRADIENTS, Access.INTERNALS, Access.LEAVES),
             }
         ),
     }
@@ -97,6 +99,7 @@ class Knowledge(Enum):
     POPULATION = "records from the same population"
     MEMBERS = "some true members"
     PARTIAL_RECORD = "a record minus one attribute"
+    TRAINING_DATA = "the training data"
     ARCHITECTURE = "the architecture"
     RECIPE = "how the model was trained"
 
@@ -227,6 +230,13 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 phase=Phase.TRAINING,
                 behaviour=Behaviour.ACTIVE,
                 query_budget=1_000_000,
+            ),
+            ThreatModel(
+                "training-customer",
+                "a customer who brings training data of their own to a platform, gets the model and wants its settings",
+                frozenset({Access.PARAMETERS}),
+                frozenset({*_SHADOWING, Knowledge.TRAINING_DATA}) - {Knowledge.RECIPE},
+                assets=(Asset.HYPERPARAMETERS, Asset.ARCHITECTURE),
             ),
             ThreatModel(
                 "data-owner",

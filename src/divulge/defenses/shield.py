@@ -9,6 +9,7 @@ import numpy as np
 
 from divulge.core.defense import Defense
 from divulge.core.errors import InputError, TargetError
+from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array, digest, row_digests
 from divulge.core.records import Records
 from divulge.core.target import Target
@@ -56,6 +57,11 @@ class Shielded:
         for defense in self.defenses:
             shown = defense.alter(shown, keys)
         return np.asarray(shown.argmax(axis=1)) if access is Access.LABEL else shown
+
+    def secrets(self) -> Secrets:
+        """Those of the inner target; none where they are not known."""
+        tell = getattr(self.inner, "secrets", None)
+        return tell() if tell is not None else Secrets()
 
     def fingerprint(self) -> str:
         """See Target."""

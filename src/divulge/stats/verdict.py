@@ -37,10 +37,12 @@ def _settle(finding: Finding, p_adjusted: float | None, policy: Policy, alarm: s
     p = None if p_adjusted is None else float(p_adjusted)
     if p is None:
         return finding.judged(Verdict.NOT_MEASURABLE, finding.reason, None)
-    if alarm is not None:
+    if alarm is not None and finding.game == "membership":
         return finding.judged(Verdict.INVALID, alarm, p)
     if tainted:
         reason = "the attack succeeds against a model that never saw these records as well"
+        if finding.game != "membership":
+            reason = "the attack does as well when it is let loose on another model"
         return finding.judged(Verdict.INVALID, reason, p)
     above_control = finding.control is None or (finding.low or 0.0) > finding.control
     if p <= 1 - policy.confidence and above_control:
@@ -51,12 +53,21 @@ def _settle(finding: Finding, p_adjusted: float | None, policy: Policy, alarm: s
 def _leak_reason(finding: Finding) -> str:
     if finding.metric == "epsilon":
         return f"no training with an epsilon below {finding.value or 0.0:.2f} could show this"
+    if finding.metric.endswith("_recovered"):
+        return f"{percent(finding.value or 0.0)} of them are right"
+    if finding.metric.startswith("fidelity"):
+        return (
+            f"it resolves at least {percent(finding.advantage_low or 0.0)} of the disagreements of a guess without "
+            f"queries, above {percent(finding.threshold)}"
+        )
     return f"the advantage is at least {percent(finding.advantage_low or 0.0)}, above {percent(finding.threshold)}"
 
 
 def _quiet_reason(finding: Finding) -> str:
     if finding.metric == "epsilon":
         return "the evidence excludes no epsilon above the policy's threshold"
+    if finding.metric.endswith("_recovered"):
+        return f"{percent(finding.value or 0.0)} of them are right, by chance {percent(finding.chance)}"
     if finding.power is None:
         return "this audit is too small to have shown any advantage at this rate"
     return f"an advantage of {percent(finding.power)} or more would probably have been seen"

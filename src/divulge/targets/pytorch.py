@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from divulge.core.errors import InputError
+from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
@@ -21,6 +22,7 @@ from divulge.targets.answers import (
     guarded,
     through_port,
 )
+from divulge.targets.torch_secrets import of_module
 
 GRADIENTS_AT_ONCE = 64
 AsTensor = Callable[[Array], Tensor]
@@ -29,6 +31,11 @@ AsTensor = Callable[[Array], Tensor]
 def as_float_tensor(x: Array) -> Tensor:
     """The default way from records to a tensor: float32, shape unchanged."""
     return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+
+
+def as_double_tensor(x: Array) -> Tensor:
+    """The default for modules in double precision."""
+    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64))
 
 
 class TorchTarget:
@@ -44,7 +51,7 @@ class TorchTarget:
         *,
         task: Task = Task.CLASSIFICATION,
         name: str | None = None,
-        as_tensor: AsTensor = as_float_tensor,
+        as_tensor: AsTensor | None = None,
         device: str = "cpu",
         batch_size: int = 1024,
     ) -> None:
@@ -52,7 +59,9 @@ class TorchTarget:
             raise InputError(f"TorchTarget needs a torch.nn.Module, not a {type(module).__name__}")
         self.module = module.eval().to(device)
         self._task, self._name = task, name or type(module).__name__
-        self._as_tensor, self._device, self._batch_size = as_tensor, device, batch_size
+        self._double = any(p.dtype is torch.float64 for p in module.parameters())
+        self._as_tensor = as_tensor or (as_double_tensor if self._double else as_float_tensor)
+        self._device, self._batch_size = device, batch_size
         self._probabilities: bool | None = None
 
     @property
@@ -111,10 +120,23 @@ class TorchTarget:
         self.module.eval()
         with torch.inference_mode():
             parts = [
-                self.module(self._as_tensor(x[i : i + self._batch_size]).to(self._device)).float().cpu()
+                self._plain(self.module(self._as_tensor(x[i : i + self._batch_size]).to(self._device)))
                 for i in range(0, len(x), self._batch_size)
             ]
         return np.asarray(torch.cat(parts).numpy())
+
+    def _plain(self, outputs: Tensor) -> Tensor:
+        """On the processor, in double precision where the module works in it."""
+        return outputs.double().cpu() if self._double else outputs.float().cpu()
+
+    @property
+    def model(self) -> nn.Module:
+        """The bare module: what whoever holds the file sees."""
+        return self.module
+
+    def secrets(self) -> Secrets:
+        """What the extraction game compares claims with."""
+        return of_module(self.module)
 
     def _gradient_norms(self, records: Records) -> Array:
         """Of the cross-entropy, record by record, batched by torch.func: [records, parameter tensors]."""

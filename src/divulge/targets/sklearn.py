@@ -8,14 +8,17 @@ import joblib
 import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier, is_regressor
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from divulge.core.errors import InputError, TargetError
+from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array
 from divulge.core.records import Kind, Records
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import LABEL_PORTS, SCORER_PORTS, VALUE_PORTS, checked, guarded
+from divulge.targets.secrets import of_estimator
 from divulge.targets.trees import has_internals, internals
 
 
@@ -54,7 +57,8 @@ class SklearnTarget:
             return VALUE_PORTS
         if not self._scored:
             return LABEL_PORTS
-        return SCORER_PORTS | {Access.INTERNALS} if has_internals(self.estimator) else SCORER_PORTS
+        ports = SCORER_PORTS | {Access.INTERNALS} if has_internals(self.estimator) else SCORER_PORTS
+        return ports | {Access.LEAVES} if isinstance(self.estimator, DecisionTreeClassifier) else ports
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -66,6 +70,8 @@ class SklearnTarget:
         if access not in self.offers:
             raise TargetError(f"{self._name} has no port for {access.value}")
         x = self._presented(records)
+        if access is Access.LEAVES:
+            return checked(self._name, guarded(self._name, lambda: self.estimator.apply(x)), len(records), None)
         if access is Access.INTERNALS:
             told = np.asarray(guarded(self._name, lambda: internals(self.estimator, x, self._own_codes(records))))
             return checked(self._name, told, len(records), told.shape[-1])
@@ -79,6 +85,15 @@ class SklearnTarget:
     def fingerprint(self) -> str:
         """See Target."""
         return str(joblib.hash(self.estimator))
+
+    @property
+    def model(self) -> Any:
+        """The bare model: what whoever holds the file sees."""
+        return self.estimator
+
+    def secrets(self) -> Secrets:
+        """What the extraction game compares claims with."""
+        return of_estimator(self.estimator)
 
     def _presented(self, records: Records) -> Any:
         """A data frame where the estimator was fitted on one, or where there are categories; else the matrix."""

@@ -1,0 +1,1 @@
+"""Attacks that copy a model, or tell how it was made."""

@@ -1,0 +1,161 @@
+"""Linear models from labels alone (Lowd and Meek 2005), by walking along the boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.extraction.copies import WrittenNetwork
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage
+from divulge.core.hashing import Array
+from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+
+HALVINGS = 46
+"""Of the way between two answers, until doubles end."""
+
+
+@dataclass(frozen=True)
+class LowdMeek:
+    """Between two inputs of different classes a line search finds a point of the boundary; moving one input at a time
+    and searching again tells how much of another input makes up for it, which is the ratio of two weights.  For more
+    than two classes this gives the direction of the difference of the weights of each pair that meets, and the pairs
+    together give all classes up to one scale.
+
+    halvings: of each line search.
+    """
+
+    halvings: int = HALVINGS
+
+    card: ClassVar[Card] = Card(
+        name="lowd_meek",
+        title="Line searches on labels",
+        family=Family.EXTRACTION,
+        asset=Asset.PARAMETERS,
+        paper="lowd2005",
+        equations="section 4, algorithms 1 and 2",
+        summary="finds the ratios of the weights of a linear classifier from labels alone",
+        needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION})),
+    )
+
+    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+        """See Attack; about halvings x (inputs + 1) queries for each pair of classes."""
+        scene.numeric()
+        search = _Search(scene, self.halvings)
+        features = int(scene.low.size)
+        normals: dict[tuple[int, int], Array] = {}
+        each = (features + 1) * self.halvings
+        for start, end in search.pairs():
+            pair = (min(start[1], end[1]), max(start[1], end[1]))
+            if pair in normals or scene.affordable(2 * each) < 2 * each and normals:
+                continue
+            normals[pair] = search.normal(start, end, pair)
+        if not normals:
+            raise Impossible("the target gives one answer to all population records: there is no boundary to walk along")
+        weights, bias = together(normals, scene.classes, features)
+        copy = WrittenNetwork((weights, bias))
+        return ExtractionGuess(copy, copy.claimed(up_to_scale=True), stages=(Stage(scene.target.queries, copy),))
+
+
+class _Search:
+    """Line searches in coordinates in which every input has the range 1."""
+
+    def __init__(self, scene: ExtractionScene, halvings: int) -> None:
+        self._scene, self._halvings = scene, halvings
+        self._size = np.where(scene.high > scene.low, scene.high - scene.low, 1.0).ravel()
+        self._low = scene.low.ravel()
+        self._labels: Array = np.zeros(0)
+
+    def _label(self, z: Array) -> Array:
+        x = z * self._size + self._low
+        return self._scene.target.labels(self._scene.records(x))
+
+    def pairs(self) -> list[tuple[tuple[Array, int], tuple[Array, int]]]:
+        """Pairs of population records of different answers, nearest classes first by chance."""
+        population = self._scene.population
+        take = min(len(population), 50 * max(self._scene.classes, 2))
+        z = (population.flat()[:take] - self._low) / self._size
+        labels = self._label(z)
+        found = []
+        order = self._scene.rng.permutation(take)
+        for a in order:
+            for b in order[: 4 * self._scene.classes]:
+                if labels[a] < labels[b]:
+                    found.append(((z[a], int(labels[a])), (z[b], int(labels[b]))))
+        return found
+
+    def _crossing(self, a: Array, b: Array, of_a: Array) -> tuple[Array, Array, Array]:
+        """Where the answer stops being `of_a` on the way from a to b, row by row: both ends, and the far answer."""
+        for _ in range(self._halvings):
+            middle = (a + b) / 2
+            same = (self._label(middle) == of_a)[:, None]
+            a, b = np.where(same, middle, a), np.where(same, b, middle)
+        return a, b, self._label(b)
+
+    def normal(self, start: tuple[Array, int], end: tuple[Array, int], pair: tuple[int, int]) -> Array:
+        """Weights and offset of the second class less the first, [inputs + 1] in raw inputs, up to a positive scale;
+        NaN where another class lies in between.
+        """
+        features = len(start[0])
+        nothing = np.full(features + 1, np.nan)
+        near, far, label = self._crossing(start[0][None], end[0][None], np.array([start[1]]))
+        if int(label[0]) != end[1]:
+            return nothing
+        x, along = ((near + far) / 2)[0], end[0] - start[0]
+        along = along / np.linalg.norm(along)
+        step = 0.02
+        for _ in range(6):
+            moved = x[None] + step * np.eye(features)
+            span = 4 * step * np.sqrt(features)
+            ends = [moved - span * along, moved + span * along]
+            sides = [self._label(part) for part in ends]
+            fits = (sides[0] == start[1]) & (sides[1] == end[1])
+            if fits.all():
+                break
+            step /= 4
+        else:
+            return nothing
+        near, far, label = self._crossing(ends[0], ends[1], np.full(features, start[1]))
+        if (label != end[1]).any():
+            return nothing
+        shift = ((near + far) / 2 - moved) @ along
+        # w.(step e_i + shift_i along) = 0 for every i, so w_i = -(w.along) shift_i / step, and w.along > 0
+        w = -shift / step
+        w = w / self._size
+        offset = -float(w @ (x * self._size + self._low))
+        sign = 1.0 if start[1] == pair[0] else -1.0
+        return np.append(w, offset) * sign
+
+
+def together(normals: dict[tuple[int, int], Array], classes: int, features: int) -> tuple[Array, Array]:
+    """Weights [classes, inputs] and biases [classes] from the directions of differences, up to one scale and a shift.
+
+    Each normal n of classes a and b says (w_b - w_a) x n = 0: W is the null vector of all these equations, reduced to
+    one unknown scale for each pair and one equation for each cycle of pairs.
+    """
+    known = {pair: n for pair, n in normals.items() if np.isfinite(n).all()}
+    if not known:
+        raise Impossible("no point of the boundary between two classes could be followed: is the model linear?")
+    pairs = list(known)
+    rows = np.stack([known[p] / np.linalg.norm(known[p]) for p in pairs])
+    if len(pairs) == 1 or classes == 2:
+        full = np.zeros((classes, features + 1))
+        full[pairs[0][1]] = rows[0]
+        return full[:, :features], full[:, features]
+    incidence = np.zeros((len(pairs), classes))
+    for number, (a, b) in enumerate(pairs):
+        incidence[number, a], incidence[number, b] = -1.0, 1.0
+    # scales s with diag(s) rows in the range of the incidence matrix: N diag(s) rows = 0 for its left null space N
+    u, sizes, _ = np.linalg.svd(incidence, full_matrices=True)
+    null = u[:, int((sizes > 1e-9).sum()) :].T
+    if len(null):
+        equations = np.einsum("cp,pf->cfp", null, rows).reshape(-1, len(pairs))
+        scales = np.linalg.svd(equations, full_matrices=False)[2][-1]
+        scales = scales * np.sign(scales.sum() or 1.0)
+    else:
+        scales = np.ones(len(pairs))
+    full = np.linalg.lstsq(incidence, scales[:, None] * rows, rcond=None)[0]
+    return full[:, :features], full[:, features]

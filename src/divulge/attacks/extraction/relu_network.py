@@ -1,0 +1,246 @@
+"""Functionally equivalent extraction of ReLU networks with one or two hidden layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.extraction.copies import WrittenNetwork
+from divulge.attacks.extraction.piecewise import Function, Kinked, Line, _gradient, extract, kinks, random_line
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage, Surrogate
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.core.signals import log_softmax
+from divulge.core.threat import Access, Asset, Family, Needs, Task
+
+LINES = 6
+CHECKS = 24
+CLOSE = 1e-6
+TESTS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class KinkedCopy:
+    """A linear part and kinks, exact though the sides of its neurons are not known."""
+
+    model: Kinked
+    centre: Array
+    size: Array
+    regression: bool
+
+    def log_scores(self, records: Records) -> Array:
+        """See Surrogate."""
+        out = self.model.value((records.flat() - self.centre) / self.size)
+        return out[:, 0] if self.regression else log_softmax(out)
+
+
+@dataclass(frozen=True)
+class ReluNetwork:
+    """Kinks along random lines show where neurons switch, the change of slope there is the product of a neuron's
+    weights, and what is left is linear (one hidden layer).  For two layers, the kinks that lie on the same hyperplane
+    far away belong to the first; with it known, its outputs can be chosen freely, and the second is found as if it were
+    the first.  Scores in double precision are needed; with classes, they do as well as logits.
+
+    hidden_layers: one or two.
+    """
+
+    hidden_layers: int = 1
+
+    card: ClassVar[Card] = Card(
+        name="relu_network",
+        title="ReLU network from its kinks",
+        family=Family.EXTRACTION,
+        asset=Asset.PARAMETERS,
+        paper="jagielski2020",
+        equations="section 4 and appendix C; Carlini, Jagielski and Mironov 2020, section 4",
+        summary="finds all weights of a ReLU network whose scores come in double precision",
+        needs=Needs(Access.SCORES, tasks=frozenset({Task.CLASSIFICATION, Task.REGRESSION})),
+    )
+
+    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+        """See Attack."""
+        scene.numeric()
+        if self.hidden_layers not in (1, 2):
+            raise Impossible("relu_network knows networks with one or two hidden layers")
+        centre = ((scene.low + scene.high) / 2).ravel()
+        size = np.where(scene.high > scene.low, scene.high - scene.low, 1.0).ravel()
+        regression = scene.target.task is Task.REGRESSION
+        if not np.issubdtype(scene.example.x.dtype, np.floating) or scene.example.x.dtype.itemsize < 8:
+            raise Impossible("it moves inputs by tiny amounts: give the records in double precision (float64)")
+
+        def f(z: Array) -> Array:
+            sent = scene.records(z * size + centre)
+            if regression:
+                return scene.target.values(sent)[:, None]
+            scores = scene.target.log_scores(sent)
+            return scores - scores.mean(axis=1, keepdims=True)
+
+        outputs = 1 if regression else scene.classes
+        work = _one_layer if self.hidden_layers == 1 else _two_layers
+        copy, arrays = work(f, scene, centre, size, outputs, regression)
+        written = WrittenNetwork(arrays, regression) if arrays is not None else None
+        return ExtractionGuess(
+            copy, written.claimed() if written is not None else None, stages=(Stage(scene.target.queries, copy),)
+        )
+
+
+def _one_layer(
+    f: Function, scene: ExtractionScene, centre: Array, size: Array, outputs: int, regression: bool
+) -> tuple[Surrogate, tuple[Array, ...] | None]:
+    inputs = len(centre)
+    model = extract(f, lambda: random_line(scene.rng, inputs), inputs, outputs, LINES)
+    check = scene.rng.uniform(-0.5, 0.5, (CHECKS, inputs))
+    error = float(np.abs(model.value(check) - f(check)).max())
+    if error > CLOSE * max(1.0, float(np.abs(model.value(check)).max())):
+        raise Impossible(
+            f"its kinks do not explain it (error {error:.2g} on {CHECKS} points): it is no ReLU network with one hidden "
+            "layer, or its scores are rounded"
+        )
+    copy = KinkedCopy(model, centre, size, regression)
+    layers = sided(model)
+    if layers is None:
+        return copy, None
+    w, b, v, c = layers
+    raw = w / size
+    return copy, (raw, b - raw @ centre, v, c)
+
+
+def sided(model: Kinked) -> tuple[Array, Array, Array, Array] | None:
+    """Hidden weights, hidden biases, output weights and output biases, once the side of each neuron is known: the
+    linear part must be the sum of +-1/2 a_j w_j.  None where no choice of sides explains it.
+    """
+    parts = 0.5 * model.a[:, :, None] * model.w[:, None, :]
+    side = np.linalg.lstsq(parts.reshape(len(parts), -1).T, model.slope.ravel(), rcond=None)[0]
+    sign = np.where(side >= 0, 1.0, -1.0)
+    left = model.slope - np.tensordot(sign, parts, axes=1)
+    if np.abs(left).max() > 1e-4 * max(float(np.abs(model.slope).max()), 1e-12) or not len(sign):
+        return None
+    w, b = sign[:, None] * model.w, sign * model.b
+    return w, b, model.a.T, model.offset - 0.5 * (model.a.T @ b)
+
+
+def _two_layers(
+    f: Function, scene: ExtractionScene, centre: Array, size: Array, outputs: int, regression: bool
+) -> tuple[Surrogate, tuple[Array, ...] | None]:
+    inputs = len(centre)
+    first = _first_layer(f, scene, inputs)
+    if not 0 < len(first) <= inputs:
+        raise Impossible(
+            f"{len(first)} neurons of the first hidden layer were found: the second can be reached only through one that "
+            f"is no wider than the input ({inputs})"
+        )
+    w, b = _oriented(f, scene, first[:, :-1], first[:, -1])
+    back = np.linalg.pinv(w)
+
+    def second(h: Array) -> Array:
+        return f((h - b) @ back.T)
+
+    hidden = len(b)
+
+    def inside() -> Line:
+        start, end = scene.rng.exponential(1.0, (2, hidden)) * scene.rng.choice([0.1, 1.0, 10.0])
+        return Line(start, end - start, 1e-3, 1 - 1e-3)
+
+    model = extract(second, inside, hidden, outputs, lines=60, idle=12)
+    copy = TwoLayerCopy(model, w, b, centre, size, regression)
+    check = scene.rng.uniform(-0.5, 0.5, (CHECKS, inputs))
+    error = float(np.abs(copy.outputs(check) - f(check)).max())
+    if error > 1e3 * CLOSE * max(1.0, float(np.abs(copy.outputs(check)).max())):
+        raise Impossible(f"two hidden layers do not explain it (error {error:.2g} on {CHECKS} points)")
+    layers = sided(model)
+    if layers is None:
+        return copy, None
+    raw = w / size
+    return copy, (raw, b - raw @ centre, *layers)
+
+
+@dataclass(frozen=True, eq=False)
+class TwoLayerCopy:
+    """A first layer of ReLU, and behind it a function with kinks."""
+
+    model: Kinked
+    w: Array
+    b: Array
+    centre: Array
+    size: Array
+    regression: bool
+
+    def outputs(self, z: Array) -> Array:
+        """In shifted and scaled inputs [points, inputs]."""
+        return self.model.value(np.maximum(z @ self.w.T + self.b, 0))
+
+    def log_scores(self, records: Records) -> Array:
+        """See Surrogate."""
+        out = self.outputs((records.flat() - self.centre) / self.size)
+        return out[:, 0] if self.regression else log_softmax(out)
+
+
+def _first_layer(f: Function, scene: ExtractionScene, inputs: int) -> Array:
+    """Hyperplanes (normal of length 1, offset) that stay where they are far away: [neurons, inputs + 1]."""
+    found: list[Array] = []
+    for _ in range(LINES):
+        line = random_line(scene.rng, inputs, 1e2)
+        t, _, _ = kinks(lambda s, line=line: f(line.at(s)), line.low, line.high)  # type: ignore[misc]
+        new = 0
+        for at in _unexplained(t, line, found):
+            plane = _plane(f, line, at, t)
+            if plane is not None and _persists(f, scene, plane):
+                found.append(plane)
+                new += 1
+        if not new and found:
+            break
+    return np.array(found).reshape(len(found), inputs + 1)
+
+
+def _unexplained(t: Array, line: Line, planes: list[Array]) -> Array:
+    """Kinks that lie on none of the hyperplanes known."""
+    if not planes or not len(t):
+        return t
+    known = np.array([-(p[:-1] @ line.start + p[-1]) / (p[:-1] @ line.along) for p in planes])
+    near = np.abs(t[:, None] - known[None]) <= 1e-6 * (1 + np.abs(t))[:, None]
+    return t[~near.any(axis=1)]
+
+
+def _plane(f: Function, line: Line, at: float, t: Array) -> Array | None:
+    """Normal and offset of the hyperplane crossed at `at`, from the slopes on both sides."""
+    others = np.abs(t - at)
+    gap = min(float(others[others > 0].min(initial=1.0)), 1.0) / 4
+    nothing = Kinked.flat(len(line.start), 1)
+    sides = [line.at(np.array([at + sign * gap]))[0] for sign in (-1, 1)]
+    change = np.subtract(*(_gradient(f, nothing, z, gap) for z in reversed(sides)))
+    sizes, rows = np.linalg.svd(change, full_matrices=False)[1:]
+    if sizes[0] <= 0 or (len(sizes) > 1 and sizes[1] > 1e-4 * sizes[0]):
+        return None
+    normal = rows[0]
+    return np.append(normal, -float(normal @ line.at(np.array([at]))[0]))
+
+
+def _persists(f: Function, scene: ExtractionScene, plane: Array) -> bool:
+    """Whether there is a kink at this hyperplane far from where it was found: only the first layer's do not bend."""
+    inputs, normal = len(plane) - 1, plane[:-1]
+    z = scene.rng.uniform(-1.5, 1.5, (TESTS, inputs))
+    z = z - (z @ normal + plane[-1])[:, None] * normal
+    step = 1e-4
+    values = f(np.concatenate([z - step * normal, z, z + step * normal])).reshape(3, TESTS, -1)
+    bend = np.abs(values[0] + values[2] - 2 * values[1]).max(axis=1)
+    return int((bend > 1e-9 * max(float(np.abs(values).max()), 1.0)).sum()) >= 2
+
+
+def _oriented(f: Function, scene: ExtractionScene, w: Array, b: Array) -> tuple[Array, Array]:
+    """Normals that point to where the neuron is on: where it is off, nothing depends on how far off."""
+    back = np.linalg.pinv(w)
+    signs = np.ones(len(b))
+    for neuron in range(len(b)):
+        level = np.abs(scene.rng.standard_normal((TESTS, len(b)))) + 0.1
+        level *= np.where(scene.rng.random((TESTS, len(b))) < 0.5, 1.0, -1.0)
+        change = []
+        for sign in (1.0, -1.0):
+            near, far = level.copy(), level.copy()
+            near[:, neuron], far[:, neuron] = 0.2 * sign, 0.7 * sign
+            change.append(float(np.abs(f((near - b) @ back.T) - f((far - b) @ back.T)).max()))
+        signs[neuron] = 1.0 if change[0] >= change[1] else -1.0
+    return signs[:, None] * w, signs * b

@@ -1,0 +1,70 @@
+"""A table for each family of attacks: its game, what its adversary holds, how its evidence is weighed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from divulge.auditing.job import Job
+from divulge.auditing.play import Table
+from divulge.core.attack import Attack
+from divulge.core.errors import Impossible
+from divulge.core.extraction import Design, ExtractionMeans, Surrogate
+from divulge.core.records import Records
+from divulge.core.threat import Family
+from divulge.games.extraction import ExtractionGame
+from divulge.games.membership import MembershipGame
+from divulge.stats.theft import weigh_theft
+from divulge.training.students import Classroom
+
+
+class Tables:
+    """The tables of a run, each laid when the first attack of its family is played."""
+
+    def __init__(self, job: Job, tests: int) -> None:
+        self.job, self._tests = job, tests
+        self._laid: dict[Family, Table] = {}
+
+    def of(self, family: Family) -> Table:
+        """The table of one family; raises Impossible for one that has no game yet."""
+        if family not in self._laid:
+            if family is Family.MEMBERSHIP:
+                self._laid[family] = self._membership()
+            elif family is Family.EXTRACTION:
+                self._laid[family] = self._extraction()
+            else:
+                raise Impossible(f"there is no game for {family.value} yet")
+        return self._laid[family]
+
+    def _membership(self) -> Table:
+        job = self.job
+        game = MembershipGame(
+            job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features
+        )
+        return Table(job, game, self._tests)
+
+    def _extraction(self) -> Table:
+        job = self.job
+        students = Classroom().shown(job.candidates)
+        held, training = job.candidates.take(~job.member), job.candidates.take(job.member)
+        game = ExtractionGame(job.target, held, job.seed, job.recipe, job.population, students)
+        zoo = _zoo(job.population)
+
+        def adversary(attack: Attack[Any, Any]) -> ExtractionMeans:
+            return ExtractionMeans(job.population, training, students, zoo)
+
+        return Table(job, game, self._tests, weigh_theft, adversary)
+
+
+def _zoo(population: Records | None) -> Callable[[Sequence[Design], int], Sequence[Surrogate]] | None:
+    """Networks of other designs, trained on the population; None where there is none, or no PyTorch."""
+    if population is None or find_spec("torch") is None:
+        return None
+
+    def zoo(designs: Sequence[Design], seed: int) -> Sequence[Surrogate]:
+        from divulge.training.zoo import raise_zoo
+
+        return raise_zoo(population, designs, seed)
+
+    return zoo

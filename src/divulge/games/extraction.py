@@ -1,0 +1,274 @@
+"""The extraction game: here is an interface; build the same model, or tell how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.random import Generator
+
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible, InputError, TargetError
+from divulge.core.evidence import Evidence
+from divulge.core.extraction import (
+    ExtractionGuess,
+    ExtractionMeans,
+    ExtractionScene,
+    Secrets,
+    Stage,
+    Students,
+    Surrogate,
+)
+from divulge.core.game import Arm, Round
+from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.recipe import Recipe
+from divulge.core.records import Kind, Records
+from divulge.core.scene import Poison
+from divulge.core.target import Surface, Target
+from divulge.core.theft import Agreement, Step, Theft
+from divulge.core.threat import Access, Family, Task
+from divulge.games.decoy import Decoy
+from divulge.games.secrets import recoveries
+
+UNIFORM_POINTS = 10_000
+BOUNDARY_PAIRS = 1_000
+BISECTIONS = 12
+SAME_VALUE = 0.01
+"""Two predicted values agree when they differ by at most this share of the spread of the target's predictions."""
+
+
+@dataclass(eq=False)
+class ExtractionGame:
+    """A model behind an interface.
+
+    held: unseen records with their true classes, on which copies are judged.  population: what the adversary may have;
+    its labels are public.  students: for the baseline, the same family taught without the target.
+    open_secrets: what is known of the target's inside; judged only where it is.
+    """
+
+    target: Target
+    held: Records
+    seed: int
+    recipe: Recipe | None = None
+    population: Records | None = None
+    students: Students | None = None
+    _judges: dict[int, _Judge] = field(default_factory=dict, init=False)
+    _controls: dict[Arm, Target] = field(default_factory=dict, init=False)
+    _known: dict[tuple[str, int], Surrogate] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        if len(self.held) < 1:
+            raise InputError("the extraction game needs unseen records to judge copies on")
+        self.low, self.high, self.whole = ranges(self.held if self.population is None else self.population)
+
+    @property
+    def family(self) -> Family:
+        """See Game."""
+        return Family.EXTRACTION
+
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[ExtractionScene, ExtractionGuess]]:
+        """One round.  NEGATIVE: the attack is let loose on another model, and its loot compared with the audited one:
+        whatever still agrees was not learned from the target.  POSITIVE: a model of the recipe without defences.
+        """
+        if arm is Arm.TARGET:
+            yield self._round(self.target, self._judge_of(self.target))
+        elif arm is Arm.NEGATIVE:
+            yield self._round(self._control(arm), self._judge_of(self.target))
+        else:
+            bare = self._control(arm)
+            yield self._round(bare, self._judge_of(bare))
+
+    def baseline(self) -> Iterator[Evidence]:
+        """The baseline of this game belongs to each attack (its own student, taught without the target)."""
+        raise Impossible("each copy is compared with its own baseline")
+
+    def _control(self, arm: Arm) -> Target:
+        if arm not in self._controls:
+            if arm is Arm.NEGATIVE:
+                self._controls[arm] = Decoy(self.target, self.held, derived_seed(self.seed, "decoy"))
+            elif self.recipe is None or self.population is None:
+                raise Impossible("no recipe or no population is known, so no undefended model can be trained")
+            else:
+                undefended: Callable[[tuple[()]], Recipe] | None = getattr(self.recipe, "defended", None)
+                bare = undefended(()) if undefended is not None else self.recipe
+                self._controls[arm] = bare.train(self.population, derived_seed(self.seed, "undefended control"))
+        return self._controls[arm]
+
+    def _judge_of(self, target: Target) -> _Judge:
+        if id(target) not in self._judges:
+            self._judges[id(target)] = _Judge(target, self.held, (self.low, self.high, self.whole), self.seed)
+        return self._judges[id(target)]
+
+    def _round(self, target: Target, judge: _Judge) -> Round[ExtractionScene, ExtractionGuess]:
+        def open_scene(surface: Surface, card: Card, means: ExtractionMeans, rng: Generator) -> ExtractionScene:
+            example = self.held.take(np.array([0]))
+            example = Records(example.x, np.zeros_like(example.y), example.schema)
+            budget = getattr(surface, "budget", None)
+            return ExtractionScene(surface, example, self.low, self.high, self.whole, budget, rng, card.needs, means)
+
+        return Round(target, open_scene, lambda guess: judge.judge(guess, self._without))
+
+    def _without(self, kind: str | None, queries: int) -> Surrogate | None:
+        """What the adversary could have without a query: a student of public labels, of as many records."""
+        if kind is None or self.students is None or self.population is None:
+            return None
+        size = min(max(queries, 1), len(self.population))
+        if (kind, size) not in self._known:
+            rng = derived_rng(self.seed, "public labels")
+            public = self.population.take(rng.permutation(len(self.population))[:size])
+            taught = self.students.teach(kind, public, public.y, derived_seed(self.seed, "public student"))
+            self._known[kind, size] = taught
+        return self._known[kind, size]
+
+
+def ranges(records: Records) -> tuple[Array, Array, Array]:
+    """Lowest and highest value of every input, and whether it takes whole numbers only, each shaped like a record."""
+    low, high = records.x.min(axis=0).astype(np.float64), records.x.max(axis=0).astype(np.float64)
+    whole = np.all(records.x == np.floor(records.x), axis=0)
+    if records.schema.is_image:
+        whole, low, high = np.zeros_like(whole), np.full_like(low, low.min()), np.full_like(high, high.max())
+    for place, column in enumerate(records.schema.columns):
+        if column.kind is Kind.CATEGORICAL:
+            low[place], high[place], whole[place] = 0, max(len(column.categories) - 1, 0), True
+    return low, high, np.asarray(whole)
+
+
+Without = Callable[[str | None, int], Surrogate | None]
+
+
+class _Judge:
+    """Knows the target's answers, and its secrets."""
+
+    def __init__(self, target: Target, held: Records, box: tuple[Array, Array, Array], seed: int) -> None:
+        self._target, self._held, self._box = target, held, box
+        self._seed = seed
+        self._points: dict[str, Records] | None = None
+        self._answers: dict[str, Array] = {}
+        tell = getattr(target, "secrets", None)
+        self._secrets: Secrets | None = tell() if tell is not None else None
+
+    def judge(self, guess: ExtractionGuess, without: Without) -> Theft:
+        """Every comparison that the guess allows."""
+        found, lacking = recoveries(guess, self._secrets, self._box)
+        if guess.surrogate is None:
+            return Theft(recoveries=found, lacking=lacking)
+        places, queries = self._places(), guess.stages[-1].queries if guess.stages else 0
+        copies = {where: self._answer_of(guess.surrogate, records) for where, records in places.items()}
+        named, rivals = self._rivals(without(guess.student, queries))
+        agreements = tuple(
+            self._agreement(where, copies[where], [rival[where] for rival in rivals]) for where in places
+        )
+        divergence, error = self._divergence(guess.surrogate)
+        regression = self._target.task is Task.REGRESSION
+        return Theft(
+            agreements=agreements,
+            recoveries=found,
+            curve=self._curve(guess.stages, guess.student, without),
+            right_copy=0 if regression else int((copies["data"] == self._held.y).sum()),
+            right_target=0 if regression else int((self._answers["data"] == self._held.y).sum()),
+            judged=0 if regression else len(self._held),
+            divergence=divergence,
+            divergence_error=error,
+            baseline=" or ".join(named),
+            lacking=lacking,
+        )
+
+    def _places(self) -> dict[str, Records]:
+        """The points of comparison, made once; the target answers each once."""
+        if self._points is None:
+            points = {"data": self._held, "uniform": self._uniform()}
+            self._answers = {where: self._own(records) for where, records in points.items()}
+            boundary = self._boundary()
+            if boundary is not None:
+                points["boundary"] = boundary
+                self._answers["boundary"] = self._own(boundary)
+            self._points = points
+        return self._points
+
+    def _own(self, records: Records) -> Array:
+        return self._target.answer(Access.LABEL, records)
+
+    def _uniform(self) -> Records:
+        low, high, whole = self._box
+        rng = derived_rng(self._seed, "uniform points")
+        shape = (UNIFORM_POINTS, *self._held.x.shape[1:])
+        lots = rng.integers(low.astype(np.int64), high.astype(np.int64) + 1, shape)
+        x = np.where(whole, lots, rng.uniform(low, high, shape)).astype(self._held.x.dtype)
+        return Records(x, np.zeros(len(x), dtype=self._held.y.dtype), self._held.schema)
+
+    def _boundary(self) -> Records | None:
+        """Both sides of where the target changes its mind, between pairs of unseen records of different answers."""
+        if (
+            self._target.task is Task.REGRESSION
+            or self._box[2].any()
+            or any(c.kind in (Kind.CATEGORICAL, Kind.TEXT) for c in self._held.schema.columns)
+        ):
+            return None
+        rng = derived_rng(self._seed, "boundary points")
+        first = rng.permutation(len(self._held))[:BOUNDARY_PAIRS]
+        second = rng.permutation(len(self._held))[: len(first)]
+        answer = self._answers["data"]
+        differ = answer[first] != answer[second]
+        if not differ.any():
+            return None
+        a, b = (self._held.x[side[differ]].astype(np.float64) for side in (first, second))
+        of_a = answer[first[differ]]
+        schema, kind = self._held.schema, self._held.x.dtype
+        for _ in range(BISECTIONS):
+            middle = (a + b) / 2
+            same = self._own(Records(middle.astype(kind), np.zeros(len(middle), dtype=np.int64), schema)) == of_a
+            sides = same.reshape(-1, *([1] * (middle.ndim - 1)))
+            a, b = np.where(sides, middle, a), np.where(sides, b, middle)
+        x = np.concatenate([a, b]).astype(kind)
+        return Records(x, np.zeros(len(x), dtype=np.int64), schema)
+
+    def _answer_of(self, surrogate: Surrogate, records: Records) -> Array:
+        answer = np.asarray(surrogate.log_scores(records))
+        got = answer if self._target.task is Task.REGRESSION else answer.argmax(axis=1)
+        if got.shape != (len(records),) or not np.isfinite(got).all():
+            raise TargetError(f"the attack's copy answered with shape {answer.shape}, or NaN, for {len(records)} records")
+        return np.asarray(got)
+
+    def _same(self, where: str, given: Array) -> Array:
+        truth = self._answers[where]
+        if self._target.task is Task.REGRESSION:
+            return np.asarray(np.abs(given - truth) <= SAME_VALUE * max(float(truth.std()), 1e-300))
+        return np.asarray(given == truth)
+
+    def _rivals(self, student: Surrogate | None) -> tuple[list[str], list[dict[str, Array]]]:
+        """What needs no query: the majority class (the mean), and a student of public labels; best first on data."""
+        places, y = self._places(), self._held.y
+        middle = float(np.mean(y)) if self._target.task is Task.REGRESSION else int(np.bincount(y).argmax())
+        rivals = {"the commonest answer": {w: np.full(len(r), middle) for w, r in places.items()}}
+        if student is not None:
+            rivals["a student of public labels"] = {w: self._answer_of(student, r) for w, r in places.items()}
+        return list(rivals), list(rivals.values())
+
+    def _agreement(self, where: str, copy: Array, rivals: list[Array]) -> Agreement:
+        """Against the rival that agrees most."""
+        same = self._same(where, copy)
+        best = max((self._same(where, rival) for rival in rivals), key=lambda hit: int(hit.sum()))
+        return Agreement(
+            where,
+            both=int((same & best).sum()),
+            copy_only=int((same & ~best).sum()),
+            baseline_only=int((~same & best).sum()),
+            neither=int((~same & ~best).sum()),
+        )
+
+    def _curve(self, stages: tuple[Stage, ...], kind: str | None, without: Without) -> tuple[Step, ...]:
+        steps = []
+        for stage in stages:
+            _, rivals = self._rivals(without(kind, stage.queries))
+            copy = self._answer_of(stage.surrogate, self._held)
+            steps.append(Step(stage.queries, self._agreement("data", copy, [rival["data"] for rival in rivals])))
+        return tuple(steps)
+
+    def _divergence(self, surrogate: Surrogate) -> tuple[float | None, float | None]:
+        """Mean KL divergence from the target's scores to the copy's on unseen records, in nats."""
+        if self._target.task is Task.REGRESSION or Access.SCORES not in self._target.offers:
+            return None, None
+        truth = self._target.answer(Access.SCORES, self._held)
+        each = (np.exp(truth) * (truth - np.asarray(surrogate.log_scores(self._held)))).sum(axis=1)
+        return float(each.mean()), float(each.std() / np.sqrt(len(each)))

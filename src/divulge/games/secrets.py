@@ -1,0 +1,144 @@
+"""Claimed parameters and settings against the true ones, up to the symmetries of the model."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial import cKDTree
+
+from divulge.core.extraction import LINEAR, TREE, ExtractionGuess, Parameters, Secrets
+from divulge.core.hashing import Array
+from divulge.core.theft import Recovery
+
+TOLERANCE = 1e-3
+"""A parameter counts as recovered when its error is at most this share of the typical size in its array."""
+
+LEAF_TOLERANCE = 1e-5
+"""Of the ends of a leaf's box, as a share of the range of the input."""
+
+SETTING_TOLERANCE = 0.01
+ARCHITECTURE = frozenset(
+    {"activation", "depth", "width", "dropout", "optimiser", "batch_size", "data_share", "hidden_width", "kernel"}
+)
+Box = tuple[Array, Array, Array]
+
+
+def recoveries(
+    guess: ExtractionGuess, secrets: Secrets | None, box: Box
+) -> tuple[tuple[Recovery, ...], tuple[tuple[str, str], ...]]:
+    """What of the claims is right, and why some could not be judged."""
+    found: list[Recovery] = []
+    lacking: list[tuple[str, str]] = []
+    if guess.parameters is not None:
+        truth = secrets.parameters if secrets is not None else None
+        if truth is None or truth.kind != guess.parameters.kind:
+            what = "none are known" if truth is None else f"it is no {guess.parameters.kind} model"
+            lacking.append(("parameters_recovered", f"the target's true parameters cannot be compared: {what}"))
+        else:
+            found.append(_parameters(guess.parameters, truth, box))
+    for what in ("hyperparameters", "architecture"):
+        claims = [c for c in guess.claims if (c.name in ARCHITECTURE) == (what == "architecture")]
+        known = [c for c in claims if secrets is not None and c.name in secrets.settings]
+        if claims and not known:
+            lacking.append((f"{what}_recovered", "the target's true settings are not known here"))
+        if known:
+            assert secrets is not None
+            errors = [_error(c.value, secrets.settings[c.name]) for c in known]
+            told = tuple(f"{c.name}: {_said(c.value)}" for c in known)
+            finite = [e for e in errors if np.isfinite(e)]
+            right = sum(e <= SETTING_TOLERANCE for e in errors)
+            chances = tuple(c.chance for c in known)
+            worst = max(finite, default=None)
+            found.append(Recovery(what, len(known), right, SETTING_TOLERANCE, chances, worst, told))
+    return tuple(found), tuple(lacking)
+
+
+def _said(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+def _error(claimed: float | str, true: float | str) -> float:
+    """Relative error of a number; 0 or infinity for a word."""
+    if isinstance(claimed, str) or isinstance(true, str):
+        return 0.0 if claimed == true else np.inf
+    return abs(claimed - true) / max(abs(true), 1e-12)
+
+
+def _parameters(claimed: Parameters, true: Parameters, box: Box) -> Recovery:
+    if claimed.kind == TREE:
+        return _leaves(claimed.arrays[0], true.arrays[0], box)
+    pairs = _linear(claimed, true) if claimed.kind == LINEAR else _network(claimed, true)
+    sizes = sum(b.size for _, b in pairs)
+    right, worst = 0, 0.0
+    for mine, theirs in pairs:
+        if mine.shape != theirs.shape:
+            worst = np.inf
+            continue
+        scale = max(float(np.sqrt(np.mean(theirs**2))), 1e-300)
+        error = np.abs(mine - theirs) / scale
+        right, worst = right + int((error <= TOLERANCE).sum()), max(worst, float(error.max()))
+    return Recovery("parameters", sizes, right, TOLERANCE, worst=worst if np.isfinite(worst) else None)
+
+
+def _linear(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]:
+    """Up to a shift of all outputs, and where only ratios are claimed up to one factor."""
+    if claimed.arrays[0].shape != true.arrays[0].shape:
+        return list(zip(claimed.arrays, true.arrays, strict=True))
+    mine, theirs = (tuple(_centred(a) for a in p.arrays) for p in (claimed, true))
+    if claimed.up_to_scale:
+        flat_mine, flat_theirs = (np.concatenate([a.ravel() for a in part]) for part in (mine, theirs))
+        factor = float(flat_mine @ flat_theirs) / max(float(flat_mine @ flat_mine), 1e-300)
+        mine = tuple(a * abs(factor) for a in mine)
+    return list(zip(mine, theirs, strict=True))
+
+
+def _centred(array: Array) -> Array:
+    return array - array.mean(axis=0, keepdims=True) if len(array) > 1 else array
+
+
+def _network(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]:
+    """Up to the order of hidden neurons and their positive scale, layer by layer; the last up to a shift of classes."""
+    if [a.shape for a in claimed.arrays] != [a.shape for a in true.arrays]:
+        return [(np.zeros(0), np.concatenate([a.ravel() for a in true.arrays]))]
+    mine, theirs = list(_unit_neurons(claimed.arrays)), list(_unit_neurons(true.arrays))
+    for layer in range(0, len(mine) - 2, 2):
+        a, b = (np.column_stack([arrays[layer], arrays[layer + 1]]) for arrays in (mine, theirs))
+        distance = ((a[:, None, :] - b[None, :, :]) ** 2).sum(axis=2)
+        rows, columns = linear_sum_assignment(distance)
+        order = np.empty(len(rows), dtype=np.int64)
+        order[columns] = rows
+        mine[layer], mine[layer + 1] = mine[layer][order], mine[layer + 1][order]
+        mine[layer + 2] = mine[layer + 2][:, order]
+    mine[-1], theirs[-1] = _centred(mine[-1]), _centred(theirs[-1])
+    mine[-2], theirs[-2] = _centred(mine[-2]), _centred(theirs[-2])
+    return list(zip(mine, theirs, strict=True))
+
+
+def _unit_neurons(arrays: tuple[Array, ...]) -> list[Array]:
+    """The same network with incoming weights of length 1 in every hidden neuron; scales go to the next layer."""
+    made = [np.array(a, dtype=np.float64) for a in arrays]
+    for layer in range(0, len(made) - 2, 2):
+        size = np.maximum(np.linalg.norm(made[layer], axis=1), 1e-300)
+        made[layer], made[layer + 1] = made[layer] / size[:, None], made[layer + 1] / size
+        made[layer + 2] = made[layer + 2] * size
+    return made
+
+
+def _leaves(claimed: Array, true: Array, box: Box) -> Recovery:
+    """How many of the leaves that an input can reach have a claimed box with the same inputs in it."""
+    low, high, whole = (np.asarray(part).ravel() for part in box)
+    mine, theirs = (_canonical(boxes, low, high, whole) for boxes in (claimed, true))
+    reachable = theirs[(theirs[:, 0] <= theirs[:, 1]).all(axis=1)]
+    width = np.maximum(high - low, 1e-12)
+    known = cKDTree(((mine - low[None, None]) / width).reshape(len(mine), -1))
+    wanted = ((reachable - low[None, None]) / width).reshape(len(reachable), -1)
+    distance, _ = known.query(wanted, p=np.inf, distance_upper_bound=LEAF_TOLERANCE)
+    return Recovery("parameters", len(reachable), int(np.isfinite(distance).sum()), LEAF_TOLERANCE, told=("leaves",))
+
+
+def _canonical(boxes: Array, low: Array, high: Array, whole: Array) -> Array:
+    """Boxes (low < x <= high] within the range of inputs; of whole numbers the first and the last inside."""
+    below, above = boxes[:, 0], boxes[:, 1]
+    first = np.where(whole, np.maximum(np.floor(below) + 1, low), np.maximum(below, low))
+    last = np.where(whole, np.minimum(np.floor(above), high), np.minimum(above, high))
+    return np.stack([first, last], axis=1)

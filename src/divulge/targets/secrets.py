@@ -1,0 +1,83 @@
+"""What the inside of scikit-learn estimators is, in the words in which attacks claim it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from divulge.core.extraction import LINEAR, TREE, Parameters, Secrets
+from divulge.core.hashing import Array
+
+LINEAR_MODELS = (Ridge, Lasso, ElasticNet, LinearRegression, LogisticRegression, LinearSVC)
+
+
+def of_estimator(estimator: Any) -> Secrets:
+    """Parameters of linear models and decision trees in terms of the raw inputs, and the regularisation strength."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    settings: dict[str, float | str] = {}
+    if isinstance(last, (Ridge, Lasso, ElasticNet, KernelRidge)):
+        settings["alpha"] = float(last.alpha)
+    if type(last) is ElasticNet:
+        settings["l1_ratio"] = float(last.l1_ratio)
+    if isinstance(last, (LogisticRegression, LinearSVC, SVC)):
+        settings["C"] = float(last.C)
+    return Secrets(_parameters(estimator, last), settings)
+
+
+def _parameters(estimator: Any, last: Any) -> Parameters | None:
+    if isinstance(last, DecisionTreeClassifier) and last is estimator:
+        return Parameters(TREE, (leaf_boxes(last),))
+    linear = isinstance(last, LINEAR_MODELS) or (isinstance(last, SVC) and last.kernel == "linear")
+    scaled = _scaling(estimator)
+    if not linear or scaled is None or not hasattr(last, "coef_"):
+        return None
+    weights, bias = np.atleast_2d(np.asarray(last.coef_, dtype=np.float64)), np.atleast_1d(last.intercept_)
+    factor, offset = scaled
+    bias = np.broadcast_to(bias, (len(weights),)) + weights @ (offset * np.ones(weights.shape[1]))
+    weights = weights * factor
+    classes = getattr(last, "classes_", None)
+    if classes is not None and len(weights) == 1 and len(classes) == 2:
+        weights, bias = np.concatenate([0 * weights, weights]), np.concatenate([[0.0], bias])
+    if classes is not None and len(weights) != len(classes):
+        return None
+    return Parameters(LINEAR, (weights, bias))
+
+
+def _scaling(estimator: Any) -> tuple[Any, Any] | None:
+    """Factor and offset of x -> x factor + offset before the last step; None for other preprocessing."""
+    factor: Any = 1.0
+    offset: Any = 0.0
+    for _, step in estimator.steps[:-1] if isinstance(estimator, Pipeline) else ():
+        if isinstance(step, StandardScaler):
+            scale = step.scale_ if step.scale_ is not None else 1.0
+            mean = step.mean_ if step.mean_ is not None and step.with_mean else 0.0
+            factor, offset = factor / scale, (offset - mean) / scale
+        elif isinstance(step, MinMaxScaler):
+            factor, offset = factor * step.scale_, offset * step.scale_ + step.min_
+        else:
+            return None
+    return factor, offset
+
+
+def leaf_boxes(tree: DecisionTreeClassifier) -> Array:
+    """The inputs of every leaf, low < x <= high: [leaves, 2, inputs]."""
+    inner, found = tree.tree_, []
+    low, high = np.full(tree.n_features_in_, -np.inf), np.full(tree.n_features_in_, np.inf)
+    todo = [(0, low, high)]
+    while todo:
+        node, low, high = todo.pop()
+        if inner.children_left[node] < 0:
+            found.append(np.stack([low, high]))
+            continue
+        column, at = inner.feature[node], inner.threshold[node]
+        left_high, right_low = high.copy(), low.copy()
+        left_high[column], right_low[column] = min(high[column], at), max(low[column], at)
+        todo += [(inner.children_left[node], low, left_high), (inner.children_right[node], right_low, high)]
+    return np.stack(found)

@@ -1,0 +1,147 @@
+"""Models that an adversary teaches from a target's answers: networks and gradient-boosted trees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from divulge.core.errors import Impossible, InputError, TargetError
+from divulge.core.extraction import Student
+from divulge.core.hashing import Array, digest
+from divulge.core.records import Kind, Records
+from divulge.core.signals import log_of_scores
+from divulge.core.threat import Task
+
+if TYPE_CHECKING:
+    from divulge.training.net_student import NetStudent
+
+NETWORK, TREES = "network", "trees"
+CERTAIN_ENOUGH = 0.02
+"""A class with less than this share of a soft answer is not shown to trees as a record of its own."""
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """See core.extraction.Students.
+
+    factory: builds an untrained network; of a size that fits the records when None.
+    steps: of gradient descent; by the number of records when None.
+    """
+
+    factory: Callable[[], Any] | None = None
+    steps: int | None = None
+    _example: list[Records] = field(default_factory=list, compare=False)
+
+    def shown(self, example: Records) -> Classroom:
+        """The same, knowing what a record looks like."""
+        return Classroom(self.factory, self.steps, [example])
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """See Students."""
+        image = bool(self._example) and self._example[0].schema.is_image
+        able = (NETWORK,) if find_spec("torch") is not None else ()
+        return able if image and able else (*able, TREES)
+
+    def teach(
+        self, kind: str, records: Records, answers: Array, seed: int, unlabelled: Records | None = None
+    ) -> Student:
+        """See Students; raises InputError for an unknown kind and TargetError where nothing can be learned."""
+        wanted = lessons(records, answers)
+        if kind == NETWORK:
+            from divulge.training.net_student import teach
+
+            return teach(records, wanted, seed, factory=self.factory, steps=self.steps, unlabelled=unlabelled)
+        if kind == TREES:
+            return TreeStudent.taught(records, wanted, seed)
+        raise InputError(f"student {kind!r} is unknown: choose network or trees")
+
+    def untrained(self, seed: int) -> NetStudent:
+        """See Students."""
+        if find_spec("torch") is None or not self._example:
+            raise Impossible("it trains a network, which needs PyTorch: pip install 'divulge[torch]'")
+        from divulge.training.net_student import fresh
+
+        return fresh(self._example[0], seed, self.factory)
+
+    def fingerprint(self) -> str:
+        """Of the settings."""
+        return digest("classroom", getattr(self.factory, "__qualname__", str(self.factory)), str(self.steps))
+
+
+def lessons(records: Records, answers: Array) -> Array:
+    """What is to be learned: probabilities [records, classes], or values [records] for regression.
+
+    Raises TargetError for answers that are neither labels nor log-probabilities: logits, say.
+    """
+    answers = np.asarray(answers)
+    if len(answers) != len(records):
+        raise TargetError(f"there are {len(answers)} answers for {len(records)} records")
+    if records.schema.task is Task.REGRESSION:
+        return np.asarray(answers, dtype=np.float64).reshape(len(records))
+    classes = len(records.schema.classes)
+    if answers.ndim == 1:
+        return np.eye(classes)[answers.astype(np.int64)]
+    shares = np.exp(answers)
+    if answers.shape[1] != classes or not np.allclose(shares.sum(axis=1), 1.0, atol=1e-3):
+        raise TargetError("a student learns from labels or log-probabilities: these answers are neither (logits?)")
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def encoded(records: Records) -> Array:
+    """Inputs as a float matrix [records, features], categories one by one."""
+    columns = records.schema.columns
+    if records.schema.is_image or not any(c.kind is Kind.CATEGORICAL for c in columns):
+        return records.flat()
+    parts = []
+    for place, column in enumerate(columns):
+        values = records.x[:, place]
+        if column.kind is Kind.CATEGORICAL:
+            parts.append(np.eye(max(len(column.categories), 1))[values.astype(np.int64)])
+        else:
+            parts.append(np.asarray(values, dtype=np.float64)[:, None])
+    return np.concatenate(parts, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class TreeStudent:
+    """Gradient-boosted trees.  A soft answer becomes one weighted record for each class with a share in it."""
+
+    model: Any
+    width: int
+
+    @classmethod
+    def taught(cls, records: Records, wanted: Array, seed: int) -> TreeStudent:
+        """See Students.teach."""
+        from sklearn.dummy import DummyClassifier
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        x = records.flat()
+        settings: dict[str, Any] = {"random_state": seed % 2**31, "early_stopping": False}
+        if len(x) < 100:
+            settings["min_samples_leaf"] = 5
+        if wanted.ndim == 1:
+            return cls(HistGradientBoostingRegressor(**settings).fit(x, wanted), 0)
+        row, label = np.nonzero((wanted >= CERTAIN_ENOUGH) | (wanted == wanted.max(axis=1, keepdims=True)))
+        weight = wanted[row, label]
+        settings["max_iter"] = 100 if wanted.shape[1] <= 3 else 50
+        lone = len(np.unique(label)) < 2
+        model = DummyClassifier() if lone else HistGradientBoostingClassifier(**settings)
+        return cls(model.fit(x[row], label, sample_weight=weight), wanted.shape[1])
+
+    @property
+    def module(self) -> Any:
+        """See Student."""
+        return self.model
+
+    def log_scores(self, records: Records) -> Array:
+        """See Surrogate."""
+        if not self.width:
+            return np.asarray(self.model.predict(records.flat()))
+        scores = np.zeros((len(records), self.width))
+        scores[:, self.model.classes_] = self.model.predict_proba(records.flat())
+        return log_of_scores(scores)
