@@ -48,7 +48,7 @@ class Tables:
         job = self.job
         students = Classroom().shown(job.candidates)
         held, training = job.candidates.take(~job.member), job.candidates.take(job.member)
-        game = ExtractionGame(job.target, held, job.seed, job.recipe, job.population, students)
+        game = ExtractionGame(job.target, held, job.seed, job.recipe, job.population, training, students)
         zoo = _zoo(job.population)
 
         def adversary(attack: Attack[Any, Any]) -> ExtractionMeans:

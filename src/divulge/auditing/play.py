@@ -65,7 +65,7 @@ class Table:
     def surface(self, target: Target, attack: Attack[Any, Any], free: bool) -> GrantedSurface:
         """The target through this attack's eyes."""
         memory = self._memories.setdefault(id(target), Memory())
-        return GrantedSurface(target, self.job.threat, attack.card.needs.access, memory, free)
+        return GrantedSurface(target, self.job.threat, attack.card.uses or attack.card.needs.access, memory, free)
 
     def poison(self, attack: Attack[Any, Any]) -> Poison | None:
         """What an attack adds to the training data, the same in every arm; None for one that only looks."""
@@ -177,6 +177,8 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
         for estimate in estimates
     )
     p_values = tuple(e.p_value for e in negative.values() if e.p_value is not None)
+    if isinstance(evidence, Theft):  # another model may agree with this one by accident: the finding says how much
+        p_values = ()
     played = outcome(Played(findings, "; ".join(notes)))
     return Result(played, evidence, p_values)
 

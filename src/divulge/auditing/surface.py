@@ -88,6 +88,11 @@ class GrantedSurface:
         """See Surface."""
         return len(self._asked)
 
+    @property
+    def ports(self) -> frozenset[Access]:
+        """See Surface."""
+        return self._granted & self._target.offers
+
     def labels(self, records: Records) -> Array:
         """See Surface."""
         answer = self._ask(Access.LABEL, records)

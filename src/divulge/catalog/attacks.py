@@ -16,8 +16,25 @@ GROUP = "divulge.attacks"
 """Entry point group in which an installed package announces attacks of its own: name = 'package.module:Class'."""
 
 _MEMBERSHIP = "divulge.attacks.membership"
+_EXTRACTION = "divulge.attacks.extraction"
 
 ATTACKS: dict[str, str] = {
+    "active_thief": f"{_EXTRACTION}.active_thief:ActiveThief",
+    "architecture": f"{_EXTRACTION}.architecture:Architecture",
+    "copycat": f"{_EXTRACTION}.copycat:Copycat",
+    "data_free": f"{_EXTRACTION}.data_free:DataFree",
+    "equation_solving": f"{_EXTRACTION}.equation_solving:EquationSolving",
+    "jacobian": f"{_EXTRACTION}.jacobian:Jacobian",
+    "knockoff": f"{_EXTRACTION}.knockoff:Knockoff",
+    "knockoff_adaptive": f"{_EXTRACTION}.knockoff:KnockoffAdaptive",
+    "knockoff_random": f"{_EXTRACTION}.knockoff:KnockoffRandom",
+    "last_layer": f"{_EXTRACTION}.last_layer:LastLayer",
+    "lowd_meek": f"{_EXTRACTION}.lowd_meek:LowdMeek",
+    "regularisation": f"{_EXTRACTION}.regularisation:Regularisation",
+    "relu_network": f"{_EXTRACTION}.relu_network:ReluNetwork",
+    "semi_supervised": f"{_EXTRACTION}.semi_supervised:SemiSupervised",
+    "tree_paths": f"{_EXTRACTION}.tree_paths:TreePaths",
+    "tree_paths_by_scores": f"{_EXTRACTION}.tree_paths:TreePathsByScores",
     "absolute_error": f"{_MEMBERSHIP}.absolute_error:AbsoluteError",
     "attack_p": f"{_MEMBERSHIP}.attack_p:AttackP",
     "attack_r": f"{_MEMBERSHIP}.attack_r:AttackR",

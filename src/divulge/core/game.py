@@ -32,7 +32,8 @@ class Round(Generic[Scene, Guess]):
     """One model to attack.
 
     open: makes the attack's scene from its surface, its card, what the adversary holds, and a generator.
-    judge: turns the guess into evidence (Evidence for membership, Theft for extraction); the truth lives in its closure, out of the attack's reach.
+    judge: turns the guess into evidence (Evidence for membership, Theft for extraction); the truth lives in its
+    closure, out of the attack's reach.
     """
 
     target: Target

@@ -59,6 +59,11 @@ class Surface(Protocol):
         """Distinct records asked so far."""
         ...
 
+    @property
+    def ports(self) -> frozenset[Access]:
+        """What may be asked here, of what the target offers."""
+        ...
+
     def labels(self, records: Records) -> Array:
         """Predicted class codes [records]; predicted values for regression.  Needs LABEL."""
         ...

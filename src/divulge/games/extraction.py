@@ -44,7 +44,7 @@ class ExtractionGame:
 
     held: unseen records with their true classes, on which copies are judged.  population: what the adversary may have;
     its labels are public.  students: for the baseline, the same family taught without the target.
-    open_secrets: what is known of the target's inside; judged only where it is.
+    training: the target's training records, for a second model of the recipe.
     """
 
     target: Target
@@ -52,6 +52,7 @@ class ExtractionGame:
     seed: int
     recipe: Recipe | None = None
     population: Records | None = None
+    training: Records | None = None
     students: Students | None = None
     _judges: dict[int, _Judge] = field(default_factory=dict, init=False)
     _controls: dict[Arm, Target] = field(default_factory=dict, init=False)
@@ -69,7 +70,8 @@ class ExtractionGame:
 
     def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[ExtractionScene, ExtractionGuess]]:
         """One round.  NEGATIVE: the attack is let loose on another model, and its loot compared with the audited one:
-        whatever still agrees was not learned from the target.  POSITIVE: a model of the recipe without defences.
+        whatever still agrees was not learned from the target.  POSITIVE: a second model of the recipe, without
+        defences.
         """
         if arm is Arm.TARGET:
             yield self._round(self.target, self._judge_of(self.target))
@@ -87,12 +89,12 @@ class ExtractionGame:
         if arm not in self._controls:
             if arm is Arm.NEGATIVE:
                 self._controls[arm] = Decoy(self.target, self.held, derived_seed(self.seed, "decoy"))
-            elif self.recipe is None or self.population is None:
-                raise Impossible("no recipe or no population is known, so no undefended model can be trained")
+            elif self.recipe is None or self.training is None:
+                raise Impossible("no recipe is known, so no undefended model can be trained")
             else:
                 undefended: Callable[[tuple[()]], Recipe] | None = getattr(self.recipe, "defended", None)
                 bare = undefended(()) if undefended is not None else self.recipe
-                self._controls[arm] = bare.train(self.population, derived_seed(self.seed, "undefended control"))
+                self._controls[arm] = bare.train(self.training, derived_seed(self.seed, "undefended control"))
         return self._controls[arm]
 
     def _judge_of(self, target: Target) -> _Judge:
@@ -227,7 +229,9 @@ class _Judge:
         answer = np.asarray(surrogate.log_scores(records))
         got = answer if self._target.task is Task.REGRESSION else answer.argmax(axis=1)
         if got.shape != (len(records),) or not np.isfinite(got).all():
-            raise TargetError(f"the attack's copy answered with shape {answer.shape}, or NaN, for {len(records)} records")
+            raise TargetError(
+                f"the attack's copy answered with shape {answer.shape}, or NaN, for {len(records)} records"
+            )
         return np.asarray(got)
 
     def _same(self, where: str, given: Array) -> Array:

@@ -41,12 +41,13 @@ def _settle(finding: Finding, p_adjusted: float | None, policy: Policy, alarm: s
         return finding.judged(Verdict.INVALID, alarm, p)
     if tainted:
         reason = "the attack succeeds against a model that never saw these records as well"
-        if finding.game != "membership":
-            reason = "the attack does as well when it is let loose on another model"
         return finding.judged(Verdict.INVALID, reason, p)
     above_control = finding.control is None or (finding.low or 0.0) > finding.control
     if p <= 1 - policy.confidence and above_control:
         return finding.judged(Verdict.LEAK, _leak_reason(finding), p)
+    if p <= 1 - policy.confidence:
+        reason = f"the attack does as well ({finding.control:.3f}) when it is let loose on another model"
+        return finding.judged(Verdict.NOT_FOUND, reason, p)
     return finding.judged(Verdict.NOT_FOUND, _quiet_reason(finding), p)
 
 

@@ -63,6 +63,7 @@ class TorchTarget:
         self._as_tensor = as_tensor or (as_double_tensor if self._double else as_float_tensor)
         self._device, self._batch_size = device, batch_size
         self._probabilities: bool | None = None
+        self._logit = False
 
     @property
     def name(self) -> str:
@@ -136,7 +137,7 @@ class TorchTarget:
 
     def secrets(self) -> Secrets:
         """What the extraction game compares claims with."""
-        return of_module(self.module)
+        return of_module(self.module, self._task is Task.CLASSIFICATION)
 
     def _gradient_norms(self, records: Records) -> Array:
         """Of the cross-entropy, record by record, batched by torch.func: [records, parameter tensors]."""
@@ -189,7 +190,12 @@ class TorchTarget:
         return np.column_stack([norms, torch.cat(rows).numpy()])
 
     def _two_columns(self, single: Array) -> Array:
-        if ((single >= 0) & (single <= 1)).all():
+        """One output as two: a probability, unless it comes from a linear layer or was ever seen outside [0, 1]."""
+        leaves = [part for part in self.module.modules() if not list(part.children())]
+        if leaves and isinstance(leaves[-1], nn.Linear):
+            self._logit = True
+        self._logit = self._logit or not bool(((single >= 0) & (single <= 1)).all())
+        if not self._logit:
             return np.column_stack([1 - single, single])
         return np.column_stack([np.zeros_like(single), single])
 

@@ -11,8 +11,11 @@ from divulge.core.hashing import Array
 ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.ELU: "elu", nn.Sigmoid: "sigmoid", nn.GELU: "gelu"}
 
 
-def of_module(module: nn.Module) -> Secrets:
-    """Parameters of plain networks of linear layers and ReLU, and for those with any activation the architecture."""
+def of_module(module: nn.Module, classifier: bool = True) -> Secrets:
+    """Parameters of plain networks of linear layers and ReLU, and for those with any activation the architecture.
+
+    classifier: one output is the logit of the second of two classes.
+    """
     if not isinstance(module, nn.Sequential):
         return Secrets(settings=_last_width(list(module.modules())))
     parts = [p for p in module if not isinstance(p, (nn.Flatten, nn.Identity))]
@@ -30,6 +33,8 @@ def of_module(module: nn.Module) -> Secrets:
     if not plain or any(p.bias is None for p in linear):
         return Secrets(settings=settings)
     arrays = tuple(_array(a) for p in linear for a in (p.weight, p.bias))
+    if classifier and len(arrays[-1]) == 1:
+        arrays = (*arrays[:-2], np.concatenate([0 * arrays[-2], arrays[-2]]), np.concatenate([[0.0], arrays[-1]]))
     if len(linear) == 1:
         return Secrets(Parameters(LINEAR, arrays), settings)
     if not all(isinstance(p, nn.ReLU) for p in between):

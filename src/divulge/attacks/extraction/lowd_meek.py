@@ -50,11 +50,13 @@ class LowdMeek:
         each = (features + 1) * self.halvings
         for start, end in search.pairs():
             pair = (min(start[1], end[1]), max(start[1], end[1]))
-            if pair in normals or scene.affordable(2 * each) < 2 * each and normals:
+            if pair in normals or (scene.affordable(2 * each) < 2 * each and normals):
                 continue
             normals[pair] = search.normal(start, end, pair)
         if not normals:
-            raise Impossible("the target gives one answer to all population records: there is no boundary to walk along")
+            raise Impossible(
+                "the target gives one answer to all population records: there is no boundary to walk along"
+            )
         weights, bias = together(normals, scene.classes, features)
         copy = WrittenNetwork((weights, bias))
         return ExtractionGuess(copy, copy.claimed(up_to_scale=True), stages=(Stage(scene.target.queries, copy),))

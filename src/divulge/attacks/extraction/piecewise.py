@@ -1,7 +1,7 @@
 """Functions made of a linear part and of kinks along hyperplanes, recovered exactly from their values.
 
-A sum of a_j relu(w_j z + b_j) is a linear function plus the sum of a_j/2 |w_j z + b_j|: the kinks do not tell which side
-of a hyperplane a neuron is on, and need not.
+A sum of a_j relu(w_j z + b_j) is a linear function plus the sum of a_j/2 |w_j z + b_j|: the kinks do not tell which
+side of a hyperplane a neuron is on, and need not.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ STEP = 1e-4
 """Of finite differences, where the distance between kinks is about 1: small enough to stay between them."""
 
 NARROWEST = 1e-7
+MOST_INTERVALS = 4_096
+"""At a time: a function with more kinks than that is not what is looked for here."""
+
+FAINT = 1e-5
+"""A kink this much fainter than the strongest is what is left of one that is known, to the precision that it is."""
+
+SAME = 1e-4
 ROUGH = 1e-9
 """Relative error of values that counts as rounding."""
 
@@ -81,13 +88,14 @@ def kinks(g: Function, low: float, high: float) -> tuple[Array, Array, float]:
     todo = [(ends[i], ends[i + 1], values[i], values[i + 1]) for i in range(len(ends) - 1)]
     found: list[tuple[float, Array]] = []
     size = float(np.abs(values).max()) or 1.0
-    while todo:
+    while todo and len(todo) <= MOST_INTERVALS:
         a, b = (np.array([part[k] for part in todo]) for k in (0, 1))
         fa, fb = (np.stack([part[k] for part in todo]) for k in (2, 3))
         inch = (b - a) / 16
         near = g(np.concatenate([a + inch, b - inch]))
         left, right = (near[: len(a)] - fa) / inch[:, None], (fb - near[len(a) :]) / inch[:, None]
-        scale = np.maximum(np.abs(fa).max(axis=1), np.abs(fb).max(axis=1)) + size * 1e-3
+        scale = np.maximum(np.abs(fa).max(axis=1), np.abs(fb).max(axis=1))
+        scale = scale + size * (1 + np.maximum(abs(a), abs(b))) / (1 + max(abs(low), abs(high)))
         jump = right - left
         straight = np.abs(fa + left * (b - a)[:, None] - fb).max(axis=1) <= ROUGH * scale * 16
         straight &= np.abs(jump).max(axis=1) * (b - a) <= ROUGH * scale * 64
@@ -105,7 +113,7 @@ def kinks(g: Function, low: float, high: float) -> tuple[Array, Array, float]:
                 found.append((float(t[place]), jump[place]))
             elif b[place] - a[place] > NARROWEST * (1 + abs(a[place])):
                 later.append((place, np.tan((np.arctan(a[place]) + np.arctan(b[place])) / 2)))
-        middles = g(np.array([m for _, m in later])) if later else []
+        middles: Array = g(np.array([m for _, m in later])) if later else np.zeros((0, values.shape[1]))
         todo = []
         for (place, m), fm in zip(later, middles, strict=True):
             todo += [(a[place], m, fa[place], fm), (m, b[place], fm, fb[place])]
@@ -131,14 +139,24 @@ def _on_both(g: Function, t: Array, inch: Array, left: End, right: End, scale: A
 
 
 def extract(
-    f: Function, draw: Callable[[], Line], inputs: int, outputs: int, lines: int, idle: int = 1, most: int = 4096
+    f: Function,
+    draw: Callable[[], Line],
+    inputs: int,
+    outputs: int,
+    lines: int,
+    idle: int = 1,
+    model: Kinked | None = None,
 ) -> Kinked:
     """The function, from its values along random lines and around points between their kinks.
 
     draw: a random line.  Each line is searched for kinks that are not explained yet; `idle` lines in a row without new
-    ones, or `lines` in all, end the search.  most: neurons.
+    ones, or `lines` in all, end the search.  model: what is known already.
     """
-    model, quiet = Kinked.flat(inputs, outputs), 0
+    model = model or Kinked.flat(inputs, outputs)
+    quiet, loudest = (
+        0,
+        float((np.abs(model.a).max(axis=1, initial=0.0) * np.linalg.norm(model.w, axis=1)).max(initial=0)),
+    )
     for _ in range(lines):
         line = draw()
         known = model
@@ -148,12 +166,32 @@ def extract(
             return f(z) - known.bends(z)
 
         t, jumps, _ = kinks(rest, line.low, line.high)
+        strong = np.abs(jumps).max(axis=1, initial=0.0) / np.linalg.norm(line.along)
+        real = strong > FAINT * max(loudest, float(strong.max(initial=0.0)))
+        t, jumps, loudest = t[real], jumps[real], max(loudest, float(strong.max(initial=0.0)))
         quiet = quiet + 1 if not len(t) else 0
         if len(t):
             model = _with_neurons(f, model, line, t, jumps)
-        if quiet >= idle or len(model.b) >= most:
+        if quiet >= idle:
             break
-    return _with_linear_part(f, model, draw())
+    return _with_linear_part(f, tidied(model), draw())
+
+
+def tidied(model: Kinked) -> Kinked:
+    """Neurons on one hyperplane become one, those that add up to nothing go."""
+    length = np.linalg.norm(model.w, axis=1)
+    plane = np.column_stack([model.w, model.b]) / np.maximum(length, 1e-300)[:, None]
+    kept: list[int] = []
+    a = model.a * length[:, None]
+    for neuron in range(len(plane)):
+        twin = next((k for k in kept if min(np.abs(plane[neuron] - s * plane[k]).max() for s in (1, -1)) < SAME), None)
+        if twin is None:
+            kept.append(neuron)
+        else:
+            a[twin] += a[neuron]
+    loud = np.abs(a).max(axis=1, initial=0.0)
+    alive = [k for k in kept if loud[k] > FAINT * loud[kept].max()]
+    return replace(model, w=plane[alive, :-1], b=plane[alive, -1], a=a[alive])
 
 
 def _with_neurons(f: Function, model: Kinked, line: Line, t: Array, jumps: Array) -> Kinked:
@@ -173,12 +211,40 @@ def _with_neurons(f: Function, model: Kinked, line: Line, t: Array, jumps: Array
     normals = np.concatenate(w)
     normals = normals / (normals @ line.along)[:, None]
     offsets = -(normals * line.at(t)).sum(axis=1)
+    right = _bends_there(f, model, line, t, (normals, offsets, jumps))
     return replace(
         model,
-        w=np.concatenate([model.w, normals]),
-        b=np.concatenate([model.b, offsets]),
-        a=np.concatenate([model.a, jumps]),
+        w=np.concatenate([model.w, normals[right]]),
+        b=np.concatenate([model.b, offsets[right]]),
+        a=np.concatenate([model.a, jumps[right]]),
     )
+
+
+def _bends_there(f: Function, model: Kinked, line: Line, t: Array, found: tuple[Array, Array, Array]) -> Array:
+    """Whether each new hyperplane is one: a little way from where it was crossed there must be the same kink.  One that
+    fails (another kink was too near) is found again on another line.  Bool [kinks].
+    """
+    w, b, a = found
+    edges = np.concatenate([[line.low], t, [line.high]])
+    room = np.minimum(np.diff(edges)[:-1], np.diff(edges)[1:])
+    right = np.zeros(len(t), dtype=bool)
+    draw = np.random.default_rng(len(t))
+    for nearness in (0.2, 0.05, 0.01):
+        left = np.flatnonzero(~right)
+        if not len(left):
+            break
+        z = line.at(t[left])
+        aside = draw.uniform(-1, 1, z.shape) * z
+        size = np.linalg.norm(line.along) / np.maximum(np.linalg.norm(aside, axis=1), 1e-300)
+        z = z + (nearness * np.minimum(room[left], 1.0) * size)[:, None] * aside
+        z = z - ((z * w[left]).sum(axis=1) + b[left])[:, None] * line.along
+        step = nearness * 0.05 * np.minimum(room[left], 1.0)
+        points = np.concatenate([z - step[:, None] * line.along, z, z + step[:, None] * line.along])
+        values = (f(points) - model.bends(points)).reshape(3, len(left), -1)
+        bend = (values[0] + values[2] - 2 * values[1]) / step[:, None]
+        close = np.abs(bend - a[left]).max(axis=1) <= 1e-3 * np.abs(a[left]).max(axis=1)
+        right[left] = close
+    return right
 
 
 def _regions(line: Line, t: Array, together: int) -> list[tuple[float, float]]:

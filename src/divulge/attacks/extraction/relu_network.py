@@ -21,6 +21,14 @@ LINES = 6
 CHECKS = 24
 CLOSE = 1e-6
 TESTS = 6
+REACHED = 200
+TRIES = 8
+QUIET = 2
+FAR_TESTS = 40
+FAR_SHARE = 0.35
+"""Of the points of a first-layer hyperplane, those at which a kink is to be seen: elsewhere the second layer is off."""
+
+REACH = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +85,7 @@ class ReluNetwork:
             if regression:
                 return scene.target.values(sent)[:, None]
             scores = scene.target.log_scores(sent)
-            return scores - scores.mean(axis=1, keepdims=True)
+            return np.asarray(scores - scores.mean(axis=1, keepdims=True))
 
         outputs = 1 if regression else scene.classes
         work = _one_layer if self.hidden_layers == 1 else _two_layers
@@ -97,8 +105,8 @@ def _one_layer(
     error = float(np.abs(model.value(check) - f(check)).max())
     if error > CLOSE * max(1.0, float(np.abs(model.value(check)).max())):
         raise Impossible(
-            f"its kinks do not explain it (error {error:.2g} on {CHECKS} points): it is no ReLU network with one hidden "
-            "layer, or its scores are rounded"
+            f"its kinks do not explain it (error {error:.2g} on {CHECKS} points): it is no ReLU network with one "
+            "hidden layer, or its scores are rounded"
         )
     copy = KinkedCopy(model, centre, size, regression)
     layers = sided(model)
@@ -113,11 +121,13 @@ def sided(model: Kinked) -> tuple[Array, Array, Array, Array] | None:
     """Hidden weights, hidden biases, output weights and output biases, once the side of each neuron is known: the
     linear part must be the sum of +-1/2 a_j w_j.  None where no choice of sides explains it.
     """
+    if not len(model.b):
+        return None
     parts = 0.5 * model.a[:, :, None] * model.w[:, None, :]
     side = np.linalg.lstsq(parts.reshape(len(parts), -1).T, model.slope.ravel(), rcond=None)[0]
     sign = np.where(side >= 0, 1.0, -1.0)
     left = model.slope - np.tensordot(sign, parts, axes=1)
-    if np.abs(left).max() > 1e-4 * max(float(np.abs(model.slope).max()), 1e-12) or not len(sign):
+    if np.abs(left).max() > 1e-4 * max(float(np.abs(model.slope).max()), 1e-12):
         return None
     w, b = sign[:, None] * model.w, sign * model.b
     return w, b, model.a.T, model.offset - 0.5 * (model.a.T @ b)
@@ -130,8 +140,8 @@ def _two_layers(
     first = _first_layer(f, scene, inputs)
     if not 0 < len(first) <= inputs:
         raise Impossible(
-            f"{len(first)} neurons of the first hidden layer were found: the second can be reached only through one that "
-            f"is no wider than the input ({inputs})"
+            f"{len(first)} neurons of the first hidden layer were found: the second can be reached only through one "
+            f"that is no wider than the input ({inputs})"
         )
     w, b = _oriented(f, scene, first[:, :-1], first[:, -1])
     back = np.linalg.pinv(w)
@@ -141,16 +151,32 @@ def _two_layers(
 
     hidden = len(b)
 
-    def inside() -> Line:
-        start, end = scene.rng.exponential(1.0, (2, hidden)) * scene.rng.choice([0.1, 1.0, 10.0])
-        return Line(start, end - start, 1e-3, 1 - 1e-3)
+    reached = np.maximum(scene.rng.uniform(-0.5, 0.5, (REACHED, inputs)) @ w.T + b, 0)
+    hard = reached
 
-    model = extract(second, inside, hidden, outputs, lines=60, idle=12)
-    copy = TwoLayerCopy(model, w, b, centre, size, regression)
-    check = scene.rng.uniform(-0.5, 0.5, (CHECKS, inputs))
-    error = float(np.abs(copy.outputs(check) - f(check)).max())
-    if error > 1e3 * CLOSE * max(1.0, float(np.abs(copy.outputs(check)).max())):
-        raise Impossible(f"two hidden layers do not explain it (error {error:.2g} on {CHECKS} points)")
+    def inside() -> Line:
+        """Between two outputs of the first layer, one of which the copy gets wrong so far."""
+        start = reached[scene.rng.integers(len(reached))]
+        end = hard[scene.rng.integers(len(hard))]
+        if scene.rng.random() < 0.5:
+            some = scene.rng.random(hidden) < 0.5
+            start = np.where(some, scene.rng.exponential(float(reached.mean()) + 1e-9, hidden), start)
+        return Line(start, 1.5 * (end - start) * (1 + 1e-6 * scene.rng.random()), 1e-4, 2 / 3)
+
+    model = None
+    for _ in range(TRIES):
+        model = extract(second, inside, hidden, outputs, lines=24, idle=8, model=model)
+        copy = TwoLayerCopy(model, w, b, centre, size, regression)
+        check = scene.rng.uniform(-0.5, 0.5, (10 * CHECKS, inputs))
+        truth = f(check)
+        wrong = np.abs(copy.outputs(check) - truth).max(axis=1)
+        bar = CLOSE * max(1.0, float(np.abs(truth).max()))
+        if float(wrong.max()) <= bar:
+            break
+        hard = np.maximum(check[wrong > bar] @ w.T + b, 0)
+    if float(wrong.max()) > 1e3 * bar:
+        raise Impossible(f"two hidden layers do not explain it (error {wrong.max():.2g} on {len(check)} points)")
+    assert model is not None
     layers = sided(model)
     if layers is None:
         return copy, None
@@ -182,18 +208,26 @@ class TwoLayerCopy:
 def _first_layer(f: Function, scene: ExtractionScene, inputs: int) -> Array:
     """Hyperplanes (normal of length 1, offset) that stay where they are far away: [neurons, inputs + 1]."""
     found: list[Array] = []
-    for _ in range(LINES):
+    quiet = 0
+    for _ in range(4 * LINES):
         line = random_line(scene.rng, inputs, 1e2)
         t, _, _ = kinks(lambda s, line=line: f(line.at(s)), line.low, line.high)  # type: ignore[misc]
-        new = 0
+        before = len(found)
         for at in _unexplained(t, line, found):
             plane = _plane(f, line, at, t)
-            if plane is not None and _persists(f, scene, plane):
+            if plane is None or not _persists(f, scene, plane):
+                continue
+            plane = _refined(f, scene, plane)
+            if plane is not None and not any(_same_plane(plane, known) for known in found):
                 found.append(plane)
-                new += 1
-        if not new and found:
+        quiet = quiet + 1 if len(found) == before else 0
+        if quiet >= QUIET or len(found) > inputs:
             break
     return np.array(found).reshape(len(found), inputs + 1)
+
+
+def _same_plane(plane: Array, other: Array) -> bool:
+    return bool(min(np.abs(plane - other).max(), np.abs(plane + other).max()) < 1e-4)
 
 
 def _unexplained(t: Array, line: Line, planes: list[Array]) -> Array:
@@ -201,8 +235,8 @@ def _unexplained(t: Array, line: Line, planes: list[Array]) -> Array:
     if not planes or not len(t):
         return t
     known = np.array([-(p[:-1] @ line.start + p[-1]) / (p[:-1] @ line.along) for p in planes])
-    near = np.abs(t[:, None] - known[None]) <= 1e-6 * (1 + np.abs(t))[:, None]
-    return t[~near.any(axis=1)]
+    near = np.abs(t[:, None] - known[None]) <= 1e-5 * (1 + np.abs(t))[:, None]
+    return np.asarray(t[~near.any(axis=1)])
 
 
 def _plane(f: Function, line: Line, at: float, t: Array) -> Array | None:
@@ -219,15 +253,39 @@ def _plane(f: Function, line: Line, at: float, t: Array) -> Array | None:
     return np.append(normal, -float(normal @ line.at(np.array([at]))[0]))
 
 
+def _on(plane: Array, scene: ExtractionScene, count: int, far: float) -> Array:
+    """Random points of a hyperplane, up to so far out: [points, inputs]."""
+    normal = plane[:-1]
+    z = scene.rng.uniform(-1, 1, (count, len(normal))) * scene.rng.uniform(1, far, (count, 1))
+    return np.asarray(z - (z @ normal + plane[-1])[:, None] * normal)
+
+
 def _persists(f: Function, scene: ExtractionScene, plane: Array) -> bool:
     """Whether there is a kink at this hyperplane far from where it was found: only the first layer's do not bend."""
-    inputs, normal = len(plane) - 1, plane[:-1]
-    z = scene.rng.uniform(-1.5, 1.5, (TESTS, inputs))
-    z = z - (z @ normal + plane[-1])[:, None] * normal
-    step = 1e-4
-    values = f(np.concatenate([z - step * normal, z, z + step * normal])).reshape(3, TESTS, -1)
+    z, step = _on(plane, scene, FAR_TESTS, 20.0), 1e-2
+    values = f(np.concatenate([z - step * plane[:-1], z, z + step * plane[:-1]])).reshape(3, FAR_TESTS, -1)
     bend = np.abs(values[0] + values[2] - 2 * values[1]).max(axis=1)
-    return int((bend > 1e-9 * max(float(np.abs(values).max()), 1.0)).sum()) >= 2
+    seen = bend > 1e-9 * np.maximum(np.abs(values).max(axis=(0, 2)), 1.0)
+    return float(seen.mean()) >= FAR_SHARE
+
+
+def _refined(f: Function, scene: ExtractionScene, plane: Array) -> Array | None:
+    """The hyperplane through kinks found near it, at points all over it; None where there are too few."""
+    normal = plane[:-1]
+    z = _on(plane, scene, 2 * len(plane) + 10, 2.0)
+    hits = []
+    for point in z:
+        t, _, _ = kinks(lambda s, point=point: f(point + s[:, None] * normal), -1.37 * REACH, 0.91 * REACH)  # type: ignore[misc]
+        if len(t) == 1:
+            hits.append(point + t[0] * normal)
+    if len(hits) < len(plane) + 2:
+        return None
+    points = np.column_stack([np.array(hits), np.ones(len(hits))])
+    sizes, rows = np.linalg.svd(points, full_matrices=False)[1:]
+    if sizes[-1] > 1e-6 * sizes[0]:
+        return None
+    found = rows[-1] / np.linalg.norm(rows[-1][:-1])
+    return np.asarray(found)
 
 
 def _oriented(f: Function, scene: ExtractionScene, w: Array, b: Array) -> tuple[Array, Array]:
@@ -243,4 +301,4 @@ def _oriented(f: Function, scene: ExtractionScene, w: Array, b: Array) -> tuple[
             near[:, neuron], far[:, neuron] = 0.2 * sign, 0.7 * sign
             change.append(float(np.abs(f((near - b) @ back.T) - f((far - b) @ back.T)).max()))
         signs[neuron] = 1.0 if change[0] >= change[1] else -1.0
-    return signs[:, None] * w, signs * b
+    return np.asarray(signs[:, None] * w), np.asarray(signs * b)

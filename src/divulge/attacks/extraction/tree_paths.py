@@ -191,7 +191,7 @@ class TreePathsByScores:
         order = scene.rng.permutation(len(scene.population))
         for turn in range(ROUNDS):
             part = scene.population.take(order[turn * SAMPLES : (turn + 1) * SAMPLES])
-            x = np.concatenate([part.flat() if len(part.x) else part.flat(), scene.uniform(SAMPLES // 4).flat()])
+            x = np.concatenate([part.flat(), scene.uniform(SAMPLES // 4).flat()])
             if scene.target.queries + len(x) > most:
                 break
             names = explorer.ask(x)
@@ -205,9 +205,7 @@ class TreePathsByScores:
         copy = stages[-1].surrogate
         return ExtractionGuess(copy, stages=tuple(stages), student="trees")
 
-    def _search(
-        self, scene: ExtractionScene, explorer: Explorer, points: Array, names: Array, most: int
-    ) -> Stage:
+    def _search(self, scene: ExtractionScene, explorer: Explorer, points: Array, names: Array, most: int) -> Stage:
         """Boxes around so many of these points as can be paid for, one for each kind of answer first."""
         first = np.unique(names, return_index=True)[1]
         rest = scene.rng.permutation(np.setdiff1d(np.arange(len(names)), first))

@@ -1,0 +1,107 @@
+"""ActiveThief (Pal et al. 2020): active learning chooses what to ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.extraction.learning import STAGES, ask, entropy_of, kind_of, spread_out, stages
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible, InputError
+from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage, Student
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+
+STRATEGIES = ("uncertainty", "k_center", "dfal", "dfal+k_center")
+FIRST = 0.2
+MOST_LOOKED_AT = 5_000
+"""Population records that are considered in one round."""
+
+
+@dataclass(frozen=True)
+class ActiveThief:
+    """A copy is taught from a first random fifth, then after each round the records are sent that it is least sure of
+    (uncertainty), that lie farthest from what was asked in the space of its scores (k_center), or that lie nearest to
+    its decision boundary by DeepFool's linear estimate (dfal, for networks); dfal+k_center thins out the latter.
+    """
+
+    queries: tuple[int, ...] = STAGES
+    strategy: str = "uncertainty"
+    answers: str = "best"
+    student: str = "auto"
+    rounds: int = 6
+
+    card: ClassVar[Card] = Card(
+        name="active_thief",
+        title="ActiveThief",
+        family=Family.EXTRACTION,
+        asset=Asset.FUNCTIONALITY,
+        paper="pal2020",
+        equations="section 4, algorithm 1",
+        summary="teaches a copy, and asks about the records that it would learn most from",
+        needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION})),
+        uses=Access.SCORES,
+        default=False,
+    )
+
+    def __post_init__(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise InputError(f"attacks.active_thief: strategy must be one of {', '.join(STRATEGIES)}")
+
+    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+        """See Attack."""
+        population = scene.population
+        stops = stages(scene, tuple(self.queries), len(population))
+        kind = kind_of(scene, self.student)
+        if "dfal" in self.strategy and kind != "network":
+            raise Impossible("DeepFool needs the gradient of a network: set student to network")
+        first = max(10, int(FIRST * stops[0]))
+        turns = sorted({first, *stops, *np.geomspace(first, stops[-1], self.rounds).astype(int).tolist()})
+        order = scene.rng.permutation(len(population))
+        sent, left = order[: turns[0]], order[turns[0] :]
+        made: list[Stage] = []
+        copy: Student | None = None
+        for turn in turns:
+            if copy is not None:
+                pool = left[: max(MOST_LOOKED_AT, turn - len(sent))]
+                chosen = self._choose(copy, population.take(sent), population.take(pool), turn - len(sent))
+                new = pool[chosen]
+                sent, left = np.concatenate([sent, new]), scene.rng.permutation(np.setdiff1d(left, new))
+            part = population.take(sent)
+            copy = scene.students.teach(kind, part, ask(scene, part, self.answers), int(scene.rng.integers(2**31)))
+            if turn in stops:
+                made.append(Stage(scene.target.queries, copy))
+        return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student=kind)
+
+    def _choose(self, copy: Student, sent: Records, pool: Records, count: int) -> Array:
+        """Rows of the pool to ask about."""
+        scores = copy.log_scores(pool)
+        if self.strategy == "uncertainty":
+            return np.asarray(np.argsort(-entropy_of(scores), kind="stable")[:count])
+        if self.strategy == "k_center":
+            return np.array(spread_out(np.exp(scores), np.exp(copy.log_scores(sent)), count))
+        near = np.argsort(boundary_distance(copy, pool), kind="stable")
+        if self.strategy == "dfal":
+            return np.asarray(near[:count])
+        near = near[: 3 * count]
+        picked = spread_out(np.exp(scores[near]), np.exp(copy.log_scores(sent)), count)
+        return np.asarray(near[np.array(picked, dtype=np.int64)])
+
+
+def boundary_distance(copy: Student, records: Records) -> Array:
+    """DeepFool's first step (Moosavi-Dezfooli et al. 2016): distance to the nearest class boundary of the linearised
+    copy, against the runner-up class only: [records].
+    """
+    import torch
+
+    from_inputs = torch.from_numpy(np.ascontiguousarray(records.x if records.schema.is_image else records.flat()))
+    x = from_inputs.float().requires_grad_(True)
+    out = copy.module(x)
+    best = out.topk(2, dim=1)
+    gap = best.values[:, 0] - best.values[:, 1]
+    (slope,) = torch.autograd.grad(gap.sum(), x)
+    size = slope.flatten(1).norm(dim=1)
+    return np.asarray((gap.detach() / size.clamp_min(1e-12)).numpy())

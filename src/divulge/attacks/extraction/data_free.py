@@ -1,0 +1,61 @@
+"""Data-free model extraction (DFME; Truong et al. 2021): a generator learns what to ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from divulge.attacks.extraction.learning import ask, stages
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage
+from divulge.core.threat import Access, Asset, Family, Needs
+
+NOISE = 64
+BATCH = 128
+GENERATOR_STEPS = 1
+STUDENT_STEPS = 5
+DIRECTIONS = 1
+SMOOTHING = 1e-3
+
+
+@dataclass(frozen=True)
+class DataFree:
+    """A generator makes inputs on which copy and target differ, and the copy learns to agree there; the generator's
+    gradient through the target is estimated from forward differences in random directions (Truong et al. 2021, section
+    3.3).  The loss is the l1 distance of centred log-scores, as there (section 3.2).  It needs no record at all, and
+    many queries: their published figures take millions.
+    """
+
+    queries: tuple[int, ...] = (1_000, 10_000, 50_000)
+    answers: str = "best"
+
+    card: ClassVar[Card] = Card(
+        name="data_free",
+        title="Data-free extraction",
+        family=Family.EXTRACTION,
+        asset=Asset.FUNCTIONALITY,
+        paper="truong2021",
+        equations="section 3, algorithm 1",
+        summary="teaches a copy with inputs of a generator that learns where the two differ",
+        needs=Needs(Access.SCORES),
+        default=False,
+    )
+
+    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+        """See Attack."""
+        scene.numeric()
+        if "network" not in scene.students.kinds:
+            raise Impossible("it trains networks, which needs PyTorch: pip install 'divulge[torch]'")
+        from divulge.attacks.extraction.generator import DataFreeTraining
+
+        stops = stages(scene, tuple(self.queries))
+        training = DataFreeTraining(scene, lambda x: ask(scene, scene.records(x), self.answers), NOISE, BATCH)
+        made: list[Stage] = []
+        for stop in stops:
+            cost = BATCH * (STUDENT_STEPS + GENERATOR_STEPS * (1 + DIRECTIONS))
+            while scene.target.queries + cost <= stop:
+                progress = scene.target.queries / stops[-1]
+                training.round(GENERATOR_STEPS, STUDENT_STEPS, DIRECTIONS, SMOOTHING, progress)
+            made.append(Stage(scene.target.queries, training.copy()))
+        return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student="network")

@@ -1,0 +1,83 @@
+"""Jacobian-based augmentation (Papernot et al. 2017): from few records to many, along the copy's own gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.extraction.learning import STAGES, ask, stages
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage, Student
+from divulge.core.hashing import Array
+from divulge.core.records import Records, concat
+from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """A seed of population records is sent; then each record that was sent is moved by `step` of the range along the
+    sign of the copy's gradient for the answered class, which doubles the set, and so on until the last stage.
+
+    seeds: records of the population.
+    """
+
+    queries: tuple[int, ...] = STAGES
+    seeds: int = 100
+    step: float = 0.1
+    answers: str = "best"
+
+    card: ClassVar[Card] = Card(
+        name="jacobian",
+        title="Jacobian augmentation",
+        family=Family.EXTRACTION,
+        asset=Asset.FUNCTIONALITY,
+        paper="papernot2017",
+        equations="section 4.2, algorithm 1",
+        summary="teaches a copy from few records, moved along the copy's own gradient",
+        needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION})),
+        uses=Access.SCORES,
+        default=False,
+    )
+
+    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+        """See Attack."""
+        scene.numeric()
+        if "network" not in scene.students.kinds:
+            raise Impossible("it follows the gradient of a network, which needs PyTorch: pip install 'divulge[torch]'")
+        stops = stages(scene, tuple(self.queries))
+        first = min(self.seeds, stops[0], len(scene.population))
+        sent = scene.population.take(scene.rng.permutation(len(scene.population))[:first])
+        said = ask(scene, sent, self.answers)
+        made: list[Stage] = []
+        while True:
+            copy = scene.students.teach("network", sent, said, int(scene.rng.integers(2**31)))
+            if len(sent) in stops:
+                made.append(Stage(scene.target.queries, copy))
+            if len(sent) >= stops[-1]:
+                return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student="network")
+            stop = next(s for s in stops if s > len(sent))
+            rows = scene.rng.permutation(len(sent))[: min(len(sent), stop - len(sent))]
+            new = self._moved(scene, copy, sent.take(rows), said[rows])
+            said = np.concatenate([said, ask(scene, new, self.answers)])
+            sent = concat([sent, new])
+
+    def _moved(self, scene: ExtractionScene, copy: Student, records: Records, said: Array) -> Records:
+        """Each record a step along the sign of the gradient of the copy's output for the answered class."""
+        label = said.argmax(axis=1) if said.ndim == 2 else said.astype(np.int64)
+        slope = input_gradient(copy, records, label)
+        x = records.x + self.step * (scene.high - scene.low) * np.sign(slope)
+        x = np.where(scene.whole, np.round(x), x)
+        return scene.records(np.clip(x, scene.low, scene.high).astype(records.x.dtype))
+
+
+def input_gradient(copy: Student, records: Records, label: Array) -> Array:
+    """Of the copy's log-probability of a class [records] by the input, shaped like the inputs."""
+    import torch
+
+    x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32)).requires_grad_(True)
+    out = torch.log_softmax(copy.module(x), dim=1)
+    (slope,) = torch.autograd.grad(out[torch.arange(len(x)), torch.from_numpy(label.astype(np.int64))].sum(), x)
+    return np.asarray(slope.numpy())
