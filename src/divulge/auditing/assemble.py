@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from divulge.auditing.chain import chain_of
 from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, See
 from divulge.auditing.plan import relevant
 from divulge.auditing.workshop import Workshop
@@ -24,7 +25,8 @@ from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.scene import Shadows
 from divulge.core.target import Target
-from divulge.core.threat import PRESETS, ThreatModel
+from divulge.core.threat import PRESETS, Family, ThreatModel
+from divulge.core.wording import joined
 from divulge.data.arrays import from_arrays
 from divulge.data.splits import Duplicates, separate
 from divulge.defenses.shield import shielded
@@ -37,6 +39,8 @@ from divulge.training.sklearn import SklearnRecipe
 DEFAULT_SHADOWS = 16
 FAST_SHADOWS = 4
 THOROUGH_SHADOWS = 64
+FAMILIES = (Family.MEMBERSHIP.value,)
+"""Whose attacks run when none are named."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,22 @@ def attacks_for(
     target: Target,
     shadows: int = DEFAULT_SHADOWS,
     threat: ThreatModel | None = None,
+    families: Sequence[str] = FAMILIES,
 ) -> list[Attack[Any, Any]]:
-    """The attacks named, or all that are meant for this kind of target.  shadows: models for those that can choose."""
+    """The attacks named, or all of these families that are meant for this kind of target.
+
+    shadows: models for those that can choose.
+    """
+    known = [family.value for family in Family]
+    wrong = next((family for family in families if family not in known), None)
+    if wrong is not None:
+        raise InputError(f"family {wrong!r} is unknown: choose from {', '.join(known)}")
     if chosen is None:
-        return relevant([_sized(name, shadows) for name in table()], target, threat)
+        made = [_sized(name, shadows) for name in table()]
+        found = relevant([a for a in made if a.card.family.value in families], target, threat)
+        if not found:
+            raise InputError(f"there is no attack of {joined(families, 'or')} for this target")
+        return found
     if not chosen:
         raise InputError("the list of attacks is empty: leave it out for all, or name one of " + ", ".join(ATTACKS))
     made = [_sized(item, shadows) if isinstance(item, str) else item for item in chosen]
@@ -207,6 +223,7 @@ def job_from_records(
     seed: int,
     name: str,
     workshop: Workshop | None = None,
+    chain: Sequence[str] = (),
 ) -> Job:
     """A job about records that are here; raises InputError when members and non-members share records."""
     if duplicates not in [d.value for d in Duplicates]:
@@ -243,6 +260,7 @@ def job_from_records(
         shadows=shadows,
         poisoned=poisoned,
         workshop=workshop or Workshop(),
+        chain=chain_of(attacks, chain),
     )
 
 

@@ -12,7 +12,9 @@ from divulge.core.finding import Finding, Reading
 
 @dataclass(frozen=True)
 class Compared:
-    """One run in a comparison.  auc, low_fpr: the strongest attack's reading, at 1 % FPR for the latter."""
+    """One run in a comparison.  auc, low_fpr: the strongest attack's reading, at 1 % FPR for the latter.
+    copy: agreement of the closest copy on unseen records.
+    """
 
     run: str
     name: str
@@ -22,6 +24,7 @@ class Compared:
     strongest: str
     auc: Reading | None
     low_fpr: Reading | None
+    copy: Reading | None = None
 
 
 def compare(paths: list[Path]) -> list[Compared]:
@@ -36,6 +39,7 @@ def _compared(path: Path, dossier: Dossier) -> Compared:
         gap = target.quality_members - target.quality_nonmembers
     strongest = dossier.strongest()
     low = [f for f in dossier.findings if f.metric == "tpr_at_fpr_0.01" and f.low is not None]
+    copies = [f for f in dossier.findings if f.metric == "fidelity" and f.low is not None]
     return Compared(
         run=path.name,
         name=dossier.facts.name,
@@ -45,6 +49,7 @@ def _compared(path: Path, dossier: Dossier) -> Compared:
         strongest=dossier.titles.get(strongest.attack, "") if strongest else "",
         auc=_reading(strongest),
         low_fpr=_reading(max(low, key=lambda f: f.low or 0.0, default=None)),
+        copy=_reading(max(copies, key=lambda f: f.low or 0.0, default=None)),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from divulge.auditing import index
 from divulge.auditing.causes import causes_of
+from divulge.auditing.chain import gains_of
 from divulge.auditing.families import Tables
 from divulge.auditing.guesses import baseline_of, keeper
 from divulge.auditing.job import Job
@@ -66,7 +67,9 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
     progress.step("guessing without the model")
     blind = run.baseline()
     if blind is None:
-        blind = baseline_of(job, lambda: baseline(tables.of(Family.MEMBERSHIP).game))
+        blind = Baseline(missing="no membership attack is part of this run")
+        if any(p.card.family is Family.MEMBERSHIP for p in planned):
+            blind = baseline_of(job, lambda: baseline(tables.of(Family.MEMBERSHIP).game))
         run.write_baseline(blind)
     for step in planned:
         progress.step(step.card.title)
@@ -76,6 +79,10 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
         progress.outcome(done[step.card.name].outcome)
     _publish(run, job, planned, done, blind)
     _explain(run, job, planned, done, blind)
+    if job.chain and not run.gains():
+        progress.step("going on from the copy")
+        findings = final_findings([done[p.card.name] for p in planned], job.policy, blind)
+        run.write_gains(gains_of(job, tables, findings, job.chain))
     run.write_training(job.workshop.trainer.told)
     run.finish()
     _publish(run, job, planned, done, blind)

@@ -145,9 +145,9 @@ def _word(kind: Any, name: str, field: str) -> Any:
 
 
 class AuditFile(_Part):
-    """An audit.  attacks: names, or a name with its settings; all that fit the target when left out.
+    """An audit.  attacks: names, or a name with its settings; all of `families` that fit the target when left out.
     shadows: models to train for attacks that learn from models of their own.  defenses: of the interface, in order,
-    names or a name with its settings.
+    names or a name with its settings.  chain: membership, adversarial, inversion: what the closest copy opens up.
     """
 
     name: str | None = None
@@ -156,7 +156,9 @@ class AuditFile(_Part):
     recipe: RecipePart = RecipePart()
     threat: str | ThreatPart = "mlaas"
     attacks: list[str | dict[str, dict[str, Any]]] | None = None
+    families: list[str] = ["membership"]
     defenses: list[str | dict[str, dict[str, Any]]] = []
+    chain: list[str] = []
     policy: PolicyFile = PolicyFile()
     seed: int = 0
     shadows: int = Field(default=16, ge=2)

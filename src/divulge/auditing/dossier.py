@@ -15,6 +15,7 @@ from divulge.catalog.papers import PAPERS
 from divulge.core.dossier import AtRisk, Baseline, Dossier, Subgroup
 from divulge.core.finding import Finding
 from divulge.core.hashing import Array
+from divulge.stats.theft import with_intervals
 
 MOST_AT_RISK = 10
 NAMED_AT = 0.99
@@ -45,6 +46,8 @@ def open_run(path: Path) -> Dossier:
         causes=run.causes(),
         what_if=run.what_if(),
         stability=run.stability(),
+        gains=run.gains(),
+        thefts={name: with_intervals(theft) for name, theft in run.thefts().items()},
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )

@@ -65,12 +65,13 @@ def job_from_file(
         sets,
         threat=threat,
         recipe=made,
-        attacks=attacks_for(chosen, target, shadows or audit.shadows, threat),
+        attacks=attacks_for(chosen, target, shadows or audit.shadows, threat, audit.families),
         policy=policy,
         duplicates=audit.data.duplicates,
         seed=seed,
         name=audit.name or target.name,
         workshop=tools,
+        chain=audit.chain,
     )
 
 

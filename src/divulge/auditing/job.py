@@ -103,6 +103,7 @@ class Job:
     candidates, member, row: the records in question in random order, who is a member, and where each stood in the
     set it was given in.  shadows: the adversary's own models, made with its view of them; None where there are none.
     poisoned: the same, trained with records that the adversary contributes.
+    chain: steps that go on from the closest copy, see auditing.chain.
     most_shadows: how many there can be, None for as many as one asks for.
     """
 
@@ -123,6 +124,7 @@ class Job:
     poisoned: Callable[[Records], Callable[[int, See], Shadows]] | None = None
     most_shadows: int | None = None
     workshop: Workshop = field(default_factory=Workshop)
+    chain: tuple[str, ...] = ()
 
     def records_fingerprint(self) -> str:
         """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""
@@ -146,6 +148,7 @@ class Job:
             self.records_fingerprint(),
             repr([(attack.card.name, attack) for attack in self.attacks]),
             repr((sorted(self.policy.thresholds.items()), self.policy.confidence, self.policy.delta)),
+            *((repr(self.chain),) if self.chain else ()),
         )
 
 

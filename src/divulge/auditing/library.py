@@ -13,6 +13,7 @@ import pandas as pd
 
 from divulge.auditing.assemble import (
     DEFAULT_SHADOWS,
+    FAMILIES,
     attacks_for,
     defended,
     job_from_records,
@@ -135,6 +136,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     threat: str | ThreatModel = "mlaas",
     recipe: Any = "auto",
     attacks: Sequence[str | Attack[Any, Any]] | None = None,
+    families: Sequence[str] = FAMILIES,
     policy: Policy | None = None,
     sensitive: Iterable[str] = (),
     duplicates: str = "refuse",
@@ -143,12 +145,13 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     out: Path | str | None = None,
     shadows: int = DEFAULT_SHADOWS,
     defenses: Sequence[str | Defense] = (),
+    chain: Sequence[str] = (),
     engine: str = "auto",
     jobs: int | None = None,
     cache: bool = True,
     progress: Progress | None = None,
 ) -> Run:
-    """Audit a model for membership leakage.
+    """Audit a model: who was in its training data, and whether it can be copied.
 
     target: a fitted scikit-learn estimator, a torch.nn.Module, a path to an ONNX file, a function x -> scores
         [records, classes], a `ScoreTable`, or any object with the Target protocol.
@@ -157,11 +160,14 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     threat: a preset's name or a ThreatModel.
     recipe: how such a model is trained, for controls and shadow models: "auto" clones a scikit-learn estimator; a
         TorchRecipe, an unfitted estimator, a function train(x, y, seed) -> model, or None for no recipe.
-    attacks: names or attacks; all that are meant for this kind of target when not given.
+    attacks: names or attacks; all of `families` that are meant for this kind of target when not given.
+    families: "membership", "extraction".
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
     defenses: names or defences of the interface, in order; what the adversary sees is what they leave, and shadow
         models stand behind the same ones.
+    chain: "membership", "adversarial", "inversion": what the closest copy of the model opens up, against the same
+        without it.
     engine, jobs: how they are trained: "auto", "stacked", "processes", "sequential" or "ray", and on how many cores.
     cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
     Raises InputError, with the cure, for input that cannot be audited.
@@ -181,12 +187,13 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
             sets,
             threat=threat_model,
             recipe=made,
-            attacks=attacks_for(attacks, shown, shadows, threat_model),
+            attacks=attacks_for(attacks, shown, shadows, threat_model, families),
             policy=policy,
             duplicates=duplicates,
             seed=seed,
             name=name or shown.name,
             workshop=tools,
+            chain=chain,
         )
     folder = Path(out) if out is not None else new_folder(RUNS, job.name)
     return Run(folder, open_run(conduct(job, folder, progress=progress).path))

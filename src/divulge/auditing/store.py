@@ -11,6 +11,7 @@ risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
 training.json          how shadow models were trained, one line each
 thefts/NAME.json       what an attack of the extraction game achieved
+gains.json             what the closest copy opened up
 scores/NAME.parquet    its score for every record
 findings.json          all findings under their final verdicts, rewritten after every attack
 complete.json          there once every planned attack has an outcome
@@ -30,7 +31,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from divulge.core.dossier import SCHEMA_VERSION, Baseline, Cause, Curve, RunFacts, Stability, WhatIf
+from divulge.core.dossier import SCHEMA_VERSION, Baseline, Cause, Curve, Gain, RunFacts, Stability, WhatIf
 from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome
@@ -124,6 +125,15 @@ class RunFolder:
     def thefts(self) -> dict[str, Theft]:
         """What each attack of the extraction game achieved."""
         return {path.stem: self._read(path, Theft) for path in sorted((self.path / "thefts").glob("*.json"))}
+
+    def write_gains(self, gains: tuple[Gain, ...]) -> None:
+        """Keep what a copy opened up."""
+        self._write("gains.json", gains, tuple[Gain, ...])
+
+    def gains(self) -> tuple[Gain, ...]:
+        """What a copy opened up; empty where no chain was played."""
+        path = self.path / "gains.json"
+        return self._read(path, tuple[Gain, ...]) if path.is_file() else ()
 
     def curves(self) -> Iterator[Curve]:
         """All curves so far."""

@@ -25,12 +25,16 @@ def compare(
     if as_json:
         out.print_json(json.dumps([asdict(row) for row in rows]))
         return
-    shown = table("audit", "quality", "train-test gap", "strongest attack", "AUC", "TPR at 1 % FPR", "verdict")
+    shown = table(
+        "audit", "quality", "train-test gap", "strongest attack", "AUC", "TPR at 1 % FPR", "closest copy", "verdict"
+    )
     for row in rows:
         quality = "–" if row.quality is None else f"{row.quality:.3f}"
         gap = "–" if row.gap is None else f"{row.gap:+.3f}"
         auc = "–" if row.auc is None else f"{row.auc.value:.3f} ({row.auc.low:.3f} to {row.auc.high:.3f})"
-        shown.add_row(row.name, quality, gap, row.strongest or "–", auc, _rate(row.low_fpr), row.verdict)
+        shown.add_row(
+            row.name, quality, gap, row.strongest or "–", auc, _rate(row.low_fpr), _rate(row.copy), row.verdict
+        )
     out.print(shown)
 
 

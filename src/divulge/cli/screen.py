@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from divulge.core.dossier import Dossier
-from divulge.core.finding import Failed, Outcome, Played, Refused, Verdict
+from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verdict
 from divulge.report import words
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def _line(outcome: Outcome) -> Text:
             return Text(f"  ! {title} failed: {error}", style="bold yellow")
         case Played(findings):
             found = {f.metric: f for f in findings}
+            if outcome.game == "extraction":
+                return Text(f"  · {title} {_stolen(found)}, {outcome.queries:,} queries")
             area, low = found.get("auc"), found.get("tpr_at_fpr_0.01")
             if area is None or area.value is None:
                 return Text(f"  · {title} done")
@@ -101,13 +103,27 @@ def _line(outcome: Outcome) -> Text:
             return Text(text)
 
 
+def _stolen(found: dict[str, Finding]) -> str:
+    """What an attack of the extraction game brought home."""
+    measured = [f for f in found.values() if f.value is not None]
+    if not measured:
+        return "done"
+    names = {"fidelity": "agrees on", "fidelity_uniform": "", "fidelity_boundary": ""}
+    told = [
+        f"{names.get(f.metric) or words.METRIC_NAMES[f.metric]} {words.shown(f.value, f.metric)}"
+        for f in measured
+        if f.metric == "fidelity" or f.metric.endswith("_recovered")
+    ]
+    return ", ".join(told)
+
+
 def show_summary(dossier: Dossier, report: str) -> None:
     """The verdict and where the report is."""
     style = STYLES[dossier.verdict]
     mark = words.MARKS[dossier.verdict]
     out.print()
     out.print(Text(f"{mark} {dossier.facts.name}: {words.headline(dossier)}", style=style))
-    out.print(words.membership_sentence(dossier), soft_wrap=True)
+    out.print(words.summary(dossier), soft_wrap=True)
     for outcome, error in dossier.failed():
         out.print(Text(f"! incomplete: {outcome.title} failed: {error}", style="bold yellow"), soft_wrap=True)
     out.print(f"Report: {report}", soft_wrap=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
 from divulge.core.policy import Policy
-from divulge.core.threat import ThreatModel
+from divulge.core.theft import Theft
+from divulge.core.threat import Family, ThreatModel
 
 SCHEMA_VERSION = 1
 """Of run.json and findings.json; raised when a field changes its meaning."""
@@ -192,6 +193,24 @@ class WhatIf:
 
 
 @dataclass(frozen=True)
+class Gain:
+    """What one step of a chain achieved through a copy of the model, against the same without it.
+
+    copy: the attack that made it.  measure: what is measured, in words.  gain: through less alone.  gained: whether its
+    interval excludes none.
+    """
+
+    step: str
+    title: str
+    copy: str
+    measure: str
+    through: Reading
+    alone: Reading
+    gain: Reading
+    gained: bool
+
+
+@dataclass(frozen=True)
 class Dossier:
     """A finished run, or one that was cut short, as a report shows it."""
 
@@ -210,6 +229,8 @@ class Dossier:
     causes: tuple[Cause, ...] = ()
     what_if: tuple[WhatIf, ...] = ()
     stability: Stability | None = None
+    thefts: Mapping[str, Theft] = field(default_factory=dict)
+    gains: tuple[Gain, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -227,6 +248,15 @@ class Dossier:
     def played(self) -> list[tuple[Outcome, Played]]:
         """Attacks that ran."""
         return [(o, o.result) for o in self.outcomes if isinstance(o.result, Played)]
+
+    def of(self, family: Family) -> tuple[Finding, ...]:
+        """The findings of one family of attacks."""
+        return tuple(f for f in self.findings if f.game == family.value)
+
+    def tried(self, family: Family) -> bool:
+        """Whether an attack of this family is part of the run, whatever became of it; membership where none is."""
+        games = {o.game for o in self.outcomes}
+        return family.value in games or (not games and family is Family.MEMBERSHIP)
 
     def leaks(self) -> list[Finding]:
         """Findings with the verdict leak."""

@@ -55,10 +55,12 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Step:
-    """A point of the curve over queries, on unseen records."""
+    """A point of the curve over queries, on unseen records.  low, high: 95 % interval of the copy's fidelity."""
 
     queries: int
     agreement: Agreement
+    low: float = 0.0
+    high: float = 1.0
 
 
 @dataclass(frozen=True)

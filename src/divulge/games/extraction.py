@@ -28,7 +28,7 @@ from divulge.core.scene import Poison
 from divulge.core.target import Surface, Target
 from divulge.core.theft import Agreement, Step, Theft
 from divulge.core.threat import Access, Family, Task
-from divulge.games.decoy import Decoy
+from divulge.games.decoy import decoy_for
 from divulge.games.secrets import recoveries
 
 UNIFORM_POINTS = 10_000
@@ -88,7 +88,7 @@ class ExtractionGame:
     def _control(self, arm: Arm) -> Target:
         if arm not in self._controls:
             if arm is Arm.NEGATIVE:
-                self._controls[arm] = Decoy(self.target, self.held, derived_seed(self.seed, "decoy"))
+                self._controls[arm] = decoy_for(self.target, self.held, derived_seed(self.seed, "decoy"))
             elif self.recipe is None or self.training is None:
                 raise Impossible("no recipe is known, so no undefended model can be trained")
             else:

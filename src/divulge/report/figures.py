@@ -4,38 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from math import log10
 from typing import Any
 
 from divulge.core.dossier import Curve, Dossier
 from divulge.core.wording import percent
+from divulge.report.copies_figure import COLOURS, DASHES, SYMBOLS, Figure, copies
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8f7700")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
 MOST_CURVES = 5
 TICKS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 FINE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One figure: what it answers, what a reader who cannot see it hears, and the same as a table."""
-
-    id: str
-    question: str
-    description: str
-    spec: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
 def figures(dossier: Dossier) -> list[Figure]:
     """The figures that this dossier can fill."""
     ranked = _ranked(dossier)
-    return [_roc(dossier, ranked), _scores(dossier, ranked)] if ranked else []
+    membership = [_roc(dossier, ranked), _scores(dossier, ranked)] if ranked else []
+    return membership + copies(dossier)
 
 
 def _ranked(dossier: Dossier) -> list[Curve]:

@@ -8,11 +8,11 @@ from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from divulge.core.dossier import Dossier
+from divulge.core.dossier import Dossier, overall
 from divulge.core.finding import Finding, Verdict
-from divulge.core.threat import Asset
+from divulge.core.threat import Family
 from divulge.core.wording import counted, joined, percent
-from divulge.report import words
+from divulge.report import theft, words
 from divulge.report.figures import figures
 from divulge.report.threat_picture import draw
 
@@ -60,11 +60,14 @@ def render(dossier: Dossier) -> str:
             verdict=dossier.verdict,
             marks=words.MARKS,
             rows=[_row(dossier, attack) for attack in _strongest_first(dossier)],
+            copies=theft.rows(dossier, words.MARKS[Verdict.LEAK]),
+            places=theft.PLACE_NAMES,
+            membership=dossier.tried(Family.MEMBERSHIP),
+            extraction=dossier.tried(Family.EXTRACTION),
+            leaks=overall(dossier.of(Family.MEMBERSHIP)),
             columns=[words.METRIC_NAMES[c] for c in COLUMNS],
             figures=drawn,
-            picture=draw(
-                dossier.facts.threat, {Asset.MEMBERSHIP: f"{words.MARKS[dossier.verdict]} {dossier.verdict.value}"}
-            ),
+            picture=draw(dossier.facts.threat, words.asset_verdicts(dossier)),
             unmeasured=_unmeasured(dossier),
             predictive=_predictive(dossier),
             style=asset("report.css"),
@@ -79,7 +82,8 @@ def render(dossier: Dossier) -> str:
 def _strongest_first(dossier: Dossier) -> list[str]:
     """Attacks that ran, by the lower bound of their AUC."""
     low = {f.attack: f.low or 0.0 for f in dossier.findings if f.metric == "auc"}
-    return sorted((o.attack for o, _ in dossier.played()), key=lambda name: -low.get(name, 0.0))
+    played = (o.attack for o, _ in dossier.played() if o.game == Family.MEMBERSHIP.value)
+    return sorted(played, key=lambda name: -low.get(name, 0.0))
 
 
 def _row(dossier: Dossier, attack: str) -> Row:
@@ -132,7 +136,7 @@ def _unmeasured(dossier: Dossier) -> list[tuple[str, str]]:
             )
             title = dossier.titles.get(finding.attack, finding.attack)
             about.setdefault((finding.metric, reason), []).append(f"{title} ({figure})" if figure else title)
-    everybody = len(dossier.played())
+    everybody = sum(o.game == Family.MEMBERSHIP.value for o, _ in dossier.played())
     listed = []
     for (metric, reason), titles in about.items():
         of = "" if len(titles) == everybody and "coarse" not in reason else f", of {joined(titles)}"
@@ -143,7 +147,7 @@ def _unmeasured(dossier: Dossier) -> list[tuple[str, str]]:
 def _predictive(dossier: Dossier) -> list[tuple[str, str, list[str]]]:
     """For the strongest attack: how often a named record is a member, by operating point and prior."""
     strongest = dossier.strongest()
-    if strongest is None or dossier.verdict is Verdict.INVALID:
+    if strongest is None or overall(dossier.of(Family.MEMBERSHIP)) is Verdict.INVALID:
         return []
     table = []
     for finding in dossier.findings:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from divulge.core.dossier import Dossier
+from divulge.core.dossier import Dossier, overall
 from divulge.core.finding import Finding, Verdict
+from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
-from divulge.report import words
+from divulge.report import theft, words
 
 METRICS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 
@@ -15,13 +16,14 @@ def render(dossier: Dossier) -> str:
     facts = dossier.facts
     parts = [
         f"# {facts.name}",
-        f"**{words.MARKS[dossier.verdict]} {words.headline(dossier)}.** {words.membership_sentence(dossier)}",
+        f"**{words.MARKS[dossier.verdict]} {words.headline(dossier)}.** {words.summary(dossier)}",
         *(["**This run was cut short.**"] if not dossier.complete else []),
         f"- **What the adversary needed.** {words.needed(dossier)}\n"
         f"- **How sure this is.** {words.certainty(dossier)}\n"
         f"- **What was not tried.** {'; '.join(words.not_tried(dossier)) or 'every family was tried'}. {words.LEAST}",
-        "## Attacks",
-        _table(dossier),
+        *(["## Attacks", _table(dossier)] if dossier.tried(Family.MEMBERSHIP) else []),
+        *(["## Copies of the model", _copies(dossier)] if dossier.tried(Family.EXTRACTION) else []),
+        *_gains(dossier),
         *_why(dossier),
         "## What was not measured, and why",
         _limits(dossier),
@@ -39,6 +41,8 @@ def _table(dossier: Dossier) -> str:
     heads = ["attack", "verdict", *(words.METRIC_NAMES[m] for m in METRICS), "control AUC", "queries"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for outcome, _ in dossier.played():
+        if outcome.game != Family.MEMBERSHIP.value:
+            continue
         found = {f.metric: f for f in dossier.findings if f.attack == outcome.attack}
         verdict = found["auc"].verdict
         leaks = [f for f in found.values() if f in dossier.leaks()]
@@ -50,9 +54,32 @@ def _table(dossier: Dossier) -> str:
     return "\n".join(lines)
 
 
+def _copies(dossier: Dossier) -> str:
+    """One line an attack of the extraction game."""
+    heads = ["attack", "verdict", *theft.PLACE_NAMES, "recovered", "without queries", "control", "queries"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for row in theft.rows(dossier, words.MARKS[Verdict.LEAK]):
+        cells = [f"{value} ({beside})" if beside else value for value, beside, _ in (*row.places, row.recovered)]
+        verdict = f"{words.MARKS[row.verdict]} {row.verdict.value}"
+        cost = row.cost.removesuffix(" queries").removesuffix(" query")
+        lines.append("| " + " | ".join([row.title, verdict, *cells, row.baseline, row.control, cost]) + " |")
+    return "\n".join(lines)
+
+
+def _gains(dossier: Dossier) -> list[str]:
+    """What the copy opened up, where a chain was played."""
+    if not dossier.gains:
+        return []
+    lines = ["| step | through the copy | without it | gain |", "|---|---|---|---|"]
+    for gain in dossier.gains:
+        cells = (f"{gain.title}: {gain.measure}", *map(words.reading, (gain.through, gain.alone, gain.gain)))
+        lines.append("| " + " | ".join(cells) + " |")
+    return ["## What the copy opens up", "\n".join(lines)]
+
+
 def _why(dossier: Dossier) -> list[str]:
     """Who is exposed and why, where a leak was found."""
-    if dossier.verdict is not Verdict.LEAK:
+    if overall(dossier.of(Family.MEMBERSHIP)) is not Verdict.LEAK:
         return []
     parts = []
     if dossier.stability is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from divulge.core.dossier import Dossier, Stability
-from divulge.core.finding import Finding, Verdict
+from divulge.core.dossier import Dossier, Stability, overall
+from divulge.core.finding import Finding, Reading, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.wording import counted, joined, percent
+from divulge.report import theft
 
 MARKS = {
     Verdict.LEAK: "▲",
@@ -23,6 +24,12 @@ METRIC_NAMES = {
     "tpr_at_fpr_0.01": "TPR at 1 % FPR",
     "tpr_at_fpr_0.001": "TPR at 0.1 % FPR",
     "epsilon": "epsilon, at least",
+    "fidelity": "agreement on unseen records",
+    "fidelity_uniform": "agreement on random inputs",
+    "fidelity_boundary": "agreement at the boundary",
+    "parameters_recovered": "parameters recovered",
+    "hyperparameters_recovered": "hyper-parameters recovered",
+    "architecture_recovered": "architecture recovered",
 }
 
 LEAST = "A result is a lower bound: it says what these attacks achieved, not what every attack would."
@@ -37,12 +44,28 @@ _FAMILY_OF = {
 
 def headline(dossier: Dossier) -> str:
     """The verdict in a few words."""
-    return {
-        Verdict.LEAK: "Membership leaks",
-        Verdict.NOT_FOUND: "No membership leak was found",
-        Verdict.INVALID: "The audit is invalid: the sets differ",
-        Verdict.NOT_MEASURABLE: "Nothing could be measured",
-    }.get(dossier.verdict, "The audit is incomplete")
+    if dossier.verdict is Verdict.NOT_MEASURABLE:
+        return "Nothing could be measured"
+    said = []
+    if dossier.tried(Family.MEMBERSHIP):
+        verdict = overall(dossier.of(Family.MEMBERSHIP))
+        said.append(
+            {
+                Verdict.LEAK: "Membership leaks",
+                Verdict.NOT_FOUND: "No membership leak was found",
+                Verdict.INVALID: "The audit is invalid: the sets differ",
+            }.get(verdict, "Membership could not be measured")
+        )
+    if dossier.tried(Family.EXTRACTION):
+        said.append(theft.headline(dossier))
+    return "; ".join([said[0], *(part[:1].lower() + part[1:] for part in said[1:])]) if said else "Nothing was tried"
+
+
+def summary(dossier: Dossier) -> str:
+    """What the audit says, for a reader of nothing else, one family after the other."""
+    parts = [membership_sentence(dossier)] if dossier.tried(Family.MEMBERSHIP) else []
+    parts += [theft.sentence(dossier)] if dossier.tried(Family.EXTRACTION) else []
+    return " ".join(parts)
 
 
 def membership_sentence(dossier: Dossier) -> str:
@@ -50,14 +73,15 @@ def membership_sentence(dossier: Dossier) -> str:
     strongest = dossier.strongest()
     if strongest is None:
         return "No attack could be run and measured, so nothing is known about who was in the training data."
-    if dossier.verdict is Verdict.INVALID:
+    verdict = overall(dossier.of(Family.MEMBERSHIP))
+    if verdict is Verdict.INVALID:
         return strongest.reason[:1].upper() + strongest.reason[1:] + "."
     title = dossier.titles.get(strongest.attack, strongest.attack)
     picks = (
         f"shown one member and one non-member, the attack “{title}” picks the member in "
         f"{percent(strongest.value or 0)} of cases ({interval(strongest)}; guessing gives 50 %)"
     )
-    if dossier.verdict is Verdict.LEAK:
+    if verdict is Verdict.LEAK:
         return f"It can be told who was in the training data: {picks}. {sharpest(dossier)}".strip()
     power = (
         f"Had they picked the member in {percent((1 + strongest.power) / 2)} of cases, this audit would probably have "
@@ -118,14 +142,20 @@ def access_words(threat: ThreatModel) -> str:
 def certainty(dossier: Dossier) -> str:
     """How sure: sizes, confidence, correction, baseline and controls in two sentences."""
     facts = dossier.facts
-    attacks = len(dossier.played())
+    attacks = sum(o.game == Family.MEMBERSHIP.value for o, _ in dossier.played())
     alpha = percent(1 - facts.policy.confidence)
+    copies = theft.certainty(dossier) if dossier.tried(Family.EXTRACTION) else ""
+    if not dossier.tried(Family.MEMBERSHIP):
+        return (
+            f"The chance that any verdict “leak” of this run is an accident is at most {alpha} (Holm's correction). "
+            f"{copies}"
+        )
     sizes = (
         f"{counted(facts.data.members, 'member')} and {counted(facts.data.nonmembers, 'non-member')} were judged by "
         f"{counted(attacks, 'attack')}; the chance that any verdict “leak” of this run is an accident is at most "
         f"{alpha} (Holm's correction)."
     )
-    return f"{sizes} {baseline_sentence(dossier)} {controls_sentence(dossier)}"
+    return f"{sizes} {baseline_sentence(dossier)} {controls_sentence(dossier)} {copies}".strip()
 
 
 def baseline_sentence(dossier: Dossier) -> str:
@@ -169,19 +199,31 @@ def not_tried(dossier: Dossier) -> list[str]:
     return [f"{family.value}: {_FAMILY_OF[family]}" for family in Family if family.value not in tried]
 
 
-def asset_rows(dossier: Dossier) -> list[tuple[str, str, str, str]]:
-    """For every asset of the threat model: its name, what it belongs to, a mark, and a few words."""
-    rows = []
-    for asset in dossier.facts.threat.assets:
-        if asset is Asset.MEMBERSHIP:
-            rows.append((asset.value, asset.holder, MARKS[dossier.verdict], dossier.verdict.value))
-        else:
-            rows.append((asset.value, asset.holder, "·", "not tried"))
-    return rows
+def asset_verdicts(dossier: Dossier) -> dict[Asset, str]:
+    """For every asset that an attack of this run aimed at: a mark and the worst verdict."""
+    told = {}
+    for asset in Asset:
+        found = [f for f in dossier.findings if f.asset == asset.value]
+        if found or (asset is Asset.MEMBERSHIP and dossier.tried(Family.MEMBERSHIP)):
+            verdict = overall(found)
+            told[asset] = f"{MARKS[verdict]} {verdict.value}"
+    return told
 
 
 def shown(value: float | None, metric: str) -> str:
     """A metric's value as it stands in a table."""
     if value is None:
         return "–"
+    if metric.startswith("fidelity") or metric.endswith("_recovered"):
+        return theft.exact_percent(value)
     return percent(value) if metric.startswith("tpr_at_fpr_") else f"{value:.3f}"
+
+
+def reading(value: Reading) -> str:
+    """'0.731 (0.702 to 0.760)'."""
+    return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
+
+
+def standards(dossier: Dossier) -> list[str]:
+    """Ids of all findings, each once."""
+    return list(dict.fromkeys(name for finding in dossier.findings for name in finding.standards))

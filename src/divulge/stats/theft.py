@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-from scipy import stats
 
 from divulge.core.evidence import Detail, Estimate, Rate
 from divulge.core.policy import Policy
@@ -136,11 +137,11 @@ def guessing(chance: tuple[float, ...], right: int) -> float:
     return float(min(1.0, spread[right:].sum()))
 
 
-def step_interval(agreement: Agreement, alpha: float) -> tuple[float, float]:
-    """Exact interval for the copy's fidelity at one point of a curve."""
-    return clopper_pearson(Rate(agreement.both + agreement.copy_only, agreement.points), alpha)
-
-
-def majority_p_value(right: int, trials: int, chance: float) -> float:
-    """Of the hypothesis that a guesser is right no more often than `chance` (exact binomial, one-sided)."""
-    return float(stats.binomtest(right, trials, min(chance, 1.0), alternative="greater").pvalue)
+def with_intervals(theft: Theft, alpha: float = 0.05) -> Theft:
+    """The same, with exact intervals at the points of its curve."""
+    steps = []
+    for step in theft.curve:
+        agreement = step.agreement
+        low, high = clopper_pearson(Rate(agreement.both + agreement.copy_only, agreement.points), alpha)
+        steps.append(replace(step, low=low, high=high))
+    return replace(theft, curve=tuple(steps))

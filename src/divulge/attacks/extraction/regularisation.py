@@ -108,8 +108,10 @@ def _elastic_net(model: Any, x: Array, y: Array) -> dict[str, float]:
 def _kernel_ridge(model: Any, x: Array, y: Array) -> float:
     """(K + alpha I) c = y."""
     c = np.asarray(model.dual_coef_, dtype=np.float64).ravel()
-    kernel = np.asarray(model._get_kernel(x, model.X_fit_))
-    return -_ratio(y - kernel @ c, c)
+    # in the order of the fit: the training data may be known in another one
+    place = ((np.asarray(model.X_fit_)[:, None, :] - x[None]) ** 2).sum(axis=2).argmin(axis=1)
+    kernel = np.asarray(model._get_kernel(model.X_fit_, model.X_fit_))
+    return -_ratio(y[place] - kernel @ c, c)
 
 
 def _logistic(model: Any, x: Array, y: Array) -> float:

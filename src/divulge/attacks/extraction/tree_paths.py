@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ PRECISION = 2e-7
 AT_ONCE = 64
 SAMPLES = 2_000
 ROUNDS = 12
+MOST_DISTINCT = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +197,8 @@ class TreePathsByScores:
             if scene.target.queries + len(x) > most:
                 break
             names = explorer.ask(x)
+            if not stages and len(np.unique(names)) > MOST_DISTINCT * len(names):
+                raise Impossible("nearly every record has scores of its own: the target is no decision tree")
             wrong = np.ones(len(x), dtype=bool)
             if stages:
                 told = stages[-1].surrogate.log_scores(scene.records(x.astype(scene.example.x.dtype)))
@@ -223,5 +227,7 @@ def grown(explorer: Explorer) -> GrownCopy:
     """A tree that answers as it was answered."""
     x, said = np.concatenate(explorer.x), np.concatenate(explorer.said)
     answers, name = np.unique(np.round(said, 9), axis=0, return_inverse=True)
-    tree = DecisionTreeClassifier(random_state=0).fit(x.reshape(len(x), -1), name.ravel())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        tree = DecisionTreeClassifier(random_state=0).fit(x.reshape(len(x), -1), name.ravel())
     return GrownCopy(tree, answers)

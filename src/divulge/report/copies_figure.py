@@ -1,0 +1,96 @@
+"""The figure of copies: agreement over queries; and what every figure is made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from divulge.core.dossier import Dossier
+from divulge.core.theft import Step
+from divulge.report.theft import exact_percent
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8f7700")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
+MOST = 5
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: what it answers, what a reader who cannot see it hears, and the same as a table."""
+
+    id: str
+    question: str
+    description: str
+    spec: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def copies(dossier: Dossier) -> list[Figure]:
+    """Agreement over queries, where a copy was made at two or more numbers of queries."""
+    curves = {a: t.curve for a, t in dossier.thefts.items() if len({s.queries for s in t.curve}) > 1}
+    ranked = sorted(curves, key=lambda a: -curves[a][-1].agreement.copy)[:MOST]
+    if not ranked:
+        return []
+    traces = [_line(dossier.titles.get(a, a), curves[a], place) for place, a in enumerate(ranked)]
+    best = curves[ranked[0]]
+    baseline = {
+        "x": [s.queries for s in best],
+        "y": [s.agreement.baseline for s in best],
+        "name": "as many public labels, no query",
+        "type": "scatter",
+        "mode": "lines",
+        "line": {"color": "#888888", "dash": "dot", "width": 1.5},
+    }
+    layout = {
+        "xaxis": {"type": "log", "title": {"text": "queries"}},
+        "yaxis": {"title": {"text": "agreement with the model"}, "tickformat": ".0%"},
+        "legend": {"orientation": "h", "y": -0.24, "x": 0},
+        "margin": {"l": 64, "r": 12, "t": 8, "b": 48},
+    }
+    rows = tuple(
+        (
+            dossier.titles.get(a, a),
+            f"{s.queries:,}",
+            f"{exact_percent(s.agreement.copy)} ({exact_percent(s.low)} to {exact_percent(s.high)})",
+            exact_percent(s.agreement.baseline),
+        )
+        for a in ranked
+        for s in curves[a]
+    )
+    return [
+        Figure(
+            id="copies",
+            question="How many queries does a good copy take?",
+            description=(
+                "Share of unseen records to which a copy gives the model's own answer, by the number of queries it was "
+                "taught with. Bars are 95 % intervals; the dotted line is what the same kind of model reaches with as "
+                "many public labels and no query at all."
+            ),
+            spec=json.dumps({"data": [*traces, baseline], "layout": layout}),
+            header=("attack", "queries", "agreement", "without queries"),
+            rows=rows,
+        )
+    ]
+
+
+def _line(title: str, steps: tuple[Step, ...], place: int) -> dict[str, Any]:
+    values = [s.agreement.copy for s in steps]
+    return {
+        "x": [s.queries for s in steps],
+        "y": values,
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [s.high - v for s, v in zip(steps, values, strict=True)],
+            "arrayminus": [v - s.low for s, v in zip(steps, values, strict=True)],
+        },
+        "name": title,
+        "type": "scatter",
+        "mode": "lines+markers",
+        "line": {"color": COLOURS[place], "dash": DASHES[place], "width": 3 if place == 0 else 1.8},
+        "marker": {"symbol": SYMBOLS[place], "size": 6},
+        "hovertemplate": "%{x:,} queries<br>agreement %{y:.1%}<extra>%{fullData.name}</extra>",
+    }

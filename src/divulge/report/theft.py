@@ -1,0 +1,181 @@
+"""What a report says about copies of the model: sentences, a table, and the curve over queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from divulge.core.dossier import Dossier, overall
+from divulge.core.finding import Finding, Verdict
+from divulge.core.theft import Theft
+from divulge.core.threat import Family
+from divulge.core.wording import counted, percent
+
+RECOVERED = {
+    "parameters_recovered": "of its parameters",
+    "hyperparameters_recovered": "of its hyper-parameters that were asked for",
+    "architecture_recovered": "of the facts about its architecture that were asked for",
+}
+PLACES = ("fidelity", "fidelity_uniform", "fidelity_boundary")
+PLACE_NAMES = ("unseen records", "random inputs", "at the boundary")
+
+
+def exact_percent(rate: float) -> str:
+    """One decimal, and 100 % only for all."""
+    if rate in (0, 1):
+        return percent(rate)
+    return f"{min(100 * rate, 99.9):.1f} %" if rate < 0.9995 else "> 99.9 %"
+
+
+def headline(dossier: Dossier) -> str:
+    """The verdict on extraction in a few words."""
+    found = dossier.of(Family.EXTRACTION)
+    leaks = [f for f in found if f.verdict is Verdict.LEAK]
+    if any(f.metric == "parameters_recovered" and (f.value or 0) >= 1 for f in leaks):
+        return "The model can be copied exactly"
+    if any(f.metric in (*PLACES, "parameters_recovered") for f in leaks):
+        return "The model can be copied"
+    if leaks:
+        return "How the model was made can be told"
+    if overall(found) is Verdict.NOT_MEASURABLE:
+        return "Copying the model could not be measured"
+    return "No copy better than a guess without queries was made"
+
+
+def sentence(dossier: Dossier) -> str:
+    """What the audit says about extraction, for a reader of nothing else."""
+    found = dossier.of(Family.EXTRACTION)
+    if not any(f.value is not None for f in found):
+        return "No attack that copies the model could be run and measured."
+    parts = [_recovered_sentence(dossier, f) for f in _recoveries(found)]
+    best = best_copy(found)
+    if best is not None:
+        parts.append(_copy_sentence(dossier, best))
+    return " ".join(parts)
+
+
+def _recoveries(found: Sequence[Finding]) -> list[Finding]:
+    """The best of each kind of secret, leaks only."""
+    kept: dict[str, Finding] = {}
+    for finding in found:
+        if finding.metric in RECOVERED and finding.verdict is Verdict.LEAK:
+            best = kept.get(finding.metric)
+            mine = (finding.value or 0.0, -finding.queries)
+            if best is None or mine > (best.value or 0.0, -best.queries):
+                kept[finding.metric] = finding
+    return list(kept.values())
+
+
+def _recovered_sentence(dossier: Dossier, finding: Finding) -> str:
+    title = dossier.titles.get(finding.attack, finding.attack)
+    number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
+    asked = f"with {counted(finding.queries, 'query')}" if finding.queries else "without a query"
+    return f"“{title}” tells {exact_percent(finding.value or 0.0)} {RECOVERED[finding.metric]} ({number:,}) {asked}."
+
+
+def best_copy(found: Sequence[Finding]) -> Finding | None:
+    """The copy that agrees most on unseen records; of equal ones the cheapest."""
+    copies = [f for f in found if f.metric == "fidelity" and f.value is not None]
+    return max(copies, key=lambda f: (f.low or 0.0, -f.queries), default=None)
+
+
+def _copy_sentence(dossier: Dossier, best: Finding) -> str:
+    title = dossier.titles.get(best.attack, best.attack)
+    low, high = exact_percent(best.low or 0.0), exact_percent(best.high or 0.0)
+    return (
+        f"The copy made by “{title}” with {counted(best.queries, 'query')} gives the model's own answer to "
+        f"{exact_percent(best.value or 0.0)} of unseen records ({percent(best.confidence)} interval {low} to {high}); "
+        f"the best guess without any query does so for {exact_percent(best.chance)}."
+    )
+
+
+def certainty(dossier: Dossier) -> str:
+    """On how much copies were compared, and what the controls gave."""
+    thefts = [t for t in dossier.thefts.values() if t.agreements]
+    said = []
+    if thefts:
+        points = {a.where: a.points for t in thefts for a in t.agreements}
+        names = {"data": "unseen records", "uniform": "random inputs", "boundary": "points at its decision boundary"}
+        said.append(
+            "Copies were compared with the model on "
+            + ", ".join(f"{points[w]:,} {names[w]}" for w in names if w in points)
+            + "."
+        )
+    controls = [f.control for f in dossier.of(Family.EXTRACTION) if f.metric == "fidelity" and f.control is not None]
+    if controls:
+        said.append(
+            "Let loose on another model, the same attacks bring home copies that agree with this one on "
+            f"{exact_percent(min(controls))} to {exact_percent(max(controls))} of unseen records."
+        )
+    return " ".join(said)
+
+
+@dataclass(frozen=True)
+class TheftRow:
+    """One attack in the table of copies: cells are value, interval and mark."""
+
+    title: str
+    paper: str
+    verdict: Verdict
+    places: tuple[tuple[str, str, str], ...]
+    recovered: tuple[str, str, str]
+    accuracy: str
+    baseline: str
+    control: str
+    cost: str
+    effort: str
+    note: str
+
+
+def rows(dossier: Dossier, mark: str) -> list[TheftRow]:
+    """One row an attack, the closest copies first."""
+    made = []
+    for outcome, played in dossier.played():
+        if outcome.game != Family.EXTRACTION.value:
+            continue
+        found = {f.metric: f for f in dossier.findings if f.attack == outcome.attack}
+        fidelity = found.get("fidelity")
+        theft = dossier.thefts.get(outcome.attack, Theft())
+        secrets = [f for name, f in found.items() if name in RECOVERED]
+        row = TheftRow(
+            title=outcome.title,
+            paper=dossier.papers.get(outcome.paper, outcome.paper),
+            verdict=overall(tuple(found.values())),
+            places=tuple(_cell(found.get(place), mark) for place in PLACES),
+            recovered=_secret_cell(secrets, theft, mark),
+            accuracy=f"{theft.right_copy / theft.judged:.3f}" if theft.judged and theft.agreements else "–",
+            baseline=exact_percent(fidelity.chance) if fidelity is not None and fidelity.value is not None else "–",
+            control=exact_percent(fidelity.control) if fidelity is not None and fidelity.control is not None else "–",
+            cost=counted(outcome.queries, "query"),
+            effort=f"{outcome.seconds:.1f} s",
+            note=played.note,
+        )
+        made.append((-(fidelity.low or 0.0) if fidelity is not None else 0.0, outcome.queries, row))
+    return [row for _, _, row in sorted(made, key=lambda part: part[:2])]
+
+
+def _cell(finding: Finding | None, mark: str) -> tuple[str, str, str]:
+    if finding is None or finding.value is None:
+        return "–", "", ""
+    low, high = exact_percent(finding.low or 0.0), exact_percent(finding.high or 0.0)
+    return exact_percent(finding.value), f"{low} to {high}", mark if finding.verdict is Verdict.LEAK else ""
+
+
+def _secret_cell(secrets: Sequence[Finding], theft: Theft, mark: str) -> tuple[str, str, str]:
+    """What was recovered exactly: the share, what it is, and how far off the worst is."""
+    measured = [f for f in secrets if f.value is not None]
+    if not measured:
+        return ("–", secrets[0].reason if secrets else "", "")
+    finding = measured[0]
+    told = [r for r in theft.recoveries if f"{r.what}_recovered" == finding.metric]
+    number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
+    what = finding.metric.removesuffix("_recovered").replace("hyperparameters", "hyper-parameters")
+    beside = f"{number:,} {what}"
+    if told and told[0].told and told[0].told != ("leaves",):
+        beside = "; ".join(told[0].told)
+    elif told and told[0].told == ("leaves",):
+        beside = f"{number:,} leaves"
+    worst = next((d.value for d in finding.details if d.name == "worst_error"), None)
+    if worst is not None:
+        beside += f", worst error {worst:.1g}"
+    return exact_percent(finding.value or 0.0), beside, mark if finding.verdict is Verdict.LEAK else ""
