@@ -33,7 +33,9 @@ from divulge.games.secrets import recoveries
 
 UNIFORM_POINTS = 10_000
 BOUNDARY_PAIRS = 1_000
-BISECTIONS = 12
+BISECTIONS = 6
+"""Of the way between two records: both sides are within 1/64 of it from where the target changes its mind."""
+
 SAME_VALUE = 0.01
 """Two predicted values agree when they differ by at most this share of the spread of the target's predictions."""
 

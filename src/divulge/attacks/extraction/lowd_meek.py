@@ -17,6 +17,9 @@ from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 HALVINGS = 46
 """Of the way between two answers, until doubles end."""
 
+RETRIES = 4
+CHECKS = 20
+
 
 @dataclass(frozen=True)
 class LowdMeek:
@@ -25,10 +28,11 @@ class LowdMeek:
     than two classes this gives the direction of the difference of the weights of each pair that meets, and the pairs
     together give all classes up to one scale.
 
-    halvings: of each line search.
+    halvings: of each line search.  queries: at most.
     """
 
     halvings: int = HALVINGS
+    queries: int = 200_000
 
     card: ClassVar[Card] = Card(
         name="lowd_meek",
@@ -47,15 +51,22 @@ class LowdMeek:
         search = _Search(scene, self.halvings)
         features = int(scene.low.size)
         normals: dict[tuple[int, int], Array] = {}
-        each = (features + 1) * self.halvings
+        each, most = (features + 1) * self.halvings, scene.affordable(self.queries)
+        failed: dict[tuple[int, int], int] = {}
         for start, end in search.pairs():
             pair = (min(start[1], end[1]), max(start[1], end[1]))
-            if pair in normals or (scene.affordable(2 * each) < 2 * each and normals):
+            if pair in normals or failed.get(pair, 0) >= RETRIES or scene.target.queries + 2 * each > most:
                 continue
-            normals[pair] = search.normal(start, end, pair)
+            found = search.normal(start, end, pair)
+            if not np.isfinite(found).all():
+                failed[pair] = failed.get(pair, 0) + 1
+                continue
+            normals[pair] = found
+            if len(normals) == 1:
+                search.refuse_bends(found, pair)
         if not normals:
             raise Impossible(
-                "the target gives one answer to all population records: there is no boundary to walk along"
+                f"it could follow no boundary between two classes with {most:,} queries (it needs about {2 * each:,})"
             )
         weights, bias = together(normals, scene.classes, features)
         copy = WrittenNetwork((weights, bias))
@@ -69,7 +80,7 @@ class _Search:
         self._scene, self._halvings = scene, halvings
         self._size = np.where(scene.high > scene.low, scene.high - scene.low, 1.0).ravel()
         self._low = scene.low.ravel()
-        self._labels: Array = np.zeros(0)
+        self._found: list[tuple[tuple[Array, int], tuple[Array, int]]] = []
 
     def _label(self, z: Array) -> Array:
         x = z * self._size + self._low
@@ -87,7 +98,24 @@ class _Search:
             for b in order[: 4 * self._scene.classes]:
                 if labels[a] < labels[b]:
                     found.append(((z[a], int(labels[a])), (z[b], int(labels[b]))))
+        self._found = found
         return found
+
+    def refuse_bends(self, normal: Array, pair: tuple[int, int]) -> None:
+        """Raises Impossible where the boundary between two classes is elsewhere than this hyperplane says."""
+        starts = [p for p in self._found if {p[0][1], p[1][1]} == set(pair)][1 : CHECKS + 1]
+        if not starts:
+            return
+        a, b = (np.stack([p[side][0] for p in starts]) for side in (0, 1))
+        raw = [z * self._size + self._low for z in (a, b)]
+        level = [x @ normal[:-1] + normal[-1] for x in raw]
+        share = level[0] / (level[0] - level[1])
+        ok = (share > 0.01) & (share < 0.99)
+        sides = [self._label(a + (share + move)[:, None] * (b - a)) for move in (-0.01, 0.01)]
+        of_pair = ok & np.isin(sides[0], pair) & np.isin(sides[1], pair)
+        right = (sides[0] != sides[1]) & of_pair
+        if not ok.any() or right.sum() < 0.8 * max(of_pair.sum(), 1):
+            raise Impossible("the boundary between two classes bends: the target is no linear model")
 
     def _crossing(self, a: Array, b: Array, of_a: Array) -> tuple[Array, Array, Array]:
         """Where the answer stops being `of_a` on the way from a to b, row by row: both ends, and the far answer."""
