@@ -44,8 +44,14 @@ def copies(dossier: Dossier) -> list[Figure]:
         "mode": "lines",
         "line": {"color": "#888888", "dash": "dot", "width": 1.5},
     }
+    ticks = _ticks([s.queries for a in ranked for s in curves[a]])
     layout = {
-        "xaxis": {"type": "log", "title": {"text": "queries"}},
+        "xaxis": {
+            "type": "log",
+            "title": {"text": "queries"},
+            "tickvals": ticks,
+            "ticktext": [f"{tick:,}" for tick in ticks],
+        },
         "yaxis": {"title": {"text": "agreement with the model"}, "tickformat": ".0%"},
         "legend": {"orientation": "h", "y": -0.24, "x": 0},
         "margin": {"l": 64, "r": 12, "t": 8, "b": 48},
@@ -74,6 +80,15 @@ def copies(dossier: Dossier) -> list[Figure]:
             rows=rows,
         )
     ]
+
+
+def _ticks(queries: list[int]) -> list[int]:
+    """Numbers of queries that were stopped at, without those too near to one before on a logarithmic axis."""
+    kept: list[int] = []
+    for number in sorted(set(queries)):
+        if not kept or number > 1.5 * kept[-1]:
+            kept.append(number)
+    return kept
 
 
 def _line(title: str, steps: tuple[Step, ...], place: int) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def _secret_cell(secrets: Sequence[Finding], theft: Theft, mark: str) -> tuple[s
     """What was recovered exactly: the share, what it is, and how far off the worst is."""
     measured = [f for f in secrets if f.value is not None]
     if not measured:
-        return ("–", secrets[0].reason if secrets else "", "")
+        return ("–", "not comparable" if secrets else "", "")
     finding = measured[0]
     told = [r for r in theft.recoveries if f"{r.what}_recovered" == finding.metric]
     number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
