@@ -15,7 +15,7 @@ from divulge.auditing.play import Table, _play_arm, number_of_tests
 from divulge.catalog.attacks import cards
 from divulge.core.game import Arm
 from divulge.core.policy import Policy
-from divulge.core.threat import PRESETS, Access, Task
+from divulge.core.threat import PRESETS, Access, Family, Task
 from divulge.games.membership import MembershipGame
 from divulge.stats.auc import auc, null_deviation
 
@@ -23,7 +23,8 @@ from divulge.stats.auc import auc, null_deviation
 BLACK_BOX = [
     card
     for card in cards()
-    if card.needs.access not in (Access.GRADIENTS, Access.INTERNALS)
+    if card.family is Family.MEMBERSHIP
+    and card.needs.access not in (Access.GRADIENTS, Access.INTERNALS)
     and card.name not in ("loss_trajectory", "lira_augmented", "truth_serum", "label_only_augmentation")
 ]
 

@@ -12,6 +12,7 @@ import numpy as np
 from divulge.auditing.chain import chain_of
 from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, See
 from divulge.auditing.plan import relevant
+from divulge.auditing.watch import checked_detectors
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
 from divulge.catalog.defenses import defense
@@ -224,6 +225,7 @@ def job_from_records(
     name: str,
     workshop: Workshop | None = None,
     chain: Sequence[str] = (),
+    detectors: Sequence[str] = (),
 ) -> Job:
     """A job about records that are here; raises InputError when members and non-members share records."""
     if duplicates not in [d.value for d in Duplicates]:
@@ -233,17 +235,6 @@ def job_from_records(
     )
     candidates, member, row = shuffled(members, nonmembers, seed)
     shadows, poisoned = _shadows(recipe, candidates, seed, workshop)
-    schema = candidates.schema
-    data = DataFacts(
-        members=len(members),
-        nonmembers=len(nonmembers),
-        population=len(population) if population is not None else 0,
-        columns=int(np.prod(candidates.x.shape[1:])),
-        classes=tuple(map(str, schema.classes)),
-        sensitive=schema.sensitive,
-        overlap=str(overlap),
-        fingerprint=digest(members.fingerprint(), nonmembers.fingerprint()),
-    )
     return Job(
         name=name,
         target=target,
@@ -252,7 +243,7 @@ def job_from_records(
         row=row,
         threat=threat,
         attacks=attacks,
-        data=data,
+        data=_data_facts(Sets(members, nonmembers, population), str(overlap)),
         policy=policy,
         seed=seed,
         recipe=recipe,
@@ -261,6 +252,21 @@ def job_from_records(
         poisoned=poisoned,
         workshop=workshop or Workshop(),
         chain=chain_of(attacks, chain),
+        detectors=checked_detectors(detectors),
+    )
+
+
+def _data_facts(sets: Sets, overlap: str) -> DataFacts:
+    schema = sets.members.schema
+    return DataFacts(
+        members=len(sets.members),
+        nonmembers=len(sets.nonmembers),
+        population=len(sets.population) if sets.population is not None else 0,
+        columns=int(np.prod(sets.members.x.shape[1:])),
+        classes=tuple(map(str, schema.classes)),
+        sensitive=schema.sensitive,
+        overlap=overlap,
+        fingerprint=digest(sets.members.fingerprint(), sets.nonmembers.fingerprint()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from divulge.core.evidence import Evidence
 from divulge.core.extraction import Student, Surrogate
 from divulge.core.finding import Finding, Reading
 from divulge.core.game import Arm
-from divulge.core.hashing import Array, derived_rng
+from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.records import Kind, Records
 from divulge.core.scene import Means
 from divulge.core.target import Target
@@ -26,6 +26,7 @@ from divulge.core.threat import Access, Family, closure
 from divulge.games.extraction import ranges
 from divulge.stats.auc import auc
 from divulge.targets.copy import CopyTarget
+from divulge.training.students import NETWORK, Classroom
 
 STEPS = ("membership", "adversarial", "inversion")
 RESAMPLES = 400
@@ -123,12 +124,17 @@ def _resampled(evidence: Evidence, rows: Array) -> Evidence:
 
 
 def _network(job: Job, copy: Surrogate) -> Student:
-    module = getattr(copy, "module", None)
-    if module is None or not hasattr(module, "parameters") or not job.candidates.schema.classes:
-        raise Impossible("the copy is no network, so it has no gradient")
+    """The copy where it is a network; else a network that learns from it, which costs no query."""
+    if not job.candidates.schema.classes:
+        raise Impossible("a model of values has no classes to move between")
     if any(c.kind in (Kind.CATEGORICAL, Kind.TEXT) for c in job.candidates.schema.columns):
         raise Impossible("inputs that are categories cannot be moved along a gradient")
-    return copy  # type: ignore[return-value]
+    if hasattr(getattr(copy, "module", None), "parameters"):
+        return cast(Student, copy)
+    room = Classroom().shown(job.candidates)
+    if job.population is None or NETWORK not in room.kinds:
+        raise Impossible("the copy is no network, and there is nothing to teach one with")
+    return room.teach(NETWORK, job.population, copy.log_scores(job.population), derived_seed(job.seed, "from copy"))
 
 
 def _adversarial(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:

@@ -60,7 +60,8 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
     planned = plan(job)
     run = RunFolder(folder)
     _begin(run, job, planned, resume)
-    tables = Tables(job, number_of_tests([p.attack for p in planned if not p.lacks]))
+    able = [p.card.family for p in planned if not p.lacks]
+    tables = Tables(job, number_of_tests(able.count(Family.MEMBERSHIP), able.count(Family.EXTRACTION)))
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
     done = run.outcomes()
     progress.plan(len(planned) + 1)

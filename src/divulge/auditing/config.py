@@ -148,6 +148,7 @@ class AuditFile(_Part):
     """An audit.  attacks: names, or a name with its settings; all of `families` that fit the target when left out.
     shadows: models to train for attacks that learn from models of their own.  defenses: of the interface, in order,
     names or a name with its settings.  chain: membership, adversarial, inversion: what the closest copy opens up.
+    detectors: prada, distribution_test: when they would notice an attack that copies the model.
     """
 
     name: str | None = None
@@ -158,6 +159,7 @@ class AuditFile(_Part):
     attacks: list[str | dict[str, dict[str, Any]]] | None = None
     families: list[str] = ["membership"]
     defenses: list[str | dict[str, dict[str, Any]]] = []
+    detectors: list[str] = []
     chain: list[str] = []
     policy: PolicyFile = PolicyFile()
     seed: int = 0

@@ -72,6 +72,7 @@ def job_from_file(
         name=audit.name or target.name,
         workshop=tools,
         chain=audit.chain,
+        detectors=audit.detectors,
     )
 
 

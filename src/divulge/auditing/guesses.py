@@ -147,4 +147,6 @@ def _shelf(job: Job, attack: Attack[Any, Any]) -> Shelf | None:
 
 
 def _key(job: Job, attack: Attack[Any, Any], arm: Arm) -> str:
-    return digest("guess", code_version(), job.records_fingerprint(), repr((attack.card.name, attack, arm.value)))
+    watched = (repr(job.detectors),) if job.detectors else ()
+    which = repr((attack.card.name, attack, arm.value))
+    return digest("guess", code_version(), job.records_fingerprint(), which, *watched)

@@ -104,6 +104,7 @@ class Job:
     set it was given in.  shadows: the adversary's own models, made with its view of them; None where there are none.
     poisoned: the same, trained with records that the adversary contributes.
     chain: steps that go on from the closest copy, see auditing.chain.
+    detectors: names of those that watch, see auditing.watch.
     most_shadows: how many there can be, None for as many as one asks for.
     """
 
@@ -125,6 +126,7 @@ class Job:
     most_shadows: int | None = None
     workshop: Workshop = field(default_factory=Workshop)
     chain: tuple[str, ...] = ()
+    detectors: tuple[str, ...] = ()
 
     def records_fingerprint(self) -> str:
         """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""
@@ -148,7 +150,7 @@ class Job:
             self.records_fingerprint(),
             repr([(attack.card.name, attack) for attack in self.attacks]),
             repr((sorted(self.policy.thresholds.items()), self.policy.confidence, self.policy.delta)),
-            *((repr(self.chain),) if self.chain else ()),
+            *((repr((self.chain, self.detectors)),) if self.chain or self.detectors else ()),
         )
 
 

@@ -145,6 +145,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     out: Path | str | None = None,
     shadows: int = DEFAULT_SHADOWS,
     defenses: Sequence[str | Defense] = (),
+    detectors: Sequence[str] = (),
     chain: Sequence[str] = (),
     engine: str = "auto",
     jobs: int | None = None,
@@ -166,16 +167,15 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
     defenses: names or defences of the interface, in order; what the adversary sees is what they leave, and shadow
         models stand behind the same ones.
-    chain: "membership", "adversarial", "inversion": what the closest copy of the model opens up, against the same
-        without it.
+    detectors: "prada", "distribution_test": when they would notice each extraction attack.
+    chain: "membership", "adversarial", "inversion": what the closest copy of the model opens up.
     engine, jobs: how they are trained: "auto", "stacked", "processes", "sequential" or "ray", and on how many cores.
     cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
     Raises InputError, with the cure, for input that cannot be audited.
     """
     threat_model, policy, tools = threat_from(threat), policy or Policy(), workshop(engine, jobs, cache)
     if isinstance(target, ScoreTable):
-        label = name or "score table"
-        job = job_from_table(target, threat_model, attacks, policy, seed, label)
+        job = job_from_table(target, threat_model, attacks, policy, seed, name or "score table")
     else:
         if members is None or nonmembers is None:
             raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
@@ -194,6 +194,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
             name=name or shown.name,
             workshop=tools,
             chain=chain,
+            detectors=detectors,
         )
     folder = Path(out) if out is not None else new_folder(RUNS, job.name)
     return Run(folder, open_run(conduct(job, folder, progress=progress).path))

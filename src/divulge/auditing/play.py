@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
@@ -13,8 +13,9 @@ from divulge.auditing import guesses
 from divulge.auditing.job import Job, See
 from divulge.auditing.plan import ports_of
 from divulge.auditing.surface import GrantedSurface, Memory
+from divulge.auditing.watch import with_alarms
 from divulge.catalog.standards import STANDARDS
-from divulge.core.attack import Attack
+from divulge.core.attack import Attack, Card
 from divulge.core.dossier import Baseline
 from divulge.core.errors import AccessDenied, Impossible, TargetError
 from divulge.core.evidence import Estimate, Evidence
@@ -25,7 +26,7 @@ from divulge.core.policy import Policy
 from divulge.core.scene import Means, Poison, PoisonScene, Shadows
 from divulge.core.target import Surface, Target
 from divulge.core.theft import Theft
-from divulge.core.threat import Asset, Family
+from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.stats.auc import auc
 from divulge.stats.theft import PLACES
 from divulge.stats.verdict import blind_alarm_of
@@ -155,7 +156,7 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
             card.asset.value,
             card.paper,
             result,
-            card.needs.access.value,
+            _seen(card, job.threat).value,
             time.perf_counter() - started,
             max(queries, surface.queries if surface is not None else 0),
             shadows_of(attack) if isinstance(result, Played) else 0,
@@ -176,7 +177,16 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
         return Result(outcome(Failed(text, traceback.format_exc())))
     draft = outcome(Played((), "; ".join(notes)))
     findings = tuple(
-        _finding(attack, estimate, negative.get(estimate.metric), positive.get(estimate.metric), blind, draft, job.seed)
+        _finding(
+            attack,
+            estimate,
+            negative.get(estimate.metric),
+            positive.get(estimate.metric),
+            blind,
+            draft,
+            job.seed,
+            job.threat,
+        )
         for estimate in estimates
     )
     p_values = tuple(e.p_value for e in negative.values() if e.p_value is not None)
@@ -202,11 +212,15 @@ def _play_arm(
     known = guesses.recall(table.job, attack, arm)
     if known is not None:
         return (known.theft or dealt.judge(known.guess)), known.queries
+    if surface is not None and table.job.detectors:
+        surface.watched = []
     seen = surface if surface is not None else table.surface(dealt.target, attack, free=True)
     rng = derived_rng(table.job.seed, attack.card.name, arm.value)
     played = attack if arm is Arm.TARGET else _lightened(attack)
     guess = played.run(dealt.open(seen, attack.card, table.means(attack, poison), rng))
     evidence = dealt.judge(guess)
+    if isinstance(evidence, Theft) and arm is Arm.TARGET:
+        evidence = with_alarms(evidence, table.job, seen)
     guesses.keep(table.job, attack, arm, evidence if isinstance(evidence, Theft) else guess, seen.queries)
     return evidence, seen.queries
 
@@ -258,13 +272,14 @@ def _finding(
     blind: Baseline,
     outcome: Outcome,
     seed: int,
+    threat: ThreatModel,
 ) -> Finding:
     card = attack.card
     return Finding(
         attack=card.name,
         game=card.family.value,
         asset=(Asset.FUNCTIONALITY if estimate.metric.startswith("fidelity") else card.asset).value,
-        access=card.needs.access.value,
+        access=_seen(card, threat).value,
         metric=estimate.metric,
         value=estimate.value,
         low=estimate.low,
@@ -292,6 +307,11 @@ def _finding(
     )
 
 
+def _seen(card: Card, threat: ThreatModel) -> Access:
+    """The strongest port that the attack made use of."""
+    return card.uses if card.uses is not None and threat.grants(card.uses) else card.needs.access
+
+
 def _baseline(estimate: Estimate, blind: Baseline) -> float | None:
     """What the same metric gives without the model: for a copy, its own baseline."""
     if estimate.metric.startswith("fidelity"):
@@ -299,7 +319,6 @@ def _baseline(estimate: Estimate, blind: Baseline) -> float | None:
     return blind.reading.value if blind.reading is not None and estimate.metric == "auc" else None
 
 
-def number_of_tests(attacks: Sequence[Attack[Any, Any]]) -> int:
-    """How many findings will share the error rate of a run."""
-    metrics = {Family.MEMBERSHIP: len(METRICS)}
-    return max(1, sum(metrics.get(attack.card.family, len(PLACES)) for attack in attacks))
+def number_of_tests(attacks: int, copies: int = 0) -> int:
+    """How many findings will share the error rate of a run.  attacks: on membership.  copies: on the model."""
+    return max(1, attacks * len(METRICS) + copies * len(PLACES))

@@ -73,6 +73,8 @@ class GrantedSurface:
         self._budget = None if free else threat.query_budget
         self._memory = None if free and memory is None else memory or Memory()
         self._asked: set[bytes] = set()
+        self.watched: list[Records] | None = None
+        """What was asked, in order, where somebody wants to know."""
         reach = closure(threat.access)
         self._port = next((p for p in STRONGEST_FIRST if p in reach and p in target.offers), Access.LABEL)
         if self._port is Access.LABEL and Access.TOPK in reach:
@@ -166,5 +168,8 @@ class GrantedSurface:
                     f"{self._budget:,} are spent: raise `query_budget` or audit fewer records"
                 )
             answer = self._memory.answer(self._target, port, records, keys)
+            if self.watched is not None and len(wanted) > len(self._asked):
+                new = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._asked}
+                self.watched.append(records.take(np.array(sorted(new.values()))))
             self._asked = wanted
         return answer

@@ -12,6 +12,7 @@ from divulge.core.errors import InputError
 DEFENSES: dict[str, str] = {
     "gaussian_noise": "divulge.defenses.gaussian_noise:GaussianNoise",
     "label_only": "divulge.defenses.label_only:LabelOnly",
+    "prediction_poisoning": "divulge.defenses.prediction_poisoning:PredictionPoisoning",
     "reverse_sigmoid": "divulge.defenses.reverse_sigmoid:ReverseSigmoid",
     "rounding": "divulge.defenses.rounding:Rounding",
     "temperature": "divulge.defenses.temperature:Temperature",

@@ -25,7 +25,10 @@ class DefenseCard:
 
 
 class Defense(Protocol):
-    """A frozen dataclass whose fields are its settings."""
+    """A frozen dataclass whose fields are its settings.
+
+    One that needs the records has `alter_for(log_scores, records)` too, which is then called instead.
+    """
 
     card: ClassVar[DefenseCard]
 

@@ -64,6 +64,19 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Alarm:
+    """A detector that watched an attack.  at: after how many queries it raised the alarm, None for never within
+    `watched` queries, which is 0 where there are too few benign queries to set its threshold.
+    per_thousand: its false alarms in a thousand benign queries.
+    """
+
+    detector: str
+    at: int | None
+    watched: int
+    per_thousand: float
+
+
+@dataclass(frozen=True)
 class Theft:
     """What an attack of the extraction game achieved.
 
@@ -81,4 +94,5 @@ class Theft:
     divergence: float | None = None
     divergence_error: float | None = None
     baseline: str = ""
+    alarms: tuple[Alarm, ...] = ()
     lacking: tuple[tuple[str, str], ...] = ()

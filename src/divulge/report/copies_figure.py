@@ -56,16 +56,7 @@ def copies(dossier: Dossier) -> list[Figure]:
         "legend": {"orientation": "h", "y": -0.24, "x": 0},
         "margin": {"l": 64, "r": 12, "t": 8, "b": 48},
     }
-    rows = tuple(
-        (
-            dossier.titles.get(a, a),
-            f"{s.queries:,}",
-            f"{exact_percent(s.agreement.copy)} ({exact_percent(s.low)} to {exact_percent(s.high)})",
-            exact_percent(s.agreement.baseline),
-        )
-        for a in ranked
-        for s in curves[a]
-    )
+    rows = tuple(_row(dossier.titles.get(a, a), s) for a in ranked for s in curves[a])
     return [
         Figure(
             id="copies",
@@ -80,6 +71,13 @@ def copies(dossier: Dossier) -> list[Figure]:
             rows=rows,
         )
     ]
+
+
+def _row(title: str, step: Step) -> tuple[str, ...]:
+    """One point of the figure as a line of its table."""
+    interval = f"{exact_percent(step.low)} to {exact_percent(step.high)}"
+    copy, baseline = exact_percent(step.agreement.copy), exact_percent(step.agreement.baseline)
+    return title, f"{step.queries:,}", f"{copy} ({interval})", baseline
 
 
 def _ticks(queries: list[int]) -> list[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from divulge.core.dossier import Dossier, overall
 from divulge.core.finding import Finding, Verdict
-from divulge.core.theft import Theft
+from divulge.core.theft import Alarm, Theft
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
 
@@ -124,6 +124,7 @@ class TheftRow:
     control: str
     cost: str
     effort: str
+    noticed: str
     note: str
 
 
@@ -148,10 +149,19 @@ def rows(dossier: Dossier, mark: str) -> list[TheftRow]:
             control=exact_percent(fidelity.control) if fidelity is not None and fidelity.control is not None else "–",
             cost=counted(outcome.queries, "query"),
             effort=f"{outcome.seconds:.1f} s",
+            noticed="; ".join(_alarm(a) for a in theft.alarms),
             note=played.note,
         )
         made.append((-(fidelity.low or 0.0) if fidelity is not None else 0.0, outcome.queries, row))
     return [row for _, _, row in sorted(made, key=lambda part: part[:2])]
+
+
+def _alarm(alarm: Alarm) -> str:
+    """'prada after 300 queries'."""
+    name = alarm.detector.replace("_", " ")
+    if not alarm.watched:
+        return f"{name}: too few benign queries to tell"
+    return f"{name}: after {alarm.at:,}" if alarm.at is not None else f"{name}: not within {alarm.watched:,}"
 
 
 def _cell(finding: Finding | None, mark: str) -> tuple[str, str, str]:

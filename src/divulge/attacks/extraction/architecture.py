@@ -48,7 +48,7 @@ class Architecture:
     models: networks.  queries: records that are asked about.
     """
 
-    models: int = 600
+    models: int = 400
     queries: int = 200
 
     card: ClassVar[Card] = Card(

@@ -19,6 +19,7 @@ HALVINGS = 46
 
 RETRIES = 4
 CHECKS = 20
+FEWEST_RIGHT = 0.9
 
 
 @dataclass(frozen=True)
@@ -103,18 +104,19 @@ class _Search:
 
     def refuse_bends(self, normal: Array, pair: tuple[int, int]) -> None:
         """Raises Impossible where the boundary between two classes is elsewhere than this hyperplane says."""
-        starts = [p for p in self._found if {p[0][1], p[1][1]} == set(pair)][1 : CHECKS + 1]
+        starts = [p for p in self._found if {p[0][1], p[1][1]} == set(pair)]
+        starts = starts[:: max(1, len(starts) // CHECKS)][:CHECKS]
         if not starts:
             return
         a, b = (np.stack([p[side][0] for p in starts]) for side in (0, 1))
         raw = [z * self._size + self._low for z in (a, b)]
         level = [x @ normal[:-1] + normal[-1] for x in raw]
         share = level[0] / (level[0] - level[1])
-        ok = (share > 0.01) & (share < 0.99)
+        ok = (share > 0) & (share < 1)
         sides = [self._label(a + (share + move)[:, None] * (b - a)) for move in (-0.01, 0.01)]
-        of_pair = ok & np.isin(sides[0], pair) & np.isin(sides[1], pair)
-        right = (sides[0] != sides[1]) & of_pair
-        if not ok.any() or right.sum() < 0.8 * max(of_pair.sum(), 1):
+        of_pair = np.isin(sides[0], pair) & np.isin(sides[1], pair)
+        right = ok & ((sides[0] != sides[1]) | ~of_pair)
+        if right.mean() < FEWEST_RIGHT:
             raise Impossible("the boundary between two classes bends: the target is no linear model")
 
     def _crossing(self, a: Array, b: Array, of_a: Array) -> tuple[Array, Array, Array]:

@@ -1,0 +1,58 @@
+"""Small victims, and one attack played on them as the house plays it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from divulge.auditing.surface import GrantedSurface
+from divulge.core.extraction import ExtractionGuess, ExtractionMeans
+from divulge.core.game import Arm
+from divulge.core.records import Records
+from divulge.core.target import Target
+from divulge.core.theft import Theft
+from divulge.core.threat import PRESETS, ThreatModel
+from divulge.data.arrays import from_arrays
+from divulge.games.extraction import ExtractionGame
+from divulge.training.students import Classroom
+
+OPEN = replace(PRESETS["published-model"], query_budget=None)
+MLAAS = PRESETS["mlaas"]
+
+
+def records(x: np.ndarray, y: np.ndarray, **settings: Any) -> Records:
+    (made,) = from_arrays([(x, y)], **settings)
+    return made
+
+
+def blobs(count: int, features: int = 6, classes: int = 3, seed: int = 0) -> Records:
+    """Classes in overlapping clouds, double precision."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(count) % classes
+    centres = np.random.default_rng(99).standard_normal((classes, features))
+    return records(centres[y] + rng.standard_normal((count, features)), y)
+
+
+def steal(
+    target: Target,
+    held: Records,
+    attack: Any,
+    population: Records | None = None,
+    threat: ThreatModel = MLAAS,
+    training: Records | None = None,
+    arm: Arm = Arm.TARGET,
+    seed: int = 0,
+) -> tuple[ExtractionGuess, Theft, GrantedSurface]:
+    room = Classroom(steps=300).shown(held)
+    game = ExtractionGame(target, held, seed, None, population, training, room)
+    (dealt,) = game.deal(arm)
+    surface = GrantedSurface(dealt.target, threat, attack.card.uses or attack.card.needs.access)
+    means = ExtractionMeans(population, training, room)
+    guess = attack.run(dealt.open(surface, attack.card, means, np.random.default_rng(seed)))
+    return guess, dealt.judge(guess), surface
+
+
+def fidelity(theft: Theft, where: str = "data") -> float:
+    return next(a.copy for a in theft.agreements if a.where == where)

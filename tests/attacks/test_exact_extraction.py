@@ -1,0 +1,267 @@
+"""Attacks that recover a model exactly: derivable answers, other models as controls, refusals."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from torch import nn
+
+from divulge.attacks.extraction.equation_solving import EquationSolving
+from divulge.attacks.extraction.last_layer import LastLayer
+from divulge.attacks.extraction.lowd_meek import LowdMeek
+from divulge.attacks.extraction.piecewise import Kinked, extract, kinks, random_line
+from divulge.attacks.extraction.regularisation import Regularisation, solve
+from divulge.attacks.extraction.relu_network import ReluNetwork, sided
+from divulge.attacks.extraction.tree_paths import TreePaths, TreePathsByScores
+from divulge.core.errors import AccessDenied, Impossible
+from divulge.core.game import Arm
+from divulge.core.threat import PRESETS, Task
+from divulge.targets.pytorch import TorchTarget
+from divulge.targets.sklearn import SklearnTarget
+from tests.attacks.extraction_games import MLAAS, OPEN, blobs, fidelity, records, steal
+
+OWN, HELD, POOL = blobs(300), blobs(200, seed=1), blobs(300, seed=2)
+
+
+def network(*shape: int, seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    parts: list[nn.Module] = []
+    for a, b in itertools.pairwise(shape):
+        parts += [nn.Linear(a, b), nn.ReLU()]
+    return nn.Sequential(*parts[:-1]).double()
+
+
+def inputs(count: int, features: int, classes: int = 2, seed: int = 5):
+    x = np.random.default_rng(seed).uniform(-1, 1, (count, features))
+    return records(x, np.arange(count) % classes)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(MinMaxScaler(), StandardScaler(), LogisticRegression()),
+        LinearSVC(),
+    ],
+    ids=["softmax", "scaled", "scaled twice", "svm"],
+)
+def test_linear_models_are_solved_with_one_query_an_unknown(model):
+    _guess, theft, surface = steal(SklearnTarget(model.fit(OWN.flat(), OWN.y)), HELD, EquationSolving())
+    assert surface.queries == 7
+    (found,) = theft.recoveries
+    assert found.recovered == found.values == 21
+    assert found.worst < 1e-9
+    assert fidelity(theft) == fidelity(theft, "uniform") == 1.0
+    assert theft.divergence == pytest.approx(0, abs=1e-12)
+
+
+def test_two_classes_and_regression_are_solved_too():
+    own, held = blobs(300, classes=2), blobs(200, classes=2, seed=1)
+    _, theft, _ = steal(SklearnTarget(LogisticRegression().fit(own.flat(), own.y)), held, EquationSolving())
+    assert theft.recoveries[0].worst < 1e-9
+    y = own.flat() @ np.arange(6.0) + 3
+    target = SklearnTarget(LinearRegression().fit(own.flat(), y))
+    data = records(own.flat(), y, task=Task.REGRESSION)
+    guess, theft, _ = steal(target, data, EquationSolving())
+    np.testing.assert_allclose(guess.parameters.arrays[0], [np.arange(6.0)], atol=1e-9)
+    assert fidelity(theft) == 1.0
+
+
+def test_what_is_stolen_from_another_model_does_not_pass_for_this_one():
+    target = SklearnTarget(LogisticRegression().fit(OWN.flat(), OWN.y))
+    for attack in (EquationSolving(), LowdMeek()):
+        _, theft, _ = steal(target, HELD, attack, POOL, arm=Arm.NEGATIVE)
+        assert theft.recoveries[0].recovered <= 2
+        assert fidelity(theft) < 0.75
+
+
+def test_a_model_that_is_not_linear_is_judged_by_what_the_copy_is_worth():
+    target = SklearnTarget(GaussianNB().fit(OWN.flat(), OWN.y))
+    _, theft, _ = steal(target, HELD, EquationSolving())
+    assert not theft.recoveries
+    assert dict(theft.lacking)["parameters_recovered"].endswith("none are known")
+
+
+def test_the_budget_is_asked_for_before_it_is_spent():
+    target = SklearnTarget(LogisticRegression().fit(OWN.flat(), OWN.y))
+    with pytest.raises(Impossible, match="7 queries"):
+        steal(target, HELD, EquationSolving(), threat=MLAAS.with_budget(6))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4])
+def test_labels_alone_give_linear_models_up_to_scale(classes):
+    own, held, pool = (blobs(300, classes=classes, seed=s) for s in range(3))
+    target = SklearnTarget(LogisticRegression(C=10).fit(own.flat(), own.y))
+    guess, theft, _ = steal(target, held, LowdMeek(), pool, threat=PRESETS["label-only"])
+    assert guess.parameters.up_to_scale
+    assert theft.recoveries[0].recovered == theft.recoveries[0].values
+    assert theft.recoveries[0].worst < 1e-6
+    assert fidelity(theft) == 1.0
+
+
+def test_labels_alone_tell_that_a_boundary_bends():
+    x = np.random.default_rng(0).standard_normal((400, 4))
+    round_ = records(x, (np.linalg.norm(x, axis=1) > 1.9).astype(int))
+    target = SklearnTarget(SVC(C=100).fit(x, round_.y))
+    with pytest.raises(Impossible, match=r"bends|follow"):
+        steal(target, round_, LowdMeek(), round_)
+
+
+def test_every_reachable_leaf_of_a_tree_is_found():
+    for depth in (1, 3, 8):
+        target = SklearnTarget(DecisionTreeClassifier(max_depth=depth, random_state=0).fit(OWN.flat(), OWN.y))
+        _, theft, _ = steal(target, HELD, TreePaths(), threat=OPEN)
+        (leaves,) = theft.recoveries
+        assert leaves.recovered == leaves.values == target.estimator.get_n_leaves()
+        assert fidelity(theft) == fidelity(theft, "uniform") == 1.0
+
+
+def test_a_leaf_that_no_whole_number_reaches_does_not_count():
+    x = np.array([[0.0], [1.0], [2.0], [3.0]] * 20)
+    y = np.tile([0, 1, 0, 1], 20)
+    held = records(x, y)
+    target = SklearnTarget(DecisionTreeClassifier().fit(x, y))
+    _, theft, surface = steal(target, held, TreePaths(), threat=OPEN)
+    assert theft.recoveries[0].values == theft.recoveries[0].recovered == 4
+    assert surface.queries <= 4
+
+
+def test_a_tree_is_found_by_its_scores_too_and_its_decoy_is_another_tree():
+    target = SklearnTarget(DecisionTreeClassifier(max_depth=6, random_state=0).fit(OWN.flat(), OWN.y))
+    _, theft, surface = steal(target, HELD, TreePathsByScores(), POOL)
+    assert fidelity(theft) > 0.97
+    assert surface.queries <= 300_000
+    _, theft, _ = steal(target, HELD, TreePathsByScores(), POOL, arm=Arm.NEGATIVE)
+    assert fidelity(theft) < 0.6
+    with pytest.raises(Impossible, match="no decision tree"):
+        steal(SklearnTarget(LogisticRegression().fit(OWN.flat(), OWN.y)), HELD, TreePathsByScores(), POOL)
+
+
+def test_leaves_are_seen_only_where_they_are_granted():
+    target = SklearnTarget(DecisionTreeClassifier().fit(OWN.flat(), OWN.y))
+    with pytest.raises(AccessDenied, match="leaf identities"):
+        steal(target, HELD, TreePaths())
+
+
+def test_kinks_of_a_known_function_are_where_they_are():
+    places = np.array([-3.0, -0.25, 0.1, 7.0])
+    found, jumps, _ = kinks(lambda t: np.maximum(t[:, None] - places, 0) @ np.array([[1.0], [-2], [0.5], [4]]), -50, 60)
+    np.testing.assert_allclose(found, places, atol=1e-9)
+    np.testing.assert_allclose(jumps[:, 0], [1, -2, 0.5, 4], atol=1e-7)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(2, 8), st.integers(1, 6), st.integers(1, 4), st.integers(0, 10_000))
+def test_any_network_of_one_hidden_layer_is_recovered(inputs_, hidden, outputs, seed):
+    rng = np.random.default_rng(seed)
+    w, b = rng.standard_normal((hidden, inputs_)), rng.standard_normal(hidden)
+    a, c = rng.standard_normal((hidden, outputs)), rng.standard_normal(outputs)
+
+    def f(z):
+        return np.maximum(z @ w.T + b, 0) @ a + c
+
+    model = extract(f, lambda: random_line(rng, inputs_), inputs_, outputs, 8, idle=2)
+    z = rng.uniform(-1, 1, (500, inputs_))
+    np.testing.assert_allclose(model.value(z), f(z), atol=1e-5 * max(1, np.abs(f(z)).max()))
+
+
+def test_a_linear_function_has_no_neurons():
+    rng = np.random.default_rng(0)
+    model = extract(lambda z: z @ np.ones((4, 1)), lambda: random_line(rng, 4), 4, 1, 3)
+    assert len(model.b) == 0
+    assert sided(model) is None
+    np.testing.assert_allclose(model.slope, np.ones((1, 4)), atol=1e-8)
+    assert Kinked.flat(4, 1).value(np.zeros((3, 4))).shape == (3, 1)
+
+
+@pytest.mark.parametrize(("shape", "layers"), [((10, 6, 1), 1), ((10, 8, 4), 1), ((20, 10, 6, 3), 2)])
+def test_relu_networks_are_recovered_to_the_last_weight(shape, layers):
+    held = inputs(500, shape[0], max(shape[-1], 2))
+    target = TorchTarget(network(*shape))
+    _guess, theft, _ = steal(target, held, ReluNetwork(layers))
+    assert fidelity(theft) == fidelity(theft, "uniform") == 1.0
+    assert theft.recoveries[0].recovered == theft.recoveries[0].values
+    assert theft.recoveries[0].worst < 1e-4
+
+
+def test_a_neuron_that_never_switches_leaves_the_copy_right_and_its_weights_unknown():
+    guess, theft, _ = steal(TorchTarget(network(8, 6, 4, 3)), inputs(500, 8, 3), ReluNetwork(2))
+    assert fidelity(theft) == fidelity(theft, "uniform") == 1.0
+    assert guess.parameters is None
+
+
+def test_a_network_that_is_no_such_network_is_refused():
+    held = inputs(200, 6)
+    torch.manual_seed(0)
+    smooth = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2)).double()
+    with pytest.raises(Impossible):
+        steal(TorchTarget(smooth), held, ReluNetwork())
+    with pytest.raises(Impossible):
+        steal(TorchTarget(network(6, 5, 4, 2)), held, ReluNetwork(1))
+    single = records(held.flat().astype(np.float32), held.y)
+    with pytest.raises(Impossible, match="double precision"):
+        steal(TorchTarget(network(6, 5, 2).float()), single, ReluNetwork())
+
+
+@pytest.mark.parametrize("hidden", [3, 11, 18])
+def test_the_hidden_width_is_the_rank_of_the_logits(hidden):
+    held = inputs(200, 8, 20)
+    guess, theft, surface = steal(TorchTarget(network(8, 30, hidden, 20)), held, LastLayer())
+    assert guess.claims[0].value == hidden
+    assert surface.queries == 40
+    assert theft.recoveries[0].what == "architecture"
+    assert theft.recoveries[0].recovered == 1
+
+
+def test_a_layer_as_wide_as_there_are_classes_is_not_told():
+    with pytest.raises(Impossible, match="fall nowhere"):
+        steal(TorchTarget(network(8, 30, 20)), inputs(200, 8, 20), LastLayer())
+
+
+X = np.random.default_rng(3).standard_normal((80, 5))
+Y = X @ [1, -2, 0, 0.5, 3.0] + np.random.default_rng(4).standard_normal(80)
+
+
+@pytest.mark.parametrize(
+    ("model", "true"),
+    [
+        (Ridge(0.3), {"alpha": 0.3}),
+        (Lasso(0.2, tol=1e-12), {"alpha": 0.2}),
+        (ElasticNet(0.1, l1_ratio=0.4, tol=1e-12), {"alpha": 0.1, "l1_ratio": 0.4}),
+        (KernelRidge(alpha=0.5, kernel="rbf"), {"alpha": 0.5}),
+        (LogisticRegression(C=0.6, tol=1e-10, max_iter=10_000), {"C": 0.6}),
+        (LinearSVC(C=0.05, tol=1e-12, max_iter=1_000_000), {"C": 0.05}),
+        (SVC(C=0.4), {"C": 0.4}),
+    ],
+    ids=lambda v: type(v).__name__,
+)
+def test_the_regularisation_strength_follows_from_parameters_and_data(model, true):
+    classifier = hasattr(model, "classes_") or "C" in true
+    y = (Y > 0).astype(int) if classifier else Y
+    found = solve(model.fit(X, y), X, y)
+    assert found == pytest.approx(true, rel=1e-3)
+
+
+def test_a_setting_is_told_from_shuffled_training_data_and_not_from_other_data():
+    model = KernelRidge(alpha=0.5, kernel="rbf").fit(X, Y)
+    order = np.random.default_rng(0).permutation(80)
+    own, other = records(X[order], Y[order], task=Task.REGRESSION), records(X, Y[order], task=Task.REGRESSION)
+    threat = PRESETS["training-customer"]
+    for data, right in ((own, 1), (other, 0)):
+        _, theft, surface = steal(SklearnTarget(model), own, Regularisation(), threat=threat, training=data)
+        assert theft.recoveries[0].what == "hyperparameters"
+        assert theft.recoveries[0].recovered == right
+        assert surface.queries == 0
+    with pytest.raises(Impossible, match="GaussianNB"):
+        solve(GaussianNB().fit(X, (Y > 0).astype(int)), X, Y)

@@ -1,0 +1,188 @@
+"""Copies that are taught: they agree with the target, another model's copy does not, nothing is asked beyond budget."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from torch import nn
+
+from divulge.attacks.extraction.active_thief import STRATEGIES, ActiveThief, boundary_distance
+from divulge.attacks.extraction.architecture import CHOICES, Architecture, Reader, random_designs
+from divulge.attacks.extraction.copycat import Copycat
+from divulge.attacks.extraction.data_free import DataFree
+from divulge.attacks.extraction.jacobian import Jacobian, input_gradient
+from divulge.attacks.extraction.knockoff import Knockoff, KnockoffAdaptive, KnockoffRandom
+from divulge.attacks.extraction.learning import ask, spread_out
+from divulge.attacks.extraction.semi_supervised import SemiSupervised
+from divulge.core.errors import Impossible, InputError, TargetError
+from divulge.core.game import Arm
+from divulge.core.threat import PRESETS, Access, Task
+from divulge.defenses.shield import shielded
+from divulge.defenses.top_k import TopK
+from divulge.targets.pytorch import TorchTarget
+from divulge.targets.sklearn import SklearnTarget
+from divulge.training.students import Classroom, lessons
+from divulge.training.zoo import build, train_one
+from tests.attacks.extraction_games import MLAAS, blobs, fidelity, records, steal
+
+OWN, HELD, POOL = blobs(400), blobs(300, seed=1), blobs(600, seed=2)
+TARGET = SklearnTarget(LogisticRegression().fit(OWN.flat(), OWN.y))
+LABELS = PRESETS["label-only"]
+
+LEARNED = [
+    Knockoff((50, 300)),
+    Knockoff((50, 300), student="trees"),
+    KnockoffRandom((300,)),
+    KnockoffAdaptive((50, 300)),
+    Copycat((50, 300)),
+    Jacobian((50, 300), seeds=40),
+    SemiSupervised((300,)),
+    DataFree((2_000, 6_000)),
+    *(ActiveThief((50, 300), strategy=s) for s in STRATEGIES),
+]
+NAMES = [f"{a.card.name} {getattr(a, 'strategy', getattr(a, 'student', ''))}" for a in LEARNED]
+
+
+@pytest.mark.parametrize("attack", LEARNED, ids=NAMES)
+def test_a_copy_agrees_and_pays_for_what_it_asks(attack):
+    guess, theft, surface = steal(TARGET, HELD, attack, POOL)
+    assert fidelity(theft) > (0.85 if attack.card.name != "data_free" else 0.6)
+    assert surface.queries <= max(attack.queries)
+    assert [s.queries for s in guess.stages] == sorted({s.queries for s in guess.stages})
+    assert guess.stages[-1].queries == surface.queries
+    assert all(s.agreement.points == len(HELD) for s in theft.curve)
+
+
+@pytest.mark.parametrize("attack", [Knockoff((300,)), Copycat((300,)), Jacobian((300,))], ids=lambda a: a.card.name)
+def test_the_copy_of_another_model_is_no_copy_of_this_one(attack):
+    _, theft, _ = steal(TARGET, HELD, attack, POOL, arm=Arm.NEGATIVE)
+    assert fidelity(theft) < 0.7
+
+
+@pytest.mark.parametrize("attack", LEARNED[:-4], ids=NAMES[:-4])
+def test_labels_are_enough_or_the_attack_says_that_they_are_not(attack):
+    if attack.card.needs.access is not Access.LABEL:
+        return
+    _guess, theft, _ = steal(TARGET, HELD, attack, POOL, threat=LABELS)
+    assert fidelity(theft) > 0.8
+
+
+def test_the_budget_ends_the_last_stage():
+    guess, _, _surface = steal(TARGET, HELD, Knockoff((50, 300)), POOL, threat=MLAAS.with_budget(120))
+    assert [s.queries for s in guess.stages] == [50, 120]
+    with pytest.raises(Impossible, match="ten queries"):
+        steal(TARGET, HELD, Knockoff(), POOL, threat=MLAAS.with_budget(9))
+
+
+def test_what_lies_beyond_the_top_k_is_spread_evenly():
+    threat = replace(MLAAS, access=frozenset({Access.TOPK}), top_k=1)
+    seen = []
+
+    class Peek(Knockoff):
+        def run(self, scene):
+            seen.append(ask(scene, HELD))
+            return super().run(scene)
+
+    _, theft, _ = steal(shielded(TARGET, [TopK(1)]), HELD, Peek((300,)), POOL, threat=threat)
+    shares = np.exp(seen[0])
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    rest = np.sort(shares, axis=1)[:, :2]
+    np.testing.assert_allclose(rest[:, 0], rest[:, 1])
+    assert fidelity(theft) > 0.85
+    with pytest.raises(InputError, match="choose best"):
+        steal(TARGET, HELD, Knockoff((300,), answers="all"), POOL)
+
+
+def test_values_are_copied_too():
+    y = OWN.flat() @ np.arange(6.0)
+    target = SklearnTarget(LinearRegression().fit(OWN.flat(), y))
+    held, pool = (records(r.flat(), r.flat() @ np.arange(6.0), task=Task.REGRESSION) for r in (HELD, POOL))
+    for student in ("network", "trees"):
+        guess, _, _ = steal(target, held, Knockoff((600,), student=student), pool)
+        off = guess.surrogate.log_scores(held) - held.y
+        assert off.std() < 0.35 * held.y.std()
+
+
+def test_logits_cannot_be_taken_for_probabilities():
+    logits = np.random.default_rng(0).standard_normal((len(HELD), 3)) * 5
+    with pytest.raises(TargetError, match="logits"):
+        lessons(HELD, logits)
+    with pytest.raises(TargetError, match="2 answers"):
+        lessons(HELD, np.zeros(2))
+    np.testing.assert_array_equal(lessons(HELD, HELD.y).argmax(axis=1), HELD.y)
+    with pytest.raises(InputError, match="network or trees"):
+        Classroom().shown(HELD).teach("forest", HELD, HELD.y, 0)
+
+
+def test_equal_seeds_teach_equal_students():
+    room = Classroom(steps=50).shown(HELD)
+    for kind in ("network", "trees"):
+        a, b = (room.teach(kind, HELD, HELD.y, 3).log_scores(POOL) for _ in range(2))
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_farthest_points_are_chosen():
+    points = np.array([[0.0], [1.0], [10.0], [5.0]])
+    assert spread_out(points, np.array([[0.0]]), 2) == [2, 3]
+
+
+def test_gradients_of_a_linear_student_are_its_weights():
+    class Linear:
+        module = nn.Linear(6, 3, bias=False)
+
+    w = Linear.module.weight.detach().numpy()
+    r = HELD.take(np.arange(4))
+    label = np.array([0, 1, 2, 0])
+    shares = np.exp(r.flat() @ w.T)
+    shares /= shares.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(input_gradient(Linear, r, label), w[label] - shares @ w, atol=1e-5)
+    out = np.sort(r.flat() @ w.T, axis=1)
+    order = np.argsort(-(r.flat() @ w.T), axis=1)
+    expected = (out[:, -1] - out[:, -2]) / np.linalg.norm(w[order[:, 0]] - w[order[:, 1]], axis=1)
+    np.testing.assert_allclose(boundary_distance(Linear, r), expected, rtol=1e-4)
+
+
+def test_designs_are_built_as_they_say_and_trained_alike_under_equal_seeds():
+    (design,) = random_designs(np.random.default_rng(0), 1)
+    module = build(design, 6, 3)
+    widths = [p.out_features for p in module if isinstance(p, nn.Linear)]
+    assert widths == [design.width] * design.depth + [3]
+    a, b = (train_one(OWN, design, 5, epochs=1) for _ in range(2))
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        np.testing.assert_array_equal(p.detach().numpy(), q.detach().numpy())
+
+
+def test_a_meta_model_reads_what_is_written_and_chance_where_nothing_is():
+    rng = np.random.default_rng(0)
+    designs = random_designs(rng, 200)
+    codes = np.array([CHOICES["activation"].index(d.activation) for d in designs])
+    answers = rng.standard_normal((200, 20, 3))
+    answers += codes[:, None, None] * np.linspace(-1, 1, 3)
+    answers -= np.log(np.exp(answers).sum(axis=2, keepdims=True))
+    reader = Reader(answers[:120], designs[:120], 0)
+    told = reader.read("activation", answers[120:])
+    assert np.mean([t == d.activation for t, d in zip(told, designs[120:], strict=True)]) > 0.9
+    told = reader.read("depth", answers[120:])
+    assert np.mean([t == d.depth for t, d in zip(told, designs[120:], strict=True)]) < 0.55
+
+
+@pytest.mark.slow
+def test_the_activation_of_a_network_is_told_from_its_scores():
+    from divulge.training.zoo import raise_zoo
+
+    designs = random_designs(np.random.default_rng(1), 1)
+    victim = TorchTarget(train_one(blobs(900, seed=7), designs[0], 1))
+    seen = []
+
+    class Peek(Architecture):
+        def run(self, scene):
+            object.__setattr__(scene._means, "zoo", lambda d, seed: raise_zoo(POOL, d, seed))
+            seen.append(super().run(scene))
+            return seen[0]
+
+    _, theft, surface = steal(victim, HELD, Peek(models=150, queries=100), POOL)
+    assert surface.queries == 100
+    told = {c.name: c.value for c in seen[0].claims}
+    assert told["activation"] == designs[0].activation
+    assert theft.recoveries[0].what == "architecture"
