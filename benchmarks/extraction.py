@@ -263,7 +263,8 @@ def relu(quick: bool) -> Iterator[Row]:
         said, true = guess.surrogate.log_scores(held), target.answer(Access.SCORES, held)
         error = float(np.abs((said - said.mean(1, keepdims=True)) - (true - true.mean(1, keepdims=True))).max())
         yield Row(f"ReLU {name}: largest logit error on 10,000 points", error, bar=1e-6, better="below")
-        yield Row(f"ReLU {name}: parameters recovered", theft.recoveries[0].recovered / theft.recoveries[0].values)
+        for found in theft.recoveries:  # none where a neuron never switches
+            yield Row(f"ReLU {name}: parameters recovered", found.recovered / found.values)
         if quick or len(shape) > 3:
             yield Row(f"ReLU {name}: queries", surface.queries)
             yield Row(f"ReLU {name}: seconds", took)

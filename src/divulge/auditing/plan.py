@@ -53,6 +53,17 @@ def ports_of(target: Target) -> frozenset[Access]:
     return target.offers | ({Access.PARAMETERS} if getattr(target, "model", None) is not None else frozenset())
 
 
+def queries_of(attack: Attack[Any, Any], records: int) -> int | None:
+    """How many distinct records an attack sends to the target; None where that is seen only as it goes."""
+    card = attack.card
+    if card.family is Family.MEMBERSHIP:
+        return round(card.queries_per_record * records)
+    stops = getattr(attack, "queries", None)
+    if card.needs.access is Access.PARAMETERS:
+        return 0
+    return max(stops) if isinstance(stops, tuple | list) else stops
+
+
 def _lacks(card: Card, job: Job) -> list[str]:
     lacks = missing(card.needs, job.threat)
     if job.target.task not in card.needs.tasks:

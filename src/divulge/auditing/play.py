@@ -189,9 +189,8 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
         )
         for estimate in estimates
     )
-    p_values = tuple(e.p_value for e in negative.values() if e.p_value is not None)
-    if isinstance(evidence, Theft):  # another model may agree with this one by accident: the finding says how much
-        p_values = ()
+    judged = () if isinstance(evidence, Theft) else negative.values()  # models may agree by accident: no taint
+    p_values = tuple(e.p_value for e in judged if e.p_value is not None)
     played = outcome(Played(findings, "; ".join(notes)))
     return Result(played, evidence, p_values)
 

@@ -17,10 +17,11 @@ def attacks(
 ) -> None:
     """List the attacks, and say for each whether this adversary can run it, or why not."""
     from divulge.auditing.assemble import threat_from
+    from divulge.auditing.plan import queries_of
     from divulge.auditing.play import shadows_of
     from divulge.catalog.attacks import attack, cards
     from divulge.catalog.papers import PAPERS
-    from divulge.core.threat import missing
+    from divulge.core.threat import Family, missing
 
     model = threat_from(threat)
     rows = [(card, missing(card.needs, model)) for card in cards()]
@@ -47,12 +48,19 @@ def attacks(
     shown = table("attack", "paper", "for", "sees", "cost", "can run")
     for card, lacks in rows:
         paper = PAPERS[card.paper].short if card.paper in PAPERS else card.paper
-        models = shadows_of(attack(card.name))
-        cost = (
-            counted(round(card.queries_per_record), "query")
-            + " a record"
-            + (f", {counted(models, 'model')}" if models else "")
-        )
+        made = attack(card.name)
+        models = shadows_of(made)
+        cost = counted(round(card.queries_per_record), "query") + " a record"
+        if card.family is not Family.MEMBERSHIP:
+            asked = queries_of(made, 0)
+            cost = (
+                "as many queries as it takes"
+                if asked is None
+                else f"up to {counted(asked, 'query')}"
+                if asked
+                else "no query"
+            )
+        cost += f", {counted(models, 'model')}" if models else ""
         tasks = ", ".join(sorted(task.value for task in card.needs.tasks))
         shown.add_row(card.name, paper, tasks, card.needs.access.value, cost, "yes" if not lacks else "; ".join(lacks))
     out.print(shown)

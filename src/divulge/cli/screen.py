@@ -131,7 +131,7 @@ def show_summary(dossier: Dossier, report: str) -> None:
 
 def show_plan(job: Job) -> None:
     """What a service was understood to answer, and which attacks would run at what cost."""
-    from divulge.auditing.plan import plan
+    from divulge.auditing.plan import plan, queries_of
 
     meet = getattr(job.target, "meet", None)
     if meet is not None:
@@ -141,8 +141,12 @@ def show_plan(job: Job) -> None:
     out.print(f"It offers {ports}; {asked}.")
     shown = table("attack", "queries", "can run")
     for step in plan(job):
-        cost = round(step.card.queries_per_record * len(job.candidates))
-        shown.add_row(step.card.name, f"about {cost:,}", "yes" if not step.lacks else "; ".join(step.lacks))
+        cost = queries_of(step.attack, len(job.candidates))
+        shown.add_row(
+            step.card.name,
+            "as needed" if cost is None else f"about {cost:,}",
+            "yes" if not step.lacks else "; ".join(step.lacks),
+        )
     out.print(shown)
     out.print("Nothing else was sent.  Records that were asked about before are not sent again.")
 

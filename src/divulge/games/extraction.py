@@ -32,6 +32,9 @@ from divulge.games.decoy import decoy_for
 from divulge.games.secrets import recoveries
 
 UNIFORM_POINTS = 10_000
+SERVICE_POINTS = 1_000
+"""Of a service: the referee's own queries cost time too."""
+
 BOUNDARY_PAIRS = 1_000
 BISECTIONS = 6
 """Of the way between two records: both sides are within 1/64 of it from where the target changes its mind."""
@@ -196,7 +199,8 @@ class _Judge:
     def _uniform(self) -> Records:
         low, high, whole = self._box
         rng = derived_rng(self._seed, "uniform points")
-        shape = (UNIFORM_POINTS, *self._held.x.shape[1:])
+        number = SERVICE_POINTS if hasattr(self._target, "meet") else UNIFORM_POINTS
+        shape = (number, *self._held.x.shape[1:])
         lots = rng.integers(low.astype(np.int64), high.astype(np.int64) + 1, shape)
         x = np.where(whole, lots, rng.uniform(low, high, shape)).astype(self._held.x.dtype)
         return Records(x, np.zeros(len(x), dtype=self._held.y.dtype), self._held.schema)
