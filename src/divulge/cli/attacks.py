@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from divulge.cli.screen import out, table
 from divulge.core.wording import counted
+
+if TYPE_CHECKING:
+    from divulge.core.attack import Card
 
 
 def attacks(
@@ -17,11 +20,10 @@ def attacks(
 ) -> None:
     """List the attacks, and say for each whether this adversary can run it, or why not."""
     from divulge.auditing.assemble import threat_from
-    from divulge.auditing.plan import queries_of
     from divulge.auditing.play import shadows_of
     from divulge.catalog.attacks import attack, cards
     from divulge.catalog.papers import PAPERS
-    from divulge.core.threat import Family, missing
+    from divulge.core.threat import missing
 
     model = threat_from(threat)
     rows = [(card, missing(card.needs, model)) for card in cards()]
@@ -48,19 +50,24 @@ def attacks(
     shown = table("attack", "paper", "for", "sees", "cost", "can run")
     for card, lacks in rows:
         paper = PAPERS[card.paper].short if card.paper in PAPERS else card.paper
-        made = attack(card.name)
-        models = shadows_of(made)
-        cost = counted(round(card.queries_per_record), "query") + " a record"
-        if card.family is not Family.MEMBERSHIP:
-            asked = queries_of(made, 0)
-            cost = (
-                "as many queries as it takes"
-                if asked is None
-                else f"up to {counted(asked, 'query')}"
-                if asked
-                else "no query"
-            )
-        cost += f", {counted(models, 'model')}" if models else ""
+        cost = _cost(card)
         tasks = ", ".join(sorted(task.value for task in card.needs.tasks))
         shown.add_row(card.name, paper, tasks, card.needs.access.value, cost, "yes" if not lacks else "; ".join(lacks))
     out.print(shown)
+
+
+def _cost(card: Card) -> str:
+    """Queries and models, in words."""
+    from divulge.auditing.plan import queries_of
+    from divulge.auditing.play import shadows_of
+    from divulge.catalog.attacks import attack
+    from divulge.core.threat import Family
+
+    made = attack(card.name)
+    models = shadows_of(made)
+    cost = counted(round(card.queries_per_record), "query") + " a record"
+    if card.family is not Family.MEMBERSHIP:
+        asked = queries_of(made, 0)
+        cost = "as many queries as it takes" if asked is None else f"up to {counted(asked, 'query')}"
+        cost = cost if asked != 0 else "no query"
+    return cost + (f", {counted(models, 'model')}" if models else "")
