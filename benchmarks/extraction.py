@@ -276,6 +276,25 @@ def relu(quick: bool) -> Iterator[Row]:
         yield Row(f"ReLU {name}, ART: largest logit error (inf: no result in 120 s)", float(theirs["error"]))
 
 
+def relu_labels() -> Iterator[Row]:
+    """The same from labels alone."""
+    for inputs, hidden in ((10, 8), (20, 10)):
+        torch.manual_seed(1)
+        module = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, 1)).double()
+        x = np.random.default_rng(0).uniform(-3, 3, (10_000, inputs))
+        with torch.no_grad():
+            module[-1].bias -= module(torch.from_numpy(x)).mean()
+        (held,) = from_arrays([(x, np.arange(len(x)) % 2)])
+        _, theft, surface, took = steal(TorchTarget(module), held, attack("relu_network_from_labels"))
+        name = f"ReLU {inputs}-{hidden}-1, labels only"
+        yield agreement(f"{name}: agreement on 10,000 records", theft)
+        yield agreement(f"{name}: agreement at the boundary", theft, "boundary")
+        for found in theft.recoveries:
+            yield Row(f"{name}: parameters recovered", found.recovered / found.values)
+        yield Row(f"{name}: queries", surface.queries)
+        yield Row(f"{name}: seconds", took)
+
+
 def _peer(**given: Any) -> dict[str, Array]:
     with tempfile.TemporaryDirectory() as folder:
         source, answer = Path(folder) / "given.npz", Path(folder) / "answer.npz"
@@ -463,6 +482,7 @@ def measure(quick: bool) -> Iterator[Row]:
     yield from settings()
     yield from tree(quick)
     yield from relu(quick)
+    yield from relu_labels()
     yield from width()
     yield from architecture(quick)
     yield from learned(quick)

@@ -21,6 +21,7 @@ from divulge.attacks.extraction.last_layer import LastLayer
 from divulge.attacks.extraction.lowd_meek import LowdMeek
 from divulge.attacks.extraction.piecewise import Kinked, extract, kinks, random_line
 from divulge.attacks.extraction.regularisation import Regularisation, solve
+from divulge.attacks.extraction.relu_network_from_labels import ReluNetworkFromLabels
 from divulge.attacks.extraction.relu_network import ReluNetwork, sided
 from divulge.attacks.extraction.tree_paths import TreePaths, TreePathsByScores
 from divulge.core.errors import AccessDenied, Impossible
@@ -139,10 +140,10 @@ def test_a_leaf_that_no_whole_number_reaches_does_not_count():
 
 def test_a_tree_is_found_by_its_scores_too_and_its_decoy_is_another_tree():
     target = SklearnTarget(DecisionTreeClassifier(max_depth=6, random_state=0).fit(OWN.flat(), OWN.y))
-    _, theft, surface = steal(target, HELD, TreePathsByScores(), POOL)
+    _, theft, surface = steal(target, HELD, TreePathsByScores(50_000), POOL)
     assert fidelity(theft) > 0.97
-    assert surface.queries <= 300_000
-    _, theft, _ = steal(target, HELD, TreePathsByScores(), POOL, arm=Arm.NEGATIVE)
+    assert surface.queries <= 50_000
+    _, theft, _ = steal(target, HELD, TreePathsByScores(20_000), POOL, arm=Arm.NEGATIVE)
     assert fidelity(theft) < 0.6
     with pytest.raises(Impossible, match="no decision tree"):
         steal(SklearnTarget(LogisticRegression().fit(OWN.flat(), OWN.y)), HELD, TreePathsByScores(), POOL)
@@ -212,6 +213,31 @@ def test_a_network_that_is_no_such_network_is_refused():
     single = records(held.flat().astype(np.float32), held.y)
     with pytest.raises(Impossible, match="double precision"):
         steal(TorchTarget(network(6, 5, 2).float()), single, ReluNetwork())
+
+
+@pytest.mark.parametrize(("shape", "seed"), [((6, 4, 1), 0), ((10, 6, 1), 1), ((6, 5, 2), 2)])
+def test_labels_alone_give_a_relu_network_up_to_scale(shape, seed):
+    module = network(*shape, seed=seed)
+    held = inputs(1_000, shape[0])
+    with torch.no_grad():  # so that both classes are common
+        out = module(torch.from_numpy(held.flat()))
+        module[-1].bias -= out.median(dim=0).values + 1e-3
+    guess, theft, surface = steal(TorchTarget(module), held, ReluNetworkFromLabels(), threat=PRESETS["label-only"])
+    assert fidelity(theft) == 1.0
+    assert fidelity(theft, "uniform") >= 0.9999
+    if guess.parameters is not None:
+        assert theft.recoveries[0].recovered == theft.recoveries[0].values
+    assert surface.queries < 1_000_000
+
+
+def test_bends_of_a_smooth_boundary_explain_nothing():
+    x = np.random.default_rng(0).uniform(-1, 1, (400, 5))
+    round_ = records(x, ((x**2).sum(axis=1) > 1.6).astype(int))
+    target = SklearnTarget(SVC(C=100).fit(x, round_.y))
+    with pytest.raises(Impossible, match="bends"):
+        steal(target, round_, ReluNetworkFromLabels(60_000))
+    with pytest.raises(Impossible, match="two classes"):
+        steal(TorchTarget(network(6, 4, 3)), inputs(90, 6, 3), ReluNetworkFromLabels())
 
 
 @pytest.mark.parametrize("hidden", [3, 11, 18])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.attacks.extraction_games import steal
+from tests.targets.server import App, serving
+from tests.targets.test_http import RECORDS, scores, target
 
 import divulge
 from divulge.attacks.extraction.copycat import Copycat
 from divulge.attacks.extraction.equation_solving import EquationSolving
 from divulge.core.errors import TargetError
 from divulge.core.finding import Failed, Played, Refused
-from tests.attacks.extraction_games import steal
-from tests.targets.server import App, serving
-from tests.targets.test_http import RECORDS, scores, target
 
 
 def test_a_softmax_model_is_stolen_with_as_many_queries_as_the_server_counts(tmp_path):
@@ -23,7 +23,7 @@ def test_a_softmax_model_is_stolen_with_as_many_queries_as_the_server_counts(tmp
         before = app.log.records
         guess, theft, surface = steal(service, RECORDS, EquationSolving())
         assert surface.queries == 5
-        weights, bias = guess.parameters.arrays
+        weights, _bias = guess.parameters.arrays
         true = np.column_stack([2 * np.eye(3), np.zeros(3)])
         np.testing.assert_allclose(weights - weights.mean(axis=0), true - true.mean(axis=0), atol=1e-9)
         assert dict(theft.lacking)["parameters_recovered"].endswith("none are known")

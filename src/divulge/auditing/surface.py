@@ -161,15 +161,15 @@ class GrantedSurface:
             return np.asarray(self._target.answer(port, records), dtype=np.float64)
         keys = row_digests(records.x) if port not in WITH_TARGETS else records.row_keys()
         with self._memory.lock:
-            wanted = self._asked | set(keys)
-            if self._budget is not None and len(wanted) > self._budget:
+            new = dict.fromkeys(key for key in keys if key not in self._asked)
+            if self._budget is not None and len(self._asked) + len(new) > self._budget:
                 raise BudgetSpent(
-                    f"{len(wanted) - len(self._asked):,} more queries are needed and {len(self._asked):,} of "
+                    f"{len(new):,} more queries are needed and {len(self._asked):,} of "
                     f"{self._budget:,} are spent: raise `query_budget` or audit fewer records"
                 )
             answer = self._memory.answer(self._target, port, records, keys)
-            if self.watched is not None and len(wanted) > len(self._asked):
-                new = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._asked}
-                self.watched.append(records.take(np.array(sorted(new.values()))))
-            self._asked = wanted
+            if self.watched is not None and new:
+                first = {key: i for i, key in reversed(list(enumerate(keys))) if key in new}
+                self.watched.append(records.take(np.array(sorted(first.values()))))
+            self._asked.update(new)
         return answer

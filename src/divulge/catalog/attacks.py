@@ -32,6 +32,7 @@ ATTACKS: dict[str, str] = {
     "lowd_meek": f"{_EXTRACTION}.lowd_meek:LowdMeek",
     "regularisation": f"{_EXTRACTION}.regularisation:Regularisation",
     "relu_network": f"{_EXTRACTION}.relu_network:ReluNetwork",
+    "relu_network_from_labels": f"{_EXTRACTION}.relu_network_from_labels:ReluNetworkFromLabels",
     "semi_supervised": f"{_EXTRACTION}.semi_supervised:SemiSupervised",
     "tree_paths": f"{_EXTRACTION}.tree_paths:TreePaths",
     "tree_paths_by_scores": f"{_EXTRACTION}.tree_paths:TreePathsByScores",

@@ -236,5 +236,12 @@ PAPERS: dict[str, Paper] = {
             2019,
             "https://arxiv.org/abs/1805.02628",
         ),
+        Paper(
+            "chen2024",
+            "Chen et al.",
+            "Hard-label cryptanalytic extraction of neural network models",
+            2024,
+            "https://arxiv.org/abs/2409.11646",
+        ),
     )
 }

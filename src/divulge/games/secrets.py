@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
@@ -86,10 +88,15 @@ def _linear(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]:
         return list(zip(claimed.arrays, true.arrays, strict=True))
     mine, theirs = (tuple(_centred(a) for a in p.arrays) for p in (claimed, true))
     if claimed.up_to_scale:
-        flat_mine, flat_theirs = (np.concatenate([a.ravel() for a in part]) for part in (mine, theirs))
-        factor = float(flat_mine @ flat_theirs) / max(float(flat_mine @ flat_mine), 1e-300)
-        mine = tuple(a * abs(factor) for a in mine)
+        factor = _factor(mine, theirs)
+        mine = tuple(a * factor for a in mine)
     return list(zip(mine, theirs, strict=True))
+
+
+def _factor(mine: Sequence[Array], theirs: Sequence[Array]) -> float:
+    """The positive scale at which they are nearest."""
+    flat_mine, flat_theirs = (np.concatenate([a.ravel() for a in part]) for part in (mine, theirs))
+    return abs(float(flat_mine @ flat_theirs)) / max(float(flat_mine @ flat_mine), 1e-300)
 
 
 def _centred(array: Array) -> Array:
@@ -111,6 +118,9 @@ def _network(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]
         mine[layer + 2] = mine[layer + 2][:, order]
     mine[-1], theirs[-1] = _centred(mine[-1]), _centred(theirs[-1])
     mine[-2], theirs[-2] = _centred(mine[-2]), _centred(theirs[-2])
+    if claimed.up_to_scale:
+        factor = _factor(mine[-2:], theirs[-2:])
+        mine[-2], mine[-1] = mine[-2] * factor, mine[-1] * factor
     return list(zip(mine, theirs, strict=True))
 
 
