@@ -21,8 +21,8 @@ from divulge.attacks.extraction.last_layer import LastLayer
 from divulge.attacks.extraction.lowd_meek import LowdMeek
 from divulge.attacks.extraction.piecewise import Kinked, extract, kinks, random_line
 from divulge.attacks.extraction.regularisation import Regularisation, solve
-from divulge.attacks.extraction.relu_network_from_labels import ReluNetworkFromLabels
 from divulge.attacks.extraction.relu_network import ReluNetwork, sided
+from divulge.attacks.extraction.relu_network_from_labels import ReluNetworkFromLabels
 from divulge.attacks.extraction.tree_paths import TreePaths, TreePathsByScores
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.game import Arm

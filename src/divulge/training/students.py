@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.extraction import Student
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from divulge.training.net_student import NetStudent
 
 NETWORK, TREES = "network", "trees"
+FEW = 20_000
 CERTAIN_ENOUGH = 0.02
 """A class with less than this share of a soft answer is not shown to trees as a record of its own."""
 
@@ -107,6 +110,11 @@ def encoded(records: Records) -> Array:
     return np.concatenate(parts, axis=1)
 
 
+def few_threads(records: int) -> AbstractContextManager[Any]:
+    """One thread for few records: on a busy machine, threads that share small steps wait for each other."""
+    return threadpool_limits(1, user_api="openmp") if records < FEW else nullcontext()
+
+
 @dataclass(frozen=True, eq=False)
 class TreeStudent:
     """Gradient-boosted trees.  A soft answer becomes one weighted record for each class with a share in it."""
@@ -125,13 +133,15 @@ class TreeStudent:
         if len(x) < 100:
             settings["min_samples_leaf"] = 5
         if wanted.ndim == 1:
-            return cls(HistGradientBoostingRegressor(**settings).fit(x, wanted), 0)
+            with few_threads(len(x)):
+                return cls(HistGradientBoostingRegressor(**settings).fit(x, wanted), 0)
         row, label = np.nonzero((wanted >= CERTAIN_ENOUGH) | (wanted == wanted.max(axis=1, keepdims=True)))
         weight = wanted[row, label]
         settings["max_iter"] = 100 if wanted.shape[1] <= 3 else 50
         lone = len(np.unique(label)) < 2
         model = DummyClassifier() if lone else HistGradientBoostingClassifier(**settings)
-        return cls(model.fit(x[row], label, sample_weight=weight), wanted.shape[1])
+        with few_threads(len(x)):
+            return cls(model.fit(x[row], label, sample_weight=weight), wanted.shape[1])
 
     @property
     def module(self) -> Any:
@@ -143,5 +153,6 @@ class TreeStudent:
         if not self.width:
             return np.asarray(self.model.predict(records.flat()))
         scores = np.zeros((len(records), self.width))
-        scores[:, self.model.classes_] = self.model.predict_proba(records.flat())
+        with few_threads(len(records)):
+            scores[:, self.model.classes_] = self.model.predict_proba(records.flat())
         return log_of_scores(scores)
