@@ -259,7 +259,7 @@ def _unfired(positive: dict[str, Estimate], family: Family) -> list[str]:
             return ["the attack did not find members even in the model that was overfitted on purpose"]
         return []
     if positive and not any((e.advantage_low or 0.0) > e.threshold for e in positive.values()):
-        return ["the attack copied nothing of an undefended model of the same recipe either"]
+        return ["of an undefended model of the same recipe it brings home no more than public labels give, too"]
     return []
 
 

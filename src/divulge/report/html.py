@@ -62,6 +62,7 @@ def render(dossier: Dossier) -> str:
             rows=[_row(dossier, attack) for attack in _strongest_first(dossier)],
             copies=theft.rows(dossier, words.MARKS[Verdict.LEAK]),
             places=theft.PLACE_NAMES,
+            noticed=any(t.alarms for t in dossier.thefts.values()),
             membership=dossier.tried(Family.MEMBERSHIP),
             extraction=dossier.tried(Family.EXTRACTION),
             leaks=overall(dossier.of(Family.MEMBERSHIP)),

@@ -17,7 +17,7 @@ RECOVERED = {
     "architecture_recovered": "of the facts about its architecture that were asked for",
 }
 PLACES = ("fidelity", "fidelity_uniform", "fidelity_boundary")
-PLACE_NAMES = ("unseen records", "random inputs", "at the boundary")
+PLACE_NAMES = ("unseen records", "random inputs", "boundary")
 
 
 def exact_percent(rate: float) -> str:
@@ -124,7 +124,7 @@ class TheftRow:
     control: str
     cost: str
     effort: str
-    noticed: str
+    noticed: tuple[str, ...]
     note: str
 
 
@@ -149,7 +149,7 @@ def rows(dossier: Dossier, mark: str) -> list[TheftRow]:
             control=exact_percent(fidelity.control) if fidelity is not None and fidelity.control is not None else "–",
             cost=counted(outcome.queries, "query"),
             effort=f"{outcome.seconds:.1f} s",
-            noticed="; ".join(_alarm(a) for a in theft.alarms),
+            noticed=tuple(_alarm(a) for a in theft.alarms),
             note=played.note,
         )
         made.append((-(fidelity.low or 0.0) if fidelity is not None else 0.0, outcome.queries, row))
@@ -160,8 +160,8 @@ def _alarm(alarm: Alarm) -> str:
     """'prada after 300 queries'."""
     name = alarm.detector.replace("_", " ")
     if not alarm.watched:
-        return f"{name}: too few benign queries to tell"
-    return f"{name}: after {alarm.at:,}" if alarm.at is not None else f"{name}: not within {alarm.watched:,}"
+        return f"{name}: too few benign queries"
+    return f"{name} after {alarm.at:,}" if alarm.at is not None else f"{name}: never in {alarm.watched:,}"
 
 
 def _cell(finding: Finding | None, mark: str) -> tuple[str, str, str]:

@@ -19,6 +19,9 @@ from divulge.training.students import encoded
 TEMPERATURE = 3.0
 """At which scores are matched (Hinton et al. 2015): at 1, the order of unlikely classes would not be learned."""
 
+SMALL = 100_000
+"""Weights: a step of so small a network is done before a second thread has begun, and on a busy machine it waits."""
+
 BATCH = 128
 RATE = 1e-3
 SHARPEN = 0.5
@@ -120,6 +123,9 @@ def teach(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=total)
     extra = None if unlabelled is None else inputs(unlabelled)
     target = Lesson(y, not records.schema.classes)
+    threads = torch.get_num_threads()
+    if sum(p.numel() for p in network.parameters()) < SMALL:
+        torch.set_num_threads(1)
     if target.regression and isinstance(network, Standardised):
         network.middle, network.spread = float(y.mean()), float(y.std()) or 1.0
     network.train()
@@ -134,6 +140,7 @@ def teach(
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
+    torch.set_num_threads(threads)
     network.eval()
     return student
 
