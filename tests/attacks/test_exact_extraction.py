@@ -197,7 +197,9 @@ def test_relu_networks_are_recovered_to_the_last_weight(shape, layers):
 
 
 def test_a_neuron_that_never_switches_leaves_the_copy_right_and_its_weights_unknown():
-    guess, theft, _ = steal(TorchTarget(network(8, 6, 4, 3)), inputs(500, 8, 3), ReluNetwork(2))
+    module = network(8, 6, 4, 3)
+    module[2].bias.data[0] += 50
+    guess, theft, _ = steal(TorchTarget(module), inputs(500, 8, 3), ReluNetwork(2))
     assert fidelity(theft) == fidelity(theft, "uniform") == 1.0
     assert guess.parameters is None
 
