@@ -111,6 +111,8 @@ def test_logits_cannot_be_taken_for_probabilities():
     with pytest.raises(TargetError, match="2 answers"):
         lessons(HELD, np.zeros(2))
     np.testing.assert_array_equal(lessons(HELD, HELD.y).argmax(axis=1), HELD.y)
+    rounded = np.log(np.tile([0.3, 0.3, 0.3], (len(HELD), 1)))  # scores to one decimal do not add up to one
+    np.testing.assert_allclose(lessons(HELD, rounded), 1 / 3)
     with pytest.raises(InputError, match="network or trees"):
         Classroom().shown(HELD).teach("forest", HELD, HELD.y, 0)
 
