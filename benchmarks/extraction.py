@@ -96,7 +96,7 @@ def opened(
     seed: int = 0,
 ) -> tuple[Any, GrantedSurface, ExtractionScene]:
     """The round, and the attack's view of it."""
-    room = Classroom().shown(held)
+    room = Classroom(held)
     (dealt,) = ExtractionGame(target, held, seed, None, population, None, room).deal(Arm.TARGET)
     surface = GrantedSurface(target, threat, made.card.uses or made.card.needs.access)
     surface.watched = []

@@ -44,12 +44,13 @@ def steal(
     training: Records | None = None,
     arm: Arm = Arm.TARGET,
     seed: int = 0,
+    zoo: Any = None,
 ) -> tuple[ExtractionGuess, Theft, GrantedSurface]:
-    room = Classroom(steps=300).shown(held)
+    room = Classroom(held, 300)
     game = ExtractionGame(target, held, seed, None, population, training, room)
     (dealt,) = game.deal(arm)
     surface = GrantedSurface(dealt.target, threat, attack.card.uses or attack.card.needs.access)
-    means = ExtractionMeans(population, training, room)
+    means = ExtractionMeans(population, training, room, zoo)
     guess = attack.run(dealt.open(surface, attack.card, means, np.random.default_rng(seed)))
     return guess, dealt.judge(guess), surface
 

@@ -6,25 +6,31 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from tests.attacks.extraction_games import blobs, records, steal
 
 import divulge
 from divulge.attacks.extraction.copycat import Copycat
-from divulge.attacks.extraction.knockoff import Knockoff
+from divulge.attacks.extraction.equation_solving import EquationSolving
+from divulge.attacks.extraction.knockoff import Knockoff, KnockoffRandom
 from divulge.auditing.compare import compare
 from divulge.auditing.conduct import conduct
 from divulge.auditing.gate import judge
+from divulge.auditing.job import BoundRecipe
 from divulge.core.errors import InputError
+from divulge.core.extraction import Claim, ExtractionGuess, Secrets
 from divulge.core.finding import Verdict
-from divulge.core.game import Arm
 from divulge.core.policy import Policy
 from divulge.core.theft import Agreement, Recovery, Theft
 from divulge.core.threat import Family
 from divulge.defenses.label_only import LabelOnly
+from divulge.games.secrets import recoveries
 from divulge.stats.theft import guessing, resolved, weigh_theft
+from divulge.targets.sklearn import SklearnTarget
+from divulge.training.pytorch import TorchRecipe
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +97,58 @@ def test_a_chain_says_what_the_copy_is_good_for(run):
     assert set(gains) == {"membership", "adversarial", "inversion"}
     assert all(g.through.low <= g.through.value <= g.through.high for g in gains.values())
     assert gains["adversarial"].gained
+
+
+def test_detectors_tell_after_how_many_queries_they_would_have_warned(tmp_path):
+    own, held, pool = (blobs(n, seed=s) for n, s in ((300, 0), (900, 1), (900, 2)))
+    run = divulge.audit(
+        LogisticRegression().fit(own.flat(), own.y),
+        *((r.flat(), r.y) for r in (own, held, pool)),
+        attacks=[Copycat((300,), student="trees"), KnockoffRandom((300,), student="trees")],
+        recipe=None,
+        detectors=["distribution_test"],
+        out=tmp_path / "run",
+    )
+    thefts = run.dossier.thefts
+    (natural,), (even,) = thefts["copycat"].alarms, thefts["knockoff_random"].alarms
+    assert even.at == 100 and even.watched == 300
+    assert natural.at is None
+    assert "distribution test after 100" in run.report(tmp_path / "r.html").read_text()
+
+
+def test_a_step_that_cannot_be_taken_says_why(tmp_path):
+    x = np.random.default_rng(0).normal(size=(300, 4))
+    y = x @ np.arange(4.0)
+    run = divulge.audit(
+        LinearRegression().fit(x[:100], y[:100]),
+        (x[:100], y[:100]),
+        (x[100:200], y[100:200]),
+        (x[200:], y[200:]),
+        attacks=["equation_solving"],
+        chain=["adversarial"],
+        out=tmp_path / "run",
+    )
+    (gain,) = run.dossier.gains
+    assert gain.gain is None and "no classes" in gain.measure
+    assert "not taken" in run.report(tmp_path / "r.html").read_text()
+    assert "no classes" in run.report(tmp_path / "r.md").read_text()
+
+
+def test_claims_about_the_training_are_compared_with_the_recipe():
+    recipe = BoundRecipe(TorchRecipe(lambda: None, batch_size=64), lambda model: model)
+    assert recipe.settings == {"optimiser": "adam", "batch_size": 64}
+    guess = ExtractionGuess(claims=(Claim("batch_size", 64.0), Claim("optimiser", "sgd"), Claim("dropout", 0.25)))
+    found, _ = recoveries(guess, Secrets(settings={**recipe.settings, "dropout": 0.0}), (np.zeros(1),) * 3)
+    (told,) = found
+    assert (told.values, told.recovered, told.worst) == (3, 1, None)
+
+
+def test_the_boundary_is_looked_for_between_whole_numbers_too():
+    x = np.random.default_rng(0).integers(0, 17, (400, 5)).astype(float)
+    held = records(x, (x.sum(axis=1) > 40).astype(int))
+    target = SklearnTarget(LogisticRegression(max_iter=2_000).fit(x, held.y))
+    _, theft, _ = steal(target, held, EquationSolving())
+    assert {a.where: a.copy for a in theft.agreements} == {"data": 1.0, "uniform": 1.0, "boundary": 1.0}
 
 
 def test_the_gate_weighs_copies_again(run):
@@ -199,4 +257,3 @@ def test_secrets_that_could_be_guessed_have_the_p_value_of_guessing():
     none = weigh_theft(Theft(recoveries=(Recovery("parameters", 10, 0, 1e-3),)), Policy())[0]
     lucky = weigh_theft(Theft(recoveries=(Recovery("architecture", 2, 2, 0.01, (0.5, 0.5)),)), Policy())[0]
     assert sure.p_value < 1e-10 and none.p_value == 1.0 and lucky.p_value == 0.25
-    assert Arm.NEGATIVE.value == "negative control"

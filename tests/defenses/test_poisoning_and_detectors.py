@@ -12,6 +12,7 @@ from divulge.defenses.detectors import (
     DistributionTest,
     Prada,
     detector,
+    fewest_queries,
     first_alarm,
     threshold,
 )
@@ -87,7 +88,7 @@ def test_detectors_notice_synthetic_queries_and_leave_natural_ones_alone():
         calm = [made.suspicion(natural(1_000, seed), labels(reference[:1_000])) for seed in range(10, 16)]
         above = threshold(calm, 1.0)
         again = np.concatenate([made.suspicion(natural(1_000, s), labels(reference[:1_000])) for s in range(20, 26)])
-        assert (again > above).mean() <= 0.3
+        assert (again > above).mean() <= 0.25  # of 60 windows a tenth is expected, and 15 or more in one case of 600
         stream = synthetic if made.name == "prada" else grid
         suspicion = made.suspicion(stream, labels(stream))
         assert len(suspicion) == len(stream) // WINDOW
@@ -97,8 +98,11 @@ def test_detectors_notice_synthetic_queries_and_leave_natural_ones_alone():
 def test_an_alarm_is_told_by_the_queries_before_it():
     assert first_alarm(np.array([0.0, 0.5, 0.1]), 0.4) == 2 * WINDOW
     assert first_alarm(np.array([0.0, 0.1]), 0.4) is None
-    assert threshold([np.arange(20.0)], 1.0) == 17.0
+    # a further window exceeds the second largest of 20 with probability 2/21, nearly one alarm in a thousand queries
+    assert threshold([np.arange(20.0)], 1.0) == 18.0
+    assert threshold([np.arange(9.0)], 1.0) == 8.0
     with pytest.raises(InputError, match="benign"):
-        threshold([np.zeros(2)], 1.0)
+        threshold([np.zeros(8)], 1.0)
+    assert fewest_queries(1.0) == 900
     with pytest.raises(InputError, match="prada"):
         detector("guard", np.zeros((3, 2)))

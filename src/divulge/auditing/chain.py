@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -28,7 +29,12 @@ from divulge.stats.auc import auc
 from divulge.targets.copy import CopyTarget
 from divulge.training.students import NETWORK, Classroom
 
-STEPS = ("membership", "adversarial", "inversion")
+TITLES = {
+    "membership": "White-box membership",
+    "adversarial": "Adversarial examples",
+    "inversion": "Class representatives",
+}
+STEPS = tuple(TITLES)
 RESAMPLES = 400
 SIZE = 0.1
 """Of adversarial perturbations: at most this share of the range of each input."""
@@ -48,9 +54,8 @@ def checked_steps(steps: Sequence[str]) -> tuple[str, ...]:
 
 
 def gains_of(job: Job, tables: Tables, findings: Sequence[Finding], steps: Sequence[str]) -> tuple[Gain, ...]:
-    """What each step achieves through the closest copy of a run, and without it; steps that cannot be taken are left
-    out.  The copy is made anew where the run only remembers what it achieved, which costs no further query of a cached
-    service.
+    """What each step achieves through the closest copy of a run, and without it; a step that cannot be taken says
+    why.
     """
     stolen = [f for f in findings if f.metric == "fidelity" and f.value is not None]
     if not stolen:
@@ -68,14 +73,16 @@ def gains_of(job: Job, tables: Tables, findings: Sequence[Finding], steps: Seque
     for step in steps:
         try:
             found.append(work[step](job, tables, copy, best.attack))
-        except (Impossible, AccessDenied, TargetError):
-            continue
+        except (Impossible, AccessDenied, TargetError) as reason:
+            found.append(Gain(step, TITLES[step], best.attack, str(reason)))
     return tuple(found)
 
 
 def _copy(job: Job, tables: Tables, name: str) -> Surrogate | None:
-    """The copy that an attack makes, made again under the same seed."""
+    """The copy that an attack made; made again under the same seed where the run only remembers what it achieved."""
     table = tables.of(Family.EXTRACTION)
+    if name in table.copies:
+        return table.copies[name]
     made = next(a for a in job.attacks if a.card.name == name)
     (dealt,) = table.rounds(Arm.TARGET)
     surface = table.surface(dealt.target, made, free=True)
@@ -87,7 +94,8 @@ def _copy(job: Job, tables: Tables, name: str) -> Surrogate | None:
 def _membership(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
     """White-box membership on the copy against the black-box attack on the model."""
     target = CopyTarget(job.target, copy)
-    inside = "gradient_norm" if Access.GRADIENTS in target.offers else "loss"
+    categories = any(c.kind is Kind.CATEGORICAL for c in job.candidates.schema.columns)
+    inside = "gradient_norm" if Access.GRADIENTS in target.offers and not categories else "loss"
     direct = "loss" if job.threat.grants(Access.SCORES) and Access.SCORES in job.target.offers else "correctness"
     through = _guessed(job, tables, inside, target, free=True)
     alone = _guessed(job, tables, direct, job.target)
@@ -102,8 +110,8 @@ def _membership(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
         rows = np.concatenate([rng.choice(member, len(member)), rng.choice(other, len(other))])
         draws.append(areas([_resampled(e, rows) for e in (through, alone)]))
     own = areas([through, alone])
-    title = f"White-box membership ({inside})"
-    return _gain("membership", title, name, f"AUC, against {direct} on the model", own, np.array(draws))
+    measure = f"AUC of {inside} on the copy, against {direct} on the model"
+    return _gain("membership", name, measure, own, np.array(draws))
 
 
 def _guessed(job: Job, tables: Tables, named: str, target: Target, free: bool = False) -> Evidence:
@@ -112,7 +120,7 @@ def _guessed(job: Job, tables: Tables, named: str, target: Target, free: bool = 
     (dealt,) = tables.of(Family.MEMBERSHIP).game.deal(Arm.TARGET)
     threat = job.threat
     if free:
-        threat = type(threat)(**{**vars(threat), "access": closure({Access.PARAMETERS}), "query_budget": None})
+        threat = replace(threat, access=closure({Access.PARAMETERS}), query_budget=None)
     surface = GrantedSurface(target, threat, played.card.needs.access, free=free)
     rng = derived_rng(job.seed, "chain", named)
     evidence: Evidence = dealt.judge(played.run(dealt.open(surface, played.card, Means(job.population), rng)))
@@ -131,7 +139,7 @@ def _network(job: Job, copy: Surrogate) -> Student:
         raise Impossible("inputs that are categories cannot be moved along a gradient")
     if hasattr(getattr(copy, "module", None), "parameters"):
         return cast(Student, copy)
-    room = Classroom().shown(job.candidates)
+    room = Classroom(job.candidates)
     if job.population is None or NETWORK not in room.kinds:
         raise Impossible("the copy is no network, and there is nothing to teach one with")
     return room.teach(NETWORK, job.population, copy.log_scores(job.population), derived_seed(job.seed, "from copy"))
@@ -161,7 +169,7 @@ def _adversarial(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
         draws.append([float(hit[rows].mean()) for hit in flipped])
     measure = f"share of unseen records whose class changes when inputs move by {SIZE:.0%} of their range"
     own = [float(hit.mean()) for hit in flipped]
-    return _gain("adversarial", "Adversarial examples", name, f"{measure}; without: random signs", own, np.array(draws))
+    return _gain("adversarial", name, f"{measure}; without: random signs", own, np.array(draws))
 
 
 def _inversion(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
@@ -207,14 +215,14 @@ def _inversion(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
         draws.append(table[:, rows].mean(axis=1).tolist())
     measure = "correlation with the mean of a class's members; without: the best of a thousand random inputs"
     own = table.mean(axis=1).tolist()
-    return _gain("inversion", "Class representatives", name, measure, own, np.array(draws))
+    return _gain("inversion", name, measure, own, np.array(draws))
 
 
 def _cosine(a: Array, b: Array) -> float:
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
 
-def _gain(step: str, title: str, copy: str, measure: str, own: Sequence[float], draws: Array) -> Gain:
+def _gain(step: str, copy: str, measure: str, own: Sequence[float], draws: Array) -> Gain:
     """With bootstrap intervals (percentiles) over draws [resamples, (through, alone)]."""
 
     def reading(value: float, drawn: Array) -> Reading:
@@ -223,7 +231,7 @@ def _gain(step: str, title: str, copy: str, measure: str, own: Sequence[float], 
 
     through, alone = (reading(own[k], draws[:, k]) for k in (0, 1))
     gain = reading(own[0] - own[1], draws[:, 0] - draws[:, 1])
-    return Gain(step, title, copy, measure, through, alone, gain, gain.low > 0)
+    return Gain(step, TITLES[step], copy, measure, through, alone, gain, gain.low > 0)
 
 
 def chain_of(attacks: Sequence[Any], steps: Sequence[str]) -> tuple[str, ...]:

@@ -46,9 +46,10 @@ class Tables:
 
     def _extraction(self) -> Table:
         job = self.job
-        students = Classroom().shown(job.candidates)
+        students = Classroom(job.candidates)
         held, training = job.candidates.take(~job.member), job.candidates.take(job.member)
-        game = ExtractionGame(job.target, held, job.seed, job.recipe, job.population, training, students)
+        told = getattr(job.recipe, "settings", {})
+        game = ExtractionGame(job.target, held, job.seed, job.recipe, job.population, training, students, told)
         zoo = _zoo(job.population)
 
         def adversary(attack: Attack[Any, Any]) -> ExtractionMeans:

@@ -73,6 +73,12 @@ class BoundRecipe:
         """Whether its models can learn from scores instead of classes."""
         return hasattr(self.recipe, "distil")
 
+    @property
+    def settings(self) -> dict[str, float | str]:
+        """What the extraction game may compare claims about the training with."""
+        told: dict[str, float | str] = getattr(self.recipe, "settings", {})
+        return told
+
     def distil(self, records: Records, log_scores: Array, seed: int) -> list[Target]:
         """A model that learns from scores [records, classes], as it was after every few epochs."""
         return [self.adapt(model) for model in self.recipe.distil(records, log_scores, seed)]  # type: ignore[attr-defined]

@@ -19,6 +19,7 @@ from divulge.core.attack import Attack, Card
 from divulge.core.dossier import Baseline
 from divulge.core.errors import AccessDenied, Impossible, TargetError
 from divulge.core.evidence import Estimate, Evidence
+from divulge.core.extraction import Surrogate
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
 from divulge.core.game import Arm, Game, Round
 from divulge.core.hashing import derived_rng, derived_seed, digest
@@ -41,13 +42,18 @@ CONTROL_QUERIES = 1_000
 
 @dataclass
 class Table:
-    """A game laid out: its rounds are dealt once and its models answer once, for all attacks of a run."""
+    """A game laid out: its rounds are dealt once and its models answer once, for all attacks of a run.
+
+    weigh: from this game's evidence to estimates.  adversary: what an attack holds, where it is not `Means`.
+    copies: of the target, by the attack that made them.
+    """
 
     job: Job
     game: Game
     tests: int
     weigh: Callable[[Any, Policy, int], tuple[Estimate, ...]] = weigh
     adversary: Callable[[Attack[Any, Any]], Any] | None = None
+    copies: dict[str, Surrogate] = field(default_factory=dict)
     _rounds: dict[tuple[Arm, str], list[Round[Any, Any]] | Impossible] = field(default_factory=dict)
     _pools: dict[str, Callable[[int, See], Shadows]] = field(default_factory=dict)
     _memories: dict[int, Memory] = field(default_factory=dict)
@@ -184,8 +190,7 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
             positive.get(estimate.metric),
             blind,
             draft,
-            job.seed,
-            job.threat,
+            job,
         )
         for estimate in estimates
     )
@@ -219,6 +224,8 @@ def _play_arm(
     guess = played.run(dealt.open(seen, attack.card, table.means(attack, poison), rng))
     evidence = dealt.judge(guess)
     if isinstance(evidence, Theft) and arm is Arm.TARGET:
+        if guess.surrogate is not None:
+            table.copies[attack.card.name] = guess.surrogate
         evidence = with_alarms(evidence, table.job, seen)
     guesses.keep(table.job, attack, arm, evidence if isinstance(evidence, Theft) else guess, seen.queries)
     return evidence, seen.queries
@@ -259,7 +266,7 @@ def _unfired(positive: dict[str, Estimate], family: Family) -> list[str]:
             return ["the attack did not find members even in the model that was overfitted on purpose"]
         return []
     if positive and not any((e.advantage_low or 0.0) > e.threshold for e in positive.values()):
-        return ["of an undefended model of the same recipe it brings home no more than public labels give, too"]
+        return ["it shows no leak of an undefended model of the same recipe either"]
     return []
 
 
@@ -270,15 +277,14 @@ def _finding(
     positive: Estimate | None,
     blind: Baseline,
     outcome: Outcome,
-    seed: int,
-    threat: ThreatModel,
+    job: Job,
 ) -> Finding:
     card = attack.card
     return Finding(
         attack=card.name,
         game=card.family.value,
         asset=(Asset.FUNCTIONALITY if estimate.metric.startswith("fidelity") else card.asset).value,
-        access=_seen(card, threat).value,
+        access=_seen(card, job.threat).value,
         metric=estimate.metric,
         value=estimate.value,
         low=estimate.low,
@@ -299,7 +305,7 @@ def _finding(
         queries=outcome.queries,
         models_trained=outcome.models_trained,
         seconds=outcome.seconds,
-        seed=seed,
+        seed=job.seed,
         paper=card.paper,
         standards=STANDARDS[card.family],
         details=estimate.details,

@@ -14,7 +14,7 @@ from divulge.core.hashing import Array, derived_rng
 from divulge.core.records import Records, concat
 from divulge.core.theft import Alarm, Theft
 from divulge.core.threat import Access
-from divulge.defenses.detectors import DETECTORS, FEWEST_WINDOWS, WINDOW, detector, first_alarm, threshold
+from divulge.defenses.detectors import DETECTORS, WINDOW, detector, fewest_queries, first_alarm, threshold
 
 PER_THOUSAND = 1.0
 """False alarms in a thousand benign queries."""
@@ -34,7 +34,7 @@ def checked_detectors(names: Sequence[str]) -> tuple[str, ...]:
 def with_alarms(theft: Theft, job: Job, surface: GrantedSurface) -> Theft:
     """The same theft, with after how many queries each detector of the job raises the alarm.
 
-    Benign queries are those unseen and population records; a half of them is the reference, the other half sets the
+    Benign queries are those unseen and population records; a quarter of them is the reference, the rest sets the
     threshold.
     """
     if not job.detectors or not surface.watched:
@@ -44,15 +44,15 @@ def with_alarms(theft: Theft, job: Job, surface: GrantedSurface) -> Theft:
     benign = job.candidates.take(~job.member)
     benign = concat([benign, job.population]) if job.population is not None else benign
     benign = benign.take(derived_rng(job.seed, "benign queries").permutation(len(benign)))
-    half = len(benign) // 2
-    reference, rest = benign.take(np.arange(half)), benign.take(np.arange(half, len(benign)))
+    first = len(benign) // 4
+    reference, rest = benign.take(np.arange(first)), benign.take(np.arange(first, len(benign)))
     number = min(BENIGN_STREAMS, max(1, len(rest) // (2 * WINDOW)))
     streams = [rest.take(part) for part in np.array_split(np.arange(len(rest)), number)]
     alarms = []
     for name in job.detectors:
         made = detector(name, reference.flat())
         calm = [made.suspicion(s.flat(), _labels(job, s)) for s in streams]
-        if sum(map(len, calm)) < FEWEST_WINDOWS:
+        if WINDOW * sum(map(len, calm)) < fewest_queries(PER_THOUSAND):
             alarms.append(Alarm(name, None, 0, PER_THOUSAND))
             continue
         above = threshold(calm, PER_THOUSAND)

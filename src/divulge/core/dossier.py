@@ -196,18 +196,18 @@ class WhatIf:
 class Gain:
     """What one step of a chain achieved through a copy of the model, against the same without it.
 
-    copy: the attack that made it.  measure: what is measured, in words.  gain: through less alone.  gained: whether its
-    interval excludes none.
+    copy: the attack that made it.  measure: what is measured, in words, or why the step could not be taken: the
+    readings are then None.  gain: through less alone.  gained: whether its interval excludes none.
     """
 
     step: str
     title: str
     copy: str
     measure: str
-    through: Reading
-    alone: Reading
-    gain: Reading
-    gained: bool
+    through: Reading | None = None
+    alone: Reading | None = None
+    gain: Reading | None = None
+    gained: bool = False
 
 
 @dataclass(frozen=True)

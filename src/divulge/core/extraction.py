@@ -12,6 +12,7 @@ from numpy.random import Generator
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Kind, Records, Schema
+from divulge.core.scene import demand
 from divulge.core.target import Surface
 from divulge.core.threat import Knowledge, Needs, Task
 
@@ -134,8 +135,7 @@ class ExtractionScene:
             raise Impossible(f"it moves every input by small amounts, and column {named!r} holds categories")
 
     def _demand(self, fact: Knowledge) -> None:
-        if fact not in self.needs.knowledge:
-            raise AccessDenied(f"the attack's card does not ask to know {fact.value}: add it to `needs.knowledge`")
+        demand(self.needs, fact)
 
     @property
     def population(self) -> Records:

@@ -75,6 +75,12 @@ class Poison:
     about: Array
 
 
+def demand(needs: Needs, fact: Knowledge) -> None:
+    """Raises AccessDenied where a card does not ask for this knowledge."""
+    if fact not in needs.knowledge:
+        raise AccessDenied(f"the attack's card does not ask to know {fact.value}: add it to `needs.knowledge`")
+
+
 @dataclass(frozen=True)
 class MembershipScene:
     """The membership game as an attack sees it.
@@ -91,8 +97,7 @@ class MembershipScene:
     poison: Poison | None = None
 
     def _demand(self, fact: Knowledge) -> None:
-        if fact not in self.needs.knowledge:
-            raise AccessDenied(f"the attack's card does not ask to know {fact.value}: add it to `needs.knowledge`")
+        demand(self.needs, fact)
 
     @property
     def population(self) -> Records:

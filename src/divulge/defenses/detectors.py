@@ -17,10 +17,9 @@ from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 
 WINDOW = 100
-FEWEST_WINDOWS = 3
 FEWEST_DISTANCES = 30
 MOST_KEPT = 2_000
-"""Queries of one class that PRADA compares a new one with; more would be slow and change nothing."""
+"""Queries of one class, the latest, that PRADA compares a new one with: a bound on its work."""
 
 
 class Detector(Protocol):
@@ -104,14 +103,20 @@ class DistributionTest:
 
 
 def threshold(suspicions: Sequence[Array], per_thousand: float) -> float:
-    """The suspicion that benign streams exceed `per_thousand` times in a thousand queries; raises InputError where
-    they hold too few windows to tell.
+    """The suspicion that another benign window exceeds with the probability that makes `per_thousand` alarms in a
+    thousand queries: the k-th largest of n is exceeded by a further one of the same kind with probability k / (n + 1).
+    Raises InputError where the streams hold too few windows for that.
     """
     pooled = np.sort(np.concatenate(list(suspicions)))[::-1]
-    allowed = int(per_thousand * len(pooled) * WINDOW / 1_000)
-    if len(pooled) < FEWEST_WINDOWS:
-        raise InputError(f"detectors need {FEWEST_WINDOWS * WINDOW} benign queries at least to set their threshold")
-    return float(pooled[min(allowed, len(pooled) - 1)])
+    rank = int(per_thousand * WINDOW / 1_000 * (len(pooled) + 1) + 1e-9)
+    if rank < 1:
+        raise InputError(f"detectors need {fewest_queries(per_thousand):,} benign queries to set their threshold")
+    return float(pooled[min(rank, len(pooled)) - 1])
+
+
+def fewest_queries(per_thousand: float) -> int:
+    """Benign queries without which a threshold at this false-alarm rate cannot be set."""
+    return (int(np.ceil(1_000 / (per_thousand * WINDOW))) - 1) * WINDOW
 
 
 def first_alarm(suspicion: Array, above: float) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,7 +49,8 @@ class ExtractionGame:
 
     held: unseen records with their true classes, on which copies are judged.  population: what the adversary may have;
     its labels are public.  students: for the baseline, the same family taught without the target.
-    training: the target's training records, for a second model of the recipe.
+    training: the target's training records, for a second model of the recipe.  settings: what is known of how it was
+    trained, besides what the target itself tells.
     """
 
     target: Target
@@ -59,6 +60,7 @@ class ExtractionGame:
     population: Records | None = None
     training: Records | None = None
     students: Students | None = None
+    settings: Mapping[str, float | str] = field(default_factory=dict)
     _judges: dict[int, _Judge] = field(default_factory=dict, init=False)
     _controls: dict[Arm, Target] = field(default_factory=dict, init=False)
     _known: dict[tuple[str, int], Surrogate] = field(default_factory=dict, init=False)
@@ -104,7 +106,8 @@ class ExtractionGame:
 
     def _judge_of(self, target: Target) -> _Judge:
         if id(target) not in self._judges:
-            self._judges[id(target)] = _Judge(target, self.held, (self.low, self.high, self.whole), self.seed)
+            box = (self.low, self.high, self.whole)
+            self._judges[id(target)] = _Judge(target, self.held, box, self.seed, self.settings)
         return self._judges[id(target)]
 
     def _round(self, target: Target, judge: _Judge) -> Round[ExtractionScene, ExtractionGuess]:
@@ -147,13 +150,21 @@ Without = Callable[[str | None, int], Surrogate | None]
 class _Judge:
     """Knows the target's answers, and its secrets."""
 
-    def __init__(self, target: Target, held: Records, box: tuple[Array, Array, Array], seed: int) -> None:
+    def __init__(
+        self,
+        target: Target,
+        held: Records,
+        box: tuple[Array, Array, Array],
+        seed: int,
+        settings: Mapping[str, float | str],
+    ) -> None:
         self._target, self._held, self._box = target, held, box
         self._seed = seed
         self._points: dict[str, Records] | None = None
         self._answers: dict[str, Array] = {}
         tell = getattr(target, "secrets", None)
-        self._secrets: Secrets | None = tell() if tell is not None else None
+        own = tell() if tell is not None else Secrets()
+        self._secrets = Secrets(own.parameters, {**settings, **own.settings})
 
     def judge(self, guess: ExtractionGuess, without: Without) -> Theft:
         """Every comparison that the guess allows."""
@@ -207,11 +218,8 @@ class _Judge:
 
     def _boundary(self) -> Records | None:
         """Both sides of where the target changes its mind, between pairs of unseen records of different answers."""
-        if (
-            self._target.task is Task.REGRESSION
-            or self._box[2].any()
-            or any(c.kind in (Kind.CATEGORICAL, Kind.TEXT) for c in self._held.schema.columns)
-        ):
+        categories = any(c.kind in (Kind.CATEGORICAL, Kind.TEXT) for c in self._held.schema.columns)
+        if self._target.task is Task.REGRESSION or categories:
             return None
         rng = derived_rng(self._seed, "boundary points")
         first = rng.permutation(len(self._held))[:BOUNDARY_PAIRS]
@@ -225,6 +233,7 @@ class _Judge:
         schema, kind = self._held.schema, self._held.x.dtype
         for _ in range(BISECTIONS):
             middle = (a + b) / 2
+            middle = np.where(self._box[2], np.floor(middle), middle)
             same = self._own(Records(middle.astype(kind), np.zeros(len(middle), dtype=np.int64), schema)) == of_a
             sides = same.reshape(-1, *([1] * (middle.ndim - 1)))
             a, b = np.where(sides, middle, a), np.where(sides, b, middle)

@@ -20,19 +20,19 @@ LEAF_TOLERANCE = 1e-5
 
 SETTING_TOLERANCE = 0.01
 ARCHITECTURE = frozenset(
-    {"activation", "depth", "width", "dropout", "optimiser", "batch_size", "data_share", "hidden_width", "kernel"}
+    {"activation", "depth", "width", "dropout", "optimiser", "batch_size", "data_share", "hidden_width"}
 )
 Box = tuple[Array, Array, Array]
 
 
 def recoveries(
-    guess: ExtractionGuess, secrets: Secrets | None, box: Box
+    guess: ExtractionGuess, secrets: Secrets, box: Box
 ) -> tuple[tuple[Recovery, ...], tuple[tuple[str, str], ...]]:
     """What of the claims is right, and why some could not be judged."""
     found: list[Recovery] = []
     lacking: list[tuple[str, str]] = []
     if guess.parameters is not None:
-        truth = secrets.parameters if secrets is not None else None
+        truth = secrets.parameters
         if truth is None or truth.kind != guess.parameters.kind:
             what = "none are known" if truth is None else f"it is no {guess.parameters.kind} model"
             lacking.append(("parameters_recovered", f"the target's true parameters cannot be compared: {what}"))
@@ -40,17 +40,16 @@ def recoveries(
             found.append(_parameters(guess.parameters, truth, box))
     for what in ("hyperparameters", "architecture"):
         claims = [c for c in guess.claims if (c.name in ARCHITECTURE) == (what == "architecture")]
-        known = [c for c in claims if secrets is not None and c.name in secrets.settings]
+        known = [c for c in claims if c.name in secrets.settings]
         if claims and not known:
             lacking.append((f"{what}_recovered", "the target's true settings are not known here"))
         if known:
-            assert secrets is not None
             errors = [_error(c.value, secrets.settings[c.name]) for c in known]
             told = tuple(f"{c.name}: {_said(c.value)}" for c in known)
             finite = [e for e in errors if np.isfinite(e)]
             right = sum(e <= SETTING_TOLERANCE for e in errors)
             chances = tuple(c.chance for c in known)
-            worst = max(finite, default=None)
+            worst = max(finite, default=None) if what == "hyperparameters" else None
             found.append(Recovery(what, len(known), right, SETTING_TOLERANCE, chances, worst, told))
     return tuple(found), tuple(lacking)
 

@@ -219,8 +219,10 @@ def shown(value: float | None, metric: str) -> str:
     return percent(value) if metric.startswith("tpr_at_fpr_") else f"{value:.3f}"
 
 
-def reading(value: Reading) -> str:
+def reading(value: Reading | None) -> str:
     """'0.731 (0.702 to 0.760)'."""
+    if value is None:
+        return "–"
     return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
 
 

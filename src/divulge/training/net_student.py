@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,22 +79,20 @@ def inputs(records: Records) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
 
 
-def fresh(example: Records, seed: int, factory: Callable[[], Any] | None = None) -> NetStudent:
-    """A network with its first weights."""
-    x = inputs(example)
-    outputs = len(example.schema.classes) or 1
+def fresh(records: Records, seed: int) -> NetStudent:
+    """A network with its first weights, its inputs standardised as these records ask for (one record: not at all)."""
+    x = inputs(records)
+    outputs = len(records.schema.classes) or 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        inner = factory() if factory is not None else of_size(x[0].numel(), outputs)
-    flat = factory is None
+        inner = of_size(x[0].numel(), outputs)
     mean, scale = torch.zeros(1), torch.ones(1)
-    if not example.schema.is_image and len(x) > 1 and flat:
+    if len(x) > 1 and records.schema.is_image:
+        mean, scale = x.mean().reshape(1), x.std().reshape(1)
+    elif len(x) > 1:
         mean, scale = x.mean(dim=0), x.std(dim=0)
-        scale = torch.where(scale > 0, scale, torch.ones(1))
-    elif example.schema.is_image and flat:
-        mean, scale = x.mean().reshape(1), x.std().reshape(1) if len(x) > 1 else torch.ones(1)
-        scale = torch.where(scale > 0, scale, torch.ones(1))
-    return NetStudent(Standardised(inner, mean, scale), not example.schema.classes)
+    scale = torch.where(scale > 0, scale, torch.ones(1))
+    return NetStudent(Standardised(inner, mean, scale), not records.schema.classes)
 
 
 def of_size(features: int, outputs: int) -> nn.Module:
@@ -102,19 +101,29 @@ def of_size(features: int, outputs: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(features, width), nn.ReLU(), nn.Linear(width, outputs))
 
 
+@contextmanager
+def enough_threads(network: nn.Module) -> Iterator[None]:
+    """One thread for a small network, as many as before for others."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if sum(p.numel() for p in network.parameters()) < SMALL else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def teach(
     records: Records,
     wanted: Array,
     seed: int,
     *,
-    factory: Callable[[], Any] | None = None,
     steps: int | None = None,
     unlabelled: Records | None = None,
 ) -> NetStudent:
     """AdamW under a one-cycle schedule; soft answers at a temperature, hard ones by cross-entropy, values by squared
     error.  unlabelled: MixMatch (Berthelot et al. 2019), as Jagielski et al. 2020 use it.
     """
-    student = fresh(records, seed, factory)
+    student = fresh(records, seed)
     generator = Generator().manual_seed(seed)
     x, y = inputs(records), torch.from_numpy(wanted.astype(np.float32))
     total = steps or int(np.clip(1000 + 0.3 * len(x), 1200, 5000))
@@ -123,24 +132,21 @@ def teach(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=total)
     extra = None if unlabelled is None else inputs(unlabelled)
     target = Lesson(y, not records.schema.classes)
-    threads = torch.get_num_threads()
-    if sum(p.numel() for p in network.parameters()) < SMALL:
-        torch.set_num_threads(1)
     if target.regression and isinstance(network, Standardised):
         network.middle, network.spread = float(y.mean()), float(y.std()) or 1.0
     network.train()
-    for step in range(total):
-        batch = torch.randint(len(x), (min(BATCH, len(x)),), generator=generator)
-        optimiser.zero_grad(set_to_none=True)
-        if extra is None or target.regression:
-            loss = target.loss(network(x[batch]), batch)
-        else:
-            others = extra[torch.randint(len(extra), (BATCH,), generator=generator)]
-            loss = mixed_loss(network, x[batch], y[batch], others, generator, step / total)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-    torch.set_num_threads(threads)
+    with enough_threads(network):
+        for step in range(total):
+            batch = torch.randint(len(x), (min(BATCH, len(x)),), generator=generator)
+            optimiser.zero_grad(set_to_none=True)
+            if extra is None or target.regression:
+                loss = target.loss(network(x[batch]), batch)
+            else:
+                others = extra[torch.randint(len(extra), (BATCH,), generator=generator)]
+                loss = mixed_loss(network, x[batch], y[batch], others, generator, step / total)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
     network.eval()
     return student
 

@@ -242,6 +242,11 @@ class TorchRecipe:
         """Three times the epochs, no weight decay, no augmentation."""
         return replace(self, epochs=3 * self.epochs, weight_decay=0.0, augmentation=Augmentation.NONE)
 
+    @property
+    def settings(self) -> dict[str, float | str]:
+        """Of the training, in the words in which attacks claim them."""
+        return {"optimiser": self.optimiser.value, "batch_size": self.batch_size}
+
     def describe(self) -> str:
         """The recipe on one line."""
         name = getattr(self.factory, "__name__", type(self.factory).__name__)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.extraction import Student
-from divulge.core.hashing import Array, digest
+from divulge.core.hashing import Array
 from divulge.core.records import Kind, Records
 from divulge.core.signals import log_of_scores
 from divulge.core.threat import Task
@@ -27,28 +26,21 @@ CERTAIN_ENOUGH = 0.02
 """A class with less than this share of a soft answer is not shown to trees as a record of its own."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Classroom:
     """See core.extraction.Students.
 
-    factory: builds an untrained network; of a size that fits the records when None.
-    steps: of gradient descent; by the number of records when None.
+    example: records that show what they look like.  steps: of gradient descent; by the number of records when None.
     """
 
-    factory: Callable[[], Any] | None = None
+    example: Records
     steps: int | None = None
-    _example: list[Records] = field(default_factory=list, compare=False)
-
-    def shown(self, example: Records) -> Classroom:
-        """The same, knowing what a record looks like."""
-        return Classroom(self.factory, self.steps, [example])
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """See Students."""
-        image = bool(self._example) and self._example[0].schema.is_image
         able = (NETWORK,) if find_spec("torch") is not None else ()
-        return able if image and able else (*able, TREES)
+        return able if self.example.schema.is_image and able else (*able, TREES)
 
     def teach(
         self, kind: str, records: Records, answers: Array, seed: int, unlabelled: Records | None = None
@@ -58,22 +50,18 @@ class Classroom:
         if kind == NETWORK:
             from divulge.training.net_student import teach
 
-            return teach(records, wanted, seed, factory=self.factory, steps=self.steps, unlabelled=unlabelled)
+            return teach(records, wanted, seed, steps=self.steps, unlabelled=unlabelled)
         if kind == TREES:
             return TreeStudent.taught(records, wanted, seed)
         raise InputError(f"student {kind!r} is unknown: choose network or trees")
 
     def untrained(self, seed: int) -> NetStudent:
         """See Students."""
-        if find_spec("torch") is None or not self._example:
+        if find_spec("torch") is None:
             raise Impossible("it trains a network, which needs PyTorch: pip install 'divulge[torch]'")
         from divulge.training.net_student import fresh
 
-        return fresh(self._example[0], seed, self.factory)
-
-    def fingerprint(self) -> str:
-        """Of the settings."""
-        return digest("classroom", getattr(self.factory, "__qualname__", str(self.factory)), str(self.steps))
+        return fresh(self.example.take(np.array([0])), seed)
 
 
 def lessons(records: Records, answers: Array) -> Array:

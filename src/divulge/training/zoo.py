@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,8 +35,8 @@ def build(design: Design, features: int, outputs: int) -> nn.Sequential:
 
 
 def train_one(records: Records, design: Design, seed: int, epochs: int = EPOCHS) -> nn.Sequential:
-    """A network of a design, trained on its share of the records; equal seeds give equal weights up to the order of
-    threads' draws for dropout, which has a generator of its own here.
+    """A network of a design, trained on its share of the records; equal seeds give equal weights, in threads too, since
+    all that is drawn comes from a generator of its own.
     """
     generator = Generator().manual_seed(seed)
     x, y = inputs(records), torch.from_numpy(records.y.astype(np.int64))
@@ -89,7 +88,7 @@ def raise_zoo(records: Records, designs: Sequence[Design], seed: int) -> list[Ne
     by_cost = sorted(range(len(designs)), key=lambda n: -designs[n].depth * designs[n].share / designs[n].batch_size)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    made: dict[int, nn.Sequential] = defaultdict()
+    made: dict[int, nn.Sequential] = {}
     try:
         with ThreadPoolExecutor(cores()) as pool:
             for number, module in zip(

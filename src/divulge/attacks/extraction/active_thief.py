@@ -58,6 +58,8 @@ class ActiveThief:
         kind = kind_of(scene, self.student)
         if "dfal" in self.strategy and kind != "network":
             raise Impossible("DeepFool needs the gradient of a network: set student to network")
+        if "dfal" in self.strategy:
+            scene.numeric()
         first = max(10, int(FIRST * stops[0]))
         turns = sorted({first, *stops, *np.geomspace(first, stops[-1], self.rounds).astype(int).tolist()})
         order = scene.rng.permutation(len(population))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from divulge.attacks.extraction.learning import ask, stages
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage
+from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Needs
 
 NOISE = 64
@@ -17,6 +20,7 @@ GENERATOR_STEPS = 1
 STUDENT_STEPS = 5
 DIRECTIONS = 1
 SMOOTHING = 1e-3
+UNSURE = 0.1
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class DataFree:
     """A generator makes inputs on which copy and target differ, and the copy learns to agree there; the generator's
     gradient through the target is estimated from forward differences in random directions (Truong et al. 2021, section
     3.3).  The loss is the l1 distance of centred log-scores, as there (section 3.2).  It needs no record at all, and
-    many queries: their published figures take millions.
+    many queries: their published figures take millions.  A label alone is taken for a score of nearly one, and shows
+    the generator no slope.
     """
 
     queries: tuple[int, ...] = (1_000, 10_000, 50_000)
@@ -38,7 +43,8 @@ class DataFree:
         paper="truong2021",
         equations="section 3, algorithm 1",
         summary="teaches a copy with inputs of a generator that learns where the two differ",
-        needs=Needs(Access.SCORES),
+        needs=Needs(Access.LABEL),
+        uses=Access.SCORES,
         default=False,
     )
 
@@ -50,7 +56,13 @@ class DataFree:
         from divulge.attacks.extraction.generator import DataFreeTraining
 
         stops = stages(scene, tuple(self.queries))
-        training = DataFreeTraining(scene, lambda x: ask(scene, scene.records(x), self.answers), NOISE, BATCH)
+
+        def told(x: Array) -> Array:
+            said = ask(scene, scene.records(x), self.answers)
+            sure = np.full((len(said), scene.classes), UNSURE / scene.classes)
+            return said if said.ndim == 2 else np.log(sure + (1 - UNSURE) * np.eye(scene.classes)[said.astype(int)])
+
+        training = DataFreeTraining(scene, told, NOISE, BATCH)
         made: list[Stage] = []
         for stop in stops:
             cost = BATCH * (STUDENT_STEPS + GENERATOR_STEPS * (1 + DIRECTIONS))

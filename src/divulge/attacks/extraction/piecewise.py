@@ -201,7 +201,7 @@ def _with_neurons(f: Function, model: Kinked, line: Line, t: Array, jumps: Array
     rank = int(np.linalg.matrix_rank(jumps, tol=1e-6 * np.abs(jumps).max()))
     together = max(1, (2 * rank) // 3)
     visited = _regions(line, t, together)
-    slopes = [_gradient(f, model, line.at(np.array([m]))[0], span) for m, span in visited]
+    slopes = [gradient(f, model, line.at(np.array([m]))[0], span) for m, span in visited]
     edges = [m for m, _ in visited]
     w = []
     for number in range(len(edges) - 1):
@@ -263,7 +263,7 @@ def _regions(line: Line, t: Array, together: int) -> list[tuple[float, float]]:
     return [(float(middles[i]), float(np.diff(edges)[i])) for i in chosen]
 
 
-def _gradient(f: Function, model: Kinked, z: Array, span: float) -> Array:
+def gradient(f: Function, model: Kinked, z: Array, span: float) -> Array:
     """Slope of what is not explained yet at a point between kinks: [outputs, inputs]."""
     step = STEP * min(1.0, span) * max(1.0, float(np.abs(z).max()))
     points = np.concatenate([z[None], z[None] + step * np.eye(len(z))])

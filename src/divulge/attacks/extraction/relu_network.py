@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.attacks.extraction.copies import WrittenNetwork
-from divulge.attacks.extraction.piecewise import Function, Kinked, Line, _gradient, extract, kinks, random_line
+from divulge.attacks.extraction.piecewise import Function, Kinked, Line, extract, gradient, kinks, random_line
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage, Surrogate
@@ -248,7 +248,7 @@ def _plane(f: Function, line: Line, at: float, t: Array) -> Array | None:
     gap = min(float(others[others > 0].min(initial=1.0)), 1.0) / 4
     nothing = Kinked.flat(len(line.start), 1)
     sides = [line.at(np.array([at + sign * gap]))[0] for sign in (-1, 1)]
-    change = np.subtract(*(_gradient(f, nothing, z, gap) for z in reversed(sides)))
+    change = np.subtract(*(gradient(f, nothing, z, gap) for z in reversed(sides)))
     sizes, rows = np.linalg.svd(change, full_matrices=False)[1:]
     if sizes[0] <= 0 or (len(sizes) > 1 and sizes[1] > 1e-4 * sizes[0]):
         return None

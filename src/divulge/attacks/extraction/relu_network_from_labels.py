@@ -237,7 +237,7 @@ class ReluNetworkFromLabels:
         family=Family.EXTRACTION,
         asset=Asset.PARAMETERS,
         paper="chen2024",
-        equations="after the dual points of section 3; the bends are matched by pairs here",
+        equations="decision boundary points and normalised normals; here bends are followed and matched by pairs",
         summary="finds a ReLU network with one hidden layer and two classes from labels in double precision",
         needs=Needs(Access.LABEL),
         default=False,
