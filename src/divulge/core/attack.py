@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
-from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.threat import Access, Asset, Challenge, Family, Needs
 
 Scene_contra = TypeVar("Scene_contra", contravariant=True)
 Guess_co = TypeVar("Guess_co", covariant=True)
@@ -19,6 +19,7 @@ class Card:
     equations: where in the paper the algorithm stands.
     queries_per_record: records sent to the target for each candidate.
     uses: the strongest port that it makes use of where it is granted; None for the one that it needs.
+    challenge: what it is asked to rebuild, for attacks of the reconstruction family.
     default: whether it runs when no attacks are named.
     models: shadow models that it needs.  students: whether it lets models of the recipe learn from the target's scores.
     """
@@ -35,6 +36,7 @@ class Card:
     models: int = 0
     students: bool = False
     default: bool = True
+    challenge: Challenge | None = None
     uses: Access | None = None
 
 

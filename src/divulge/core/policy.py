@@ -22,11 +22,20 @@ DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType(
         "parameters_recovered": 0.01,
         "hyperparameters_recovered": 0.01,
         "architecture_recovered": 0.1,
+        "attribute_accuracy": 0.01,
+        "records_rebuilt": 0.05,
+        "records_exact": 0.05,
+        "guesses_nearer_training": 0.05,
+        "classes_recognised": 0.1,
+        "labels_counted": 0.1,
+        "text_rebuilt": 0.05,
+        "text_exact": 0.05,
     }
 )
 """Advantage that is tolerated, by metric.  For a true positive rate it equals the false positive rate: a leak is when
 the adversary names members at more than twice the rate at which non-members are named.  For fidelity it is the share
 of the baseline's disagreements with the target that a copy resolves; for what is recovered, the share of the secrets.
+For what is rebuilt it is the share of records, attributes, classes or words beyond the best guess without the model.
 """
 
 
@@ -48,4 +57,5 @@ class Policy:
 
     def threshold(self, metric: str) -> float:
         """The advantage that this policy tolerates for a metric."""
-        return self.thresholds.get(metric, DEFAULT_THRESHOLDS.get(metric, 0.0))
+        kind = metric.partition(":")[0]  # one for all attributes
+        return self.thresholds.get(metric, self.thresholds.get(kind, DEFAULT_THRESHOLDS.get(kind, 0.0)))

@@ -50,6 +50,18 @@ class Family(Enum):
     EXTRACTION = "extraction"
 
 
+class Challenge(Enum):
+    """What an attack on the training data is asked to rebuild, and from what."""
+
+    ATTRIBUTES = "attributes of known records"
+    CLASSES = "what a class looks like"
+    UPDATES = "records behind a training update"
+    FILE = "records behind a model file"
+    ACTIVATIONS = "records behind intermediate results"
+    VERSIONS = "the record between two versions of a model"
+    INFORMED = "the one training record that is not known"
+
+
 class Access(Enum):
     """A port of the target.  `LABEL < TOPK < SCORES < LOGITS`; `PARAMETERS` gives all that can be computed."""
 
@@ -63,6 +75,8 @@ class Access(Enum):
     LEAVES = "leaf identities"
     PARAMETERS = "parameters"
     UPDATES = "training updates"
+    ACTIVATIONS = "intermediate results of others"
+    VERSIONS = "two versions of the model"
     SAMPLES = "generated samples"
     TOKEN_LOGPROBS = "token log-probabilities"
 
@@ -102,6 +116,7 @@ class Knowledge(Enum):
     TRAINING_DATA = "the training data"
     ARCHITECTURE = "the architecture"
     RECIPE = "how the model was trained"
+    PUBLIC = "public records of other classes"
 
 
 class Phase(Enum):
@@ -203,13 +218,36 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 "published-model",
                 "anyone who downloads the model file",
                 frozenset({Access.PARAMETERS}),
-                _SHADOWING | {Knowledge.ARCHITECTURE},
+                _SHADOWING | {Knowledge.ARCHITECTURE, Knowledge.PARTIAL_RECORD, Knowledge.PUBLIC},
+            ),
+            ThreatModel(
+                "acquaintance",
+                "someone who knows all of a person's record but the sensitive part, and queries the prediction service",
+                frozenset({Access.SCORES}),
+                _SHADOWING | {Knowledge.PARTIAL_RECORD, Knowledge.PUBLIC},
+                assets=(Asset.MEMBERSHIP, Asset.ATTRIBUTES, Asset.RECORDS),
+                query_budget=1_000_000,
+            ),
+            ThreatModel(
+                "informed",
+                "the worst case: someone with the model file, its older version, and all training records but one",
+                frozenset({Access.PARAMETERS, Access.VERSIONS}),
+                _SHADOWING
+                | {Knowledge.ARCHITECTURE, Knowledge.PARTIAL_RECORD, Knowledge.PUBLIC, Knowledge.TRAINING_DATA},
+                assets=(Asset.MEMBERSHIP, Asset.ATTRIBUTES, Asset.RECORDS),
+            ),
+            ThreatModel(
+                "split-server",
+                "the server of split inference, which runs the second half of the model and gets what the first makes",
+                frozenset({Access.PARAMETERS, Access.ACTIVATIONS}),
+                _SHADOWING | {Knowledge.ARCHITECTURE, Knowledge.PUBLIC},
+                assets=(Asset.RECORDS,),
             ),
             ThreatModel(
                 "federated-server",
                 "the server of a federated training, which sees every client's update",
                 frozenset({Access.PARAMETERS, Access.UPDATES}),
-                _SHADOWING | {Knowledge.ARCHITECTURE},
+                _SHADOWING | {Knowledge.ARCHITECTURE, Knowledge.PUBLIC},
                 phase=Phase.TRAINING,
                 behaviour=Behaviour.ACTIVE,
             ),

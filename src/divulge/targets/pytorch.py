@@ -23,6 +23,7 @@ from divulge.targets.answers import (
     through_port,
 )
 from divulge.targets.torch_secrets import of_module
+from divulge.targets.torch_updates import Front, as_token_tensor, change_of, front_of, reads_tokens, untrained
 
 GRADIENTS_AT_ONCE = 64
 AsTensor = Callable[[Array], Tensor]
@@ -60,7 +61,9 @@ class TorchTarget:
         self.module = module.eval().to(device)
         self._task, self._name = task, name or type(module).__name__
         self._double = any(p.dtype is torch.float64 for p in module.parameters())
-        self._as_tensor = as_tensor or (as_double_tensor if self._double else as_float_tensor)
+        self.reads_tokens = reads_tokens(module)
+        usual = as_token_tensor if self.reads_tokens else as_double_tensor if self._double else as_float_tensor
+        self._as_tensor = as_tensor or usual
         self._device, self._batch_size = device, batch_size
         self._probabilities: bool | None = None
         self._logit = False
@@ -134,6 +137,32 @@ class TorchTarget:
     def model(self) -> nn.Module:
         """The bare module: what whoever holds the file sees."""
         return self.module
+
+    def update(
+        self, records: Records, steps: int = 1, rate: float = 0.1, module: nn.Module | None = None
+    ) -> tuple[Array, ...]:
+        """What a client sends who trains on these records, by parameter: see torch_updates.change_of.
+
+        module: what the client trains, where a server sent another one.
+        """
+        x, y = self._as_tensor(records.x).to(self._device), torch.from_numpy(np.asarray(records.y, dtype=np.int64))
+        trained = module if module is not None else self.module
+        made = guarded(self._name, lambda: change_of(trained.to(self._device), x, y.to(self._device), steps, rate))
+        return tuple(np.asarray(part) for part in made)
+
+    def fresh(self, seed: int) -> TorchTarget:
+        """A target of the same form with untrained weights."""
+        return self.alike(untrained(self.module, seed))
+
+    def front(self, layer: str | None = None) -> Front:
+        """The layers up to one of them: half way, or the first learned one ('first')."""
+        return front_of(self.module, layer)
+
+    def through(self, front: nn.Module, x: Array) -> Array:
+        """What a front makes of inputs: [records, ...]."""
+        self.module.eval()
+        with torch.inference_mode():
+            return np.asarray(front(self._as_tensor(x).to(self._device)).cpu().numpy())
 
     def secrets(self) -> Secrets:
         """What the extraction game compares claims with."""

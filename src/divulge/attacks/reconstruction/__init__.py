@@ -1,0 +1,1 @@
+"""Attacks that rebuild records, attributes, images and text."""

@@ -1,0 +1,47 @@
+"""An attribute learned from the rest of the record and the model's answers, as ART's black-box attack does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.reconstruction.answers_by_value import Answerer, log_imputed
+from divulge.attacks.reconstruction.fredrikson import KNOWN
+from divulge.core.attack import Card
+from divulge.core.hashing import Array
+from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
+from divulge.core.records import Records
+from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+
+
+@dataclass(frozen=True)
+class AttributeLearned:
+    """A classifier learns the attribute on the population, from the rest of the record, its class, and what the model
+    answers for every value that the attribute may have.
+    """
+
+    card: ClassVar[Card] = Card(
+        name="attribute_learned",
+        title="Attribute by a learned attack",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.ATTRIBUTES,
+        challenge=Challenge.ATTRIBUTES,
+        paper="nicolae2018",
+        equations="AttributeInferenceBlackBox, with the answers for every value in place of the record's own",
+        summary="learns on public records how the model's answers go with the attribute",
+        needs=Needs(Access.SCORES, KNOWN),
+    )
+
+    def run(self, scene: AttributeScene) -> AttributeGuess:
+        """Cost: one query for each value, and each record asked about or of the population."""
+        return Answerer(self._score)(scene)
+
+    def _score(self, scene: AttributeScene, question: Question) -> Array:
+        def answers(records: Records) -> Array:
+            told = [question.completed(v, records) for v in range(len(question.completions))]
+            return np.column_stack([scene.target.log_scores(r)[:, 1:] for r in told])
+
+        public = scene.population.take(np.arange(min(len(scene.population), 10_000)))
+        return log_imputed(question, public, (answers(public), answers(question.known)))

@@ -1,0 +1,80 @@
+"""An attribute by the neurons that react to its true value (Jayaraman and Evans 2022)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from divulge.attacks.reconstruction.answers_by_value import Answerer, log_imputed
+from divulge.attacks.reconstruction.fredrikson import KNOWN
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.hashing import Array
+from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
+from divulge.core.records import Records
+from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+
+
+@dataclass(frozen=True)
+class NeuronImportance:
+    """Fill a value into public records: some neurons react otherwise where it is the true one.  The `neurons` that go
+    with that most are summed up, weighted by their correlation, and joined with what an imputer says
+    (Jayaraman and Evans 2022, section 5.2).
+    """
+
+    neurons: int = 10
+
+    card: ClassVar[Card] = Card(
+        name="neuron_importance",
+        title="Attribute by neurons",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.ATTRIBUTES,
+        challenge=Challenge.ATTRIBUTES,
+        paper="jayaraman2022",
+        equations="section 5.2",
+        summary="finds the neurons that react to the true value and reads them off",
+        needs=Needs(Access.PARAMETERS, KNOWN),
+    )
+
+    def run(self, scene: AttributeScene) -> AttributeGuess:
+        """Cost: no query."""
+        module = scene.target.parameters()
+        if not hasattr(module, "named_modules"):
+            raise Impossible("it reads the neurons of a network, and this model is none that PyTorch knows")
+        return Answerer(lambda s, q: self._score(module, s, q))(scene)
+
+    def _score(self, module: Any, scene: AttributeScene, question: Question) -> Array:
+        public = scene.population.take(np.arange(min(len(scene.population), 5_000)))
+        truth, sums = question.nearest(public), []
+        for number in range(len(question.completions)):
+            of_public, of_asked = (activations(module, question.completed(number, r)) for r in (public, question.known))
+            middle, spread = of_public.mean(axis=0), np.maximum(of_public.std(axis=0), 1e-9)
+            is_it = (truth == number) - np.mean(truth == number)
+            correlation = ((of_public - middle) / spread * is_it[:, None]).mean(axis=0) / max(float(is_it.std()), 1e-9)
+            best = np.argsort(-np.abs(correlation), kind="stable")[: self.neurons]
+            sums.append([((a - middle) / spread)[:, best] @ correlation[best] for a in (of_public, of_asked)])
+        extra = tuple(np.stack([pair[side] for pair in sums], axis=1) for side in (0, 1))
+        return log_imputed(question, public, (extra[0], extra[1]))
+
+
+def activations(module: Any, records: Records) -> Array:
+    """What every inner layer gives out for each record: [records, neurons]."""
+    import torch
+
+    kept: list[Any] = []
+    leaves = [m for m in module.modules() if not list(m.children())]
+    hooks = [m.register_forward_hook(lambda _m, _i, out: kept.append(out)) for m in leaves[:-1]]
+    dtype = next(module.parameters()).dtype
+    try:
+        module.eval()
+        with torch.inference_mode():
+            module(torch.as_tensor(np.ascontiguousarray(records.x), dtype=dtype))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    whole = [out.reshape(len(records), -1) for out in kept if isinstance(out, torch.Tensor) and len(out) == len(records)]
+    if not whole:
+        raise Impossible("the network has no inner layer")
+    return np.asarray(torch.cat(whole, dim=1).double().numpy())

@@ -1,0 +1,256 @@
+"""The reconstruction game as an attack sees it: what is to be rebuilt, and what may be handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from divulge.core.errors import AccessDenied, Impossible
+from divulge.core.hashing import Array
+from divulge.core.records import Kind, Records, Schema
+from divulge.core.scene import Shadows, demand
+from divulge.core.target import Surface
+from divulge.core.threat import Behaviour, Knowledge, Needs
+
+
+@dataclass(frozen=True)
+class RebuildMeans:
+    """What this adversary holds besides the surface.
+
+    public: records of other classes than the private ones, for priors over what records look like.
+    """
+
+    population: Records | None = None
+    public: Records | None = None
+    shadows: Callable[[int], Shadows] | None = None
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What all scenes of this family have.
+
+    low, high: the range of every input, shaped like a record.
+    """
+
+    target: Surface
+    schema: Schema
+    low: Array
+    high: Array
+    rng: Generator
+    needs: Needs
+    means: RebuildMeans = field(default_factory=RebuildMeans, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one record."""
+        return tuple(self.low.shape)
+
+    def records(self, x: Array, y: Array | None = None) -> Records:
+        """Inputs [records, ...] as records that can be sent; without `y` their class is a placeholder."""
+        given = np.zeros(len(x), dtype=np.int64) if y is None else y
+        return Records(np.asarray(x).reshape(len(x), *self.shape), given, self.schema)
+
+    @property
+    def population(self) -> Records:
+        """Records from the same population."""
+        demand(self.needs, Knowledge.POPULATION)
+        if self.means.population is None:
+            raise AccessDenied("the audit was given no population records")
+        return self.means.population
+
+    @property
+    def public(self) -> Records:
+        """Records of other classes; Impossible where none were given."""
+        demand(self.needs, Knowledge.PUBLIC)
+        if self.means.public is None:
+            raise Impossible("it needs public records of other classes than the model's: pass `public`")
+        return self.means.public
+
+    def shadows(self, models: int) -> Shadows:
+        """Shadow models; the same ones for every attack of a run."""
+        demand(self.needs, Knowledge.RECIPE)
+        if self.means.shadows is None:
+            raise AccessDenied("the audit was given no recipe and no shadow models")
+        return self.means.shadows(models)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Attributes of records that are known otherwise.
+
+    known: the records with their classes; the unknown columns hold 0.  unknown: positions of those columns.
+    completions: [completions, unknown], every combination of values that they may have.
+    exact: whether a guess must be equal to the truth (categories) or only near it.
+    """
+
+    name: str
+    known: Records
+    unknown: tuple[int, ...]
+    completions: Array
+    exact: bool
+
+    def completed(self, number: int, records: Records | None = None) -> Records:
+        """The records with one completion filled in."""
+        records = records or self.known
+        x = np.array(records.x)
+        x[:, self.unknown] = self.completions[number]
+        return Records(x, records.y, records.schema)
+
+    def features(self, records: Records) -> Array:
+        """All but the unknown columns, categories one by one, and the class: [records, features]."""
+        parts = []
+        for place, column in enumerate(records.schema.columns):
+            if place in self.unknown:
+                continue
+            values = np.asarray(records.x[:, place], dtype=np.float64)
+            if column.kind is Kind.CATEGORICAL and column.categories:
+                parts.append(np.eye(len(column.categories))[values.astype(np.int64)])
+            else:
+                parts.append(values[:, None])
+        classes = len(records.schema.classes)
+        parts.append(np.eye(classes)[records.y] if classes else np.asarray(records.y, dtype=np.float64)[:, None])
+        return np.concatenate(parts, axis=1)
+
+    def nearest(self, records: Records) -> Array:
+        """Which completion comes nearest to the values that complete records have: [records]."""
+        spread = np.maximum(self.completions.std(axis=0), 1e-12)
+        gap = np.zeros((len(records), len(self.completions)))
+        for place, column in enumerate(self.unknown):
+            gap += np.abs(records.x[:, column, None] - self.completions[None, :, place]) / spread[place]
+        return np.asarray(gap.argmin(axis=1))
+
+
+@dataclass(frozen=True)
+class AttributeScene(_Scene):
+    """Records minus one attribute, or several.  questions: each to be answered for itself."""
+
+    questions: tuple[Question, ...] = ()
+
+    def over_completions(self, question: Question, of: Callable[[Records], Array]) -> Array:
+        """`of(records) -> [records]` for every completion: [records, completions]."""
+        return np.stack([of(question.completed(v)) for v in range(len(question.completions))], axis=1)
+
+    def log_prior(self, question: Question) -> Array:
+        """How common each completion is in the population, add-one smoothed: [completions]."""
+        counts = np.bincount(question.nearest(self.population), minlength=len(question.completions)) + 1.0
+        return np.asarray(np.log(counts / counts.sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class AttributeGuess:
+    """choices: for each question the number of a completion, [records]."""
+
+    choices: tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class ClassScene(_Scene):
+    """What does a record of these classes look like?  classes: codes."""
+
+    classes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ClassGuess:
+    """images: [classes, ...], one representative of each class."""
+
+    images: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """What a client sends.  change: by parameter, the gradient of the batch's mean loss, or what its local steps
+    changed, divided by minus the rate (the same thing after one step).
+
+    batch: records that it was computed from.  steps, rate: of the local training.
+    """
+
+    change: tuple[Array, ...]
+    batch: int
+    steps: int = 1
+    rate: float = 0.1
+
+
+@dataclass(frozen=True)
+class UpdateScene(_Scene):
+    """Training seen from the server.  updates: each of other records, computed on the module of `target.parameters()`.
+
+    Classes are not told.  tokens: the inputs are token ids.  `_ask` computes the updates on another module instead.
+    """
+
+    updates: tuple[Update, ...] = ()
+    classes: int = 0
+    tokens: bool = False
+    _ask: Callable[[Any], tuple[Update, ...]] | None = field(default=None, repr=False)
+
+    def ask(self, module: Any) -> tuple[Update, ...]:
+        """The clients' updates on a module that the server made up.  Needs an active adversary."""
+        if self.needs.behaviour is not Behaviour.ACTIVE or self._ask is None:
+            raise AccessDenied("only an active adversary can send clients a module of their own")
+        return self._ask(module)
+
+
+@dataclass(frozen=True, eq=False)
+class SampleGuess:
+    """Records, in any order.
+
+    samples: one array [guesses, ...] for each update (or one in all); what is no guess at all is left out.
+    classes: as many class codes each, in the same order, where they are guessed too.
+    """
+
+    samples: tuple[Array, ...]
+    classes: tuple[Array, ...] = ()
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileScene(_Scene):
+    """A model file.  classes: how many."""
+
+    classes: int = 0
+
+
+@dataclass(frozen=True)
+class ActivationScene(_Scene):
+    """Half of a model runs elsewhere.  activations: [records, ...], what it was sent.
+
+    front: the layers that made them, where the parameters are known.  `_embed` asks them about records of one's own.
+    """
+
+    activations: Array = field(default_factory=lambda: np.zeros((0, 1)))
+    _front: Any = None
+    _embed: Callable[[Array], Array] | None = field(default=None, repr=False)
+
+    @property
+    def front(self) -> Any:
+        """The layers before the split, a torch module."""
+        self.target.parameters()
+        return self._front
+
+    def embed(self, x: Array) -> Array:
+        """What other records become: [records, ...]."""
+        if self._embed is None:
+            raise AccessDenied("the front of this model cannot be asked")
+        return self._embed(x)
+
+
+@dataclass(frozen=True)
+class VersionScene(_Scene):
+    """Two versions of a model that differ by one record, several times over.
+
+    versions: (with it, without it); size: how many records the first was trained on.
+    """
+
+    versions: tuple[tuple[Surface, Surface], ...] = ()
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class InformedScene(_Scene):
+    """All training records are known but one.  known: for each trial, the rest."""
+
+    known: Sequence[Records] = ()

@@ -1,0 +1,103 @@
+"""Records as people look at them, and how near two of them are."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import numpy as np
+
+from divulge.core.hashing import Array
+from divulge.core.rebuilt import Picture
+from divulge.core.records import Kind, Records, Schema
+
+BEST = 200.0
+"""PSNR that stands for equal to the last bit, in dB."""
+
+MOST_COLUMNS = 8
+COLOURS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Brings every input to [0, 1], by the range that is publicly known.  low, high: shaped like a record."""
+
+    low: Array
+    high: Array
+    schema: Schema
+
+    def __call__(self, x: Array) -> Array:
+        """[records, ...] as floats."""
+        return np.asarray((np.asarray(x, dtype=np.float64) - self.low) / np.where(self.high > self.low, self.high - self.low, 1))
+
+
+def squared_errors(a: Array, b: Array) -> Array:
+    """Mean squared error between all pairs: [len(a), len(b)]; a, b: [records, ...]."""
+    flat_a, flat_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    if len(flat_a) * len(flat_b) * flat_a.shape[1] <= 4_000_000:  # exact to the last bit
+        return np.asarray(((flat_a[:, None, :] - flat_b[None, :, :]) ** 2).mean(axis=2))
+    from scipy.spatial.distance import cdist
+
+    return np.asarray(cdist(flat_a, flat_b, "sqeuclidean") / flat_a.shape[1])
+
+
+def psnr(error: Array) -> Array:
+    """Peak signal-to-noise ratio in dB of mean squared errors on a scale of [0, 1]."""
+    return np.asarray(np.minimum(-10 * np.log10(np.maximum(error, 1e-30)), BEST))
+
+
+def as_picture(record: Array) -> Array:
+    """[height, width] or [height, width, 3], from that, or with the channels first."""
+    record = np.asarray(record)
+    if record.ndim == 3 and record.shape[0] in (1, COLOURS) and record.shape[2] not in (1, COLOURS):
+        record = np.moveaxis(record, 0, 2)
+    return record[..., 0] if record.ndim == 3 and record.shape[2] == 1 else record
+
+
+def ssim(a: Array, b: Array) -> float:
+    """Structural similarity (Wang et al. 2004) of two records on a scale of [0, 1], by scikit-image."""
+    from skimage.metrics import structural_similarity
+
+    a, b = as_picture(a), as_picture(b)
+    side = min(a.shape[:2])
+    window = min(7, side if side % 2 else side - 1)
+    return float(
+        structural_similarity(a, np.clip(b, 0, 1), win_size=window, data_range=1.0, channel_axis=2 if a.ndim == 3 else None)
+    )
+
+
+def image_string(record: Array) -> tuple[str, tuple[int, ...]]:
+    """A record on a scale of [0, 1] as bytes in base64, and the picture's shape."""
+    drawn = (np.clip(np.nan_to_num(as_picture(record)), 0, 1) * 255).round().astype(np.uint8)
+    return base64.b64encode(drawn.tobytes()).decode(), drawn.shape
+
+
+def row_string(record: Array, schema: Schema) -> str:
+    """'age 44, sex Female, ...', the first columns of it."""
+    told = []
+    for value, column in list(zip(record.reshape(-1), schema.columns, strict=False))[:MOST_COLUMNS]:
+        if column.kind is Kind.CATEGORICAL and column.categories:
+            place = int(np.clip(round(float(value)), 0, len(column.categories) - 1))
+            told.append(f"{column.name} {column.categories[place]}")
+        else:
+            told.append(f"{column.name} {float(value):.4g}")
+    more = record.size - len(told)
+    return ", ".join(told) + (f", and {more} more" if more > 0 else "")
+
+
+def picture(scale: Scale, truth: Array, guess: Array, blind: Array, scores: tuple[str, str], title: str = "") -> Picture:
+    """Truth, guess and blind guess side by side; records in their own units."""
+    if not scale.schema.is_image:
+        told = [row_string(np.asarray(r), scale.schema) for r in (truth, guess, blind)]
+        return Picture("row", *told, *scores, title=title)
+    drawn = [image_string(scale(r)) for r in (truth, guess, blind)]
+    return Picture("image", *(text for text, _ in drawn), *scores, shape=drawn[0][1], title=title)
+
+
+def class_means(public: Records, classes: int) -> Array:
+    """The mean record of every class, of all where a class has none: [classes, ...]."""
+    everywhere = public.x.astype(np.float64).mean(axis=0)
+    if not classes:
+        return everywhere[None]
+    rows = [public.x[public.y == c].astype(np.float64) for c in range(classes)]
+    return np.stack([part.mean(axis=0) if len(part) else everywhere for part in rows])

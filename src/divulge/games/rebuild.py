@@ -1,0 +1,216 @@
+"""The games in which records are rebuilt: from updates, a file, intermediate results, two versions, all but one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.evidence import Evidence
+from divulge.core.game import Arm, Round
+from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.rebuilt import Rebuilt
+from divulge.core.reconstruction import (
+    ActivationScene,
+    FileScene,
+    InformedScene,
+    RebuildMeans,
+    SampleGuess,
+    Update,
+    UpdateScene,
+    VersionScene,
+)
+from divulge.core.records import Records
+from divulge.core.scene import Poison
+from divulge.core.target import Surface, Target
+from divulge.core.threat import Challenge, Family, Task
+from divulge.games.extraction import ranges
+from divulge.games.models_beside import Beside
+from divulge.games.pictures import Scale
+from divulge.games.samples import FileJudge, SampleJudge
+from divulge.games.writing import TextJudge
+
+CONTROL_TRIALS = 6
+UpdateShield = Callable[[tuple[Array, ...], Generator], tuple[Array, ...]]
+
+
+@dataclass(frozen=True)
+class RebuildPlan:
+    """What a reconstruction is played on.
+
+    trials: updates, pairs of versions, records.  batch, steps, rate: of each update: records in it, local steps (the
+    batch is then split among them) and their learning rate.  layer: after which a split model is cut; half way when
+    None.  captured: an update that really was sent, with the rows of the members behind it.
+    """
+
+    trials: int = 20
+    batch: int = 1
+    steps: int = 1
+    rate: float = 0.1
+    layer: str | None = None
+    captured: tuple[tuple[Update, ...], tuple[tuple[int, ...], ...]] | None = None
+
+
+@dataclass(eq=False)
+class RebuildGame:
+    """training: what the target learned from.  unseen: what it never saw.  public: what the adversary may know.
+
+    shield: what clients do to an update before they send it.
+    """
+
+    challenge: Challenge
+    target: Target
+    training: Records
+    unseen: Records
+    public: Records | None
+    seed: int
+    plan: RebuildPlan
+    beside: Beside
+    see: Callable[[Target], Surface]
+    shield: UpdateShield | None = None
+    _models: dict[Arm, Target] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._known = self.public if self.public is not None else self.unseen
+        low, high, _ = ranges(self._known)
+        self.scale = Scale(low, high, self.training.schema)
+
+    @property
+    def family(self) -> Family:
+        """See Game."""
+        return Family.RECONSTRUCTION
+
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[Any, SampleGuess]]:
+        """One round.  NEGATIVE: the attack works on something that has nothing to do with the records it is judged by
+        (updates of other records, a model that never saw them).  POSITIVE: the easiest case of the same kind.
+        """
+        dealt = {
+            Challenge.UPDATES: self._updates,
+            Challenge.FILE: self._file,
+            Challenge.ACTIVATIONS: self._activations,
+            Challenge.VERSIONS: self._versions,
+            Challenge.INFORMED: self._informed,
+        }[self.challenge]
+        yield dealt(arm)
+
+    def baseline(self) -> Iterator[Evidence]:
+        """The baseline of this game belongs to each record."""
+        raise Impossible("each record is compared with the best guess without the model")
+
+    def _trials(self, arm: Arm) -> int:
+        return self.plan.trials if arm is Arm.TARGET else min(self.plan.trials, CONTROL_TRIALS)
+
+    def _model(self, arm: Arm) -> Target:
+        if arm is Arm.TARGET:
+            return self.target
+        if arm not in self._models:
+            self._models[arm] = self.beside.model(arm)
+        return self._models[arm]
+
+    def _drawn(self, records: Records, trials: int, batch: int, name: str) -> list[Records]:
+        """Batches without a record twice, in as many trials as there are records for."""
+        order = derived_rng(self.seed, name).permutation(len(records))
+        trials = max(1, min(trials, len(records) // batch))
+        return [records.take(order[t * batch : (t + 1) * batch]) for t in range(trials)]
+
+    def _scene(self, kind: type[Any], **own: Any) -> Callable[[Surface, Card, RebuildMeans, Generator], Any]:
+        def open_scene(surface: Surface, card: Card, means: RebuildMeans, rng: Generator) -> Any:
+            schema, low, high = self.training.schema, self.scale.low, self.scale.high
+            return kind(surface, schema, low, high, rng, card.needs, means, **own)
+
+        return open_scene
+
+    def _judge(self, truth: Sequence[Records]) -> Callable[[SampleGuess], Rebuilt]:
+        return SampleJudge(truth, self._known, self.scale, self.seed).judge
+
+    def _updates(self, arm: Arm) -> Round[Any, Any]:
+        """Of batches of members; the positive control sends single records, bare, by an untrained module."""
+        compute = getattr(self.target, "update", None)
+        if compute is None or self.training.schema.task is not Task.CLASSIFICATION:
+            raise Impossible("updates are computed for classifiers of PyTorch: give the module itself")
+        plan = self.plan if arm is not Arm.POSITIVE else replace(self.plan, batch=1, steps=1, captured=None)
+        target = self.target.fresh(self.seed) if arm is Arm.POSITIVE else self.target  # type: ignore[attr-defined]
+        truth = self._truth_of_updates(plan, arm)
+        sent = truth
+        if arm is Arm.NEGATIVE:
+            sent = self._drawn(self.unseen, len(truth), plan.batch, "other updates")
+            truth = truth[: len(sent)]
+        shield = self.shield if arm is not Arm.POSITIVE else None
+
+        def ask(module: Any) -> tuple[Update, ...]:
+            rng = derived_rng(self.seed, "updates", arm.value)
+            made = [target.update(r, plan.steps, plan.rate, module) for r in sent]  # type: ignore[attr-defined]
+            changes = [shield(c, rng) if shield is not None else c for c in made]
+            return tuple(Update(c, len(r), plan.steps, plan.rate) for c, r in zip(changes, sent, strict=True))
+
+        captured = plan.captured[0] if plan.captured is not None and arm is Arm.TARGET else None
+        tokens = bool(getattr(target, "reads_tokens", False))
+        opened = self._scene(
+            UpdateScene,
+            updates=captured if captured is not None else ask(None),
+            classes=len(self.training.schema.classes),
+            tokens=tokens,
+            _ask=ask if captured is None else None,
+        )
+        if tokens:
+            decode = getattr(self.target, "decode", None)
+            return Round(target, opened, TextJudge(truth, self._known, self.seed, decode).judge)
+        return Round(target, opened, self._judge(truth))
+
+    def _truth_of_updates(self, plan: RebuildPlan, arm: Arm) -> list[Records]:
+        if plan.captured is not None:
+            return [self.training.take(np.array(rows)) for rows in plan.captured[1]]
+        return self._drawn(self.training, self._trials(arm), plan.batch, "updates")
+
+    def _file(self, arm: Arm) -> Round[Any, Any]:
+        """Equally many training and unseen records are looked for."""
+        model = self._model(arm)
+        count = min(len(self.training), len(self.unseen))
+        rng = derived_rng(self.seed, "looked for")
+        sides = [r.take(rng.permutation(len(r))[:count]) for r in (self.training, self.unseen)]
+        judge = FileJudge(sides[0], sides[1], self.scale).judge
+        return Round(model, self._scene(FileScene, classes=len(self.training.schema.classes)), judge)
+
+    def _activations(self, arm: Arm) -> Round[Any, Any]:
+        """Half way through; the positive control cuts after the first layer."""
+        cut = getattr(self.target, "front", None)
+        if cut is None:
+            raise Impossible("only a module of PyTorch can be cut in two: give the module itself")
+        front = cut("first" if arm is Arm.POSITIVE else self.plan.layer)
+        (truth,) = self._drawn(self.training, 1, min(self._trials(arm), len(self.training)), "activations")
+        sent = truth if arm is not Arm.NEGATIVE else self._drawn(self.unseen, 1, len(truth), "other activations")[0]
+        one_by_one = [truth.take(np.array([i])) for i in range(len(sent))]
+        embed = partial(self.target.through, front)  # type: ignore[attr-defined]
+        opened = self._scene(ActivationScene, activations=embed(sent.x), _front=front, _embed=embed)
+        return Round(self.target, opened, self._judge(one_by_one))
+
+    def _versions(self, arm: Arm) -> Round[Any, Any]:
+        """With all training records, and without one of them, by the same recipe and seed."""
+        if self.beside.recipe is None:
+            raise Impossible("no recipe is known, so no second version can be trained")
+        recipe = self.beside.recipe if arm is not Arm.POSITIVE else self.beside.recipe.overfitted()
+        rng = derived_rng(self.seed, "deleted")
+        rows = rng.permutation(len(self.training))[: self._trials(arm)]
+        asked = rows if arm is not Arm.NEGATIVE else rng.permutation(np.setdiff1d(np.arange(len(self.training)), rows))
+        seed = derived_seed(self.seed, "versions")
+        keep = np.ones((len(rows) + 1, len(self.training)), dtype=bool)
+        keep[np.arange(1, len(rows) + 1), rows] = False
+        models = dict(recipe.train_many(self.training, keep, [seed] * len(keep)))
+        pairs = tuple((self.see(models[0]), self.see(models[n + 1])) for n in range(len(rows)))
+        truth = [self.training.take(np.array([row])) for row in asked[: len(rows)]]
+        opened = self._scene(VersionScene, versions=pairs[: len(truth)], size=len(self.training))
+        return Round(models[0], opened, self._judge(truth))
+
+    def _informed(self, arm: Arm) -> Round[Any, Any]:
+        """One trial for each of some members; all others are known."""
+        model = self._model(arm)
+        rows = derived_rng(self.seed, "unknown").permutation(len(self.training))[: self._trials(arm)]
+        rest = [self.training.take(np.delete(np.arange(len(self.training)), row)) for row in rows]
+        truth = [self.training.take(np.array([row])) for row in rows]
+        return Round(model, self._scene(InformedScene, known=rest), self._judge(truth))

@@ -1,0 +1,229 @@
+"""The judge of rebuilt records: matched with the truth, compared with what can be guessed without the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.neighbors import NearestNeighbors
+
+from divulge.core.errors import TargetError
+from divulge.core.hashing import Array, derived_rng
+from divulge.core.rebuilt import Measure, Picture, Quality, Rebuilt
+from divulge.core.reconstruction import SampleGuess
+from divulge.core.records import Records
+from divulge.games.pictures import Scale, class_means, picture, psnr, squared_errors, ssim
+
+REBUILT = 20.0
+EXACT = 60.0
+"""dB of PSNR."""
+
+ALIKE = 0.4
+"""SSIM from which two images show the same (Haim et al. 2022, section 5)."""
+
+MOST_PICTURES = 8
+
+
+@dataclass(eq=False)
+class SampleJudge:
+    """truth: for each unit (an update, a pair of versions) the records that are to be rebuilt.
+
+    public: what the blind guesses are made from: as many public records as there are in a unit, drawn at random, or
+    the mean of the public records of the right class, whichever comes nearer.  scale: to [0, 1].
+    """
+
+    truth: Sequence[Records]
+    public: Records
+    scale: Scale
+    seed: int
+    _blind: list[Array] = field(default_factory=list, init=False)
+
+    def judge(self, guess: SampleGuess) -> Rebuilt:
+        """Every comparison that the guess allows; raises TargetError for one of another shape."""
+        measures, qualities, pictures = [], [], ()
+        if guess.samples:
+            self._check(len(guess.samples))
+            matched = [self._matched(u, np.asarray(part)) for u, part in enumerate(guess.samples)]
+            blind = self._blind_guesses()
+            units = tuple(u for u, truth in enumerate(self.truth) for _ in range(len(truth)))
+            near, far = (self._quality(side) for side in (matched, blind))
+            for metric, least in (("records_rebuilt", REBUILT), ("records_exact", EXACT)):
+                hits, missed = ((side >= least).astype(float) for side in (near, far))
+                measures.append(Measure(metric, tuple(hits), tuple(missed), units, f"PSNR of {least:.0f} dB or more"))
+            qualities.append(Quality("PSNR, dB", tuple(near), tuple(far)))
+            alike = self._alike(matched), self._alike(blind)
+            if alike[0]:
+                qualities.append(Quality("SSIM", *map(tuple, alike)))
+            pictures = self._pictures(matched, blind, near, far)
+        if guess.classes:
+            self._check(len(guess.classes))
+            measures.append(self._counted(guess.classes))
+        if not measures:
+            raise TargetError("the attack handed in neither records nor classes")
+        baseline = "the mean of public records of the same class, or public records drawn at random"
+        return Rebuilt(tuple(measures), tuple(qualities), pictures=tuple(pictures), baseline=baseline, told=guess.told)
+
+    def _check(self, parts: int) -> None:
+        if parts != len(self.truth):
+            raise TargetError(f"the attack answered {parts} of {len(self.truth)} updates")
+
+    def _matched(self, unit: int, guesses: Array) -> Array:
+        """The guess that belongs to each true record, by optimal assignment; NaN where there are too few."""
+        truth = self.truth[unit].x
+        if guesses.size == 0:
+            return np.full(truth.shape, np.nan)
+        if guesses.shape[1:] != truth.shape[1:]:
+            raise TargetError(f"the attack rebuilt records of shape {guesses.shape[1:]}, they have {truth.shape[1:]}")
+        guesses = np.nan_to_num(np.asarray(guesses, dtype=np.float64), posinf=1e6, neginf=-1e6)
+        of_truth, of_guess = linear_sum_assignment(squared_errors(self.scale(truth), self.scale(guesses)))
+        made = np.full(truth.shape, np.nan)
+        made[of_truth] = guesses[of_guess]
+        return made
+
+    def _blind_guesses(self) -> list[Array]:
+        """For each unit what is nearest without the model."""
+        if not self._blind:
+            rng = derived_rng(self.seed, "blind guesses")
+            means = class_means(self.public, len(self.public.schema.classes))
+            for unit, truth in enumerate(self.truth):
+                drawn = self.public.x[rng.choice(len(self.public), len(truth), replace=len(self.public) < len(truth))]
+                lots = self._matched(unit, drawn)
+                mean = means[truth.y] if len(means) > 1 else np.repeat(means, len(truth), axis=0)
+                lot_error, mean_error = (_own_errors(self.scale(truth.x), self.scale(g)) for g in (lots, mean))
+                better = (lot_error < mean_error).reshape(-1, *([1] * (truth.x.ndim - 1)))
+                self._blind.append(np.where(better, lots, mean))
+        return self._blind
+
+    def _quality(self, guesses: Sequence[Array]) -> Array:
+        """PSNR of every record; 0 dB where there is no guess."""
+        parts = [_own_errors(self.scale(t.x), self.scale(g)) for t, g in zip(self.truth, guesses, strict=True)]
+        return np.nan_to_num(psnr(np.concatenate(parts)), nan=0.0)
+
+    def _alike(self, guesses: Sequence[Array]) -> list[float]:
+        if not self.truth[0].schema.is_image or find_spec("skimage") is None:
+            return []
+        return [
+            0.0 if np.isnan(g).any() else ssim(self.scale(t)[()], self.scale(g)[()])
+            for truth, part in zip(self.truth, guesses, strict=True)
+            for t, g in zip(truth.x, part, strict=True)
+        ]
+
+    def _pictures(self, matched: Sequence[Array], blind: Sequence[Array], near: Array, far: Array) -> list[Picture]:
+        """The first record of each of the first units."""
+        drawn, place = [], 0
+        for truth, part, other in zip(self.truth, matched, blind, strict=True):
+            for row in range(len(truth) if len(self.truth) == 1 else 1):
+                if len(drawn) < MOST_PICTURES:
+                    scores = f"{near[place + row]:.0f} dB", f"{far[place + row]:.0f} dB"
+                    drawn.append(picture(self.scale, truth.x[row], np.nan_to_num(part[row]), other[row], scores))
+            place += len(truth)
+        return drawn
+
+    def _counted(self, classes: Sequence[Array]) -> Measure:
+        """Share of each batch whose classes were counted rightly, against counts as in the population."""
+        number = max(len(self.public.schema.classes), 1)
+        usual = np.bincount(self.public.y, minlength=number) / len(self.public)
+        hits, blind = [], []
+        for truth, told in zip(self.truth, classes, strict=True):
+            own = np.bincount(truth.y, minlength=number)
+            given = np.bincount(np.clip(np.asarray(told, dtype=np.int64), 0, number - 1), minlength=number)
+            hits.append(float(np.minimum(own, given).sum() / len(truth)))
+            blind.append(float(np.minimum(own, _apportioned(usual, len(truth))).sum() / len(truth)))
+        units = tuple(range(len(self.truth)))
+        return Measure("labels_counted", tuple(hits), tuple(blind), units, "records of a batch whose class is named")
+
+
+def _own_errors(truth: Array, guess: Array) -> Array:
+    return np.asarray(((truth - guess) ** 2).reshape(len(truth), -1).mean(axis=1))
+
+
+def _apportioned(shares: Array, total: int) -> Array:
+    """Whole numbers that come nearest to these shares of a total (largest remainders)."""
+    exact = shares * total
+    counts = np.floor(exact).astype(np.int64)
+    for place in np.argsort(counts - exact, kind="stable")[: total - int(counts.sum())]:
+        counts[place] += 1
+    return counts
+
+
+@dataclass(eq=False)
+class FileJudge:
+    """A heap of guesses against all training records.
+
+    training, unseen: as many of each.  Whether a guess shows a training record is asked of both sides, so that what
+    looks like any record of the population counts for nothing.
+    """
+
+    training: Records
+    unseen: Records
+    scale: Scale
+
+    def __post_init__(self) -> None:
+        self._sides = [self.scale(r.x).reshape(len(r), -1) for r in (self.training, self.unseen)]
+
+    def judge(self, guess: SampleGuess) -> Rebuilt:
+        """See SampleJudge.judge."""
+        parts = [np.asarray(p, dtype=np.float64) for p in guess.samples if len(p)]
+        if not parts:
+            return Rebuilt(lacking=(("records_exact", "the attack found no record"),), told=guess.told)
+        heap = np.concatenate(parts)
+        if heap.shape[1:] != self.training.x.shape[1:]:
+            raise TargetError(f"the attack rebuilt records of shape {heap.shape[1:]}")
+        flat = np.nan_to_num(self.scale(heap).reshape(len(heap), -1), posinf=1e6, neginf=-1e6)
+        measures = [self._found(flat)]
+        nearest = [NearestNeighbors(n_neighbors=1).fit(side).kneighbors(flat) for side in self._sides]
+        similar = [self._similar(flat, heap, place[:, 0], side) for (_, place), side in zip(nearest, (0, 1), strict=True)]
+        nearer = similar[0] > similar[1]
+        hits = (nearer & (similar[0] >= self._least)).astype(float)
+        blind = (~nearer & (similar[1] >= self._least)).astype(float)
+        units = tuple(range(len(heap)))
+        measures.append(
+            Measure("guesses_nearer_training", tuple(hits), tuple(blind), units, f"{self._name} of {self._least:g} or more")
+        )
+        best = np.argsort(-similar[0], kind="stable")[:MOST_PICTURES]
+        pictures = [
+            picture(
+                self.scale,
+                self.training.x[nearest[0][1][g, 0]],
+                heap[g],
+                self.unseen.x[nearest[1][1][g, 0]],
+                (f"{self._name} {similar[0][g]:.2f}", f"{self._name} {similar[1][g]:.2f}"),
+            )
+            for g in best
+        ]
+        qualities = Quality(f"{self._name} of the ten best", *(tuple(s[best][:10]) for s in similar))
+        baseline = "the nearest of as many records that the model never saw"
+        return Rebuilt(tuple(measures), (qualities,), pictures=tuple(pictures), baseline=baseline, told=guess.told)
+
+    def _found(self, flat: Array) -> Measure:
+        """Which training records are among the guesses, and which unseen ones."""
+        there = NearestNeighbors(n_neighbors=1).fit(flat)
+        hits = []
+        for side in self._sides:
+            distance, _ = there.kneighbors(side)
+            hits.append(tuple((psnr(distance[:, 0] ** 2 / side.shape[1]) >= EXACT).astype(float)))
+        count = min(map(len, hits))
+        units = tuple(range(count))
+        return Measure("records_exact", hits[0][:count], hits[1][:count], units, f"PSNR of {EXACT:.0f} dB or more")
+
+    @property
+    def _least(self) -> float:
+        return ALIKE if self._image else REBUILT
+
+    @property
+    def _name(self) -> str:
+        return "SSIM" if self._image else "PSNR"
+
+    @property
+    def _image(self) -> bool:
+        return self.training.schema.is_image and find_spec("skimage") is not None
+
+    def _similar(self, flat: Array, heap: Array, place: Array, side: int) -> Array:
+        """Of every guess to its nearest record of a side."""
+        if not self._image:
+            return psnr(((flat - self._sides[side][place]) ** 2).mean(axis=1))
+        records = (self.training, self.unseen)[side]
+        return np.array([ssim(self.scale(records.x[p]), self.scale(g)) for p, g in zip(place, heap, strict=True)])

@@ -1,0 +1,96 @@
+"""The judge of rebuilt text: token ids against token ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from divulge.core.errors import TargetError
+from divulge.core.hashing import Array, derived_rng
+from divulge.core.rebuilt import Measure, Picture, Quality, Rebuilt
+from divulge.core.reconstruction import SampleGuess
+from divulge.core.records import Records
+
+MOST_PICTURES = 8
+
+
+def rouge(truth: Sequence[int], guess: Sequence[int], size: int = 1) -> float:
+    """F-measure of shared runs of `size` tokens (Lin 2004)."""
+    own, given = (Counter(tuple(s[i : i + size]) for i in range(len(s) - size + 1)) for s in (truth, guess))
+    shared = sum((own & given).values())
+    return 2 * shared / max(sum(own.values()) + sum(given.values()), 1)
+
+
+def edit_distance(truth: Sequence[int], guess: Sequence[int]) -> int:
+    """Insertions, deletions and replacements that turn one into the other (Levenshtein)."""
+    row = list(range(len(guess) + 1))
+    for i, token in enumerate(truth, 1):
+        last, row = row, [i]
+        for j, other in enumerate(guess, 1):
+            row.append(min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (token != other)))
+    return row[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class TextJudge:
+    """truth: sequences [batch, tokens] for each update.  public: what blind guesses are drawn from.
+
+    decode: a sequence as a person reads it.
+    """
+
+    truth: Sequence[Records]
+    public: Records
+    seed: int
+    decode: Callable[[Sequence[int]], str] | None = None
+
+    def judge(self, guess: SampleGuess) -> Rebuilt:
+        """ROUGE-1, exact sequences, ROUGE-2 and edit distance; sequences of a batch matched by assignment."""
+        if len(guess.samples) != len(self.truth):
+            raise TargetError(f"the attack answered {len(guess.samples)} of {len(self.truth)} updates")
+        rng = derived_rng(self.seed, "blind text")
+        pairs, blinds, units = [], [], []
+        for unit, (truth, told) in enumerate(zip(self.truth, guess.samples, strict=True)):
+            own = [list(map(int, row)) for row in truth.x]
+            lots = self.public.x[rng.choice(len(self.public), len(own), replace=len(self.public) < len(own))]
+            pairs += _matched(own, [[int(t) for t in row if t >= 0] for row in told])
+            blinds += _matched(own, [list(map(int, row)) for row in lots])
+            units += [unit] * len(own)
+        measures = []
+        for metric, of, note in (
+            ("text_rebuilt", rouge, "ROUGE-1"),
+            ("text_exact", lambda a, b: float(a == b), "every token right"),
+        ):
+            hits, blind = (tuple(float(of(a, b)) for a, b in side) for side in (pairs, blinds))
+            measures.append(Measure(metric, hits, blind, tuple(units), note))
+        qualities = [
+            Quality(name, *(tuple(float(of(a, b)) for a, b in side) for side in (pairs, blinds)))
+            for name, of in (("ROUGE-2", lambda a, b: rouge(a, b, 2)), ("edit distance, tokens", edit_distance))
+        ]
+        drawn = [self._picture(pair, other) for pair, other in list(zip(pairs, blinds, strict=True))[:MOST_PICTURES]]
+        return Rebuilt(
+            tuple(measures),
+            tuple(qualities),
+            pictures=tuple(drawn),
+            baseline="public sequences drawn at random",
+            told=guess.told,
+        )
+
+    def _picture(self, pair: tuple[list[int], list[int]], other: tuple[list[int], list[int]]) -> Picture:
+        told = [self._shown(s) for s in (pair[0], pair[1], other[1])]
+        return Picture("text", *told, f"ROUGE-1 {rouge(*pair):.2f}", f"ROUGE-1 {rouge(*other):.2f}")
+
+    def _shown(self, tokens: Sequence[int]) -> str:
+        return self.decode(tokens) if self.decode is not None else " ".join(map(str, tokens))
+
+
+def _matched(truth: list[list[int]], guesses: list[list[int]]) -> list[tuple[list[int], list[int]]]:
+    """Each true sequence with the guess that belongs to it; an empty one where there are too few."""
+    quality = np.array([[rouge(t, g) + rouge(t, g, 2) for g in guesses] for t in truth]).reshape(len(truth), -1)
+    found: dict[int, Array] = {}
+    if quality.size:
+        found = dict(zip(*linear_sum_assignment(-quality), strict=True))
+    return [(t, guesses[int(found[i])] if i in found else []) for i, t in enumerate(truth)]

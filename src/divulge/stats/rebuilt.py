@@ -1,0 +1,115 @@
+"""Evidence of the reconstruction game becomes estimates: what was rebuilt beyond the best guess without the model."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import optimize, special, stats
+
+from divulge.core.evidence import Detail, Estimate
+from divulge.core.policy import Policy
+from divulge.core.rebuilt import Measure, Quality, Rebuilt
+from divulge.stats.intervals import Interval, p_value, upper_quantile
+
+
+def mean_bounds(values: np.ndarray, alpha: float) -> Interval:
+    """Interval at confidence 1 - alpha for the mean of independent values in [0, 1].
+
+    Clopper and Pearson where all are 0 or 1; otherwise the Chernoff bound with the Kullback-Leibler divergence, which
+    holds for every distribution on [0, 1] (Hoeffding 1963, theorem 1).
+    """
+    n, total = len(values), float(values.sum())
+    if np.isin(values, (0.0, 1.0)).all():
+        low = float(special.betaincinv(total, n - total + 1, alpha / 2)) if total > 0 else 0.0
+        high = float(special.betaincinv(total + 1, n - total, 1 - alpha / 2)) if total < n else 1.0
+        return Interval(low, high)
+    mean, reach = total / n, np.log(2 / alpha) / n
+
+    def excess(p: float) -> float:
+        return float(special.rel_entr(mean, p) + special.rel_entr(1 - mean, 1 - p) - reach)
+
+    tiny = 1e-15
+    low = optimize.brentq(excess, tiny, mean) if mean > tiny and excess(tiny) > 0 else 0.0
+    high = optimize.brentq(excess, mean, 1 - tiny) if mean < 1 - tiny and excess(1 - tiny) > 0 else 1.0
+    return Interval(float(low), float(high))
+
+
+def by_unit(measure: Measure) -> tuple[np.ndarray, np.ndarray]:
+    """Means of what the attack and the blind guess reached, unit by unit: [units] each."""
+    _, place = np.unique(measure.units, return_inverse=True)
+    size = np.bincount(place)
+    return tuple(np.bincount(place, weights=part) / size for part in (measure.hits, measure.blind))  # type: ignore[return-value]
+
+
+def gain_low(measure: Measure, alpha: float) -> float:
+    """Lower bound, at confidence 1 - alpha, of what the attack reaches beyond the blind guess.
+
+    Trial by trial only the difference counts: what the attack gained and what it lost are bounded each for itself,
+    together by Bonferroni.
+    """
+    hits, blind = np.asarray(measure.hits), np.asarray(measure.blind)
+    gained, lost = np.maximum(hits - blind, 0), np.maximum(blind - hits, 0)
+    won, given = by_unit(Measure("", tuple(gained), tuple(lost), measure.units))
+    return mean_bounds(won, alpha).low - mean_bounds(given, alpha).high
+
+
+def weigh_rebuilt(rebuilt: Rebuilt, policy: Policy, tests: int = 1) -> tuple[Estimate, ...]:
+    """All metrics of one attack.  tests: how many findings share the error rate, for an honest power."""
+    found = [_estimate(m, rebuilt, policy, tests) for m in rebuilt.measures]
+    for metric, reason in rebuilt.lacking:
+        threshold = policy.threshold(metric)
+        found.append(
+            Estimate(metric, None, None, None, policy.confidence, 0.0, threshold=threshold, unmeasurable=reason)
+        )
+    return tuple(found)
+
+
+def _estimate(measure: Measure, rebuilt: Rebuilt, policy: Policy, tests: int) -> Estimate:
+    alpha, threshold = 1 - policy.confidence, policy.threshold(measure.metric)
+    hits, blind = by_unit(measure)
+    low, high = mean_bounds(hits, alpha)
+    differ = float(np.mean(np.abs(hits - blind)))
+    spread = np.sqrt(max(differ, 1 / len(hits)) / len(hits))
+    advantage = float(hits.mean() - blind.mean())
+    return Estimate(
+        metric=measure.metric,
+        value=float(hits.mean()),
+        low=low,
+        high=high,
+        confidence=policy.confidence,
+        chance=float(blind.mean()),
+        advantage=advantage,
+        advantage_low=gain_low(measure, alpha),
+        detectable=min(1.0, float(threshold + (upper_quantile(alpha / tests / 2) + 0.84) * spread)),
+        p_value=p_value(lambda a: gain_low(measure, a), threshold),
+        threshold=threshold,
+        details=tuple(d for q in _about(measure, rebuilt) for d in _details(q, alpha)),
+    )
+
+
+def _about(measure: Measure, rebuilt: Rebuilt) -> list[Quality]:
+    """Qualities that belong to a metric: those of its attribute, or all."""
+    name = measure.metric.partition(":")[2]
+    return [q for q in rebuilt.qualities if not name or q.name.startswith(f"{name}: ")]
+
+
+def _details(quality: Quality, alpha: float) -> list[Detail]:
+    """Medians with exact intervals from order statistics; means of what is only yes or no."""
+    made = []
+    for name, values in ((quality.name, quality.values), (f"{quality.name}, without the model", quality.blind)):
+        if values:
+            each = np.asarray(values, dtype=float)
+            if len(each) > 1 and np.isin(each, (0.0, 1.0)).all():
+                made.append(Detail(name, float(each.mean()), *mean_bounds(each, alpha)))
+            else:
+                made.append(Detail(name, *median_with_interval(each, alpha)))
+    return made
+
+
+def median_with_interval(values: np.ndarray, alpha: float) -> tuple[float, float | None, float | None]:
+    """The median and an exact interval between two order statistics; none where there are too few values."""
+    each = np.sort(values)
+    n = len(each)
+    below = int(stats.binom.ppf(alpha / 2, n, 0.5))
+    if n < 6 or below < 1:
+        return float(np.median(each)), None, None
+    return float(np.median(each)), float(each[below - 1]), float(each[n - below])

@@ -1,0 +1,97 @@
+"""What training sends: gradients of a batch, or what several local steps changed; and models cut in two."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from divulge.core.errors import InputError
+from divulge.core.hashing import Array
+
+
+def loss_of(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Mean cross-entropy; a single output is the logit of the second class."""
+    out = module(x).reshape(len(x), -1)
+    if out.shape[1] == 1:
+        return nn.functional.binary_cross_entropy_with_logits(out[:, 0], y.to(out.dtype))
+    return nn.functional.cross_entropy(out, y)
+
+
+def change_of(module: nn.Module, x: Tensor, y: Tensor, steps: int, rate: float) -> tuple[Array, ...]:
+    """By parameter: the gradient of the mean loss, or after several steps of gradient descent (the batch is split among
+    them) the change divided by minus the rate.
+    """
+    if steps < 1 or rate <= 0:
+        raise InputError(f"an update needs at least one step and a positive rate, not {steps} steps at {rate}")
+    local = copy.deepcopy(module).eval()
+    start = [p.detach().clone() for p in local.parameters()]
+    for part in torch.arange(len(x)).chunk(steps) if steps <= len(x) else [torch.arange(len(x))] * steps:
+        gradients = torch.autograd.grad(loss_of(local, x[part], y[part]), list(local.parameters()), allow_unused=True)
+        with torch.no_grad():
+            for p, g in zip(local.parameters(), gradients, strict=True):
+                if g is not None:
+                    p -= rate * g
+    if steps == 1:
+        return tuple(
+            (g if g is not None else torch.zeros_like(p)).detach().cpu().numpy()
+            for g, p in zip(gradients, local.parameters(), strict=True)
+        )
+    return tuple(((s - p) / rate).detach().cpu().numpy() for s, p in zip(start, local.parameters(), strict=True))
+
+
+def untrained(module: nn.Module, seed: int) -> nn.Module:
+    """A module of the same form with its first weights."""
+    made = copy.deepcopy(module)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        for part in made.modules():
+            reset = getattr(part, "reset_parameters", None)
+            if reset is not None:
+                reset()
+    return made
+
+
+class Front(nn.Module):
+    """The layers of a module up to one of them."""
+
+    def __init__(self, module: nn.Module, layer: str) -> None:
+        super().__init__()
+        self.module, self.layer = module, layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the layer gives out: [records, ...]."""
+        kept: list[Tensor] = []
+        hook = dict(self.module.named_modules())[self.layer].register_forward_hook(lambda _m, _i, out: kept.append(out))
+        try:
+            self.module(x)
+        finally:
+            hook.remove()
+        return kept[-1]
+
+
+def front_of(module: nn.Module, layer: str | None) -> Front:
+    """Cut after a layer by name, after the first ('first'), or half way (None); raises InputError for an unknown one."""
+    leaves = [name for name, part in module.named_modules() if not list(part.children()) and name]
+    if not leaves:
+        raise InputError("the module has no layers that it could be cut between")
+    learned = [n for n in leaves if list(dict(module.named_modules())[n].parameters())]
+    if layer is None:
+        layer = leaves[max(len(leaves) // 2 - 1, 0)]
+    elif layer == "first":
+        layer = learned[0] if learned else leaves[0]
+    if layer not in leaves:
+        raise InputError(f"reconstruction.layer: there is no layer {layer!r}: choose from {', '.join(leaves[:20])}")
+    return Front(module, layer)
+
+
+def reads_tokens(module: nn.Module) -> bool:
+    """Whether the inputs are token ids."""
+    return any(isinstance(part, nn.Embedding) for part in module.modules())
+
+
+def as_token_tensor(x: Array) -> Tensor:
+    """Token ids."""
+    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.int64))
