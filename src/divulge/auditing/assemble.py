@@ -10,14 +10,14 @@ from typing import Any, cast
 import numpy as np
 
 from divulge.auditing.chain import chain_of
-from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, See
+from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, Reconstruction, See
 from divulge.auditing.plan import relevant
 from divulge.auditing.watch import checked_detectors
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
 from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
-from divulge.core.defense import Defense
+from divulge.core.defense import Defense, UpdateDefense
 from divulge.core.dossier import DataFacts
 from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, digest
@@ -31,7 +31,9 @@ from divulge.core.wording import joined
 from divulge.data.arrays import from_arrays
 from divulge.data.splits import Duplicates, separate
 from divulge.defenses.shield import shielded
+from divulge.games.classes import disjoint
 from divulge.games.membership import shuffled
+from divulge.games.rebuild import RebuildPlan
 from divulge.targets.score_table import ScoreTable
 from divulge.training.function import FunctionRecipe
 from divulge.training.shadow import OneByOne, ShadowSet, ShadowTrainer, SignalOf
@@ -190,15 +192,37 @@ def recipe_for(recipe: Any, model: Any, target: Target, workshop: Workshop | Non
 
 
 def defended(
-    target: Target, recipe: Recipe | None, chosen: Sequence[str | Defense] | None
+    target: Target, recipe: Recipe | None, chosen: Sequence[str | Defense | UpdateDefense] | None
 ) -> tuple[Target, Recipe | None]:
     """Target and recipe behind defences: an adversary who trains shadow models puts them behind the same ones."""
-    defenses = [defense(item) if isinstance(item, str) else item for item in chosen or ()]
+    defenses = [item for item in _named(chosen) if not hasattr(item, "protect")]
     if not defenses:
         return target, recipe
     if recipe is not None and not isinstance(recipe, BoundRecipe):
         raise InputError("defenses need a recipe that divulge trains: a TorchRecipe, an estimator or a function")
     return shielded(target, defenses), recipe.defended(defenses) if recipe is not None else None
+
+
+def reconstruction_of(
+    public: Any, like: Records, plan: RebuildPlan | None, defenses: Sequence[str | Defense | UpdateDefense]
+) -> Reconstruction:
+    """What reconstruction is played with: of the defences those that clients apply to their updates."""
+    protections = tuple(cast(UpdateDefense, item) for item in _named(defenses) if hasattr(item, "protect"))
+    return Reconstruction(_public_records(public, like), plan or RebuildPlan(), protections)
+
+
+def _named(chosen: Sequence[str | Defense | UpdateDefense] | None) -> list[Any]:
+    return [defense(item) if isinstance(item, str) else item for item in chosen or ()]
+
+
+def _public_records(public: Any, like: Records) -> Records | None:
+    """Records (x, y) of other classes than the model's, under a schema of their own."""
+    if public is None or isinstance(public, Records):
+        return public
+    if not isinstance(public, tuple) or len(public) != 2:
+        raise InputError(f"public must be a pair (x, y), not a {type(public).__name__}")
+    (made,) = from_arrays([public], task=like.schema.task)
+    return made
 
 
 def _adapter_like(target: Target) -> Callable[[Any], Target]:
@@ -226,6 +250,7 @@ def job_from_records(
     workshop: Workshop | None = None,
     chain: Sequence[str] = (),
     detectors: Sequence[str] = (),
+    reconstruction: Reconstruction | None = None,
 ) -> Job:
     """A job about records that are here; raises InputError when members and non-members share records."""
     if duplicates not in [d.value for d in Duplicates]:
@@ -233,6 +258,9 @@ def job_from_records(
     members, nonmembers, population, overlap = separate(
         sets.members, sets.nonmembers, sets.population, Duplicates(duplicates)
     )
+    reconstruction = reconstruction or Reconstruction()
+    if reconstruction.public is not None:
+        disjoint(reconstruction.public, members)
     candidates, member, row = shuffled(members, nonmembers, seed)
     shadows, poisoned = _shadows(recipe, candidates, seed, workshop)
     return Job(
@@ -253,6 +281,7 @@ def job_from_records(
         workshop=workshop or Workshop(),
         chain=chain_of(attacks, chain),
         detectors=checked_detectors(detectors),
+        reconstruction=reconstruction,
     )
 
 

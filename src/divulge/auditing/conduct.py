@@ -15,11 +15,11 @@ import numpy as np
 from divulge.auditing import index
 from divulge.auditing.causes import causes_of
 from divulge.auditing.chain import gains_of
-from divulge.auditing.families import Tables
+from divulge.auditing.families import Tables, tests_of
 from divulge.auditing.guesses import baseline_of, keeper
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, plan
-from divulge.auditing.play import Result, baseline, number_of_tests, play, shadows_of
+from divulge.auditing.play import Result, baseline, play, shadows_of
 from divulge.auditing.retrained import named_when_retrained, per_record, stability
 from divulge.auditing.store import FindingsFile, RunFolder, StoredOutcome
 from divulge.auditing.subgroups import attributes_of
@@ -34,11 +34,12 @@ from divulge.core.dossier import (
     TargetFacts,
     overall,
 )
-from divulge.core.errors import InputError, TargetError
+from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome, Played, Refused, Verdict
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress, Quiet
+from divulge.core.rebuilt import Rebuilt
 from divulge.core.records import Records
 from divulge.core.theft import Theft
 from divulge.core.threat import Access, Family, Task
@@ -60,8 +61,7 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
     planned = plan(job)
     run = RunFolder(folder)
     _begin(run, job, planned, resume)
-    able = [p.card.family for p in planned if not p.lacks]
-    tables = Tables(job, number_of_tests(able.count(Family.MEMBERSHIP), able.count(Family.EXTRACTION)))
+    tables = Tables(job, tests_of(job, [p.card for p in planned if not p.lacks]))
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
     done = run.outcomes()
     progress.plan(len(planned) + 1)
@@ -141,16 +141,24 @@ def _begin(run: RunFolder, job: Job, planned: Sequence[Planned], resume: bool) -
 def _one(run: RunFolder, tables: Tables, planned: Planned, blind: Baseline) -> StoredOutcome:
     """Play one attack and store what became of it."""
     card, job = planned.card, tables.job
-    if planned.lacks:
-        reason = Refused("; ".join(planned.lacks))
+    lacks, table = list(planned.lacks), None
+    if not lacks:
+        try:
+            table = tables.of(card.family, card.challenge)
+        except Impossible as reason_why:
+            lacks.append(str(reason_why))
+    if table is None:
+        reason = Refused("; ".join(lacks))
         outcome = Outcome(
             card.name, card.title, card.family.value, card.asset.value, card.paper, reason, card.needs.access.value
         )
         result = Result(outcome)
     else:
-        result = play(tables.of(card.family), planned.attack, blind)
+        result = play(table, planned.attack, blind)
     if isinstance(result.evidence, Theft):
         run.write_theft(card.name, result.evidence)
+    elif isinstance(result.evidence, Rebuilt):
+        run.write_rebuilt(card.name, result.evidence)
     elif result.evidence is not None:
         curve = _curve(card.name, result.evidence, job.policy)
         seen = result.evidence.trial

@@ -74,12 +74,14 @@ class TargetPart(_Part):
 
 class DataPart(_Part):
     """The records: CSV or Parquet with a `target` column, or .npz with arrays x and y; or a named `source`, which is
-    split at random into parts of the sizes given as members, nonmembers and population.
+    split at random into parts of the sizes given as members, nonmembers and population.  public: .npz of records of
+    other classes than the model's.
     """
 
     members: Path | int | None = None
     nonmembers: Path | int | None = None
     population: Path | int | None = None
+    public: Path | None = None
     source: str | None = None
     target: str | None = None
     sensitive: list[str] = []
@@ -144,6 +146,22 @@ def _word(kind: Any, name: str, field: str) -> Any:
     return kind[name.upper()]
 
 
+class ReconstructionPart(_Part):
+    """What reconstruction is played on.  trials: updates, pairs of versions or records.  batch: records of an update.
+    steps, rate: of the local training behind it.  layer: where a split model is cut.  asked: training records, and as
+    many others, whose sensitive attributes are asked about.  update: .npz of an update that really was sent: arrays
+    in the order of the parameters, and `rows`, which of the members are behind it.
+    """
+
+    trials: int = Field(default=20, gt=0)
+    batch: int = Field(default=1, gt=0)
+    steps: int = Field(default=1, gt=0)
+    rate: float = Field(default=0.1, gt=0)
+    layer: str | None = None
+    asked: int = Field(default=2000, gt=0)
+    update: Path | None = None
+
+
 class AuditFile(_Part):
     """An audit.  attacks: names, or a name with its settings; all of `families` that fit the target when left out.
     shadows: models to train for attacks that learn from models of their own.  defenses: of the interface, in order,
@@ -161,6 +179,7 @@ class AuditFile(_Part):
     defenses: list[str | dict[str, dict[str, Any]]] = []
     detectors: list[str] = []
     chain: list[str] = []
+    reconstruction: ReconstructionPart = ReconstructionPart()
     policy: PolicyFile = PolicyFile()
     seed: int = 0
     shadows: int = Field(default=16, ge=2)

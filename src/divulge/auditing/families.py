@@ -7,16 +7,20 @@ from importlib.util import find_spec
 from typing import Any
 
 from divulge.auditing.job import Job
-from divulge.auditing.play import Table
-from divulge.core.attack import Attack
+from divulge.auditing.play import Table, number_of_tests
+from divulge.auditing.rebuilding import rebuild_table
+from divulge.core.attack import Attack, Card
 from divulge.core.errors import Impossible
 from divulge.core.extraction import Design, ExtractionMeans, Surrogate
 from divulge.core.records import Records
-from divulge.core.threat import Family
+from divulge.core.threat import Challenge, Family
 from divulge.games.extraction import ExtractionGame
 from divulge.games.membership import MembershipGame
 from divulge.stats.theft import weigh_theft
 from divulge.training.students import Classroom
+
+RECORD_METRICS = 2
+"""Findings of an attack that rebuilds records."""
 
 
 class Tables:
@@ -24,18 +28,21 @@ class Tables:
 
     def __init__(self, job: Job, tests: int) -> None:
         self.job, self._tests = job, tests
-        self._laid: dict[Family, Table] = {}
+        self._laid: dict[tuple[Family, Challenge | None], Table] = {}
 
-    def of(self, family: Family) -> Table:
-        """The table of one family; raises Impossible for one that has no game yet."""
-        if family not in self._laid:
+    def of(self, family: Family, challenge: Challenge | None = None) -> Table:
+        """The table of one family, and of one of its challenges; raises Impossible where there is no game."""
+        key = (family, challenge)
+        if key not in self._laid:
             if family is Family.MEMBERSHIP:
-                self._laid[family] = self._membership()
+                self._laid[key] = self._membership()
             elif family is Family.EXTRACTION:
-                self._laid[family] = self._extraction()
+                self._laid[key] = self._extraction()
+            elif family is Family.RECONSTRUCTION and challenge is not None:
+                self._laid[key] = rebuild_table(self.job, challenge, self._tests)
             else:
                 raise Impossible(f"there is no game for {family.value} yet")
-        return self._laid[family]
+        return self._laid[key]
 
     def _membership(self) -> Table:
         job = self.job
@@ -56,6 +63,18 @@ class Tables:
             return ExtractionMeans(job.population, training, students, zoo)
 
         return Table(job, game, self._tests, weigh_theft, adversary)
+
+
+def tests_of(job: Job, cards: Sequence[Card]) -> int:
+    """How many findings of these attacks will share the error rate of a run."""
+    families = [card.family for card in cards]
+    asked = len(job.candidates.schema.sensitive)
+    rebuilt = sum(
+        asked + 1 if card.challenge is Challenge.ATTRIBUTES else RECORD_METRICS
+        for card in cards
+        if card.family is Family.RECONSTRUCTION
+    )
+    return number_of_tests(families.count(Family.MEMBERSHIP), families.count(Family.EXTRACTION), rebuilt)
 
 
 def _zoo(population: Records | None) -> Callable[[Sequence[Design], int], Sequence[Surrogate]] | None:

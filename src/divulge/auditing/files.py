@@ -19,6 +19,7 @@ from divulge.auditing.assemble import (
     job_from_table,
     met,
     recipe_for,
+    reconstruction_of,
     target_from,
     threat_from,
 )
@@ -28,7 +29,7 @@ from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
-from divulge.core.defense import Defense
+from divulge.core.defense import Defense, UpdateDefense
 from divulge.core.errors import InputError, MissingExtra
 from divulge.core.hashing import derived_rng
 from divulge.core.recipe import Recipe
@@ -36,9 +37,10 @@ from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays, from_frames
-from divulge.data.files import existing, read_arrays, read_table
+from divulge.data.files import existing, read_arrays, read_table, read_update
 from divulge.data.sources import SOURCES
 from divulge.data.splits import split
+from divulge.games.rebuild import RebuildPlan
 from divulge.targets.pickles import load_trusted
 from divulge.targets.score_table import ScoreTable
 from divulge.training.shelf import default_folder
@@ -59,7 +61,8 @@ def job_from_file(
     target, factory = _target(audit.target, folder)
     sets = met(target, _sets(audit.data, target, folder, seed))
     made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
-    target, made = defended(target, made, _defenses(audit))
+    chosen_defenses = _defenses(audit)
+    target, made = defended(target, made, chosen_defenses)
     return job_from_records(
         target,
         sets,
@@ -73,7 +76,22 @@ def job_from_file(
         workshop=tools,
         chain=audit.chain,
         detectors=audit.detectors,
+        reconstruction=reconstruction_of(
+            _public(audit.data, folder), sets.members, _plan(audit, folder), chosen_defenses
+        ),
     )
+
+
+def _public(part: DataPart, folder: Path) -> Any:
+    return None if part.public is None else read_arrays(existing(folder / part.public, "data.public"), "data.public")
+
+
+def _plan(audit: AuditFile, folder: Path) -> RebuildPlan:
+    told = audit.reconstruction
+    captured = None
+    if told.update is not None:
+        captured = read_update(existing(folder / told.update, "reconstruction.update"), told.steps, told.rate)
+    return RebuildPlan(told.trials, told.batch, told.steps, told.rate, told.layer, told.asked, captured)
 
 
 def target_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Target, Sets]:
@@ -108,8 +126,8 @@ def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tup
     return target, records
 
 
-def _defenses(audit: AuditFile) -> list[Defense]:
-    chosen: list[Defense] = []
+def _defenses(audit: AuditFile) -> list[Defense | UpdateDefense]:
+    chosen: list[Defense | UpdateDefense] = []
     for item in audit.defenses:
         if isinstance(item, str):
             chosen.append(defense(item))

@@ -19,20 +19,25 @@ from divulge.core.dossier import Baseline
 from divulge.core.evidence import MembershipGuess
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
+from divulge.core.rebuilt import Rebuilt
 from divulge.core.theft import Theft
 from divulge.core.threat import Family
 from divulge.training.shelf import Shelf, code_version
 
-_STOLEN: TypeAdapter[tuple[int, Theft]] = TypeAdapter(tuple[int, Theft])
+_JUDGED: dict[Family, TypeAdapter[Any]] = {
+    Family.EXTRACTION: TypeAdapter(tuple[int, Theft]),
+    Family.RECONSTRUCTION: TypeAdapter(tuple[int, Rebuilt]),
+}
+"""Families whose guess is not kept, but what it achieved."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """A guess made before, with the queries it cost."""
+    """A guess made before, or what it achieved, with the queries it cost."""
 
     guess: MembershipGuess | None
     queries: int
-    theft: Theft | None = None
+    achieved: Theft | Rebuilt | None = None
 
 
 def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
@@ -41,8 +46,12 @@ def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
     content = shelf.read(_key(job, attack, arm)) if shelf is not None else None
     if content is None:
         return None
-    if attack.card.family is Family.EXTRACTION:
-        return _known_theft(content)
+    if attack.card.family in _JUDGED:
+        try:
+            queries, achieved = _JUDGED[attack.card.family].validate_json(content)
+        except ValidationError:
+            return None
+        return Known(None, queries, achieved)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             tie_break = stored["tie_break"] if "tie_break" in stored.files else None
@@ -53,10 +62,10 @@ def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
 
 
 def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int) -> None:
-    """Put a guess on the shelf, or what a theft achieved: a copy itself is not kept."""
+    """Put a guess on the shelf, or what a theft or a reconstruction achieved: a copy itself is not kept."""
     shelf = _shelf(job, attack)
-    if shelf is not None and isinstance(guess, Theft):
-        shelf.write(_key(job, attack, arm), _STOLEN.dump_json((queries, guess)))
+    if shelf is not None and isinstance(guess, Theft | Rebuilt):
+        shelf.write(_key(job, attack, arm), _JUDGED[attack.card.family].dump_json((queries, guess)))
     if shelf is None or not isinstance(guess, MembershipGuess):
         return
     arrays = {"scores": guess.scores, "queries": np.array(queries)}
@@ -67,14 +76,6 @@ def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int)
     stream = io.BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]
     shelf.write(_key(job, attack, arm), stream.getvalue())
-
-
-def _known_theft(content: bytes) -> Known | None:
-    try:
-        queries, theft = _STOLEN.validate_json(content)
-    except ValidationError:
-        return None
-    return Known(None, queries, theft)
 
 
 def baseline_of(job: Job, compute: Callable[[], Baseline]) -> Baseline:

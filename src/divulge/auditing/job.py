@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from divulge.auditing.workshop import Workshop
 from divulge.core.attack import Attack
-from divulge.core.defense import Defense
+from divulge.core.defense import Defense, UpdateDefense
 from divulge.core.dossier import DataFacts
 from divulge.core.hashing import Array, digest
 from divulge.core.policy import Policy
@@ -18,6 +18,7 @@ from divulge.core.scene import Shadows
 from divulge.core.target import Surface, Target
 from divulge.core.threat import ThreatModel
 from divulge.defenses.shield import shielded
+from divulge.games.rebuild import RebuildPlan
 from divulge.training.engine import Trainer
 
 See = Callable[[Target], Surface]
@@ -103,6 +104,25 @@ class BoundRecipe:
 
 
 @dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """What only the reconstruction game needs.
+
+    public: records of other classes, which an adversary may learn from.  plan: what it is played on.  protections: what
+    clients do to their updates before they are sent, in order.
+    """
+
+    public: Records | None = None
+    plan: RebuildPlan = field(default_factory=RebuildPlan)
+    protections: tuple[UpdateDefense, ...] = ()
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """What tells it from others; empty where all of it is as by default."""
+        told = (self.public.fingerprint() if self.public is not None else "", self.plan.fingerprint())
+        usual = ("", RebuildPlan().fingerprint())
+        return (*told, repr(self.protections)) if told != usual or self.protections else ()
+
+
+@dataclass(frozen=True, eq=False)
 class Job:
     """What `conduct` plays.
 
@@ -133,6 +153,7 @@ class Job:
     workshop: Workshop = field(default_factory=Workshop)
     chain: tuple[str, ...] = ()
     detectors: tuple[str, ...] = ()
+    reconstruction: Reconstruction = field(default_factory=Reconstruction)
 
     def records_fingerprint(self) -> str:
         """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""
@@ -146,6 +167,7 @@ class Job:
                 self.recipe.fingerprint() if self.recipe is not None else "",
                 _threat_text(self.threat),
                 str(self.seed),
+                *self.reconstruction.fingerprints(),
             )
             object.__setattr__(self, "_records_fingerprint", known)
         return str(known)

@@ -20,6 +20,7 @@ from divulge.auditing.assemble import (
     job_from_table,
     met,
     recipe_for,
+    reconstruction_of,
     records_from,
     target_from,
     threat_from,
@@ -31,13 +32,14 @@ from divulge.auditing.store import RunFolder
 from divulge.auditing.workshop import workshop
 from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
 from divulge.core.attack import Attack
-from divulge.core.defense import Defense
+from divulge.core.defense import Defense, UpdateDefense
 from divulge.core.dossier import Dossier
 from divulge.core.errors import InputError
 from divulge.core.finding import Finding, Outcome, Verdict
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress
 from divulge.core.threat import ThreatModel
+from divulge.games.rebuild import RebuildPlan
 from divulge.targets.score_table import ScoreTable
 
 RUNS = Path("divulge-runs")
@@ -144,15 +146,17 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     seed: int = 0,
     out: Path | str | None = None,
     shadows: int = DEFAULT_SHADOWS,
-    defenses: Sequence[str | Defense] = (),
+    defenses: Sequence[str | Defense | UpdateDefense] = (),
     detectors: Sequence[str] = (),
     chain: Sequence[str] = (),
+    public: tuple[Any, Any] | None = None,
+    reconstruction: RebuildPlan | None = None,
     engine: str = "auto",
     jobs: int | None = None,
     cache: bool = True,
     progress: Progress | None = None,
 ) -> Run:
-    """Audit a model: who was in its training data, and whether it can be copied.
+    """Audit a model: who was in its training data, what of it can be rebuilt, and whether it can be copied.
 
     target: a fitted scikit-learn estimator, a torch.nn.Module, a path to an ONNX file, a function x -> scores
         [records, classes], a `ScoreTable`, or any object with the Target protocol.
@@ -162,13 +166,15 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     recipe: how such a model is trained, for controls and shadow models: "auto" clones a scikit-learn estimator; a
         TorchRecipe, an unfitted estimator, a function train(x, y, seed) -> model, or None for no recipe.
     attacks: names or attacks; all of `families` that are meant for this kind of target when not given.
-    families: "membership", "extraction".
+    families: "membership", "reconstruction", "extraction".
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
     defenses: names or defences of the interface, in order; what the adversary sees is what they leave, and shadow
-        models stand behind the same ones.
+        models stand behind the same ones.  Those of updates are what clients do before they send them.
     detectors: "prada", "distribution_test": when they would notice each extraction attack.
     chain: "membership", "adversarial", "inversion": what the closest copy of the model opens up.
+    public: (x, y) of other classes than the model's, which an adversary may learn from what records look like.
+    reconstruction: how many updates, pairs of versions or records are rebuilt, of how many records each.
     engine, jobs: how they are trained: "auto", "stacked", "processes", "sequential" or "ray", and on how many cores.
     cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
     Raises InputError, with the cure, for input that cannot be audited.
@@ -195,6 +201,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
             workshop=tools,
             chain=chain,
             detectors=detectors,
+            reconstruction=reconstruction_of(public, sets.members, reconstruction, defenses),
         )
     folder = Path(out) if out is not None else new_folder(RUNS, job.name)
     return Run(folder, open_run(conduct(job, folder, progress=progress).path))

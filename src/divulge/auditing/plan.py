@@ -8,8 +8,9 @@ from typing import Any
 
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
+from divulge.core.recipe import Recipe
 from divulge.core.target import Target
-from divulge.core.threat import Access, Family, Knowledge, ThreatModel, missing
+from divulge.core.threat import Access, Challenge, Family, Knowledge, ThreatModel, missing
 from divulge.core.wording import counted
 
 
@@ -48,9 +49,14 @@ def relevant(
     ]
 
 
-def ports_of(target: Target) -> frozenset[Access]:
-    """What a target offers, its parameters where the model itself is here."""
-    return target.offers | ({Access.PARAMETERS} if getattr(target, "model", None) is not None else frozenset())
+def ports_of(target: Target, recipe: Recipe | None = None) -> frozenset[Access]:
+    """What a target offers, and what is here besides: the model's parameters; of a module of PyTorch, its updates and
+    what its first layers make; of one that can be trained anew, its other versions.
+    """
+    here = {Access.PARAMETERS: getattr(target, "model", None) is not None}
+    here |= {Access.UPDATES: hasattr(target, "update"), Access.ACTIVATIONS: hasattr(target, "front")}
+    here[Access.VERSIONS] = here[Access.PARAMETERS] and recipe is not None
+    return target.offers | {port for port, there in here.items() if there}
 
 
 def queries_of(attack: Attack[Any, Any], records: int) -> int | None:
@@ -69,14 +75,18 @@ def _lacks(card: Card, job: Job) -> list[str]:
     if job.target.task not in card.needs.tasks:
         tasks = " or ".join(sorted(task.value for task in card.needs.tasks))
         lacks.append(f"it is for {tasks}, and this target does {job.target.task.value}")
-    if card.needs.access not in ports_of(job.target) and job.threat.grants(card.needs.access):
+    if card.needs.access not in ports_of(job.target, job.recipe) and job.threat.grants(card.needs.access):
         lacks.append(f"the target {job.target.name} does not offer {card.needs.access.value}")
     if Knowledge.RECIPE in card.needs.knowledge:
         lacks += _lacks_shadows(card, job)
-    if card.family is Family.EXTRACTION and job.candidates.schema.names == ("row",):
+    if card.family in (Family.EXTRACTION, Family.RECONSTRUCTION) and job.candidates.schema.names == ("row",):
         lacks.append("a score table answers no new records: give the model")
     if Knowledge.POPULATION in card.needs.knowledge and job.population is None:
         lacks.append("the audit was given no population records: pass `population`")
+    if Knowledge.PUBLIC in card.needs.knowledge and job.reconstruction.public is None:
+        lacks.append("the audit was given no public records of other classes: pass `public`")
+    if card.challenge is Challenge.ATTRIBUTES and not job.candidates.schema.sensitive:
+        lacks.append("no attribute is marked as sensitive: name those that may not leak with `sensitive`")
     if card.students and not getattr(job.recipe, "teachable", False):
         lacks.append("it needs a recipe whose models can learn from scores, a TorchRecipe say")
     queries = (card.queries_per_record * len(job.candidates)) if card.family is Family.MEMBERSHIP else 0

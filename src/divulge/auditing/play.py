@@ -24,10 +24,11 @@ from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refu
 from divulge.core.game import Arm, Game, Round
 from divulge.core.hashing import derived_rng, derived_seed, digest
 from divulge.core.policy import Policy
+from divulge.core.rebuilt import REBUILT, Rebuilt
 from divulge.core.scene import Means, Poison, PoisonScene, Shadows
 from divulge.core.target import Surface, Target
 from divulge.core.theft import Theft
-from divulge.core.threat import Access, Asset, Family, ThreatModel
+from divulge.core.threat import Access, Asset, Family, ThreatModel, closure
 from divulge.stats.auc import auc
 from divulge.stats.theft import PLACES
 from divulge.stats.verdict import blind_alarm_of
@@ -133,7 +134,7 @@ class Result:
     """What became of one attack, with the evidence that the run keeps."""
 
     outcome: Outcome
-    evidence: Evidence | Theft | None = None
+    evidence: Evidence | Theft | Rebuilt | None = None
     control_p_values: tuple[float, ...] = ()
 
 
@@ -194,7 +195,7 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
         )
         for estimate in estimates
     )
-    judged = () if isinstance(evidence, Theft) else negative.values()  # models may agree by accident: no taint
+    judged = negative.values() if isinstance(evidence, Evidence) else ()  # a copy may agree by accident: no taint
     p_values = tuple(e.p_value for e in judged if e.p_value is not None)
     played = outcome(Played(findings, "; ".join(notes)))
     return Result(played, evidence, p_values)
@@ -211,11 +212,11 @@ def _play_arm(
     """The evidence of one arm and the queries it cost; the games of this family have one round."""
     poison = table.poison(attack)
     (dealt,) = table.rounds(arm, poison)
-    if arm is not Arm.TARGET and attack.card.needs.access not in ports_of(dealt.target):
+    if arm is not Arm.TARGET and attack.card.needs.access not in ports_of(dealt.target, table.job.recipe):
         raise Impossible(f"{dealt.target.name} does not offer {attack.card.needs.access.value}")
     known = guesses.recall(table.job, attack, arm)
     if known is not None:
-        return (known.theft or dealt.judge(known.guess)), known.queries
+        return (known.achieved or dealt.judge(known.guess)), known.queries
     if surface is not None and table.job.detectors:
         surface.watched = []
     seen = surface if surface is not None else table.surface(dealt.target, attack, free=True)
@@ -227,7 +228,7 @@ def _play_arm(
         if guess.surrogate is not None:
             table.copies[attack.card.name] = guess.surrogate
         evidence = with_alarms(evidence, table.job, seen)
-    guesses.keep(table.job, attack, arm, evidence if isinstance(evidence, Theft) else guess, seen.queries)
+    guesses.keep(table.job, attack, arm, guess if isinstance(evidence, Evidence) else evidence, seen.queries)
     return evidence, seen.queries
 
 
@@ -265,6 +266,10 @@ def _unfired(positive: dict[str, Estimate], family: Family) -> list[str]:
         if fired is not None and (fired.low or 0.0) <= 0.5:
             return ["the attack did not find members even in the model that was overfitted on purpose"]
         return []
+    if family is Family.RECONSTRUCTION:
+        if positive and not any((e.advantage_low or 0.0) > e.threshold for e in positive.values()):
+            return ["it shows nothing in the easiest case of its kind either"]
+        return []
     if positive and not any((e.advantage_low or 0.0) > e.threshold for e in positive.values()):
         return ["it shows no leak of an undefended model of the same recipe either"]
     return []
@@ -283,7 +288,7 @@ def _finding(
     return Finding(
         attack=card.name,
         game=card.family.value,
-        asset=(Asset.FUNCTIONALITY if estimate.metric.startswith("fidelity") else card.asset).value,
+        asset=_asset(card, estimate.metric).value,
         access=_seen(card, job.threat).value,
         metric=estimate.metric,
         value=estimate.value,
@@ -312,18 +317,27 @@ def _finding(
     )
 
 
+def _asset(card: Card, metric: str) -> Asset:
+    """What a metric is about, where an attack has several."""
+    return Asset.FUNCTIONALITY if metric.startswith("fidelity") else card.asset
+
+
 def _seen(card: Card, threat: ThreatModel) -> Access:
-    """The strongest port that the attack made use of."""
-    return card.uses if card.uses is not None and threat.grants(card.uses) else card.needs.access
+    """The strongest port of its kind that the attack made use of."""
+    uses = card.uses
+    stronger = uses is not None and card.needs.access in closure({uses}) and threat.grants(uses)
+    return uses if stronger and uses is not None else card.needs.access
 
 
 def _baseline(estimate: Estimate, blind: Baseline) -> float | None:
     """What the same metric gives without the model: for a copy, its own baseline."""
-    if estimate.metric.startswith("fidelity"):
+    if estimate.metric.startswith("fidelity") or estimate.metric.partition(":")[0] in REBUILT:
         return estimate.chance
     return blind.reading.value if blind.reading is not None and estimate.metric == "auc" else None
 
 
-def number_of_tests(attacks: int, copies: int = 0) -> int:
-    """How many findings will share the error rate of a run.  attacks: on membership.  copies: on the model."""
-    return max(1, attacks * len(METRICS) + copies * len(PLACES))
+def number_of_tests(attacks: int, copies: int = 0, rebuilt: int = 0) -> int:
+    """How many findings will share the error rate of a run.  attacks: on membership.  copies: on the model.  rebuilt:
+    questions of the reconstruction game.
+    """
+    return max(1, attacks * len(METRICS) + copies * len(PLACES) + rebuilt)

@@ -11,6 +11,7 @@ risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
 training.json          how shadow models were trained, one line each
 thefts/NAME.json       what an attack of the extraction game achieved
+rebuilt/NAME.json      what an attack of the reconstruction game achieved
 gains.json             what the closest copy opened up
 scores/NAME.parquet    its score for every record
 findings.json          all findings under their final verdicts, rewritten after every attack
@@ -36,6 +37,7 @@ from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome
 from divulge.core.hashing import Array
+from divulge.core.rebuilt import Rebuilt
 from divulge.core.theft import Theft
 
 Stored = TypeVar("Stored")
@@ -125,6 +127,15 @@ class RunFolder:
     def thefts(self) -> dict[str, Theft]:
         """What each attack of the extraction game achieved."""
         return {path.stem: self._read(path, Theft) for path in sorted((self.path / "thefts").glob("*.json"))}
+
+    def write_rebuilt(self, attack: str, rebuilt: Rebuilt) -> None:
+        """Keep what an attack of the reconstruction game achieved."""
+        (self.path / "rebuilt").mkdir(exist_ok=True)
+        self._write(f"rebuilt/{attack}.json", rebuilt, Rebuilt)
+
+    def rebuilt(self) -> dict[str, Rebuilt]:
+        """What each attack of the reconstruction game achieved."""
+        return {path.stem: self._read(path, Rebuilt) for path in sorted((self.path / "rebuilt").glob("*.json"))}
 
     def write_gains(self, gains: tuple[Gain, ...]) -> None:
         """Keep what a copy opened up."""

@@ -17,6 +17,7 @@ GROUP = "divulge.attacks"
 
 _MEMBERSHIP = "divulge.attacks.membership"
 _EXTRACTION = "divulge.attacks.extraction"
+_RECONSTRUCTION = "divulge.attacks.reconstruction"
 
 ATTACKS: dict[str, str] = {
     "active_thief": f"{_EXTRACTION}.active_thief:ActiveThief",
@@ -66,6 +67,14 @@ ATTACKS: dict[str, str] = {
     "shokri": f"{_MEMBERSHIP}.shokri:Shokri",
     "truth_serum": f"{_MEMBERSHIP}.truth_serum:TruthSerum",
     "white_box": f"{_MEMBERSHIP}.white_box:WhiteBox",
+    "attribute_learned": f"{_RECONSTRUCTION}.attribute_learned:AttributeLearned",
+    "attribute_membership": f"{_RECONSTRUCTION}.attribute_membership:AttributeMembership",
+    "csmia": f"{_RECONSTRUCTION}.csmia:Csmia",
+    "fredrikson_map": f"{_RECONSTRUCTION}.fredrikson:FredriksonMap",
+    "fredrikson_tree_counts": f"{_RECONSTRUCTION}.fredrikson:FredriksonTreeCounts",
+    "lomia": f"{_RECONSTRUCTION}.lomia:Lomia",
+    "neuron_importance": f"{_RECONSTRUCTION}.neuron_importance:NeuronImportance",
+    "yeom_attribute": f"{_RECONSTRUCTION}.yeom_attribute:YeomAttribute",
 }
 
 DEFAULT_MEMBERSHIP = "learned_ratio"

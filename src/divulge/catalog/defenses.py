@@ -6,7 +6,7 @@ import difflib
 from importlib import import_module
 from typing import Any
 
-from divulge.core.defense import Defense
+from divulge.core.defense import Defense, UpdateDefense
 from divulge.core.errors import InputError
 
 DEFENSES: dict[str, str] = {
@@ -20,7 +20,7 @@ DEFENSES: dict[str, str] = {
 }
 
 
-def defense(name: str, **settings: Any) -> Defense:
+def defense(name: str, **settings: Any) -> Defense | UpdateDefense:
     """A defence with these settings; raises InputError for an unknown one, or for settings that it does not have."""
     if name not in DEFENSES:
         near = difflib.get_close_matches(name, DEFENSES, 1)
@@ -28,7 +28,7 @@ def defense(name: str, **settings: Any) -> Defense:
         raise InputError(f"defense {name!r} is unknown: {hint}choose from {', '.join(DEFENSES)}")
     module, _, attribute = DEFENSES[name].partition(":")
     try:
-        made: Defense = getattr(import_module(module), attribute)(**settings)
+        made: Defense | UpdateDefense = getattr(import_module(module), attribute)(**settings)
     except TypeError as error:
         raise InputError(f"defense {name!r} does not take these settings: {error}") from error
     return made

@@ -1,9 +1,11 @@
-"""A defence of the interface: it changes what a model answers, not the model."""
+"""Defences: of the interface, which change what a model answers; of an update, which change what a client sends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
+
+from numpy.random import Generator
 
 from divulge.core.hashing import Array
 from divulge.core.threat import Access
@@ -38,4 +40,14 @@ class Defense(Protocol):
         keys: uint64 [records], equal for equal records, so that what is drawn by lot stays the same however often a
         record is asked about, and averaging over queries gains nothing.
         """
+        ...
+
+
+class UpdateDefense(Protocol):
+    """What a client does to an update before it is sent.  A frozen dataclass whose fields are its settings."""
+
+    card: ClassVar[DefenseCard]
+
+    def protect(self, change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
+        """What is sent instead.  change: one array for each parameter, see core.reconstruction.Update."""
         ...

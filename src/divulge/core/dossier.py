@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
 from divulge.core.policy import Policy
+from divulge.core.rebuilt import Rebuilt
 from divulge.core.theft import Theft
 from divulge.core.threat import Family, ThreatModel
 
@@ -230,6 +231,7 @@ class Dossier:
     what_if: tuple[WhatIf, ...] = ()
     stability: Stability | None = None
     thefts: Mapping[str, Theft] = field(default_factory=dict)
+    rebuilt: Mapping[str, Rebuilt] = field(default_factory=dict)
     gains: tuple[Gain, ...] = ()
 
     @property

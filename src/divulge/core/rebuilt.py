@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+REBUILT = (
+    *("attribute_accuracy", "records_rebuilt", "records_exact", "guesses_nearer_training", "classes_recognised"),
+    *("labels_counted", "text_rebuilt", "text_exact"),
+)
+"""Metrics; that of an attribute is followed by a colon and its name."""
+
 
 @dataclass(frozen=True)
 class Measure:

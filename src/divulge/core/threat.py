@@ -81,20 +81,23 @@ class Access(Enum):
     TOKEN_LOGPROBS = "token log-probabilities"
 
 
+_WHOLE = frozenset(
+    {
+        *(Access.LOGITS, Access.SCORES, Access.TOPK, Access.LABEL),
+        *(Access.EMBEDDINGS, Access.GRADIENTS, Access.INTERNALS, Access.LEAVES),
+    }
+)
 _IMPLIES: Mapping[Access, frozenset[Access]] = MappingProxyType(
     {
+        Access.UPDATES: frozenset({Access.PARAMETERS, *_WHOLE}),
+        Access.VERSIONS: frozenset({Access.PARAMETERS, *_WHOLE}),
         Access.TOPK: frozenset({Access.LABEL}),
         Access.SCORES: frozenset({Access.TOPK, Access.LABEL}),
         Access.LOGITS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.INTERNALS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.LEAVES: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.TOKEN_LOGPROBS: frozenset({Access.SAMPLES}),
-        Access.PARAMETERS: frozenset(
-            {
-                *(Access.LOGITS, Access.SCORES, Access.TOPK, Access.LABEL),
-                *(Access.EMBEDDINGS, Access.GRADIENTS, Access.INTERNALS, Access.LEAVES),
-            }
-        ),
+        Access.PARAMETERS: _WHOLE,
     }
 )
 

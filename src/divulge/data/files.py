@@ -11,6 +11,7 @@ import pandas as pd
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
+from divulge.core.reconstruction import Update
 
 HOLES = ("NA", "N/A", "NaN", "nan", "null", "None", "?")
 """Words that stand for a missing number."""
@@ -88,3 +89,22 @@ def read_idx(path: Path, field: str = "idx") -> Array:
     if values.size != int(np.prod(shape)):
         raise InputError(f"{field}: {path.name} is cut short: {values.size} values for the shape {shape}")
     return values.reshape(shape)
+
+
+def read_update(path: Path, steps: int, rate: float) -> tuple[tuple[Update, ...], tuple[tuple[int, ...], ...]]:
+    """A captured update from an .npz file: arrays in the order of the parameters, and `rows` of the members."""
+    existing(path, "reconstruction.update")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if "rows" not in archive.files:
+                raise InputError(
+                    f"reconstruction.update: {path.name} has no array 'rows': which of the members is it of?  Save it "
+                    "with np.savez(path, *gradients, rows=[...])"
+                )
+            rows = tuple(int(row) for row in archive["rows"])
+            change = tuple(archive[name] for name in archive.files if name != "rows")
+    except (ValueError, OSError) as error:
+        raise InputError(f"reconstruction.update: cannot read {path.name} as .npz ({error})") from error
+    if not change or not rows or not all(np.isfinite(part).all() for part in change):
+        raise InputError(f"reconstruction.update: {path.name} holds no finite arrays, or no rows")
+    return (Update(change, len(rows), steps, rate),), (rows,)

@@ -49,7 +49,7 @@ def questions_about(records: Records, public: Records, names: Sequence[str]) -> 
     if not names:
         raise Impossible("no attribute is marked as sensitive: name them with `sensitive`")
     places = [records.schema.position(name) for name in names]
-    groups = [(place,) for place in places]
+    groups: list[tuple[int, ...]] = [(place,) for place in places]
     values = {place: completions_of(public, place) for place in places}
     if len(places) > 1 and np.prod([len(values[p]) for p in places]) <= MOST_COMPLETIONS:
         groups.append(tuple(places))
@@ -113,10 +113,11 @@ class AttributeGame:
         if len(guess.choices) != len(self.questions):
             raise TargetError(f"the attack answered {len(guess.choices)} of {len(self.questions)} questions")
         measures, qualities, rows, used = [], [], [], []
-        for question, choice in zip(self.questions, guess.choices, strict=True):
-            choice = np.asarray(choice)
+        for question, choice in zip(self.questions, map(np.asarray, guess.choices), strict=True):
             if choice.shape != (len(self.candidates),) or choice.min() < 0 or choice.max() >= len(question.completions):
-                raise TargetError(f"the attack's answer about {question.name!r} has shape {choice.shape}, or no such value")
+                raise TargetError(
+                    f"the attack's answer about {question.name!r} has shape {choice.shape}, or no such value"
+                )
             imputed, how = self._impute(question)
             used.append(f"{question.name}: {how}")
             right, blind = self._right(question, choice), self._right(question, imputed)

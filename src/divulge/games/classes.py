@@ -35,8 +35,8 @@ def disjoint(public: Records, private: Records) -> None:
     shared = set(public.schema.classes) & set(private.schema.classes)
     if shared:
         raise InputError(
-            f"public records are of class {sorted(map(str, shared))[0]!r}, which is one of the model's: give records of "
-            "other classes (and name them otherwise), or the prior would know what is to be found out"
+            f"public records are of class {sorted(map(str, shared))[0]!r}, which is one of the model's: give "
+            "records of other classes (and name them otherwise), or the prior would know what is to be found out"
         )
     if set(public.row_keys(6)) & set(private.row_keys(6)):
         raise InputError("some public records are among the model's own: leave them out")
@@ -113,9 +113,15 @@ class InversionGame:
         truth = self.truth[wanted]
         qualities = []
         if schema.is_image and find_spec("skimage") is not None:
-            near = [tuple(ssim(self.scale(t), self.scale(g)) for t, g in zip(truth, side, strict=True)) for side in (shown, blind)]
+            near = [
+                tuple(ssim(self.scale(t), self.scale(g)) for t, g in zip(truth, side, strict=True))
+                for side in (shown, blind)
+            ]
             qualities.append(Quality("SSIM with the mean of the class", near[0], near[1]))
-        distance = [tuple(np.sqrt(((self.scale(truth) - self.scale(s)) ** 2).reshape(len(truth), -1).mean(axis=1))) for s in (shown, blind)]
+        distance = [
+            tuple(np.sqrt(((self.scale(truth) - self.scale(s)) ** 2).reshape(len(truth), -1).mean(axis=1)))
+            for s in (shown, blind)
+        ]
         qualities.append(Quality("distance to the mean of the class", distance[0], distance[1]))
         drawn = [
             picture(
@@ -123,7 +129,9 @@ class InversionGame:
             )
             for i in range(min(len(wanted), 10))
         ]
-        what = "the mean of public records of other classes" if self.public is not None else "the mean of unseen records"
+        what = (
+            "the mean of public records of other classes" if self.public is not None else "the mean of unseen records"
+        )
         return Rebuilt((measure,), tuple(qualities), pictures=tuple(drawn), baseline=what)
 
     def _recognised(self, x: Array, schema: Schema, wanted: Array) -> tuple[float, ...]:

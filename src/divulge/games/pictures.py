@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,9 @@ class Scale:
 
     def __call__(self, x: Array) -> Array:
         """[records, ...] as floats."""
-        return np.asarray((np.asarray(x, dtype=np.float64) - self.low) / np.where(self.high > self.low, self.high - self.low, 1))
+        return np.asarray(
+            (np.asarray(x, dtype=np.float64) - self.low) / np.where(self.high > self.low, self.high - self.low, 1)
+        )
 
 
 def squared_errors(a: Array, b: Array) -> Array:
@@ -61,9 +64,9 @@ def ssim(a: Array, b: Array) -> float:
     a, b = as_picture(a), as_picture(b)
     side = min(a.shape[:2])
     window = min(7, side if side % 2 else side - 1)
-    return float(
-        structural_similarity(a, np.clip(b, 0, 1), win_size=window, data_range=1.0, channel_axis=2 if a.ndim == 3 else None)
-    )
+    similarity: Any = structural_similarity
+    channels = 2 if a.ndim == 3 else None
+    return float(similarity(a, np.clip(b, 0, 1), win_size=window, data_range=1.0, channel_axis=channels))
 
 
 def image_string(record: Array) -> tuple[str, tuple[int, ...]]:
@@ -85,19 +88,22 @@ def row_string(record: Array, schema: Schema) -> str:
     return ", ".join(told) + (f", and {more} more" if more > 0 else "")
 
 
-def picture(scale: Scale, truth: Array, guess: Array, blind: Array, scores: tuple[str, str], title: str = "") -> Picture:
+def picture(
+    scale: Scale, truth: Array, guess: Array, blind: Array, scores: tuple[str, str], title: str = ""
+) -> Picture:
     """Truth, guess and blind guess side by side; records in their own units."""
     if not scale.schema.is_image:
         told = [row_string(np.asarray(r), scale.schema) for r in (truth, guess, blind)]
-        return Picture("row", *told, *scores, title=title)
+        return Picture("row", told[0], told[1], told[2], scores[0], scores[1], title=title)
     drawn = [image_string(scale(r)) for r in (truth, guess, blind)]
-    return Picture("image", *(text for text, _ in drawn), *scores, shape=drawn[0][1], title=title)
+    texts = [text for text, _ in drawn]
+    return Picture("image", texts[0], texts[1], texts[2], scores[0], scores[1], drawn[0][1], title)
 
 
 def class_means(public: Records, classes: int) -> Array:
     """The mean record of every class, of all where a class has none: [classes, ...]."""
     everywhere = public.x.astype(np.float64).mean(axis=0)
     if not classes:
-        return everywhere[None]
+        return np.asarray(everywhere[None])
     rows = [public.x[public.y == c].astype(np.float64) for c in range(classes)]
     return np.stack([part.mean(axis=0) if len(part) else everywhere for part in rows])

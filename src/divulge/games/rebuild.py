@@ -14,7 +14,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.evidence import Evidence
 from divulge.core.game import Arm, Round
-from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.hashing import Array, derived_rng, derived_seed, digest
 from divulge.core.rebuilt import Rebuilt
 from divulge.core.reconstruction import (
     ActivationScene,
@@ -46,7 +46,8 @@ class RebuildPlan:
 
     trials: updates, pairs of versions, records.  batch, steps, rate: of each update: records in it, local steps (the
     batch is then split among them) and their learning rate.  layer: after which a split model is cut; half way when
-    None.  captured: an update that really was sent, with the rows of the members behind it.
+    None.  asked: training records (and as many others) whose attributes are asked about.  captured: an update that
+    really was sent, with the rows of the members behind it.
     """
 
     trials: int = 20
@@ -54,7 +55,15 @@ class RebuildPlan:
     steps: int = 1
     rate: float = 0.1
     layer: str | None = None
+    asked: int = 2_000
     captured: tuple[tuple[Update, ...], tuple[tuple[int, ...], ...]] | None = None
+
+    def fingerprint(self) -> str:
+        """Content hash."""
+        sent = self.captured[0] if self.captured is not None else ()
+        rows = repr(self.captured[1]) if self.captured is not None else ""
+        bare = repr(replace(self, captured=None))
+        return digest(bare, rows, *(part for update in sent for part in update.change))
 
 
 @dataclass(eq=False)
@@ -135,7 +144,7 @@ class RebuildGame:
         if compute is None or self.training.schema.task is not Task.CLASSIFICATION:
             raise Impossible("updates are computed for classifiers of PyTorch: give the module itself")
         plan = self.plan if arm is not Arm.POSITIVE else replace(self.plan, batch=1, steps=1, captured=None)
-        target = self.target.fresh(self.seed) if arm is Arm.POSITIVE else self.target  # type: ignore[attr-defined]
+        target: Any = self.target.fresh(self.seed) if arm is Arm.POSITIVE else self.target  # type: ignore[attr-defined]
         truth = self._truth_of_updates(plan, arm)
         sent = truth
         if arm is Arm.NEGATIVE:
@@ -145,7 +154,7 @@ class RebuildGame:
 
         def ask(module: Any) -> tuple[Update, ...]:
             rng = derived_rng(self.seed, "updates", arm.value)
-            made = [target.update(r, plan.steps, plan.rate, module) for r in sent]  # type: ignore[attr-defined]
+            made = [target.update(r, plan.steps, plan.rate, module) for r in sent]
             changes = [shield(c, rng) if shield is not None else c for c in made]
             return tuple(Update(c, len(r), plan.steps, plan.rate) for c, r in zip(changes, sent, strict=True))
 

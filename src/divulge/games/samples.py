@@ -43,7 +43,9 @@ class SampleJudge:
 
     def judge(self, guess: SampleGuess) -> Rebuilt:
         """Every comparison that the guess allows; raises TargetError for one of another shape."""
-        measures, qualities, pictures = [], [], ()
+        measures: list[Measure] = []
+        qualities: list[Quality] = []
+        pictures: list[Picture] = []
         if guess.samples:
             self._check(len(guess.samples))
             matched = [self._matched(u, np.asarray(part)) for u, part in enumerate(guess.samples)]
@@ -113,7 +115,8 @@ class SampleJudge:
 
     def _pictures(self, matched: Sequence[Array], blind: Sequence[Array], near: Array, far: Array) -> list[Picture]:
         """The first record of each of the first units."""
-        drawn, place = [], 0
+        drawn: list[Picture] = []
+        place = 0
         for truth, part, other in zip(self.truth, matched, blind, strict=True):
             for row in range(len(truth) if len(self.truth) == 1 else 1):
                 if len(drawn) < MOST_PICTURES:
@@ -146,7 +149,7 @@ def _apportioned(shares: Array, total: int) -> Array:
     counts = np.floor(exact).astype(np.int64)
     for place in np.argsort(counts - exact, kind="stable")[: total - int(counts.sum())]:
         counts[place] += 1
-    return counts
+    return np.asarray(counts)
 
 
 @dataclass(eq=False)
@@ -175,13 +178,17 @@ class FileJudge:
         flat = np.nan_to_num(self.scale(heap).reshape(len(heap), -1), posinf=1e6, neginf=-1e6)
         measures = [self._found(flat)]
         nearest = [NearestNeighbors(n_neighbors=1).fit(side).kneighbors(flat) for side in self._sides]
-        similar = [self._similar(flat, heap, place[:, 0], side) for (_, place), side in zip(nearest, (0, 1), strict=True)]
+        similar = [
+            self._similar(flat, heap, place[:, 0], side) for (_, place), side in zip(nearest, (0, 1), strict=True)
+        ]
         nearer = similar[0] > similar[1]
         hits = (nearer & (similar[0] >= self._least)).astype(float)
         blind = (~nearer & (similar[1] >= self._least)).astype(float)
         units = tuple(range(len(heap)))
         measures.append(
-            Measure("guesses_nearer_training", tuple(hits), tuple(blind), units, f"{self._name} of {self._least:g} or more")
+            Measure(
+                "guesses_nearer_training", tuple(hits), tuple(blind), units, f"{self._name} of {self._least:g} or more"
+            )
         )
         best = np.argsort(-similar[0], kind="stable")[:MOST_PICTURES]
         pictures = [

@@ -81,7 +81,8 @@ class TextJudge:
 
     def _picture(self, pair: tuple[list[int], list[int]], other: tuple[list[int], list[int]]) -> Picture:
         told = [self._shown(s) for s in (pair[0], pair[1], other[1])]
-        return Picture("text", *told, f"ROUGE-1 {rouge(*pair):.2f}", f"ROUGE-1 {rouge(*other):.2f}")
+        scores = [f"ROUGE-1 {rouge(*side):.2f}" for side in (pair, other)]
+        return Picture("text", told[0], told[1], told[2], scores[0], scores[1])
 
     def _shown(self, tokens: Sequence[int]) -> str:
         return self.decode(tokens) if self.decode is not None else " ".join(map(str, tokens))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -147,7 +148,7 @@ class TorchTarget:
         """
         x, y = self._as_tensor(records.x).to(self._device), torch.from_numpy(np.asarray(records.y, dtype=np.int64))
         trained = module if module is not None else self.module
-        made = guarded(self._name, lambda: change_of(trained.to(self._device), x, y.to(self._device), steps, rate))
+        made: Any = guarded(self._name, lambda: change_of(trained.to(self._device), x, y.to(self._device), steps, rate))
         return tuple(np.asarray(part) for part in made)
 
     def fresh(self, seed: int) -> TorchTarget:

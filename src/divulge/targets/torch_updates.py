@@ -33,7 +33,7 @@ def change_of(module: nn.Module, x: Tensor, y: Tensor, steps: int, rate: float) 
         with torch.no_grad():
             for p, g in zip(local.parameters(), gradients, strict=True):
                 if g is not None:
-                    p -= rate * g
+                    p.sub_(rate * g)
     if steps == 1:
         return tuple(
             (g if g is not None else torch.zeros_like(p)).detach().cpu().numpy()
@@ -73,7 +73,7 @@ class Front(nn.Module):
 
 
 def front_of(module: nn.Module, layer: str | None) -> Front:
-    """Cut after a layer by name, after the first ('first'), or half way (None); raises InputError for an unknown one."""
+    """Cut after a layer by name, after the first ('first'), or half way (None); raises InputError for no such layer."""
     leaves = [name for name, part in module.named_modules() if not list(part.children()) and name]
     if not leaves:
         raise InputError("the module has no layers that it could be cut between")

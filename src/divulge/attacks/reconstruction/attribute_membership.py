@@ -57,7 +57,9 @@ def _lift(shadows: Shadows) -> tuple[float, float, float]:
     return float(within.mean()), max(float(within.std()), 1e-3), max(float(without.std()), 1e-3)
 
 
-def _log_ratio(scene: AttributeScene, question: Question, shadows: Shadows, raised: tuple[float, float, float]) -> Array:
+def _log_ratio(
+    scene: AttributeScene, question: Question, shadows: Shadows, raised: tuple[float, float, float]
+) -> Array:
     """Log-likelihood ratio of 'the model saw this record' for every completion: [records, completions]."""
     lift, within, without = raised
     made = []

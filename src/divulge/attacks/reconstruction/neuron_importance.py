@@ -74,7 +74,9 @@ def activations(module: Any, records: Records) -> Array:
     finally:
         for hook in hooks:
             hook.remove()
-    whole = [out.reshape(len(records), -1) for out in kept if isinstance(out, torch.Tensor) and len(out) == len(records)]
+    whole = [
+        out.reshape(len(records), -1) for out in kept if isinstance(out, torch.Tensor) and len(out) == len(records)
+    ]
     if not whole:
         raise Impossible("the network has no inner layer")
     return np.asarray(torch.cat(whole, dim=1).double().numpy())
