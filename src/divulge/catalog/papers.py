@@ -331,8 +331,8 @@ PAPERS: dict[str, Paper] = {
         Paper(
             "mehnaz2022",
             "Mehnaz et al.",
-            "Are your sensitive attributes private? Novel model inversion attribute inference attacks on classification "
-            "models",
+            "Are your sensitive attributes private? Novel model inversion attribute inference attacks on "
+            "classification models",
             2022,
             "https://arxiv.org/abs/2201.09370",
         ),

@@ -115,6 +115,11 @@ class Question:
         parts.append(np.eye(classes)[records.y] if classes else np.asarray(records.y, dtype=np.float64)[:, None])
         return np.concatenate(parts, axis=1)
 
+    def codes(self, records: Records) -> Array:
+        """All but the unknown columns as they are, and the class: [records, features], for trees."""
+        kept = [place for place in range(records.x.shape[1]) if place not in self.unknown]
+        return np.column_stack([records.x[:, kept].astype(np.float64), np.asarray(records.y, dtype=np.float64)])
+
     def nearest(self, records: Records) -> Array:
         """Which completion comes nearest to the values that complete records have: [records]."""
         spread = np.maximum(self.completions.std(axis=0), 1e-12)

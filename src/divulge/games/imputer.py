@@ -17,7 +17,7 @@ from divulge.core.reconstruction import Question
 from divulge.core.records import Records
 
 FOLDS = 3
-MOST = 20_000
+MOST = 10_000
 """Records that it learns from."""
 
 
@@ -31,16 +31,20 @@ def impute(question: Question, learned_from: Records, seed: int) -> tuple[Array,
     kept = np.isin(wanted, np.flatnonzero(counts >= FOLDS))
     if len(np.unique(wanted[kept])) < 2:
         return np.full(len(question.known), commonest), "the commonest value"
-    x, y = question.features(learned_from)[:MOST][kept], wanted[kept]
+    learned_from, y = learned_from.take(np.flatnonzero(kept)), wanted[kept]
+    seen = {"logistic regression": question.features, "boosted trees": question.codes}
     models: dict[str, Any] = {
         "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)),
-        "boosted trees": HistGradientBoostingClassifier(max_iter=60, early_stopping=False, random_state=seed % 2**31),
+        "boosted trees": HistGradientBoostingClassifier(max_iter=40, early_stopping=False, random_state=seed % 2**31),
     }
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**31)
     with threadpool_limits(1, user_api="openmp"):
-        quality = {name: float(cross_val_score(model, x, y, cv=folds).mean()) for name, model in models.items()}
+        quality = {
+            name: float(cross_val_score(model, seen[name](learned_from), y, cv=folds).mean())
+            for name, model in models.items()
+        }
         best = max(quality, key=lambda name: quality[name])
         if quality[best] <= float(np.mean(y == commonest)):
             return np.full(len(question.known), commonest), "the commonest value"
-        guesses = models[best].fit(x, y).predict(question.features(question.known))
+        guesses = models[best].fit(seen[best](learned_from), y).predict(seen[best](question.known))
     return np.asarray(guesses), best

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from divulge.core.hashing import Array
 from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
@@ -17,7 +21,10 @@ from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
 
 MOST_LEARNED = 10_000
-LOG_TINY = -1e3
+TREES = 40
+FOLDS = 4
+RARE = float(np.log(1e-6))
+"""Log-probability of what was never seen."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +65,65 @@ def log_confusion(scene: AttributeScene) -> Array:
     return np.asarray(np.log(counts / counts.sum(axis=1, keepdims=True)))
 
 
-def log_imputed(question: Question, population: Records, extra: tuple[Array, Array] | None = None) -> Array:
-    """Log-probability of each completion given the rest of the record [records, completions], by logistic regression on
-    the population.
+@dataclass(frozen=True)
+class Imputer:
+    """The adversary's own: by logistic regression, or by boosted trees where they do better on records held out.
 
-    extra: further features of the population and of the records in question.
+    public: records with all their values, [n].  extra: further features of records, what a model says of them.
     """
-    x, asked = question.features(population), question.features(question.known)
-    if extra is not None:
-        x, asked = np.column_stack([x, extra[0]]), np.column_stack([asked, extra[1]])
-    y = question.nearest(population)
-    x, y = x[:MOST_LEARNED], y[:MOST_LEARNED]
-    made = np.full((len(asked), len(question.completions)), np.log(1e-6))
+
+    question: Question
+    public: Records
+    extra: Callable[[Records], Array] | None = None
+
+    def log_probabilities(self, asked: Records) -> Array:
+        """Of each completion for other records: [records, completions]."""
+        (made,) = self._by(self._kind(), [(np.arange(len(self.public)), asked)])
+        return made
+
+    def out_of_fold(self) -> Array:
+        """The same for the public records themselves, each by a model that did not see it: [n, completions]."""
+        folds = list(KFold(FOLDS, shuffle=True, random_state=0).split(np.arange(len(self.public))))
+        made = self._by(self._kind(), [(rest, self.public.take(part)) for rest, part in folds])
+        whole = np.empty((len(self.public), len(self.question.completions)))
+        for (_, part), told in zip(folds, made, strict=True):
+            whole[part] = told
+        return whole
+
+    def _kind(self) -> str:
+        rows = np.arange(len(self.public))
+        held = rows % 3 == 0
+        truth = self.question.nearest(self.public)[held]
+        test = self.public.take(np.flatnonzero(held))
+
+        def loss(kind: str) -> float:
+            (told,) = self._by(kind, [(np.flatnonzero(~held), test)])
+            return float(-told[np.arange(len(truth)), truth].mean())
+
+        return min(("linear", "trees"), key=loss)
+
+    def _by(self, kind: str, jobs: list[tuple[Array, Records]]) -> list[Array]:
+        seen = self.question.features if kind == "linear" else self.question.codes
+
+        def features(records: Records) -> Array:
+            own = seen(records)
+            return own if self.extra is None else np.column_stack([own, self.extra(records)])
+
+        x, y = features(self.public), self.question.nearest(self.public)
+        return [
+            _fitted(kind, x[rows], y[rows], features(asked), len(self.question.completions)) for rows, asked in jobs
+        ]
+
+
+def _fitted(kind: str, x: Array, y: Array, asked: Array, completions: int) -> Array:
+    made = np.full((len(asked), completions), RARE)
     if len(np.unique(y)) < 2:
         made[:, y[0]] = 0.0
         return made
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)).fit(x, y)
-    made[:, model[-1].classes_] = np.maximum(model.predict_log_proba(asked), np.log(1e-6))
+    model: Any = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
+    if kind == "trees":
+        model = HistGradientBoostingClassifier(max_iter=TREES, early_stopping=False, random_state=0)
+    with threadpool_limits(1, user_api="openmp"):
+        model.fit(x, y)
+        made[:, model.classes_] = np.maximum(np.log(np.maximum(model.predict_proba(asked), 1e-12)), RARE)
     return made

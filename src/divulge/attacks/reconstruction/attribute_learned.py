@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.answers_by_value import Answerer, log_imputed
+from divulge.attacks.reconstruction.answers_by_value import MOST_LEARNED, Answerer, Imputer
 from divulge.attacks.reconstruction.fredrikson import KNOWN
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
@@ -43,5 +43,5 @@ class AttributeLearned:
             told = [question.completed(v, records) for v in range(len(question.completions))]
             return np.column_stack([scene.target.log_scores(r)[:, 1:] for r in told])
 
-        public = scene.population.take(np.arange(min(len(scene.population), 10_000)))
-        return log_imputed(question, public, (answers(public), answers(question.known)))
+        public = scene.population.take(np.arange(min(len(scene.population), MOST_LEARNED)))
+        return Imputer(question, public, answers).log_probabilities(question.known)

@@ -63,6 +63,7 @@ class FredriksonTreeCounts:
     def run(self, scene: AttributeScene) -> AttributeGuess:
         """Cost: no query."""
         model = scene.target.parameters()
+        model = model.steps[-1][1] if hasattr(model, "steps") else model
         if not hasattr(model, "tree_") or not hasattr(model, "classes_"):
             raise Impossible("it reads the counts of one decision tree for classes, and this model is none")
         return Answerer(lambda s, q: _counts(model, q, s) + s.log_prior(q))(scene)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.answers_by_value import Answerer, log_imputed
+from divulge.attacks.reconstruction.answers_by_value import Answerer, Imputer
 from divulge.attacks.reconstruction.fredrikson import KNOWN
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
@@ -56,7 +56,8 @@ class NeuronImportance:
             best = np.argsort(-np.abs(correlation), kind="stable")[: self.neurons]
             sums.append([((a - middle) / spread)[:, best] @ correlation[best] for a in (of_public, of_asked)])
         extra = tuple(np.stack([pair[side] for pair in sums], axis=1) for side in (0, 1))
-        return log_imputed(question, public, (extra[0], extra[1]))
+        told = {id(public): extra[0], id(question.known): extra[1]}
+        return Imputer(question, public, lambda records: told[id(records)]).log_probabilities(question.known)
 
 
 def activations(module: Any, records: Records) -> Array:
