@@ -19,7 +19,7 @@ from divulge.games.membership import MembershipGame
 from divulge.stats.theft import weigh_theft
 from divulge.training.students import Classroom
 
-RECORD_METRICS = 2
+RECORD_METRICS = 4
 """Findings of an attack that rebuilds records."""
 
 

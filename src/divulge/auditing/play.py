@@ -267,7 +267,7 @@ def _unfired(positive: dict[str, Estimate], family: Family) -> list[str]:
             return ["the attack did not find members even in the model that was overfitted on purpose"]
         return []
     if family is Family.RECONSTRUCTION:
-        if positive and not any((e.advantage_low or 0.0) > e.threshold for e in positive.values()):
+        if positive and not any((e.advantage or 0.0) > e.threshold for e in positive.values()):
             return ["it shows nothing in the easiest case of its kind either"]
         return []
     if positive and not any((e.advantage_low or 0.0) > e.threshold for e in positive.values()):

@@ -434,5 +434,12 @@ PAPERS: dict[str, Paper] = {
             2016,
             "https://arxiv.org/abs/1607.00133",
         ),
+        Paper(
+            "ma2023",
+            "Ma et al.",
+            "Instance-wise batch label restoration via gradients in federated learning",
+            2023,
+            "https://openreview.net/forum?id=FIrQfNSOoTr",
+        ),
     )
 }

@@ -25,6 +25,7 @@ DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType(
         "attribute_accuracy": 0.01,
         "records_rebuilt": 0.05,
         "records_exact": 0.05,
+        "batches_opened": 0.05,
         "guesses_nearer_training": 0.05,
         "classes_recognised": 0.1,
         "labels_counted": 0.1,

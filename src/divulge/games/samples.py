@@ -55,6 +55,8 @@ class SampleJudge:
             for metric, least in (("records_rebuilt", REBUILT), ("records_exact", EXACT)):
                 hits, missed = ((side >= least).astype(float) for side in (near, far))
                 measures.append(Measure(metric, tuple(hits), tuple(missed), units, f"PSNR of {least:.0f} dB or more"))
+            if len(units) > len(self.truth):
+                measures.append(_opened(near, far, units))
             qualities.append(Quality("PSNR, dB", tuple(near), tuple(far)))
             alike = self._alike(matched), self._alike(blind)
             if alike[0]:
@@ -79,6 +81,7 @@ class SampleJudge:
             return np.full(truth.shape, np.nan)
         if guesses.shape[1:] != truth.shape[1:]:
             raise TargetError(f"the attack rebuilt records of shape {guesses.shape[1:]}, they have {truth.shape[1:]}")
+        guesses = guesses[: len(truth)]  # more guesses than records would be a lottery
         guesses = np.nan_to_num(np.asarray(guesses, dtype=np.float64), posinf=1e6, neginf=-1e6)
         of_truth, of_guess = linear_sum_assignment(squared_errors(self.scale(truth), self.scale(guesses)))
         made = np.full(truth.shape, np.nan)
@@ -137,6 +140,17 @@ class SampleJudge:
             blind.append(float(np.minimum(own, _apportioned(usual, len(truth))).sum() / len(truth)))
         units = tuple(range(len(self.truth)))
         return Measure("labels_counted", tuple(hits), tuple(blind), units, "records of a batch whose class is named")
+
+
+def _opened(near: Array, far: Array, units: Sequence[int]) -> Measure:
+    """Whether any record of a batch was rebuilt."""
+    sides = []
+    for side in (near, far):
+        best = np.zeros(max(units) + 1)
+        np.maximum.at(best, np.asarray(units), side)
+        sides.append(tuple((best >= REBUILT).astype(float).tolist()))
+    note = "at least one record of the batch with a PSNR of 20 dB or more"
+    return Measure("batches_opened", sides[0], sides[1], tuple(range(len(sides[0]))), note)
 
 
 def _own_errors(truth: Array, guess: Array) -> Array:

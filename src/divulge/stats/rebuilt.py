@@ -14,23 +14,38 @@ from divulge.stats.intervals import Interval, p_value, upper_quantile
 def mean_bounds(values: np.ndarray, alpha: float) -> Interval:
     """Interval at confidence 1 - alpha for the mean of independent values in [0, 1].
 
-    Clopper and Pearson where all are 0 or 1; otherwise the Chernoff bound with the Kullback-Leibler divergence, which
-    holds for every distribution on [0, 1] (Hoeffding 1963, theorem 1).
+    Clopper and Pearson where all are 0 or 1; otherwise by betting, which holds for every distribution on [0, 1] and is
+    narrow where values vary little (Waudby-Smith and Ramdas 2024, theorem 3).
     """
     n, total = len(values), float(values.sum())
     if np.isin(values, (0.0, 1.0)).all():
         low = float(special.betaincinv(total, n - total + 1, alpha / 2)) if total > 0 else 0.0
         high = float(special.betaincinv(total + 1, n - total, 1 - alpha / 2)) if total < n else 1.0
         return Interval(low, high)
-    mean, reach = total / n, np.log(2 / alpha) / n
+    return Interval(_bet_low(values, alpha / 2), 1 - _bet_low(1 - values, alpha / 2))
 
-    def excess(p: float) -> float:
-        return float(special.rel_entr(mean, p) + special.rel_entr(1 - mean, 1 - p) - reach)
 
-    tiny = 1e-15
-    low = optimize.brentq(excess, tiny, mean) if mean > tiny and excess(tiny) > 0 else 0.0
-    high = optimize.brentq(excess, mean, 1 - tiny) if mean < 1 - tiny and excess(1 - tiny) > 0 else 1.0
-    return Interval(float(low), float(high))
+def _bet_low(values: np.ndarray, alpha: float) -> float:
+    """The lowest mean that a gambler who bets on higher values has not refuted: at confidence 1 - alpha the true one is
+    above it.
+
+    Stakes follow from the values before each bet alone: sqrt(2 log(1 / alpha) / (n variance)), at most 3/4 of what
+    would ruin the gambler at once.
+    """
+    n = len(values)
+    before = np.concatenate([[0.5], (0.5 + np.cumsum(values)) / (np.arange(n) + 2)])[:n]
+    apart = np.concatenate([[0.25], (0.25 + np.cumsum((values - before) ** 2)) / (np.arange(n) + 2)])[:n]
+    stakes = np.sqrt(2 * np.log(1 / alpha) / (n * np.maximum(apart, 1e-6)))
+
+    def excess(mean: float) -> float:
+        bets = np.minimum(stakes, 0.75 / mean)
+        return float(np.log1p(bets * (values - mean)).sum() - np.log(1 / alpha))
+
+    tiny = 1e-9
+    if excess(tiny) <= 0:
+        return 0.0
+    top = float(values.mean())
+    return float(optimize.brentq(excess, tiny, top)) if excess(top) < 0 else top
 
 
 def by_unit(measure: Measure) -> tuple[np.ndarray, np.ndarray]:
@@ -43,13 +58,14 @@ def by_unit(measure: Measure) -> tuple[np.ndarray, np.ndarray]:
 def gain_low(measure: Measure, alpha: float) -> float:
     """Lower bound, at confidence 1 - alpha, of what the attack reaches beyond the blind guess.
 
-    Trial by trial only the difference counts: what the attack gained and what it lost are bounded each for itself,
-    together by Bonferroni.
+    Trial by trial only the difference counts.  Where a unit is one yes or no, what was gained and what was lost are
+    bounded each for itself, together by Bonferroni; otherwise the mean difference is bounded by betting.
     """
-    hits, blind = np.asarray(measure.hits), np.asarray(measure.blind)
-    gained, lost = np.maximum(hits - blind, 0), np.maximum(blind - hits, 0)
-    won, given = by_unit(Measure("", tuple(gained), tuple(lost), measure.units))
-    return mean_bounds(won, alpha).low - mean_bounds(given, alpha).high
+    hits, blind = by_unit(measure)
+    if np.isin(np.concatenate([hits, blind]), (0.0, 1.0)).all():
+        won, given = np.maximum(hits - blind, 0), np.maximum(blind - hits, 0)
+        return mean_bounds(won, alpha).low - mean_bounds(given, alpha).high
+    return 2 * _bet_low((hits - blind + 1) / 2, alpha / 2) - 1
 
 
 def weigh_rebuilt(rebuilt: Rebuilt, policy: Policy, tests: int = 1) -> tuple[Estimate, ...]:

@@ -1,0 +1,96 @@
+"""Deep leakage from gradients: inputs whose gradient is the one that was sent (Zhu et al. 2019, Zhao et al. 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.reconstruction.last_layer_gradients import classes_of
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.hashing import Array
+from divulge.core.reconstruction import SampleGuess, UpdateScene
+from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+
+MOST_TOGETHER = 8
+"""Records of a batch that can be told apart by the gradient's least squares alone."""
+
+
+def numbers_only(scene: UpdateScene, *, several_steps: bool = False) -> None:
+    """Raises Impossible for what gradient matching is not made for."""
+    if scene.tokens:
+        raise Impossible("inputs are token ids, which cannot be moved along a gradient: see dager")
+    if not scene.updates:
+        raise Impossible("there is no update to look at")
+    if scene.updates[0].steps > 1 and not several_steps:
+        raise Impossible("the update is of several local steps: see fedavg_inversion")
+
+
+def _matched(scene: UpdateScene, codes: Array | None, restarts: int, steps: int) -> SampleGuess:
+    from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_lbfgs
+
+    if scene.updates[0].batch > MOST_TOGETHER:
+        raise Impossible(f"it matches gradients of {MOST_TOGETHER} records at most: see inverting_gradients")
+    seed = int(scene.rng.integers(2**31))
+    matcher = Matcher(scene, scene.updates, codes, Prior(), cosine=False, seed=seed, double=True)
+    records, found = matcher.best(*by_lbfgs(matcher, restarts, steps))
+    classes = found if codes is None else codes
+    return SampleGuess(tuple(records), tuple(np.asarray(classes)))
+
+
+@dataclass(frozen=True)
+class Dlg:
+    """Records and soft classes at once, by L-BFGS on the squared distance of gradients (Zhu et al. 2019, algorithm 1).
+
+    restarts: from other random records; the one that fits best is taken.  steps: of L-BFGS.
+    """
+
+    restarts: int = 3
+    steps: int = 300
+
+    card: ClassVar[Card] = Card(
+        name="dlg",
+        title="DLG",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.UPDATES,
+        paper="zhu2019",
+        equations="algorithm 1",
+        summary="looks for records and classes whose gradient is the one that was sent",
+        needs=Needs(Access.UPDATES),
+    )
+
+    def run(self, scene: UpdateScene) -> SampleGuess:
+        """Cost: no query.  Raises Impossible for text, several local steps and batches of more than eight."""
+        numbers_only(scene)
+        return _matched(scene, None, self.restarts, self.steps)
+
+
+@dataclass(frozen=True)
+class Idlg:
+    """The class first, from the sign of the last layer's gradient, then the record (Zhao et al. 2020, algorithm 1).
+
+    restarts, steps: as for DLG.
+    """
+
+    restarts: int = 3
+    steps: int = 300
+
+    card: ClassVar[Card] = Card(
+        name="idlg",
+        title="iDLG",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.UPDATES,
+        paper="zhao2020",
+        equations="algorithm 1",
+        summary="reads the class off the last layer, then looks for the record whose gradient is the one that was sent",
+        needs=Needs(Access.UPDATES),
+    )
+
+    def run(self, scene: UpdateScene) -> SampleGuess:
+        """Cost: no query.  Raises Impossible for text, several local steps and batches of more than eight."""
+        numbers_only(scene)
+        return _matched(scene, classes_of(scene, scene.updates), self.restarts, self.steps)
