@@ -71,6 +71,7 @@ ATTACKS: dict[str, str] = {
     "attribute_learned": f"{_RECONSTRUCTION}.attribute_learned:AttributeLearned",
     "attribute_membership": f"{_RECONSTRUCTION}.attribute_membership:AttributeMembership",
     "csmia": f"{_RECONSTRUCTION}.csmia:Csmia",
+    "dager": f"{_RECONSTRUCTION}.dager:Dager",
     "dlg": f"{_RECONSTRUCTION}.dlg:Dlg",
     "fedavg_inversion": f"{_RECONSTRUCTION}.inverting_gradients:FedavgInversion",
     "fishing": f"{_RECONSTRUCTION}.fishing:Fishing",

@@ -131,7 +131,8 @@ class TorchTarget:
         return np.asarray(torch.cat(parts).numpy())
 
     def _plain(self, outputs: Tensor) -> Tensor:
-        """On the processor, in double precision where the module works in it."""
+        """On the processor, in double precision where the module works in it; of a language model the last place."""
+        outputs = outputs[:, -1] if self.reads_tokens and outputs.dim() == 3 else outputs
         return outputs.double().cpu() if self._double else outputs.float().cpu()
 
     @property

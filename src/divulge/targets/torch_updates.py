@@ -13,8 +13,14 @@ from divulge.core.hashing import Array
 
 
 def loss_of(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Mean cross-entropy; a single output is the logit of the second class."""
-    out = module(x).reshape(len(x), -1)
+    """Mean cross-entropy; a single output is the logit of the second class.  Outputs [records, tokens, vocabulary] are
+    of a language model: each place says the next token, the last one the class.
+    """
+    raw: Tensor = module(x)
+    if raw.dim() == 3 and raw.shape[1] == x.shape[1] and not x.is_floating_point():
+        wanted = torch.cat([x[:, 1:], y[:, None]], dim=1)
+        return nn.functional.cross_entropy(raw.flatten(0, 1), wanted.flatten())
+    out = raw.reshape(len(x), -1)
     if out.shape[1] == 1:
         return nn.functional.binary_cross_entropy_with_logits(out[:, 0], y.to(out.dtype))
     return nn.functional.cross_entropy(out, y)
