@@ -203,7 +203,9 @@ class RebuildGame:
         """With all training records, and without one of them, by the same recipe and seed."""
         if self.beside.recipe is None:
             raise Impossible("no recipe is known, so no second version can be trained")
-        recipe = self.beside.recipe if arm is not Arm.POSITIVE else self.beside.recipe.overfitted()
+        if arm is Arm.POSITIVE:
+            raise Impossible("no pair of versions is easier than another")
+        recipe = self.beside.recipe
         rng = derived_rng(self.seed, "deleted")
         rows = rng.permutation(len(self.training))[: self._trials(arm)]
         asked = rows if arm is not Arm.NEGATIVE else rng.permutation(np.setdiff1d(np.arange(len(self.training)), rows))
@@ -218,6 +220,8 @@ class RebuildGame:
 
     def _informed(self, arm: Arm) -> Round[Any, Any]:
         """One trial for each of some members; all others are known."""
+        if arm is Arm.POSITIVE:
+            raise Impossible("to know all records but one is the easiest case")
         model = self._model(arm)
         rows = derived_rng(self.seed, "unknown").permutation(len(self.training))[: self._trials(arm)]
         rest = [self.training.take(np.delete(np.arange(len(self.training)), row)) for row in rows]

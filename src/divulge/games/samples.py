@@ -58,6 +58,8 @@ class SampleJudge:
             if len(units) > len(self.truth):
                 measures.append(_opened(near, far, units))
             qualities.append(Quality("PSNR, dB", tuple(near), tuple(far)))
+            if all(len(truth) == 1 for truth in self.truth):
+                qualities.append(Quality("cosine, less the mean", *(self._cosines(side) for side in (matched, blind))))
             alike = self._alike(matched), self._alike(blind)
             if alike[0]:
                 qualities.append(Quality("SSIM", *map(tuple, alike)))
@@ -106,6 +108,15 @@ class SampleJudge:
         """PSNR of every record; 0 dB where there is no guess."""
         parts = [_own_errors(self.scale(t.x), self.scale(g)) for t, g in zip(self.truth, guesses, strict=True)]
         return np.nan_to_num(psnr(np.concatenate(parts)), nan=0.0)
+
+    def _cosines(self, guesses: Sequence[Array]) -> tuple[float, ...]:
+        """Of guess and truth, both less the mean of public records."""
+        middle = self.scale(self.public.x).mean(axis=0).reshape(-1)
+        told = []
+        for truth, guess in zip(self.truth, guesses, strict=True):
+            a, b = (self.scale(part).reshape(-1) - middle for part in (truth.x, np.nan_to_num(guess)))
+            told.append(float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)))
+        return tuple(told)
 
     def _alike(self, guesses: Sequence[Array]) -> list[float]:
         if not self.truth[0].schema.is_image or find_spec("skimage") is None:

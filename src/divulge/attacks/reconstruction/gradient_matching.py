@@ -111,7 +111,7 @@ class Matcher:
         fit = _cosine(changes, sent) if self.cosine else _squared(changes, sent)
         total = fit
         if self.prior.total_variation and self.scene.schema.is_image:
-            total = total + self.prior.total_variation * _variation(inputs, _sides(self.scene.shape))
+            total = total + self.prior.total_variation * variation(inputs, sides_of(self.scene.shape))
         if self.prior.statistics and self._norms:
             total = total + self.prior.statistics * off
         return total, fit
@@ -194,12 +194,12 @@ def _cosine(changes: Sequence[Tensor], sent: Sequence[Tensor]) -> Tensor:
     return 1 - dot(changes, sent) / (dot(changes, changes) * dot(sent, sent)).clamp_min(1e-30).sqrt()
 
 
-def _sides(shape: tuple[int, ...]) -> tuple[int, int]:
+def sides_of(shape: tuple[int, ...]) -> tuple[int, int]:
     """Which dimensions of a record are its height and width, from the end."""
     return (-3, -2) if len(shape) == 3 and shape[2] in (1, 3) and shape[0] not in (1, 3) else (-2, -1)
 
 
-def _variation(inputs: Tensor, sides: tuple[int, int]) -> Tensor:
+def variation(inputs: Tensor, sides: tuple[int, int]) -> Tensor:
     """Mean absolute difference between neighbours, per guess: [guesses]."""
     made = [inputs.diff(dim=side).abs().flatten(1).mean(dim=1) for side in sides]
     return made[0] + made[1]

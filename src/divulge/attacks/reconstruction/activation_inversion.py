@@ -1,0 +1,113 @@
+"""Inputs behind what the first layers of a split model give out (He et al. 2019, Song and Raghunathan 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.hashing import Array
+from divulge.core.reconstruction import ActivationScene, SampleGuess
+from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+
+BOTH = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
+
+
+@dataclass(frozen=True)
+class ActivationInversion:
+    """White-box: inputs whose activations are the ones that were sent, smooth, inside the range (He et al. 2019,
+    section 4.1, regularised maximum likelihood).
+
+    total_variation: its weight.  steps, rate: of Adam.
+    """
+
+    total_variation: float = 1e-3
+    steps: int = 600
+    rate: float = 0.05
+
+    card: ClassVar[Card] = Card(
+        name="activation_inversion",
+        title="Inverting activations",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.ACTIVATIONS,
+        paper="he2019",
+        equations="section 4.1",
+        summary="looks for smooth inputs that the first layers turn into what was sent",
+        needs=Needs(Access.ACTIVATIONS, tasks=BOTH),
+        uses=Access.PARAMETERS,
+    )
+
+    def run(self, scene: ActivationScene) -> SampleGuess:
+        """Cost: no query."""
+        import torch
+
+        from divulge.attacks.reconstruction.gradient_matching import sides_of, variation
+
+        front: Any = scene.front
+        dtype = next(scene.target.parameters().parameters()).dtype
+        sent, low, high = (
+            torch.as_tensor(np.asarray(part), dtype=dtype) for part in (scene.activations, scene.low, scene.high)
+        )
+        scale = sent.flatten(1).square().mean(dim=1).clamp_min(1e-12)
+        made = torch.Generator().manual_seed(int(scene.rng.integers(2**31)))
+        free = (0.5 + 0.05 * torch.randn((len(sent), *scene.shape), generator=made, dtype=dtype)).requires_grad_()
+        optimiser = torch.optim.Adam([free], lr=self.rate)
+        falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
+        for _ in range(self.steps):
+            off = (front(low + free * (high - low)) - sent).flatten(1).square().mean(dim=1) / scale
+            if scene.schema.is_image and self.total_variation:
+                off = off + self.total_variation * variation(free, sides_of(scene.shape))
+            (free.grad,) = torch.autograd.grad(off.sum(), free)
+            optimiser.step()
+            falls.step()
+            with torch.no_grad():
+                free.clamp_(0, 1)
+        records = (low + free * (high - low)).detach().double().numpy()
+        return SampleGuess(tuple(record[None] for record in records))
+
+
+@dataclass(frozen=True)
+class ActivationDecoder:
+    """Black-box: a network learns the way back on public records, whose activations the front is asked for (He et al.
+    2019, section 4.2; Song and Raghunathan 2020 for embeddings).
+
+    width: of its hidden layer.  epochs: over the public records.
+    """
+
+    width: int = 512
+    epochs: int = 40
+
+    card: ClassVar[Card] = Card(
+        name="activation_decoder",
+        title="Decoding activations",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.ACTIVATIONS,
+        paper="he2019",
+        equations="section 4.2",
+        summary="learns on public records how to turn intermediate results back into inputs",
+        needs=Needs(Access.ACTIVATIONS, frozenset({Knowledge.POPULATION}), tasks=BOTH),
+    )
+
+    def run(self, scene: ActivationScene) -> SampleGuess:
+        """Cost: one query of the front for each public record.  Raises Impossible where there are fewer than 50."""
+        from divulge.attacks.reconstruction.decoder import decoded
+
+        public = scene.population
+        if len(public) < 50:
+            raise Impossible("it learns from public records, and there are fewer than 50")
+        width = np.where(scene.high > scene.low, scene.high - scene.low, 1.0)
+        wanted = ((public.x - scene.low) / width).reshape(len(public), -1)
+        given, asked = (_flat(part) for part in (scene.embed(public.x), scene.activations))
+        seed = int(scene.rng.integers(2**31))
+        shares = decoded(given, wanted, asked, width=self.width, epochs=self.epochs, seed=seed)
+        records = scene.low + shares.reshape(-1, *scene.shape) * width
+        return SampleGuess(tuple(record[None] for record in records))
+
+
+def _flat(values: Array) -> Array:
+    return np.asarray(values, dtype=np.float64).reshape(len(values), -1)

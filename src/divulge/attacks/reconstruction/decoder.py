@@ -1,0 +1,40 @@
+"""A network with one hidden layer that learns records from what was computed of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from divulge.core.hashing import Array
+
+BATCH = 128
+
+
+def decoded(given: Array, wanted: Array, asked: Array, *, width: int, epochs: int, seed: int) -> Array:
+    """Learn `wanted` [records, values in 0 to 1] from `given` [records, features]; what comes of `asked` [others,
+    features].
+
+    Both are standardised by `given`; Adam, and a rate that falls to nothing.
+    """
+    middle, spread = given.mean(axis=0), np.maximum(given.std(axis=0), 1e-6)
+    x, other = (torch.as_tensor((part - middle) / spread, dtype=torch.float32) for part in (given, asked))
+    y = torch.as_tensor(wanted, dtype=torch.float32)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = nn.Sequential(nn.Linear(x.shape[1], width), nn.ReLU(), nn.Linear(width, y.shape[1]), nn.Sigmoid())
+        optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
+        falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+        for _ in range(epochs):
+            order = torch.randperm(len(x))
+            for start in range(0, len(x), BATCH):
+                rows = order[start : start + BATCH]
+                optimiser.zero_grad()
+                loss: Any = nn.functional.mse_loss(network(x[rows]), y[rows])
+                loss.backward()
+                optimiser.step()
+            falls.step()
+        with torch.inference_mode():
+            return np.asarray(network(other).double().numpy())

@@ -1,0 +1,80 @@
+"""The record that is in one version of a model and not in the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.reconstruction.linear_models import codes_for, linear_model
+from divulge.core.attack import Card
+from divulge.core.hashing import Array
+from divulge.core.reconstruction import InformedScene, SampleGuess, VersionScene
+from divulge.core.target import Surface
+from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+
+BOTH = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
+
+
+@dataclass(frozen=True)
+class DeletedRecord:
+    """Deleting a record moves the weights of a linear model by the inverse Hessian times the record's slope; with the
+    Hessian of public records the slope is had back, and with it the record (Bertran et al. 2024, section 3; the setting
+    of Salem et al. 2020).
+    """
+
+    card: ClassVar[Card] = Card(
+        name="deleted_record",
+        title="Deleted record",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.VERSIONS,
+        paper="bertran2024",
+        equations="section 3",
+        summary="takes the difference of two versions of a linear model for the record that one was trained without",
+        needs=Needs(Access.VERSIONS, frozenset({Knowledge.POPULATION}), tasks=BOTH),
+    )
+
+    def run(self, scene: VersionScene) -> SampleGuess:
+        """Cost: no query.  Raises Impossible for models that are not linear."""
+        return SampleGuess(tuple(self._record(scene, *pair)[None] for pair in scene.versions))
+
+    def _record(self, scene: VersionScene, with_it: Surface, without: Surface) -> Array:
+        before, after = linear_model(with_it.parameters()), linear_model(without.parameters())
+        moved = np.column_stack([before.weights - after.weights, before.bias - after.bias])
+        rows = before.prepared(scene.population.flat())
+        slope = -before.curvature(rows, scene.size) @ moved.ravel()
+        record = before.record(slope.reshape(moved.shape)).reshape(scene.shape)
+        return np.clip(record, scene.low, scene.high)
+
+
+@dataclass(frozen=True)
+class InformedAdversary:
+    """Where all records are known but one, the slopes of the known ones at the optimum must be cancelled by that of the
+    unknown one, which is read off (Balle et al. 2022, section 3).
+    """
+
+    card: ClassVar[Card] = Card(
+        name="informed_adversary",
+        title="Informed adversary",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.INFORMED,
+        paper="balle2022",
+        equations="section 3 (convex models)",
+        summary="knows all training records but one, and solves for it",
+        needs=Needs(Access.PARAMETERS, frozenset({Knowledge.TRAINING_DATA}), tasks=BOTH),
+    )
+
+    def run(self, scene: InformedScene) -> SampleGuess:
+        """Cost: no query.  Raises Impossible for models that are not linear."""
+        model = linear_model(scene.target.parameters())
+        made = []
+        for known in scene.known:
+            rows = model.prepared(known.flat())
+            wide = np.column_stack([rows, np.ones(len(rows))])
+            own = np.column_stack([model.penalty * model.weights, np.zeros(len(model.bias))])
+            slope = -(model.errors(rows, codes_for(model, known)).T @ wide + own)
+            made.append(np.clip(model.record(slope).reshape(scene.shape), scene.low, scene.high)[None])
+        return SampleGuess(tuple(made))
