@@ -17,6 +17,10 @@ DEFENSES: dict[str, str] = {
     "rounding": "divulge.defenses.rounding:Rounding",
     "temperature": "divulge.defenses.temperature:Temperature",
     "top_k": "divulge.defenses.top_k:TopK",
+    "update_clipping": "divulge.defenses.updates:UpdateClipping",
+    "update_noise": "divulge.defenses.updates:UpdateNoise",
+    "update_pruning": "divulge.defenses.updates:UpdatePruning",
+    "update_quantisation": "divulge.defenses.updates:UpdateQuantisation",
 }
 
 

@@ -441,5 +441,19 @@ PAPERS: dict[str, Paper] = {
             2023,
             "https://openreview.net/forum?id=FIrQfNSOoTr",
         ),
+        Paper(
+            "balle2018",
+            "Balle and Wang",
+            "Improving the Gaussian mechanism for differential privacy",
+            2018,
+            "https://arxiv.org/abs/1805.06530",
+        ),
+        Paper(
+            "buzaglo2023",
+            "Buzaglo et al.",
+            "Deconstructing data reconstruction: Multiclass, weight decay and general losses",
+            2023,
+            "https://arxiv.org/abs/2307.01827",
+        ),
     )
 }

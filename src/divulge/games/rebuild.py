@@ -143,7 +143,7 @@ class RebuildGame:
         compute = getattr(self.target, "update", None)
         if compute is None or self.training.schema.task is not Task.CLASSIFICATION:
             raise Impossible("updates are computed for classifiers of PyTorch: give the module itself")
-        plan = self.plan if arm is not Arm.POSITIVE else replace(self.plan, batch=1, steps=1, captured=None)
+        plan = self.plan if arm is not Arm.POSITIVE else replace(self.plan, batch=1, captured=None)
         target: Any = self.target.fresh(self.seed) if arm is Arm.POSITIVE else self.target  # type: ignore[attr-defined]
         truth = self._truth_of_updates(plan, arm)
         sent = truth

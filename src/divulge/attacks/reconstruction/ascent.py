@@ -1,0 +1,48 @@
+"""Gradient ascent on class scores, in PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from divulge.attacks.reconstruction.gradient_matching import sides_of, variation
+from divulge.core.hashing import Array
+from divulge.core.reconstruction import ClassScene
+
+
+def log_scores(module: nn.Module, x: Tensor) -> Tensor:
+    """[records, classes]; a single output is the logit of the second class."""
+    out = module(x).reshape(len(x), -1)
+    if out.shape[1] == 1:
+        out = torch.cat([torch.zeros_like(out), out], dim=1)
+    return torch.log_softmax(out, dim=1)
+
+
+def moved(images: Tensor, sides: tuple[int, int], made: torch.Generator) -> Tensor:
+    """All images shifted by up to one pixel each way."""
+    shifts = torch.randint(-1, 2, (2,), generator=made).tolist()
+    return images.roll(shifts, dims=sides)
+
+
+def climb(module: nn.Module, scene: ClassScene, total_variation: float, steps: int, rate: float, seed: int) -> Array:
+    """One record of each class of the scene: [classes, ...]."""
+    dtype = next(module.parameters()).dtype
+    low, high = (torch.as_tensor(np.asarray(edge), dtype=dtype) for edge in (scene.low, scene.high))
+    made = torch.Generator().manual_seed(seed)
+    wanted = torch.as_tensor(scene.classes)
+    start = torch.randn((len(wanted), *scene.shape), generator=made, dtype=dtype)
+    free = (0.5 + 0.02 * start).requires_grad_()
+    image = scene.schema.is_image
+    optimiser = torch.optim.Adam([free], lr=rate)
+    falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        shown = moved(free, sides_of(scene.shape), made) if image else free
+        loss = -log_scores(module, low + shown * (high - low)).gather(1, wanted[:, None])[:, 0]
+        loss = loss + (total_variation * variation(free, sides_of(scene.shape)) if image else 0.0)
+        (free.grad,) = torch.autograd.grad(loss.sum(), free)
+        optimiser.step()
+        falls.step()
+        with torch.no_grad():
+            free.clamp_(0, 1)
+    return np.asarray((low + free * (high - low)).detach().double().numpy())

@@ -1,0 +1,127 @@
+"""What a class looks like, by climbing the model's score (Fredrikson et al. 2015)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.hashing import Array
+from divulge.core.reconstruction import ClassGuess, ClassScene
+from divulge.core.records import Kind
+from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+
+COARSE = 4
+"""Noise of the black-box search is drawn on a grid as many times coarser than the image."""
+
+
+def moveable(scene: ClassScene) -> None:
+    """Raises Impossible for inputs that cannot be moved bit by bit."""
+    if any(column.kind in (Kind.CATEGORICAL, Kind.TEXT) for column in scene.schema.columns):
+        raise Impossible("inputs that are categories cannot be moved along a gradient")
+
+
+def network_of(scene: ClassScene) -> Any:
+    """The target's module; raises Impossible where it is none of PyTorch's."""
+    module = scene.target.parameters()
+    if not hasattr(module, "named_parameters"):
+        raise Impossible("it climbs along the gradients of a network, and this model is none that PyTorch knows")
+    return module.eval()
+
+
+@dataclass(frozen=True)
+class FredriksonInversion:
+    """White-box: gradient ascent on the class's log-score from the middle of the range; images are kept smooth by their
+    total variation (in place of the denoising of Fredrikson et al. 2015, algorithm 1) and moved about by a pixel, so
+    that what is found does not hang on single ones.
+
+    total_variation: weight of the mean difference of neighbours.  steps, rate: of Adam.
+    """
+
+    total_variation: float = 2.0
+    steps: int = 400
+    rate: float = 0.05
+
+    card: ClassVar[Card] = Card(
+        name="fredrikson_inversion",
+        title="Model inversion",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.CLASSES,
+        paper="fredrikson2015",
+        equations="algorithm 1 (MI-Face)",
+        summary="climbs the model's score of a class to see what it looks like",
+        needs=Needs(Access.PARAMETERS),
+    )
+
+    def run(self, scene: ClassScene) -> ClassGuess:
+        """Cost: no query.  Raises Impossible for categories and for models other than networks."""
+        moveable(scene)
+        from divulge.attacks.reconstruction.ascent import climb
+
+        seed = int(scene.rng.integers(2**31))
+        return ClassGuess(climb(network_of(scene), scene, self.total_variation, self.steps, self.rate, seed))
+
+
+@dataclass(frozen=True)
+class BlackBoxInversion:
+    """The same from scores alone: the gradient is estimated from differences along random directions (natural evolution
+    strategies; Fredrikson et al. 2015, section 5, with numeric gradients), smooth ones where inputs are images.
+
+    steps: of the ascent.  directions: two queries each, for every step and class.  width: of a difference, as a share
+    of the range.  rate: of Adam.
+    """
+
+    steps: int = 150
+    directions: int = 20
+    width: float = 0.1
+    rate: float = 0.05
+
+    card: ClassVar[Card] = Card(
+        name="black_box_inversion",
+        title="Model inversion from scores",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.CLASSES,
+        paper="fredrikson2015",
+        equations="algorithm 1, with numeric gradients",
+        summary="climbs the model's score of a class by asking about random changes",
+        needs=Needs(Access.SCORES),
+    )
+
+    def run(self, scene: ClassScene) -> ClassGuess:
+        """Cost: 2 directions x steps queries for every class."""
+        moveable(scene)
+        wanted = np.array(scene.classes)
+        share = np.full((len(wanted), *scene.shape), 0.5)
+        first, second = np.zeros_like(share), np.zeros_like(share)
+        for step in range(1, self.steps + 1):
+            slope = self._slope(scene, share, wanted)
+            first = 0.9 * first + 0.1 * slope
+            second = 0.99 * second + 0.01 * slope**2
+            move = first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
+            share = np.clip(share + self.rate * move, 0, 1)
+        return ClassGuess(scene.low + share * (scene.high - scene.low))
+
+    def _slope(self, scene: ClassScene, share: Array, wanted: Array) -> Array:
+        noise = directions(scene, self.directions)
+        tried = np.stack([share + self.width * noise[:, None], share - self.width * noise[:, None]])
+        x = scene.low + np.clip(tried, 0, 1) * (scene.high - scene.low)
+        told = scene.target.log_scores(scene.records(x.reshape(-1, *scene.shape)))
+        own = told.reshape(2, self.directions, len(wanted), -1)[:, :, np.arange(len(wanted)), wanted]
+        gain = (own[0] - own[1]) / (2 * self.width)
+        return np.asarray(np.einsum("kc,k...->c...", gain, noise) / self.directions)
+
+
+def directions(scene: ClassScene, count: int) -> Array:
+    """Random directions [count, ...] of unit size per input, constant over patches where records are images."""
+    shape = scene.shape
+    if not scene.schema.is_image or min(shape[-2:]) < 2 * COARSE:
+        return np.asarray(scene.rng.normal(size=(count, *shape)))
+    height, width = (-(-side // COARSE) for side in shape[-2:])
+    coarse = scene.rng.normal(size=(count, *shape[:-2], height, width))
+    fine = coarse.repeat(COARSE, axis=-2).repeat(COARSE, axis=-1)
+    return np.asarray(fine[..., : shape[-2], : shape[-1]])

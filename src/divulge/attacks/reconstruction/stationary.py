@@ -1,0 +1,103 @@
+"""The search behind the KKT attack, in PyTorch."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from divulge.core.hashing import Array
+from divulge.core.reconstruction import FileScene
+
+SHARPNESS = 150.0
+SHIFT = 4.0
+SPREAD = 0.05
+
+
+class _Step(torch.autograd.Function):
+    """ReLU whose slope is a steep sigmoid, so that the slope has a slope too (Haim et al. 2022, appendix B)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.relu(x)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return slope * torch.sigmoid(SHARPNESS * x)
+
+
+class _SoftRelu(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = _Step.apply(x)  # type: ignore[no-untyped-call]
+        return made
+
+
+def _softened(module: nn.Module) -> nn.Module:
+    """A copy of a module with every ReLU replaced."""
+    made = copy.deepcopy(module)
+    for parent in list(made.modules()):
+        for name, part in list(parent.named_children()):
+            if isinstance(part, nn.ReLU):
+                setattr(parent, name, _SoftRelu())
+    return made.eval()
+
+
+def solve(
+    module: nn.Module,
+    scene: FileScene,
+    middle: Array,
+    seed: int,
+    candidates: int,
+    steps: int,
+    rate: float,
+    least: float,
+) -> tuple[Array, float]:
+    """Records [candidates, ...], and the share of the squared weights that they do not explain.
+
+    middle: where the search begins, the mean of public records.
+    """
+    soft = _softened(module)
+    params = {name: p.detach() for name, p in soft.named_parameters()}
+    dtype = next(iter(params.values())).dtype
+    low, high, centre = (torch.as_tensor(np.asarray(part), dtype=dtype) for part in (scene.low, scene.high, middle))
+    width = torch.where(high > low, high - low, torch.zeros_like(high))
+    start = (centre - low) / torch.where(width > 0, width, torch.ones_like(width))
+    made = torch.Generator().manual_seed(seed)
+    classes = max(scene.classes, 2)
+    wanted = torch.arange(candidates) % classes
+    free = start + SPREAD * torch.randn((candidates, *scene.shape), generator=made, dtype=dtype)
+    free = free.clamp(0, 1).requires_grad_()
+    raw = (torch.rand(candidates, generator=made, dtype=dtype) - float(SHIFT)).requires_grad_()
+    whole = sum(float(p.square().sum()) for p in params.values())
+    optimiser = torch.optim.Adam([{"params": [free], "lr": rate}, {"params": [raw], "lr": rate}])
+    falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    weights = {name: p.clone().requires_grad_() for name, p in params.items()}
+    off = torch.zeros(())
+    for _ in range(steps):
+        multipliers = least + nn.functional.softplus(raw)
+        margins = _margins(functional_call(soft, weights, (low + free * width,)), wanted)
+        sums = torch.autograd.grad((multipliers * margins).sum(), list(weights.values()), create_graph=True)
+        off = torch.stack([(p - s).square().sum() for p, s in zip(params.values(), sums, strict=True)]).sum()
+        free.grad, raw.grad = torch.autograd.grad(off, (free, raw))
+        optimiser.step()
+        falls.step()
+        with torch.no_grad():
+            free.clamp_(0, 1)
+    records = (low + free * width).detach().double().numpy()
+    return records, float(off.detach()) / max(whole, 1e-30)
+
+
+def _margins(out: Tensor, wanted: Tensor) -> Tensor:
+    """How far the wanted class is ahead of the next: [records]; a single output is the logit of the second class."""
+    out = out.reshape(len(out), -1)
+    if out.shape[1] == 1:
+        return out[:, 0] * (2 * wanted - 1)
+    own = out.gather(1, wanted[:, None])[:, 0]
+    others = out.scatter(1, wanted[:, None], -torch.inf)
+    return own - others.max(dim=1).values
