@@ -143,6 +143,8 @@ def records_from(
     target: Target, members: Any, nonmembers: Any, population: Any = None, sensitive: Iterable[str] = ()
 ) -> Sets:
     """The three sets as records under one schema, with class codes in the target's order."""
+    if members is None or nonmembers is None:
+        raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
     given = {"members": members, "nonmembers": nonmembers, "population": population}
     for name, pair in given.items():
         if pair is not None and not isinstance(pair, Records) and (not isinstance(pair, tuple) or len(pair) != 2):

@@ -28,6 +28,7 @@ from divulge.auditing.assemble import (
 from divulge.auditing.conduct import conduct
 from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, render
+from divulge.auditing.job import Job
 from divulge.auditing.store import RunFolder
 from divulge.auditing.workshop import workshop
 from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
@@ -183,8 +184,6 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     if isinstance(target, ScoreTable):
         job = job_from_table(target, threat_model, attacks, policy, seed, name or "score table")
     else:
-        if members is None or nonmembers is None:
-            raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
         adapter = target_from(target)
         sets = met(adapter, records_from(adapter, members, nonmembers, population, sensitive))
         shown, made = defended(adapter, recipe_for(recipe, target, adapter, tools), defenses)
@@ -203,5 +202,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
             detectors=detectors,
             reconstruction=reconstruction_of(public, sets.members, reconstruction, defenses),
         )
-    folder = Path(out) if out is not None else new_folder(RUNS, job.name)
+    return _carried_out(job, Path(out) if out is not None else new_folder(RUNS, job.name), progress)
+
+
+def _carried_out(job: Job, folder: Path, progress: Progress | None) -> Run:
     return Run(folder, open_run(conduct(job, folder, progress=progress).path))

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.linear_models import codes_for, linear_model
+from divulge.attacks.reconstruction.linear_models import linear_model
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import InformedScene, SampleGuess, VersionScene
+from divulge.core.reconstruction import SampleGuess, VersionScene
 from divulge.core.target import Surface
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
 
@@ -47,34 +47,3 @@ class DeletedRecord:
         slope = -before.curvature(rows, scene.size) @ moved.ravel()
         record = before.record(slope.reshape(moved.shape)).reshape(scene.shape)
         return np.clip(record, scene.low, scene.high)
-
-
-@dataclass(frozen=True)
-class InformedAdversary:
-    """Where all records are known but one, the slopes of the known ones at the optimum must be cancelled by that of the
-    unknown one, which is read off (Balle et al. 2022, section 3).
-    """
-
-    card: ClassVar[Card] = Card(
-        name="informed_adversary",
-        title="Informed adversary",
-        family=Family.RECONSTRUCTION,
-        asset=Asset.RECORDS,
-        challenge=Challenge.INFORMED,
-        paper="balle2022",
-        equations="section 3 (convex models)",
-        summary="knows all training records but one, and solves for it",
-        needs=Needs(Access.PARAMETERS, frozenset({Knowledge.TRAINING_DATA}), tasks=BOTH),
-    )
-
-    def run(self, scene: InformedScene) -> SampleGuess:
-        """Cost: no query.  Raises Impossible for models that are not linear."""
-        model = linear_model(scene.target.parameters())
-        made = []
-        for known in scene.known:
-            rows = model.prepared(known.flat())
-            wide = np.column_stack([rows, np.ones(len(rows))])
-            own = np.column_stack([model.penalty * model.weights, np.zeros(len(model.bias))])
-            slope = -(model.errors(rows, codes_for(model, known)).T @ wide + own)
-            made.append(np.clip(model.record(slope).reshape(scene.shape), scene.low, scene.high)[None])
-        return SampleGuess(tuple(made))

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.last_layer_gradients import classes_of
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
@@ -28,7 +27,8 @@ def numbers_only(scene: UpdateScene, *, several_steps: bool = False) -> None:
         raise Impossible("the update is of several local steps: see fedavg_inversion")
 
 
-def _matched(scene: UpdateScene, codes: Array | None, restarts: int, steps: int) -> SampleGuess:
+def matched(scene: UpdateScene, codes: Array | None, restarts: int, steps: int) -> SampleGuess:
+    """Records whose gradients fit best; their classes too where no codes are given."""
     from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_lbfgs
 
     if scene.updates[0].batch > MOST_TOGETHER:
@@ -65,32 +65,4 @@ class Dlg:
     def run(self, scene: UpdateScene) -> SampleGuess:
         """Cost: no query.  Raises Impossible for text, several local steps and batches of more than eight."""
         numbers_only(scene)
-        return _matched(scene, None, self.restarts, self.steps)
-
-
-@dataclass(frozen=True)
-class Idlg:
-    """The class first, from the sign of the last layer's gradient, then the record (Zhao et al. 2020, algorithm 1).
-
-    restarts, steps: as for DLG.
-    """
-
-    restarts: int = 3
-    steps: int = 300
-
-    card: ClassVar[Card] = Card(
-        name="idlg",
-        title="iDLG",
-        family=Family.RECONSTRUCTION,
-        asset=Asset.RECORDS,
-        challenge=Challenge.UPDATES,
-        paper="zhao2020",
-        equations="algorithm 1",
-        summary="reads the class off the last layer, then looks for the record whose gradient is the one that was sent",
-        needs=Needs(Access.UPDATES),
-    )
-
-    def run(self, scene: UpdateScene) -> SampleGuess:
-        """Cost: no query.  Raises Impossible for text, several local steps and batches of more than eight."""
-        numbers_only(scene)
-        return _matched(scene, classes_of(scene, scene.updates), self.restarts, self.steps)
+        return matched(scene, None, self.restarts, self.steps)

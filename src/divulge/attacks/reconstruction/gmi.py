@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from divulge.attacks.reconstruction.fredrikson_inversion import moveable, network_of
 from divulge.core.attack import Card
-from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.reconstruction import ClassGuess, ClassScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
@@ -44,39 +41,11 @@ class Gmi:
 
     def run(self, scene: ClassScene) -> ClassGuess:
         """Cost: no query."""
-        return ClassGuess(_latent(scene, self.starts, self.steps, self.rate, realism=self.realism, robust=False))
+        return ClassGuess(latent_search(scene, self.starts, self.steps, self.rate, realism=self.realism, robust=False))
 
 
-@dataclass(frozen=True)
-class PlugAndPlay:
-    """The same with the Poincare distance in place of the score and over moved images, and the start that stays best
-    when it is moved about (Struppek et al. 2022, section 3).
-
-    starts, steps, rate: of the search.
-    """
-
-    starts: int = 16
-    steps: int = 200
-    rate: float = 0.05
-
-    card: ClassVar[Card] = Card(
-        name="plug_and_play",
-        title="Plug-and-play inversion",
-        family=Family.RECONSTRUCTION,
-        asset=Asset.RECORDS,
-        challenge=Challenge.CLASSES,
-        paper="struppek2022",
-        equations="section 3",
-        summary="looks for generated images that are of a class however they are moved",
-        needs=Needs(Access.PARAMETERS, PUBLIC),
-    )
-
-    def run(self, scene: ClassScene) -> ClassGuess:
-        """Cost: no query."""
-        return ClassGuess(_latent(scene, self.starts, self.steps, self.rate, realism=0.0, robust=True))
-
-
-def _latent(scene: ClassScene, starts: int, steps: int, rate: float, *, realism: float, robust: bool) -> Array:
+def latent_search(scene: ClassScene, starts: int, steps: int, rate: float, *, realism: float, robust: bool) -> Array:
+    """One generated image of each class, see generator.search."""
     moveable(scene)
     from divulge.attacks.reconstruction.generator import generator_for, search
 
@@ -84,67 +53,3 @@ def _latent(scene: ClassScene, starts: int, steps: int, rate: float, *, realism:
     seed = int(scene.rng.integers(2**31))
     made = generator_for(scene.public, scene.low, scene.high)
     return search(made, module, scene, starts, steps, rate, realism=realism, robust=robust, seed=seed)
-
-
-@dataclass(frozen=True)
-class BrepMi:
-    """From labels alone: a latent vector is moved away from where, on a sphere around it, the label is another; the
-    sphere grows once all of it has the right one (Kahla et al. 2022, algorithm 1).
-
-    steps: at most, for each class.  around: points on the sphere.  radius, growth: of the sphere.  rate: of a step.
-    first: latent vectors that are asked about to find a start for each class.
-    """
-
-    steps: int = 120
-    around: int = 24
-    radius: float = 1.0
-    growth: float = 1.3
-    rate: float = 0.5
-    first: int = 2_000
-
-    card: ClassVar[Card] = Card(
-        name="brep_mi",
-        title="Label-only inversion",
-        family=Family.RECONSTRUCTION,
-        asset=Asset.RECORDS,
-        challenge=Challenge.CLASSES,
-        paper="kahla2022",
-        equations="algorithm 1",
-        summary="moves generated images away from the boundary of a class, which it finds by labels",
-        needs=Needs(Access.LABEL, PUBLIC),
-    )
-
-    def run(self, scene: ClassScene) -> ClassGuess:
-        """Cost: up to first + steps x around queries for each class.  Raises Impossible where no start is found."""
-        moveable(scene)
-        from divulge.attacks.reconstruction.generator import generator_for
-
-        generator: Any = generator_for(scene.public, scene.low, scene.high)
-        drawn = scene.rng.normal(size=(self.first, generator.size))
-        told = scene.target.labels(scene.records(generator.images(drawn)))
-        found: list[Array] = []
-        missing = 0
-        for code in scene.classes:
-            own = drawn[told == code]
-            missing += len(own) == 0
-            found.append(self._repelled(scene, generator, own[0], code) if len(own) else generator.images(drawn[:1])[0])
-        if missing == len(scene.classes):
-            raise Impossible(
-                "no generated image is of any class: give public records that are more like the private ones"
-            )
-        return ClassGuess(np.stack(found))
-
-    def _repelled(self, scene: ClassScene, generator: Any, latent: Array, code: int) -> Array:
-        radius, best = self.radius, latent
-        for _ in range(self.steps):
-            away = scene.rng.normal(size=(self.around, latent.size))
-            away /= np.linalg.norm(away, axis=1, keepdims=True)
-            right = scene.target.labels(scene.records(generator.images(latent + radius * away))) == code
-            if right.all():
-                best, radius = latent, radius * self.growth
-            else:
-                pull = (np.where(right[:, None], 0.0, -1.0) * away).mean(axis=0)
-                length = float(np.linalg.norm(pull))
-                latent = latent + self.rate * radius * pull / max(length, 1e-12)
-                latent = latent * min(1.0, 1.5 * np.sqrt(latent.size) / max(float(np.linalg.norm(latent)), 1e-12))
-        return np.asarray(generator.images(best[None])[0])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.analytic_gradient import FirstDense, first_dense
 from divulge.attacks.reconstruction.dlg import numbers_only
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
@@ -66,62 +65,3 @@ def _caught(update: Update, scene: UpdateScene) -> Array:
     strong = np.abs(shares) > 1e-6 * max(float(np.abs(shares).max()), 1e-30)
     order = np.flatnonzero(strong)[np.argsort(-np.abs(shares[strong]), kind="stable")][: update.batch]
     return np.asarray((rows[order] / shares[order, None]).reshape(len(order), *scene.shape))
-
-
-@dataclass(frozen=True)
-class TrapWeights:
-    """Weights of the first dense layer of which half are negative, and larger: few records make a neuron fire, and
-    where one alone does, its gradient is that record (Boenisch et al. 2023, section 5).
-
-    scale: of the positive weights relative to the negative ones; when None such that a neuron fires for one record of
-    a batch, as seen on the population.
-    """
-
-    scale: float | None = None
-
-    card: ClassVar[Card] = Card(
-        name="trap_weights",
-        title="Trap weights",
-        family=Family.RECONSTRUCTION,
-        asset=Asset.RECORDS,
-        challenge=Challenge.UPDATES,
-        paper="boenisch2023",
-        equations="section 5, algorithm 1",
-        summary="the server sends first weights with which most neurons fire for one record of a batch, or for none",
-        needs=Needs(
-            Access.UPDATES, frozenset({Knowledge.POPULATION}), phase=Phase.TRAINING, behaviour=Behaviour.ACTIVE
-        ),
-    )
-
-    def run(self, scene: UpdateScene) -> SampleGuess:
-        """Cost: one round of training.  Raises Impossible where the first layer is not dense."""
-        import copy
-
-        import torch
-
-        numbers_only(scene, several_steps=True)
-        layer = first_dense(scene)
-        module: Any = copy.deepcopy(scene.target.parameters())
-        weights = list(module.parameters())[layer.place]
-        bias = list(module.parameters())[layer.place + 1]
-        drawn = np.abs(scene.rng.normal(size=weights.shape))
-        negative = scene.rng.permuted(np.arange(drawn.size).reshape(drawn.shape) % 2 == 0, axis=1)
-        parts = [np.where(side, drawn, 0.0) / np.sqrt(drawn.shape[1]) for side in (~negative, negative)]
-        made = self._scale(layer, parts, scene) * parts[0] - parts[1]
-        with torch.no_grad():
-            weights.copy_(torch.as_tensor(made, dtype=weights.dtype))
-            bias.zero_()
-        return SampleGuess(tuple(layer.records(update) for update in scene.ask(module)))
-
-    def _scale(self, layer: FirstDense, parts: list[Array], scene: UpdateScene) -> float:
-        """A neuron fires where scale * positive > negative, so the wanted scale is a quantile of their ratio."""
-        if self.scale is not None:
-            return self.scale
-        public = scene.population.take(np.arange(min(len(scene.population), MOST_PUBLIC)))
-        share = (public.flat() - scene.low.reshape(-1)) / np.where(
-            scene.high > scene.low, scene.high - scene.low, 1
-        ).reshape(-1)
-        given = layer.zero + share * (layer.unit - layer.zero)
-        positive, negative = (given @ part.T for part in parts)
-        ratio = np.where(positive > 0, negative / np.maximum(positive, 1e-12), np.inf)
-        return float(np.quantile(ratio[np.isfinite(ratio)], 1 / max(scene.updates[0].batch, 2)))

@@ -1,0 +1,53 @@
+"""The way back from activations, learned on public records (He et al. 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.reconstruction.activation_inversion import BOTH, flat
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.reconstruction import ActivationScene, SampleGuess
+from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+
+
+@dataclass(frozen=True)
+class ActivationDecoder:
+    """Black-box: a network learns the way back on public records, whose activations the front is asked for (He et al.
+    2019, section 4.2; Song and Raghunathan 2020 for embeddings).
+
+    width: of its hidden layer.  epochs: over the public records.
+    """
+
+    width: int = 512
+    epochs: int = 40
+
+    card: ClassVar[Card] = Card(
+        name="activation_decoder",
+        title="Decoding activations",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.ACTIVATIONS,
+        paper="he2019",
+        equations="section 4.2",
+        summary="learns on public records how to turn intermediate results back into inputs",
+        needs=Needs(Access.ACTIVATIONS, frozenset({Knowledge.POPULATION}), tasks=BOTH),
+    )
+
+    def run(self, scene: ActivationScene) -> SampleGuess:
+        """Cost: one query of the front for each public record.  Raises Impossible where there are fewer than 50."""
+        from divulge.attacks.reconstruction.decoder import decoded
+
+        public = scene.population
+        if len(public) < 50:
+            raise Impossible("it learns from public records, and there are fewer than 50")
+        width = np.where(scene.high > scene.low, scene.high - scene.low, 1.0)
+        wanted = ((public.x - scene.low) / width).reshape(len(public), -1)
+        given, asked = (flat(part) for part in (scene.embed(public.x), scene.activations))
+        seed = int(scene.rng.integers(2**31))
+        shares = decoded(given, wanted, asked, width=self.width, epochs=self.epochs, seed=seed)
+        records = scene.low + shares.reshape(-1, *scene.shape) * width
+        return SampleGuess(tuple(record[None] for record in records))

@@ -1,0 +1,64 @@
+"""What a class looks like, from scores alone (Fredrikson et al. 2015)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.reconstruction.fredrikson_inversion import directions, moveable
+from divulge.core.attack import Card
+from divulge.core.hashing import Array
+from divulge.core.reconstruction import ClassGuess, ClassScene
+from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+
+
+@dataclass(frozen=True)
+class BlackBoxInversion:
+    """The same from scores alone: the gradient is estimated from differences along random directions (natural evolution
+    strategies; Fredrikson et al. 2015, section 5, with numeric gradients), smooth ones where inputs are images.
+
+    steps: of the ascent.  directions: two queries each, for every step and class.  width: of a difference, as a share
+    of the range.  rate: of Adam.
+    """
+
+    steps: int = 150
+    directions: int = 20
+    width: float = 0.1
+    rate: float = 0.05
+
+    card: ClassVar[Card] = Card(
+        name="black_box_inversion",
+        title="Model inversion from scores",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.CLASSES,
+        paper="fredrikson2015",
+        equations="algorithm 1, with numeric gradients",
+        summary="climbs the model's score of a class by asking about random changes",
+        needs=Needs(Access.SCORES),
+    )
+
+    def run(self, scene: ClassScene) -> ClassGuess:
+        """Cost: 2 directions x steps queries for every class."""
+        moveable(scene)
+        wanted = np.array(scene.classes)
+        share = np.full((len(wanted), *scene.shape), 0.5)
+        first, second = np.zeros_like(share), np.zeros_like(share)
+        for step in range(1, self.steps + 1):
+            slope = self._slope(scene, share, wanted)
+            first = 0.9 * first + 0.1 * slope
+            second = 0.99 * second + 0.01 * slope**2
+            move = first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
+            share = np.clip(share + self.rate * move, 0, 1)
+        return ClassGuess(scene.low + share * (scene.high - scene.low))
+
+    def _slope(self, scene: ClassScene, share: Array, wanted: Array) -> Array:
+        noise = directions(scene, self.directions)
+        tried = np.stack([share + self.width * noise[:, None], share - self.width * noise[:, None]])
+        x = scene.low + np.clip(tried, 0, 1) * (scene.high - scene.low)
+        told = scene.target.log_scores(scene.records(x.reshape(-1, *scene.shape)))
+        own = told.reshape(2, self.directions, len(wanted), -1)[:, :, np.arange(len(wanted)), wanted]
+        gain = (own[0] - own[1]) / (2 * self.width)
+        return np.asarray(np.einsum("kc,k...->c...", gain, noise) / self.directions)

@@ -1,0 +1,53 @@
+"""Updates of several local steps, inverted by simulating them (Dimitrov et al. 2022)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.reconstruction.dlg import numbers_only
+from divulge.attacks.reconstruction.inverting_gradients import searched
+from divulge.attacks.reconstruction.last_layer_gradients import classes_of
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.reconstruction import SampleGuess, UpdateScene
+from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+
+
+@dataclass(frozen=True)
+class FedavgInversion:
+    """Updates of several local steps: the steps are simulated, and which record was in which of them is sought by
+    restarts (Dimitrov et al. 2022, algorithm 2, for one epoch).
+
+    restarts: with the classes in another order.  The rest as for inverting gradients.
+    """
+
+    total_variation: float = 1e-3
+    restarts: int = 4
+    steps: int = 1_000
+    rate: float = 0.1
+
+    card: ClassVar[Card] = Card(
+        name="fedavg_inversion",
+        title="Inverting federated averaging",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.UPDATES,
+        paper="dimitrov2022",
+        equations="algorithm 2",
+        summary="looks for records that, trained on for as many local steps, give the update that was sent",
+        needs=Needs(Access.UPDATES),
+    )
+
+    def run(self, scene: UpdateScene) -> SampleGuess:
+        """Cost: no query.  Raises Impossible for text and for a single local step."""
+        from divulge.attacks.reconstruction.gradient_matching import Prior
+
+        numbers_only(scene, several_steps=True)
+        if scene.updates[0].steps == 1:
+            raise Impossible("the update is of one step: inverting_gradients does the same")
+        codes = classes_of(scene, scene.updates)
+        mixed = np.concatenate([scene.rng.permuted(codes, axis=1) for _ in range(self.restarts)])
+        return searched(scene, Prior(self.total_variation), self.restarts, self.steps, self.rate, mixed)
