@@ -19,7 +19,8 @@ class Measure:
     hits: [trials] in [0, 1], what the attack achieved on each thing that was to be rebuilt.
     blind: [trials], the same of the best guess without the model.
     units: [trials], what was drawn independently of each other (a person, an update).
-    note: what counts as a hit, in words.
+    note: what counts as a hit, in words.  known: whether what the blind guess reaches is known rather than measured, as
+    of one image for all classes, which is recognised as one of them.
     """
 
     metric: str
@@ -27,6 +28,7 @@ class Measure:
     blind: tuple[float, ...]
     units: tuple[int, ...]
     note: str = ""
+    known: bool = False
 
     @property
     def value(self) -> float:

@@ -109,7 +109,7 @@ class InversionGame:
         blind = np.repeat(known.x.astype(np.float64).mean(axis=0)[None], len(wanted), axis=0)
         hits, missed = (self._recognised(side, schema, wanted) for side in (shown, blind.astype(shown.dtype)))
         units = tuple(range(len(wanted)))
-        measure = Measure("classes_recognised", hits, missed, units, "an independent evaluator sees the class")
+        measure = Measure("classes_recognised", hits, missed, units, "an independent evaluator sees the class", known=True)
         truth = self.truth[wanted]
         qualities = []
         if schema.is_image and find_spec("skimage") is not None:

@@ -6,7 +6,7 @@ from divulge.core.dossier import Dossier, overall
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
-from divulge.report import theft, words
+from divulge.report import rebuilt, theft, words
 
 METRICS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 
@@ -22,6 +22,7 @@ def render(dossier: Dossier) -> str:
         f"- **How sure this is.** {words.certainty(dossier)}\n"
         f"- **What was not tried.** {'; '.join(words.not_tried(dossier)) or 'every family was tried'}. {words.LEAST}",
         *(["## Attacks", _table(dossier)] if dossier.tried(Family.MEMBERSHIP) else []),
+        *(["## Rebuilt records", _rebuilt(dossier)] if dossier.tried(Family.RECONSTRUCTION) else []),
         *(["## Copies of the model", _copies(dossier)] if dossier.tried(Family.EXTRACTION) else []),
         *_gains(dossier),
         *_why(dossier),
@@ -51,6 +52,18 @@ def _table(dossier: Dossier) -> str:
         control = words.shown(found["auc"].control, "auc")
         row = [outcome.title, f"{words.MARKS[shown]} {shown.value}", *cells, control, f"{outcome.queries:,}"]
         lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def _rebuilt(dossier: Dossier) -> str:
+    """One line a finding of the reconstruction game."""
+    heads = ["attack", "verdict", "what", "share", "without the model", "control", "quality (medians)", "queries"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for row in rebuilt.rows(dossier):
+        verdict = f"{words.MARKS[row.verdict]} {row.verdict.value}"
+        cost = row.cost.removesuffix(" queries").removesuffix(" query")
+        cells = [row.title, verdict, row.what, f"{row.value[0]} ({row.value[1]})", row.blind, row.control]
+        lines.append("| " + " | ".join([*cells, "; ".join(row.quality), cost]) + " |")
     return "\n".join(lines)
 
 

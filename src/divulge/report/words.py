@@ -6,7 +6,7 @@ from divulge.core.dossier import Dossier, Stability, overall
 from divulge.core.finding import Finding, Reading, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.wording import counted, joined, percent
-from divulge.report import theft
+from divulge.report import rebuilt, theft
 
 MARKS = {
     Verdict.LEAK: "▲",
@@ -30,6 +30,7 @@ METRIC_NAMES = {
     "parameters_recovered": "parameters recovered",
     "hyperparameters_recovered": "hyper-parameters recovered",
     "architecture_recovered": "architecture recovered",
+    **rebuilt.NAMES,
 }
 
 LEAST = "A result is a lower bound: it says what these attacks achieved, not what every attack would."
@@ -56,6 +57,8 @@ def headline(dossier: Dossier) -> str:
                 Verdict.INVALID: "The audit is invalid: the sets differ",
             }.get(verdict, "Membership could not be measured")
         )
+    if dossier.tried(Family.RECONSTRUCTION):
+        said.append(rebuilt.headline(dossier))
     if dossier.tried(Family.EXTRACTION):
         said.append(theft.headline(dossier))
     return "; ".join([said[0], *(part[:1].lower() + part[1:] for part in said[1:])]) if said else "Nothing was tried"
@@ -64,6 +67,7 @@ def headline(dossier: Dossier) -> str:
 def summary(dossier: Dossier) -> str:
     """What the audit says, for a reader of nothing else, one family after the other."""
     parts = [membership_sentence(dossier)] if dossier.tried(Family.MEMBERSHIP) else []
+    parts += [rebuilt.sentence(dossier)] if dossier.tried(Family.RECONSTRUCTION) else []
     parts += [theft.sentence(dossier)] if dossier.tried(Family.EXTRACTION) else []
     return " ".join(parts)
 
@@ -144,7 +148,11 @@ def certainty(dossier: Dossier) -> str:
     facts = dossier.facts
     attacks = sum(o.game == Family.MEMBERSHIP.value for o, _ in dossier.played())
     alpha = percent(1 - facts.policy.confidence)
-    copies = theft.certainty(dossier) if dossier.tried(Family.EXTRACTION) else ""
+    copies = " ".join(
+        room.certainty(dossier)
+        for family, room in ((Family.RECONSTRUCTION, rebuilt), (Family.EXTRACTION, theft))
+        if dossier.tried(family)
+    )
     if not dossier.tried(Family.MEMBERSHIP):
         return (
             f"The chance that any verdict “leak” of this run is an accident is at most {alpha} (Holm's correction). "
@@ -214,6 +222,8 @@ def shown(value: float | None, metric: str) -> str:
     """A metric's value as it stands in a table."""
     if value is None:
         return "–"
+    if metric.partition(":")[0] in rebuilt.NAMES:
+        return percent(value)
     if metric.startswith("fidelity") or metric.endswith("_recovered"):
         return theft.exact_percent(value)
     return percent(value) if metric.startswith("tpr_at_fpr_") else f"{value:.3f}"

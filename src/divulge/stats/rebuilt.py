@@ -62,6 +62,8 @@ def gain_low(measure: Measure, alpha: float) -> float:
     bounded each for itself, together by Bonferroni; otherwise the mean difference is bounded by betting.
     """
     hits, blind = by_unit(measure)
+    if measure.known:
+        return mean_bounds(hits, alpha).low - float(blind.mean())
     if np.isin(np.concatenate([hits, blind]), (0.0, 1.0)).all():
         won, given = np.maximum(hits - blind, 0), np.maximum(blind - hits, 0)
         return mean_bounds(won, alpha).low - mean_bounds(given, alpha).high

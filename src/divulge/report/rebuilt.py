@@ -1,0 +1,234 @@
+"""What a report says about rebuilt records: sentences, a table, pictures."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from divulge.core.dossier import Dossier
+from divulge.core.evidence import Detail
+from divulge.core.finding import Finding, Verdict
+from divulge.core.rebuilt import Picture, Rebuilt, ValueRow
+from divulge.core.threat import Family
+from divulge.core.wording import counted, percent
+from divulge.report.png import data_uri
+
+WHOLE = ("records_exact", "text_exact", "records_rebuilt", "text_rebuilt", "batches_opened", "guesses_nearer_training")
+"""Metrics of whole records, the most telling first."""
+
+NAMES = {
+    "attribute_accuracy": "right answers",
+    "records_rebuilt": "records rebuilt",
+    "records_exact": "records rebuilt exactly",
+    "batches_opened": "batches with a rebuilt record",
+    "guesses_nearer_training": "guesses that show a training record",
+    "classes_recognised": "classes recognised",
+    "labels_counted": "classes of a batch counted",
+    "text_rebuilt": "words rebuilt",
+    "text_exact": "texts rebuilt to the word",
+}
+MOST_DETAILS = 3
+
+
+def name_of(metric: str) -> str:
+    """'right answers: sex'."""
+    kind, _, about = metric.partition(":")
+    return f"{NAMES.get(kind, kind)}: {about}" if about else NAMES.get(kind, kind)
+
+
+def _leaks(dossier: Dossier) -> list[Finding]:
+    return [f for f in dossier.of(Family.RECONSTRUCTION) if f.verdict is Verdict.LEAK]
+
+
+def headline(dossier: Dossier) -> str:
+    """The verdict on reconstruction in a few words."""
+    found = {f.metric.partition(":")[0] for f in _leaks(dossier)}
+    if found & set(WHOLE):
+        return "Training records can be rebuilt"
+    if "attribute_accuracy" in found:
+        return "Sensitive attributes can be told"
+    if "classes_recognised" in found:
+        return "What a class looks like can be seen"
+    if "labels_counted" in found:
+        return "The classes behind an update can be counted"
+    if not any(f.value is not None for f in dossier.of(Family.RECONSTRUCTION)):
+        return "Reconstruction could not be measured"
+    return "Nothing was rebuilt better than by guessing"
+
+
+def sentence(dossier: Dossier) -> str:
+    """What the audit says about reconstruction, for a reader of nothing else."""
+    found = [f for f in dossier.of(Family.RECONSTRUCTION) if f.value is not None]
+    if not found:
+        return "No attack that rebuilds records could be run and measured."
+    leaks = [f for f in _leaks(dossier) if f.value is not None]
+    kinds: dict[str, Finding] = {}
+    for finding in leaks:
+        best = kinds.get(finding.metric)
+        if best is None or (finding.advantage or 0) > (best.advantage or 0):
+            kinds[finding.metric] = finding
+    whole = next((kinds[m] for m in WHOLE if m in kinds), None)
+    told = [whole] if whole is not None else []
+    told += [f for m, f in kinds.items() if m.startswith("attribute_accuracy") or m == "classes_recognised"]
+    if not told:
+        told = list(kinds.values())[:1]
+    if told:
+        return " ".join(_told(dossier, f) for f in told)
+    best = max(found, key=lambda f: f.advantage or 0.0)
+    return f"No attack rebuilt more than what can be guessed without the model: at best {_told(dossier, best)}"
+
+
+def _told(dossier: Dossier, finding: Finding) -> str:
+    title = dossier.titles.get(finding.attack, finding.attack)
+    bounds = f"{percent(finding.low or 0.0)} to {percent(finding.high or 0.0)}"
+    blind = dossier.rebuilt[finding.attack].baseline if finding.attack in dossier.rebuilt else ""
+    without = f"the best guess without the model{f' ({blind})' if blind and len(blind) < 60 else ''}"
+    return (
+        f"“{title}”, {name_of(finding.metric)}: {percent(finding.value or 0.0)} "
+        f"({percent(finding.confidence)} interval {bounds}); {without}: {percent(finding.chance)}."
+    )
+
+
+def certainty(dossier: Dossier) -> str:
+    """On how much it was judged."""
+    sizes = {len(m.hits) for r in dossier.rebuilt.values() for m in r.measures}
+    if not sizes:
+        return ""
+    span = f"{min(sizes):,}" if len(sizes) == 1 else f"{min(sizes):,} to {max(sizes):,}"
+    return f"What was rebuilt was compared with the truth on {span} records or guesses an attack."
+
+
+@dataclass(frozen=True)
+class RebuiltRow:
+    """One finding in the table."""
+
+    title: str
+    paper: str
+    verdict: Verdict
+    what: str
+    value: tuple[str, str]
+    blind: str
+    control: str
+    positive: str
+    quality: tuple[str, ...]
+    cost: str
+    effort: str
+    note: str
+
+
+def rows(dossier: Dossier) -> list[RebuiltRow]:
+    """All findings of the family, leaks first, then by what was gained."""
+    findings = [f for f in dossier.of(Family.RECONSTRUCTION) if f.value is not None]
+    findings.sort(key=lambda f: (f.verdict is not Verdict.LEAK, -(f.advantage_low or 0.0)))
+    notes = {o.attack: p.note for o, p in dossier.played()}
+    made = []
+    for f in findings:
+        bounds = f"{percent(f.low)} to {percent(f.high)}" if f.low is not None and f.high is not None else ""
+        made.append(
+            RebuiltRow(
+                title=dossier.titles.get(f.attack, f.attack),
+                paper=dossier.papers.get(f.paper, f.paper),
+                verdict=f.verdict,
+                what=name_of(f.metric),
+                value=(percent(f.value or 0.0), bounds),
+                blind=percent(f.chance),
+                control=_share(f.control),
+                positive=_share(f.positive_control),
+                quality=_qualities(f),
+                cost=counted(f.queries, "query"),
+                effort=f"{f.seconds:.1f} s",
+                note=notes.get(f.attack, ""),
+            )
+        )
+    return made
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else percent(value)
+
+
+def _qualities(finding: Finding) -> tuple[str, ...]:
+    """'PSNR, dB: 46.7 (41.0 to 50.2), without the model 14.2'."""
+    about = finding.metric.partition(":")[2]
+    blind = {d.name.removesuffix(", without the model"): d for d in finding.details if "without" in d.name}
+    told = []
+    for detail in finding.details:
+        if "without the model" in detail.name:
+            continue
+        other = blind.get(detail.name)
+        beside = f", without the model {_number(other.value)}" if other is not None else ""
+        name = detail.name.removeprefix(f"{about}: ")
+        told.append(f"{name}: {_number(detail.value)}{_bounds(detail)}{beside}")
+    return tuple(told[:MOST_DETAILS])
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def _bounds(detail: Detail) -> str:
+    return "" if detail.low is None or detail.high is None else f" ({_number(detail.low)} to {_number(detail.high)})"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture: three images, rows or texts, and what stands under the last two.  kind: see core.rebuilt.Picture."""
+
+    kind: str
+    title: str
+    truth: str
+    guess: str
+    blind: str
+    score: str
+    blind_score: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The pictures and tables of one attack."""
+
+    title: str
+    baseline: str
+    leak: bool
+    shown: tuple[Shown, ...]
+    values: tuple[ValueRow, ...]
+    told: tuple[str, ...]
+
+
+def galleries(dossier: Dossier) -> list[Gallery]:
+    """Of every attack that has something to look at, leaks first."""
+    leaking = {f.attack for f in _leaks(dossier)}
+    made = [
+        Gallery(
+            dossier.titles.get(attack, attack),
+            rebuilt.baseline,
+            attack in leaking,
+            tuple(_shown(p) for p in rebuilt.pictures),
+            rebuilt.values,
+            rebuilt.told,
+        )
+        for attack, rebuilt in _by_gain(dossier)
+        if rebuilt.pictures or rebuilt.values or rebuilt.told
+    ]
+    return sorted(made, key=lambda g: not g.leak)
+
+
+def _by_gain(dossier: Dossier) -> list[tuple[str, Rebuilt]]:
+    gain = {f.attack: f.advantage_low or 0.0 for f in dossier.of(Family.RECONSTRUCTION)}
+    return sorted(dossier.rebuilt.items(), key=lambda item: -gain.get(item[0], 0.0))
+
+
+def _shown(p: Picture) -> Shown:
+    if p.kind == "image":
+        drawn = [data_uri(part, p.shape) for part in (p.truth, p.guess, p.blind)]
+        return Shown(p.kind, p.title, drawn[0], drawn[1], drawn[2], p.score, p.blind_score)
+    return Shown(p.kind, p.title, p.truth, p.guess, p.blind, p.score, p.blind_score)
+
+
+def differing(truth: str, guess: str) -> list[tuple[str, bool]]:
+    """A guess word by word, each with whether it is as in the truth."""
+    own, given = truth.split(), guess.split()
+    made: list[tuple[str, bool]] = []
+    for kind, _, _, low, high in difflib.SequenceMatcher(a=own, b=given, autojunk=False).get_opcodes():
+        made += [(word, kind == "equal") for word in given[low:high]]
+    return made
