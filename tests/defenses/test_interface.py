@@ -28,6 +28,8 @@ from tests.attacks.toys import records_of
 P = np.array([[0.6, 0.24, 0.12, 0.04], [0.01, 0.98, 0.004, 0.006]])
 KEYS = np.array([7, 8], dtype=np.uint64)
 
+OF_ANSWERS = sorted(name for name in DEFENSES if not name.startswith("update_"))
+
 
 def altered(name, **settings):
     return np.exp(defense(name, **settings).alter(log_of_scores(P), KEYS))
@@ -55,7 +57,7 @@ def test_the_reverse_sigmoid_by_hand():
 
 @given(
     st.lists(st.lists(st.floats(-50, 50), min_size=3, max_size=3), min_size=1, max_size=5),
-    st.sampled_from(sorted(DEFENSES)),
+    st.sampled_from(OF_ANSWERS),
 )
 def test_what_is_shown_is_finite_and_nearly_a_distribution(logits, name):
     z = np.array(logits)
@@ -147,7 +149,7 @@ def test_settings_out_of_bounds_are_wrong_input(name, settings):
 
 
 def test_every_defence_has_its_own_name_and_a_paper():
-    for name in DEFENSES:
+    for name in OF_ANSWERS:
         card = defense(name).card
         assert card.name == name and card.paper in PAPERS and card.summary
 

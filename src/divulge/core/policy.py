@@ -28,6 +28,7 @@ DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType(
         "batches_opened": 0.05,
         "guesses_nearer_training": 0.05,
         "classes_recognised": 0.1,
+        "classes_shown": 0.1,
         "labels_counted": 0.1,
         "text_rebuilt": 0.05,
         "text_exact": 0.05,

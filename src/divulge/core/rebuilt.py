@@ -7,6 +7,7 @@ from dataclasses import dataclass
 REBUILT = (
     *("attribute_accuracy", "records_rebuilt", "records_exact", "guesses_nearer_training", "classes_recognised"),
     "batches_opened",
+    "classes_shown",
     *("labels_counted", "text_rebuilt", "text_exact"),
 )
 """Metrics; that of an attribute is followed by a colon and its name."""

@@ -109,20 +109,22 @@ class InversionGame:
         blind = np.repeat(known.x.astype(np.float64).mean(axis=0)[None], len(wanted), axis=0)
         hits, missed = (self._recognised(side, schema, wanted) for side in (shown, blind.astype(shown.dtype)))
         units = tuple(range(len(wanted)))
-        measure = Measure("classes_recognised", hits, missed, units, "an independent evaluator sees the class", known=True)
+        measure = Measure(
+            "classes_recognised", hits, missed, units, "an independent evaluator sees the class", known=True
+        )
         truth = self.truth[wanted]
+        near, far = (_distances(self.scale(truth), self.scale(side)) for side in (shown, blind))
+        seen = tuple(float(hit and a < b) for hit, a, b in zip(hits, near, far, strict=True))
+        note = "recognised, and nearer to the mean of the class's training records than what is public"
+        measures = (measure, Measure("classes_shown", seen, (0.0,) * len(seen), units, note, known=True))
         qualities = []
         if schema.is_image and find_spec("skimage") is not None:
-            near = [
+            alike = [
                 tuple(ssim(self.scale(t), self.scale(g)) for t, g in zip(truth, side, strict=True))
                 for side in (shown, blind)
             ]
-            qualities.append(Quality("SSIM with the mean of the class", near[0], near[1]))
-        distance = [
-            tuple(np.sqrt(((self.scale(truth) - self.scale(s)) ** 2).reshape(len(truth), -1).mean(axis=1)))
-            for s in (shown, blind)
-        ]
-        qualities.append(Quality("distance to the mean of the class", distance[0], distance[1]))
+            qualities.append(Quality("SSIM with the mean of the class", alike[0], alike[1]))
+        qualities.append(Quality("distance to the mean of the class", near, far))
         drawn = [
             picture(
                 self.scale, truth[i], shown[i], blind[i], _scores(hits[i], missed[i]), str(schema.classes[wanted[i]])
@@ -132,11 +134,16 @@ class InversionGame:
         what = (
             "the mean of public records of other classes" if self.public is not None else "the mean of unseen records"
         )
-        return Rebuilt((measure,), tuple(qualities), pictures=tuple(drawn), baseline=what)
+        return Rebuilt(measures, tuple(qualities), pictures=tuple(drawn), baseline=what)
 
     def _recognised(self, x: Array, schema: Schema, wanted: Array) -> tuple[float, ...]:
         told: Any = self._seen[0].log_scores(Records(x, np.zeros(len(x), dtype=np.int64), schema))
         return tuple((np.asarray(told).argmax(axis=1) == wanted).astype(float).tolist())
+
+
+def _distances(truth: Array, guess: Array) -> tuple[float, ...]:
+    """Root mean squared difference of each, on a scale of [0, 1]."""
+    return tuple(np.sqrt(((truth - guess) ** 2).reshape(len(truth), -1).mean(axis=1)).tolist())
 
 
 def _scores(hit: float, missed: float) -> tuple[str, str]:

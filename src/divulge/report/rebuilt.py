@@ -23,6 +23,7 @@ NAMES = {
     "batches_opened": "batches with a rebuilt record",
     "guesses_nearer_training": "guesses that show a training record",
     "classes_recognised": "classes recognised",
+    "classes_shown": "classes shown as they look",
     "labels_counted": "classes of a batch counted",
     "text_rebuilt": "words rebuilt",
     "text_exact": "texts rebuilt to the word",
@@ -47,8 +48,10 @@ def headline(dossier: Dossier) -> str:
         return "Training records can be rebuilt"
     if "attribute_accuracy" in found:
         return "Sensitive attributes can be told"
-    if "classes_recognised" in found:
+    if "classes_shown" in found:
         return "What a class looks like can be seen"
+    if "classes_recognised" in found:
+        return "Inputs that stand for a class can be made"
     if "labels_counted" in found:
         return "The classes behind an update can be counted"
     if not any(f.value is not None for f in dossier.of(Family.RECONSTRUCTION)):
@@ -69,7 +72,7 @@ def sentence(dossier: Dossier) -> str:
             kinds[finding.metric] = finding
     whole = next((kinds[m] for m in WHOLE if m in kinds), None)
     told = [whole] if whole is not None else []
-    told += [f for m, f in kinds.items() if m.startswith("attribute_accuracy") or m == "classes_recognised"]
+    told += [f for m, f in kinds.items() if m.startswith(("attribute_accuracy", "classes_"))]
     if not told:
         told = list(kinds.values())[:1]
     if told:

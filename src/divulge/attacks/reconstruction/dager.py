@@ -60,10 +60,10 @@ class Dager:
     def _batch(self, model: Any, update: Update, length: int) -> Array:
         """Sequences of one update: [at most a batch, length], -1 where nothing is known."""
         spans = [_span(np.asarray(update.change[place], dtype=np.float64)) for place in model.attention]
-        if spans[0].shape[1] >= len(spans[0]):
+        if update.batch * length >= len(spans[0]):
             raise Impossible(
-                f"the gradient of the first layer has full rank {len(spans[0])}: the batch has more tokens, or the "
-                "update was protected"
+                f"a batch of {update.batch} texts has more tokens ({update.batch * length}) than the model is wide "
+                f"({len(spans[0])}): their inputs span everything"
             )
         sequences: list[list[int]] = [[]]
         for place in range(length):

@@ -1,0 +1,259 @@
+"""Attacks on updates: known answers, nothing from other updates, and records out of the right ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_lbfgs
+from divulge.attacks.reconstruction.last_layer_gradients import label_counts
+from divulge.core.errors import AccessDenied, Impossible, TargetError
+from divulge.core.game import Arm
+from divulge.core.reconstruction import Update, UpdateScene
+from divulge.core.threat import Access, Needs
+from divulge.games.rebuild import RebuildPlan
+from divulge.targets.torch_updates import change_of
+from tests.attacks.reconstruction_games import Convolutions, dense, pictures, played, quality, share, taught
+
+SETS = pictures(90, seed=1), pictures(90, seed=2), pictures(300, seed=3)
+
+
+class Holder:
+    def __init__(self, module):
+        self.module = module
+
+    def parameters(self):
+        return self.module
+
+
+def scene_of(module, records, batch=1, steps=1, rate=0.1, classes=3):
+    dtype = next(module.parameters()).dtype
+    updates = []
+    for start in range(0, len(records) // batch * batch, batch):
+        part = records.take(np.arange(start, start + batch))
+        x, y = torch.as_tensor(part.x).to(dtype), torch.as_tensor(part.y)
+        updates.append(Update(change_of(module, x, y, steps, rate), batch, steps, rate))
+    low, high = np.zeros((8, 8)), np.ones((8, 8))
+    return UpdateScene(
+        Holder(module), records.schema, low, high, np.random.default_rng(0), Needs(Access.UPDATES),
+        updates=tuple(updates), classes=classes,
+    )  # fmt: skip
+
+
+def test_the_update_of_one_step_is_the_gradient_and_of_several_what_they_changed():
+    module = dense(dtype=torch.float64)
+    x, y = torch.as_tensor(SETS[0].x[:4]).double(), torch.as_tensor(SETS[0].y[:4])
+    loss = nn.functional.cross_entropy(module(x), y)
+    wanted = torch.autograd.grad(loss, list(module.parameters()))
+    for got, own in zip(change_of(module, x, y, 1, 0.1), wanted, strict=True):
+        np.testing.assert_allclose(got, own.numpy(), atol=1e-12)
+    trained = dense(dtype=torch.float64)
+    optimiser = torch.optim.SGD(trained.parameters(), lr=0.1)
+    for part in (slice(0, 2), slice(2, 4)):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(trained(x[part]), y[part]).backward()
+        optimiser.step()
+    for got, before, after in zip(
+        change_of(module, x, y, 2, 0.1), module.parameters(), trained.parameters(), strict=True
+    ):
+        np.testing.assert_allclose(got, ((before - after) / 0.1).detach().numpy(), atol=1e-10)
+
+
+@pytest.mark.parametrize(("dtype", "least"), [(torch.float32, 60), (torch.float64, 100)])
+def test_a_dense_first_layer_gives_its_only_record_away_exactly(dtype, least):
+    found = played("analytic_gradient", dense(dtype=dtype), SETS, plan=RebuildPlan(20))
+    assert quality(found, "PSNR, dB").min() >= least
+    assert share(found, "labels_counted") == 1 and share(found, "records_exact") == 1
+
+
+def test_inputs_that_a_module_moves_and_scales_are_brought_back():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = dense()
+
+        def forward(self, x):
+            return self.inner((x - 0.3) / 0.2)
+
+    found = played("analytic_gradient", Scaled(), SETS)
+    assert share(found, "records_exact") == 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 24))
+def test_label_counts_sum_up_to_the_batch_and_are_right_for_an_untrained_module(seed, batch):
+    records = pictures(30, seed=seed).take(np.random.default_rng(seed).integers(0, 30, batch))
+    scene = scene_of(Convolutions(), records, batch)
+    counts = label_counts(scene, scene.updates[0])
+    assert counts.sum() == batch and (counts >= 0).all()
+    assert np.abs(counts - np.bincount(records.y, minlength=3)).sum() <= max(2, batch // 6)
+
+
+def test_matching_is_zero_at_the_truth_and_nowhere_near():
+    records = SETS[0].take(np.arange(4))
+    scene = scene_of(Convolutions(smooth=True).double(), records, 2)
+    codes = records.y.reshape(2, 2)
+    matcher = Matcher(scene, scene.updates, codes, Prior(), cosine=False, seed=0)
+    truth = torch.as_tensor(records.x.reshape(2, 2, 8, 8)).double()
+    assert matcher.fit(truth, None).max() < 1e-12
+    assert matcher.fit(1 - truth, None).min() > 1e-6
+    cosine = Matcher(scene, scene.updates, codes, Prior(), cosine=True, seed=0)
+    assert cosine.fit(truth, None).abs().max() < 1e-9
+
+
+def test_all_guesses_at_once_are_the_same_as_one_at_a_time():
+    records = SETS[0].take(np.arange(3))
+    scene = scene_of(Convolutions(smooth=True).double(), records)
+    codes = records.y.reshape(3, 1)
+    whole = Matcher(scene, scene.updates, codes, Prior(), cosine=False, seed=0)
+    together = whole.distance(torch.full((3, 1, 8, 8), 0.5, dtype=torch.float64), None)
+    for place in range(3):
+        one = Matcher(scene, scene.updates[place : place + 1], codes[place : place + 1], Prior(), cosine=False, seed=0)
+        alone = one.distance(torch.full((1, 1, 8, 8), 0.5, dtype=torch.float64), None)
+        torch.testing.assert_close(alone[0], together[place])
+
+
+def test_lbfgs_never_climbs_and_ends_at_the_truth():
+    scene = scene_of(Convolutions(smooth=True).double(), SETS[0].take(np.arange(5)))
+    matcher = Matcher(scene, scene.updates, SETS[0].y[:5].reshape(5, 1), Prior(), cosine=False, seed=0)
+    first = matcher.fit(*matcher.start(2))
+    some = matcher.fit(*by_lbfgs(matcher, 2, 20))
+    more = matcher.fit(*by_lbfgs(matcher, 2, 200))
+    assert (some <= first).all() and (more <= some + 1e-15).all()
+    assert more.min() < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "least"),
+    [
+        ("dlg", {"steps": 200}, 30),
+        ("idlg", {"steps": 200}, 30),
+        ("inverting_gradients", {"steps": 300}, 20),
+        ("analytic_gradient", {}, 60),
+    ],
+)
+def test_records_come_out_of_their_own_updates_and_not_out_of_others(name, settings, least):
+    module = dense() if name == "analytic_gradient" else Convolutions(smooth="dlg" in name)
+    own = played(name, module, SETS, **settings)
+    assert np.median(quality(own, "PSNR, dB")) >= least
+    other = played(name, module, SETS, Arm.NEGATIVE, **settings)
+    assert share(other, "records_rebuilt") <= 1 / 6 and share(other, "records_exact") == 0
+
+
+def test_batch_norm_is_needed_and_helps_to_be_matched():
+    module = taught(Convolutions(norm=True), SETS[0])
+    with pytest.raises(Impossible, match="batch-norm"):
+        played("grad_inversion", Convolutions(), SETS)
+    found = played("grad_inversion", module, SETS, steps=600, total_variation=1e-4)
+    other = played("grad_inversion", module, SETS, Arm.NEGATIVE, steps=300)
+    assert share(found, "records_rebuilt") > share(other, "records_rebuilt") == 0
+    assert np.median(quality(found, "PSNR, dB")) > np.median(quality(other, "PSNR, dB")) + 3
+
+
+def test_several_local_steps_are_simulated():
+    with pytest.raises(Impossible, match="inverting_gradients"):
+        played("fedavg_inversion", Convolutions(), SETS)
+    with pytest.raises(Impossible, match="fedavg_inversion"):
+        played("inverting_gradients", Convolutions(), SETS, plan=RebuildPlan(3, batch=2, steps=2))
+    plan = RebuildPlan(4, batch=1, steps=4, rate=0.05)
+    found = played("fedavg_inversion", Convolutions(), SETS, plan=plan, steps=300)
+    assert np.median(quality(found, "PSNR, dB")) >= 20
+    other = played("fedavg_inversion", Convolutions(), SETS, Arm.NEGATIVE, plan=plan, steps=300)
+    assert share(other, "records_rebuilt") <= 0.25
+
+
+@pytest.mark.parametrize("name", ["imprint_block", "trap_weights", "fishing"])
+def test_an_active_server_gets_single_records_out_of_batches(name):
+    module = dense() if name == "trap_weights" else taught(Convolutions(), SETS[0], 40)
+    plan = RebuildPlan(5, batch=12)
+    few = {"steps": 300} if name == "fishing" else {}
+    own = played(name, module, SETS, plan=plan, **few)
+    other = played(name, module, SETS, Arm.NEGATIVE, plan=plan, **few)
+    assert share(own, "batches_opened") >= 0.4 and share(other, "batches_opened") == 0
+    if name == "imprint_block":
+        assert share(own, "records_exact") >= 0.75
+    with pytest.raises(AccessDenied):
+        scene_of(module, SETS[0].take(np.arange(2))).ask(module)
+
+
+def test_imprint_bins_hold_the_very_records():
+    from divulge.attacks.reconstruction.imprint_block import _caught
+    from divulge.attacks.reconstruction.imprint_module import Imprint
+
+    records = SETS[0].take(np.arange(3))
+    along = torch.ones(64, dtype=torch.float64) / 64
+    sums = np.sort(records.flat().mean(axis=1))
+    edges = torch.as_tensor([sums[0] - 1, (sums[0] + sums[1]) / 2, (sums[1] + sums[2]) / 2])
+    block = Imprint(dense(dtype=torch.float64), along, edges)
+    scene = scene_of(block, records, 3)
+    found = _caught(scene.updates[0], scene)
+    for record in records.x:
+        assert np.abs(found - record).reshape(3, -1).max(axis=1).min() < 1e-9
+
+
+class Gpt(nn.Module):
+    def __init__(self, vocabulary=60, width=96, length=6):
+        super().__init__()
+        from transformers import GPT2Config, GPT2Model
+
+        ends = {"bos_token_id": 0, "eos_token_id": 0}
+        off = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+        config = GPT2Config(vocab_size=vocabulary, n_positions=length, n_embd=width, n_layer=2, n_head=4, **off, **ends)
+        self.body = GPT2Model(config)
+        self.head = nn.Linear(width, vocabulary, bias=False)
+
+    def forward(self, x):
+        return self.head(self.body(x.long()).last_hidden_state)
+
+
+def texts(count, seed, length=6, vocabulary=60):
+    from divulge.data.arrays import from_arrays
+
+    rng = np.random.default_rng(seed)
+    x, y = rng.integers(0, vocabulary, (count, length)), np.arange(count) % vocabulary
+    return from_arrays([(x, y)])[0]
+
+
+def test_texts_are_read_off_the_gradients_of_a_transformer():
+    torch.manual_seed(0)
+    module = Gpt()
+    sets = texts(120, 1), texts(120, 2), texts(120, 3)
+    found = played("dager", module, sets, plan=RebuildPlan(5, batch=4))
+    assert share(found, "text_exact") == 1 and share(found, "text_rebuilt") == 1
+    other = played("dager", module, sets, Arm.NEGATIVE, plan=RebuildPlan(5, batch=4))
+    assert share(other, "text_exact") == 0 and share(other, "text_rebuilt") < 0.5
+    with pytest.raises(Impossible, match="dager"):
+        played("dlg", module, sets)
+    with pytest.raises(Impossible, match="more tokens"):
+        played("dager", module, sets, plan=RebuildPlan(2, batch=40))
+
+
+def test_what_is_not_of_the_module_is_refused():
+    scene = scene_of(dense(), SETS[0].take(np.arange(2)))
+    stranger = Holder(dense(hidden=7))
+    wrong = UpdateScene(
+        stranger, scene.schema, scene.low, scene.high, scene.rng, scene.needs, updates=scene.updates, classes=3
+    )
+    with pytest.raises(Impossible, match="other shapes"):
+        Matcher(wrong, wrong.updates, np.zeros((2, 1), int), Prior(), cosine=True, seed=0)
+    with pytest.raises(Impossible, match="dense"):
+        played("analytic_gradient", Convolutions(), SETS)
+    with pytest.raises(Impossible, match="at most"):
+        played("dlg", Convolutions(), SETS, plan=RebuildPlan(2, batch=20))
+
+
+def test_a_module_that_crashes_is_said_to():
+    class Broken(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = dense()
+
+        def forward(self, x):
+            raise RuntimeError("no")
+
+    with pytest.raises((TargetError, RuntimeError), match="no"):
+        played("label_counts", Broken(), SETS)
