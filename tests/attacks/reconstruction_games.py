@@ -46,6 +46,7 @@ def dense(classes: int = 3, hidden: int = 24, seed: int = 0, dtype: torch.dtype 
 class Convolutions(nn.Module):
     def __init__(self, classes: int = 3, norm: bool = False, smooth: bool = False) -> None:
         super().__init__()
+        torch.manual_seed(0)
         act = nn.Sigmoid if smooth else nn.ReLU
         middle = [nn.BatchNorm2d(8)] if norm else []
         self.body = nn.Sequential(

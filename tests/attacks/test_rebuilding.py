@@ -1,0 +1,207 @@
+"""Records out of files, versions, weights and intermediate results; what a class looks like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from torch import nn
+
+from divulge.attacks.reconstruction.generator import generator_for
+from divulge.attacks.reconstruction.linear_models import linear_model
+from divulge.auditing.assemble import recipe_for
+from divulge.auditing.surface import GrantedSurface
+from divulge.catalog.attacks import attack
+from divulge.core.errors import Impossible, InputError
+from divulge.core.game import Arm
+from divulge.core.reconstruction import RebuildMeans
+from divulge.core.threat import PRESETS
+from divulge.data.arrays import from_arrays
+from divulge.games.classes import InversionGame
+from divulge.games.rebuild import RebuildPlan
+from divulge.targets.pytorch import TorchTarget
+from divulge.targets.sklearn import SklearnTarget
+from divulge.training.students import Classroom
+from tests.attacks.reconstruction_games import Convolutions, dense, pictures, played, quality, share, taught
+
+SETS = pictures(90, seed=1), pictures(90, seed=2), pictures(400, seed=3)
+
+
+def clouds(count, seed=0, task="classification"):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, 5)) @ np.random.default_rng(9).normal(size=(5, 5))
+    signal = x @ np.array([1.0, -1.0, 0.5, 0.0, 0.2]) + rng.normal(size=count)
+    return x, (signal > 0).astype(int) if task == "classification" else signal
+
+
+def tables(task="classification", sizes=(120, 120, 4000)):
+    from divulge.core.threat import Task
+
+    made = [clouds(n, seed, task) for seed, n in enumerate(sizes)]
+    kind = Task.CLASSIFICATION if task == "classification" else Task.REGRESSION
+    return tuple(from_arrays(made, task=kind))
+
+
+def fitted(model, sets):
+    target = SklearnTarget(model.fit(sets[0].x, sets[0].y))
+    return target, recipe_for(model, model, target)
+
+
+@pytest.mark.parametrize(
+    ("model", "least"),
+    [
+        (KNeighborsClassifier(3), 1.0),
+        (make_pipeline(StandardScaler(), KNeighborsClassifier(3)), 1.0),
+        (SVC(), 0.2),
+        (GaussianProcessClassifier(), 1.0),
+        (LogisticRegression(), 0.0),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_records_that_lie_in_the_file_are_found(model, least):
+    sets = tables()
+    target, recipe = fitted(model, sets)
+    found = played("stored_data", target, sets, threat="published-model", recipe=recipe)
+    if least == 0:
+        assert not found.measures and found.lacking == (("records_exact", "the attack found no record"),)
+        return
+    assert share(found, "records_exact") >= least and found.told
+    other = played("stored_data", target, sets, Arm.NEGATIVE, threat="published-model", recipe=recipe)
+    assert share(other, "records_exact") == 0
+
+
+def test_a_wrapper_that_keeps_its_loader_is_caught():
+    class Careless(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = dense()
+            self.loader = [("batch", torch.as_tensor(SETS[0].x))]
+
+        def forward(self, x):
+            return self.inner(x)
+
+    found = played("stored_data", Careless(), SETS, threat="published-model")
+    assert share(found, "records_exact") == 1 and "loader" in found.told[0]
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_all_records_but_one_give_the_last_one_away(task):
+    sets = tables(task)
+    model = LogisticRegression(solver="newton-cholesky", tol=1e-12) if task == "classification" else Ridge(0.5)
+    target, recipe = fitted(model, sets)
+    found = played("informed_adversary", target, sets, threat="informed", recipe=recipe, plan=RebuildPlan(20))
+    assert share(found, "records_exact") >= 0.9
+    other = played("informed_adversary", target, sets, Arm.NEGATIVE, threat="informed", recipe=recipe)
+    assert share(other, "records_exact") == 0
+    with pytest.raises(Impossible, match="easiest"):
+        played("informed_adversary", target, sets, Arm.POSITIVE, threat="informed", recipe=recipe)
+
+
+def test_a_deleted_record_is_the_difference_of_two_versions():
+    """With the training records themselves as the public ones the Hessian is exact, and so is the record (Sherman and
+    Morrison: w - w' = H^-1 x r).
+    """
+    training, unseen, population = tables("regression", (150, 150, 4000))
+    target, recipe = fitted(LinearRegression(), (training,))
+    exact = played("deleted_record", target, (training, unseen, training), threat="informed", recipe=recipe)
+    assert np.min(quality(exact, "cosine, less the mean")) > 0.9999
+    near = played("deleted_record", target, (training, unseen, population), threat="informed", recipe=recipe)
+    assert np.median(quality(near, "cosine, less the mean")) > 0.97
+    other = played("deleted_record", target, (training, unseen, population), Arm.NEGATIVE, "informed", recipe)
+    assert abs(np.median(quality(other, "cosine, less the mean"))) < 0.8
+    assert share(other, "records_exact") == 0
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_deleted_record_of_logistic_regression(classes):
+    rng = np.random.default_rng(0)
+    data = []
+    for n in (200, 200, 6000):
+        x = rng.normal(size=(n, 4))
+        data.append((x, (x @ rng.normal(size=(4, classes)) * 0 + x[:, :classes]).argmax(axis=1)))
+    sets = tuple(from_arrays(data))
+    target, recipe = fitted(LogisticRegression(C=0.05, tol=1e-12, max_iter=10_000), sets)
+    found = played("deleted_record", target, sets, threat="informed", recipe=recipe, plan=RebuildPlan(10))
+    assert np.median(quality(found, "cosine, less the mean")) > 0.95
+
+
+def test_only_linear_models_with_an_intercept_are_read():
+    sets = tables()
+    with pytest.raises(Impossible, match="KNeighbors"):
+        linear_model(KNeighborsClassifier().fit(sets[0].x, sets[0].y))
+    with pytest.raises(Impossible, match="intercept"):
+        linear_model(LogisticRegression(fit_intercept=False).fit(sets[0].x, sets[0].y))
+
+
+def test_activations_are_inverted_and_decoded():
+    module = taught(Convolutions(), SETS[0], 60)
+    for name, least in (("activation_inversion", 25), ("activation_decoder", 17)):
+        own = played(name, module, SETS, threat="split-server", plan=RebuildPlan(10, layer="body.0"))
+        other = played(name, module, SETS, Arm.NEGATIVE, threat="split-server", plan=RebuildPlan(10, layer="body.0"))
+        assert np.median(quality(own, "PSNR, dB")) >= least
+        assert np.median(quality(other, "PSNR, dB")) < least - 4 and share(other, "records_exact") == 0
+    with pytest.raises(InputError, match="no layer"):
+        played("activation_inversion", module, SETS, threat="split-server", plan=RebuildPlan(3, layer="attic"))
+
+
+def classes_of(name, module, arm=Arm.TARGET, public=None, threat="published-model", **settings):
+    training, unseen, population = SETS
+    game = InversionGame(
+        TorchTarget(module), training, unseen,
+        lambda: Classroom(population, 300).teach("network", population, population.y, 0), public, 0,
+    )  # fmt: skip
+    made = attack(name, **settings)
+    (dealt,) = game.deal(arm)
+    surface = GrantedSurface(dealt.target, PRESETS[threat], made.card.needs.access)
+    scene = dealt.open(surface, made.card, RebuildMeans(population, public), np.random.default_rng(0))
+    return dealt.judge(made.run(scene))
+
+
+def others(count=400):
+    """Public records of two other classes: blobs in other places."""
+    records = pictures(count, 2, seed=7)
+    return from_arrays([(np.flip(records.x, axis=1).copy(), np.array(["left", "right"])[records.y])])[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("fredrikson_inversion", {"steps": 150}),
+        ("black_box_inversion", {"steps": 80}),
+        ("inversion_network", {"epochs": 20}),
+        ("gmi", {"starts": 4, "steps": 100}),
+        ("plug_and_play", {"starts": 4, "steps": 100}),
+        ("brep_mi", {"steps": 40}),
+    ],
+)
+def test_the_evaluator_recognises_classes_of_the_model_and_not_of_an_untrained_one(name, settings):
+    module = taught(dense(), SETS[2])
+    own = classes_of(name, module, public=others(), **settings)
+    assert share(own, "classes_recognised") >= 2 / 3
+    other = classes_of(name, module, Arm.NEGATIVE, public=others(), **settings)
+    assert share(other, "classes_recognised") <= 2 / 3
+    assert own.measures[0].chance == pytest.approx(1 / 3)
+
+
+def test_a_generator_learns_what_public_records_look_like_once():
+    public = others()
+    made = generator_for(public, np.zeros((8, 8)), np.ones((8, 8)))
+    assert generator_for(others(), np.zeros((8, 8)), np.ones((8, 8))) is made
+    images = made.images(np.random.default_rng(0).normal(size=(200, made.size)))
+    assert images.shape == (200, 8, 8) and images.min() >= 0 and images.max() <= 1
+    gap = ((images.mean(axis=0) - public.x.mean(axis=0)) ** 2).mean()
+    assert gap < 0.3 * ((0.5 - public.x.mean(axis=0)) ** 2).mean() + 0.01
+
+
+def test_public_records_are_of_other_classes_and_other_records():
+    with pytest.raises(InputError, match="one of the model's"):
+        classes_of("gmi", dense(), public=SETS[1])
+    same = from_arrays([(SETS[0].x, np.array(["a", "b"])[SETS[0].y % 2])])[0]
+    with pytest.raises(InputError, match="among the model's own"):
+        classes_of("gmi", dense(), public=same)
