@@ -47,17 +47,24 @@ class NeuronImportance:
 
     def _score(self, module: Any, scene: AttributeScene, question: Question) -> Array:
         public = scene.population.take(np.arange(min(len(scene.population), 5_000)))
-        truth, sums = question.nearest(public), []
+        truth = question.nearest(public)
+        chosen = []
         for number in range(len(question.completions)):
-            of_public, of_asked = (activations(module, question.completed(number, r)) for r in (public, question.known))
-            middle, spread = of_public.mean(axis=0), np.maximum(of_public.std(axis=0), 1e-9)
+            seen = activations(module, question.completed(number, public))
+            middle, spread = seen.mean(axis=0), np.maximum(seen.std(axis=0), 1e-9)
             is_it = (truth == number) - np.mean(truth == number)
-            correlation = ((of_public - middle) / spread * is_it[:, None]).mean(axis=0) / max(float(is_it.std()), 1e-9)
+            correlation = ((seen - middle) / spread * is_it[:, None]).mean(axis=0) / max(float(is_it.std()), 1e-9)
             best = np.argsort(-np.abs(correlation), kind="stable")[: self.neurons]
-            sums.append([((a - middle) / spread)[:, best] @ correlation[best] for a in (of_public, of_asked)])
-        extra = tuple(np.stack([pair[side] for pair in sums], axis=1) for side in (0, 1))
-        told = {id(public): extra[0], id(question.known): extra[1]}
-        return Imputer(question, public, lambda records: told[id(records)]).log_probabilities(question.known)
+            chosen.append((best, middle[best], spread[best], correlation[best]))
+
+        def sums(records: Records) -> Array:
+            made = []
+            for number, (best, middle, spread, correlation) in enumerate(chosen):
+                seen = activations(module, question.completed(number, records))[:, best]
+                made.append((seen - middle) / spread @ correlation)
+            return np.stack(made, axis=1)
+
+        return Imputer(question, public, sums).log_probabilities(question.known)
 
 
 def activations(module: Any, records: Records) -> Array:

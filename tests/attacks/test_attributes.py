@@ -1,0 +1,235 @@
+"""Attribute attacks: answers derived by hand, nothing beyond the imputer where nothing leaks, a planted leak found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+from divulge.auditing.assemble import recipe_for
+from divulge.auditing.surface import GrantedSurface
+from divulge.catalog.attacks import attack
+from divulge.core.errors import Impossible, TargetError
+from divulge.core.game import Arm
+from divulge.core.rebuilt import Rebuilt
+from divulge.core.reconstruction import AttributeGuess, AttributeScene, RebuildMeans
+from divulge.core.records import Column, Kind, Records, Schema
+from divulge.core.threat import PRESETS, Knowledge, Task
+from divulge.games.attributes import AttributeGame, completions_of, questions_about
+from divulge.games.imputer import impute
+from divulge.games.models_beside import Beside
+from divulge.stats.rebuilt import gain_low
+from divulge.targets.function import FunctionTarget
+from divulge.targets.sklearn import SklearnTarget
+from divulge.training.shadow import ShadowTrainer
+
+
+def table(x, y, sensitive=("colour",), task=Task.CLASSIFICATION, categories=("red", "green", "blue")):
+    """Columns: colour (categories, or plain numbers where there are none), then numbers."""
+    names = [f"n{i}" for i in range(x.shape[1] - 1)]
+    colour = Column("colour", Kind.CATEGORICAL, categories) if categories else Column("colour")
+    columns = (colour, *(Column(n) for n in names))
+    schema = Schema(columns, task, classes=(0, 1) if task is Task.CLASSIFICATION else ()).marked(sensitive)
+    return Records(np.asarray(x, dtype=np.float64), np.asarray(y), schema)
+
+
+def drawn(count, seed, colours=3, numbers=6):
+    """A colour that depends weakly on the first number; noisy classes that nothing explains well."""
+    rng = np.random.default_rng(seed)
+    numbers_ = rng.normal(size=(count, numbers)).round(1)
+    colour = (rng.random(count) * colours).astype(int)
+    y = (numbers_[:, 1] + rng.normal(size=count) * 2 > 0).astype(int)
+    return table(np.column_stack([colour, numbers_]), y, categories=None)
+
+
+def scene_of(target, known, name, threat="published-model", population=None):
+    made = attack(name)
+    questions = tuple(questions_about(known, population or known, known.schema.sensitive))
+    surface = GrantedSurface(target, PRESETS[threat], made.card.uses or made.card.needs.access)
+    box = known.x.min(axis=0), known.x.max(axis=0)
+    means = RebuildMeans(population or known)
+    return made, AttributeScene(
+        surface, known.schema, *box, np.random.default_rng(0), made.card.needs, means, questions
+    )
+
+
+def guessed(target, known, name, **settings):
+    made, scene = scene_of(target, known, name, **settings)
+    return made.run(scene)
+
+
+def by_colour(table_of_scores):
+    """A model whose scores depend on the colour alone: [colours, classes]."""
+    return FunctionTarget(lambda x: np.asarray(table_of_scores)[x[:, 0].astype(int)], "scores")
+
+
+def test_map_is_prior_times_likelihood_by_hand():
+    """Prior 1/2, 1/4, 1/4 (with add-one: 3/7, 2/7, 2/7); P(yes) 0.1, 0.5, 0.9.  A 'yes': 3 x 0.1 < 2 x 0.5 < 2 x 0.9,
+    so blue; a 'no': 3 x 0.9 is the most, so red.
+    """
+    known = table(np.array([[0, 1.0], [0, 1.0], [1, 1.0], [2, 1.0]]), np.array([1, 0, 1, 0]))
+    target = by_colour([[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]])
+    (choice,) = guessed(target, known, "fredrikson_map").choices
+    np.testing.assert_array_equal(choice, [2, 0, 2, 0])
+
+
+def test_csmia_has_three_cases():
+    """'yes': only blue makes the model say so: blue.  'no': red (0.9) and green (0.6) do: the surest, red.  A class
+    that no colour makes it say: the least sure of its wrong answers.
+    """
+    known = table(np.array([[0, 1.0], [0, 1.0]]), np.array([1, 0]))
+    (choice,) = guessed(by_colour([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "csmia").choices
+    np.testing.assert_array_equal(choice, [2, 0])
+    (never,) = guessed(by_colour([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2]]), known, "csmia").choices
+    assert never[0] == 1
+
+
+def test_lomia_takes_the_only_value_that_explains_the_label():
+    known = table(np.array([[0, 1.0], [0, 1.0]]), np.array([1, 1]))
+    (choice,) = guessed(by_colour([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "lomia").choices
+    np.testing.assert_array_equal(choice, [2, 2])
+
+
+def test_the_loss_attack_takes_the_value_with_the_loss_of_a_training_record():
+    known = table(np.array([[0, 1.0], [1, 1.0], [2, 1.0]]), np.array([1, 1, 1]))
+    target = by_colour([[0.9, 0.1], [0.001, 0.999], [0.3, 0.7]])
+    (choice,) = guessed(target, known, "yeom_attribute").choices
+    np.testing.assert_array_equal(choice, [1, 1, 1])
+
+
+def test_the_counts_of_a_tree_by_hand():
+    """A tree that splits by colour: of the 'yes' records 1 is red, 2 are green and 9 blue."""
+    colour = np.repeat([0, 1, 2, 0, 1, 2], [1, 2, 9, 8, 6, 1])
+    y = np.repeat([1, 1, 1, 0, 0, 0], [1, 2, 9, 8, 6, 1])
+    known = table(np.column_stack([colour, np.zeros(len(y))]), y, categories=None)
+    tree = DecisionTreeClassifier().fit(known.x, y)
+    asked = table(np.array([[0, 0.0], [0, 0.0]]), np.array([1, 0]), categories=None)
+    made, scene = scene_of(SklearnTarget(tree), asked, "fredrikson_tree_counts", population=known)
+    np.testing.assert_array_equal(made.run(scene).choices[0], [2, 0])
+    with pytest.raises(Impossible, match="one decision tree"):
+        guessed(SklearnTarget(LogisticRegression().fit(known.x, y)), asked, "fredrikson_tree_counts")
+
+
+def test_neurons_are_read_of_networks_only():
+    import torch
+    from torch import nn
+
+    from divulge.targets.pytorch import TorchTarget
+
+    torch.manual_seed(0)
+    population = drawn(400, 1)
+    module = nn.Sequential(nn.Linear(7, 8), nn.ReLU(), nn.Linear(8, 2))
+    (choice,) = guessed(TorchTarget(module), population, "neuron_importance").choices
+    assert choice.shape == (400,) and set(np.unique(choice)) <= {0, 1, 2}
+    with pytest.raises(Impossible, match="neurons"):
+        guessed(by_colour([[0.9, 0.1]] * 3), population, "neuron_importance")
+
+
+def game_of(model, sets, names=("colour",), seed=0):
+    training, unseen, population = sets
+    target = SklearnTarget(model.fit(training.x, training.y))
+    recipe = recipe_for(model, model, target)
+    x = Records(np.concatenate([training.x, unseen.x]), np.concatenate([training.y, unseen.y]), training.schema)
+    member = np.arange(len(x)) < len(training)
+    beside = Beside(recipe, training, population, seed)
+    return AttributeGame(target, x, member, population, names, seed, beside), recipe
+
+
+def played(game, recipe, name, arm=Arm.TARGET, threat="acquaintance") -> Rebuilt:
+    made = attack(name)
+    (dealt,) = game.deal(arm)
+
+    def see(model):
+        return GrantedSurface(model, PRESETS[threat], made.card.needs.access, free=True)
+
+    pool = ShadowTrainer(recipe, game.population, 5).pool
+    means = RebuildMeans(game.population, None, lambda n: pool(n, see))
+    surface = GrantedSurface(dealt.target, PRESETS[threat], made.card.uses or made.card.needs.access)
+    return dealt.judge(made.run(dealt.open(surface, made.card, means, np.random.default_rng(0))))
+
+
+def memorising_sets():
+    """Few coarse columns and noisy classes: a full tree must use the colour to tell its records apart."""
+    made = []
+    for seed, count in enumerate((700, 700, 3000)):
+        rng = np.random.default_rng(seed)
+        numbers = rng.integers(0, 4, (count, 3))
+        colour = rng.integers(0, 3, count)
+        y = rng.integers(0, 2, count)
+        made.append(table(np.column_stack([colour, numbers]), y, categories=None))
+    return tuple(made)
+
+
+def test_a_memorised_attribute_is_found_and_only_in_the_model_that_memorised_it():
+    game, recipe = game_of(DecisionTreeClassifier(random_state=0), memorising_sets())
+    own = played(game, recipe, "attribute_membership").measures[0]
+    assert own.value >= own.chance + 0.05 and gain_low(own, 0.05) > 0
+    other = played(game, recipe, "attribute_membership", Arm.NEGATIVE).measures[0]
+    assert gain_low(other, 0.05) <= 0 and abs(other.value - other.chance) < 0.05
+    again = played(game, recipe, "fredrikson_map").measures[0]
+    assert again.value >= again.chance + 0.05
+
+
+@pytest.mark.parametrize("name", ["attribute_learned", "attribute_membership", "fredrikson_map", "yeom_attribute"])
+def test_a_careful_model_tells_no_more_than_an_imputer(name):
+    sets = tuple(drawn(n, seed) for seed, n in enumerate((500, 500, 2500)))
+    game, recipe = game_of(LogisticRegression(C=0.05), sets)
+    found = played(game, recipe, name).measures[0]
+    assert gain_low(found, 0.05) <= 0 and found.value <= found.chance + 0.05
+
+
+def test_the_imputer_learns_what_can_be_known_without_the_model():
+    rng = np.random.default_rng(0)
+    number = rng.normal(size=2000)
+    population = table(
+        np.column_stack([(number > 0).astype(int), number]), rng.integers(0, 2, 2000), categories=("a", "b")
+    )
+    (question,) = questions_about(population, population, ("colour",))
+    guess, how = impute(question, population, 0)
+    assert np.mean(guess == population.x[:, 0]) > 0.97 and how in ("logistic regression", "boosted trees")
+    noise = table(np.column_stack([rng.integers(0, 2, 500), rng.normal(size=500)]), rng.integers(0, 2, 500))
+    (question,) = questions_about(noise, noise, ("colour",))
+    assert len(np.unique(impute(question, noise, 0)[0])) <= 2
+
+
+def test_completions_are_categories_few_numbers_or_quantiles():
+    rng = np.random.default_rng(0)
+    records = table(
+        np.column_stack([rng.integers(0, 3, 300), rng.integers(0, 4, 300), rng.normal(size=300)]),
+        rng.integers(0, 2, 300),
+    )
+    assert list(completions_of(records, 0)) == [0, 1, 2]
+    assert list(completions_of(records, 1)) == [0, 1, 2, 3]
+    assert len(completions_of(records, 2)) == 12 and set(completions_of(records, 2)) <= set(records.x[:, 2])
+    both = questions_about(records, records, ("colour", "n0"))
+    assert [q.name for q in both] == ["colour", "n0", "colour and n0"] and len(both[2].completions) == 12
+    with pytest.raises(Impossible, match="sensitive"):
+        questions_about(records, records, ())
+
+
+def test_numbers_count_as_right_when_they_are_near():
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.integers(0, 3, 400), rng.uniform(0, 100, 400)])
+    records = table(x, rng.integers(0, 2, 400), sensitive=("n0",))
+    game = AttributeGame(None, records, np.ones(400, bool), records, ("n0",), 0, Beside(None, records, records, 0))
+    (question,) = game.questions
+    nearest = question.nearest(records)
+    found = game.judge(AttributeGuess((nearest,)))
+    assert found.measures[0].value > 0.95
+    with pytest.raises(TargetError, match="shape"):
+        game.judge(AttributeGuess((nearest[:5],)))
+    with pytest.raises(TargetError, match="1 questions"):
+        game.judge(AttributeGuess(()))
+
+
+def test_scenes_give_only_what_the_card_names():
+    known = drawn(20, 0)
+    made, scene = scene_of(by_colour([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "csmia")
+    assert Knowledge.POPULATION not in made.card.needs.knowledge
+    from divulge.core.errors import AccessDenied
+
+    with pytest.raises(AccessDenied):
+        _ = scene.population
+    with pytest.raises(AccessDenied):
+        scene.shadows(2)

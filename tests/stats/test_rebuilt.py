@@ -1,0 +1,82 @@
+"""Bounds of what was rebuilt: they cover, they are exact where they can be, they pick up what is there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from divulge.core.policy import Policy
+from divulge.core.rebuilt import Measure, Quality, Rebuilt
+from divulge.stats.rebuilt import gain_low, mean_bounds, median_with_interval, weigh_rebuilt
+
+
+def test_yes_and_no_is_clopper_and_pearson():
+    values = np.repeat([1.0, 0.0], [13, 7])
+    own = mean_bounds(values, 0.05)
+    other = stats.binomtest(13, 20).proportion_ci(0.95)
+    assert own.low == pytest.approx(other.low) and own.high == pytest.approx(other.high)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.sampled_from([0.01, 0.05, 0.3]))
+def test_bounds_hold_the_mean_and_each_other(values, alpha):
+    low, high = mean_bounds(np.array(values), alpha)
+    assert 0 <= low <= np.mean(values) + 1e-9 and np.mean(values) - 1e-9 <= high <= 1
+
+
+@pytest.mark.parametrize("name", ["beta", "shares", "rare"])
+def test_bounds_cover_the_true_mean(name):
+    rng = np.random.default_rng(0)
+    draw = {
+        "beta": (lambda: rng.beta(2, 5, 20), 2 / 7),
+        "shares": (lambda: rng.binomial(32, 0.3, 20) / 32, 0.3),
+        "rare": (lambda: (rng.random(20) < 0.1) * rng.random(20), 0.05),
+    }[name]
+    missed = 0
+    for _ in range(400):
+        low, high = mean_bounds(draw[0](), 0.1)
+        missed += not low <= draw[1] <= high
+    assert missed <= stats.binom.ppf(0.999, 400, 0.1)
+
+
+def test_values_that_vary_little_are_pinned_down():
+    steady = np.full(40, 0.3) + np.random.default_rng(0).normal(0, 0.02, 40)
+    low, high = mean_bounds(steady, 0.05)
+    assert high - low < 0.25
+
+
+def test_only_the_difference_to_the_blind_guess_counts():
+    both = (1.0,) * 30
+    units = tuple(range(30))
+    assert gain_low(Measure("records_exact", both, both, units), 0.05) <= 0
+    assert gain_low(Measure("records_exact", both, (0.0,) * 30, units), 0.05) > 0.7
+    known = Measure("classes_recognised", (1.0,) * 7, (1.0, *(0.0,) * 6), tuple(range(7)), known=True)
+    assert gain_low(known, 0.05) == pytest.approx(0.025 ** (1 / 7) - 1 / 7)
+
+
+def test_units_and_not_records_are_counted():
+    """A hundred records of one update are one observation."""
+    one = Measure("records_exact", (1.0,) * 100, (0.0,) * 100, (0,) * 100)
+    many = Measure("records_exact", (1.0,) * 100, (0.0,) * 100, tuple(range(100)))
+    assert gain_low(one, 0.05) < 0 < gain_low(many, 0.05)
+
+
+def test_an_estimate_has_everything_a_finding_needs():
+    hits = tuple(map(float, np.random.default_rng(0).random(50) < 0.8))
+    measure = Measure("attribute_accuracy:sex", hits, (0.0,) * 50, tuple(range(50)))
+    qualities = (Quality("sex: MCC", (0.4,), (0.1,)), Quality("race: MCC", (0.2,), (0.1,)))
+    rebuilt = Rebuilt((measure,), qualities, lacking=(("records_exact", "nothing came"),))
+    found, missing = weigh_rebuilt(rebuilt, Policy())
+    assert found.threshold == 0.01 and found.p_value < 0.01 and found.advantage_low > 0.3
+    assert [d.name for d in found.details] == ["sex: MCC", "sex: MCC, without the model"]
+    assert missing.value is None and missing.unmeasurable == "nothing came"
+
+
+def test_medians_have_exact_intervals():
+    """Of twenty values the 6th and the 15th hold the median at 95.9 %."""
+    value, low, high = median_with_interval(np.arange(1.0, 21.0), 0.05)
+    assert (value, low, high) == (10.5, 6, 15)
+    assert median_with_interval(np.array([1.0, 2.0]), 0.05) == (1.5, None, None)
