@@ -123,7 +123,7 @@ def test_neurons_are_read_of_networks_only():
     (choice,) = guessed(TorchTarget(module), population, "neuron_importance").choices
     assert choice.shape == (400,) and set(np.unique(choice)) <= {0, 1, 2}
     with pytest.raises(Impossible, match="neurons"):
-        guessed(by_colour([[0.9, 0.1]] * 3), population, "neuron_importance")
+        guessed(SklearnTarget(LogisticRegression().fit(population.x, population.y)), population, "neuron_importance")
 
 
 def game_of(model, sets, names=("colour",), seed=0):

@@ -62,7 +62,9 @@ def _pool(job: Job) -> Callable[..., Shadows]:
 
 
 def _training(job: Job) -> Records:
-    return job.candidates.take(job.member)
+    """Members in the order in which they were given."""
+    places = np.flatnonzero(job.member)
+    return job.candidates.take(places[np.argsort(job.row[places], kind="stable")])
 
 
 def _unseen(job: Job) -> Records:

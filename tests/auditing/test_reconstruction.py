@@ -1,0 +1,171 @@
+"""Audits that rebuild records: verdicts, report, gate, resume, audit files, captured updates, defences."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.neighbors import KNeighborsClassifier
+from tests.attacks.reconstruction_games import dense, pictures
+
+import divulge
+from divulge.auditing.conduct import conduct
+from divulge.auditing.config import load
+from divulge.auditing.dossier import open_run
+from divulge.auditing.files import job_from_file
+from divulge.auditing.gate import judge
+from divulge.core.errors import InputError
+from divulge.core.finding import Refused, Verdict
+from divulge.core.policy import Policy
+from divulge.core.threat import Family
+from divulge.defenses.updates import UpdateNoise
+from divulge.games.rebuild import RebuildPlan
+from divulge.report import rebuilt as words_of
+from divulge.report.png import data_uri
+
+NAMES = ["analytic_gradient", "label_counts", "stored_data", "fredrikson_map", "gmi"]
+
+
+@pytest.fixture(scope="module")
+def sets():
+    made = [pictures(n, seed=n) for n in (90, 91, 300)]
+    return [(r.x, r.y) for r in made]
+
+
+@pytest.fixture(scope="module")
+def run(sets, tmp_path_factory):
+    torch.manual_seed(0)
+    return divulge.audit(
+        dense(),
+        *sets,
+        threat="federated-server",
+        recipe=None,
+        attacks=NAMES,
+        reconstruction=RebuildPlan(12),
+        out=tmp_path_factory.mktemp("runs") / "rebuilt",
+    )
+
+
+def finding(run, attack, metric):
+    return next(f for f in run.findings if (f.attack, f.metric) == (attack, metric))
+
+
+def test_a_leak_is_called_one_with_its_baseline_and_controls(run):
+    found = finding(run, "analytic_gradient", "records_exact")
+    assert found.verdict is Verdict.LEAK and found.value == 1 and found.chance == 0
+    assert found.control == 0 and found.positive_control == 1 and found.access == "training updates"
+    assert "NISTAML.032" in " ".join(found.standards)
+    assert any(d.name == "PSNR, dB" and d.value > 60 for d in found.details)
+
+
+def test_what_cannot_run_says_why(run):
+    reasons = {o.attack: o.result.reason for o in run.outcomes if isinstance(o.result, Refused)}
+    assert "sensitive" in reasons["fredrikson_map"] and "public" in reasons["gmi"]
+
+
+def test_every_report_shows_what_was_rebuilt(run, tmp_path):
+    page = run.report(tmp_path / "r.html").read_text()
+    assert "Training records can be rebuilt" in page and page.count('<img src="data:image/png;base64,') >= 3
+    text = run.report(tmp_path / "r.md").read_text()
+    assert "## Rebuilt records" in text and "First layer" in text
+    sarif = json.loads(run.report(tmp_path / "r.sarif").read_text())
+    assert any("analytic_gradient" in json.dumps(r) for r in sarif["runs"][0]["results"])
+    assert run.dossier.tried(Family.RECONSTRUCTION) and run.dossier.rebuilt["analytic_gradient"].pictures
+
+
+def test_the_gate_judges_again(run):
+    assert judge(run.folder).exit_code == 1
+    everything = dict.fromkeys(("records_exact", "records_rebuilt", "labels_counted", "guesses_nearer_training"), 1.0)
+    assert judge(run.folder, Policy({**everything})).exit_code == 0
+
+
+def test_resume_gives_the_same(run, sets, tmp_path):
+    (run.folder / "outcomes" / "label_counts.json").unlink()
+    job = job_of(sets)
+    again = open_run(conduct(job, run.folder, resume=True).path)
+    assert {f.attack for f in again.findings} == {f.attack for f in run.findings}
+
+
+def job_of(sets):
+    from divulge.auditing.assemble import (
+        attacks_for,
+        job_from_records,
+        reconstruction_of,
+        records_from,
+        target_from,
+        threat_from,
+    )
+
+    target = target_from(dense())
+    threat = threat_from("federated-server")
+    records = records_from(target, *sets)
+    return job_from_records(
+        target, records, threat=threat, recipe=None, attacks=attacks_for(NAMES, target, threat=threat),
+        policy=Policy(), duplicates="refuse", seed=0, name=target.name,
+        reconstruction=reconstruction_of(None, records.members, RebuildPlan(12), ()),
+    )  # fmt: skip
+
+
+def test_clients_that_add_noise_are_safe(sets, tmp_path):
+    found = divulge.audit(
+        dense(), *sets, threat="federated-server", recipe=None, attacks=["analytic_gradient"],
+        defenses=[UpdateNoise(epsilon=1.0)], reconstruction=RebuildPlan(12), out=tmp_path / "r",
+    )  # fmt: skip
+    assert finding(found, "analytic_gradient", "records_rebuilt").value == 0
+    assert finding(found, "analytic_gradient", "records_exact").verdict is Verdict.NOT_FOUND
+
+
+def test_a_captured_update_and_public_records_from_an_audit_file(sets, tmp_path):
+    module = dense()
+    (x, y), (u, v), (p, q) = sets
+    for name, a, b in (("members", x, y), ("nonmembers", u, v), ("population", p, q)):
+        np.savez(tmp_path / f"{name}.npz", x=a, y=b)
+    np.savez(tmp_path / "public.npz", x=np.flip(p, axis=1), y=np.array(["left", "right"])[q % 2])
+    torch.save(module.state_dict(), tmp_path / "weights.pt")
+    rows = [4]
+    loss = torch.nn.functional.cross_entropy(module(torch.as_tensor(x[rows])), torch.as_tensor(y[rows]))
+    change = [g.numpy() for g in torch.autograd.grad(loss, list(module.parameters()))]
+    np.savez(tmp_path / "update.npz", *change, rows=rows)
+    (tmp_path / "model.py").write_text("from tests.attacks.reconstruction_games import dense\n\nbuild = dense\n")
+    (tmp_path / "audit.yaml").write_text(
+        "target: {kind: torch, path: weights.pt, factory: model.py:build}\n"
+        "data: {members: members.npz, nonmembers: nonmembers.npz, population: population.npz, public: public.npz}\n"
+        "recipe: {kind: none}\nthreat: federated-server\nattacks: [analytic_gradient, inversion_network]\n"
+        "defenses: [update_clipping]\nreconstruction: {update: update.npz}\n"
+    )
+    job = job_from_file(load(tmp_path / "audit.yaml"), tmp_path)
+    assert len(job.reconstruction.plan.captured[0]) == 1 and len(job.reconstruction.protections) == 1
+    dossier = open_run(conduct(job, tmp_path / "run").path)
+    assert dossier.rebuilt["analytic_gradient"].measures[1].hits == (1.0,)
+    assert "inversion_network" in dossier.rebuilt
+    np.savez(tmp_path / "update.npz", *change)
+    with pytest.raises(InputError, match="rows"):
+        job_from_file(load(tmp_path / "audit.yaml"), tmp_path)
+
+
+def test_a_model_that_stores_its_records_is_caught_by_name(tmp_path):
+    x, y = load_digits(return_X_y=True)
+    parts = [(x[a:b], y[a:b]) for a, b in ((0, 500), (500, 1000), (1000, 1797))]
+    model = KNeighborsClassifier().fit(*parts[0])
+    run = divulge.audit(model, *parts, threat="published-model", attacks=["stored_data"], out=tmp_path / "r")
+    assert run.verdict is Verdict.LEAK and "_fit_X holds 500 rows" in run.report(tmp_path / "r.html").read_text()
+
+
+def test_words_for_every_outcome(run):
+    assert words_of.headline(run.dossier) == "Training records can be rebuilt"
+    assert "First layer" in words_of.sentence(run.dossier)
+    assert words_of.name_of("attribute_accuracy:sex") == "right answers: sex"
+    assert words_of.differing("a b c", "a x c") == [("a", True), ("x", False), ("c", True)]
+
+
+def test_a_picture_is_a_png():
+    import base64
+    import io
+
+    from PIL import Image
+
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    uri = data_uri(base64.b64encode(pixels.tobytes()).decode(), (3, 4))
+    drawn = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+    np.testing.assert_array_equal(np.asarray(drawn), pixels)
