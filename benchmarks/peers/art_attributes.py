@@ -33,7 +33,10 @@ def main(given: Path, answer: Path) -> None:
             hot = np.eye(said.shape[1], dtype=np.float32)
             attack.fit(public, y=hot[told[f"classes_{k}"]])
             made[f"black_box_{kind}_{k}"] = attack.infer(
-                asked, y=hot[told[f"classes_asked_{k}"]], pred=told[f"said_asked_{k}"].astype(np.float32), values=values
+                asked,
+                y=hot[told[f"classes_asked_{k}"]],
+                pred=told[f"said_asked_{k}"].argmax(axis=1)[:, None],
+                values=values,
             )
             plain = AttributeInferenceBaseline(attack_feature=0, attack_model_type=kind)
             plain.fit(public)

@@ -11,6 +11,10 @@ from divulge.core.hashing import Array
 from divulge.core.reconstruction import ClassScene
 
 
+LARGE = 16
+"""Pixels a side from which an image is still the same when it is moved by one."""
+
+
 def log_scores(module: nn.Module, x: Tensor) -> Tensor:
     """[records, classes]; a single output is the logit of the second class."""
     out = module(x).reshape(len(x), -1)
@@ -34,10 +38,11 @@ def climb(module: nn.Module, scene: ClassScene, total_variation: float, steps: i
     start = torch.randn((len(wanted), *scene.shape), generator=made, dtype=dtype)
     free = (0.5 + 0.02 * start).requires_grad_()
     image = scene.schema.is_image
+    moving = image and min(scene.shape[s] for s in sides_of(scene.shape)) >= LARGE
     optimiser = torch.optim.Adam([free], lr=rate)
     falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
-        shown = moved(free, sides_of(scene.shape), made) if image else free
+        shown = moved(free, sides_of(scene.shape), made) if moving else free
         loss = -log_scores(module, low + shown * (high - low)).gather(1, wanted[:, None])[:, 0]
         loss = loss + (total_variation * variation(free, sides_of(scene.shape)) if image else 0.0)
         (free.grad,) = torch.autograd.grad(loss.sum(), free)

@@ -41,7 +41,7 @@ class FredriksonInversion:
     total_variation: weight of the mean difference of neighbours.  steps, rate: of Adam.
     """
 
-    total_variation: float = 2.0
+    total_variation: float = 1.0
     steps: int = 400
     rate: float = 0.05
 

@@ -19,13 +19,15 @@ class Kkt:
     are sum_i lambda_i grad margin(x_i), lambda_i >= 0.  Records and multipliers are sought that fulfil this (Haim et
     al. 2022, equation 7; Buzaglo et al. 2023 for several classes).
 
-    candidates: records that are sought, of each class as many.  steps, rate: of Adam.  least: lambda is at least that.
+    candidates: records that are sought, of each class as many.  kept: those with the largest multipliers are handed in,
+    the others are what is left over.  steps, rate: of Adam.  least: lambda is at least that.
     """
 
     candidates: int = 1_000
-    steps: int = 10_000
-    rate: float = 0.01
-    least: float = 0.05
+    kept: int = 20
+    steps: int = 8_000
+    rate: float = 0.02
+    least: float = 0.0
 
     card: ClassVar[Card] = Card(
         name="kkt",
@@ -50,4 +52,4 @@ class Kkt:
         middle = scene.population.x.astype(np.float64).mean(axis=0)
         settings = (self.candidates, self.steps, self.rate, self.least)
         records, left = solve(module, scene, middle, seed, *settings)
-        return SampleGuess((records,), told=(f"{left:.0%} of the weights stay unexplained",))
+        return SampleGuess((records[: self.kept],), told=(f"{left:.0%} of the weights stay unexplained",))

@@ -14,8 +14,8 @@ from divulge.core.hashing import Array
 from divulge.core.reconstruction import FileScene
 
 SHARPNESS = 150.0
-SHIFT = 4.0
-SPREAD = 0.05
+SHIFT = 5.0
+SPREAD = 0.3
 
 
 class _Step(torch.autograd.Function):
@@ -58,7 +58,7 @@ def solve(
     rate: float,
     least: float,
 ) -> tuple[Array, float]:
-    """Records [candidates, ...], and the share of the squared weights that they do not explain.
+    """Records [candidates, ...], those with the largest multipliers first, and the share of the squared weights that they do not explain.
 
     middle: where the search begins, the mean of public records.
     """
@@ -89,7 +89,8 @@ def solve(
         falls.step()
         with torch.no_grad():
             free.clamp_(0, 1)
-    records = (low + free * width).detach().double().numpy()
+    order = torch.argsort(raw.detach(), descending=True)
+    records = (low + free * width).detach().double().numpy()[order.numpy()]
     return records, float(off.detach()) / max(whole, 1e-30)
 
 
