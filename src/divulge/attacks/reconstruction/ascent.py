@@ -10,7 +10,6 @@ from divulge.attacks.reconstruction.gradient_matching import sides_of, variation
 from divulge.core.hashing import Array
 from divulge.core.reconstruction import ClassScene
 
-
 LARGE = 16
 """Pixels a side from which an image is still the same when it is moved by one."""
 

@@ -58,7 +58,8 @@ def solve(
     rate: float,
     least: float,
 ) -> tuple[Array, float]:
-    """Records [candidates, ...], those with the largest multipliers first, and the share of the squared weights that they do not explain.
+    """Records [candidates, ...], those with the largest multipliers first, and the share of the squared weights that
+    they do not explain.
 
     middle: where the search begins, the mean of public records.
     """
