@@ -24,9 +24,9 @@ class Kkt:
     """
 
     candidates: int = 1_000
-    kept: int = 20
-    steps: int = 8_000
-    rate: float = 0.02
+    kept: int = 10
+    steps: int = 6_000
+    rate: float = 0.06
     least: float = 0.0
 
     card: ClassVar[Card] = Card(
@@ -39,6 +39,7 @@ class Kkt:
         equations="equation 7",
         summary="looks for records of which the network's weights are a weighted sum of gradients",
         needs=Needs(Access.PARAMETERS, frozenset({Knowledge.POPULATION})),
+        default=False,
     )
 
     def run(self, scene: FileScene) -> SampleGuess:
