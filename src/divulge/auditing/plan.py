@@ -65,7 +65,7 @@ def queries_of(attack: Attack[Any, Any], records: int) -> int | None:
     if card.family is Family.MEMBERSHIP:
         return round(card.queries_per_record * records)
     stops = getattr(attack, "queries", None)
-    if card.needs.access is Access.PARAMETERS:
+    if card.needs.access in (Access.PARAMETERS, Access.UPDATES, Access.VERSIONS, Access.ACTIVATIONS):
         return 0
     return max(stops) if isinstance(stops, tuple | list) else stops
 

@@ -47,7 +47,7 @@ class Dlg:
     restarts: from other random records; the one that fits best is taken.  steps: of L-BFGS.
     """
 
-    restarts: int = 3
+    restarts: int = 2
     steps: int = 300
 
     card: ClassVar[Card] = Card(
@@ -60,6 +60,7 @@ class Dlg:
         equations="algorithm 1",
         summary="looks for records and classes whose gradient is the one that was sent",
         needs=Needs(Access.UPDATES),
+        default=False,
     )
 
     def run(self, scene: UpdateScene) -> SampleGuess:

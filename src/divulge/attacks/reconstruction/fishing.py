@@ -52,6 +52,7 @@ class Fishing:
         needs=Needs(
             Access.UPDATES, frozenset({Knowledge.POPULATION}), phase=Phase.TRAINING, behaviour=Behaviour.ACTIVE
         ),
+        default=False,
     )
 
     def run(self, scene: UpdateScene) -> SampleGuess:

@@ -19,8 +19,8 @@ class Idlg:
     restarts, steps: as for DLG.
     """
 
-    restarts: int = 3
-    steps: int = 300
+    restarts: int = 1
+    steps: int = 200
 
     card: ClassVar[Card] = Card(
         name="idlg",
