@@ -124,8 +124,11 @@ def rows(dossier: Dossier) -> list[RebuiltRow]:
     findings = [f for f in dossier.of(Family.RECONSTRUCTION) if f.value is not None]
     findings.sort(key=lambda f: (f.verdict is not Verdict.LEAK, -(f.advantage_low or 0.0)))
     notes = {o.attack: p.note for o, p in dossier.played()}
-    made = []
+    made: list[RebuiltRow] = []
+    told: set[str] = set()
     for f in findings:
+        once = f.attack not in told or ":" in f.metric  # what is said of the records need not be said again
+        told.add(f.attack)
         bounds = f"{percent(f.low)} to {percent(f.high)}" if f.low is not None and f.high is not None else ""
         made.append(
             RebuiltRow(
@@ -137,7 +140,7 @@ def rows(dossier: Dossier) -> list[RebuiltRow]:
                 blind=percent(f.chance),
                 control=_share(f.control),
                 positive=_share(f.positive_control),
-                quality=_qualities(f),
+                quality=_qualities(f) if once else (),
                 cost=counted(f.queries, "query"),
                 effort=f"{f.seconds:.1f} s",
                 note=notes.get(f.attack, ""),
