@@ -68,6 +68,7 @@ def test_a_dense_first_layer_gives_its_only_record_away_exactly(dtype, least):
     found = played("analytic_gradient", dense(dtype=dtype), SETS, plan=RebuildPlan(20))
     assert quality(found, "PSNR, dB").min() >= least
     assert share(found, "labels_counted") == 1 and share(found, "records_exact") == 1
+    assert quality(found, "feature distance, relative").max() < 1e-3
 
 
 def test_inputs_that_a_module_moves_and_scales_are_brought_back():
@@ -85,12 +86,21 @@ def test_inputs_that_a_module_moves_and_scales_are_brought_back():
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 24))
-def test_label_counts_sum_up_to_the_batch_and_are_right_for_an_untrained_module(seed, batch):
+def test_label_counts_sum_up_to_the_batch(seed, batch):
     records = pictures(30, seed=seed).take(np.random.default_rng(seed).integers(0, 30, batch))
     scene = scene_of(Convolutions(), records, batch)
     counts = label_counts(scene, scene.updates[0])
     assert counts.sum() == batch and (counts >= 0).all()
-    assert np.abs(counts - np.bincount(records.y, minlength=3)).sum() <= max(2, batch // 3)
+
+
+def test_most_classes_of_a_batch_are_counted_rightly_for_an_untrained_module():
+    right = []
+    for seed in range(30):
+        records = SETS[2].take(np.random.default_rng(seed).permutation(300)[:16])
+        scene = scene_of(Convolutions(), records, 16)
+        own = np.bincount(records.y, minlength=3)
+        right.append(np.minimum(own, label_counts(scene, scene.updates[0])).sum() / 16)
+    assert np.mean(right) > 0.9
 
 
 def test_matching_is_zero_at_the_truth_and_nowhere_near():

@@ -136,7 +136,9 @@ class RebuildGame:
         return open_scene
 
     def _judge(self, truth: Sequence[Records]) -> Callable[[SampleGuess], Rebuilt]:
-        return SampleJudge(truth, self._known, self.scale, self.seed).judge
+        cut = getattr(self.target, "front", None)
+        features = partial(self.target.through, cut(None)) if cut is not None else None  # type: ignore[attr-defined]
+        return SampleJudge(truth, self._known, self.scale, self.seed, features).judge
 
     def _updates(self, arm: Arm) -> Round[Any, Any]:
         """Of batches of members; the positive control sends single records, bare, by an untrained module."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
@@ -33,12 +33,14 @@ class SampleJudge:
 
     public: what the blind guesses are made from: as many public records as there are in a unit, drawn at random, or
     the mean of the public records of the right class, whichever comes nearer.  scale: to [0, 1].
+    features: what half of the target makes of records, where it is a network: [records, ...].
     """
 
     truth: Sequence[Records]
     public: Records
     scale: Scale
     seed: int
+    features: Callable[[Array], Array] | None = None
     _blind: list[Array] = field(default_factory=list, init=False)
 
     def judge(self, guess: SampleGuess) -> Rebuilt:
@@ -60,6 +62,9 @@ class SampleJudge:
             qualities.append(Quality("PSNR, dB", tuple(near), tuple(far)))
             if all(len(truth) == 1 for truth in self.truth):
                 qualities.append(Quality("cosine, less the mean", *(self._cosines(side) for side in (matched, blind))))
+            if self.features is not None:
+                gaps = self._feature_distances(matched), self._feature_distances(blind)
+                qualities.append(Quality("feature distance, relative", *gaps))
             alike = self._alike(matched), self._alike(blind)
             if alike[0]:
                 qualities.append(Quality("SSIM", *map(tuple, alike)))
@@ -108,6 +113,16 @@ class SampleJudge:
         """PSNR of every record; 0 dB where there is no guess."""
         parts = [_own_errors(self.scale(t.x), self.scale(g)) for t, g in zip(self.truth, guesses, strict=True)]
         return np.nan_to_num(psnr(np.concatenate(parts)), nan=0.0)
+
+    def _feature_distances(self, guesses: Sequence[Array]) -> tuple[float, ...]:
+        """Between what the first half of the target makes of guess and truth, relative to the latter's length."""
+        assert self.features is not None
+        told: list[float] = []
+        for truth, guess in zip(self.truth, guesses, strict=True):
+            made = np.nan_to_num(guess).astype(truth.x.dtype)
+            own, other = (self.features(part).reshape(len(truth), -1) for part in (truth.x, made))
+            told += (np.linalg.norm(own - other, axis=1) / np.maximum(np.linalg.norm(own, axis=1), 1e-12)).tolist()
+        return tuple(told)
 
     def _cosines(self, guesses: Sequence[Array]) -> tuple[float, ...]:
         """Of guess and truth, both less the mean of public records."""

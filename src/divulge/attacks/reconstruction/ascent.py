@@ -10,6 +10,12 @@ from divulge.attacks.reconstruction.gradient_matching import sides_of, variation
 from divulge.core.hashing import Array
 from divulge.core.reconstruction import ClassScene
 
+VIEWS = 4
+NOISE = 0.4
+"""How often an image is looked at in a step, and the deviation of the noise on it, as a share of the range: what scores
+high only just so, and not with noise, is no picture of the class.
+"""
+
 LARGE = 16
 """Pixels a side from which an image is still the same when it is moved by one."""
 
@@ -42,7 +48,10 @@ def climb(module: nn.Module, scene: ClassScene, total_variation: float, steps: i
     falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         shown = moved(free, sides_of(scene.shape), made) if moving else free
-        loss = -log_scores(module, low + shown * (high - low)).gather(1, wanted[:, None])[:, 0]
+        views = shown.repeat(VIEWS, *([1] * (shown.dim() - 1)))
+        views = views + NOISE * torch.randn(views.shape, generator=made, dtype=dtype)
+        told = log_scores(module, low + views * (high - low)).gather(1, wanted.repeat(VIEWS)[:, None])
+        loss = -told.reshape(VIEWS, -1).mean(dim=0)
         loss = loss + (total_variation * variation(free, sides_of(scene.shape)) if image else 0.0)
         (free.grad,) = torch.autograd.grad(loss.sum(), free)
         optimiser.step()

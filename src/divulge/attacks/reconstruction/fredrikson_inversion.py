@@ -35,13 +35,13 @@ def network_of(scene: ClassScene) -> Any:
 @dataclass(frozen=True)
 class FredriksonInversion:
     """White-box: gradient ascent on the class's log-score from the middle of the range; images are kept smooth by their
-    total variation (in place of the denoising of Fredrikson et al. 2015, algorithm 1) and moved about by a pixel, so
-    that what is found does not hang on single ones.
+    total variation (in place of the denoising of Fredrikson et al. 2015, algorithm 1), looked at with noise and moved
+    by a pixel, so that what is found does not hang on single ones.
 
     total_variation: weight of the mean difference of neighbours.  steps, rate: of Adam.
     """
 
-    total_variation: float = 1.0
+    total_variation: float = 0.3
     steps: int = 400
     rate: float = 0.05
 
