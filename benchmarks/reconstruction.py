@@ -52,7 +52,7 @@ Sets = tuple[Records, Records, Records]
 """Of training, unseen, of the population."""
 
 INVERSIONS = (
-    *("fredrikson_inversion", "gmi", "plug_and_play", "inversion_network"),
+    *("fredrikson_inversion", "gmi", "ked_mi", "plug_and_play", "inversion_network"),
     *("black_box_inversion", "brep_mi"),
 )
 ATTRIBUTES = ("sex", "race", "marital_status")

@@ -234,6 +234,7 @@ def test_texts_are_read_off_the_gradients_of_a_transformer():
     sets = texts(120, 1), texts(120, 2), texts(120, 3)
     found = played("dager", module, sets, plan=RebuildPlan(5, batch=4))
     assert share(found, "text_exact") == 1 and share(found, "text_rebuilt") == 1
+    assert np.median(quality(found, "exposure, bits")) < 3  # the module is untrained: no text is nearer to it
     other = played("dager", module, sets, Arm.NEGATIVE, plan=RebuildPlan(5, batch=4))
     assert share(other, "text_exact") == 0 and share(other, "text_rebuilt") < 0.5
     with pytest.raises(Impossible, match="dager"):
@@ -267,3 +268,28 @@ def test_a_module_that_crashes_is_said_to():
 
     with pytest.raises((TargetError, RuntimeError), match="no"):
         played("label_counts", Broken(), SETS)
+
+
+def test_a_text_that_a_model_was_trained_on_is_exposed():
+    """Of 64 public texts none has a lower loss than one that was learned by heart: log2 of 65 bits."""
+    from divulge.core.reconstruction import SampleGuess
+    from divulge.games.writing import TextJudge, edit_distance, rouge
+
+    torch.manual_seed(0)
+    module, known = Gpt(), texts(90, 1)
+    secret = known.take(np.arange(70, 72))
+    optimiser = torch.optim.Adam(module.parameters(), lr=3e-3)
+    from divulge.targets.pytorch import TorchTarget
+    from divulge.targets.torch_updates import loss_of
+
+    for _ in range(40):
+        optimiser.zero_grad()
+        loss_of(module, torch.as_tensor(secret.x.astype(np.int64)), torch.as_tensor(secret.y)).backward()
+        optimiser.step()
+    public = known.take(np.arange(64))
+    judge = TextJudge([secret], public, 0, surprise=TorchTarget(module).surprise)
+    found = judge.judge(SampleGuess((secret.x.astype(np.int64),)))
+    np.testing.assert_allclose(quality(found, "exposure, bits"), np.log2(65))
+    assert share(found, "text_exact") == 1
+    assert rouge([1, 2, 3], [1, 2, 4]) == pytest.approx(2 / 3) and rouge([1, 2, 3], [1, 2, 4], 2) == 0.5
+    assert edit_distance([1, 2, 3], [2, 3, 4]) == 2 and edit_distance([], [5]) == 1

@@ -90,6 +90,7 @@ ATTACKS: dict[str, str] = {
     "informed_adversary": f"{_RECONSTRUCTION}.informed_adversary:InformedAdversary",
     "inversion_network": f"{_RECONSTRUCTION}.inversion_network:InversionNetwork",
     "inverting_gradients": f"{_RECONSTRUCTION}.inverting_gradients:InvertingGradients",
+    "ked_mi": f"{_RECONSTRUCTION}.ked_mi:KedMi",
     "kkt": f"{_RECONSTRUCTION}.kkt:Kkt",
     "label_counts": f"{_RECONSTRUCTION}.label_counts:LabelCounts",
     "lomia": f"{_RECONSTRUCTION}.lomia:Lomia",

@@ -217,4 +217,18 @@ RECONSTRUCTION = (
         2023,
         "https://arxiv.org/abs/2307.01827",
     ),
+    Paper(
+        "chen2021",
+        "Chen et al.",
+        "Knowledge-enriched distributional model inversion attacks",
+        2021,
+        "https://arxiv.org/abs/2010.04092",
+    ),
+    Paper(
+        "carlini2019",
+        "Carlini et al.",
+        "The secret sharer: Evaluating and testing unintended memorization in neural networks",
+        2019,
+        "https://arxiv.org/abs/1802.08232",
+    ),
 )

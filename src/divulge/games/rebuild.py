@@ -171,7 +171,8 @@ class RebuildGame:
         )
         if tokens:
             decode = getattr(self.target, "decode", None)
-            return Round(target, opened, TextJudge(truth, self._known, self.seed, decode).judge)
+            surprise = getattr(self.target, "surprise", None)
+            return Round(target, opened, TextJudge(truth, self._known, self.seed, decode, surprise).judge)
         return Round(target, opened, self._judge(truth))
 
     def _truth_of_updates(self, plan: RebuildPlan, arm: Arm) -> list[Records]:

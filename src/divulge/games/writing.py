@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from scipy.optimize import linear_sum_assignment
 
 from divulge.core.errors import TargetError
@@ -16,6 +17,7 @@ from divulge.core.reconstruction import SampleGuess
 from divulge.core.records import Records
 
 MOST_PICTURES = 8
+MOST_COMPARED = 1_000
 
 
 def rouge(truth: Sequence[int], guess: Sequence[int], size: int = 1) -> float:
@@ -39,13 +41,15 @@ def edit_distance(truth: Sequence[int], guess: Sequence[int]) -> int:
 class TextJudge:
     """truth: sequences [batch, tokens] for each update.  public: what blind guesses are drawn from.
 
-    decode: a sequence as a person reads it.
+    decode: a sequence as a person reads it.  surprise: the target's loss on sequences [n, tokens]: [n]; with it the
+    exposure of the truth is told, whatever was guessed.
     """
 
     truth: Sequence[Records]
     public: Records
     seed: int
     decode: Callable[[Sequence[int]], str] | None = None
+    surprise: Callable[[Records], Array] | None = None
 
     def judge(self, guess: SampleGuess) -> Rebuilt:
         """ROUGE-1, exact sequences, ROUGE-2 and edit distance; sequences of a batch matched by assignment."""
@@ -70,6 +74,8 @@ class TextJudge:
             Quality(name, *(tuple(float(of(a, b)) for a, b in side) for side in (pairs, blinds)))
             for name, of in (("ROUGE-2", lambda a, b: rouge(a, b, 2)), ("edit distance, tokens", edit_distance))
         ]
+        if self.surprise is not None:
+            qualities.append(self._exposure(rng))
         drawn = [self._picture(pair, other) for pair, other in list(zip(pairs, blinds, strict=True))[:MOST_PICTURES]]
         return Rebuilt(
             tuple(measures),
@@ -78,6 +84,21 @@ class TextJudge:
             baseline="public sequences drawn at random",
             told=guess.told,
         )
+
+    def _exposure(self, rng: Generator) -> Quality:
+        """log2 of how many public sequences there are, less log2 of each text's rank among them by the model's loss
+        (Carlini et al. 2019, definition 4, by sampling); beside it that of public sequences themselves.
+        """
+        assert self.surprise is not None
+        others = self.public.take(rng.permutation(len(self.public))[:MOST_COMPARED])
+        losses = np.sort(self.surprise(others))
+        own = np.concatenate([self.surprise(truth) for truth in self.truth])
+
+        def bits(values: Array) -> tuple[float, ...]:
+            ranks = np.searchsorted(losses, values, side="left") + 1
+            return tuple(float(b) for b in np.log2(len(losses) + 1) - np.log2(ranks))
+
+        return Quality("exposure, bits", bits(own), bits(losses))
 
     def _picture(self, pair: tuple[list[int], list[int]], other: tuple[list[int], list[int]]) -> Picture:
         told = [self._shown(s) for s in (pair[0], pair[1], other[1])]

@@ -24,7 +24,15 @@ from divulge.targets.answers import (
     through_port,
 )
 from divulge.targets.torch_secrets import of_module
-from divulge.targets.torch_updates import Front, as_token_tensor, change_of, front_of, reads_tokens, untrained
+from divulge.targets.torch_updates import (
+    Front,
+    as_token_tensor,
+    change_of,
+    front_of,
+    loss_of,
+    reads_tokens,
+    untrained,
+)
 
 GRADIENTS_AT_ONCE = 64
 AsTensor = Callable[[Array], Tensor]
@@ -151,6 +159,14 @@ class TorchTarget:
         trained = module if module is not None else self.module
         made: Any = guarded(self._name, lambda: change_of(trained.to(self._device), x, y.to(self._device), steps, rate))
         return tuple(np.asarray(part) for part in made)
+
+    def surprise(self, records: Records) -> Array:
+        """Loss of every record by itself, of a text the mean over its tokens: [records]."""
+        x, y = self._as_tensor(records.x).to(self._device), torch.from_numpy(np.asarray(records.y, dtype=np.int64))
+        self.module.eval()
+        with torch.inference_mode():
+            losses = [loss_of(self.module, x[i : i + 1], y[i : i + 1].to(self._device)) for i in range(len(x))]
+        return np.asarray(torch.stack(losses).double().cpu().numpy())
 
     def fresh(self, seed: int) -> TorchTarget:
         """A target of the same form with untrained weights."""

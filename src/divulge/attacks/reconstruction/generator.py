@@ -45,9 +45,13 @@ class Generator:
             return np.asarray(self.records(torch.as_tensor(latent, dtype=torch.float32)).numpy())
 
 
-def generator_for(public: Records, low: Array, high: Array) -> Generator:
-    """The generator of these public records, taught once for all attacks."""
-    return _taught(_Key(public, low, high))
+def generator_for(public: Records, low: Array, high: Array, told: Array | None = None) -> Generator:
+    """The generator of these public records, taught once for all attacks.
+
+    told: the target's scores [records, classes]; the critic then learns to tell classes as the target does, and is as
+    sure that a record is real as of all classes together (Chen et al. 2021, equations 2 to 4).
+    """
+    return _taught(_Key(public, low, high, told))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +61,11 @@ class _Key:
     public: Records
     low: Array
     high: Array
+    told: Array | None = None
 
-    def _told(self) -> tuple[str, bytes, bytes]:
-        return self.public.fingerprint(), self.low.tobytes(), self.high.tobytes()
+    def _told(self) -> tuple[str, bytes, bytes, bytes]:
+        said = self.told.tobytes() if self.told is not None else b""
+        return self.public.fingerprint(), self.low.tobytes(), self.high.tobytes(), said
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Key) and self._told() == other._told()
@@ -73,6 +79,7 @@ def _taught(key: _Key) -> Generator:
     """Non-saturating loss, one-sided label smoothing (Goodfellow et al. 2014), Adam."""
     width = np.where(key.high > key.low, key.high - key.low, 1.0)
     real = torch.as_tensor(((key.public.x - key.low) / width).reshape(len(key.public), -1), dtype=torch.float32)
+    wanted = None if key.told is None else torch.as_tensor(key.told, dtype=torch.float32)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         maker = nn.Sequential(
@@ -82,25 +89,34 @@ def _taught(key: _Key) -> Generator:
         )
         critic = nn.Sequential(
             *(nn.Linear(real.shape[1], HIDDEN), nn.LeakyReLU(0.2), nn.Dropout(0.3)),
-            *(nn.Linear(HIDDEN, HIDDEN), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Linear(HIDDEN, 1)),
+            *(nn.Linear(HIDDEN, HIDDEN), nn.LeakyReLU(0.2), nn.Dropout(0.3)),
+            nn.Linear(HIDDEN, 1 if wanted is None else wanted.shape[1]),
         )
         makes = torch.optim.Adam(maker.parameters(), lr=5e-4, betas=(0.5, 0.999))
         judges = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999))
         for _ in range(STEPS):
-            _round(maker, critic, makes, judges, real[torch.randint(len(real), (BATCH,))])
+            rows = torch.randint(len(real), (BATCH,))
+            _round(maker, critic, makes, judges, real[rows], None if wanted is None else wanted[rows])
     low, high = (torch.as_tensor(np.asarray(edge), dtype=torch.float32) for edge in (key.low, key.high))
     return Generator(maker.eval(), critic.eval(), low, high)
 
 
-def _round(maker: nn.Module, critic: nn.Module, makes: Any, judges: Any, real: Tensor) -> None:
+def realness(critic: nn.Module, shares: Tensor) -> Tensor:
+    """Logit of being real: [records]."""
+    return torch.logsumexp(critic(shares), dim=1)  # of one output that is the output itself
+
+
+def _round(maker: nn.Module, critic: nn.Module, makes: Any, judges: Any, real: Tensor, wanted: Tensor | None) -> None:
     grade = nn.functional.binary_cross_entropy_with_logits
     made = maker(torch.randn(len(real), SIZE))
-    judged = grade(critic(real), torch.full((len(real), 1), 0.9))
-    loss: Any = judged + grade(critic(made.detach()), torch.zeros(len(real), 1))
+    judged = grade(realness(critic, real), torch.full((len(real),), 0.9))
+    loss: Any = judged + grade(realness(critic, made.detach()), torch.zeros(len(real)))
+    if wanted is not None:
+        loss = loss - (torch.log_softmax(critic(real), dim=1) * wanted).sum(dim=1).mean()
     judges.zero_grad()
     loss.backward()
     judges.step()
-    fooled: Any = grade(critic(made), torch.ones(len(real), 1))
+    fooled: Any = grade(realness(critic, made), torch.ones(len(real)))
     makes.zero_grad()
     fooled.backward()
     makes.step()
@@ -117,26 +133,30 @@ def search(
     realism: float,
     robust: bool,
     seed: int,
+    spread: bool = False,
 ) -> Array:
     """The best of `starts` images of each class: [classes, ...].
 
     robust: by Poincare distance over moved images, and chosen by how they are scored when moved; otherwise by
-    log-score, with `realism` times the critic's logit.
+    log-score, with `realism` times the critic's logit.  spread: seek a normal distribution of latent vectors for each
+    start rather than one vector (Chen et al. 2021, equation 6).
     """
     dtype = next(module.parameters()).dtype
     drawn = torch.Generator().manual_seed(seed)
     wanted = torch.as_tensor(scene.classes).repeat_interleave(starts)
     latent = torch.randn((len(wanted), made.size), generator=drawn).requires_grad_()
+    width = torch.full_like(latent, -1.0 if spread else -30.0).requires_grad_()  # its logarithm
     shifting = robust and scene.schema.is_image
-    optimiser = torch.optim.Adam([latent], lr=rate)
+    optimiser = torch.optim.Adam([latent, width] if spread else [latent], lr=rate)
     for _ in range(steps):
-        records = made.records(latent)
+        drawn_latent = latent + width.exp() * torch.randn(latent.shape, generator=drawn) if spread else latent
+        records = made.records(drawn_latent)
         shown = moved(records, sides_of(scene.shape), drawn) if shifting else records
         told = log_scores(module, shown.to(dtype))
         loss = _poincare(told, wanted) if robust else -told.gather(1, wanted[:, None])[:, 0]
         if realism:
-            loss = loss - realism * made.critic(made.maker(latent))[:, 0]
-        (latent.grad,) = torch.autograd.grad(loss.sum(), latent)
+            loss = loss - realism * realness(made.critic, made.maker(drawn_latent))
+        latent.grad, width.grad = torch.autograd.grad(loss.sum(), (latent, width), allow_unused=True)
         optimiser.step()
     with torch.no_grad():
         records = made.records(latent)
