@@ -173,7 +173,7 @@ def test_a_memorised_attribute_is_found_and_only_in_the_model_that_memorised_it(
 
 @pytest.mark.parametrize("name", ["attribute_learned", "attribute_membership", "fredrikson_map", "yeom_attribute"])
 def test_a_careful_model_tells_no_more_than_an_imputer(name):
-    sets = tuple(drawn(n, seed) for seed, n in enumerate((500, 500, 2500)))
+    sets = tuple(drawn(n, seed + 10) for seed, n in enumerate((500, 500, 2500)))
     game, recipe = game_of(LogisticRegression(C=0.05), sets)
     found = played(game, recipe, name).measures[0]
     assert gain_low(found, 0.05) <= 0 and found.value <= found.chance + 0.05
@@ -187,7 +187,7 @@ def test_the_imputer_learns_what_can_be_known_without_the_model():
     )
     (question,) = questions_about(population, population, ("colour",))
     guess, how = impute(question, population, 0)
-    assert np.mean(guess == population.x[:, 0]) > 0.97 and how in ("logistic regression", "boosted trees")
+    assert np.mean(guess == population.x[:, 0]) > 0.97 and how != "the commonest value"
     noise = table(np.column_stack([rng.integers(0, 2, 500), rng.normal(size=500)]), rng.integers(0, 2, 500))
     (question,) = questions_about(noise, noise, ("colour",))
     assert len(np.unique(impute(question, noise, 0)[0])) <= 2

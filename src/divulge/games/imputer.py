@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -22,29 +23,49 @@ MOST = 10_000
 
 
 def impute(question: Question, learned_from: Records, seed: int) -> tuple[Array, str]:
-    """Which completion is most likely for each record [records], by the better of two models in cross-validation, or
-    the commonest value where neither beats it; and which that was.
+    """Which completion is most likely for each record [records], by the best of three models and their mean in
+    cross-validation, or the commonest value where none beats it; and which that was.
     """
     wanted = question.nearest(learned_from)[:MOST]
-    commonest = int(np.bincount(wanted).argmax())
     counts = np.bincount(wanted)
+    commonest = int(counts.argmax())
     kept = np.isin(wanted, np.flatnonzero(counts >= FOLDS))
     if len(np.unique(wanted[kept])) < 2:
         return np.full(len(question.known), commonest), "the commonest value"
-    learned_from, y = learned_from.take(np.flatnonzero(kept)), wanted[kept]
-    seen = {"logistic regression": question.features, "boosted trees": question.codes}
-    models: dict[str, Any] = {
-        "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)),
-        "boosted trees": HistGradientBoostingClassifier(max_iter=40, early_stopping=False, random_state=seed % 2**31),
-    }
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**31)
+    public, y = learned_from.take(np.flatnonzero(kept)), wanted[kept]
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**31).split(np.zeros(len(y)), y)
+    right: dict[str, list[float]] = {}
     with threadpool_limits(1, user_api="openmp"):
-        quality = {
-            name: float(cross_val_score(model, seen[name](learned_from), y, cv=folds).mean())
-            for name, model in models.items()
-        }
-        best = max(quality, key=lambda name: quality[name])
-        if quality[best] <= float(np.mean(y == commonest)):
+        for rest, part in folds:
+            told = _told(question, public.take(rest), y[rest], public.take(part), seed)
+            for name, chances in told.items():
+                right.setdefault(name, []).append(float(np.mean(chances.argmax(axis=1) == y[part])))
+        best = max(right, key=lambda name: float(np.mean(right[name])))
+        if np.mean(right[best]) <= float(np.mean(y == commonest)):
             return np.full(len(question.known), commonest), "the commonest value"
-        guesses = models[best].fit(seen[best](learned_from), y).predict(seen[best](question.known))
+        guesses = _told(question, public, y, question.known, seed)[best].argmax(axis=1)
     return np.asarray(guesses), best
+
+
+def _told(question: Question, learned_from: Records, y: Array, asked: Records, seed: int) -> dict[str, Array]:
+    """Chances of every completion for other records, by each model and by all together: [records, completions]."""
+    state = seed % 2**31
+    models: dict[str, tuple[Any, Callable[[Records], Array]]] = {
+        "logistic regression": (
+            make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300)),
+            question.features,
+        ),
+        "boosted trees": (
+            HistGradientBoostingClassifier(max_iter=40, early_stopping=False, random_state=state),
+            question.codes,
+        ),
+        "random forest": (RandomForestClassifier(100, min_samples_leaf=2, random_state=state), question.codes),
+    }
+    made = {}
+    for name, (model, seen) in models.items():
+        chances = np.zeros((len(asked), len(question.completions)))
+        model.fit(seen(learned_from), y)
+        chances[:, model.classes_] = model.predict_proba(seen(asked))
+        made[name] = chances
+    made["the mean of three models"] = np.mean(list(made.values()), axis=0)
+    return made
