@@ -20,7 +20,7 @@ from divulge.auditing.surface import GrantedSurface
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible, InputError
 from divulge.core.game import Arm
-from divulge.core.reconstruction import RebuildMeans
+from divulge.core.reconstruction import FileScene, RebuildMeans
 from divulge.core.threat import PRESETS
 from divulge.data.arrays import from_arrays
 from divulge.games.classes import InversionGame
@@ -148,6 +148,48 @@ def test_activations_are_inverted_and_decoded():
         assert np.median(quality(other, "PSNR, dB")) < least - 4 and share(other, "records_exact") == 0
     with pytest.raises(InputError, match="no layer"):
         played("activation_inversion", module, SETS, threat="split-server", plan=RebuildPlan(3, layer="attic"))
+
+
+class Wide(nn.Module):
+    """One hidden layer without anything else that could hold a record."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.act, self.two = nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 1, bias=False)
+
+    def forward(self, x):
+        return self.two(self.act(self.one(x.flatten(1))))
+
+
+def test_weights_that_are_the_gradient_of_one_record_give_it_away():
+    """With w_j = a v_j (x, 1) and a = 1 / |(x, 1)| the weights are a times the gradient of the output at x, and the
+    conditions of Karush, Kuhn and Tucker hold for this record alone.
+    """
+    from divulge.attacks.reconstruction.stationary import solve
+
+    record = torch.as_tensor(SETS[0].x[0]).flatten()
+    wide = torch.cat([record, torch.ones(1)])
+    module, values = Wide(), torch.linspace(0.2, 1.0, 60)
+    with torch.no_grad():
+        module.two.weight.copy_(values[None])
+        module.one.weight.copy_(values[:, None] * record / wide.norm())
+        module.one.bias.copy_(values / wide.norm())
+    box = np.zeros((8, 8)), np.ones((8, 8))
+    scene = FileScene(None, SETS[0].schema, *box, np.random.default_rng(0), None, classes=2)
+    made, left = solve(module, scene, np.full((8, 8), 0.5), 0, 2, 3_000, 0.02, 0.0)
+    errors = ((made - SETS[0].x[0]) ** 2).mean(axis=(1, 2))
+    strangers = ((made[:, None] - SETS[1].x[None]) ** 2).mean(axis=(2, 3))
+    assert left < 1e-3 and errors.min() < 0.1 * strangers.min()
+
+
+def test_the_kkt_attack_hands_in_as_many_as_it_is_sure_of_and_reads_networks_only():
+    sets = tables()
+    target, recipe = fitted(LogisticRegression(), sets)
+    with pytest.raises(Impossible, match="network"):
+        played("kkt", target, sets, threat="published-model", recipe=recipe)
+    found = played("kkt", dense(), SETS, threat="published-model", candidates=12, kept=4, steps=20)
+    (nearer,) = [m for m in found.measures if m.metric == "guesses_nearer_training"]
+    assert len(nearer.hits) == 4 and "unexplained" in found.told[0]
 
 
 def classes_of(name, module, arm=Arm.TARGET, public=None, threat="published-model", **settings):
