@@ -114,7 +114,7 @@ def test_a_deleted_record_is_the_difference_of_two_versions():
     near = played("deleted_record", target, (training, unseen, population), threat="informed", recipe=recipe)
     assert np.median(quality(near, "cosine, less the mean")) > 0.97
     other = played("deleted_record", target, (training, unseen, population), Arm.NEGATIVE, "informed", recipe)
-    assert abs(np.median(quality(other, "cosine, less the mean"))) < 0.8
+    assert abs(np.median(quality(other, "cosine, less the mean"))) < 0.5
     assert share(other, "records_exact") == 0
 
 
@@ -192,16 +192,16 @@ def test_the_kkt_attack_hands_in_as_many_as_it_is_sure_of_and_reads_networks_onl
     assert len(nearer.hits) == 4 and "unexplained" in found.told[0]
 
 
-def classes_of(name, module, arm=Arm.TARGET, public=None, threat="published-model", **settings):
+def classes_of(name, module, arm=Arm.TARGET, public=None, threat="published-model", seed=0, **settings):
     training, unseen, population = SETS
     game = InversionGame(
         TorchTarget(module), training, unseen,
-        lambda: Classroom(population, 300).teach("network", population, population.y, 0), public, 0,
+        lambda: Classroom(population, 300).teach("network", population, population.y, 0), public, seed,
     )  # fmt: skip
     made = attack(name, **settings)
     (dealt,) = game.deal(arm)
     surface = GrantedSurface(dealt.target, PRESETS[threat], made.card.needs.access)
-    scene = dealt.open(surface, made.card, RebuildMeans(population, public), np.random.default_rng(0))
+    scene = dealt.open(surface, made.card, RebuildMeans(population, public), np.random.default_rng(seed))
     return dealt.judge(made.run(scene))
 
 
@@ -230,6 +230,18 @@ def test_the_evaluator_recognises_classes_of_the_model_and_not_of_an_untrained_o
     other = classes_of(name, module, Arm.NEGATIVE, public=others(), **settings)
     assert share(other, "classes_recognised") <= 2 / 3
     assert own.measures[0].chance == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("name", ["fredrikson_inversion", "inversion_network"])
+def test_untrained_models_show_their_classes_by_chance(name):
+    """Twelve untrained models of three classes: a third is recognised, give or take."""
+    few = {"steps": 60} if name == "fredrikson_inversion" else {"epochs": 5}
+    module, public = dense(), others()
+    told = [
+        share(classes_of(name, module, Arm.NEGATIVE, public=public, seed=seed, **few), "classes_recognised")
+        for seed in range(12)
+    ]
+    assert 0.1 < np.mean(told) < 0.56  # 1 / 3 and three standard errors
 
 
 def test_a_generator_learns_what_public_records_look_like_once():

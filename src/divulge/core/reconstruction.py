@@ -194,8 +194,10 @@ class UpdateScene(_Scene):
 
     def ask(self, module: Any) -> tuple[Update, ...]:
         """The clients' updates on a module that the server made up.  Needs an active adversary."""
-        if self.needs.behaviour is not Behaviour.ACTIVE or self._ask is None:
+        if self.needs.behaviour is not Behaviour.ACTIVE:
             raise AccessDenied("only an active adversary can send clients a module of their own")
+        if self._ask is None:
+            raise AccessDenied("a captured update was computed already: leave it out to play an active server")
         return self._ask(module)
 
 
