@@ -354,7 +354,7 @@ def attributes(quick: bool) -> Iterator[Row]:
             if name == "attribute_learned":
                 yield Row(f"  the interval holds 0 ({about})", float(low <= 0 <= high), bar=1.0)
     yield from planted(quick)
-    yield from beside_art(game, recipe)
+    yield from beside_art(*attribute_game(model, sets, ATTRIBUTES, sizes[0]))
 
 
 def planted(quick: bool) -> Iterator[Row]:

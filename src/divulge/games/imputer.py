@@ -18,13 +18,14 @@ from divulge.core.reconstruction import Question
 from divulge.core.records import Records
 
 FOLDS = 3
+TOGETHER = "the mean of three models"
 MOST = 10_000
 """Records that it learns from."""
 
 
 def impute(question: Question, learned_from: Records, seed: int) -> tuple[Array, str]:
-    """Which completion is most likely for each record [records], by the best of three models and their mean in
-    cross-validation, or the commonest value where none beats it; and which that was.
+    """Which completion is most likely for each record [records], and by what: the mean of three models, one of them
+    where it is better by more than a standard error in cross-validation, or the commonest value where none beats it.
     """
     wanted = question.nearest(learned_from)[:MOST]
     counts = np.bincount(wanted)
@@ -41,6 +42,8 @@ def impute(question: Question, learned_from: Records, seed: int) -> tuple[Array,
             for name, chances in told.items():
                 right.setdefault(name, []).append(float(np.mean(chances.argmax(axis=1) == y[part])))
         best = max(right, key=lambda name: float(np.mean(right[name])))
+        error = np.sqrt(np.mean(right[TOGETHER]) * (1 - np.mean(right[TOGETHER])) / len(y))
+        best = best if np.mean(right[best]) > np.mean(right[TOGETHER]) + error else TOGETHER
         if np.mean(right[best]) <= float(np.mean(y == commonest)):
             return np.full(len(question.known), commonest), "the commonest value"
         guesses = _told(question, public, y, question.known, seed)[best].argmax(axis=1)
@@ -52,11 +55,13 @@ def _told(question: Question, learned_from: Records, y: Array, asked: Records, s
     state = seed % 2**31
     models: dict[str, tuple[Any, Callable[[Records], Array]]] = {
         "logistic regression": (
-            make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300)),
+            make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=300)),
             question.features,
         ),
         "boosted trees": (
-            HistGradientBoostingClassifier(max_iter=40, early_stopping=False, random_state=state),
+            HistGradientBoostingClassifier(
+                max_iter=100, learning_rate=0.07, max_leaf_nodes=8, early_stopping=False, random_state=state
+            ),
             question.codes,
         ),
         "random forest": (RandomForestClassifier(100, min_samples_leaf=2, random_state=state), question.codes),
@@ -67,5 +72,5 @@ def _told(question: Question, learned_from: Records, y: Array, asked: Records, s
         model.fit(seen(learned_from), y)
         chances[:, model.classes_] = model.predict_proba(seen(asked))
         made[name] = chances
-    made["the mean of three models"] = np.mean(list(made.values()), axis=0)
+    made[TOGETHER] = np.mean(list(made.values()), axis=0)
     return made
