@@ -474,7 +474,7 @@ def weights_alone(quick: bool) -> Iterator[Row]:
     found, spent = played("kkt", module, sets, RebuildPlan(), "published-model", **few)
     nearer = measure_of(found, "guesses_nearer_training")
     bars = (None, None) if quick else (5.0, 0.0)
-    yield Row("KKT on digits: of the 10 surest like a training record", sum(nearer.hits), bar=bars[0])
+    yield Row("KKT on digits: guesses like a training record", sum(nearer.hits), bar=bars[0])
     yield Row("  and like an unseen one", sum(nearer.blind), bar=bars[1], better="below")
     yield Row("KKT on digits: seconds", spent)
 
