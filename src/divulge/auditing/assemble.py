@@ -22,6 +22,7 @@ from divulge.core.dossier import DataFacts
 from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.policy import Policy
+from divulge.core.properties import property_of
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.scene import Shadows
@@ -33,6 +34,7 @@ from divulge.data.splits import Duplicates, separate
 from divulge.defenses.shield import shielded
 from divulge.games.classes import disjoint
 from divulge.games.membership import shuffled
+from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.score_table import ScoreTable
 from divulge.training.function import FunctionRecipe
@@ -253,6 +255,7 @@ def job_from_records(
     chain: Sequence[str] = (),
     detectors: Sequence[str] = (),
     reconstruction: Reconstruction | None = None,
+    properties: PropertyPlan | Sequence[str] = (),
 ) -> Job:
     """A job about records that are here; raises InputError when members and non-members share records."""
     if duplicates not in [d.value for d in Duplicates]:
@@ -284,7 +287,16 @@ def job_from_records(
         chain=chain_of(attacks, chain),
         detectors=checked_detectors(detectors),
         reconstruction=reconstruction,
+        properties=properties_of(properties),
     )
+
+
+def properties_of(given: PropertyPlan | Sequence[str]) -> PropertyPlan:
+    """What the property game is played on; raises InputError for what is no expression."""
+    made = given if isinstance(given, PropertyPlan) else PropertyPlan(tuple(given))
+    for text in made.properties:
+        property_of(text)
+    return made
 
 
 def _data_facts(sets: Sets, overlap: str) -> DataFacts:

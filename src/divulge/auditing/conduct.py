@@ -37,6 +37,7 @@ from divulge.core.dossier import (
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome, Played, Refused, Verdict
+from divulge.core.inferred import Inferred
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress, Quiet
 from divulge.core.rebuilt import Rebuilt
@@ -159,6 +160,8 @@ def _one(run: RunFolder, tables: Tables, planned: Planned, blind: Baseline) -> S
         run.write_theft(card.name, result.evidence)
     elif isinstance(result.evidence, Rebuilt):
         run.write_rebuilt(card.name, result.evidence)
+    elif isinstance(result.evidence, Inferred):
+        run.write_inferred(card.name, result.evidence)
     elif result.evidence is not None:
         curve = _curve(card.name, result.evidence, job.policy)
         seen = result.evidence.trial

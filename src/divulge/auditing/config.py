@@ -162,6 +162,24 @@ class ReconstructionPart(_Part):
     update: Path | None = None
 
 
+class PropertyPart(_Part):
+    """What is asked about the training set as a whole.  properties: expressions over the columns, such as
+    share(sex == 'Female'), present(race == 'Other'), mean(age), correlation(age, income), size(), duplicates().
+    values: of the models that are told apart; usual ones when left out.  victims, shadows: models that are trained, to
+    be attacked and to learn from.  size: records of every training set.  queries: records that the adversary asks
+    about.  trials, batch: updates of a federated training, and records in each.
+    """
+
+    properties: list[str] = []
+    values: list[float] | None = None
+    victims: int = Field(default=48, ge=12)
+    shadows: int = Field(default=64, ge=16)
+    size: int | None = Field(default=None, ge=100)
+    queries: int = Field(default=1_000, ge=50)
+    trials: int = Field(default=100, ge=20)
+    batch: int = Field(default=32, ge=2)
+
+
 class AuditFile(_Part):
     """An audit.  attacks: names, or a name with its settings; all of `families` that fit the target when left out.
     shadows: models to train for attacks that learn from models of their own.  defenses: of the interface, in order,
@@ -180,6 +198,7 @@ class AuditFile(_Part):
     detectors: list[str] = []
     chain: list[str] = []
     reconstruction: ReconstructionPart = ReconstructionPart()
+    property: PropertyPart = PropertyPart()
     policy: PolicyFile = PolicyFile()
     seed: int = 0
     shadows: int = Field(default=16, ge=2)

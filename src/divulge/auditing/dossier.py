@@ -49,6 +49,7 @@ def open_run(path: Path) -> Dossier:
         gains=run.gains(),
         thefts={name: with_intervals(theft) for name, theft in run.thefts().items()},
         rebuilt=run.rebuilt(),
+        inferred=run.inferred(),
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from divulge.auditing.inferring import property_table
 from divulge.auditing.job import Job
 from divulge.auditing.play import Table, number_of_tests
 from divulge.auditing.rebuilding import rebuild_table
@@ -40,6 +41,8 @@ class Tables:
                 self._laid[key] = self._extraction()
             elif family is Family.RECONSTRUCTION and challenge is not None:
                 self._laid[key] = rebuild_table(self.job, challenge, self._tests)
+            elif family is Family.PROPERTY and challenge is not None:
+                self._laid[key] = property_table(self.job, challenge, self._tests)
             else:
                 raise Impossible(f"there is no game for {family.value} yet")
         return self._laid[key]
@@ -74,7 +77,8 @@ def tests_of(job: Job, cards: Sequence[Card]) -> int:
         for card in cards
         if card.family is Family.RECONSTRUCTION
     )
-    return number_of_tests(families.count(Family.MEMBERSHIP), families.count(Family.EXTRACTION), rebuilt)
+    told = families.count(Family.PROPERTY) * (2 * len(job.properties.properties) + asked)
+    return number_of_tests(families.count(Family.MEMBERSHIP), families.count(Family.EXTRACTION), rebuilt + told)
 
 
 def _zoo(population: Records | None) -> Callable[[Sequence[Design], int], Sequence[Surrogate]] | None:

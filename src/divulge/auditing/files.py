@@ -40,6 +40,7 @@ from divulge.data.arrays import from_arrays, from_frames
 from divulge.data.files import existing, read_arrays, read_table, read_update
 from divulge.data.sources import SOURCES
 from divulge.data.splits import split
+from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.pickles import load_trusted
 from divulge.targets.score_table import ScoreTable
@@ -79,6 +80,7 @@ def job_from_file(
         reconstruction=reconstruction_of(
             _public(audit.data, folder), sets.members, _plan(audit, folder), chosen_defenses
         ),
+        properties=_properties(audit),
     )
 
 
@@ -92,6 +94,13 @@ def _plan(audit: AuditFile, folder: Path) -> RebuildPlan:
     if told.update is not None:
         captured = read_update(existing(folder / told.update, "reconstruction.update"), told.steps, told.rate)
     return RebuildPlan(told.trials, told.batch, told.steps, told.rate, told.layer, told.asked, captured)
+
+
+def _properties(audit: AuditFile) -> PropertyPlan:
+    told = audit.property.model_dump()
+    values = told.pop("values")
+    properties = tuple(told.pop("properties"))
+    return PropertyPlan(properties, tuple(values) if values is not None else None, **told)
 
 
 def target_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Target, Sets]:

@@ -17,7 +17,7 @@ from divulge.core.errors import InputError
 from divulge.core.evidence import Estimate, Evidence
 from divulge.core.finding import Failed, Finding, Played, Verdict
 from divulge.core.policy import DEFAULT_THRESHOLDS, Policy
-from divulge.stats.rebuilt import weigh_rebuilt
+from divulge.stats.rebuilt import weigh_inferred, weigh_rebuilt
 from divulge.stats.theft import weigh_theft
 from divulge.stats.weigh import weigh
 
@@ -109,6 +109,9 @@ def _weighed_again(run: RunFolder, stored: StoredOutcome, policy: Policy) -> Sto
     rebuilt = run.rebuilt().get(stored.outcome.attack)
     if rebuilt is not None:
         return _rejudged(stored, result, {e.metric: e for e in weigh_rebuilt(rebuilt, policy)}, policy)
+    inferred = run.inferred().get(stored.outcome.attack)
+    if inferred is not None:
+        return _rejudged(stored, result, {e.metric: e for e in weigh_inferred(inferred, policy)}, policy)
     frame = run.scores(stored.outcome.attack)
     index = np.arange(len(frame))
     tie_break = frame["tie_break"].to_numpy() if "tie_break" in frame.columns else None

@@ -19,6 +19,7 @@ from divulge.core.dossier import Baseline
 from divulge.core.evidence import MembershipGuess
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
+from divulge.core.inferred import Inferred
 from divulge.core.rebuilt import Rebuilt
 from divulge.core.theft import Theft
 from divulge.core.threat import Family
@@ -27,6 +28,7 @@ from divulge.training.shelf import Shelf, code_version
 _JUDGED: dict[Family, TypeAdapter[Any]] = {
     Family.EXTRACTION: TypeAdapter(tuple[int, Theft]),
     Family.RECONSTRUCTION: TypeAdapter(tuple[int, Rebuilt]),
+    Family.PROPERTY: TypeAdapter(tuple[int, Inferred]),
 }
 """Families whose guess is not kept, but what it achieved."""
 
@@ -37,7 +39,7 @@ class Known:
 
     guess: MembershipGuess | None
     queries: int
-    achieved: Theft | Rebuilt | None = None
+    achieved: Theft | Rebuilt | Inferred | None = None
 
 
 def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
@@ -64,7 +66,7 @@ def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
 def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int) -> None:
     """Put a guess on the shelf, or what a theft or a reconstruction achieved: a copy itself is not kept."""
     shelf = _shelf(job, attack)
-    if shelf is not None and isinstance(guess, Theft | Rebuilt):
+    if shelf is not None and isinstance(guess, Theft | Rebuilt | Inferred):
         shelf.write(_key(job, attack, arm), _JUDGED[attack.card.family].dump_json((queries, guess)))
     if shelf is None or not isinstance(guess, MembershipGuess):
         return

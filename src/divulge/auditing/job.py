@@ -18,6 +18,7 @@ from divulge.core.scene import Shadows
 from divulge.core.target import Surface, Target
 from divulge.core.threat import ThreatModel
 from divulge.defenses.shield import shielded
+from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.training.engine import Trainer
 
@@ -154,6 +155,7 @@ class Job:
     chain: tuple[str, ...] = ()
     detectors: tuple[str, ...] = ()
     reconstruction: Reconstruction = field(default_factory=Reconstruction)
+    properties: PropertyPlan = field(default_factory=PropertyPlan)
 
     def records_fingerprint(self) -> str:
         """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""
@@ -168,6 +170,7 @@ class Job:
                 _threat_text(self.threat),
                 str(self.seed),
                 *self.reconstruction.fingerprints(),
+                *((self.properties.fingerprint(),) if self.properties != PropertyPlan() else ()),
             )
             object.__setattr__(self, "_records_fingerprint", known)
         return str(known)

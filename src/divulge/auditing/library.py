@@ -40,6 +40,7 @@ from divulge.core.finding import Finding, Outcome, Verdict
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress
 from divulge.core.threat import ThreatModel
+from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.score_table import ScoreTable
 
@@ -152,12 +153,14 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     chain: Sequence[str] = (),
     public: tuple[Any, Any] | None = None,
     reconstruction: RebuildPlan | None = None,
+    properties: PropertyPlan | Sequence[str] = (),
     engine: str = "auto",
     jobs: int | None = None,
     cache: bool = True,
     progress: Progress | None = None,
 ) -> Run:
-    """Audit a model: who was in its training data, what of it can be rebuilt, and whether it can be copied.
+    """Audit a model: who was in its training data, what of it can be rebuilt, what it tells about all of it together,
+    and whether the model can be copied.
 
     target: a fitted scikit-learn estimator, a torch.nn.Module, a path to an ONNX file, a function x -> scores
         [records, classes], a `ScoreTable`, or any object with the Target protocol.
@@ -167,7 +170,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     recipe: how such a model is trained, for controls and shadow models: "auto" clones a scikit-learn estimator; a
         TorchRecipe, an unfitted estimator, a function train(x, y, seed) -> model, or None for no recipe.
     attacks: names or attacks; all of `families` that are meant for this kind of target when not given.
-    families: "membership", "reconstruction", "extraction".
+    families: "membership", "reconstruction", "property", "extraction".
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
     defenses: names or defences of the interface, in order; what the adversary sees is what they leave, and shadow
@@ -176,6 +179,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     chain: "membership", "adversarial", "inversion": what the closest copy of the model opens up.
     public: (x, y) of other classes than the model's, which an adversary may learn from what records look like.
     reconstruction: how many updates, pairs of versions or records are rebuilt, of how many records each.
+    properties: expressions about the training set as a whole, "share(sex == 'Female')" say, or a PropertyPlan.
     engine, jobs: how they are trained: "auto", "stacked", "processes", "sequential" or "ray", and on how many cores.
     cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
     Raises InputError, with the cure, for input that cannot be audited.
@@ -201,6 +205,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
             chain=chain,
             detectors=detectors,
             reconstruction=reconstruction_of(public, sets.members, reconstruction, defenses),
+            properties=properties,
         )
     return _carried_out(job, Path(out) if out is not None else new_folder(RUNS, job.name), progress)
 

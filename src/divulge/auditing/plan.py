@@ -79,7 +79,7 @@ def _lacks(card: Card, job: Job) -> list[str]:
         lacks.append(f"the target {job.target.name} does not offer {card.needs.access.value}")
     if Knowledge.RECIPE in card.needs.knowledge:
         lacks += _lacks_shadows(card, job)
-    if card.family in (Family.EXTRACTION, Family.RECONSTRUCTION) and job.candidates.schema.names == ("row",):
+    if card.family is not Family.MEMBERSHIP and job.candidates.schema.names == ("row",):
         lacks.append("a score table answers no new records: give the model")
     if Knowledge.POPULATION in card.needs.knowledge and job.population is None:
         lacks.append("the audit was given no population records: pass `population`")
@@ -87,11 +87,22 @@ def _lacks(card: Card, job: Job) -> list[str]:
         lacks.append("the audit was given no public records of other classes: pass `public`")
     if card.challenge is Challenge.ATTRIBUTES and not job.candidates.schema.sensitive:
         lacks.append("no attribute is marked as sensitive: name those that may not leak with `sensitive`")
+    lacks += _lacks_property(card, job) if card.family is Family.PROPERTY else []
     if card.students and not getattr(job.recipe, "teachable", False):
         lacks.append("it needs a recipe whose models can learn from scores, a TorchRecipe say")
     queries = (card.queries_per_record * len(job.candidates)) if card.family is Family.MEMBERSHIP else 0
     if job.threat.query_budget is not None and queries > 1.5 * job.threat.query_budget:
         lacks.append(f"it needs about {queries:,.0f} queries, and the budget is {job.threat.query_budget:,}")
+    return lacks
+
+
+def _lacks_property(card: Card, job: Job) -> list[str]:
+    named = bool(job.properties.properties)
+    if card.challenge is Challenge.INPUTS:
+        named = named or bool(job.candidates.schema.sensitive)
+    lacks = [] if named else ["no property is asked about: name some, `properties=[\"share(sex == 'Female')\"]` say"]
+    if card.challenge is Challenge.TRAINING_SET and job.recipe is None:
+        lacks.append("the audit was given no recipe to train models on other sets with: pass `recipe`")
     return lacks
 
 

@@ -23,6 +23,7 @@ from divulge.core.extraction import Surrogate
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
 from divulge.core.game import Arm, Game, Round
 from divulge.core.hashing import derived_rng, derived_seed, digest
+from divulge.core.inferred import INFERRED, Inferred
 from divulge.core.policy import Policy
 from divulge.core.rebuilt import REBUILT, Rebuilt
 from divulge.core.scene import Means, Poison, PoisonScene, Shadows
@@ -134,7 +135,7 @@ class Result:
     """What became of one attack, with the evidence that the run keeps."""
 
     outcome: Outcome
-    evidence: Evidence | Theft | Rebuilt | None = None
+    evidence: Evidence | Theft | Rebuilt | Inferred | None = None
     control_p_values: tuple[float, ...] = ()
 
 
@@ -266,7 +267,7 @@ def _unfired(positive: dict[str, Estimate], family: Family) -> list[str]:
         if fired is not None and (fired.low or 0.0) <= 0.5:
             return ["the attack did not find members even in the model that was overfitted on purpose"]
         return []
-    if family is Family.RECONSTRUCTION:
+    if family in (Family.RECONSTRUCTION, Family.PROPERTY):
         if positive and not any((e.advantage or 0.0) > e.threshold for e in positive.values()):
             return ["it shows nothing in the easiest case of its kind either"]
         return []
@@ -331,13 +332,13 @@ def _seen(card: Card, threat: ThreatModel) -> Access:
 
 def _baseline(estimate: Estimate, blind: Baseline) -> float | None:
     """What the same metric gives without the model: for a copy, its own baseline."""
-    if estimate.metric.startswith("fidelity") or estimate.metric.partition(":")[0] in REBUILT:
+    if estimate.metric.startswith("fidelity") or estimate.metric.partition(":")[0] in (*REBUILT, *INFERRED):
         return estimate.chance
     return blind.reading.value if blind.reading is not None and estimate.metric == "auc" else None
 
 
 def number_of_tests(attacks: int, copies: int = 0, rebuilt: int = 0) -> int:
     """How many findings will share the error rate of a run.  attacks: on membership.  copies: on the model.  rebuilt:
-    questions of the reconstruction game.
+    questions of the reconstruction and the property game.
     """
     return max(1, attacks * len(METRICS) + copies * len(PLACES) + rebuilt)

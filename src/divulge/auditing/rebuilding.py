@@ -96,11 +96,12 @@ def _records(challenge: Challenge, job: Job) -> Game:
         plan=job.reconstruction.plan,
         beside=Beside(job.recipe, _training(job), job.population if job.population is not None else unseen, job.seed),
         see=see,
-        shield=partial(_protected, job.reconstruction.protections) if job.reconstruction.protections else None,
+        shield=partial(protected, job.reconstruction.protections) if job.reconstruction.protections else None,
     )
 
 
-def _protected(protections: tuple[UpdateDefense, ...], change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
+def protected(protections: tuple[UpdateDefense, ...], change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
+    """An update as clients send it, each protection applied in order."""
     for protection in protections:
         change = protection.protect(change, rng)
     return change

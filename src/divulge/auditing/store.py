@@ -12,6 +12,7 @@ stability.json         whether other trainings would expose the same members
 training.json          how shadow models were trained, one line each
 thefts/NAME.json       what an attack of the extraction game achieved
 rebuilt/NAME.json      what an attack of the reconstruction game achieved
+inferred/NAME.json     what an attack of the property game achieved
 gains.json             what the closest copy opened up
 scores/NAME.parquet    its score for every record
 findings.json          all findings under their final verdicts, rewritten after every attack
@@ -37,6 +38,7 @@ from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome
 from divulge.core.hashing import Array
+from divulge.core.inferred import Inferred
 from divulge.core.rebuilt import Rebuilt
 from divulge.core.theft import Theft
 
@@ -136,6 +138,15 @@ class RunFolder:
     def rebuilt(self) -> dict[str, Rebuilt]:
         """What each attack of the reconstruction game achieved."""
         return {path.stem: self._read(path, Rebuilt) for path in sorted((self.path / "rebuilt").glob("*.json"))}
+
+    def write_inferred(self, attack: str, inferred: Inferred) -> None:
+        """Keep what an attack of the property game achieved."""
+        (self.path / "inferred").mkdir(exist_ok=True)
+        self._write(f"inferred/{attack}.json", inferred, Inferred)
+
+    def inferred(self) -> dict[str, Inferred]:
+        """What each attack of the property game achieved."""
+        return {path.stem: self._read(path, Inferred) for path in sorted((self.path / "inferred").glob("*.json"))}
 
     def write_gains(self, gains: tuple[Gain, ...]) -> None:
         """Keep what a copy opened up."""

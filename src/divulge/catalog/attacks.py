@@ -18,6 +18,7 @@ GROUP = "divulge.attacks"
 _MEMBERSHIP = "divulge.attacks.membership"
 _EXTRACTION = "divulge.attacks.extraction"
 _RECONSTRUCTION = "divulge.attacks.reconstruction"
+_PROPERTY = "divulge.attacks.property"
 
 ATTACKS: dict[str, str] = {
     "active_thief": f"{_EXTRACTION}.active_thief:ActiveThief",
@@ -67,6 +68,20 @@ ATTACKS: dict[str, str] = {
     "shokri": f"{_MEMBERSHIP}.shokri:Shokri",
     "truth_serum": f"{_MEMBERSHIP}.truth_serum:TruthSerum",
     "white_box": f"{_MEMBERSHIP}.white_box:WhiteBox",
+    "melis_active": f"{_PROPERTY}.melis:MelisActive",
+    "melis_passive": f"{_PROPERTY}.melis:MelisPassive",
+    "overlearning": f"{_PROPERTY}.overlearning:Overlearning",
+    "property_activations": f"{_PROPERTY}.property_activations:PropertyActivations",
+    "property_chosen": f"{_PROPERTY}.property_chosen:PropertyChosen",
+    "property_kl_test": f"{_PROPERTY}.property_kl_test:PropertyKlTest",
+    "property_labels": f"{_PROPERTY}.property_labels:PropertyLabels",
+    "property_loss_test": f"{_PROPERTY}.property_loss_test:PropertyLossTest",
+    "property_neurons": f"{_PROPERTY}.property_neurons:PropertyNeurons",
+    "property_parameters": f"{_PROPERTY}.property_parameters:PropertyParameters",
+    "property_poisoning": f"{_PROPERTY}.property_poisoning:PropertyPoisoning",
+    "property_queries": f"{_PROPERTY}.property_queries:PropertyQueries",
+    "property_threshold_test": f"{_PROPERTY}.property_threshold_test:PropertyThresholdTest",
+    "snap": f"{_PROPERTY}.snap:Snap",
     "activation_decoder": f"{_RECONSTRUCTION}.activation_decoder:ActivationDecoder",
     "activation_inversion": f"{_RECONSTRUCTION}.activation_inversion:ActivationInversion",
     "analytic_gradient": f"{_RECONSTRUCTION}.analytic_gradient:AnalyticGradient",

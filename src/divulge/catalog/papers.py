@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from divulge.catalog.paper import Paper
+from divulge.catalog.papers_of_properties import PROPERTIES
 from divulge.catalog.papers_of_reconstruction import RECONSTRUCTION
 
 PAPERS: dict[str, Paper] = {
@@ -227,6 +228,7 @@ PAPERS: dict[str, Paper] = {
             2024,
             "https://arxiv.org/abs/2409.11646",
         ),
+        *PROPERTIES,
         *RECONSTRUCTION,
     )
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
+from divulge.core.inferred import Inferred
 from divulge.core.policy import Policy
 from divulge.core.rebuilt import Rebuilt
 from divulge.core.theft import Theft
@@ -233,6 +234,7 @@ class Dossier:
     thefts: Mapping[str, Theft] = field(default_factory=dict)
     rebuilt: Mapping[str, Rebuilt] = field(default_factory=dict)
     gains: tuple[Gain, ...] = ()
+    inferred: Mapping[str, Inferred] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:

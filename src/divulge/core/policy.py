@@ -32,12 +32,18 @@ DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType(
         "labels_counted": 0.1,
         "text_rebuilt": 0.05,
         "text_exact": 0.05,
+        "property_told": 0.1,
+        "property_estimated": 0.1,
+        "batch_property_told": 0.1,
+        "input_attribute_told": 0.05,
     }
 )
 """Advantage that is tolerated, by metric.  For a true positive rate it equals the false positive rate: a leak is when
 the adversary names members at more than twice the rate at which non-members are named.  For fidelity it is the share
 of the baseline's disagreements with the target that a copy resolves; for what is recovered, the share of the secrets.
 For what is rebuilt it is the share of records, attributes, classes or words beyond the best guess without the model.
+For properties it is how much more often than by drawing lots two values are told apart, and how much nearer an estimate
+comes than the middle of the range, as a share of the range.
 """
 
 

@@ -51,7 +51,7 @@ class Family(Enum):
 
 
 class Challenge(Enum):
-    """What an attack on the training data is asked to rebuild, and from what."""
+    """What an attack on the training data is asked to rebuild or to tell, and from what."""
 
     ATTRIBUTES = "attributes of known records"
     CLASSES = "what a class looks like"
@@ -60,6 +60,9 @@ class Challenge(Enum):
     ACTIVATIONS = "records behind intermediate results"
     VERSIONS = "the record between two versions of a model"
     INFORMED = "the one training record that is not known"
+    TRAINING_SET = "a property of the training set"
+    BATCH = "a property of the batch behind an update"
+    INPUTS = "attributes of an input that the model carries"
 
 
 class Access(Enum):

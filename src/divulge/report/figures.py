@@ -11,6 +11,7 @@ from typing import Any
 from divulge.core.dossier import Curve, Dossier
 from divulge.core.wording import percent
 from divulge.report.copies_figure import COLOURS, DASHES, SYMBOLS, Figure, copies
+from divulge.report.inferred import figure
 
 MOST_CURVES = 5
 TICKS = (0.0001, 0.001, 0.01, 0.1, 1.0)
@@ -21,7 +22,7 @@ def figures(dossier: Dossier) -> list[Figure]:
     """The figures that this dossier can fill."""
     ranked = _ranked(dossier)
     membership = [_roc(dossier, ranked), _scores(dossier, ranked)] if ranked else []
-    return membership + copies(dossier)
+    return membership + figure(dossier) + copies(dossier)
 
 
 def _ranked(dossier: Dossier) -> list[Curve]:

@@ -12,7 +12,7 @@ from divulge.core.dossier import Dossier, overall
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, joined, percent
-from divulge.report import rebuilt, theft, words
+from divulge.report import inferred, rebuilt, theft, words
 from divulge.report.figures import figures
 from divulge.report.threat_picture import draw
 
@@ -63,11 +63,14 @@ def render(dossier: Dossier) -> str:
             copies=theft.rows(dossier, words.MARKS[Verdict.LEAK]),
             places=theft.PLACE_NAMES,
             rebuilt=rebuilt.rows(dossier),
+            inferred=inferred.rows(dossier),
+            answers=inferred.answers(dossier),
             galleries=rebuilt.galleries(dossier),
             differing=rebuilt.differing,
             noticed=any(t.alarms for t in dossier.thefts.values()),
             membership=dossier.tried(Family.MEMBERSHIP),
             extraction=dossier.tried(Family.EXTRACTION),
+            properties=dossier.tried(Family.PROPERTY),
             reconstruction=dossier.tried(Family.RECONSTRUCTION),
             leaks=overall(dossier.of(Family.MEMBERSHIP)),
             columns=[words.METRIC_NAMES[c] for c in COLUMNS],

@@ -6,7 +6,7 @@ from divulge.core.dossier import Dossier, overall
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
-from divulge.report import rebuilt, theft, words
+from divulge.report import inferred, rebuilt, theft, words
 
 METRICS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 
@@ -22,6 +22,7 @@ def render(dossier: Dossier) -> str:
         f"- **How sure this is.** {words.certainty(dossier)}\n"
         f"- **What was not tried.** {'; '.join(words.not_tried(dossier)) or 'every family was tried'}. {words.LEAST}",
         *(["## Attacks", _table(dossier)] if dossier.tried(Family.MEMBERSHIP) else []),
+        *(["## Properties of the training set", _inferred(dossier)] if dossier.tried(Family.PROPERTY) else []),
         *(["## Rebuilt records", _rebuilt(dossier)] if dossier.tried(Family.RECONSTRUCTION) else []),
         *(["## Copies of the model", _copies(dossier)] if dossier.tried(Family.EXTRACTION) else []),
         *_gains(dossier),
@@ -65,6 +66,19 @@ def _rebuilt(dossier: Dossier) -> str:
         cells = [row.title, verdict, row.what, f"{row.value[0]} ({row.value[1]})", row.blind, row.control]
         lines.append("| " + " | ".join([*cells, "; ".join(row.quality), cost]) + " |")
     return "\n".join(lines)
+
+
+def _inferred(dossier: Dossier) -> str:
+    """One line a finding of the property game, and what is said of the audited model."""
+    heads = ["attack", "verdict", "what", "told right", "lots", "mean error", "metrics alone", "control", "queries"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for row in inferred.rows(dossier):
+        verdict = f"{words.MARKS[row.verdict]} {row.verdict.value}"
+        cost = row.cost.removesuffix(" queries").removesuffix(" query")
+        error = f"{row.error[0]} ({row.error[1]})" if row.error[1] else row.error[0]
+        cells = [row.title, verdict, row.what, f"{row.value[0]} ({row.value[1]})", row.blind, error, row.metrics]
+        lines.append("| " + " | ".join([*cells, row.control, cost]) + " |")
+    return "\n".join([*lines, "", *inferred.answers(dossier)])
 
 
 def _copies(dossier: Dossier) -> str:

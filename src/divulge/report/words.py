@@ -6,7 +6,7 @@ from divulge.core.dossier import Dossier, Stability, overall
 from divulge.core.finding import Finding, Reading, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.wording import counted, joined, percent
-from divulge.report import rebuilt, theft
+from divulge.report import inferred, rebuilt, theft
 
 MARKS = {
     Verdict.LEAK: "▲",
@@ -31,6 +31,7 @@ METRIC_NAMES = {
     "hyperparameters_recovered": "hyper-parameters recovered",
     "architecture_recovered": "architecture recovered",
     **rebuilt.NAMES,
+    **inferred.NAMES,
 }
 
 LEAST = "A result is a lower bound: it says what these attacks achieved, not what every attack would."
@@ -59,6 +60,8 @@ def headline(dossier: Dossier) -> str:
         )
     if dossier.tried(Family.RECONSTRUCTION):
         said.append(rebuilt.headline(dossier))
+    if dossier.tried(Family.PROPERTY):
+        said.append(inferred.headline(dossier))
     if dossier.tried(Family.EXTRACTION):
         said.append(theft.headline(dossier))
     return "; ".join([said[0], *(part[:1].lower() + part[1:] for part in said[1:])]) if said else "Nothing was tried"
@@ -68,6 +71,7 @@ def summary(dossier: Dossier) -> str:
     """What the audit says, for a reader of nothing else, one family after the other."""
     parts = [membership_sentence(dossier)] if dossier.tried(Family.MEMBERSHIP) else []
     parts += [rebuilt.sentence(dossier)] if dossier.tried(Family.RECONSTRUCTION) else []
+    parts += [inferred.sentence(dossier)] if dossier.tried(Family.PROPERTY) else []
     parts += [theft.sentence(dossier)] if dossier.tried(Family.EXTRACTION) else []
     return " ".join(parts)
 
@@ -150,7 +154,11 @@ def certainty(dossier: Dossier) -> str:
     alpha = percent(1 - facts.policy.confidence)
     copies = " ".join(
         room.certainty(dossier)
-        for family, room in ((Family.RECONSTRUCTION, rebuilt), (Family.EXTRACTION, theft))
+        for family, room in (
+            (Family.RECONSTRUCTION, rebuilt),
+            (Family.PROPERTY, inferred),
+            (Family.EXTRACTION, theft),
+        )
         if dossier.tried(family)
     )
     if not dossier.tried(Family.MEMBERSHIP):
@@ -222,7 +230,7 @@ def shown(value: float | None, metric: str) -> str:
     """A metric's value as it stands in a table."""
     if value is None:
         return "–"
-    if metric.partition(":")[0] in rebuilt.NAMES:
+    if metric.partition(":")[0] in (*rebuilt.NAMES, *inferred.NAMES):
         return percent(value)
     if metric.startswith("fidelity") or metric.endswith("_recovered"):
         return theft.exact_percent(value)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import optimize, special, stats
 
 from divulge.core.evidence import Detail, Estimate
+from divulge.core.inferred import Inferred
 from divulge.core.policy import Policy
 from divulge.core.rebuilt import Measure, Quality, Rebuilt
 from divulge.stats.intervals import Interval, p_value, upper_quantile
@@ -72,16 +75,24 @@ def gain_low(measure: Measure, alpha: float) -> float:
 
 def weigh_rebuilt(rebuilt: Rebuilt, policy: Policy, tests: int = 1) -> tuple[Estimate, ...]:
     """All metrics of one attack.  tests: how many findings share the error rate, for an honest power."""
-    found = [_estimate(m, rebuilt, policy, tests) for m in rebuilt.measures]
-    for metric, reason in rebuilt.lacking:
-        threshold = policy.threshold(metric)
-        found.append(
-            Estimate(metric, None, None, None, policy.confidence, 0.0, threshold=threshold, unmeasurable=reason)
-        )
-    return tuple(found)
+    found = [estimate_of(m, rebuilt.qualities, policy, tests) for m in rebuilt.measures]
+    return tuple(found + [unmeasured(metric, reason, policy) for metric, reason in rebuilt.lacking])
 
 
-def _estimate(measure: Measure, rebuilt: Rebuilt, policy: Policy, tests: int) -> Estimate:
+def weigh_inferred(inferred: Inferred, policy: Policy, tests: int = 1) -> tuple[Estimate, ...]:
+    """All metrics of one attack of the property game; see weigh_rebuilt."""
+    found = [estimate_of(m, fact.qualities, policy, tests) for fact in inferred.facts for m in fact.measures]
+    return tuple(found + [unmeasured(metric, reason, policy) for metric, reason in inferred.lacking])
+
+
+def unmeasured(metric: str, reason: str, policy: Policy) -> Estimate:
+    """What stands for a metric that could not be judged."""
+    threshold = policy.threshold(metric)
+    return Estimate(metric, None, None, None, policy.confidence, 0.0, threshold=threshold, unmeasurable=reason)
+
+
+def estimate_of(measure: Measure, qualities: Sequence[Quality], policy: Policy, tests: int) -> Estimate:
+    """One metric with its uncertainty."""
     alpha, threshold = 1 - policy.confidence, policy.threshold(measure.metric)
     hits, blind = by_unit(measure)
     low, high = mean_bounds(hits, alpha)
@@ -100,14 +111,14 @@ def _estimate(measure: Measure, rebuilt: Rebuilt, policy: Policy, tests: int) ->
         detectable=min(1.0, float(threshold + (upper_quantile(alpha / tests / 2) + 0.84) * spread)),
         p_value=p_value(lambda a: gain_low(measure, a), threshold),
         threshold=threshold,
-        details=tuple(d for q in _about(measure, rebuilt) for d in _details(q, alpha)),
+        details=tuple(d for q in _about(measure, qualities) for d in _details(q, alpha)),
     )
 
 
-def _about(measure: Measure, rebuilt: Rebuilt) -> list[Quality]:
+def _about(measure: Measure, qualities: Sequence[Quality]) -> list[Quality]:
     """Qualities that belong to a metric: those of its attribute, or all."""
     name = measure.metric.partition(":")[2]
-    return [q for q in rebuilt.qualities if not name or q.name.startswith(f"{name}: ")]
+    return [q for q in qualities if not name or q.name.startswith(f"{name}: ")]
 
 
 def _details(quality: Quality, alpha: float) -> list[Detail]:

@@ -1,0 +1,1 @@
+"""What holds for the training set as a whole?"""

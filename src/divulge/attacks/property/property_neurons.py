@@ -1,0 +1,66 @@
+"""A classifier of networks that does not mind the order of their neurons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from divulge.attacks.property.meta import Learned, answered
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene
+from divulge.core.target import Surface
+from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+
+
+@dataclass(frozen=True)
+class PropertyNeurons:
+    """A deep set over the neurons of every layer: what is said of a layer is the mean over its neurons, each read
+    together with what was said of the layer before, so that exchanging neurons changes nothing (Ganju et al. 2018,
+    section 4.2; kernels of convolutions as neurons, Suri and Evans 2022, section 5.2).
+
+    steps: of training a reader.  readers: whose mean is taken.
+    """
+
+    steps: int = 400
+    readers: int = 3
+
+    card: ClassVar[Card] = Card(
+        name="property_neurons",
+        title="Deep set over neurons",
+        family=Family.PROPERTY,
+        asset=Asset.PROPERTIES,
+        challenge=Challenge.TRAINING_SET,
+        paper="ganju2018",
+        equations="section 4.2",
+        summary="learns on own networks how their neurons, as a set, go with the property",
+        needs=Needs(Access.PARAMETERS, frozenset({Knowledge.POPULATION, Knowledge.RECIPE}), tasks=frozenset(Task)),
+    )
+
+    def run(self, scene: PropertyScene) -> PropertyGuess:
+        """Cost: no query.  Raises Impossible where the model is no network of PyTorch."""
+        return scene.answered(self._about)
+
+    def _about(self, question: PropertyQuestion) -> PropertyAnswer:
+        import numpy as np
+
+        cohort = question.shadows()
+        own, theirs = ([_layers(s) for s in part] for part in (cohort.surfaces, question.victims))
+        from divulge.attacks.property.neurons import read
+
+        seed = int(question.rng.integers(2**30))
+        left = np.zeros(len(cohort))
+        for rest, part in cohort.folds(3):
+            known = [own[r] for r in rest]
+            left[part] = read(known, cohort.values[rest], [own[p] for p in part], seed, self.steps, 1)
+        said = read(own, cohort.values, theirs, seed, self.steps, self.readers)
+        return answered(question, cohort, Learned(said, left, float(np.abs(left - cohort.values).mean())))
+
+
+def _layers(surface: Surface) -> Any:
+    module = surface.parameters()
+    if not hasattr(module, "named_parameters"):
+        raise Impossible("it reads the neurons of a network, and this model is none that PyTorch knows")
+    from divulge.attacks.property.neurons import layers_of
+
+    return layers_of(module)

@@ -1,0 +1,63 @@
+"""Property inference by poisoning, from labels alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.property.meta import answered, learn
+from divulge.attacks.property.snap import poison_of
+from divulge.core.attack import Card
+from divulge.core.hashing import Array
+from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene, each
+from divulge.core.target import Surface
+from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+
+
+@dataclass(frozen=True)
+class PropertyPoisoning:
+    """Records of the kind are contributed with one class, so that the best label for the kind depends on how common it
+    is; a meta-classifier learns from labels of records of the kind (Mahloujifar et al. 2022, section 4).
+
+    rate: of the training set's size, how many records are contributed.
+    """
+
+    rate: float = 0.05
+
+    card: ClassVar[Card] = Card(
+        name="property_poisoning",
+        title="Poisoning, from labels",
+        family=Family.PROPERTY,
+        asset=Asset.PROPERTIES,
+        challenge=Challenge.TRAINING_SET,
+        paper="mahloujifar2022",
+        equations="section 4",
+        summary="contributes records of the kind with a changed class, and learns from labels",
+        needs=Needs(
+            Access.LABEL,
+            frozenset({Knowledge.POPULATION, Knowledge.RECIPE}),
+            phase=Phase.TRAINING,
+            behaviour=Behaviour.ACTIVE,
+        ),
+    )
+
+    def run(self, scene: PropertyScene) -> PropertyGuess:
+        """Cost: one label for each query record of the kind that was not contributed."""
+        return scene.answered(self._about)
+
+    def _about(self, question: PropertyQuestion) -> PropertyAnswer:
+        poison, left, target = poison_of(question, self.rate)
+        there = question.poisoned(poison) if poison is not None else question
+        asked = there.queries.take(left)
+
+        def labels(surface: Surface) -> Array:
+            given = (surface.labels(asked) == target).astype(np.float64)
+            return np.append(given, given.mean() * np.sqrt(len(given)))
+
+        cohort = there.shadows()
+        own, theirs = each(cohort.surfaces, labels), each(there.victims, labels)
+        count = 0 if poison is None else len(poison)
+        told = (f"{count} records were contributed to every training set",)
+        return answered(question, cohort, learn(own, theirs, cohort), told)

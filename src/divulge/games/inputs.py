@@ -1,0 +1,169 @@
+"""The input game: which attributes of an input can be told from what a model makes of it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from sklearn.cluster import KMeans
+
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible, TargetError
+from divulge.core.evidence import Evidence
+from divulge.core.game import Arm, Round
+from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.inference import InputGuess, InputQuestion, InputScene, PropertyMeans
+from divulge.core.inferred import Fact, Inferred
+from divulge.core.properties import property_of
+from divulge.core.rebuilt import Measure, Quality
+from divulge.core.records import Kind, Records
+from divulge.core.scene import Poison
+from divulge.core.target import Surface, Target
+from divulge.core.threat import Access, Family, Task
+from divulge.games.properties import PropertyPlan, Side
+
+MOST = 2_000
+KINDS_OF_INPUT = 50
+"""Kinds into which inputs are put for the control task."""
+
+MINE = "what the model passes on"
+
+
+@dataclass(eq=False)
+class InputGame:
+    """records, adversary: whose inputs are asked about, and those of the adversary, disjoint.
+
+    An attribute is a sensitive column with categories, or the share that a property is about.
+    """
+
+    target: Target
+    records: Side
+    adversary: Side
+    seed: int
+    plan: PropertyPlan
+    layer: str | None = None
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.target, "front"):
+            raise Impossible("what a model passes on is seen with PyTorch, and this model is none of its modules")
+        self.attributes = self._attributes()
+        if not self.attributes:
+            raise Impossible("no attribute is asked about: mark one as `sensitive`, or name a share under `property`")
+        self.records = self.records.take(np.arange(min(MOST, len(self.records))))
+        self.adversary = self.adversary.take(np.arange(min(MOST, len(self.adversary))))
+
+    def _attributes(self) -> dict[str, tuple[Array, Array]]:
+        """By name the codes of the records asked about, and of the adversary's."""
+        found: dict[str, tuple[Array, Array]] = {}
+        sides = [self.records.take(np.arange(min(MOST, len(self.records)))), self.adversary]
+        sides[1] = sides[1].take(np.arange(min(MOST, len(sides[1]))))
+        for place, column in enumerate(self.records.records.schema.columns):
+            if column.sensitive and column.kind is Kind.CATEGORICAL:
+                codes = [side.records.x[:, place].astype(np.int64) for side in sides]
+                found[column.name] = (codes[0], codes[1])
+        for text in self.plan.properties:
+            prop = property_of(text)
+            if prop.kind == "share":
+                flags = [prop.flags(side.columns).astype(np.int64) for side in sides]
+                found[prop.parts[0]] = (flags[0], flags[1])
+        return found
+
+    @property
+    def family(self) -> Family:
+        """See Game."""
+        return Family.PROPERTY
+
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[InputScene, InputGuess]]:
+        """One round.  NEGATIVE: the attribute of another record.  POSITIVE: the class, which the model was made for."""
+        truth = {name: self._truth(name, arm) for name in self.attributes}
+
+        def open_(surface: Surface, card: Card, means: PropertyMeans, rng: Generator) -> InputScene:
+            return InputScene(tuple(self._question(n, t, card, rng) for n, t in truth.items()))
+
+        yield Round(self.target, open_, lambda guess: self.judge(guess, truth))
+
+    def _truth(self, name: str, arm: Arm) -> tuple[Array, Array]:
+        own, other = self.attributes[name]
+        if arm is Arm.POSITIVE and self.target.task is Task.CLASSIFICATION:
+            return self.records.records.y.astype(np.int64), self.adversary.records.y.astype(np.int64)
+        if arm is Arm.NEGATIVE:
+            rng = derived_rng(self.seed, "other records", name)
+            return rng.permutation(own), rng.permutation(other)
+        return own, other
+
+    def _features(self, records: Records) -> dict[str, Array]:
+        """What is passed on, the scores alone, and what an untrained network of the form passes on."""
+        model: Any = self.target
+        front = model.front(self.layer)
+        passed = model.through(front, records.x)
+        other = model.fresh(derived_seed(self.seed, "untrained"))
+        untrained = other.through(other.front(self.layer), records.x)
+        port = Access.LABEL if self.target.task is Task.REGRESSION else Access.SCORES
+        said = np.asarray(self.target.answer(port, records)).reshape(len(records), -1)
+        made = {MINE: passed, "the scores alone": said, "what an untrained one passes on": untrained}
+        return {name: np.asarray(part, dtype=np.float64).reshape(len(records), -1) for name, part in made.items()}
+
+    def _question(self, name: str, truth: tuple[Array, Array], card: Card, rng: Generator) -> InputQuestion:
+        both = np.concatenate(truth)
+        count = int(both.max()) + 1
+        kinds = self._kinds()
+        return InputQuestion(
+            name=name,
+            features=self._features(self.records.records),
+            known=self._features(self.adversary.records),
+            values=truth[1],
+            count=count,
+            control_values=self._lots(name, truth)[kinds[1]],
+            needs=card.needs,
+            rng=rng,
+        )
+
+    def _lots(self, name: str, truth: tuple[Array, Array]) -> Array:
+        """An attribute by lot for every kind of input."""
+        count = int(np.concatenate(truth).max()) + 1
+        return derived_rng(self.seed, "control task", name).integers(0, count, KINDS_OF_INPUT)
+
+    def _kinds(self) -> tuple[Array, Array]:
+        """Which of some kinds each input is of: those asked about, and the adversary's."""
+        flat = [side.records.flat() for side in (self.records, self.adversary)]
+        spread = np.maximum(flat[1].std(axis=0), 1e-9)
+        made = KMeans(min(KINDS_OF_INPUT, len(flat[1])), n_init=1, random_state=self.seed % 2**31).fit(flat[1] / spread)
+        return made.predict(flat[0] / spread), made.labels_
+
+    def judge(self, guess: InputGuess, truth: dict[str, tuple[Array, Array]]) -> Inferred:
+        """How often an attribute is told from what is passed on, against its commonest value; beside it the same from
+        the scores alone and from an untrained network, and of the control task: what the probe learns by itself.
+        """
+        if len(guess.answers) != len(truth):
+            raise TargetError(f"{len(guess.answers)} answers were handed in for {len(truth)} attributes")
+        facts = []
+        for (name, (own, other)), answer in zip(truth.items(), guess.answers, strict=True):
+            commonest = int(np.bincount(other).argmax())
+            hits = {where: (choice == own).astype(float) for where, choice in answer.choices.items()}
+            if any(len(h) != len(own) for h in hits.values()) or MINE not in hits:
+                raise TargetError("the attack gave no attribute for every record")
+            lots = derived_rng(self.seed, "control task", name).integers(
+                0, int(np.concatenate([own, other]).max()) + 1, KINDS_OF_INPUT
+            )
+            control = lots[self._kinds()[0]]
+            selective = {w: float(np.mean(c == control)) for w, c in answer.controls.items()}
+            measure = Measure(
+                f"input_attribute_told:{name}",
+                tuple(hits[MINE]),
+                tuple((own == commonest).astype(float)),
+                tuple(range(len(own))),
+                "the attribute of an input",
+            )
+            qualities = [Quality(f"{name}: from {where}", tuple(h)) for where, h in hits.items() if where != MINE]
+            told = tuple(
+                f"from {where} {np.mean(h):.0%}, control task {selective[where]:.0%}" for where, h in hits.items()
+            )
+            facts.append(Fact(name, (measure,), tuple(qualities), kind="input", told=told))
+        return Inferred(tuple(facts), "the commonest value")
+
+    def baseline(self) -> Iterator[Evidence]:
+        """There is none: each finding has its own."""
+        return iter(())
