@@ -77,7 +77,9 @@ class InputGame:
         return Family.PROPERTY
 
     def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[InputScene, InputGuess]]:
-        """One round.  NEGATIVE: the attribute of another record.  POSITIVE: the class, which the model was made for."""
+        """One round.  NEGATIVE: the attribute of another record.  POSITIVE: whether the number that varies most among
+        those that are passed on is above its median.
+        """
         truth = {name: self._truth(name, arm) for name in self.attributes}
 
         def open_(surface: Surface, card: Card, means: PropertyMeans, rng: Generator) -> InputScene:
@@ -87,8 +89,11 @@ class InputGame:
 
     def _truth(self, name: str, arm: Arm) -> tuple[Array, Array]:
         own, other = self.attributes[name]
-        if arm is Arm.POSITIVE and self.target.task is Task.CLASSIFICATION:
-            return self.records.records.y.astype(np.int64), self.adversary.records.y.astype(np.int64)
+        if arm is Arm.POSITIVE:
+            passed = [self._features(side.records)[MINE] for side in (self.records, self.adversary)]
+            loudest = int(passed[1].std(axis=0).argmax())
+            middle = np.median(passed[1][:, loudest])
+            return tuple((part[:, loudest] > middle).astype(np.int64) for part in passed)
         if arm is Arm.NEGATIVE:
             rng = derived_rng(self.seed, "other records", name)
             return rng.permutation(own), rng.permutation(other)
@@ -149,7 +154,8 @@ class InputGame:
                 0, int(np.concatenate([own, other]).max()) + 1, KINDS_OF_INPUT
             )
             control = lots[self._kinds()[0]]
-            selective = {w: float(np.mean(c == control)) for w, c in answer.controls.items()}
+            usual = float(np.bincount(control).max() / len(control))
+            selective = {w: float(np.mean(c == control)) - usual for w, c in answer.controls.items()}
             measure = Measure(
                 f"input_attribute_told:{name}",
                 tuple(hits[MINE]),
@@ -159,7 +165,8 @@ class InputGame:
             )
             qualities = [Quality(f"{name}: from {where}", tuple(h)) for where, h in hits.items() if where != MINE]
             told = tuple(
-                f"from {where} {np.mean(h):.0%}, control task {selective[where]:.0%}" for where, h in hits.items()
+                f"from {where} {np.mean(h):.0%} (control task {selective[where]:+.0%} over its commonest value)"
+                for where, h in hits.items()
             )
             facts.append(Fact(name, (measure,), tuple(qualities), kind="input", told=told))
         return Inferred(tuple(facts), "the commonest value")

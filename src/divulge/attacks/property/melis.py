@@ -104,9 +104,9 @@ class MelisActive:
     """
 
     batches: int = 120
-    steps: int = 60
-    rate: float = 0.05
-    weight: float = 1.0
+    steps: int = 30
+    rate: float = 0.02
+    weight: float = 20.0
 
     card: ClassVar[Card] = Card(
         name="melis_active",
