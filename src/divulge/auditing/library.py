@@ -186,29 +186,28 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     """
     threat_model, policy, tools = threat_from(threat), policy or Policy(), workshop(engine, jobs, cache)
     if isinstance(target, ScoreTable):
-        job = job_from_table(target, threat_model, attacks, policy, seed, name or "score table")
-    else:
-        adapter = target_from(target)
-        sets = met(adapter, records_from(adapter, members, nonmembers, population, sensitive))
-        shown, made = defended(adapter, recipe_for(recipe, target, adapter, tools), defenses)
-        job = job_from_records(
-            shown,
-            sets,
-            threat=threat_model,
-            recipe=made,
-            attacks=attacks_for(attacks, shown, shadows, threat_model, families),
-            policy=policy,
-            duplicates=duplicates,
-            seed=seed,
-            name=name or shown.name,
-            workshop=tools,
-            chain=chain,
-            detectors=detectors,
-            reconstruction=reconstruction_of(public, sets.members, reconstruction, defenses),
-            properties=properties,
-        )
-    return _carried_out(job, Path(out) if out is not None else new_folder(RUNS, job.name), progress)
+        known = (threat_model, attacks, policy, seed, name or "score table")
+        return _carried_out(job_from_table(target, *known), out, progress)
+    asked = target_from(target)
+    sets = met(asked, records_from(asked, members, nonmembers, population, sensitive))
+    shown, made = defended(asked, recipe_for(recipe, target, asked, tools), defenses)
+    same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}
+    job = job_from_records(
+        shown,
+        sets,
+        threat=threat_model,
+        recipe=made,
+        attacks=attacks_for(attacks, shown, shadows, threat_model, families),
+        policy=policy,
+        name=name or shown.name,
+        workshop=tools,
+        reconstruction=reconstruction_of(public, sets.members, reconstruction, defenses),
+        properties=properties,
+        **same,
+    )
+    return _carried_out(job, out, progress)
 
 
-def _carried_out(job: Job, folder: Path, progress: Progress | None) -> Run:
+def _carried_out(job: Job, out: Path | str | None, progress: Progress | None) -> Run:
+    folder = Path(out) if out is not None else new_folder(RUNS, job.name)
     return Run(folder, open_run(conduct(job, folder, progress=progress).path))

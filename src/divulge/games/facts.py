@@ -41,43 +41,21 @@ class FactJudge:
         """How often the first pair is told apart, and how close the estimates come, against one who knows the values
         and nothing of the models.  Raises TargetError for an answer of the wrong shape.
         """
-        count = len(self.values)
         told_apart = [
             self._right(scores, rows) for scores, rows in zip(self._scores(answer), self.pair_rows, strict=True)
         ]
         hits = told_apart[0]
-        measures = [
-            Measure(
-                f"property_told:{self.text}",
-                tuple(hits),
-                tuple(np.full(len(hits), 0.5)),
-                tuple(range(len(hits))),
-                f"{self.pairs[0][0]:.2g} or {self.pairs[0][1]:.2g}",
-                known=True,
-            )
-        ]
-        estimates: tuple[Estimated, ...] = ()
-        covered, own = None, None
+        lots = tuple(np.full(len(hits), 0.5))
+        note = f"{self.pairs[0][0]:.2g} or {self.pairs[0][1]:.2g}"
+        units = tuple(range(len(hits)))
+        measures = [Measure(f"property_told:{self.text}", tuple(hits), lots, units, note, known=True)]
+        estimates, own = self._estimates(answer)
         qualities: tuple[Quality, ...] = ()
-        if answer.estimates is not None:
-            said = np.clip(np.asarray(answer.estimates, dtype=np.float64), *self.reach)
-            low, high = (None, None) if answer.low is None or answer.high is None else (answer.low, answer.high)
-            rows = [
-                Estimated(
-                    float("nan") if k >= count else float(self.values[k]),
-                    float(said[k]),
-                    None if low is None else float(np.clip(low[k], *self.reach)),
-                    None if high is None else float(np.clip(high[k], *self.reach)),
-                )
-                for k in range(len(said))
-            ]
-            estimates = tuple(rows[:count])
-            measures.append(self._closeness(said[:count]))
-            inside = [e.low <= e.truth <= e.high for e in estimates if e.low is not None and e.high is not None]
-            covered = float(np.mean(inside)) if inside else None
-            if self.actual is not None and len(rows) > count:
-                own = Estimated(self.actual, rows[count].estimate, rows[count].low, rows[count].high)
+        if estimates:
+            measures.append(self._closeness(np.array([e.estimate for e in estimates])))
             qualities = (Quality(f"{self.text}: error", tuple(abs(e.estimate - e.truth) for e in estimates)),)
+        inside = [e.low <= e.truth <= e.high for e in estimates if e.low is not None and e.high is not None]
+        covered = float(np.mean(inside)) if inside else None
         low_value, high_value = self.pairs[0]
         return Fact(
             text=self.text,
@@ -97,6 +75,24 @@ class FactJudge:
             leaked=leaked_records(float(np.mean(hits)), low_value, high_value) if self.kind == "share" else None,
             told=answer.told,
         )
+
+    def _estimates(self, answer: PropertyAnswer) -> tuple[tuple[Estimated, ...], Estimated | None]:
+        """Of the victims, and of the audited model where it was asked about."""
+        if answer.estimates is None:
+            return (), None
+        said, low, high = (
+            None if part is None else np.clip(np.asarray(part, dtype=np.float64), *self.reach)
+            for part in (answer.estimates, answer.low, answer.high)
+        )
+        assert said is not None
+
+        def one(k: int, truth: float) -> Estimated:
+            bounds = (None, None) if low is None or high is None else (float(low[k]), float(high[k]))
+            return Estimated(truth, float(said[k]), *bounds)
+
+        count = len(self.values)
+        own = one(count, self.actual) if self.actual is not None and len(said) > count else None
+        return tuple(one(k, float(self.values[k])) for k in range(count)), own
 
     def _scores(self, answer: PropertyAnswer) -> list[Array]:
         if len(answer.scores) != len(self.pairs):

@@ -250,16 +250,33 @@ def figure(dossier: Dossier) -> list[Figure]:
 def _drawn(dossier: Dossier, place: int, attack: str, fact: Fact) -> Figure:
     title = dossier.titles.get(attack, attack)
     known = sorted(fact.estimates, key=lambda e: (e.truth, e.estimate))
-    width = fact.high - fact.low
-    levels: dict[float, int] = {}
-    moved = []
-    for e in known:  # models of one value stand side by side
-        key = round(e.truth, 2)
-        levels[key] = levels.get(key, -1) + 1
-        moved.append(e.truth + 0.004 * width * (levels[key] - sum(round(o.truth, 2) == key for o in known) / 2))
+    form = ".0%" if fact.kind in UNIT else ""
+    layout = {
+        "xaxis": {"title": {"text": f"true value of {fact.text}"}, "tickformat": form},
+        "yaxis": {"title": {"text": "estimate"}, "tickformat": form},
+        "legend": {"orientation": "h", "y": -0.24, "x": 0},
+        "margin": {"l": 64, "r": 12, "t": 8, "b": 48},
+    }
+    description = (
+        f"Estimates of “{title}” with {percent(fact.confidence)} intervals for models of which the value is known; on "
+        f"the dotted line they are right. Mean error {number(fact.error or 0.0, fact.kind)}, of one who always says "
+        f"the middle {number(fact.blind_error or 0.0, fact.kind)}."
+    )
+    listed = [*known, *([fact.answer] if fact.answer is not None else [])]
+    return Figure(
+        f"property-{place}",
+        f"How well can {fact.text} be told?",
+        description,
+        json.dumps({"data": _traces(known, fact), "layout": layout}),
+        ("true value", "estimate", "interval"),
+        tuple((number(e.truth, fact.kind), number(e.estimate, fact.kind), _bounds(e, fact.kind)) for e in listed),
+    )
+
+
+def _traces(known: list[Estimated], fact: Fact) -> list[dict[str, object]]:
     traces: list[dict[str, object]] = [
         {
-            "x": moved,
+            "x": _side_by_side(known, fact.high - fact.low),
             "y": [e.estimate for e in known],
             "error_y": _bars(known),
             "type": "scatter",
@@ -288,27 +305,18 @@ def _drawn(dossier: Dossier, place: int, attack: str, fact: Fact) -> Figure:
                 "marker": {"color": "#d55e00", "size": 11, "symbol": "diamond"},
             }
         )
-    form = ".0%" if fact.kind in UNIT else ""
-    layout = {
-        "xaxis": {"title": {"text": f"true value of {fact.text}"}, "tickformat": form},
-        "yaxis": {"title": {"text": "estimate"}, "tickformat": form},
-        "legend": {"orientation": "h", "y": -0.24, "x": 0},
-        "margin": {"l": 64, "r": 12, "t": 8, "b": 48},
-    }
-    description = (
-        f"Estimates of “{title}” with {percent(fact.confidence)} intervals for models of which the value is known; on "
-        f"the dotted line they are right. Mean error {number(fact.error or 0.0, fact.kind)}, of one who always says "
-        f"the middle {number(fact.blind_error or 0.0, fact.kind)}."
-    )
-    listed = [*known, *([fact.answer] if fact.answer is not None else [])]
-    return Figure(
-        f"property-{place}",
-        f"How well can {fact.text} be told?",
-        description,
-        json.dumps({"data": traces, "layout": layout}),
-        ("true value", "estimate", "interval"),
-        tuple((number(e.truth, fact.kind), number(e.estimate, fact.kind), _bounds(e, fact.kind)) for e in listed),
-    )
+    return traces
+
+
+def _side_by_side(known: list[Estimated], width: float) -> list[float]:
+    """Where estimates stand: models of one value beside each other."""
+    alike: dict[float, int] = {}
+    moved = []
+    for e in known:
+        key = round(e.truth, 2)
+        alike[key] = alike.get(key, -1) + 1
+        moved.append(e.truth + 0.004 * width * (alike[key] - sum(round(o.truth, 2) == key for o in known) / 2))
+    return moved
 
 
 def _bars(known: list[Estimated]) -> dict[str, object]:
