@@ -27,7 +27,7 @@ PROPERTIES = (
         "https://arxiv.org/abs/1805.04049",
     ),
     Paper(
-        "song2020",
+        "song2020b",
         "Song and Shmatikov",
         "Overlearning reveals sensitive attributes",
         2020,

@@ -33,7 +33,7 @@ class Overlearning:
         family=Family.PROPERTY,
         asset=Asset.ATTRIBUTES,
         challenge=Challenge.INPUTS,
-        paper="song2020",
+        paper="song2020b",
         equations="section 3.1",
         summary="a probe reads sensitive attributes off what a split model passes on",
         needs=Needs(Access.ACTIVATIONS, frozenset({Knowledge.POPULATION}), tasks=frozenset(Task)),
