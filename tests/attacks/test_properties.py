@@ -9,7 +9,6 @@ import pytest
 import torch
 from scipy import stats
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -190,9 +189,9 @@ def test_presence_size_and_copies():
     assert present.pairs[0][0] == 0 and present.told_apart[0] > 0.8
     size = played(game(lambda seed: DecisionTreeClassifier(random_state=seed), "size()"), "property_parameters")
     assert size.told_apart[0] == 1.0
-    copies = game(lambda seed: RandomForestClassifier(5, random_state=seed, bootstrap=False), "duplicates()")
+    copies = game(lambda seed: DecisionTreeClassifier(random_state=seed), "duplicates()")
     fact = played(copies, "property_parameters")
-    assert 0.0 <= fact.told_apart[0] <= 1.0 and fact.pairs[0] == (0.0, 0.5) and fact.answer is None
+    assert fact.pairs[0] == (0.0, 0.5) and fact.told_apart[0] >= 0.9 and fact.answer.truth == 0
 
 
 def test_poisoning_raises_what_is_told():

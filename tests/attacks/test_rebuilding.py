@@ -14,6 +14,7 @@ from sklearn.svm import SVC
 from torch import nn
 
 from divulge.attacks.reconstruction.generator import generator_for
+from divulge.attacks.reconstruction.kkt import agreeing
 from divulge.attacks.reconstruction.linear_models import linear_model
 from divulge.auditing.assemble import recipe_for
 from divulge.auditing.surface import GrantedSurface
@@ -180,6 +181,12 @@ def test_weights_that_are_the_gradient_of_one_record_give_it_away():
     errors = ((made - SETS[0].x[0]) ** 2).mean(axis=(1, 2))
     strangers = ((made[:, None] - SETS[1].x[None]) ** 2).mean(axis=(2, 3))
     assert left < 1e-3 and errors.min() < 0.1 * strangers.min()
+
+
+def test_candidates_that_agree_by_hand():
+    near = np.array([[0.0], [10.0], [0.1], [20.0], [10.2], [0.2]])
+    assert [group.tolist() for group in agreeing(near, 1.0)] == [[0, 2, 5], [1, 4]]
+    assert agreeing(near, 0.01) == [] and agreeing(near[:1], 1.0) == []
 
 
 def test_the_kkt_attack_hands_in_as_many_as_it_is_sure_of_and_reads_networks_only():

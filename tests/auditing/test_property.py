@@ -77,6 +77,12 @@ def test_an_audit_file_names_properties_and_a_typing_error_is_told(tmp_path):
     model = GaussianNB().fit(*sets[0])
     with pytest.raises(InputError, match="no expression"):
         divulge.audit(model, *sets, families=["property"], properties=["share(y =="], out=tmp_path / "run")
+    with pytest.raises(InputError, match="no column 'z'"):
+        divulge.audit(model, *sets, families=["property"], properties=["share(z == 1)"], out=tmp_path / "run")
+    few = divulge.audit(
+        model, *sets, frame(90, 5), attacks=["property_chosen"], properties=["share(y == 1)"], out=tmp_path / "few"
+    )
+    assert "give more records" in few.outcomes[0].result.reason
     lacking = divulge.audit(model, *sets, families=["property"], out=tmp_path / "bare")
     assert all(isinstance(o.result, Refused) for o in lacking.outcomes)
     assert np.all(["no property" in o.result.reason or "needs" in o.result.reason for o in lacking.outcomes])

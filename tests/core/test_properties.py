@@ -30,6 +30,7 @@ TABLE = {
         ("correlation(age, col('pay grade'))", 1.0),
         ("correlation(age, -age)", -1.0),
         ("size()", 4.0),
+        ("duplicates()", 0.0),
     ],
 )
 def test_values_worked_by_hand(text, value):
@@ -91,6 +92,7 @@ def test_copies_sizes_means_and_correlations_are_drawn():
     columns = {"x": x, "z": x + rng.normal(size=2_000)}
     twice = property_of("duplicates()")
     rows, copies = rows_with(twice, np.ones(2_000, dtype=bool), 0.25, 400, rng)
+    assert twice.value({"x": x[np.concatenate([rows, copies])]}) == pytest.approx(0.25)
     assert len(rows) == 300 and len(copies) == 100 and set(copies) <= set(rows)
     assert len(rows_with(property_of("size()"), np.ones(2_000, dtype=bool), 150, 0, rng)[0]) == 150
     mean = property_of("mean(x)")

@@ -22,7 +22,7 @@ from divulge.core.dossier import DataFacts
 from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.policy import Policy
-from divulge.core.properties import property_of
+from divulge.core.properties import columns_of, property_of
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.scene import Shadows
@@ -287,15 +287,16 @@ def job_from_records(
         chain=chain_of(attacks, chain),
         detectors=checked_detectors(detectors),
         reconstruction=reconstruction,
-        properties=properties_of(properties),
+        properties=properties_of(properties, candidates),
     )
 
 
-def properties_of(given: PropertyPlan | Sequence[str]) -> PropertyPlan:
-    """What the property game is played on; raises InputError for what is no expression."""
+def properties_of(given: PropertyPlan | Sequence[str], records: Records) -> PropertyPlan:
+    """What the property game is played on; raises InputError for what is no expression over these records."""
     made = given if isinstance(given, PropertyPlan) else PropertyPlan(tuple(given))
+    columns = columns_of(records) if made.properties else {}
     for text in made.properties:
-        property_of(text)
+        property_of(text).value(columns)
     return made
 
 

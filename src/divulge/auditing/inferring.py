@@ -13,7 +13,7 @@ from divulge.auditing.play import Table
 from divulge.auditing.rebuilding import protected
 from divulge.auditing.surface import GrantedSurface
 from divulge.core.attack import Attack
-from divulge.core.errors import Impossible
+from divulge.core.errors import Impossible, InputError
 from divulge.core.game import Game
 from divulge.core.hashing import Array, digest
 from divulge.core.inference import PropertyMeans
@@ -32,7 +32,10 @@ def property_table(job: Job, challenge: Challenge, tests: int) -> Table:
     if job.population is None:
         raise Impossible("the adversary needs records of its own, disjoint from the audited ones: pass `population`")
     lay = {Challenge.TRAINING_SET: _training_sets, Challenge.BATCH: _batches, Challenge.INPUTS: _inputs}[challenge]
-    game = lay(job, Side.of(job.population))
+    try:
+        game = lay(job, Side.of(job.population))
+    except InputError as reason:  # too few records for this property, say: the other attacks go on
+        raise Impossible(str(reason)) from reason
 
     def adversary(attack: Attack[Any, Any]) -> PropertyMeans:
         needed = attack.card.uses or attack.card.needs.access

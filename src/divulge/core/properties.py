@@ -75,13 +75,13 @@ class Property:
         second = self._number(1, columns)
         return np.asarray((first > np.median(first)) == (second > np.median(second)))
 
-    def value(self, columns: Columns, repeated: int = 0) -> float:
-        """The property of a set of records.  repeated: how many of them are copies, which columns do not tell."""
+    def value(self, columns: Columns) -> float:
+        """The property of a set of records."""
         count = len(next(iter(columns.values())))
         if self.kind == "size":
             return float(count)
         if self.kind == "duplicates":
-            return repeated / count
+            return 1 - len(set(zip(*(np.asarray(c).tolist() for c in columns.values()), strict=True))) / count
         if self.kind == "mean":
             return float(self._number(0, columns).mean())
         share = float(self.flags(columns).mean())

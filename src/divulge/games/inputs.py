@@ -49,17 +49,17 @@ class InputGame:
     def __post_init__(self) -> None:
         if not hasattr(self.target, "front"):
             raise Impossible("what a model passes on is seen with PyTorch, and this model is none of its modules")
+        self.records = self.records.take(np.arange(min(MOST, len(self.records))))
+        self.adversary = self.adversary.take(np.arange(min(MOST, len(self.adversary))))
         self.attributes = self._attributes()
         if not self.attributes:
             raise Impossible("no attribute is asked about: mark one as `sensitive`, or name a share under `property`")
-        self.records = self.records.take(np.arange(min(MOST, len(self.records))))
-        self.adversary = self.adversary.take(np.arange(min(MOST, len(self.adversary))))
+        self._kinds = self._of_kinds()
 
     def _attributes(self) -> dict[str, tuple[Array, Array]]:
         """By name the codes of the records asked about, and of the adversary's."""
         found: dict[str, tuple[Array, Array]] = {}
-        sides = [self.records.take(np.arange(min(MOST, len(self.records)))), self.adversary]
-        sides[1] = sides[1].take(np.arange(min(MOST, len(sides[1]))))
+        sides = (self.records, self.adversary)
         for place, column in enumerate(self.records.records.schema.columns):
             if column.sensitive and column.kind is Kind.CATEGORICAL:
                 codes = [side.records.x[:, place].astype(np.int64) for side in sides]
@@ -112,26 +112,22 @@ class InputGame:
         return {name: np.asarray(part, dtype=np.float64).reshape(len(records), -1) for name, part in made.items()}
 
     def _question(self, name: str, truth: tuple[Array, Array], card: Card, rng: Generator) -> InputQuestion:
-        both = np.concatenate(truth)
-        count = int(both.max()) + 1
-        kinds = self._kinds()
         return InputQuestion(
             name=name,
             features=self._features(self.records.records),
             known=self._features(self.adversary.records),
             values=truth[1],
-            count=count,
-            control_values=self._lots(name, truth)[kinds[1]],
+            count=_values(truth),
+            control_values=self._lots(name, truth)[self._kinds[1]],
             needs=card.needs,
             rng=rng,
         )
 
     def _lots(self, name: str, truth: tuple[Array, Array]) -> Array:
         """An attribute by lot for every kind of input."""
-        count = int(np.concatenate(truth).max()) + 1
-        return derived_rng(self.seed, "control task", name).integers(0, count, KINDS_OF_INPUT)
+        return derived_rng(self.seed, "control task", name).integers(0, _values(truth), KINDS_OF_INPUT)
 
-    def _kinds(self) -> tuple[Array, Array]:
+    def _of_kinds(self) -> tuple[Array, Array]:
         """Which of some kinds each input is of: those asked about, and the adversary's."""
         flat = [side.records.flat() for side in (self.records, self.adversary)]
         spread = np.maximum(flat[1].std(axis=0), 1e-9)
@@ -150,10 +146,7 @@ class InputGame:
             hits = {where: (choice == own).astype(float) for where, choice in answer.choices.items()}
             if any(len(h) != len(own) for h in hits.values()) or MINE not in hits:
                 raise TargetError("the attack gave no attribute for every record")
-            lots = derived_rng(self.seed, "control task", name).integers(
-                0, int(np.concatenate([own, other]).max()) + 1, KINDS_OF_INPUT
-            )
-            control = lots[self._kinds()[0]]
+            control = self._lots(name, (own, other))[self._kinds[0]]
             usual = float(np.bincount(control).max() / len(control))
             selective = {w: float(np.mean(c == control)) - usual for w, c in answer.controls.items()}
             measure = Measure(
@@ -174,3 +167,8 @@ class InputGame:
     def baseline(self) -> Iterator[Evidence]:
         """There is none: each finding has its own."""
         return iter(())
+
+
+def _values(truth: tuple[Array, Array]) -> int:
+    """How many values an attribute has."""
+    return int(np.concatenate(truth).max()) + 1

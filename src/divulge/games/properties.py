@@ -48,7 +48,8 @@ class PropertyPlan:
 
     properties: expressions, see core.properties.  values: that victims have, the same for all properties; usual ones
     when None.  victims, shadows: models.  size: records of every training set; as many as the audited model learned
-    from, or as there are enough for, when None.  queries: records that the adversary may ask about.
+    from, or as there are enough for, when None.  queries: records that the adversary may ask about.  trials, batch:
+    updates of a federated training, and records in each.
     """
 
     properties: tuple[str, ...] = ()
@@ -247,7 +248,7 @@ class PropertyGame:
 
     def _truth(self, design: Design) -> float | None:
         """Of the audited model; None where its training set is not like those that the estimates are made for."""
-        if self.actual is None or design.prop.kind == "duplicates" or design.shared:
+        if self.actual is None or design.shared:
             return None
         alike = design.prop.kind == "size" or design.size >= LIKE * len(self.actual)
         return design.prop.value(self.actual.columns) if alike else None
@@ -303,7 +304,7 @@ class World:
         self._cohort: tuple[list[Target], Array, Array, Array] | None = None
 
     def _value_of(self, dial: float) -> float:
-        """The property at a dial, by drawing once."""
+        """The property that is expected at a dial."""
         prop = self.design.prop
         if prop.kind in ("share", "present", "duplicates", "size"):
             return float(dial)
@@ -356,9 +357,8 @@ class World:
             room = np.arange(len(side)) if half is None or self.design.shared else _half(middle, len(side), half[k])
             rows, copies = rows_with(prop, flags[room], float(dial), self.design.size, rng)
             rows, copies = room[rows], room[copies]
-            values[k] = prop.value({n: np.asarray(v)[rows] for n, v in side.columns.items()}, len(copies))
-            if prop.kind == "duplicates":
-                values[k] = len(copies) / (len(rows) + len(copies))
+            drawn = np.concatenate([rows, copies])
+            values[k] = prop.value({n: np.asarray(v)[drawn] for n, v in side.columns.items()})
             if self.arm is Arm.POSITIVE:
                 share = 0.2 + 0.6 * self._place(float(dial))
                 second = rng.permutation(len(rows)) < round(share * len(rows))
