@@ -1,14 +1,28 @@
-"""Defences: of the interface, which change what a model answers; of an update, which change what a client sends."""
+"""Defences: of the data, of the training, of the interface, and of what a client sends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from enum import Enum
+from typing import Any, ClassVar, Protocol
 
 from numpy.random import Generator
 
 from divulge.core.hashing import Array
+from divulge.core.records import Records
 from divulge.core.threat import Access
+
+
+class Stage(Enum):
+    """Where a defence acts: on the training records, on a recipe's settings, on how it trains, on what a client sends,
+    or on what is answered.
+    """
+
+    DATA = "data"
+    SETTINGS = "settings"
+    TRAINING = "training"
+    UPDATE = "update"
+    INTERFACE = "interface"
 
 
 @dataclass(frozen=True)
@@ -16,6 +30,8 @@ class DefenseCard:
     """What a planner and a report need to know.
 
     shows: the strongest port that is left.  keeps_label: whether the predicted class stays what it was.
+    wants: what a recipe must be able to do for a defence of its training: `fit_by`, take each step by another loss;
+    `distil`, learn from scores.  needs_reference: the owner's further records, which no member is among.
     """
 
     name: str
@@ -24,10 +40,13 @@ class DefenseCard:
     summary: str
     shows: Access = Access.SCORES
     keeps_label: bool = True
+    stage: Stage = Stage.INTERFACE
+    wants: str = ""
+    needs_reference: bool = False
 
 
 class Defense(Protocol):
-    """A frozen dataclass whose fields are its settings.
+    """Of the interface.  A frozen dataclass whose fields are its settings.
 
     One that needs the records has `alter_for(log_scores, records)` too, which is then called instead.
     """
@@ -50,4 +69,51 @@ class UpdateDefense(Protocol):
 
     def protect(self, change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
         """What is sent instead.  change: one array for each parameter, see core.reconstruction.Update."""
+        ...
+
+
+class DataDefense(Protocol):
+    """Of the training records.  A frozen dataclass whose fields are its settings.
+
+    One that the model is asked through as well has `show(records)` too: what becomes of the records of a question.
+    """
+
+    card: ClassVar[DefenseCard]
+
+    def prepare(self, records: Records, seed: int) -> Records:
+        """What is trained on instead."""
+        ...
+
+
+class SettingsDefense(Protocol):
+    """Of a recipe's settings.  A frozen dataclass whose fields are its settings."""
+
+    card: ClassVar[DefenseCard]
+
+    def adjust(self, recipe: Any) -> Any:
+        """The recipe with other settings; raises InputError for a kind of recipe that has no such settings."""
+        ...
+
+
+class TrainingDefense(Protocol):
+    """Of the training itself.  A frozen dataclass whose fields are its settings; one that needs further records of the
+    owner's has a field `reference`.
+    """
+
+    card: ClassVar[DefenseCard]
+
+    def fit(self, recipe: Any, records: Records, seed: int) -> Any:
+        """A model trained on these records, by the tools of the recipe that its card wants."""
+        ...
+
+
+class FittedDefense(Protocol):
+    """Of the interface, made for one model.  A frozen dataclass whose fields are its settings."""
+
+    card: ClassVar[DefenseCard]
+
+    def fitted(self, members: Array, others: Array, seed: int) -> Defense:
+        """The defence for a model with these log-scores on its training records, and on records it has not seen:
+        [records, classes] each.
+        """
         ...

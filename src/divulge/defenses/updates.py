@@ -10,7 +10,7 @@ from numpy.random import Generator
 from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr
 
-from divulge.core.defense import DefenseCard
+from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 
@@ -30,6 +30,7 @@ class UpdateClipping:
         title="Clipped updates",
         paper="abadi2016",
         summary="shortens long updates",
+        stage=Stage.UPDATE,
     )
 
     def __post_init__(self) -> None:
@@ -57,6 +58,7 @@ class UpdatePruning:
         title="Pruned updates",
         paper="lin2018",
         summary="sends only the largest values of an update",
+        stage=Stage.UPDATE,
     )
 
     def __post_init__(self) -> None:
@@ -85,6 +87,7 @@ class UpdateQuantisation:
         title="Quantised updates",
         paper="alistarh2017",
         summary="sends each value of an update with few bits",
+        stage=Stage.UPDATE,
     )
 
     def __post_init__(self) -> None:
@@ -119,6 +122,7 @@ class UpdateNoise:
         title="Noisy updates",
         paper="balle2018",
         summary="clips an update and adds Gaussian noise to it",
+        stage=Stage.UPDATE,
     )
 
     def __post_init__(self) -> None:

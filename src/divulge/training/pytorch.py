@@ -54,8 +54,21 @@ TINY = 128 * 1024
 SNAPSHOTS = 10
 """Stages at which a student is kept."""
 
+Objective = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor, Generator, int], Tensor]
+"""`objective(forward, x, y, generator, epoch)`: what a step descends on instead of the recipe's own loss."""
+
 _SEEDING = threading.Lock()
 """torch has one generator for the whole process, from which modules draw their first weights."""
+
+
+@dataclass(frozen=True)
+class Stepping:
+    """How a training goes through its steps, see TorchRecipe.fit and TorchRecipe.fit_by."""
+
+    half: bool = False
+    steps: int | None = None
+    objective: Objective | None = None
+    after_epoch: Callable[[nn.Module, int], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,22 +109,36 @@ class TorchRecipe:
 
         half: multiply in bfloat16.  steps: stop after so many, to measure.
         """
+        return self._fitted(records, seed, Stepping(half, steps))
+
+    def fit_by(
+        self,
+        records: Records,
+        seed: int,
+        objective: Objective,
+        after_epoch: Callable[[nn.Module, int], bool] | None = None,
+    ) -> nn.Module:
+        """See `fit`; the same training by another loss.
+
+        after_epoch: told the module and the number of each epoch that ended; the training stops where it says True.
+        """
+        return self._fitted(records, seed, Stepping(objective=objective, after_epoch=after_epoch))
+
+    def _fitted(self, records: Records, seed: int, how: Stepping) -> nn.Module:
         module, generator = self.untrained(seed)
         try:
             if draws_no_lots(module):
-                self._train(module, records, generator, half, steps)
+                self._train(module, records, generator, how)
             else:
                 with torch.random.fork_rng(devices=[]):
                     torch.set_rng_state(generator.get_state())
-                    self._train(module, records, torch.default_generator, half, steps)
+                    self._train(module, records, torch.default_generator, how)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             first = (str(error).splitlines() or [""])[0]
             raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
         return module.cpu().eval()
 
-    def _train(
-        self, module: nn.Module, records: Records, generator: Generator, half: bool, steps: int | None = None
-    ) -> None:
+    def _train(self, module: nn.Module, records: Records, generator: Generator, how: Stepping) -> None:
         regression = records.schema.task is Task.REGRESSION
         device = device_of_choice()
         x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32)).to(device)
@@ -123,16 +150,25 @@ class TorchRecipe:
         optimiser, rate = self.optimiser_for(module.parameters(), fused=True), self.rates(len(x))
         module.train()
         trained = pooled_first(module)
-        rows = torch.arange(len(x))[None]
-        for number, batch in enumerate(islice(batches(self, rows, [generator]), steps)):
+        rows, a_round = torch.arange(len(x))[None], -(-len(x) // self.batch_size)
+        for number, batch in enumerate(islice(batches(self, rows, [generator]), how.steps)):
             here = batch[0].to(device)
             seen = augmented(x[here], self.augmentation, generator)
             optimiser.param_groups[0]["lr"] = rate(number)
             optimiser.zero_grad(set_to_none=True)
-            with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
-                outputs = trained(seen)
-            self.loss(outputs.float(), y[here], regression).backward()  # type: ignore[no-untyped-call]
+            with torch.autocast(device, dtype=torch.bfloat16, enabled=how.half):
+                if how.objective is not None:
+                    loss = how.objective(trained, seen, y[here], generator, number // a_round)
+                else:
+                    outputs = trained(seen)
+            if how.objective is None:
+                loss = self.loss(outputs.float(), y[here], regression)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
+            if how.after_epoch is not None and (number + 1) % a_round == 0:
+                if how.after_epoch(module, number // a_round):
+                    break
+                module.train()
 
     def steps(self, records: int) -> int:
         """Of training on so many records."""

@@ -1,0 +1,92 @@
+"""What DP-SGD and noisy votes cost: by Opacus' accountant, and by Google's dp-accounting beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from divulge.core.errors import InputError, MissingExtra
+
+
+@dataclass(frozen=True)
+class Cost:
+    """epsilon at `delta`: by Opacus' PRV accountant (Gopi, Lee and Wutschitz 2021) and by dp-accounting's privacy loss
+    distributions (Doroshenko et al. 2022), both for adding or removing one record.
+    """
+
+    opacus: float
+    dp_accounting: float
+    delta: float
+
+    @property
+    def stated(self) -> float:
+        """The larger of the two."""
+        return max(self.opacus, self.dp_accounting)
+
+
+def _library(name: str) -> Any:
+    import importlib
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise MissingExtra(name.split(".")[0], "dp") from error
+
+
+@lru_cache(maxsize=256)
+def cost_of(noise: float, delta: float, rate: float, steps: int) -> Cost:
+    """Of so many steps of DP-SGD with this noise multiplier, each on a Poisson sample of this rate."""
+    return Cost(_by_opacus(noise, delta, rate, steps), _by_dp_accounting(noise, delta, rate, steps), delta)
+
+
+def _by_opacus(noise: float, delta: float, rate: float, steps: int) -> float:
+    accountant = _library("opacus.accountants").create_accountant(mechanism="prv")
+    accountant.history = [(noise, rate, steps)]
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        return float(accountant.get_epsilon(delta=delta))
+
+
+def _by_dp_accounting(noise: float, delta: float, rate: float, steps: int) -> float:
+    events, pld = _library("dp_accounting"), _library("dp_accounting.pld")
+    one = events.PoissonSampledDpEvent(rate, events.GaussianDpEvent(noise))
+    accountant = pld.PLDAccountant(neighboring_relation=events.NeighboringRelation.ADD_OR_REMOVE_ONE)
+    return float(accountant.compose(events.SelfComposedDpEvent(one, steps)).get_epsilon(delta))
+
+
+@lru_cache(maxsize=256)
+def noise_for(epsilon: float, delta: float, rate: float, steps: int) -> float:
+    """The smallest noise multiplier with which so many steps cost no more than epsilon, by both accountants, to a
+    thousandth; raises InputError where none up to 10,000 does.
+    """
+    low, high = 0.0, 1.0
+    while _by_dp_accounting(high, delta, rate, steps) > epsilon:
+        low, high = high, 2 * high
+        if high > 1e4:
+            raise InputError(f"dp_sgd: no noise makes {steps} steps cost an epsilon of {epsilon}: take fewer steps")
+    while high - low > 1e-3 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if _affordable(middle, epsilon, delta, rate, steps) else (middle, high)
+    while cost_of(high, delta, rate, steps).stated > epsilon:
+        high *= 1.002
+    return high
+
+
+def _affordable(noise: float, epsilon: float, delta: float, rate: float, steps: int) -> bool:
+    return noise > 0.05 and _by_dp_accounting(noise, delta, rate, steps) <= epsilon
+
+
+def votes_cost(noise: float, delta: float, votes: int) -> float:
+    """epsilon of so many noisy maxima over teachers' votes (GNMax, Papernot et al. 2018, proposition 8, whatever the
+    votes are): one record changes one teacher, and so two counts by one.  noise: deviation on each count.
+    """
+    events, pld = _library("dp_accounting"), _library("dp_accounting.pld")
+    accountant = pld.PLDAccountant(neighboring_relation=events.NeighboringRelation.ADD_OR_REMOVE_ONE)
+    one = events.GaussianDpEvent(noise / 2**0.5)
+    return float(accountant.compose(events.SelfComposedDpEvent(one, votes)).get_epsilon(delta))

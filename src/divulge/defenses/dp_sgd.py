@@ -1,0 +1,182 @@
+"""DP-SGD: every record's gradient is clipped, and noise is added, so that no record counts for much."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from torch import Tensor, nn
+from torch.nn import functional
+
+from divulge.core.defense import DefenseCard, Stage
+from divulge.core.errors import InputError, MissingExtra, TargetError
+from divulge.core.hashing import Array, derived_seed
+from divulge.core.records import Records
+from divulge.core.threat import Task
+from divulge.defenses.accounting import Cost, cost_of, noise_for
+
+LINEAR_EPOCHS, LINEAR_BATCH, LINEAR_RATE = 20, 256, 0.5
+"""Of linear models of scikit-learn, whose own solvers take no steps on samples."""
+
+LINEAR = ("LogisticRegression", "SGDClassifier", "RidgeClassifier", "LinearSVC")
+
+
+@dataclass(frozen=True)
+class DpSgd:
+    """Abadi et al. 2016, algorithm 1, by Opacus: Poisson samples, each record's gradient clipped to `norm`, Gaussian
+    noise of `noise` * norm on their sum.  The noise comes from an ordinary generator, so that runs can be repeated:
+    enough to measure, not to release a model.
+
+    epsilon, delta: of the whole training, for adding or removing one record; or noise, one of the two.
+    batch_size, epochs, learning_rate: instead of the recipe's.  Of a linear model of scikit-learn its loss is replaced
+    by cross-entropy, and what comes before it in a pipeline is fitted without noise: epsilon does not cover that part.
+    """
+
+    epsilon: float | None = None
+    noise: float | None = None
+    delta: float = 1e-5
+    norm: float = 1.0
+    batch_size: int | None = None
+    epochs: int | None = None
+    learning_rate: float | None = None
+
+    card: ClassVar[DefenseCard] = DefenseCard(
+        name="dp_sgd",
+        title="DP-SGD",
+        paper="abadi2016",
+        summary="clips every record's gradient and adds noise",
+        stage=Stage.TRAINING,
+    )
+
+    def __post_init__(self) -> None:
+        if (self.epsilon is None) == (self.noise is None):
+            raise InputError("dp_sgd: give either epsilon or noise")
+        if min(self.epsilon or 1, self.norm) <= 0 or (self.noise or 0) < 0 or not 0 < self.delta < 1:
+            raise InputError("dp_sgd: epsilon and norm must be positive, noise not below 0, delta between 0 and 1")
+
+    def schedule(self, records: int, batch_size: int, epochs: int) -> tuple[float, int]:
+        """Rate of the Poisson samples, and how many of them."""
+        rate = min(1.0, (self.batch_size or batch_size) / records)
+        return rate, max(1, round((self.epochs or epochs) / rate))
+
+    def multiplier(self, rate: float, steps: int) -> float:
+        """Of the noise."""
+        return self.noise if self.noise is not None else noise_for(self.epsilon or 1.0, self.delta, rate, steps)
+
+    def cost(self, records: int, recipe: Any = None) -> Cost:
+        """Of training on so many records by this recipe, as two accountants tell it."""
+        batch, epochs = getattr(recipe, "batch_size", LINEAR_BATCH), getattr(recipe, "epochs", LINEAR_EPOCHS)
+        rate, steps = self.schedule(records, batch, epochs)
+        return cost_of(self.multiplier(rate, steps), self.delta, rate, steps)
+
+    def fit(self, recipe: Any, records: Records, seed: int) -> Any:
+        """See TrainingDefense; raises InputError for a recipe of neither a network nor a linear model."""
+        if hasattr(recipe, "untrained"):
+            changed = replace(recipe, learning_rate=self.learning_rate or recipe.learning_rate)
+            module, _ = changed.untrained(seed)
+            module = _mended(module)
+            rate, steps = self.schedule(len(records), recipe.batch_size, recipe.epochs)
+            x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
+            regression = records.schema.task is Task.REGRESSION
+            y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64))
+            optimiser = changed.optimiser_for(module.parameters())
+            self._descend(module, optimiser, x, y, rate, steps, seed, lambda o, t: changed.loss(o, t, regression))
+            return module.eval()
+        return self._linear(recipe, records, seed)
+
+    def _descend(
+        self,
+        module: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        x: Tensor,
+        y: Tensor,
+        rate: float,
+        steps: int,
+        seed: int,
+        loss: Any,
+    ) -> None:
+        try:
+            from opacus.grad_sample import GradSampleModule
+            from opacus.optimizers import DPOptimizer
+            from opacus.utils.uniform_sampler import UniformWithReplacementSampler
+        except ModuleNotFoundError as error:
+            raise MissingExtra("opacus", "dp") from error
+        lots = torch.Generator().manual_seed(derived_seed(seed, "noise") % 2**63)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of hooks on layers whose inputs need no gradient
+            watched = GradSampleModule(module)
+            private = DPOptimizer(
+                optimiser,
+                noise_multiplier=self.multiplier(rate, steps),
+                max_grad_norm=self.norm,
+                expected_batch_size=max(1, round(rate * len(x))),
+                generator=lots,
+            )
+            watched.train()
+            sampler = UniformWithReplacementSampler(
+                num_samples=len(x), sample_rate=rate, generator=lots, steps=steps
+            )
+            for batch in sampler:
+                private.zero_grad()
+                loss(watched(x[batch]), y[batch]).backward()
+                private.step()
+            watched.zero_grad(set_to_none=True)
+            watched.remove_hooks()
+        for weights in module.parameters():
+            if not torch.isfinite(weights).all():
+                raise TargetError("training by DP-SGD failed: weights are no longer finite: lower the learning rate")
+            for name in ("grad_sample", "summed_grad"):
+                if hasattr(weights, name):
+                    delattr(weights, name)
+
+    def _linear(self, recipe: Any, records: Records, seed: int) -> Any:
+        """A linear estimator with weights found by DP-SGD."""
+        estimator = getattr(recipe, "estimator", None)
+        last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+        if type(last).__name__ not in LINEAR or records.schema.task is not Task.CLASSIFICATION:
+            raise InputError("defenses: 'dp_sgd' trains networks of PyTorch and linear classifiers of scikit-learn")
+        model = clone(estimator)
+        x = _frame(records)
+        for _, step in getattr(model, "steps", [])[:-1]:
+            if step is not None and not isinstance(step, str):
+                x = step.fit_transform(x)
+        rows = np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=np.float32)
+        classes, codes = np.unique(np.asarray(records.schema.classes)[records.y], return_inverse=True)
+        linear = nn.Linear(rows.shape[1], len(classes))
+        nn.init.zeros_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        optimiser = torch.optim.SGD(linear.parameters(), lr=self.learning_rate or LINEAR_RATE)
+        rate, steps = self.schedule(len(rows), LINEAR_BATCH, LINEAR_EPOCHS)
+        y = torch.from_numpy(codes.astype(np.int64))
+        self._descend(linear, optimiser, torch.from_numpy(rows), y, rate, steps, seed, functional.cross_entropy)
+        final = model.steps[-1][1] if hasattr(model, "steps") else model
+        weights, bias = (p.detach().double().numpy() for p in (linear.weight, linear.bias))
+        _put(final, weights, bias, classes)
+        return model
+
+
+def _mended(module: nn.Module) -> nn.Module:
+    """Without layers in which records of a batch see each other: Opacus puts group normalisation in their place."""
+    try:
+        from opacus.validators import ModuleValidator
+    except ModuleNotFoundError as error:
+        raise MissingExtra("opacus", "dp") from error
+    return module if ModuleValidator.is_valid(module) else ModuleValidator.fix(module)
+
+
+def _frame(records: Records) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(records.columns()) if records.schema.framed else records.x.reshape(len(records), -1)
+
+
+def _put(model: Any, weights: Array, bias: Array, classes: Array) -> None:
+    """Weights into an estimator as if it had been fitted: of two classes the difference is kept."""
+    if len(classes) == 2:
+        weights, bias = weights[1:] - weights[:1], bias[1:] - bias[:1]
+    model.classes_, model.coef_, model.intercept_ = classes, weights, bias
+    model.n_features_in_, model.n_iter_ = weights.shape[1], np.array([LINEAR_EPOCHS])

@@ -1,0 +1,70 @@
+"""Dropout: part of a network is switched off at random in every step of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from torch import nn
+
+from divulge.core.defense import DefenseCard, Stage
+from divulge.core.errors import InputError
+
+ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus)
+
+
+@dataclass(frozen=True)
+class _WithDropout:
+    """A factory whose modules drop out what follows each activation."""
+
+    factory: Callable[[], nn.Module]
+    rate: float
+
+    @property
+    def __name__(self) -> str:  # type: ignore[override]  # what a recipe calls itself by
+        return f"{getattr(self.factory, '__name__', 'network')} with dropout {self.rate:g}"
+
+    def __call__(self) -> nn.Module:
+        module = self.factory()
+        if not self._insert(module):
+            raise InputError("defenses: 'dropout' finds no activation in this network after which it could act")
+        return module
+
+    def _insert(self, module: nn.Module) -> int:
+        found = 0
+        for name, part in list(module.named_children()):
+            if isinstance(part, ACTIVATIONS):
+                setattr(module, name, nn.Sequential(part, nn.Dropout(self.rate)))
+                found += 1
+            else:
+                found += self._insert(part)
+        return found
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Srivastava et al. 2014; against membership inference Salem et al. 2019, section 6.1.  After every activation.
+
+    rate: of what is switched off.
+    """
+
+    rate: float = 0.5
+
+    card: ClassVar[DefenseCard] = DefenseCard(
+        name="dropout",
+        title="Dropout",
+        paper="salem2019",
+        summary="switches part of the network off in every step of the training",
+        stage=Stage.SETTINGS,
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate < 1:
+            raise InputError(f"dropout: a rate of {self.rate} is none: give one between 0 and 1")
+
+    def adjust(self, recipe: Any) -> Any:
+        """See SettingsDefense."""
+        if not hasattr(recipe, "factory"):
+            raise InputError("defenses: 'dropout' needs a recipe of a PyTorch network")
+        return replace(recipe, factory=_WithDropout(recipe.factory, self.rate))

@@ -1,0 +1,86 @@
+"""Early stopping: training ends when records that are held out are no longer predicted better."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from torch import Tensor, nn
+
+from divulge.core.defense import DefenseCard, Stage
+from divulge.core.errors import InputError
+from divulge.core.hashing import derived_rng
+from divulge.core.records import Records
+from divulge.core.threat import Task
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Prechelt 1998; against membership inference Song and Mittal 2021, section 5.2.3.
+
+    share: of the training records that are held out.  patience: epochs without a lower loss on them, after which the
+    weights of the best epoch are taken.
+    """
+
+    share: float = 0.1
+    patience: int = 3
+
+    card: ClassVar[DefenseCard] = DefenseCard(
+        name="early_stopping",
+        title="Early stopping",
+        paper="song2021",
+        summary="ends the training when held-out records are no longer predicted better",
+        stage=Stage.TRAINING,
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1 or self.patience < 1:
+            raise InputError("early_stopping: share must be between 0 and 1, and patience at least 1")
+
+    def fit(self, recipe: Any, records: Records, seed: int) -> Any:
+        """See TrainingDefense; estimators of scikit-learn that can stop by themselves are told to."""
+        if not hasattr(recipe, "fit_by"):
+            return self._estimator(recipe).fit(records, seed)
+        order = derived_rng(seed, "held out").permutation(len(records))
+        held = max(1, round(self.share * len(records)))
+        if held >= len(records):
+            raise InputError(f"early_stopping: {len(records)} records are too few to hold any out")
+        regression = records.schema.task is Task.REGRESSION
+        apart = records.take(order[:held])
+        x = torch.from_numpy(np.ascontiguousarray(apart.x, dtype=np.float32))
+        y = torch.from_numpy(apart.y.astype(np.float32 if regression else np.int64))
+        best: list[Any] = [np.inf, 0, None]
+
+        def after_epoch(module: nn.Module, epoch: int) -> bool:
+            module.eval()
+            device = next(module.parameters()).device
+            with torch.no_grad():
+                loss = float(recipe.loss(module(x.to(device)).float(), y.to(device), regression))
+            if loss < best[0]:
+                best[:] = [loss, epoch, copy.deepcopy(module.state_dict())]
+            return epoch - int(best[1]) >= self.patience
+
+        def plain(forward: Any, seen: Tensor, wanted: Tensor, generator: Any, epoch: int) -> Tensor:
+            found: Tensor = recipe.loss(forward(seen).float(), wanted, regression)
+            return found
+
+        module: nn.Module = recipe.fit_by(records.take(order[held:]), seed, plain, after_epoch)
+        if best[2] is not None:
+            module.load_state_dict(best[2])
+        return module.cpu().eval()
+
+    def _estimator(self, recipe: Any) -> Any:
+        from dataclasses import replace
+
+        estimator = getattr(recipe, "estimator", None)
+        names = {} if estimator is None else {n.split("__")[-1]: n for n in estimator.get_params()}
+        if "early_stopping" not in names:
+            raise InputError("defenses: 'early_stopping' needs a network, or an estimator that can stop early")
+        changes: dict[str, Any] = {names["early_stopping"]: True}
+        changes |= {names["validation_fraction"]: self.share} if "validation_fraction" in names else {}
+        changes |= {names["n_iter_no_change"]: self.patience} if "n_iter_no_change" in names else {}
+        return replace(recipe, estimator=clone(estimator).set_params(**changes))

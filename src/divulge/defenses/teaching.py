@@ -1,0 +1,33 @@
+"""What defences share that let one model learn from others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.defenses.steps import wide
+
+
+def log_scores_of(model: Any, records: Records) -> Array:
+    """A module's log-scores [records, classes]."""
+    with torch.no_grad():
+        x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
+        return np.asarray(torch.log_softmax(wide(model(x)), dim=1).double().numpy())
+
+
+def classes_told(model: Any, records: Records) -> Array:
+    """The class codes that a module, or an estimator, predicts: [records]."""
+    if isinstance(model, nn.Module):
+        return np.asarray(log_scores_of(model, records).argmax(axis=1))
+    x = pd.DataFrame(records.columns()) if records.schema.framed else records.x.reshape(len(records), -1)
+    told = model.predict(x)
+    if not records.schema.classes:
+        return np.asarray(told)
+    code = {label: place for place, label in enumerate(records.schema.classes)}
+    return np.array([code[label] for label in told], dtype=np.int64)
