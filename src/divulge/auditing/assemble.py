@@ -10,14 +10,13 @@ from typing import Any, cast
 import numpy as np
 
 from divulge.auditing.chain import chain_of
+from divulge.auditing.defending import protections_of
 from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, Reconstruction, See
 from divulge.auditing.plan import relevant
 from divulge.auditing.watch import checked_detectors
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
-from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
-from divulge.core.defense import Defense, UpdateDefense
 from divulge.core.dossier import DataFacts
 from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, digest
@@ -31,7 +30,6 @@ from divulge.core.threat import PRESETS, Family, ThreatModel
 from divulge.core.wording import joined
 from divulge.data.arrays import from_arrays
 from divulge.data.splits import Duplicates, separate
-from divulge.defenses.shield import shielded
 from divulge.games.classes import disjoint
 from divulge.games.membership import shuffled
 from divulge.games.properties import PropertyPlan
@@ -195,28 +193,9 @@ def recipe_for(recipe: Any, model: Any, target: Target, workshop: Workshop | Non
     return BoundRecipe(made, _adapter_like(target), (workshop or Workshop()).trainer)
 
 
-def defended(
-    target: Target, recipe: Recipe | None, chosen: Sequence[str | Defense | UpdateDefense] | None
-) -> tuple[Target, Recipe | None]:
-    """Target and recipe behind defences: an adversary who trains shadow models puts them behind the same ones."""
-    defenses = [item for item in _named(chosen) if not hasattr(item, "protect")]
-    if not defenses:
-        return target, recipe
-    if recipe is not None and not isinstance(recipe, BoundRecipe):
-        raise InputError("defenses need a recipe that divulge trains: a TorchRecipe, an estimator or a function")
-    return shielded(target, defenses), recipe.defended(defenses) if recipe is not None else None
-
-
-def reconstruction_of(
-    public: Any, like: Records, plan: RebuildPlan | None, defenses: Sequence[str | Defense | UpdateDefense]
-) -> Reconstruction:
+def reconstruction_of(public: Any, like: Records, plan: RebuildPlan | None, defenses: Sequence[Any]) -> Reconstruction:
     """What reconstruction is played with: of the defences those that clients apply to their updates."""
-    protections = tuple(cast(UpdateDefense, item) for item in _named(defenses) if hasattr(item, "protect"))
-    return Reconstruction(_public_records(public, like), plan or RebuildPlan(), protections)
-
-
-def _named(chosen: Sequence[str | Defense | UpdateDefense] | None) -> list[Any]:
-    return [defense(item) if isinstance(item, str) else item for item in chosen or ()]
+    return Reconstruction(_public_records(public, like), plan or RebuildPlan(), protections_of(defenses))
 
 
 def _public_records(public: Any, like: Records) -> Records | None:

@@ -180,10 +180,19 @@ class PropertyPart(_Part):
     batch: int = Field(default=32, ge=2)
 
 
+class ComparePart(_Part):
+    """Compositions of defences that `divulge compare --defenses` puts side by side.  defenses: lists of names, or of
+    names with settings; [] for none.  canaries: share of the members whose labels are made wrong: the worst case.
+    """
+
+    defenses: list[list[str | dict[str, dict[str, Any]]]] = []
+    canaries: float = Field(default=0.1, ge=0, lt=0.5)
+
+
 class AuditFile(_Part):
     """An audit.  attacks: names, or a name with its settings; all of `families` that fit the target when left out.
-    shadows: models to train for attacks that learn from models of their own.  defenses: of the interface, in order,
-    names or a name with its settings.  chain: membership, adversarial, inversion: what the closest copy opens up.
+    shadows: models to train for attacks that learn from models of their own.  defenses: in order, names or a name with
+    its settings; compare: several such lists, side by side.  chain: membership, adversarial, inversion: what the closest copy opens up.
     detectors: prada, distribution_test: when they would notice an attack that copies the model.
     """
 
@@ -199,6 +208,7 @@ class AuditFile(_Part):
     chain: list[str] = []
     reconstruction: ReconstructionPart = ReconstructionPart()
     property: PropertyPart = PropertyPart()
+    compare: ComparePart = ComparePart()
     policy: PolicyFile = PolicyFile()
     seed: int = 0
     shadows: int = Field(default=16, ge=2)

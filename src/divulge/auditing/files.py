@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import pandas as pd
 from divulge.auditing.assemble import (
     Sets,
     attacks_for,
-    defended,
     job_from_records,
     job_from_table,
     met,
@@ -23,13 +22,13 @@ from divulge.auditing.assemble import (
     target_from,
     threat_from,
 )
+from divulge.auditing.defending import defended, defended_name
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
 from divulge.auditing.job import Job
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
-from divulge.core.defense import Defense, UpdateDefense
 from divulge.core.errors import InputError, MissingExtra
 from divulge.core.hashing import derived_rng
 from divulge.core.recipe import Recipe
@@ -62,8 +61,8 @@ def job_from_file(
     target, factory = _target(audit.target, folder)
     sets = met(target, _sets(audit.data, target, folder, seed))
     made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
-    chosen_defenses = _defenses(audit)
-    target, made = defended(target, made, chosen_defenses)
+    chosen_defenses = defenses_from(audit.defenses)
+    target, made = defended(target, made, chosen_defenses, sets.members, sets.population, seed)
     return job_from_records(
         target,
         sets,
@@ -73,7 +72,7 @@ def job_from_file(
         policy=policy,
         duplicates=audit.data.duplicates,
         seed=seed,
-        name=audit.name or target.name,
+        name=audit.name or defended_name(target.name, chosen_defenses),
         workshop=tools,
         chain=audit.chain,
         detectors=audit.detectors,
@@ -82,6 +81,40 @@ def job_from_file(
         ),
         properties=_properties(audit),
     )
+
+
+def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, tools: Workshop | None = None) -> Any:
+    """The plan of a comparison of defences, and the compositions, that an audit file describes; raises InputError
+    where there is nothing to train with.
+    """
+    from divulge.auditing.matrix import MatrixPlan
+
+    if audit.data is None or audit.target.kind == "scores":
+        raise InputError("defences are compared on models that divulge can train: a score table has none")
+    seed = audit.seed if seed is None else seed
+    target, factory = _target(audit.target, folder)
+    sets = met(target, _sets(audit.data, target, folder, seed))
+    made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
+    if made is None:
+        raise InputError("recipe: is missing: every row of a comparison of defences is a model trained anew")
+    plan = MatrixPlan(
+        target,
+        made,
+        sets,
+        audit.threat.model() if isinstance(audit.threat, ThreatPart) else threat_from(audit.threat),
+        audit.name or target.name,
+        attacks=_chosen(audit),
+        policy=audit.policy.policy("policy"),
+        properties=_properties(audit),
+        reconstruction=_plan(audit, folder),
+        public=_public(audit.data, folder),
+        canaries=audit.compare.canaries,
+        shadows=audit.shadows,
+        seed=seed,
+        duplicates=audit.data.duplicates,
+        workshop=tools or Workshop(),
+    )
+    return plan, [defenses_from(part) for part in audit.compare.defenses]
 
 
 def _public(part: DataPart, folder: Path) -> Any:
@@ -135,9 +168,10 @@ def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tup
     return target, records
 
 
-def _defenses(audit: AuditFile) -> list[Defense | UpdateDefense]:
-    chosen: list[Defense | UpdateDefense] = []
-    for item in audit.defenses:
+def defenses_from(listed: Sequence[str | dict[str, dict[str, Any]]]) -> list[Any]:
+    """Defences as an audit file lists them: names, or names with settings."""
+    chosen: list[Any] = []
+    for item in listed:
         if isinstance(item, str):
             chosen.append(defense(item))
         else:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import numpy as np
+
 from divulge.auditing.workshop import Workshop
 from divulge.core.attack import Attack
-from divulge.core.defense import Defense, UpdateDefense
+from divulge.core.defense import UpdateDefense
 from divulge.core.dossier import DataFacts
 from divulge.core.hashing import Array, digest
 from divulge.core.policy import Policy
@@ -16,7 +18,8 @@ from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.scene import Shadows
 from divulge.core.target import Surface, Target
-from divulge.core.threat import ThreatModel
+from divulge.core.threat import Access, ThreatModel
+from divulge.defenses.coarse import Coarse
 from divulge.defenses.shield import shielded
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
@@ -52,23 +55,40 @@ class BoundRecipe:
     recipe: ModelRecipe
     adapt: Callable[[Any], Target]
     trainer: Trainer = field(default_factory=Trainer)
-    behind: tuple[Defense, ...] = ()
+    behind: tuple[Any, ...] = ()
+    before: tuple[Any, ...] = ()
+    reference: Records | None = None
 
-    def defended(self, defenses: Sequence[Defense]) -> BoundRecipe:
-        """The same models, each behind these defences."""
-        return replace(self, behind=tuple(defenses))
+    def _target(self, model: Any, records: Records, seed: int) -> Target:
+        target = self.adapt(model)
+        for defense in self.before:
+            if hasattr(defense, "show"):
+                target = Coarse(target, defense)
+        return self.guarded(target, records, seed)
 
-    def _target(self, model: Any) -> Target:
-        return shielded(self.adapt(model), self.behind)
+    def guarded(self, target: Target, records: Records, seed: int) -> Target:
+        """A target that was trained on these records, behind its defences, of which some are made for it alone."""
+
+        def ask(x: Array) -> Array:
+            return target.answer(Access.SCORES, Records(x, np.zeros(len(x), dtype=records.y.dtype), records.schema))
+
+        behind = [d.behind(ask, records, seed) for d in self.before if hasattr(d, "behind")]
+        for defense in self.behind:
+            if hasattr(defense, "fitted"):
+                assert self.reference is not None
+                behind.append(defense.fitted(ask(records.x), ask(self.reference.x), seed))
+            else:
+                behind.append(defense)
+        return shielded(target, behind)
 
     def train(self, records: Records, seed: int) -> Target:
         """See core.recipe.Recipe."""
-        return self._target(self.trainer.fit(self.recipe, records, seed))
+        return self._target(self.trainer.fit(self.recipe, records, seed), records, seed)
 
     def train_many(self, records: Records, keep: Array, seeds: Sequence[int]) -> Iterator[tuple[int, Target]]:
         """See core.recipe.Recipe."""
         for number, model in self.trainer.fit_many(self.recipe, records, keep, seeds):
-            yield number, self._target(model)
+            yield number, self._target(model, records.take(keep[number]), seeds[number])
 
     @property
     def teachable(self) -> bool:
@@ -87,7 +107,9 @@ class BoundRecipe:
 
     def overfitted(self) -> Recipe:
         """See core.recipe.Recipe."""
-        return replace(self, recipe=self.recipe.overfitted())
+        loose = tuple(d for d in self.behind if not hasattr(d, "fitted"))
+        shown = tuple(d for d in self.before if hasattr(d, "show"))
+        return replace(self, recipe=self.recipe.overfitted(), behind=loose, before=shown)
 
     @property
     def lasting(self) -> bool:
@@ -101,7 +123,7 @@ class BoundRecipe:
     def fingerprint(self) -> str:
         """See core.recipe.Recipe."""
         made = self.recipe.fingerprint()
-        return digest(made, repr(self.behind)) if self.behind else made
+        return digest(made, repr(self.behind), repr(self.before)) if self.behind or self.before else made
 
 
 @dataclass(frozen=True, eq=False)

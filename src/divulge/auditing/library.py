@@ -15,7 +15,6 @@ from divulge.auditing.assemble import (
     DEFAULT_SHADOWS,
     FAMILIES,
     attacks_for,
-    defended,
     job_from_records,
     job_from_table,
     met,
@@ -26,6 +25,7 @@ from divulge.auditing.assemble import (
     threat_from,
 )
 from divulge.auditing.conduct import conduct
+from divulge.auditing.defending import defended, defended_name
 from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, render
 from divulge.auditing.job import Job
@@ -33,7 +33,6 @@ from divulge.auditing.store import RunFolder
 from divulge.auditing.workshop import workshop
 from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
 from divulge.core.attack import Attack
-from divulge.core.defense import Defense, UpdateDefense
 from divulge.core.dossier import Dossier
 from divulge.core.errors import InputError
 from divulge.core.finding import Finding, Outcome, Verdict
@@ -148,7 +147,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     seed: int = 0,
     out: Path | str | None = None,
     shadows: int = DEFAULT_SHADOWS,
-    defenses: Sequence[str | Defense | UpdateDefense] = (),
+    defenses: Sequence[Any] = (),
     detectors: Sequence[str] = (),
     chain: Sequence[str] = (),
     public: tuple[Any, Any] | None = None,
@@ -173,8 +172,9 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     families: "membership", "reconstruction", "property", "extraction".
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
-    defenses: names or defences of the interface, in order; what the adversary sees is what they leave, and shadow
-        models stand behind the same ones.  Those of updates are what clients do before they send them.
+    defenses: names or defences, in order; shadow models are defended in the same way.  Where one acts before or while
+        a model is trained, the model that is audited is trained anew by the recipe, on the members.  Those of the
+        interface leave less to see, those of updates are what clients do before they send them.
     detectors: "prada", "distribution_test": when they would notice each extraction attack.
     chain: "membership", "adversarial", "inversion": what the closest copy of the model opens up.
     public: (x, y) of other classes than the model's, which an adversary may learn from what records look like.
@@ -190,7 +190,9 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         return _carried_out(job_from_table(target, *known), out, progress)
     asked = target_from(target)
     sets = met(asked, records_from(asked, members, nonmembers, population, sensitive))
-    shown, made = defended(asked, recipe_for(recipe, target, asked, tools), defenses)
+    shown, made = defended(
+        asked, recipe_for(recipe, target, asked, tools), defenses, sets.members, sets.population, seed
+    )
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}
     job = job_from_records(
         shown,
@@ -199,7 +201,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         recipe=made,
         attacks=attacks_for(attacks, shown, shadows, threat_model, families),
         policy=policy,
-        name=name or shown.name,
+        name=name or defended_name(shown.name, defenses),
         workshop=tools,
         reconstruction=reconstruction_of(public, sets.members, reconstruction, defenses),
         properties=properties,

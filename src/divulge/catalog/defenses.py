@@ -6,25 +6,40 @@ import difflib
 from importlib import import_module
 from typing import Any
 
-from divulge.core.defense import Defense, UpdateDefense
-from divulge.core.errors import InputError
+from divulge.core.errors import InputError, MissingExtra
 
 DEFENSES: dict[str, str] = {
+    "adversarial_regularisation": "divulge.defenses.adversarial_regularisation:AdversarialRegularisation",
+    "deduplication": "divulge.defenses.deduplication:Deduplication",
+    "distillation": "divulge.defenses.distillation:Distillation",
+    "dp_sgd": "divulge.defenses.dp_sgd:DpSgd",
+    "dropout": "divulge.defenses.dropout:Dropout",
+    "early_stopping": "divulge.defenses.early_stopping:EarlyStopping",
     "gaussian_noise": "divulge.defenses.gaussian_noise:GaussianNoise",
+    "hamp": "divulge.defenses.hamp:Hamp",
+    "k_anonymity": "divulge.defenses.k_anonymity:KAnonymity",
     "label_only": "divulge.defenses.label_only:LabelOnly",
+    "label_smoothing": "divulge.defenses.label_smoothing:LabelSmoothing",
+    "memguard": "divulge.defenses.memguard:MemGuard",
+    "minimisation": "divulge.defenses.minimisation:Minimisation",
+    "mixup": "divulge.defenses.mixup:Mixup",
+    "pate": "divulge.defenses.pate:Pate",
     "prediction_poisoning": "divulge.defenses.prediction_poisoning:PredictionPoisoning",
+    "relaxloss": "divulge.defenses.relaxloss:RelaxLoss",
     "reverse_sigmoid": "divulge.defenses.reverse_sigmoid:ReverseSigmoid",
     "rounding": "divulge.defenses.rounding:Rounding",
+    "selena": "divulge.defenses.selena:Selena",
     "temperature": "divulge.defenses.temperature:Temperature",
     "top_k": "divulge.defenses.top_k:TopK",
     "update_clipping": "divulge.defenses.updates:UpdateClipping",
     "update_noise": "divulge.defenses.updates:UpdateNoise",
     "update_pruning": "divulge.defenses.updates:UpdatePruning",
     "update_quantisation": "divulge.defenses.updates:UpdateQuantisation",
+    "weight_decay": "divulge.defenses.weight_decay:WeightDecay",
 }
 
 
-def defense(name: str, **settings: Any) -> Defense | UpdateDefense:
+def defense(name: str, **settings: Any) -> Any:
     """A defence with these settings; raises InputError for an unknown one, or for settings that it does not have."""
     if name not in DEFENSES:
         near = difflib.get_close_matches(name, DEFENSES, 1)
@@ -32,7 +47,10 @@ def defense(name: str, **settings: Any) -> Defense | UpdateDefense:
         raise InputError(f"defense {name!r} is unknown: {hint}choose from {', '.join(DEFENSES)}")
     module, _, attribute = DEFENSES[name].partition(":")
     try:
-        made: Defense | UpdateDefense = getattr(import_module(module), attribute)(**settings)
+        kind = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "torch", "torch") from error
+    try:
+        return kind(**settings)
     except TypeError as error:
         raise InputError(f"defense {name!r} does not take these settings: {error}") from error
-    return made

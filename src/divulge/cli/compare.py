@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from divulge.cli.screen import out, table
+from divulge.cli.screen import Screen, out, table
+from divulge.core.errors import InputError
 from divulge.core.finding import Reading
 from divulge.core.wording import percent
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="folders of the runs")],
+    runs: Annotated[list[Path] | None, typer.Argument(help="folders of the runs")] = None,
+    defenses: Annotated[
+        Path | None, typer.Option(help="audit file: its `compare` lists compositions of defences to measure")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="with --defenses: where its runs and its picture go")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="with --defenses: equal seeds give equal results")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Put models, or one model under several defences, side by side."""
+    """Put finished audits side by side, or train a model under several defences and attack each of them."""
     from divulge.auditing.compare import compare as compare_runs
 
+    if defenses is not None:
+        _matrix(defenses, folder, seed, as_json)
+        return
+    if not runs:
+        raise InputError("name the folders of runs to compare, or an audit file with --defenses")
     rows = compare_runs(runs)
     if as_json:
         out.print_json(json.dumps([asdict(row) for row in rows]))
@@ -36,6 +50,38 @@ def compare(
             row.name, quality, gap, row.strongest or "–", auc, _rate(row.low_fpr), _rate(row.copy), row.verdict
         )
     out.print(shown)
+
+
+def _matrix(file: Path, folder: Path | None, seed: int | None, as_json: bool) -> None:
+    """One row for each composition; a run that is there already is not done again."""
+    from divulge.auditing import matrix
+    from divulge.auditing.config import load
+    from divulge.auditing.files import matrix_from_file
+    from divulge.auditing.workshop import workshop
+    from divulge.report.matrix import advice, column_name, text
+
+    audit = load(file)
+    if not audit.compare.defenses:
+        raise InputError(f"{file.name}: compare.defenses: is missing: list compositions, [] for none, [dp_sgd: ...]")
+    plan, compositions = matrix_from_file(audit, file.resolve().parent, seed, workshop())
+    place = folder or file.resolve().parent / "divulge-runs" / f"{file.stem}-defenses"
+    with Screen() if not as_json else nullcontext() as screen:
+        found = matrix.matrix(plan, compositions, place, screen)
+    page = matrix.write(found, place)
+    if as_json:
+        out.print_json(matrix.as_json(found))
+        return
+    heads = [f"{c.title}: {column_name(c)}" for c in found.columns]
+    shown = table("", "defence", found.quality_name, *heads, *(["wrong labels: AUC"] if found.canaries else []))
+    for number, row in enumerate(found.rows, 1):
+        cells = [text(cell)[0] for cell in row.cells]
+        cells += [text(row.canaries)[0] if row.canaries else "–"] if found.canaries else []
+        quality = f"{row.quality.value:.3f}" if row.quality else "–"
+        shown.add_row(str(number), row.name, *([row.failed] if row.failed else [quality, *cells]))
+    out.print(shown)
+    for part in advice(found):
+        out.print(f"• {part}", soft_wrap=True)
+    out.print(f"[dim]The picture: {page}[/dim]", soft_wrap=True)
 
 
 def _rate(reading: Reading | None) -> str:

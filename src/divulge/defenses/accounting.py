@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import log_ndtr, ndtr
+
 from divulge.core.errors import InputError, MissingExtra
 
 
@@ -82,11 +86,19 @@ def _affordable(noise: float, epsilon: float, delta: float, rate: float, steps: 
     return noise > 0.05 and _by_dp_accounting(noise, delta, rate, steps) <= epsilon
 
 
-def votes_cost(noise: float, delta: float, votes: int) -> float:
-    """epsilon of so many noisy maxima over teachers' votes (GNMax, Papernot et al. 2018, proposition 8, whatever the
-    votes are): one record changes one teacher, and so two counts by one.  noise: deviation on each count.
-    """
+def gaussian_noise_for(epsilon: float, delta: float) -> float:
+    """Deviation, relative to the sensitivity, of the Gaussian mechanism (Balle and Wang 2018, theorem 8)."""
+
+    def excess(log_sigma: float) -> float:
+        sigma = float(np.exp(log_sigma))
+        near, far = 0.5 / sigma - epsilon * sigma, -0.5 / sigma - epsilon * sigma
+        return float(ndtr(near) - np.exp(epsilon + log_ndtr(far)) - delta)
+
+    return float(np.exp(brentq(excess, np.log(1e-4), np.log(1e6))))
+
+
+def gaussian_cost(noise: float, delta: float) -> float:
+    """epsilon of one Gaussian mechanism with this multiplier, by dp-accounting."""
     events, pld = _library("dp_accounting"), _library("dp_accounting.pld")
     accountant = pld.PLDAccountant(neighboring_relation=events.NeighboringRelation.ADD_OR_REMOVE_ONE)
-    one = events.GaussianDpEvent(noise / 2**0.5)
-    return float(accountant.compose(events.SelfComposedDpEvent(one, votes)).get_epsilon(delta))
+    return float(accountant.compose(events.GaussianDpEvent(noise)).get_epsilon(delta))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -61,10 +61,11 @@ class MemGuard:
 
 @dataclass(frozen=True, eq=False)
 class Guard:
-    """MemGuard for one model.  weights: of the owner's classifier."""
+    """MemGuard for one model.  weights: of the owner's classifier.  What a record was answered is kept."""
 
     settings: MemGuard
     weights: tuple[Array, ...]
+    _known: dict[int, Array] = field(default_factory=dict, repr=False)
 
     card: ClassVar[DefenseCard] = MemGuard.card
 
@@ -82,6 +83,13 @@ class Guard:
 
     def alter(self, log_scores: Array, keys: Array) -> Array:
         """See Defense."""
+        new = np.array([n for n, key in enumerate(keys.tolist()) if key not in self._known], dtype=np.int64)
+        if len(new):
+            for key, row in zip(keys[new].tolist(), self._altered(log_scores[new], keys[new]), strict=True):
+                self._known[key] = row
+        return np.stack([self._known[key] for key in keys.tolist()]) if len(keys) else log_scores
+
+    def _altered(self, log_scores: Array, keys: Array) -> Array:
         z = torch.from_numpy(np.asarray(log_scores, dtype=np.float32))
         noise = self._noise(z)
         with torch.no_grad():

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.optimize import brentq
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.records import Records
-from divulge.defenses.accounting import votes_cost
+from divulge.defenses.accounting import gaussian_cost, gaussian_noise_for
 from divulge.defenses.steps import for_classes
 from divulge.defenses.teaching import classes_told
 
@@ -52,15 +51,13 @@ class Pate:
         """Of the noise on each count."""
         if self.noise is not None:
             return self.noise
-
-        def excess(log_noise: float) -> float:
-            return votes_cost(float(np.exp(log_noise)), self.delta, self.votes) - (self.epsilon or 1.0)
-
-        return float(np.exp(brentq(excess, np.log(0.5), np.log(1e5), xtol=1e-3))) * 1.001
+        return gaussian_noise_for(self.epsilon or 1.0, self.delta) * (2 * self.votes) ** 0.5
 
     def cost(self) -> float:
-        """epsilon of all votes, at delta."""
-        return votes_cost(self.deviation(), self.delta, self.votes)
+        """epsilon of all votes at delta: one record changes one teacher, and so two counts by one (Papernot et al.
+        2018, proposition 8); many Gaussian mechanisms are one with less noise.
+        """
+        return gaussian_cost(self.deviation() / (2 * self.votes) ** 0.5, self.delta)
 
     def winners(self, told: Array, classes: int, rng: np.random.Generator) -> Array:
         """The classes [records] that win with noise, from votes [teachers, records]."""

@@ -73,6 +73,12 @@ def shielded(target: Target, defenses: Sequence[Defense]) -> Target:
     """The target behind these defences, in this order; raises InputError for a composition that makes no sense."""
     if not defenses:
         return target
+    compatible(target, defenses)
+    return Shielded(target, tuple(defenses))
+
+
+def compatible(target: Target, defenses: Sequence[Defense]) -> None:
+    """Raises InputError for a composition that makes no sense."""
     if target.task is not Task.CLASSIFICATION:
         raise InputError("defences of the interface are for classifiers: this target predicts values")
     names = [d.card.name for d in defenses]
@@ -94,4 +100,3 @@ def shielded(target: Target, defenses: Sequence[Defense]) -> Target:
         )
     if Access.SCORES not in target.offers and (last.card.shows is not Access.LABEL or len(defenses) > 1):
         raise InputError(f"defenses: {target.name} answers with labels only: there are no scores to alter")
-    return Shielded(target, tuple(defenses))

@@ -7,12 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
+from divulge.defenses.accounting import gaussian_noise_for
 
 
 def _norm(change: tuple[Array, ...]) -> float:
@@ -132,13 +131,7 @@ class UpdateNoise:
     @property
     def deviation(self) -> float:
         """Of the noise on each value, relative to the norm."""
-
-        def excess(log_sigma: float) -> float:
-            sigma = float(np.exp(log_sigma))
-            near, far = 0.5 / sigma - self.epsilon * sigma, -0.5 / sigma - self.epsilon * sigma
-            return float(ndtr(near) - np.exp(self.epsilon + log_ndtr(far)) - self.delta)
-
-        return float(np.exp(brentq(excess, np.log(1e-4), np.log(1e6))))
+        return gaussian_noise_for(self.epsilon, self.delta)
 
     def protect(self, change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
         """See UpdateDefense."""

@@ -121,7 +121,8 @@ class Trainer:
         if not missing:
             return
         plan = self._plan(recipe, records, keep[missing])
-        alone = alone_seconds(recipe, records, keep[missing[0]]) if plan.way in (Way.STACKED, Way.THREADS) else None
+        steps = plan.way in (Way.STACKED, Way.THREADS) and hasattr(recipe, "steps")
+        alone = alone_seconds(recipe, records, keep[missing[0]]) if steps else None
         started = time.perf_counter()
         for place, model in train(recipe, records, keep[missing], [seeds[n] for n in missing], plan, self.address):
             if self.shelf is not None and _packs(recipe):

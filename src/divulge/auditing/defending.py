@@ -1,0 +1,112 @@
+"""A target and its recipe under defences: of the data, of the training, of the interface."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from divulge.auditing.job import BoundRecipe
+from divulge.catalog.defenses import defense
+from divulge.core.defense import Stage, UpdateDefense
+from divulge.core.errors import InputError
+from divulge.core.hashing import derived_seed
+from divulge.core.recipe import Recipe
+from divulge.core.records import Records
+from divulge.core.target import Target
+from divulge.core.wording import joined
+from divulge.defenses.shield import compatible, shielded
+from divulge.training.defended import defended_recipe, lacking_reference
+
+RETRAINED = (Stage.DATA, Stage.SETTINGS, Stage.TRAINING)
+
+
+def named_defenses(chosen: Sequence[Any] | None) -> list[Any]:
+    """Defences by name, or as they are."""
+    return [defense(item) if isinstance(item, str) else item for item in chosen or ()]
+
+
+def protections_of(chosen: Sequence[Any] | None) -> tuple[UpdateDefense, ...]:
+    """Of the defences those that clients apply to their updates."""
+    return tuple(item for item in named_defenses(chosen) if item.card.stage is Stage.UPDATE)
+
+
+def defended(
+    target: Target,
+    recipe: Recipe | None,
+    chosen: Sequence[Any] | None,
+    members: Records | None = None,
+    reference: Records | None = None,
+    seed: int = 0,
+    anew: bool = False,
+) -> tuple[Target, Recipe | None]:
+    """Target and recipe under these defences: an adversary who trains shadow models defends them in the same way.
+
+    Where one of them acts before or while the model is trained, the audited model is a new one: trained on the
+    members by the recipe and these defences.  reference: the owner's further records, for defences that need some.
+    anew: train it anew in any case, so that it can be compared with others.
+    """
+    defenses = named_defenses(chosen)
+    before = [item for item in defenses if item.card.stage in RETRAINED]
+    behind = [item for item in defenses if item.card.stage is Stage.INTERFACE]
+    if not before and not behind and not anew:
+        return target, recipe
+    checked(target, recipe, defenses, reference)
+    made = recipe
+    if isinstance(recipe, BoundRecipe):
+        trained = defended_recipe(recipe.recipe, before, reference) if before else recipe.recipe
+        made = replace(recipe, recipe=trained, behind=tuple(behind), before=tuple(before), reference=reference)
+    if not anew and not before and not any(hasattr(item, "fitted") for item in behind):
+        return shielded(target, behind), made
+    assert isinstance(made, BoundRecipe) and members is not None
+    if before or anew:
+        _tell(made, before, len(members))
+        return made.train(members, derived_seed(seed, "defended")), made
+    return made.guarded(target, members, derived_seed(seed, "guard")), made
+
+
+def checked(target: Target, recipe: Recipe | None, chosen: Sequence[Any], reference: Records | None) -> None:
+    """Raises InputError for a composition that makes no sense, or that lacks something; nothing is trained."""
+    defenses = named_defenses(chosen)
+    before = [item for item in defenses if item.card.stage in RETRAINED]
+    behind = [item for item in defenses if item.card.stage is Stage.INTERFACE]
+    _known(recipe, before, behind)
+    if before and isinstance(recipe, BoundRecipe):
+        defended_recipe(recipe.recipe, before, reference)
+    if behind:
+        compatible(target, behind)
+    needy = next((item for item in behind if item.card.needs_reference), None)
+    if needy is not None and reference is None:
+        raise InputError(lacking_reference(needy.card.name))
+
+
+def defended_name(name: str, chosen: Sequence[Any] | None) -> str:
+    """Of an audit of a model that is defended while it is trained."""
+    before = [item.card.name for item in named_defenses(chosen) if item.card.stage in RETRAINED]
+    return f"{name} with {joined(before, 'and')}" if before else name
+
+
+def _known(recipe: Recipe | None, before: Sequence[Any], behind: Sequence[Any]) -> None:
+    if recipe is not None and not isinstance(recipe, BoundRecipe):
+        raise InputError("defenses need a recipe that divulge trains: a TorchRecipe, an estimator or a function")
+    needy = [*before, *(item for item in behind if hasattr(item, "fitted"))]
+    if needy and recipe is None:
+        raise InputError(
+            f"defenses: {needy[0].card.name!r} is made while a model is trained: pass a recipe by which divulge can "
+            "train it"
+        )
+
+
+def _tell(recipe: BoundRecipe, before: Sequence[Any], records: int) -> None:
+    """What a defence promises, into the story of the training."""
+    for item in before:
+        if hasattr(item, "cost"):
+            base: Any = recipe.recipe
+            while hasattr(base, "base"):
+                base = base.base
+            told = item.cost(records, base) if item.card.name == "dp_sgd" else item.cost()
+            if isinstance(told, float):
+                words = f"epsilon {told:.3g} by dp-accounting"
+            else:
+                words = f"epsilon {told.opacus:.3g} by Opacus, {told.dp_accounting:.3g} by dp-accounting"
+            recipe.trainer.told.append(f"{item.card.title}: {words}, at delta {item.delta:g}")

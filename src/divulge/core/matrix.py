@@ -1,0 +1,115 @@
+"""Defences against attacks: what was measured, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from divulge.core.finding import Reading
+
+
+@dataclass(frozen=True)
+class Column:
+    """One measure of one attack.  chance: what guessing reaches."""
+
+    attack: str
+    metric: str
+    title: str
+    family: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one measure came to under one defence.
+
+    reading: as measured.  leak: above chance, as a share of what would be possible: 0 for guessing, 1 for everything.
+    why: the reason where nothing was measured.
+    """
+
+    reading: Reading | None = None
+    leak: Reading | None = None
+    verdict: str = ""
+    why: str = ""
+    family: str = ""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the interval says that nothing is left, as far as it can."""
+        return self.leak is not None and self.leak.low <= 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One composition of defences.
+
+    quality: of the model on records it has not seen, as they are.  seconds: of training the model once.
+    cells: one for each column.  canaries: leak of the worst case, records with wrong labels, by the attack named.
+    private: whether its training is differentially private; interface: whether it acts on answers alone.
+    failed: why the row could not be measured.
+    """
+
+    name: str
+    defenses: tuple[str, ...]
+    quality: Reading | None
+    seconds: float
+    cells: tuple[Cell, ...]
+    canaries: Cell | None = None
+    private: bool = False
+    interface: bool = False
+    epsilon: float | None = None
+    models_trained: int = 0
+    failed: str = ""
+
+    @property
+    def all_cells(self) -> tuple[Cell, ...]:
+        """With the canaries."""
+        return (*self.cells, self.canaries) if self.canaries is not None else self.cells
+
+    @property
+    def worst(self) -> Reading | None:
+        """The strongest leak over all columns and the canaries."""
+        found = [c.leak for c in self.all_cells if c.leak is not None]
+        return max(found, key=lambda leak: leak.value, default=None)
+
+    @property
+    def of_data(self) -> Row:
+        """The same row, with what it leaks of the training data alone: a copied model is another matter."""
+        return replace(self, cells=tuple(c for c in self.cells if c.family != "extraction"))
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All of it.  canary_attack: by which canaries were told.  models_trained: really; models_apart: had every attack
+    and every row trained its own.
+    """
+
+    name: str
+    quality_name: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    canaries: int = 0
+    canary_attack: str = ""
+    models_trained: int = 0
+    models_apart: int = 0
+    seconds: float = 0.0
+    confidence: float = 0.95
+
+    def measured(self) -> list[Row]:
+        """Rows with a quality and a leak."""
+        return [row for row in self.rows if row.quality is not None and row.worst is not None]
+
+    @property
+    def of_data(self) -> Matrix:
+        """The same, of the training data alone."""
+        return replace(self, rows=tuple(row.of_data for row in self.rows))
+
+    def front(self) -> list[Row]:
+        """Rows that no other beats in both quality and worst leak (Pareto), from least to most quality."""
+        rows = self.measured()
+        kept = [row for row in rows if not any(_beats(other, row) for other in rows)]
+        return sorted(kept, key=lambda row: row.quality.value if row.quality else 0.0)
+
+
+def _beats(one: Row, other: Row) -> bool:
+    assert one.quality and other.quality and one.worst and other.worst
+    better = one.quality.value >= other.quality.value and one.worst.value <= other.worst.value
+    return better and (one.quality.value > other.quality.value or one.worst.value < other.worst.value)
