@@ -150,7 +150,8 @@ class ReconstructionPart(_Part):
     """What reconstruction is played on.  trials: updates, pairs of versions or records.  batch: records of an update.
     steps, rate: of the local training behind it.  layer: where a split model is cut.  asked: training records, and as
     many others, whose sensitive attributes are asked about.  update: .npz of an update that really was sent: arrays
-    in the order of the parameters, and `rows`, which of the members are behind it.
+    in the order of the parameters, and `rows`, which of the members are behind it.  clients: updates come out of
+    federated rounds of so many; secure: under secure aggregation; sees: their sum, or what one client sends.
     """
 
     trials: int = Field(default=20, gt=0)
@@ -160,6 +161,9 @@ class ReconstructionPart(_Part):
     layer: str | None = None
     asked: int = Field(default=2000, gt=0)
     update: Path | None = None
+    clients: int = Field(default=0, ge=0)
+    secure: bool = False
+    sees: Literal["sum", "client"] = "sum"
 
 
 class PropertyPart(_Part):

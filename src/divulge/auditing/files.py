@@ -22,8 +22,8 @@ from divulge.auditing.assemble import (
     target_from,
     threat_from,
 )
-from divulge.auditing.defending import defended, defended_name
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
+from divulge.auditing.defending import defended, defended_name
 from divulge.auditing.job import Job
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
@@ -126,7 +126,8 @@ def _plan(audit: AuditFile, folder: Path) -> RebuildPlan:
     captured = None
     if told.update is not None:
         captured = read_update(existing(folder / told.update, "reconstruction.update"), told.steps, told.rate)
-    return RebuildPlan(told.trials, told.batch, told.steps, told.rate, told.layer, told.asked, captured)
+    wire = told.clients, told.secure, told.sees
+    return RebuildPlan(told.trials, told.batch, told.steps, told.rate, told.layer, told.asked, captured, *wire)
 
 
 def _properties(audit: AuditFile) -> PropertyPlan:

@@ -31,7 +31,7 @@ from divulge.auditing.workshop import Workshop, workshop
 from divulge.catalog.attacks import attack_class
 from divulge.core.dossier import Dossier
 from divulge.core.errors import DivulgeError, InputError
-from divulge.core.evidence import Evidence
+from divulge.core.evidence import Evidence, Rate
 from divulge.core.finding import Finding, Reading
 from divulge.core.hashing import derived_rng, digest
 from divulge.core.matrix import Cell, Column, Matrix, Row
@@ -45,7 +45,7 @@ from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.report.matrix import markdown, render
 from divulge.stats.auc import auc
-from divulge.stats.intervals import Rate, clopper_pearson
+from divulge.stats.intervals import clopper_pearson
 
 DEFAULT_ATTACKS = (
     *("learned_ratio", "label_only_noise", "attribute_learned", "inversion_network"),
@@ -157,9 +157,7 @@ def with_canaries(sets: Sets, share: float, seed: int) -> Sets:
     return Sets(wrong[0], wrong[1], sets.population)
 
 
-def _row(
-    plan: MatrixPlan, clean: Sets, name: str, defenses: Sequence[Any], folder: Path
-) -> tuple[Row, Dossier | None]:
+def _row(plan: MatrixPlan, clean: Sets, name: str, defenses: Sequence[Any], folder: Path) -> tuple[Row, Dossier | None]:
     """One audit, or what is left of it to do; a row without a dossier where the model could not be trained."""
     names = tuple(d.card.name for d in defenses)
     own = folder / slug(name)
@@ -265,7 +263,11 @@ def _canaries(run: RunFolder, dossier: Dossier, plan: MatrixPlan) -> Cell | None
     places = np.arange(len(worst))
     area = auc(Evidence(worst["score"].to_numpy(), worst["member"].to_numpy(dtype=bool), places, places))
     low, high = area.interval(1 - plan.policy.confidence)
-    return Cell(Reading(area.value, low, high), Reading(2 * area.value - 1, 2 * low - 1, 2 * high - 1), family=Family.MEMBERSHIP.value)
+    return Cell(
+        Reading(area.value, low, high),
+        Reading(2 * area.value - 1, 2 * low - 1, 2 * high - 1),
+        family=Family.MEMBERSHIP.value,
+    )
 
 
 def _epsilon(private: Sequence[Any], recipe: Any, records: int) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.random import Generator
 
+from divulge.auditing.federated import Wire
 from divulge.auditing.job import Job
 from divulge.auditing.play import Table
 from divulge.auditing.surface import GrantedSurface
@@ -86,14 +87,20 @@ def _records(challenge: Challenge, job: Job) -> Game:
     def see(target: Target) -> GrantedSurface:
         return GrantedSurface(target, threat, Access.PARAMETERS, free=True)
 
+    plan = job.reconstruction.plan
+    target: Any = job.target
+    if plan.clients and challenge is Challenge.UPDATES:
+        if plan.sees == "sum" and plan.batch < plan.clients:
+            raise Impossible(f"a batch of {plan.batch} leaves some of {plan.clients} clients without a record")
+        target = Wire(job.target, plan.clients, plan.secure, plan.sees)
     return RebuildGame(
         challenge=challenge,
-        target=job.target,
+        target=target,
         training=_training(job),
         unseen=unseen,
         public=job.population,
         seed=job.seed,
-        plan=job.reconstruction.plan,
+        plan=plan,
         beside=Beside(job.recipe, _training(job), job.population if job.population is not None else unseen, job.seed),
         see=see,
         shield=partial(protected, job.reconstruction.protections) if job.reconstruction.protections else None,

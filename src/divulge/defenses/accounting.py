@@ -40,7 +40,7 @@ def _library(name: str) -> Any:
             warnings.simplefilter("ignore")
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise MissingExtra(name.split(".")[0], "dp") from error
+        raise MissingExtra(name.split(".", maxsplit=1)[0], "dp") from error
 
 
 @lru_cache(maxsize=256)
@@ -98,7 +98,7 @@ def gaussian_noise_for(epsilon: float, delta: float) -> float:
 
 
 def gaussian_cost(noise: float, delta: float) -> float:
-    """epsilon of one Gaussian mechanism with this multiplier, by dp-accounting."""
+    """Epsilon of one Gaussian mechanism with this multiplier, by dp-accounting."""
     events, pld = _library("dp_accounting"), _library("dp_accounting.pld")
     accountant = pld.PLDAccountant(neighboring_relation=events.NeighboringRelation.ADD_OR_REMOVE_ONE)
     return float(accountant.compose(events.GaussianDpEvent(noise)).get_epsilon(delta))

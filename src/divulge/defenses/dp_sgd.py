@@ -117,9 +117,7 @@ class DpSgd:
                 generator=lots,
             )
             watched.train()
-            sampler = UniformWithReplacementSampler(
-                num_samples=len(x), sample_rate=rate, generator=lots, steps=steps
-            )
+            sampler = UniformWithReplacementSampler(num_samples=len(x), sample_rate=rate, generator=lots, steps=steps)
             for batch in sampler:
                 private.zero_grad()
                 loss(watched(x[batch]), y[batch]).backward()
@@ -136,7 +134,7 @@ class DpSgd:
     def _linear(self, recipe: Any, records: Records, seed: int) -> Any:
         """A linear estimator with weights found by DP-SGD."""
         estimator = getattr(recipe, "estimator", None)
-        last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+        last = estimator.steps[-1][1] if estimator is not None and hasattr(estimator, "steps") else estimator
         if type(last).__name__ not in LINEAR or records.schema.task is not Task.CLASSIFICATION:
             raise InputError("defenses: 'dp_sgd' trains networks of PyTorch and linear classifiers of scikit-learn")
         model = clone(estimator)

@@ -22,7 +22,7 @@ class _WithDropout:
     rate: float
 
     @property
-    def __name__(self) -> str:  # type: ignore[override]  # what a recipe calls itself by
+    def __name__(self) -> str:  # what a recipe calls itself by
         return f"{getattr(self.factory, '__name__', 'network')} with dropout {self.rate:g}"
 
     def __call__(self) -> nn.Module:

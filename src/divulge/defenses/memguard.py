@@ -167,7 +167,7 @@ def _classifier(members: Array, others: Array, seed: int) -> nn.Module:
             part.copy_((2 * torch.rand(part.shape, generator=lots) - 1) * scale)
     moves = torch.optim.Adam(model.parameters(), lr=RATE)
     for _ in range(EPOCHS):
-        for batch in torch.randperm(len(x), generator=lots).split(BATCH):
+        for batch in torch.randperm(len(x), generator=lots).split(BATCH):  # type: ignore[no-untyped-call]
             moves.zero_grad()
             loss = functional.binary_cross_entropy_with_logits(model(x[batch])[:, 0], y[batch])
             loss.backward()  # type: ignore[no-untyped-call]

@@ -51,10 +51,10 @@ class Pate:
         """Of the noise on each count."""
         if self.noise is not None:
             return self.noise
-        return gaussian_noise_for(self.epsilon or 1.0, self.delta) * (2 * self.votes) ** 0.5
+        return float(gaussian_noise_for(self.epsilon or 1.0, self.delta) * (2 * self.votes) ** 0.5)
 
     def cost(self) -> float:
-        """epsilon of all votes at delta: one record changes one teacher, and so two counts by one (Papernot et al.
+        """Epsilon of all votes at delta: one record changes one teacher, and so two counts by one (Papernot et al.
         2018, proposition 8); many Gaussian mechanisms are one with less noise.
         """
         return gaussian_cost(self.deviation() / (2 * self.votes) ** 0.5, self.delta)

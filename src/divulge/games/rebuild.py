@@ -47,7 +47,8 @@ class RebuildPlan:
     trials: updates, pairs of versions, records.  batch, steps, rate: of each update: records in it, local steps (the
     batch is then split among them) and their learning rate.  layer: after which a split model is cut; half way when
     None.  asked: training records (and as many others) whose attributes are asked about.  captured: an update that
-    really was sent, with the rows of the members behind it.
+    really was sent, with the rows of the members behind it.  clients: updates come out of federated rounds of so many,
+    0 for one by one; secure: under secure aggregation; sees: the "sum" of all clients, or what one "client" sends.
     """
 
     trials: int = 20
@@ -57,6 +58,9 @@ class RebuildPlan:
     layer: str | None = None
     asked: int = 2_000
     captured: tuple[tuple[Update, ...], tuple[tuple[int, ...], ...]] | None = None
+    clients: int = 0
+    secure: bool = False
+    sees: str = "sum"
 
     def fingerprint(self) -> str:
         """Content hash."""
@@ -64,6 +68,20 @@ class RebuildPlan:
         rows = repr(self.captured[1]) if self.captured is not None else ""
         bare = repr(replace(self, captured=None))
         return digest(bare, rows, *(part for update in sent for part in update.change))
+
+
+def _telling(
+    judge: Callable[[SampleGuess], Rebuilt], story: Callable[[], str] | None
+) -> Callable[[SampleGuess], Rebuilt]:
+    """A judge that says where the updates come from."""
+    if story is None:
+        return judge
+
+    def judged(guess: SampleGuess) -> Rebuilt:
+        found = judge(guess)
+        return replace(found, told=(story(), *found.told))
+
+    return judged
 
 
 @dataclass(eq=False)
@@ -173,7 +191,7 @@ class RebuildGame:
             decode = getattr(self.target, "decode", None)
             surprise = getattr(self.target, "surprise", None)
             return Round(target, opened, TextJudge(truth, self._known, self.seed, decode, surprise).judge)
-        return Round(target, opened, self._judge(truth))
+        return Round(target, opened, _telling(self._judge(truth), getattr(target, "story", None)))
 
     def _truth_of_updates(self, plan: RebuildPlan, arm: Arm) -> list[Records]:
         if plan.captured is not None:

@@ -97,8 +97,8 @@ def _copies(matrix: Matrix, rows: list[Row]) -> str:
     if not stolen:
         return "No copy of the model was closer than one made without it."
     return (
-        f"Copying the model is another matter: with {len(stolen)} of {len(rows)} rows a copy came closer to it than one "
-        "made without it."
+        f"Copying the model is another matter: with {len(stolen)} of {len(rows)} rows a copy came closer to it than "
+        "one made without it."
     )
 
 
@@ -178,7 +178,7 @@ def _private(rows: list[Row]) -> str:
     if not private:
         return "None of these compositions comes with a guarantee: another attack may find more."
     named = joined([r.name if "epsilon" in r.name else f"{r.name} (epsilon {r.epsilon:.3g})" for r in private], "and")
-    return f"Only {named} come{'s' if len(private) == 1 else ''} with a bound that holds for every attack on membership."
+    return f"Only {named} come{'s' * (len(private) == 1)} with a bound that holds for every attack on membership."
 
 
 @cache

@@ -115,8 +115,8 @@ def defended_recipe(recipe: Any, defenses: Sequence[Any], reference: Records | N
         wants, name = defense.card.wants, defense.card.name
         if isinstance(recipe, DefendedRecipe) and wants:
             raise InputError(
-                f"defenses: {name!r} comes after {recipe.defense.card.name!r}, and each of them decides what is learned "
-                "from: leave one out"
+                f"defenses: {name!r} comes after {recipe.defense.card.name!r}, and each of them decides what is "
+                "learned from: leave one out"
             )
         if wants and not hasattr(recipe, wants):
             raise InputError(f"defenses: {name!r} needs a recipe of a PyTorch network: pass a TorchRecipe")

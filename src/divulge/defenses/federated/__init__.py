@@ -1,0 +1,1 @@
+"""Federated learning: clients keep their records and send updates."""

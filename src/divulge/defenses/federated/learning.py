@@ -1,0 +1,152 @@
+"""Federated learning as a defence: records stay with clients, and a server sees updates, or only their sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from divulge.core.defense import DefenseCard, Stage, UpdateDefense
+from divulge.core.errors import InputError
+from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.records import Records
+from divulge.core.threat import Task
+from divulge.defenses.federated.flower import Arrays, Federation, Round, clipped, run
+
+
+@dataclass(frozen=True)
+class Federated:
+    """FedAvg or FedProx over clients, by Flower; with `secure` under SecAgg+.
+
+    clients, rounds, local_epochs: of the training; local_steps instead of epochs where given.  skew: the classes of
+    each client follow a Dirichlet distribution with this parameter; None for parts alike.  clip, noise: central
+    differential privacy (see flower.Federation).  protections: what clients do to an update before they send it.
+    """
+
+    clients: int = 10
+    rounds: int = 20
+    local_epochs: int = 1
+    local_steps: int | None = None
+    strategy: str = "fedavg"
+    proximal: float = 0.1
+    secure: bool = False
+    skew: float | None = None
+    clip: float | None = None
+    noise: float = 0.0
+    protections: tuple[UpdateDefense, ...] = field(default=(), compare=True)
+
+    card: ClassVar[DefenseCard] = DefenseCard(
+        name="federated",
+        title="Federated learning",
+        paper="mcmahan2017",
+        summary="records stay with clients, and a server sees updates, or only their sum",
+        stage=Stage.TRAINING,
+        wants="fit_by",
+    )
+
+    def __post_init__(self) -> None:
+        if self.clients < 2 or self.local_epochs < 1 or (self.local_steps or 1) < 1:
+            raise InputError("federated: it needs two clients, and an epoch or a step of local training")
+        if self.skew is not None and self.skew <= 0:
+            raise InputError(f"federated: a skew of {self.skew} is none: give a positive one, smaller for more")
+        self.federation()
+
+    def federation(self) -> Federation:
+        """How its rounds are run."""
+        return Federation(self.rounds, self.strategy, self.proximal, self.secure, self.clip, self.noise)
+
+    def parts(self, records: Records, seed: int) -> list[Array]:
+        """Rows of each client, none of them empty."""
+        if len(records) < self.clients:
+            raise InputError(f"federated: {len(records)} records are too few for {self.clients} clients")
+        rng = derived_rng(seed, "clients")
+        order = rng.permutation(len(records))
+        if self.skew is None or records.schema.task is not Task.CLASSIFICATION:
+            return [np.sort(part) for part in np.array_split(order, self.clients)]
+        owner = np.zeros(len(records), dtype=np.int64)
+        for code in np.unique(records.y):
+            shares = rng.dirichlet(np.full(self.clients, self.skew))
+            mine = order[records.y[order] == code]
+            owner[mine] = rng.choice(self.clients, len(mine), p=shares)
+        for client in range(self.clients):  # everybody has a record
+            if not (owner == client).any():
+                owner[np.flatnonzero(owner == np.bincount(owner, minlength=self.clients).argmax())[0]] = client
+        return [np.flatnonzero(owner == client) for client in range(self.clients)]
+
+    def fit(self, recipe: Any, records: Records, seed: int) -> Any:
+        """See TrainingDefense."""
+        return self.watched(recipe, records, seed, None)
+
+    def watched(
+        self, recipe: Any, records: Records, seed: int, tap: Callable[[Round], None] | None, start: Any = None
+    ) -> nn.Module:
+        """The same training with a tap on the wire.  start: a module to go on from."""
+        module, _ = recipe.untrained(seed)
+        if start is not None:
+            module.load_state_dict(start.state_dict())
+        parts = self.parts(records, seed)
+        data = [_tensors(records.take(rows)) for rows in parts]
+        regression = records.schema.task is Task.REGRESSION
+        names = list(module.state_dict())
+        federation = self.federation()
+
+        def train(client: int, weights: Arrays, number: int) -> Arrays:
+            local, _ = recipe.untrained(seed)
+            _load(local, names, weights)
+            lots = torch.Generator().manual_seed(derived_seed(seed, "client", str(client), str(number)) % 2**63)
+            self._local(recipe, local, *data[client], lots, regression)
+            after = clipped(weights, _weights(local, names), federation.clip)
+            return self._protected(weights, after, derived_rng(seed, "sent", str(client), str(number)))
+
+        sizes = [len(rows) for rows in parts]
+        _load(module, names, run(federation, sizes, _weights(module, names), train, seed, tap))
+        return module.eval()
+
+    def _protected(self, before: Arrays, after: Arrays, rng: np.random.Generator) -> Arrays:
+        if not self.protections:
+            return after
+        change = tuple(b - a for a, b in zip(after, before, strict=True))
+        for protection in self.protections:
+            change = protection.protect(change, rng)
+        return tuple(np.asarray(b - c, dtype=b.dtype) for b, c in zip(before, change, strict=True))
+
+    def _local(
+        self, recipe: Any, module: nn.Module, x: Tensor, y: Tensor, lots: torch.Generator, regression: bool
+    ) -> None:
+        optimiser = recipe.optimiser_for(module.parameters())
+        fixed = [p.detach().clone() for p in module.parameters()]
+        module.train()
+        taken, wanted = 0, self.local_steps or self.local_epochs * -(-len(x) // recipe.batch_size)
+        while taken < wanted:
+            for batch in torch.randperm(len(x), generator=lots).split(recipe.batch_size):  # type: ignore[no-untyped-call]
+                if taken == wanted:
+                    break
+                optimiser.zero_grad(set_to_none=True)
+                loss = recipe.loss(module(x[batch]).float(), y[batch], regression)
+                if self.strategy == "fedprox":
+                    far = sum(((p - f) ** 2).sum() for p, f in zip(module.parameters(), fixed, strict=True))
+                    loss = loss + self.proximal / 2 * far
+                loss.backward()
+                optimiser.step()
+                taken += 1
+
+
+def _tensors(records: Records) -> tuple[Tensor, Tensor]:
+    kind = np.float32 if records.schema.task is Task.REGRESSION else np.int64
+    x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
+    return x, torch.from_numpy(records.y.astype(kind))
+
+
+def _weights(module: nn.Module, names: list[str]) -> Arrays:
+    state = module.state_dict()
+    return tuple(state[name].detach().cpu().numpy().copy() for name in names)
+
+
+def _load(module: nn.Module, names: list[str], weights: Arrays) -> None:
+    state = module.state_dict()
+    made = {n: torch.as_tensor(np.asarray(w)).to(state[n].dtype) for n, w in zip(names, weights, strict=True)}
+    module.load_state_dict(made)
