@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from divulge.auditing.defenses_compared import compare_defenses as compare_defenses
     from divulge.auditing.library import Run as Run
     from divulge.auditing.library import audit as audit
-    from divulge.auditing.matrix import compare_defenses as compare_defenses
     from divulge.auditing.one_run import audit_epsilon as audit_epsilon
     from divulge.core.attack import Card as Card
     from divulge.core.errors import AccessDenied as AccessDenied
@@ -76,7 +76,7 @@ _HOME = {
     "Verdict": "core.finding",
     "audit": "auditing.library",
     "audit_epsilon": "auditing.one_run",
-    "compare_defenses": "auditing.matrix",
+    "compare_defenses": "auditing.defenses_compared",
 }
 _EXTRA = {"torch": "torch", "onnxruntime": "onnx", "httpx": "http", "stamina": "http"}
 

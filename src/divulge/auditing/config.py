@@ -43,7 +43,8 @@ class TargetPart(_Part):
     """The model.  path: relative to the audit file.  trust: needed for pickle and joblib files, which can run code.
 
     factory: for torch, what builds the untrained module: `file.py:function` or `package.module:function`.
-    trusted_modules: further modules whose classes a pickle may contain.  service: for http.
+    trusted_modules: further modules whose classes a pickle may contain.  service: for http.  encrypted: the model is
+    asked under CKKS, or shared among three parties.
     """
 
     kind: Literal["sklearn", "torch", "onnx", "scores", "http"]
@@ -54,6 +55,7 @@ class TargetPart(_Part):
     trust: bool = False
     trusted_modules: list[str] = []
     service: ServicePart | None = None
+    encrypted: Literal["ckks", "mpc"] | None = None
 
     @property
     def file(self) -> Path:
@@ -196,7 +198,8 @@ class ComparePart(_Part):
 class AuditFile(_Part):
     """An audit.  attacks: names, or a name with its settings; all of `families` that fit the target when left out.
     shadows: models to train for attacks that learn from models of their own.  defenses: in order, names or a name with
-    its settings; compare: several such lists, side by side.  chain: membership, adversarial, inversion: what the closest copy opens up.
+    its settings; compare: several such lists, side by side.
+    chain: membership, adversarial, inversion: what the closest copy opens up.
     detectors: prada, distribution_test: when they would notice an attack that copies the model.
     """
 

@@ -52,10 +52,7 @@ def defended(
     if not before and not behind and not anew:
         return target, recipe
     checked(target, recipe, defenses, reference)
-    made = recipe
-    if isinstance(recipe, BoundRecipe):
-        trained = defended_recipe(recipe.recipe, before, reference) if before else recipe.recipe
-        made = replace(recipe, recipe=trained, behind=tuple(behind), before=tuple(before), reference=reference)
+    made = under(target, recipe, defenses, reference) if recipe is not None else None
     if not anew and not before and not any(hasattr(item, "fitted") for item in behind):
         return shielded(target, behind), made
     assert isinstance(made, BoundRecipe) and members is not None
@@ -63,6 +60,19 @@ def defended(
         _tell(made, before, len(members))
         return made.train(members, derived_seed(seed, "defended")), made
     return made.guarded(target, members, derived_seed(seed, "guard")), made
+
+
+def under(target: Target, recipe: Recipe, chosen: Sequence[Any], reference: Records | None) -> Recipe:
+    """The recipe under these defences; nothing is trained."""
+    defenses = named_defenses(chosen)
+    before = [item for item in defenses if item.card.stage in RETRAINED]
+    behind = [item for item in defenses if item.card.stage is Stage.INTERFACE]
+    checked(target, recipe, defenses, reference)
+    if not isinstance(recipe, BoundRecipe) or not (before or behind):
+        return recipe
+    sending = [item for item in defenses if item.card.stage is Stage.UPDATE]
+    trained = defended_recipe(recipe.recipe, [*before, *sending], reference) if before else recipe.recipe
+    return replace(recipe, recipe=trained, behind=tuple(behind), before=tuple(before), reference=reference)
 
 
 def checked(target: Target, recipe: Recipe | None, chosen: Sequence[Any], reference: Records | None) -> None:

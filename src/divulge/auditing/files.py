@@ -23,7 +23,7 @@ from divulge.auditing.assemble import (
     threat_from,
 )
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
-from divulge.auditing.defending import defended, defended_name
+from divulge.auditing.defending import defended, defended_name, under
 from divulge.auditing.job import Job
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
@@ -61,6 +61,7 @@ def job_from_file(
     target, factory = _target(audit.target, folder)
     sets = met(target, _sets(audit.data, target, folder, seed))
     made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
+    target = _encrypted(audit.target, target, sets)
     chosen_defenses = defenses_from(audit.defenses)
     target, made = defended(target, made, chosen_defenses, sets.members, sets.population, seed)
     return job_from_records(
@@ -153,7 +154,9 @@ def recipe_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Recipe, 
     recipe = recipe_for(_recipe(audit.recipe, factory, folder), None, target)
     if recipe is None:
         raise InputError("recipe: is missing: testing a claimed epsilon trains the model anew, once, with canaries")
-    return recipe, _sets(audit.data, target, folder, seed)
+    sets = _sets(audit.data, target, folder, seed)
+    chosen = defenses_from(audit.defenses)
+    return under(target, recipe, chosen, sets.population), sets
 
 
 def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tuple[Target, Records]:
@@ -211,6 +214,15 @@ def _target(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] |
     factory = _factory(part.factory or "", folder)
     task = Task(part.task or Task.CLASSIFICATION.value)
     return TorchTarget(load_weights(factory(), path), task=task, name=part.name or path.stem), factory
+
+
+def _encrypted(part: TargetPart, target: Target, sets: Sets) -> Target:
+    """The same model, asked under encryption where the file says so."""
+    if part.encrypted is None:
+        return target
+    from divulge.targets.encrypted import EncryptedTarget
+
+    return EncryptedTarget(target, part.encrypted, sets.population if sets.population is not None else sets.nonmembers)
 
 
 def service_from(part: TargetPart) -> Target:

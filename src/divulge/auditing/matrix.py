@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,14 @@ from divulge.auditing.assemble import (
     Sets,
     attacks_for,
     job_from_records,
-    recipe_for,
     reconstruction_of,
-    records_from,
-    target_from,
-    threat_from,
 )
 from divulge.auditing.conduct import conduct
 from divulge.auditing.defending import RETRAINED, checked, defended, named_defenses
 from divulge.auditing.dossier import open_run
 from divulge.auditing.job import Job
 from divulge.auditing.store import RunFolder
-from divulge.auditing.workshop import Workshop, workshop
+from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack_class
 from divulge.core.dossier import Dossier
 from divulge.core.errors import DivulgeError, InputError
@@ -43,7 +39,6 @@ from divulge.core.threat import Access, Family, Task, ThreatModel
 from divulge.data.splits import Duplicates, separate
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
-from divulge.report.matrix import markdown, render
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
 
@@ -346,68 +341,3 @@ def _leak(finding: Finding, reading: Reading) -> Reading:
     if finding.game == Family.RECONSTRUCTION.value and finding.advantage_low is not None:
         low = finding.advantage_low / room  # what was guessed without the model is uncertain too
     return Reading(over(reading.value), low, over(reading.high))
-
-
-def as_json(found: Matrix) -> str:
-    """For a machine to read."""
-    return json.dumps(asdict(found), indent=2)
-
-
-def write(found: Matrix, folder: Path) -> Path:
-    """matrix.html, matrix.md and matrix.json in the folder; the first of them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "matrix.json").write_text(as_json(found), encoding="utf-8")
-    (folder / "matrix.md").write_text(markdown(found), encoding="utf-8")
-    (folder / "matrix.html").write_text(render(found), encoding="utf-8")
-    return folder / "matrix.html"
-
-
-def compare_defenses(
-    target: Any,
-    members: tuple[Any, Any],
-    nonmembers: tuple[Any, Any],
-    population: tuple[Any, Any] | None = None,
-    *,
-    defenses: Sequence[Sequence[Any]],
-    recipe: Any = "auto",
-    threat: str | ThreatModel = "mlaas",
-    attacks: Sequence[Any] | None = None,
-    properties: PropertyPlan | Sequence[str] = (),
-    sensitive: Sequence[str] = (),
-    canaries: float = DEFAULT_CANARIES,
-    shadows: int = 16,
-    seed: int = 0,
-    name: str | None = None,
-    out: Path | str = "divulge-runs/defenses",
-    progress: Progress | None = None,
-) -> Matrix:
-    """Train the model anew under each composition of defences, attack every one, and put them side by side.
-
-    target: as for `audit`; only how it is asked matters, since each row trains a model of its own by `recipe`.
-    defenses: lists of names or defences, [] for none.  attacks: the default one of each family when not given.
-    canaries: share of the members whose labels are made wrong, for the worst case.
-    out: a folder; each row is a run in it, matrix.html the picture.  What is there already is not done again.
-    Raises InputError, with the cure, for input that cannot be used.
-    """
-    tools = workshop()
-    asked = target_from(target)
-    sets = records_from(asked, members, nonmembers, population, sensitive)
-    made = recipe_for(recipe, target, asked, tools)
-    if made is None:
-        raise InputError("a comparison of defences needs a recipe: a TorchRecipe, an unfitted estimator or a function")
-    plan = MatrixPlan(
-        asked,
-        made,
-        sets,
-        threat_from(threat),
-        name or asked.name,
-        attacks=attacks,
-        properties=properties,
-        canaries=canaries,
-        shadows=shadows,
-        seed=seed,
-        workshop=tools,
-    )
-    found = matrix(plan, defenses, Path(out), progress)
-    write(found, Path(out))
-    return found

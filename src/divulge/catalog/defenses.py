@@ -15,6 +15,7 @@ DEFENSES: dict[str, str] = {
     "dp_sgd": "divulge.defenses.dp_sgd:DpSgd",
     "dropout": "divulge.defenses.dropout:Dropout",
     "early_stopping": "divulge.defenses.early_stopping:EarlyStopping",
+    "federated": "divulge.defenses.federated.learning:Federated",
     "gaussian_noise": "divulge.defenses.gaussian_noise:GaussianNoise",
     "hamp": "divulge.defenses.hamp:Hamp",
     "k_anonymity": "divulge.defenses.k_anonymity:KAnonymity",

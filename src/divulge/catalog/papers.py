@@ -1,8 +1,9 @@
-"""The papers that attacks come from."""
+"""The papers that attacks and defences come from."""
 
 from __future__ import annotations
 
 from divulge.catalog.paper import Paper
+from divulge.catalog.papers_of_defenses import DEFENDING
 from divulge.catalog.papers_of_properties import PROPERTIES
 from divulge.catalog.papers_of_reconstruction import RECONSTRUCTION
 
@@ -228,6 +229,7 @@ PAPERS: dict[str, Paper] = {
             2024,
             "https://arxiv.org/abs/2409.11646",
         ),
+        *DEFENDING,
         *PROPERTIES,
         *RECONSTRUCTION,
     )

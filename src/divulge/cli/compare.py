@@ -54,7 +54,7 @@ def compare(
 
 def _matrix(file: Path, folder: Path | None, seed: int | None, as_json: bool) -> None:
     """One row for each composition; a run that is there already is not done again."""
-    from divulge.auditing import matrix
+    from divulge.auditing import defenses_compared, matrix
     from divulge.auditing.config import load
     from divulge.auditing.files import matrix_from_file
     from divulge.auditing.workshop import workshop
@@ -67,9 +67,9 @@ def _matrix(file: Path, folder: Path | None, seed: int | None, as_json: bool) ->
     place = folder or file.resolve().parent / "divulge-runs" / f"{file.stem}-defenses"
     with Screen() if not as_json else nullcontext() as screen:
         found = matrix.matrix(plan, compositions, place, screen)
-    page = matrix.write(found, place)
+    page = defenses_compared.write(found, place)
     if as_json:
-        out.print_json(matrix.as_json(found))
+        out.print_json(defenses_compared.as_json(found))
         return
     heads = [f"{c.title}: {column_name(c)}" for c in found.columns]
     shown = table("", "defence", found.quality_name, *heads, *(["wrong labels: AUC"] if found.canaries else []))

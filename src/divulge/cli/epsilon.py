@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ def epsilon(
     canary: Annotated[str, typer.Option(help="mislabelled, or natural for records as they are")] = "mislabelled",
     confidence: Annotated[float, typer.Option(help="of the bound")] = 0.95,
     seed: Annotated[int, typer.Option(help="equal seeds give equal results")] = 0,
+    watch: Annotated[bool, typer.Option("--watch", help="look at every step of Opacus' optimiser")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Train once with canaries by fair coins, and bound epsilon from below.  Exit code 1: the claim is refuted."""
@@ -28,6 +29,8 @@ def epsilon(
     if canary not in [kind.value for kind in one_run.Canary]:
         raise InputError(f"--canary {canary!r} is unknown: choose mislabelled or natural")
     recipe, sets = recipe_and_sets(load(file), file.resolve().parent, seed)
+    if watch:
+        _watched(recipe, sets, claimed, delta, confidence, seed, as_json)
     found = one_run.one_run(
         recipe,
         sets.members,
@@ -55,4 +58,42 @@ def epsilon(
         if claimed is not None:
             told = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
             out.print(f"{told}: epsilon {claimed:g} was claimed.", soft_wrap=True)
+    raise typer.Exit(1 if found.verdict == "leak" else 0)
+
+
+def _watched(
+    recipe: Any, sets: Any, claimed: float | None, delta: float, confidence: float, seed: int, as_json: bool
+) -> None:
+    """The training once more, seen from inside."""
+    from divulge.auditing import dp_training
+
+    if claimed is None:
+        raise InputError("--watch needs --claimed: the epsilon that the training is said to cost")
+    found = dp_training.dp_training(
+        lambda: recipe.train(sets.members, seed),
+        len(sets.members),
+        claimed=claimed,
+        delta=delta,
+        confidence=confidence,
+        seed=seed,
+    )
+    if as_json:
+        out.print_json(dp_training.as_json(found))
+    else:
+        mark = "▲" if found.verdict == "leak" else "○"
+        out.print(
+            f"{mark} {found.steps} steps, each on {found.rate:.2%} of {found.records} records, with noise of "
+            f"{found.noise:.3f} times the largest contribution ({found.noise_low:.3f} to {found.noise_high:.3f}): "
+            f"epsilon {found.done:.2f} at delta {found.delta:g}; {found.claimed:g} was claimed",
+            soft_wrap=True,
+        )
+        for fault in found.faults:
+            out.print(f"  {fault}", soft_wrap=True)
+        out.print(
+            f"{found.canaries} canaries in the gradients show an epsilon of at least {found.one_run:.2f} whatever the "
+            f"mechanism, and of {found.by_step:.2f} if each step is Gaussian on a Poisson sample.",
+            soft_wrap=True,
+        )
+        told = "The claim is refuted." if found.verdict == "leak" else "The claim is not refuted, nor confirmed."
+        out.print(told, soft_wrap=True)
     raise typer.Exit(1 if found.verdict == "leak" else 0)

@@ -31,7 +31,7 @@ class OrderOnly:
     card: ClassVar[DefenseCard] = DefenseCard(
         name="order_only",
         title="Scores of random inputs, in the model's order",
-        paper="chen2024",
+        paper="chen2024b",
         summary="shows the order of the classes and nothing else",
     )
 
@@ -59,7 +59,7 @@ class Hamp:
     card: ClassVar[DefenseCard] = DefenseCard(
         name="hamp",
         title="HAMP",
-        paper="chen2024",
+        paper="chen2024b",
         summary="trains with labels of high entropy, and shows only the order of the classes",
         stage=Stage.TRAINING,
         wants="fit_by",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -158,7 +159,7 @@ def _classifier(members: Array, others: Array, seed: int) -> nn.Module:
     y = torch.cat([torch.ones(count), torch.zeros(count)])
     sizes = (x.shape[1], *HIDDEN, 1)
     layers: list[nn.Module] = []
-    for width, next_width in zip(sizes, sizes[1:], strict=False):
+    for width, next_width in pairwise(sizes):
         layers += [nn.Linear(width, next_width), nn.ReLU()]
     model = nn.Sequential(*layers[:-1])
     with torch.no_grad():

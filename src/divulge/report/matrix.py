@@ -66,7 +66,10 @@ def _best(matrix: Matrix, rows: list[Row]) -> str:
         return f"The least leaks with {best.name}: {_leak(best)}, {matrix.quality_name} {_quality(best).value:.3f}."
     near = [row for row in rows if row.defenses and _quality(row).value >= _quality(plain).value - CLOSE]
     least = min((row for row in rows if row.defenses), key=lambda row: _worst(row).value, default=None)
-    start = f"Without a defence {matrix.quality_name} is {_quality(plain).value:.3f}, and the worst leak of the training data {_leak(plain)}."
+    start = (
+        f"Without a defence {matrix.quality_name} is {_quality(plain).value:.3f}, and the worst leak of the training "
+    )
+    start += f"data {_leak(plain)}."
     if least is None:
         return start
     if near:
@@ -85,7 +88,8 @@ def _best(matrix: Matrix, rows: list[Row]) -> str:
 
 def _leak(row: Row) -> str:
     worst = _worst(row)
-    return f"{percent(max(worst.value, 0.0))} of what is possible ({percent(max(worst.low, 0.0))} to {percent(worst.high)})"
+    low, value = (percent(max(part, 0.0)) for part in (worst.low, worst.value))
+    return f"{value} of what is possible ({low} to {percent(worst.high)})"
 
 
 def _copies(matrix: Matrix, rows: list[Row]) -> str:

@@ -11,7 +11,7 @@ from divulge.core.errors import InputError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 
-SHUT_OUT = ("dp_sgd", "pate")
+SHUT_OUT = ("dp_sgd", "pate", "federated")
 """Draw from generators of their own, beside others in the same process."""
 
 
@@ -108,7 +108,7 @@ def defended_recipe(recipe: Any, defenses: Sequence[Any], reference: Records | N
     further records of the owner's where there are none.
     """
     _checked(defenses)
-    bound = [_referring(d, reference) for d in defenses]
+    bound = [_sending(_referring(d, reference), defenses) for d in defenses]
     for defense in (d for d in bound if d.card.stage is Stage.SETTINGS):
         recipe = defense.adjust(recipe)
     for defense in (d for d in bound if d.card.stage is Stage.TRAINING):
@@ -144,6 +144,12 @@ def _referring(defense: Any, reference: Records | None) -> Any:
     if reference is None or not len(reference):
         raise InputError(lacking_reference(defense.card.name))
     return replace(defense, reference=reference)
+
+
+def _sending(defense: Any, defenses: Sequence[Any]) -> Any:
+    """A federated training whose clients protect what they send by the defences of updates in the list."""
+    protections = tuple(d for d in defenses if d.card.stage is Stage.UPDATE)
+    return replace(defense, protections=protections) if protections and hasattr(defense, "protections") else defense
 
 
 def _wrapped(recipe: Any, defense: Any) -> DefendedRecipe:

@@ -77,7 +77,7 @@ class Federated:
                 owner[np.flatnonzero(owner == np.bincount(owner, minlength=self.clients).argmax())[0]] = client
         return [np.flatnonzero(owner == client) for client in range(self.clients)]
 
-    def fit(self, recipe: Any, records: Records, seed: int) -> Any:
+    def fit(self, recipe: Any, records: Records, seed: int) -> nn.Module:
         """See TrainingDefense."""
         return self.watched(recipe, records, seed, None)
 
@@ -85,7 +85,7 @@ class Federated:
         self, recipe: Any, records: Records, seed: int, tap: Callable[[Round], None] | None, start: Any = None
     ) -> nn.Module:
         """The same training with a tap on the wire.  start: a module to go on from."""
-        module, _ = recipe.untrained(seed)
+        module: nn.Module = recipe.untrained(seed)[0]
         if start is not None:
             module.load_state_dict(start.state_dict())
         parts = self.parts(records, seed)
