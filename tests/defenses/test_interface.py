@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 from typer.testing import CliRunner
 
 import divulge
-from divulge.catalog.defenses import DEFENSES, defense
+from divulge.catalog.defenses import defense
 from divulge.catalog.papers import PAPERS
 from divulge.cli.app import app
 from divulge.core.finding import Played, Refused
@@ -28,7 +28,9 @@ from tests.attacks.toys import records_of
 P = np.array([[0.6, 0.24, 0.12, 0.04], [0.01, 0.98, 0.004, 0.006]])
 KEYS = np.array([7, 8], dtype=np.uint64)
 
-OF_ANSWERS = sorted(name for name in DEFENSES if not name.startswith("update_"))
+OF_ANSWERS = [
+    *("gaussian_noise", "label_only", "prediction_poisoning", "reverse_sigmoid", "rounding", "temperature", "top_k")
+]
 
 
 def altered(name, **settings):

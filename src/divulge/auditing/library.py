@@ -186,14 +186,14 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     """
     threat_model, policy, tools = threat_from(threat), policy or Policy(), workshop(engine, jobs, cache)
     if isinstance(target, ScoreTable):
-        known = (threat_model, attacks, policy, seed, name or "score table")
-        return _carried_out(job_from_table(target, *known), out, progress)
+        table = (threat_model, attacks, policy, seed, name or "score table")
+        return _carried_out(job_from_table(target, *table), out, progress)
     asked = target_from(target)
     sets = met(asked, records_from(asked, members, nonmembers, population, sensitive))
-    shown, made = defended(
-        asked, recipe_for(recipe, target, asked, tools), defenses, sets.members, sets.population, seed
-    )
+    known = recipe_for(recipe, target, asked, tools), defenses, sets.members, sets.population, seed
+    shown, made = defended(asked, *known)
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}
+    same["reconstruction"] = reconstruction_of(public, sets.members, reconstruction, defenses)
     job = job_from_records(
         shown,
         sets,
@@ -203,7 +203,6 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         policy=policy,
         name=name or defended_name(shown.name, defenses),
         workshop=tools,
-        reconstruction=reconstruction_of(public, sets.members, reconstruction, defenses),
         properties=properties,
         **same,
     )

@@ -109,7 +109,7 @@ def matrix(
     )
     clean = Sets(members, nonmembers, population)
     laid = replace(plan, sets=with_canaries(clean, plan.canaries, plan.seed), duplicates="keep")
-    rows: list[tuple[Row, Dossier | None]] = []
+    rows: list[tuple[Row, Dossier | None, str]] = []
     progress.plan(len(names))
     for name, composition in zip(names, compositions, strict=True):
         progress.step(name)
@@ -152,8 +152,12 @@ def with_canaries(sets: Sets, share: float, seed: int) -> Sets:
     return Sets(wrong[0], wrong[1], sets.population)
 
 
-def _row(plan: MatrixPlan, clean: Sets, name: str, defenses: Sequence[Any], folder: Path) -> tuple[Row, Dossier | None]:
-    """One audit, or what is left of it to do; a row without a dossier where the model could not be trained."""
+def _row(
+    plan: MatrixPlan, clean: Sets, name: str, defenses: Sequence[Any], folder: Path
+) -> tuple[Row, Dossier | None, str]:
+    """One audit, or what is left of it to do, and what its models are trained by; without a dossier where the model
+    could not be trained.
+    """
     names = tuple(d.card.name for d in defenses)
     own = folder / slug(name)
     before = plan.workshop.trainer.trained
@@ -163,7 +167,7 @@ def _row(plan: MatrixPlan, clean: Sets, name: str, defenses: Sequence[Any], fold
             plan.target, plan.recipe, defenses, plan.sets.members, plan.sets.population, plan.seed, anew=True
         )
     except DivulgeError as error:
-        return Row(name, names, None, 0.0, (), failed=str(error)), None
+        return Row(name, names, None, 0.0, (), failed=str(error)), None, name
     took = _training_seconds(own, time.perf_counter() - started, plan.workshop.trainer.trained > before)
     job = _job(plan, target, recipe, defenses, name)
     run = conduct(job, own, resume=(own / "run.json").is_file())
@@ -181,7 +185,8 @@ def _row(plan: MatrixPlan, clean: Sets, name: str, defenses: Sequence[Any], fold
         epsilon=_epsilon(private, recipe, len(plan.sets.members)),
         models_trained=plan.workshop.trainer.trained - before,
     )
-    return row, dossier
+    bare = getattr(recipe, "recipe", recipe)
+    return row, dossier, bare.fingerprint() if bare is not None else name
 
 
 def slug(name: str) -> str:
@@ -275,15 +280,14 @@ def _epsilon(private: Sequence[Any], recipe: Any, records: int) -> float | None:
     return float(getattr(told, "stated", told))
 
 
-def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, Dossier | None]], seconds: float) -> Matrix:
-    dossiers = [d for _, d in rows if d is not None]
+def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, Dossier | None, str]], seconds: float) -> Matrix:
+    dossiers = [d for _, d, _ in rows if d is not None]
     columns = _columns(dossiers)
     full = [
         replace(row, cells=tuple(_cell(dossier, column) for column in columns)) if dossier is not None else row
-        for row, dossier in rows
+        for row, dossier, _ in rows
     ]
     played = [o.attack for d in dossiers for o, _ in d.played() if o.game == Family.MEMBERSHIP.value]
-    apart = sum(o.models_trained for d in dossiers for o, _ in d.played())
     quality = dossiers[0].facts.target.quality_name if dossiers else "accuracy"
     return Matrix(
         name=plan.name,
@@ -293,10 +297,19 @@ def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, Dossier | None]], 
         canaries=round(plan.canaries * len(plan.sets.members)),
         canary_attack=played[0] if played else "",
         models_trained=sum(row.models_trained for row in full),
-        models_apart=apart + len(full),
+        models_apart=sum(row.models_trained for row in full) + _shared(rows),
         seconds=seconds,
         confidence=plan.policy.confidence,
     )
+
+
+def _shared(rows: Sequence[tuple[Row, Dossier | None, str]]) -> int:
+    """Models that attacks and rows used beyond the largest use of each pool: one a recipe and a family of attacks."""
+    used: dict[tuple[str, str], list[int]] = {}
+    for _, dossier, recipe in rows:
+        for outcome, _played in dossier.played() if dossier is not None else ():
+            used.setdefault((recipe, outcome.game), []).append(outcome.models_trained)
+    return sum(sum(counts) - max(counts) for counts in used.values())
 
 
 def _columns(dossiers: Sequence[Dossier]) -> list[Column]:

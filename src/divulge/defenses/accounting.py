@@ -16,6 +16,10 @@ from scipy.special import log_ndtr, ndtr
 from divulge.core.errors import InputError, MissingExtra
 
 
+PRECISION = 0.002
+"""To which Opacus' accountant works; it states the upper end."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """epsilon at `delta`: by Opacus' PRV accountant (Gopi, Lee and Wutschitz 2021) and by dp-accounting's privacy loss
@@ -54,7 +58,7 @@ def _by_opacus(noise: float, delta: float, rate: float, steps: int) -> float:
     accountant.history = [(noise, rate, steps)]
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
-        return float(accountant.get_epsilon(delta=delta))
+        return float(accountant.get_epsilon(delta=delta, eps_error=PRECISION, delta_error=delta / 1000))
 
 
 def _by_dp_accounting(noise: float, delta: float, rate: float, steps: int) -> float:

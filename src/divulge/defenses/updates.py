@@ -98,7 +98,7 @@ class UpdateQuantisation:
         made = []
         for part in change:
             top = float(np.abs(part).max())
-            step = 2 * top / (2**self.bits - 1) if top > 0 else 1.0
+            step = 2 * top / (2**self.bits - 1) or 1.0  # 0 where all values are, or are too small to be divided
             places = (np.asarray(part, dtype=np.float64) + top) / step
             below = np.floor(places)
             up = rng.random(part.shape) < places - below

@@ -182,7 +182,8 @@ class EncryptedTarget:
             parts: dict[str, Any] = {f"w{n}": w for n, w in enumerate(layers.weights)} | {
                 f"b{n}": b for n, b in enumerate(layers.biases)
             }
-            np.savez(folder / "owner.npz", **parts, **{f"p{n}": p for n, p in enumerate(self._polynomials)})
+            parts |= {f"p{n}": p for n, p in enumerate(self._polynomials)}
+            np.savez(folder / "owner.npz", **parts)
             np.savez(folder / "asker.npz", x=rows)
             shape = [len(layers.weights), *(w.shape[0] for w in layers.weights), layers.weights[-1].shape[1], len(rows)]
             (folder / "shape.json").write_text(json.dumps(shape))

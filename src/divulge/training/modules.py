@@ -16,8 +16,14 @@ _QUIET = (
 
 
 def draws_no_lots(module: nn.Module) -> bool:
-    """Whether training it draws nothing from the process's generator, as dropout does: known layers in sequence."""
-    return all(type(part) in (*_QUIET, nn.Sequential) for part in module.modules())
+    """Whether training it draws nothing from the process's generator, as dropout does: known layers in
+    sequence, and those of a class that says so by an attribute `draws_no_lots`.
+    """
+    return all(type(part) in (*_QUIET, nn.Sequential) or _says_so(part) for part in module.modules())
+
+
+def _says_so(part: nn.Module) -> bool:
+    return bool(getattr(type(part), "draws_no_lots", False))
 
 
 def pooled_first(module: nn.Module) -> nn.Module:

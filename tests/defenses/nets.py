@@ -1,0 +1,40 @@
+"""A small network on digits, and recipes of it under defences."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from torch import nn
+
+from divulge.catalog.defenses import defense
+from divulge.core.hashing import derived_rng
+from divulge.core.threat import Access
+from divulge.data.sources import SOURCES
+from divulge.data.splits import split
+from divulge.targets.pytorch import TorchTarget
+from divulge.training.defended import defended_recipe
+from divulge.training.pytorch import TorchRecipe
+
+
+def net():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, 10))
+
+
+@cache
+def digits(*sizes):
+    return tuple(split(SOURCES["digits"](), sizes, derived_rng(0, "nets")))
+
+
+BASE = TorchRecipe(net, epochs=30, batch_size=64, learning_rate=5e-3)
+
+
+def under(*defenses, reference=None, base=BASE):
+    return defended_recipe(base, [defense(d) if isinstance(d, str) else d for d in defenses], reference)
+
+
+def log_scores(module, records):
+    return TorchTarget(module).answer(Access.SCORES, records)
+
+
+def accuracy(module, records):
+    return float((log_scores(module, records).argmax(axis=1) == records.y).mean())
