@@ -144,8 +144,8 @@ def compared(tmp_path_factory):
 
 def test_a_tree_by_heart_and_behind_defences(compared):
     compare, folder = compared
-    found = compare([], ["label_only"], [defense("k_anonymity", k=20)])
-    none, hidden, general = found.rows
+    found = compare([], ["label_only"], [defense("k_anonymity", k=20)], ["temperature"])
+    none, hidden, general, _ = found.rows
     assert [c.attack for c in found.columns] == ["lira", "lira", "correctness"]
     assert none.cells[0].leak.low > 0.1 and none.canaries.leak.low > 0.5
     assert hidden.cells[0].reading is None and "scores" in hidden.cells[0].why
@@ -153,7 +153,7 @@ def test_a_tree_by_heart_and_behind_defences(compared):
     assert general.cells[0].leak.value < none.cells[0].leak.value and general.quality.value < none.quality.value
     assert found.models_trained < found.models_apart and hidden.interface and not general.interface
     told = json.loads((folder / "matrix.json").read_text())
-    assert [r["name"] for r in told["rows"]] == ["none", "Labels only", "k-anonymity (k 20)"]
+    assert [r["name"] for r in told["rows"]] == ["none", "Labels only", "k-anonymity (k 20)", "Softmax temperature"]
     assert "Defences of DecisionTreeClassifier" in (folder / "matrix.html").read_text()
 
 

@@ -190,17 +190,16 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         return _carried_out(job_from_table(target, *table), out, progress)
     asked = target_from(target)
     sets = met(asked, records_from(asked, members, nonmembers, population, sensitive))
-    known = recipe_for(recipe, target, asked, tools), defenses, sets.members, sets.population, seed
-    shown, made = defended(asked, *known)
+    own = recipe_for(recipe, target, asked, tools)
+    shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}
-    same["reconstruction"] = reconstruction_of(public, sets.members, reconstruction, defenses)
+    same |= {"policy": policy, "reconstruction": reconstruction_of(public, sets.members, reconstruction, defenses)}
     job = job_from_records(
         shown,
         sets,
         threat=threat_model,
         recipe=made,
         attacks=attacks_for(attacks, shown, shadows, threat_model, families),
-        policy=policy,
         name=name or defended_name(shown.name, defenses),
         workshop=tools,
         properties=properties,

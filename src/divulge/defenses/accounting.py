@@ -15,7 +15,6 @@ from scipy.special import log_ndtr, ndtr
 
 from divulge.core.errors import InputError, MissingExtra
 
-
 PRECISION = 0.002
 """To which Opacus' accountant works; it states the upper end."""
 

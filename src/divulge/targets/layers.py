@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.polynomial.polynomial import polyfit, polyval
+from scipy.special import expit
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
@@ -78,7 +79,7 @@ class Layered:
 _EXACT: dict[str, Any] = {
     "relu": lambda x: np.maximum(x, 0.0),
     "tanh": np.tanh,
-    "logistic": lambda x: 1 / (1 + np.exp(-x)),
+    "logistic": expit,
 }
 
 
