@@ -16,7 +16,7 @@ from scipy.special import log_ndtr, ndtr
 from divulge.core.errors import InputError, MissingExtra
 
 PRECISION = 0.002
-"""To which Opacus' accountant works; it states the upper end."""
+"""Relative, to which Opacus' accountant works; it states the upper end."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,16 @@ def _library(name: str) -> Any:
 @lru_cache(maxsize=256)
 def cost_of(noise: float, delta: float, rate: float, steps: int) -> Cost:
     """Of so many steps of DP-SGD with this noise multiplier, each on a Poisson sample of this rate."""
-    return Cost(_by_opacus(noise, delta, rate, steps), _by_dp_accounting(noise, delta, rate, steps), delta)
+    known = _by_dp_accounting(noise, delta, rate, steps)
+    return Cost(_by_opacus(noise, delta, rate, steps, min(max(PRECISION * known, 1e-4), 0.02)), known, delta)
 
 
-def _by_opacus(noise: float, delta: float, rate: float, steps: int) -> float:
+def _by_opacus(noise: float, delta: float, rate: float, steps: int, precision: float) -> float:
     accountant = _library("opacus.accountants").create_accountant(mechanism="prv")
     accountant.history = [(noise, rate, steps)]
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
-        return float(accountant.get_epsilon(delta=delta, eps_error=PRECISION, delta_error=delta / 1000))
+        return float(accountant.get_epsilon(delta=delta, eps_error=precision, delta_error=delta / 1000))
 
 
 def _by_dp_accounting(noise: float, delta: float, rate: float, steps: int) -> float:
