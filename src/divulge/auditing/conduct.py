@@ -85,7 +85,8 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
         progress.step("going on from the copy")
         findings = final_findings([done[p.card.name] for p in planned], job.policy, blind)
         run.write_gains(gains_of(job, tables, findings, job.chain))
-    run.write_training(job.workshop.trainer.told)
+    story = getattr(job.target, "story", None)
+    run.write_training([*job.workshop.trainer.told, *([story()] if story is not None else [])])
     run.finish()
     _publish(run, job, planned, done, blind)
     return run

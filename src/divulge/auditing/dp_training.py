@@ -22,7 +22,7 @@ from divulge.core.errors import InputError, MissingExtra
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Verdict
 from divulge.core.hashing import Array, derived_rng
-from divulge.defenses.accounting import cost_of, gaussian_cost
+from divulge.defenses.accounting import cost_of, epsilon_of, gaussian_cost
 from divulge.stats.gaussian import mu_lower_bound
 from divulge.stats.roc import roc
 
@@ -200,7 +200,7 @@ def _weighed(seen: _Seen, claimed: float, delta: float, confidence: float) -> Dp
     done = _epsilon_of(multiplier, delta, rate, steps, poisson)
     one_run, by_step = _bounds(seen, delta, confidence, rate)
     slack = 3 * (rate * (1 - rate) / (seen.records * steps)) ** 0.5
-    least = _epsilon_of(multiplier / float(edges[0]), delta, max(rate - slack, 1e-5), steps, poisson)
+    least = _at_least(multiplier / float(edges[0]), delta, max(rate - slack, 1e-5), steps, poisson)
     faults = _faults(seen, multiplier, clipped, poisson, done, claimed, least > claimed)
     caught = bool(faults) or max(one_run, by_step) > claimed
     return DpTraining(
@@ -243,6 +243,20 @@ def _epsilon_of(multiplier: float, delta: float, rate: float, steps: int, poisso
         return float("inf")
     if poisson:
         return cost_of(round(multiplier, 4), delta, min(1.0, round(rate, 5)), steps).stated
+    return _without_amplification(multiplier, delta, rate, steps)
+
+
+def _at_least(multiplier: float, delta: float, rate: float, steps: int, poisson: bool) -> float:
+    """The same by one accountant."""
+    if multiplier < 0.05:
+        return float("inf")
+    if poisson:
+        return epsilon_of(round(multiplier, 4), delta, min(1.0, round(rate, 5)), steps)
+    return _without_amplification(multiplier, delta, rate, steps)
+
+
+def _without_amplification(multiplier: float, delta: float, rate: float, steps: int) -> float:
+    """Every record takes part once an epoch, for certain."""
     epochs = max(1, round(rate * steps))
     return gaussian_cost(multiplier / epochs**0.5, delta)
 
@@ -260,7 +274,7 @@ def _bounds(seen: _Seen, delta: float, confidence: float, rate: float) -> tuple[
     mu = mu_lower_bound(roc(Evidence(score, there, places, places)), level)
     if mu <= 0:
         return whole, 0.0
-    return whole, _epsilon_of(1 / mu, delta, rate, len(seen.sizes), True)
+    return whole, _at_least(1 / mu, delta, rate, len(seen.sizes), True)
 
 
 def _faults(

@@ -127,6 +127,10 @@ class EncryptedTarget:
         """See Target."""
         return digest("encrypted", self.scheme, self.inner.fingerprint())
 
+    def story(self) -> str:
+        """For the report."""
+        return f"{self.name}: {self.cost}"
+
     def plain(self, records: Records) -> Array:
         """What the same polynomials and matrices say in the clear: logits [records, outputs]."""
         return self._layers.logits(self._asked(records.x), self._polynomials)

@@ -1,8 +1,7 @@
 """One of three parties, started by MPyC as a process of its own: `python mpc_party.py -M3 FOLDER`.
 
-Party 0 holds the weights, party 1 asks, party 2 helps.  All numbers travel as Shamir shares (MPyC; Ben-Or, Goldwasser
-and Wigderson 1988), of which any two say nothing... but those of two parties together say everything: one corrupt party
-is tolerated.
+Party 0 holds the weights, party 1 asks, party 2 helps.  All numbers travel as Shamir shares (Ben-Or, Goldwasser and
+Wigderson 1988): what one party holds says nothing, what two of them hold together says everything.
 """
 
 from __future__ import annotations
