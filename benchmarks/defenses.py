@@ -294,7 +294,7 @@ def census_records() -> Records:
         if column.kind is not Kind.CATEGORICAL:
             values = np.log1p(np.maximum(x[:, place], 0)) if x[:, place].max() > 1_000 else x[:, place]
             x[:, place] = (values - values.mean()) / max(values.std(), 1e-9)
-    return replace(records, x=x)
+    return replace(records, x=x, schema=records.schema.marked(("sex",)))
 
 
 def compositions(images: bool) -> list[list[Any]]:
@@ -346,7 +346,7 @@ def laid(images: bool, quick: bool) -> MatrixPlan:
         more: dict[str, Any] = {"public": public}
     else:
         records = census_records()
-        parts = split(records, (600, 600, 3_000), derived_rng(0, "matrix"))
+        parts = split(records, (600, 600, 2_000), derived_rng(0, "matrix"))
         sizes = tuple(len(c.categories) if c.kind is Kind.CATEGORICAL else 0 for c in records.schema.columns)
         net = CensusNet(sizes)
         recipe = TorchRecipe(net, epochs=25, batch_size=64, learning_rate=3e-3)

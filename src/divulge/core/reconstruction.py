@@ -247,13 +247,14 @@ class ActivationScene(_Scene):
 
 @dataclass(frozen=True)
 class VersionScene(_Scene):
-    """Two versions of a model that differ by one record, several times over.
+    """Two versions of a model that differ by one record or a batch of them, several times over.
 
-    versions: (with it, without it); size: how many records the first was trained on.
+    versions: (with them, without them); size: how many records the first was trained on.
     """
 
     versions: tuple[tuple[Surface, Surface], ...] = ()
     size: int = 0
+    batch: int = 1
 
 
 @dataclass(frozen=True)

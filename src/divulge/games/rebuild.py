@@ -221,22 +221,24 @@ class RebuildGame:
         return Round(self.target, opened, self._judge(one_by_one))
 
     def _versions(self, arm: Arm) -> Round[Any, Any]:
-        """With all training records, and without one of them, by the same recipe and seed."""
+        """With all training records, and without one of them or a batch, by the same recipe and seed."""
         if self.beside.recipe is None:
             raise Impossible("no recipe is known, so no second version can be trained")
         if arm is Arm.POSITIVE:
             raise Impossible("no pair of versions is easier than another")
         recipe = self.beside.recipe
         rng = derived_rng(self.seed, "deleted")
-        rows = rng.permutation(len(self.training))[: self._trials(arm)]
-        asked = rows if arm is not Arm.NEGATIVE else rng.permutation(np.setdiff1d(np.arange(len(self.training)), rows))
+        order, batch = rng.permutation(len(self.training)), self.plan.batch
+        trials = max(1, min(self._trials(arm), len(order) // (2 * batch)))
+        rows = order[: trials * batch].reshape(trials, batch)
+        asked = rows if arm is not Arm.NEGATIVE else order[-trials * batch :].reshape(trials, batch)
         seed = derived_seed(self.seed, "versions")
         keep = np.ones((len(rows) + 1, len(self.training)), dtype=bool)
-        keep[np.arange(1, len(rows) + 1), rows] = False
+        keep[np.arange(1, len(rows) + 1)[:, None], rows] = False
         models = dict(recipe.train_many(self.training, keep, [seed] * len(keep)))
         pairs = tuple((self.see(models[0]), self.see(models[n + 1])) for n in range(len(rows)))
-        truth = [self.training.take(np.array([row])) for row in asked[: len(rows)]]
-        opened = self._scene(VersionScene, versions=pairs[: len(truth)], size=len(self.training))
+        truth = [self.training.take(part) for part in asked]
+        opened = self._scene(VersionScene, versions=pairs, size=len(self.training), batch=batch)
         return Round(models[0], opened, self._judge(truth))
 
     def _informed(self, arm: Arm) -> Round[Any, Any]:

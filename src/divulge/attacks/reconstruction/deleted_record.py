@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.attacks.reconstruction.linear_models import linear_model
+from divulge.attacks.reconstruction.unlearned_batch import batch_behind
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
 from divulge.core.reconstruction import SampleGuess, VersionScene
@@ -21,7 +22,7 @@ BOTH = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
 class DeletedRecord:
     """Deleting a record moves the weights of a linear model by the inverse Hessian times the record's slope; with the
     Hessian of public records the slope is had back, and with it the record (Bertran et al. 2024, section 3; the setting
-    of Salem et al. 2020).
+    of Salem et al. 2020).  Of a batch the slopes add up: records are sought whose slopes do, see unlearned_batch.
     """
 
     card: ClassVar[Card] = Card(
@@ -37,13 +38,17 @@ class DeletedRecord:
     )
 
     def run(self, scene: VersionScene) -> SampleGuess:
-        """Cost: no query.  Raises Impossible for models that are not linear."""
-        return SampleGuess(tuple(self._record(scene, *pair)[None] for pair in scene.versions))
+        """Cost: no query.  Raises Impossible for models that are not linear, and for batches behind one output."""
+        return SampleGuess(tuple(self._records(scene, *pair) for pair in scene.versions))
 
-    def _record(self, scene: VersionScene, with_it: Surface, without: Surface) -> Array:
+    def _records(self, scene: VersionScene, with_it: Surface, without: Surface) -> Array:
         before, after = linear_model(with_it.parameters()), linear_model(without.parameters())
         moved = np.column_stack([before.weights - after.weights, before.bias - after.bias])
         rows = before.prepared(scene.population.flat())
         slope = -before.curvature(rows, scene.size) @ moved.ravel()
-        record = before.record(slope.reshape(moved.shape)).reshape(scene.shape)
-        return np.clip(record, scene.low, scene.high)
+        slope = slope.reshape(moved.shape)
+        if scene.batch == 1:
+            found = before.record(slope)[None]
+        else:
+            found = batch_behind(before, slope, scene.batch, rows)
+        return np.clip(found.reshape(-1, *scene.shape), scene.low, scene.high)
