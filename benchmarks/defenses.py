@@ -294,7 +294,8 @@ def census_records() -> Records:
         if column.kind is not Kind.CATEGORICAL:
             values = np.log1p(np.maximum(x[:, place], 0)) if x[:, place].max() > 1_000 else x[:, place]
             x[:, place] = (values - values.mean()) / max(values.std(), 1e-9)
-    return replace(records, x=x, schema=records.schema.marked(("sex",)))
+    columns = tuple(replace(column, sensitive=column.name == "sex") for column in records.schema.columns)
+    return replace(records, x=x, schema=replace(records.schema, columns=columns))
 
 
 def compositions(images: bool) -> list[list[Any]]:
