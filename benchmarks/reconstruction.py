@@ -436,6 +436,9 @@ def versions(quick: bool) -> Iterator[Row]:
     recipe = recipe_for(logistic, logistic, target)
     found, _ = played("deleted_record", target, small, plan, "informed", recipe)
     yield median("deleted record, softmax regression on digits: cosine", found, "cosine, less the mean")
+    for batch in (2, 4):
+        found, _ = played("deleted_record", target, small, replace(plan, batch=batch), "informed", recipe)
+        yield share(f"{batch} deleted records at once: rebuilt", found, "records_rebuilt")
     found, _ = played("informed_adversary", target, small, plan, "informed", recipe)
     yield share("informed adversary, softmax regression on digits: exact", found, "records_exact")
 

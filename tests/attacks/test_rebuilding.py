@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
@@ -15,7 +19,8 @@ from torch import nn
 
 from divulge.attacks.reconstruction.generator import generator_for
 from divulge.attacks.reconstruction.kkt import agreeing
-from divulge.attacks.reconstruction.linear_models import linear_model
+from divulge.attacks.reconstruction.linear_models import LinearModel, linear_model
+from divulge.attacks.reconstruction.unlearned_batch import batch_behind
 from divulge.auditing.assemble import recipe_for
 from divulge.auditing.surface import GrantedSurface
 from divulge.catalog.attacks import attack
@@ -267,3 +272,38 @@ def test_public_records_are_of_other_classes_and_other_records():
     same = from_arrays([(SETS[0].x, np.array(["a", "b"])[SETS[0].y % 2])])[0]
     with pytest.raises(InputError, match="among the model's own"):
         classes_of("gmi", dense(), public=same)
+
+
+def test_a_batch_behind_the_sum_of_its_slopes():
+    """The sum is made by hand: what comes back are the records themselves, and the slope of the misfit is right."""
+    rng = np.random.default_rng(0)
+    weights, bias = rng.normal(size=(5, 6)), rng.normal(size=5)
+    model = LinearModel(weights, bias, "softmax", 1.0, (), tuple(range(5)))
+    known = rng.normal(size=(500, 6))
+    records, classes = rng.normal(size=(2, 6)).clip(-1.5, 1.5), np.array([1, 4])
+    errors = model.errors(records, classes)
+    slope = errors.T @ np.column_stack([records, np.ones(2)])
+    found = batch_behind(model, slope, 2, known)
+    near = min(np.abs(found - records).max(), np.abs(found[::-1] - records).max())
+    assert near < 0.05
+    with pytest.raises(Impossible, match="no unique answer"):
+        batch_behind(replace(model, link="sigmoid"), slope, 2, known)
+    with pytest.raises(Impossible, match="a batch of 6"):
+        batch_behind(model, slope, 6, known)
+
+
+def test_batches_of_deleted_records_come_back():
+    sets = tuple(scaled_digits(600, 400, 797))
+    target, recipe = fitted(LogisticRegression(C=1.0, tol=1e-10, max_iter=5_000), sets)
+    plan = RebuildPlan(8, batch=2)
+    found = played("deleted_record", target, sets, threat="informed", recipe=recipe, plan=plan)
+    assert share(found, "records_rebuilt") > 0.5 and share(found, "batches_opened") > 0.7
+    other = played("deleted_record", target, sets, Arm.NEGATIVE, "informed", recipe, plan=plan)
+    assert share(other, "records_rebuilt") == 0
+
+
+def scaled_digits(*sizes):
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    edges = np.cumsum((0, *sizes))
+    return from_arrays([(x[order[a:b]] / 16, y[order[a:b]]) for a, b in pairwise(edges)])

@@ -47,8 +47,5 @@ class DeletedRecord:
         rows = before.prepared(scene.population.flat())
         slope = -before.curvature(rows, scene.size) @ moved.ravel()
         slope = slope.reshape(moved.shape)
-        if scene.batch == 1:
-            found = before.record(slope)[None]
-        else:
-            found = batch_behind(before, slope, scene.batch, rows)
+        found = before.record(slope)[None] if scene.batch == 1 else batch_behind(before, slope, scene.batch, rows)
         return np.clip(found.reshape(-1, *scene.shape), scene.low, scene.high)

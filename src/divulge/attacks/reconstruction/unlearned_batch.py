@@ -22,8 +22,8 @@ def batch_behind(model: LinearModel, slope: Array, count: int, known: Array) -> 
     """
     if model.link != "softmax" or len(model.bias) < count:
         raise Impossible(
-            f"{len(model.bias)} outputs tell no more than as many sums over the records: a batch of {count} has no unique "
-            "answer"
+            f"{len(model.bias)} outputs tell no more than as many sums over the records: a batch of {count} has no "
+            "unique answer"
         )
     classes = np.argsort(slope[:, -1])[:count]
     low, high = known.min(axis=0), known.max(axis=0)
