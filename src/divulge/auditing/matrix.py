@@ -99,7 +99,7 @@ def matrix(
         raise InputError(f"canaries is {plan.canaries}: a share from 0 to below 0.5 of the members")
     for part in compositions:
         checked(plan.target, plan.recipe, part, plan.sets.population)
-    progress, started = progress or Quiet(), time.perf_counter()
+    progress = progress or Quiet()
     names = [name_of(named_defenses(part)) for part in compositions]
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
@@ -114,7 +114,7 @@ def matrix(
     for name, composition in zip(names, compositions, strict=True):
         progress.step(name)
         rows.append(_row(laid, clean, name, named_defenses(composition), folder))
-    return _put_together(laid, rows, time.perf_counter() - started)
+    return _put_together(laid, rows)
 
 
 def name_of(defenses: Sequence[Any]) -> str:
@@ -168,22 +168,24 @@ def _row(
         )
     except DivulgeError as error:
         return Row(name, names, None, 0.0, (), failed=str(error)), None, name
-    took = _training_seconds(own, time.perf_counter() - started, plan.workshop.trainer.trained > before)
+    took = time.perf_counter() - started if plan.workshop.trainer.trained > before else None
     job = _job(plan, target, recipe, defenses, name)
     run = conduct(job, own, resume=(own / "run.json").is_file())
     dossier = open_run(own)
+    spent = _spent(own, took, plan.workshop.trainer.trained - before, time.perf_counter() - started)
     private = [d for d in defenses if hasattr(d, "cost")]
     row = Row(
         name=name,
         defenses=names,
         quality=_quality(target, clean, plan.canaries),
-        seconds=took,
+        seconds=spent["training"],
         cells=(),
         canaries=_canaries(run, dossier, plan),
         private=bool(private),
         interface=bool(defenses) and not any(d.card.stage in RETRAINED for d in defenses),
         epsilon=_epsilon(private, recipe, len(plan.sets.members)),
-        models_trained=plan.workshop.trainer.trained - before,
+        models_trained=int(spent["models"]),
+        audit_seconds=spent["all"],
     )
     bare = getattr(recipe, "recipe", recipe)
     return row, dossier, bare.fingerprint() if bare is not None else name
@@ -194,13 +196,17 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] + "-" + digest(name)[:6]
 
 
-def _training_seconds(own: Path, measured: float, trained: bool) -> float:
-    """Of one model: what was measured when it was trained, also where it comes from the shelf now."""
-    own.mkdir(parents=True, exist_ok=True)
+def _spent(own: Path, training: float | None, models: int, seconds: float) -> dict[str, float]:
+    """What a row cost over all calls: seconds of training its model (where that was not on the shelf) and of all of it,
+    and models trained.
+    """
     kept = own / "row.json"
-    if trained or not kept.is_file():
-        kept.write_text(json.dumps({"seconds": measured}))
-    return float(json.loads(kept.read_text())["seconds"])
+    told: dict[str, float] = json.loads(kept.read_text()) if kept.is_file() else {"models": 0, "all": 0.0}
+    told["training"] = training if training is not None else told.get("training", 0.0)
+    told["models"] += models
+    told["all"] += seconds
+    kept.write_text(json.dumps(told))
+    return told
 
 
 def _job(plan: MatrixPlan, target: Target, recipe: Recipe | None, defenses: Sequence[Any], name: str) -> Job:
@@ -280,7 +286,7 @@ def _epsilon(private: Sequence[Any], recipe: Any, records: int) -> float | None:
     return float(getattr(told, "stated", told))
 
 
-def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, Dossier | None, str]], seconds: float) -> Matrix:
+def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, Dossier | None, str]]) -> Matrix:
     dossiers = [d for _, d, _ in rows if d is not None]
     columns = _columns(dossiers)
     full = [
@@ -298,7 +304,7 @@ def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, Dossier | None, st
         canary_attack=played[0] if played else "",
         models_trained=sum(row.models_trained for row in full),
         models_apart=sum(row.models_trained for row in full) + _shared(rows),
-        seconds=seconds,
+        seconds=sum(row.audit_seconds for row in full),
         confidence=plan.policy.confidence,
     )
 

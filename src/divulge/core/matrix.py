@@ -41,7 +41,8 @@ class Cell:
 class Row:
     """One composition of defences.
 
-    quality: of the model on records it has not seen, as they are.  seconds: of training the model once.
+    quality: of the model on records it has not seen, as they are.  seconds: of training the model once; audit_seconds:
+    of all of it.
     cells: one for each column.  canaries: leak of the worst case, records with wrong labels, by the attack named.
     private: whether its training is differentially private; interface: whether it acts on answers alone.
     failed: why the row could not be measured.
@@ -57,6 +58,7 @@ class Row:
     interface: bool = False
     epsilon: float | None = None
     models_trained: int = 0
+    audit_seconds: float = 0.0
     failed: str = ""
 
     @property
