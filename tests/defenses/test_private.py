@@ -7,16 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import yaml
 from opacus.optimizers import DPOptimizer
 from opacus.utils.uniform_sampler import UniformWithReplacementSampler
+from safetensors.torch import save_file
 from scipy.stats import norm
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
+from typer.testing import CliRunner
 
+import divulge
 from divulge.auditing.dp_training import dp_training
+from divulge.cli.app import app
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays
 from divulge.defenses.accounting import cost_of, gaussian_cost, gaussian_noise_for, noise_for
@@ -137,3 +142,32 @@ def test_the_optimiser_is_left_as_it_was_and_a_training_without_it_is_said():
     with pytest.raises(ZeroDivisionError):
         dp_training(lambda: 1 / 0, 100, claimed=1.0)
     assert DPOptimizer.add_noise is plain
+
+
+def test_an_audit_file_trains_private_shadow_models_in_workers_from_a_file_of_its_own(tmp_path):
+    """The module that builds the network lies beside the audit file, where no worker would look for it."""
+    members, unseen, _ = digits(200, 200, 400)
+    for name, part in (("members", members), ("nonmembers", unseen)):
+        np.savez(tmp_path / f"{name}.npz", x=part.x, y=part.y)
+    (tmp_path / "private_net_beside.py").write_text(
+        "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+    )
+    save_file(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).state_dict(), tmp_path / "net.safetensors")
+    audit = {
+        "target": {"kind": "torch", "path": "net.safetensors", "factory": "private_net_beside.py:build"},
+        "data": {"members": "members.npz", "nonmembers": "nonmembers.npz"},
+        "recipe": {"kind": "torch", "epochs": 10},
+        "defenses": [{"dp_sgd": {"epsilon": 2.0}}],
+        "attacks": ["lira"],
+        "shadows": 4,
+    }
+    (tmp_path / "audit.yaml").write_text(yaml.safe_dump(audit))
+    done = CliRunner().invoke(app, ["audit", str(tmp_path / "audit.yaml"), "--out", str(tmp_path / "runs")])
+    assert done.exit_code in (0, 1), done.output
+    run = divulge.Run.open(next((tmp_path / "runs").glob("*/run.json")).parent)
+    assert run.dossier.facts.name.endswith("with dp_sgd")
+    assert any(line.startswith("DP-SGD: epsilon ") and "by dp-accounting" in line for line in run.dossier.training)
+    call = ["epsilon", str(tmp_path / "audit.yaml"), "--watch", "--claimed"]
+    honest, false = (CliRunner().invoke(app, [*call, claim]) for claim in ("2", "0.5"))
+    assert (honest.exit_code, false.exit_code) == (0, 1), honest.output + false.output
+    assert "The claim is refuted." in false.stdout and "0.5 was claimed" in false.stdout

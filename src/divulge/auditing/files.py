@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from cloudpickle import register_pickle_by_value
 
 from divulge.auditing.assemble import (
     Sets,
@@ -263,6 +264,7 @@ def _factory(named: str, folder: Path, where: str = "target.factory") -> Callabl
             module = importlib.util.module_from_spec(spec)
             sys.modules.setdefault(path.stem, module)
             spec.loader.exec_module(module)
+            register_pickle_by_value(module)  # workers cannot import it by its name
         else:
             module = importlib.import_module(place)
         function: Callable[[], Any] = getattr(module, name)
