@@ -273,7 +273,9 @@ def pictures(quick: bool) -> Iterator[Row]:
 def poisoning(quick: bool) -> Iterator[Row]:
     records = census_income()
     x, columns = coded(records), columns_of(records)
-    count = {"victims": 40, "shadows": 48} if quick else {"victims": 192, "shadows": 192}
+    count = (
+        {"victims": 40, "shadows": 48} if quick else {"victims": 768, "shadows": 192}
+    )  # for an interval of a few points
     found = {}
     for rate in (0.0, 0.02, 0.05):
         dealt = game(recipe(x.x.shape[1]), sides(x, columns, 0), values=(0.4, 0.5), **count)
