@@ -123,7 +123,8 @@ def name_of(defenses: Sequence[Any]) -> str:
     for defense in defenses:
         told = []
         for key, value in vars(defense).items():
-            usual = type(defense).__dataclass_fields__[key].default
+            about = type(defense).__dataclass_fields__[key]
+            usual = about.default_factory() if callable(about.default_factory) else about.default
             if value != usual and key != "reference" and not key.startswith("_"):
                 told.append(f"{key} {_short(value)}")
         words.append(defense.card.title + (f" ({', '.join(told)})" if told else ""))
