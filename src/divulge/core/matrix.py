@@ -68,9 +68,11 @@ class Row:
 
     @property
     def worst(self) -> Reading | None:
-        """The strongest leak over all columns and the canaries."""
+        """The strongest leak over all columns and the canaries: that with the highest lower bound, since of many
+        uncertain figures the largest is large by chance.
+        """
         found = [c.leak for c in self.all_cells if c.leak is not None]
-        return max(found, key=lambda leak: leak.value, default=None)
+        return max(found, key=lambda leak: (leak.low, leak.value), default=None)
 
     @property
     def of_data(self) -> Row:
