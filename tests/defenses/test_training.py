@@ -17,19 +17,23 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 import divulge
+from divulge.auditing.assemble import recipe_for
+from divulge.auditing.defending import checked
 from divulge.catalog.defenses import DEFENSES, defense
 from divulge.catalog.papers import PAPERS
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays, from_frames
+from divulge.defenses.dp_sgd import DpSgd
 from divulge.defenses.hamp import OrderOnly
 from divulge.defenses.k_anonymity import KAnonymity
 from divulge.defenses.minimisation import Minimisation
 from divulge.defenses.pate import Pate
 from divulge.defenses.selena import Selena
 from divulge.defenses.steps import cross_entropy, one_hot, wide
+from divulge.targets.pytorch import TorchTarget
 from divulge.training.pytorch import TorchRecipe
 from divulge.training.sklearn import SklearnRecipe
-from tests.defenses.nets import BASE, accuracy, digits, log_scores, under
+from tests.defenses.nets import BASE, accuracy, digits, log_scores, net, under
 
 NEED_NOTHING = ("weight_decay", "dropout", "early_stopping", "label_smoothing", "mixup", "relaxloss", "hamp", "selena")
 NEED_REFERENCE = ("adversarial_regularisation", "distillation")
@@ -220,6 +224,8 @@ def test_the_teachers_of_pate_see_disjoint_parts_and_the_student_no_private_reco
     ("names", "message"),
     [
         (("relaxloss", "mixup"), "comes after 'relaxloss'"),
+        (("relaxloss", "early_stopping"), "comes after 'relaxloss'"),
+        (("mixup", DpSgd(epsilon=1.0)), "'dp_sgd' comes after 'mixup'"),
         (("relaxloss", "relaxloss"), "listed twice"),
         (("distillation",), "further records of the owner's"),
         (("pate_",), "did you mean 'pate'"),
@@ -301,3 +307,11 @@ def test_a_single_output_is_two_classes():
     assert logits.tolist() == [[0.0, 2.0], [0.0, -1.0]]
     found = cross_entropy(logits, one_hot(torch.tensor([1, 0]), 2))
     np.testing.assert_allclose(found.numpy(), np.log1p(np.exp([-2.0, -1.0])), rtol=1e-6)
+
+
+def test_hamp_shows_an_order_that_labels_alone_would_hide():
+    target = TorchTarget(net())
+    recipe = recipe_for(BASE, None, target)
+    with pytest.raises(InputError, match="hides the scores that 'order_only' alters"):
+        checked(target, recipe, ["hamp", "label_only"], None)
+    checked(target, recipe, ["hamp", "rounding"], None)

@@ -83,8 +83,9 @@ def checked(target: Target, recipe: Recipe | None, chosen: Sequence[Any], refere
     _known(recipe, before, behind)
     if before and isinstance(recipe, BoundRecipe):
         defended_recipe(recipe.recipe, before, reference)
-    if behind:
-        compatible(target, behind)
+    shown = [*(item.shown for item in before if hasattr(item, "shown")), *behind]
+    if shown:
+        compatible(target, shown)
     needy = next((item for item in behind if item.card.needs_reference), None)
     if needy is not None and reference is None:
         raise InputError(lacking_reference(needy.card.name))

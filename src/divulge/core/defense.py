@@ -32,6 +32,8 @@ class DefenseCard:
     shows: the strongest port that is left.  keeps_label: whether the predicted class stays what it was.
     wants: what a recipe must be able to do for a defence of its training: `fit_by`, take each step by another loss;
     `distil`, learn from scores.  needs_reference: the owner's further records, which no member is among.
+    nests: whether it trains models by the recipe as it finds it, so that it may stand around another defence of the
+    training.
     """
 
     name: str
@@ -43,6 +45,7 @@ class DefenseCard:
     stage: Stage = Stage.INTERFACE
     wants: str = ""
     needs_reference: bool = False
+    nests: bool = False
 
 
 class Defense(Protocol):

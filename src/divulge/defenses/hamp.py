@@ -56,6 +56,7 @@ class Hamp:
     entropy: float = 0.5
     reward: float = 0.01
 
+    shown: ClassVar[type[OrderOnly]] = OrderOnly
     card: ClassVar[DefenseCard] = DefenseCard(
         name="hamp",
         title="HAMP",

@@ -39,6 +39,7 @@ class Pate:
         summary="a student learns what teachers of disjoint parts of the records vote, with noise",
         stage=Stage.TRAINING,
         needs_reference=True,
+        nests=True,
     )
 
     def __post_init__(self) -> None:

@@ -149,7 +149,7 @@ class EncryptedTarget:
             depth = len(self._layers.weights) + 2 * len(self._layers.activations)
             degree, bits = (8192, [60, *[40] * depth, 60]) if depth <= 2 else (16384, [60, *[40] * depth, 60])
             if sum(bits) > 438:
-                raise InputError(f"encrypted: {len(self._layers.weights)} layers are too deep for CKKS here: at most 2")
+                raise InputError(f"encrypted: {len(self._layers.weights)} layers are too deep for CKKS here: at most 3")
             made = tenseal.context(tenseal.SCHEME_TYPE.CKKS, degree, coeff_mod_bit_sizes=bits)
             made.global_scale = 2**40
             made.generate_galois_keys()

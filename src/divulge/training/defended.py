@@ -113,7 +113,7 @@ def defended_recipe(recipe: Any, defenses: Sequence[Any], reference: Records | N
         recipe = defense.adjust(recipe)
     for defense in (d for d in bound if d.card.stage is Stage.TRAINING):
         wants, name = defense.card.wants, defense.card.name
-        if isinstance(recipe, DefendedRecipe) and wants:
+        if isinstance(recipe, DefendedRecipe) and not defense.card.nests:
             raise InputError(
                 f"defenses: {name!r} comes after {recipe.defense.card.name!r}, and each of them decides what is "
                 "learned from: leave one out"
