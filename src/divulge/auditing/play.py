@@ -14,7 +14,7 @@ from divulge.auditing.job import Job, See
 from divulge.auditing.plan import ports_of
 from divulge.auditing.surface import GrantedSurface, Memory
 from divulge.auditing.watch import with_alarms
-from divulge.catalog.standards import STANDARDS
+from divulge.catalog.standards import standards_of
 from divulge.core.attack import Attack, Card
 from divulge.core.dossier import Baseline
 from divulge.core.errors import AccessDenied, Impossible, TargetError
@@ -313,7 +313,7 @@ def _finding(
         seconds=outcome.seconds,
         seed=job.seed,
         paper=card.paper,
-        standards=STANDARDS[card.family],
+        standards=standards_of(card),
         details=estimate.details,
     )
 

@@ -55,3 +55,12 @@ def defense(name: str, **settings: Any) -> Any:
         return kind(**settings)
     except TypeError as error:
         raise InputError(f"defense {name!r} does not take these settings: {error}") from error
+
+
+def defense_card(name: str) -> Any:
+    """The card of a defence; raises MissingExtra where its library is not installed."""
+    module, _, attribute = DEFENSES[name].partition(":")
+    try:
+        return getattr(import_module(module), attribute).card
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "torch", "torch") from error

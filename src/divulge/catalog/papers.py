@@ -1,236 +1,57 @@
-"""The papers that attacks and defences come from."""
+"""The papers of the field: one table, papers.tsv beside this module.
+
+Most rows come from the public list of papers that accompanies the survey "A Survey of Privacy Attacks in Machine
+Learning" (Rigaki and Garcia 2023); 42 carry what the survey's table 2 says about them.  Where divulge implements a
+paper that the list leaves out, it adds a row with listed = 0.
+"""
 
 from __future__ import annotations
 
-from divulge.catalog.paper import Paper
-from divulge.catalog.papers_of_defenses import DEFENDING
-from divulge.catalog.papers_of_properties import PROPERTIES
-from divulge.catalog.papers_of_reconstruction import RECONSTRUCTION
+import csv
+import re
+from importlib.resources import files
 
-PAPERS: dict[str, Paper] = {
-    paper.key: paper
-    for paper in (
-        Paper(
-            "yeom2018",
-            "Yeom et al.",
-            "Privacy risk in machine learning: Analyzing the connection to overfitting",
-            2018,
-            "https://arxiv.org/abs/1709.01604",
-        ),
-        Paper(
-            "salem2019",
-            "Salem et al.",
-            "ML-Leaks: Model and data independent membership inference attacks and defenses on machine learning models",
-            2019,
-            "https://arxiv.org/abs/1806.01246",
-        ),
-        Paper(
-            "song2021",
-            "Song and Mittal",
-            "Systematic evaluation of privacy risks of machine learning models",
-            2021,
-            "https://arxiv.org/abs/2003.10595",
-        ),
-        Paper(
-            "shokri2017",
-            "Shokri et al.",
-            "Membership inference attacks against machine learning models",
-            2017,
-            "https://arxiv.org/abs/1610.05820",
-        ),
-        Paper(
-            "ye2022",
-            "Ye et al.",
-            "Enhanced membership inference attacks against machine learning models",
-            2022,
-            "https://arxiv.org/abs/2111.09679",
-        ),
-        Paper(
-            "bertran2023",
-            "Bertran et al.",
-            "Scalable membership inference attacks via quantile regression",
-            2023,
-            "https://arxiv.org/abs/2307.03694",
-        ),
-        Paper(
-            "choquette2021",
-            "Choquette-Choo et al.",
-            "Label-only membership inference attacks",
-            2021,
-            "https://arxiv.org/abs/2007.14321",
-        ),
-        Paper(
-            "li2021",
-            "Li and Zhang",
-            "Membership leakage in label-only exposures",
-            2021,
-            "https://arxiv.org/abs/2007.15528",
-        ),
-        Paper(
-            "nasr2019",
-            "Nasr et al.",
-            "Comprehensive privacy analysis of deep learning: Passive and active white-box inference attacks",
-            2019,
-            "https://arxiv.org/abs/1812.00910",
-        ),
-        Paper(
-            "carlini2022",
-            "Carlini et al.",
-            "Membership inference attacks from first principles",
-            2022,
-            "https://arxiv.org/abs/2112.03570",
-        ),
-        Paper(
-            "zarifzadeh2024",
-            "Zarifzadeh et al.",
-            "Low-cost high-power membership inference attacks",
-            2024,
-            "https://arxiv.org/abs/2312.03262",
-        ),
-        Paper(
-            "tao2026",
-            "Tao and Shokri",
-            "Information-theoretic membership inference for granular quantification of memorization",
-            2026,
-            "https://arxiv.org/abs/2510.05582",
-        ),
-        Paper(
-            "liu2022",
-            "Liu et al.",
-            "Membership inference attacks by exploiting loss trajectory",
-            2022,
-            "https://arxiv.org/abs/2208.14933",
-        ),
-        Paper(
-            "tramer2022",
-            "Tramèr et al.",
-            "Truth serum: Poisoning machine learning models to reveal their secrets",
-            2022,
-            "https://arxiv.org/abs/2204.00032",
-        ),
-        Paper(
-            "tramer2016",
-            "Tramèr et al.",
-            "Stealing machine learning models via prediction APIs",
-            2016,
-            "https://arxiv.org/abs/1609.02943",
-        ),
-        Paper(
-            "lee2019",
-            "Lee et al.",
-            "Defending against neural network model stealing attacks using deceptive perturbations",
-            2019,
-            "https://arxiv.org/abs/1806.00054",
-        ),
-        Paper(
-            "brannvall2026",
-            "Brännvall",
-            "Exponential-family membership inference: From LiRA and RMIA to BaVarIA",
-            2026,
-            "https://arxiv.org/abs/2603.11799",
-        ),
-        Paper(
-            "divulge2026",
-            "divulge",
-            "The learned likelihood ratio (docs/membership.md)",
-            2026,
-            "https://pypi.org/project/divulge/",
-        ),
-        Paper(
-            "watson2022",
-            "Watson et al.",
-            "On the importance of difficulty calibration in membership inference attacks",
-            2022,
-            "https://arxiv.org/abs/2111.08440",
-        ),
-        Paper("lowd2005", "Lowd and Meek", "Adversarial learning", 2005, "https://doi.org/10.1145/1081870.1081950"),
-        Paper(
-            "correiasilva2018",
-            "Correia-Silva et al.",
-            "Copycat CNN: Stealing knowledge by persuading confession with random non-labeled data",
-            2018,
-            "https://arxiv.org/abs/1806.05476",
-        ),
-        Paper(
-            "orekondy2019",
-            "Orekondy et al.",
-            "Knockoff Nets: Stealing functionality of black-box models",
-            2019,
-            "https://arxiv.org/abs/1812.02766",
-        ),
-        Paper(
-            "orekondy2020",
-            "Orekondy et al.",
-            "Prediction Poisoning: Towards defenses against DNN model stealing attacks",
-            2020,
-            "https://arxiv.org/abs/1906.10908",
-        ),
-        Paper(
-            "jagielski2020",
-            "Jagielski et al.",
-            "High accuracy and high fidelity extraction of neural networks",
-            2020,
-            "https://arxiv.org/abs/1909.01838",
-        ),
-        Paper(
-            "carlini2020",
-            "Carlini, Jagielski and Mironov",
-            "Cryptanalytic extraction of neural network models",
-            2020,
-            "https://arxiv.org/abs/2003.04884",
-        ),
-        Paper(
-            "carlini2024",
-            "Carlini et al.",
-            "Stealing part of a production language model",
-            2024,
-            "https://arxiv.org/abs/2403.06634",
-        ),
-        Paper(
-            "papernot2017",
-            "Papernot et al.",
-            "Practical black-box attacks against machine learning",
-            2017,
-            "https://arxiv.org/abs/1602.02697",
-        ),
-        Paper(
-            "pal2020",
-            "Pal et al.",
-            "ActiveThief: Model extraction using active learning and unannotated public data",
-            2020,
-            "https://doi.org/10.1609/aaai.v34i01.5432",
-        ),
-        Paper("truong2021", "Truong et al.", "Data-free model extraction", 2021, "https://arxiv.org/abs/2011.14779"),
-        Paper(
-            "wang2018",
-            "Wang and Gong",
-            "Stealing hyperparameters in machine learning",
-            2018,
-            "https://arxiv.org/abs/1802.05351",
-        ),
-        Paper(
-            "oh2018",
-            "Oh et al.",
-            "Towards reverse-engineering black-box neural networks",
-            2018,
-            "https://arxiv.org/abs/1711.01768",
-        ),
-        Paper(
-            "juuti2019",
-            "Juuti et al.",
-            "PRADA: Protecting against DNN model stealing attacks",
-            2019,
-            "https://arxiv.org/abs/1805.02628",
-        ),
-        Paper(
-            "chen2024",
-            "Chen et al.",
-            "Hard-label cryptanalytic extraction of neural network models",
-            2024,
-            "https://arxiv.org/abs/2409.11646",
-        ),
-        *DEFENDING,
-        *PROPERTIES,
-        *RECONSTRUCTION,
+from divulge.catalog.paper import Paper, Surveyed
+
+FAMILIES = ("membership", "reconstruction", "property", "extraction", "defense", "survey", "tool", "other")
+"""What a paper can be about, in the order in which they are shown."""
+
+_LISTS = ("attacks", "access", "timing", "algorithms", "architecture", "tasks", "data")
+
+
+def _paper(row: dict[str, str]) -> Paper:
+    return Paper(
+        key=row["key"],
+        authors=row["authors"],
+        title=row["title"],
+        year=int(row["year"]) if row["year"] else None,
+        link=row["link"],
+        family=row["family"],
+        code=row["code"],
+        listed=int(row["listed"]),
+        also=tuple(row["also"].split()),
+        surveyed=_surveyed(row) if row["ref"] else None,
     )
-}
+
+
+def _surveyed(row: dict[str, str]) -> Surveyed:
+    """A question mark after a value, or a bar between two, says that the survey's table is unclear there."""
+    values = {name: tuple(_values(row[name], name)) for name in _LISTS}
+    unsure = tuple(name for name in _LISTS if re.search(r"[?|]|\(theory\)", row[name]))
+    return Surveyed(ref=int(row["ref"]), unsure=unsure, note=row["note"], **values)
+
+
+def _values(text: str, name: str) -> list[str]:
+    cut = r";" if name in ("tasks", "data") else r"[,+|]"
+    found = [part.strip().rstrip("?") for part in re.split(cut, text)]
+    return list(dict.fromkeys(part for part in found if part))
+
+
+def _read() -> dict[str, Paper]:
+    text = (files("divulge.catalog") / "papers.tsv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return {paper.key: paper for paper in map(_paper, rows)}
+
+
+PAPERS: dict[str, Paper] = _read()
+"""Every paper by its key, 'yeom2018' for instance."""

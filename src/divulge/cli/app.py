@@ -14,6 +14,7 @@ from divulge.cli.compare import compare
 from divulge.cli.demo import demo
 from divulge.cli.epsilon import epsilon
 from divulge.cli.gate import gate
+from divulge.cli.papers import papers
 from divulge.cli.report import report
 from divulge.cli.screen import complain
 from divulge.core.errors import DivulgeError
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, audit, attacks, report, gate, compare, epsilon, cache):
+for verb in (demo, audit, attacks, report, gate, compare, epsilon, papers, cache):
     app.command()(verb)
 app.add_typer(claim, name="claim")
 
