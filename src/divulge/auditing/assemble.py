@@ -13,6 +13,7 @@ from divulge.auditing.chain import chain_of
 from divulge.auditing.defending import protections_of
 from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, Reconstruction, See
 from divulge.auditing.plan import relevant
+from divulge.auditing.scope import FAMILIES
 from divulge.auditing.watch import checked_detectors
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
@@ -42,8 +43,6 @@ from divulge.training.sklearn import SklearnRecipe
 DEFAULT_SHADOWS = 16
 FAST_SHADOWS = 4
 THOROUGH_SHADOWS = 64
-FAMILIES = (Family.MEMBERSHIP.value,)
-"""Whose attacks run when none are named."""
 
 
 @dataclass(frozen=True)

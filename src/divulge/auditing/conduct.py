@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from divulge.auditing import index
+from divulge.auditing.budget import Budget
 from divulge.auditing.causes import causes_of
 from divulge.auditing.chain import gains_of
 from divulge.auditing.families import Tables, tests_of
@@ -51,9 +52,17 @@ from divulge.stats.verdict import settle, tainted_attacks
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "onnxruntime")
 
 
-def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress | None = None) -> RunFolder:
+def conduct(
+    job: Job,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    minutes: float | None = None,
+) -> RunFolder:
     """Play a job into a folder.
 
+    minutes: for all of it; which attacks are played in them, and in which order, says auditing.budget.
     resume: go on with the run in `folder`; raises InputError when that was another job.  An attack that already has
     an outcome is not played again, and since every seed is derived from the attack's name the result is the same as
     that of a run that was never interrupted.
@@ -65,7 +74,7 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
     tables = Tables(job, tests_of(job, [p.card for p in planned if not p.lacks]))
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
     done = run.outcomes()
-    progress.plan(len(planned) + 1)
+    progress.plan(len(planned) + 2)
     progress.step("guessing without the model")
     blind = run.baseline()
     if blind is None:
@@ -73,17 +82,24 @@ def conduct(job: Job, folder: Path, *, resume: bool = False, progress: Progress 
         if any(p.card.family is Family.MEMBERSHIP for p in planned):
             blind = baseline_of(job, lambda: baseline(tables.of(Family.MEMBERSHIP).game))
         run.write_baseline(blind)
-    for step in planned:
+    for outcome in done.values():
+        progress.step(outcome.outcome.title)
+        progress.outcome(outcome.outcome)
+    budget = Budget(job, planned, minutes)
+    for step in budget.order(tuple(done)):
         progress.step(step.card.title)
-        if step.card.name not in done:
-            done[step.card.name] = _one(run, tables, step, blind)
-            _publish(run, job, planned, done, blind)
+        done[step.card.name] = _one(run, tables, step, blind)
+        budget.spent(step, done[step.card.name].outcome)
+        _publish(run, job, planned, done, blind)
         progress.outcome(done[step.card.name].outcome)
-    _publish(run, job, planned, done, blind)
-    _explain(run, job, planned, done, blind)
+    run.write_left_out(tuple(budget.left_out))
+    played = [step for step in planned if step.card.name in done]
+    _publish(run, job, played, done, blind)
+    progress.step("looking into why it leaks")
+    _explain(run, job, played, done, blind)
     if job.chain and not run.gains():
         progress.step("going on from the copy")
-        findings = final_findings([done[p.card.name] for p in planned], job.policy, blind)
+        findings = final_findings([done[p.card.name] for p in played], job.policy, blind)
         run.write_gains(gains_of(job, tables, findings, job.chain))
     story = getattr(job.target, "story", None)
     run.write_training([*job.workshop.trainer.told, *([story()] if story is not None else [])])

@@ -197,6 +197,8 @@ class ComparePart(_Part):
 
 class AuditFile(_Part):
     """An audit.  attacks: names, or a name with its settings; all of `families` that fit the target when left out.
+    families: membership, reconstruction, property, extraction; everything that the threat model allows when neither
+    attacks nor families are named.  minutes: start attacks only as far as they fit, the most telling first.
     shadows: models to train for attacks that learn from models of their own.  defenses: in order, names or a name with
     its settings; compare: several such lists, side by side.
     chain: membership, adversarial, inversion: what the closest copy opens up.
@@ -209,7 +211,8 @@ class AuditFile(_Part):
     recipe: RecipePart = RecipePart()
     threat: str | ThreatPart = "mlaas"
     attacks: list[str | dict[str, dict[str, Any]]] | None = None
-    families: list[str] = ["membership"]
+    families: list[str] | None = None
+    minutes: float | None = Field(default=None, gt=0)
     defenses: list[str | dict[str, dict[str, Any]]] = []
     detectors: list[str] = []
     chain: list[str] = []

@@ -50,6 +50,7 @@ def open_run(path: Path) -> Dossier:
         thefts={name: with_intervals(theft) for name, theft in run.thefts().items()},
         rebuilt=run.rebuilt(),
         inferred=run.inferred(),
+        left_out=run.left_out(),
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )

@@ -26,6 +26,7 @@ from divulge.auditing.assemble import (
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
 from divulge.auditing.defending import defended, defended_name, under
 from divulge.auditing.job import Job
+from divulge.auditing.scope import scope_of
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
@@ -52,6 +53,7 @@ def job_from_file(
 ) -> Job:
     """The job that an audit file describes.  folder: what its paths are relative to."""
     seed = audit.seed if seed is None else seed
+    scope = scope_of(audit.attacks, audit.families, audit.minutes)
     threat = audit.threat.model() if isinstance(audit.threat, ThreatPart) else threat_from(audit.threat)
     policy = audit.policy.policy("policy")
     chosen = _chosen(audit)
@@ -70,7 +72,7 @@ def job_from_file(
         sets,
         threat=threat,
         recipe=made,
-        attacks=attacks_for(chosen, target, shadows or audit.shadows, threat, audit.families),
+        attacks=attacks_for(chosen, target, shadows or audit.shadows, threat, scope.families),
         policy=policy,
         duplicates=audit.data.duplicates,
         seed=seed,
@@ -81,7 +83,7 @@ def job_from_file(
         reconstruction=reconstruction_of(
             _public(audit.data, folder), sets.members, _plan(audit, folder), chosen_defenses
         ),
-        properties=_properties(audit),
+        properties=scope.properties(_properties(audit), sets.members),
     )
 
 

@@ -13,7 +13,6 @@ import pandas as pd
 
 from divulge.auditing.assemble import (
     DEFAULT_SHADOWS,
-    FAMILIES,
     attacks_for,
     job_from_records,
     job_from_table,
@@ -29,6 +28,7 @@ from divulge.auditing.defending import defended, defended_name
 from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, render
 from divulge.auditing.job import Job
+from divulge.auditing.scope import scope_of
 from divulge.auditing.store import RunFolder
 from divulge.auditing.workshop import workshop
 from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
@@ -139,7 +139,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     threat: str | ThreatModel = "mlaas",
     recipe: Any = "auto",
     attacks: Sequence[str | Attack[Any, Any]] | None = None,
-    families: Sequence[str] = FAMILIES,
+    families: Sequence[str] | None = None,
+    minutes: float | None = None,
     policy: Policy | None = None,
     sensitive: Iterable[str] = (),
     duplicates: str = "refuse",
@@ -169,7 +170,9 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     recipe: how such a model is trained, for controls and shadow models: "auto" clones a scikit-learn estimator; a
         TorchRecipe, an unfitted estimator, a function train(x, y, seed) -> model, or None for no recipe.
     attacks: names or attacks; all of `families` that are meant for this kind of target when not given.
-    families: "membership", "reconstruction", "property", "extraction".
+    families: "membership", "reconstruction", "property", "extraction"; membership when not given.
+    minutes: start attacks only as far as they fit, those first that tell most a second, and say what is left out.
+        With neither attacks nor families named, all families and everything that the threat model allows is tried.
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
     defenses: names or defences, in order; shadow models are defended in the same way.  Where one acts before or while
@@ -185,29 +188,28 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     Raises InputError, with the cure, for input that cannot be audited.
     """
     threat_model, policy, tools = threat_from(threat), policy or Policy(), workshop(engine, jobs, cache)
+    scope = scope_of(attacks, families, minutes)
     if isinstance(target, ScoreTable):
         table = (threat_model, attacks, policy, seed, name or "score table")
-        return _carried_out(job_from_table(target, *table), out, progress)
+        return _carried_out(job_from_table(target, *table), out, progress, minutes)
     asked = target_from(target)
     sets = met(asked, records_from(asked, members, nonmembers, population, sensitive))
     own = recipe_for(recipe, target, asked, tools)
     shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}
     same |= {"policy": policy, "reconstruction": reconstruction_of(public, sets.members, reconstruction, defenses)}
+    same |= {"properties": scope.properties(properties, sets.members), "threat": threat_model, "recipe": made}
     job = job_from_records(
         shown,
         sets,
-        threat=threat_model,
-        recipe=made,
-        attacks=attacks_for(attacks, shown, shadows, threat_model, families),
+        attacks=attacks_for(attacks, shown, shadows, threat_model, scope.families),
         name=name or defended_name(shown.name, defenses),
         workshop=tools,
-        properties=properties,
         **same,
     )
-    return _carried_out(job, out, progress)
+    return _carried_out(job, out, progress, minutes)
 
 
-def _carried_out(job: Job, out: Path | str | None, progress: Progress | None) -> Run:
+def _carried_out(job: Job, out: Path | str | None, progress: Progress | None, minutes: float | None) -> Run:
     folder = Path(out) if out is not None else new_folder(RUNS, job.name)
-    return Run(folder, open_run(conduct(job, folder, progress=progress).path))
+    return Run(folder, open_run(conduct(job, folder, progress=progress, minutes=minutes).path))

@@ -33,7 +33,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from divulge.core.dossier import SCHEMA_VERSION, Baseline, Cause, Curve, Gain, RunFacts, Stability, WhatIf
+from divulge.core.dossier import SCHEMA_VERSION, Baseline, Cause, Curve, Gain, LeftOut, RunFacts, Stability, WhatIf
 from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome
@@ -156,6 +156,15 @@ class RunFolder:
         """What a copy opened up; empty where no chain was played."""
         path = self.path / "gains.json"
         return self._read(path, tuple[Gain, ...]) if path.is_file() else ()
+
+    def write_left_out(self, left_out: tuple[LeftOut, ...]) -> None:
+        """Keep which attacks there was no time for."""
+        self._write("left_out.json", left_out, tuple[LeftOut, ...])
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The attacks that there was no time for."""
+        path = self.path / "left_out.json"
+        return self._read(path, tuple[LeftOut, ...]) if path.is_file() else ()
 
     def curves(self) -> Iterator[Curve]:
         """All curves so far."""

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from divulge.cli.screen import Screen, out, show_plan, show_summary
 from divulge.core.errors import InputError
+
+if TYPE_CHECKING:
+    from divulge.auditing.config import AuditFile
+
+LIMIT = "for all of it; 10 where the file names neither attacks nor families"
+MINUTES = 10.0
+"""For an audit of everything that the threat model allows."""
 
 
 def audit(
@@ -24,6 +31,7 @@ def audit(
     thorough: Annotated[bool, typer.Option("--thorough", help="64 shadow models")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="neither use nor keep models of other runs")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="ask about 3 records, say what was understood")] = False,
+    minutes: Annotated[float | None, typer.Option(help=LIMIT)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print the verdict only")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of audit files")] = False,
 ) -> None:
@@ -35,7 +43,7 @@ def audit(
         return
     if file is None:
         raise InputError("name an audit file: divulge audit AUDIT.yaml (its keys: divulge audit --schema)")
-    described = load(file)
+    described = _limited(load(file), minutes)
     from divulge.auditing.assemble import FAST_SHADOWS, THOROUGH_SHADOWS
     from divulge.auditing.conduct import conduct
     from divulge.auditing.files import job_from_file
@@ -53,13 +61,16 @@ def audit(
         return
     if not quiet:
         out.print(f"Auditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
-    with Screen(quiet) as screen:
-        folder = conduct(
-            job,
-            resume if resume is not None else new_folder(out_dir, job.name),
-            resume=resume is not None,
-            progress=screen,
-        )
+    place = resume if resume is not None else new_folder(out_dir, job.name)
+    with Screen(quiet, refusals=described.attacks is not None) as screen:
+        folder = conduct(job, place, resume=resume is not None, progress=screen, minutes=described.minutes)
     run = Run.open(folder.path)
     show_summary(run.dossier, str(run.report().resolve()))
     raise typer.Exit(judge(folder.path).exit_code)
+
+
+def _limited(described: AuditFile, minutes: float | None) -> AuditFile:
+    """With its time limit: of the command line, of the file, or the usual one where everything is tried."""
+    named = described.attacks is not None or described.families is not None
+    limit = minutes if minutes is not None else described.minutes
+    return described.model_copy(update={"minutes": MINUTES if limit is None and not named else limit})

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from divulge.core.dossier import Dossier
 from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verdict
+from divulge.core.wording import counted
 from divulge.report import words
 
 if TYPE_CHECKING:
@@ -41,10 +42,15 @@ def complain(message: str) -> None:
 
 
 class Screen:
-    """See core.progress.Progress.  A bar on a terminal; elsewhere only the findings, line by line."""
+    """See core.progress.Progress.  A bar on a terminal; elsewhere only the findings, line by line.
 
-    def __init__(self, quiet: bool = False) -> None:
+    refusals: whether attacks that cannot run are shown one by one, or counted.
+    """
+
+    def __init__(self, quiet: bool = False, refusals: bool = True) -> None:
         self._quiet = quiet
+        self._refusals = refusals
+        self._refused = 0
         self._bar = Bar(
             TextColumn("[progress.description]{task.description}"),
             BarColumn(bar_width=24),
@@ -63,6 +69,11 @@ class Screen:
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+        if self._refused and not self._quiet:
+            cannot = counted(self._refused, "attack")
+            self._bar.console.print(
+                f"  ⊘ {cannot} cannot run under this threat model or with what was given; the report says why"
+            )
 
     def plan(self, steps: int) -> None:
         """See Progress."""
@@ -78,7 +89,9 @@ class Screen:
 
     def outcome(self, outcome: Outcome) -> None:
         """See Progress."""
-        if not self._quiet:
+        if not self._refusals and isinstance(outcome.result, Refused):
+            self._refused += 1
+        elif not self._quiet:
             self._bar.console.print(_line(outcome), soft_wrap=True)
 
 
@@ -124,6 +137,11 @@ def show_summary(dossier: Dossier, report: str) -> None:
     out.print()
     out.print(Text(f"{mark} {dossier.facts.name}: {words.headline(dossier)}", style=style))
     out.print(words.summary(dossier), soft_wrap=True)
+    if dossier.left_out:
+        left = counted(len(dossier.left_out), "attack")
+        out.print(
+            f"There was no time for {left}, see the report; --resume RUN --minutes N goes on with them.", soft_wrap=True
+        )
     for outcome, error in dossier.failed():
         out.print(Text(f"! incomplete: {outcome.title} failed: {error}", style="bold yellow"), soft_wrap=True)
     out.print(f"Report: {report}", soft_wrap=True)

@@ -213,6 +213,16 @@ class Gain:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """An attack that could run, and did not for want of time.  reason: what it would have taken."""
+
+    attack: str
+    title: str
+    game: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Dossier:
     """A finished run, or one that was cut short, as a report shows it."""
 
@@ -235,6 +245,7 @@ class Dossier:
     rebuilt: Mapping[str, Rebuilt] = field(default_factory=dict)
     gains: tuple[Gain, ...] = ()
     inferred: Mapping[str, Inferred] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -12,7 +12,7 @@ from divulge.core.dossier import Dossier, overall
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, joined, percent
-from divulge.report import inferred, rebuilt, theft, words
+from divulge.report import inferred, limits, rebuilt, theft, words
 from divulge.report.figures import figures
 from divulge.report.threat_picture import draw
 
@@ -77,6 +77,8 @@ def render(dossier: Dossier) -> str:
             figures=drawn,
             picture=draw(dossier.facts.threat, words.asset_verdicts(dossier)),
             unmeasured=_unmeasured(dossier),
+            refusals=limits.refusals(dossier),
+            left_out=limits.left_out(dossier),
             predictive=_predictive(dossier),
             style=asset("report.css"),
             script=asset("figures.js"),

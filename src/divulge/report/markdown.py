@@ -6,7 +6,7 @@ from divulge.core.dossier import Dossier, overall
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
-from divulge.report import inferred, rebuilt, theft, words
+from divulge.report import inferred, limits, rebuilt, theft, words
 
 METRICS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 
@@ -134,7 +134,8 @@ def _cell(finding: Finding | None) -> str:
 
 def _limits(dossier: Dossier) -> str:
     lines = [f"- failed: {o.title}: {error}" for o, error in dossier.failed()]
-    lines += [f"- refused: {o.title}: {reason}" for o, reason in dossier.refused()]
+    lines += [f"- left out: {title}: {reason}" for title, reason in limits.left_out(dossier)]
+    lines += [f"- refused: {r.names or r.what}: {r.why}" for r in limits.refusals(dossier)]
     reasons = {
         (words.METRIC_NAMES.get(f.metric, f.metric), f.reason): None
         for f in dossier.findings

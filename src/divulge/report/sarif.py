@@ -94,4 +94,5 @@ def _result(dossier: Dossier, finding: Finding, rule: int) -> dict[str, Any]:
 def _notifications(dossier: Dossier) -> list[dict[str, Any]]:
     failed = [("error", f"{o.title} failed: {error}") for o, error in dossier.failed()]
     refused = [("note", f"{o.title} could not run: {reason}") for o, reason in dossier.refused()]
-    return [{"level": level, "message": {"text": text}} for level, text in failed + refused]
+    left = [("note", f"{o.title} was left out: {o.reason}") for o in dossier.left_out]
+    return [{"level": level, "message": {"text": text}} for level, text in failed + refused + left]

@@ -209,6 +209,8 @@ def _with_neurons(f: Function, model: Kinked, line: Line, t: Array, jumps: Array
         change = slopes[number + 1] - slopes[number]
         w.append(np.linalg.lstsq(jumps[inside].T, change, rcond=None)[0])
     normals = np.concatenate(w)
+    steep = np.abs(normals @ line.along) > 0  # a function with steps, a tree's say, has places without a slope
+    normals, t, jumps = normals[steep], t[steep], jumps[steep]
     normals = normals / (normals @ line.along)[:, None]
     offsets = -(normals * line.at(t)).sum(axis=1)
     right = _bends_there(f, model, line, t, (normals, offsets, jumps))

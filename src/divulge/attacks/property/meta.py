@@ -37,7 +37,8 @@ def ridge(own: Array, values: Array, theirs: Array) -> Array:
 
 def ridge_on_components(own: Array, values: Array, theirs: Array) -> Array:
     """The same on the 20 strongest principal components."""
-    parts = PCA(min(20, *own.shape), random_state=0).fit(own)
+    with np.errstate(invalid="ignore"):  # where all models answer alike there is no variance to explain
+        parts = PCA(min(20, *own.shape), random_state=0).fit(own)
     return ridge(parts.transform(own), values, parts.transform(theirs))
 
 

@@ -1,0 +1,221 @@
+"""A whole audit within the time there is: what each attack is expected to tell and to cost, the best first.
+
+An attack is worth what it is expected to add to what is known already: its strength, halved for every attack on the
+same challenge that ran before it, because the second attack on one secret tells less than the first.  The next attack
+is the one that is worth most a second among those that fit, and one attack of every family is kept room for.  Costs are
+estimates from the size of the job, from one model that is trained to see how long that takes, and from what attacks of
+the same family took so far.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from divulge.auditing.job import Job
+from divulge.auditing.plan import Planned, queries_of
+from divulge.auditing.play import shadows_of
+from divulge.core.dossier import LeftOut
+from divulge.core.errors import DivulgeError
+from divulge.core.finding import Outcome, Played
+from divulge.core.hashing import derived_seed
+from divulge.core.threat import Challenge, Family, Phase
+
+Group = tuple[Family, Challenge | None]
+
+STRENGTH = {
+    "learned_ratio": 1.0,
+    "lira": 0.9,
+    "rmia": 0.9,
+    "loss": 0.7,
+    "boundary_distance": 0.8,
+    "equation_solving": 1.0,
+    "knockoff": 0.9,
+    "attribute_learned": 1.0,
+    "attribute_membership": 0.8,
+    "black_box_inversion": 0.7,
+    "plug_and_play": 1.0,
+    "stored_data": 1.0,
+    "inverting_gradients": 1.0,
+    "analytic_gradient": 0.9,
+    "property_queries": 0.9,
+    "property_parameters": 1.0,
+}
+"""How much an attack is expected to find of what its challenge hides, from the benchmarks; OTHER for the rest."""
+
+OTHER = 0.5
+AGAIN = 0.5
+"""What an attack is worth after another on the same challenge."""
+
+SECONDS = {
+    "active_thief": 20.0,
+    "attribute_learned": 60.0,
+    "attribute_membership": 110.0,
+    "attack_r": 7.0,
+    "copycat": 15.0,
+    "data_free": 60.0,
+    "gmi": 60.0,
+    "ked_mi": 90.0,
+    "kkt": 140.0,
+    "knockoff": 15.0,
+    "plug_and_play": 60.0,
+    "property_activations": 45.0,
+    "property_chosen": 6.0,
+    "property_neurons": 20.0,
+    "white_box": 9.0,
+}
+"""Of its own computing, for a job of 10,000 records, beside the models that it trains and the queries that it sends."""
+
+USUAL = 2.0
+USUAL_SIZE = 10_000
+LEAST = 0.02
+TRUSTED = 10.0
+"""Seconds for which the estimates are trusted before what attacks took counts for more."""
+
+SHARE_OF_THE_END = 0.15
+"""Of the time: for saying why it leaks, once the attacks have been played."""
+
+
+@dataclass
+class Budget:
+    """What is left of the minutes, and in which order the attacks of a plan are played.
+
+    minutes: None for as long as it takes, in the order of the plan.  model: seconds to train one model.  query: seconds
+    for the answer to one record.
+    """
+
+    job: Job
+    planned: Sequence[Planned]
+    minutes: float | None
+    left_out: list[LeftOut] = field(default_factory=list)
+    model: float = 0.0
+    query: float = 0.0
+    _started: float = field(default_factory=time.perf_counter)
+    _taken: dict[Family, tuple[float, float]] = field(default_factory=dict)
+    _trained: dict[str, int] = field(default_factory=dict)
+    _played: dict[Group, int] = field(default_factory=dict)
+
+    def order(self, done: Sequence[str] = ()) -> Iterator[Planned]:
+        """The attacks to play, one after the other; `spent` is to be called after each.  done: those played before."""
+        waiting = [p for p in self.planned if p.card.name not in done]
+        for step in [p for p in self.planned if p.card.name in done]:
+            self._count(step)
+        if self.minutes is None:
+            yield from waiting
+            return
+        yield from [p for p in waiting if p.lacks]
+        waiting = [p for p in waiting if not p.lacks]
+        self._try_out(waiting)
+        while waiting:
+            found = self._next(waiting)
+            if found is None:
+                break
+            waiting.remove(found)
+            yield found
+        self.left_out = [self._leave(step) for step in waiting]
+
+    def spent(self, step: Planned, outcome: Outcome) -> None:
+        """Learn from what an attack took; from one that could not run there is nothing to learn."""
+        if self.minutes is None or not isinstance(outcome.result, Played):
+            return
+        family = step.card.family
+        took, expected = self._taken.get(family, (0.0, 0.0))
+        self._taken[family] = took + outcome.seconds, expected + self._expected(step)
+        self._count(step)
+
+    def seconds(self, step: Planned) -> float:
+        """What an attack is expected to take, going by what others of its family took."""
+        took, expected = self._taken.get(step.card.family, (0.0, 0.0))
+        return max(LEAST, self._expected(step) * (took + TRUSTED) / (expected + TRUSTED))
+
+    def _expected(self, step: Planned) -> float:
+        pool, models = self._models(step)
+        new = max(0, models - self._trained.get(pool, 0))
+        own = SECONDS.get(step.card.name, USUAL) * len(self.job.candidates) / USUAL_SIZE
+        asked = queries_of(step.attack, len(self.job.candidates)) or 0
+        return own + new * self.model + asked * self.query
+
+    @property
+    def left(self) -> float:
+        """Seconds for attacks."""
+        assert self.minutes is not None
+        whole = 60 * self.minutes
+        return whole * (1 - SHARE_OF_THE_END) - (time.perf_counter() - self._started)
+
+    def _try_out(self, waiting: Sequence[Planned]) -> None:
+        """How long an answer and a training take; what goes wrong here is said by the attacks."""
+        job = self.job
+        try:
+            some = job.candidates.take(np.arange(min(64, len(job.candidates))))
+            started = time.perf_counter()
+            job.target.answer(next(iter(sorted(job.target.offers, key=lambda port: port.value))), some)
+            self.query = (time.perf_counter() - started) / len(some)
+        except DivulgeError:
+            self.query = 0.0
+        if job.recipe is None or not any(self._models(step)[1] for step in waiting):
+            return
+        started = time.perf_counter()
+        try:
+            job.recipe.train(job.candidates.take(job.member), derived_seed(job.seed, "how long a training takes"))
+        except Exception:  # foreign code; the attacks that train models will say what it was
+            return
+        self.model = time.perf_counter() - started
+
+    def _next(self, waiting: Sequence[Planned]) -> Planned | None:
+        """What is worth most a second and leaves room for one attack of every family that has had none."""
+        missing = {p.card.family for p in waiting} - {family for family, _ in self._played}
+        promised = {family: max((p for p in waiting if p.card.family is family), key=self._worth) for family in missing}
+        kept = {family: self.seconds(step) for family, step in promised.items()}
+        left = self.left
+
+        def fits(step: Planned) -> bool:
+            others = sum(s for family, s in kept.items() if family is not step.card.family)
+            return self.seconds(step) + others <= left
+
+        fitting = [p for p in waiting if fits(p)]
+        if not fitting:  # not all that was promised fits: as much of it as does
+            fitting = [p for p in promised.values() if self.seconds(p) <= left]
+        return max(fitting, key=self._worth, default=None)
+
+    def _worth(self, step: Planned) -> float:
+        """Expected information a second."""
+        card = step.card
+        before = self._played.get((card.family, card.challenge), 0)
+        return STRENGTH.get(card.name, OTHER) * AGAIN**before / self.seconds(step)
+
+    def _models(self, step: Planned) -> tuple[str, int]:
+        """Models that an attack needs, and the name of the pool that it shares with others."""
+        card, job = step.card, self.job
+        contributes = card.needs.phase is Phase.TRAINING  # its models learn from its records, too
+        if card.family is Family.PROPERTY:
+            if card.challenge is not Challenge.TRAINING_SET:
+                return str(card.challenge), 0
+            plan = job.properties
+            own = card.name if contributes else ""
+            return f"property {own}", (plan.victims + plan.shadows) * 3 * max(1, len(plan.properties))
+        if card.family is Family.MEMBERSHIP:
+            own = card.name if contributes else ""
+            return f"membership {own}", shadows_of(step.attack) + 2
+        if card.challenge is Challenge.VERSIONS:
+            return card.name, 2 * job.reconstruction.plan.trials
+        return f"{card.family.value} {card.challenge}", shadows_of(step.attack) + 2
+
+    def _count(self, step: Planned) -> None:
+        pool, models = self._models(step)
+        self._trained[pool] = max(self._trained.get(pool, 0), models)
+        group = step.card.family, step.card.challenge
+        self._played[group] = self._played.get(group, 0) + 1
+
+    def _leave(self, step: Planned) -> LeftOut:
+        need, left = self.seconds(step), max(0.0, self.left)
+        reason = (
+            f"it needs about {_time(need)}, and of the {self.minutes:g} minutes {_time(left)} were left for attacks"
+        )
+        return LeftOut(step.card.name, step.card.title, step.card.family.value, reason)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,66 @@
+"""How far an audit goes: which families, and which properties are asked about where none are named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from divulge.core.errors import InputError
+from divulge.core.properties import columns_of
+from divulge.core.records import Records
+from divulge.core.threat import Family
+from divulge.games.properties import PropertyPlan
+
+FAMILIES = (Family.MEMBERSHIP.value,)
+"""Whose attacks run when none are named and there is no time limit."""
+
+ALL_FAMILIES = tuple(family.value for family in Family)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is tried.  whole: all that the threat model allows, since neither attacks nor families were named."""
+
+    families: tuple[str, ...]
+    whole: bool
+
+    def properties(self, given: PropertyPlan | Sequence[str], records: Records) -> PropertyPlan | Sequence[str]:
+        """What is asked about the training set: in a whole audit the usual properties where none are named."""
+        named = given.properties if isinstance(given, PropertyPlan) else tuple(given)
+        if named or not self.whole:
+            return given
+        usual = usual_properties(records)
+        return replace(given, properties=usual) if isinstance(given, PropertyPlan) else usual
+
+
+def scope_of(attacks: Sequence[Any] | None, families: Sequence[str] | None, minutes: float | None) -> Scope:
+    """Everything, where there is a time limit and nothing is named; else the families named, or membership."""
+    if minutes is not None and not minutes > 0:
+        raise InputError(f"minutes: {minutes:g} is no time: give a number above 0")
+    whole = attacks is None and families is None and minutes is not None
+    return Scope(ALL_FAMILIES if whole else tuple(families) if families is not None else FAMILIES, whole)
+
+
+MOST_USUAL = 2
+
+
+def usual_properties(records: Records) -> tuple[str, ...]:
+    """Of each of the first two sensitive attributes the share of its commonest value, or the mean of a number; where
+    none is sensitive the balance of the classes, or the mean of the target.
+    """
+    columns = columns_of(records)
+    target = records.schema.target
+    named = [name for name in records.schema.sensitive if name in columns][:MOST_USUAL] or [target]
+    found = []
+    for name in filter(str.isidentifier, named):
+        values = np.asarray(columns[name])
+        if values.dtype.kind in "fc" or (values.dtype.kind in "iu" and not len(records.schema.classes)):
+            found.append(f"mean({name})")
+            continue
+        kinds, counts = np.unique(values.astype(str), return_counts=True)
+        commonest = values[values.astype(str) == kinds[counts.argmax()]][0]
+        found.append(f"share({name} == {commonest.item() if isinstance(commonest, np.generic) else commonest!r})")
+    return tuple(found)

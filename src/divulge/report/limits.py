@@ -1,0 +1,38 @@
+"""What a run did not measure: attacks that could not run, and those that there was no time for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from divulge.core.dossier import Dossier
+from divulge.core.wording import counted, joined
+
+MANY = 3
+"""Attacks refused for one reason: listed by number, with their names behind it."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Attacks that could not run for one reason.  what: their names, or how many there are.  names: where counted."""
+
+    what: str
+    why: str
+    names: str = ""
+
+
+def refusals(dossier: Dossier) -> list[Reason]:
+    """Reason by reason; of an attack that lacks several things the first is told."""
+    about: dict[str, list[str]] = {}
+    for outcome, reason in dossier.refused():
+        about.setdefault(reason.partition("; ")[0], []).append(outcome.title)
+    return [
+        Reason(counted(len(titles), "attack"), why, joined(titles))
+        if len(titles) > MANY
+        else Reason(joined(titles), why)
+        for why, titles in sorted(about.items(), key=lambda item: -len(item[1]))
+    ]
+
+
+def left_out(dossier: Dossier) -> list[tuple[str, str]]:
+    """Title and reason of every attack that there was no time for."""
+    return [(left.title, left.reason) for left in dossier.left_out]
