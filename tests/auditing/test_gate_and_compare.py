@@ -5,7 +5,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 import divulge
 from divulge.auditing.compare import compare
-from divulge.auditing.gate import judge, load_policy
+from divulge.auditing.gate import judge
+from divulge.auditing.policies import load_policy
 from divulge.core.finding import Verdict
 
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from divulge.auditing.gate import PolicyFile
+from divulge.auditing.policies import PolicyFile, load_policy
 from divulge.core.errors import InputError
+from divulge.core.policy import Policy
 from divulge.core.threat import PRESETS, Access, Behaviour, Knowledge, ThreatModel
 
 
@@ -219,9 +220,13 @@ class AuditFile(_Part):
     reconstruction: ReconstructionPart = ReconstructionPart()
     property: PropertyPart = PropertyPart()
     compare: ComparePart = ComparePart()
-    policy: PolicyFile = PolicyFile()
+    policy: str | PolicyFile = PolicyFile()
     seed: int = 0
     shadows: int = Field(default=16, ge=2)
+
+    def tolerated(self) -> Policy:
+        """The policy, by its name, from its file, or as it is written here."""
+        return load_policy(self.policy) if isinstance(self.policy, str) else self.policy.policy("policy")
 
     @model_validator(mode="after")
     def _data_where_needed(self) -> AuditFile:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from divulge.auditing.assemble import Sets, attacks_for, job_from_records, target_from
 from divulge.auditing.job import BoundRecipe, Job
+from divulge.auditing.scope import ALL_FAMILIES
 from divulge.auditing.workshop import workshop
 from divulge.core.errors import MissingExtra
 from divulge.core.hashing import derived_rng, derived_seed
@@ -16,6 +17,7 @@ from divulge.core.records import Records
 from divulge.core.threat import PRESETS
 from divulge.data.sources import breast_cancer, census_income, fashion_mnist
 from divulge.data.splits import split
+from divulge.games.properties import PropertyPlan
 from divulge.training.sklearn import SklearnRecipe
 
 if TYPE_CHECKING:
@@ -23,28 +25,29 @@ if TYPE_CHECKING:
 
 
 def patients(seed: int) -> Iterator[Job]:
-    """Tumour diagnosis from 200 patients, by a model that memorises them and by one that is kept from it."""
+    """Tumour diagnosis from 160 patients, by a model that memorises them and by one that is kept from it."""
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    sets = _sets(breast_cancer(), (200, 200, 169), seed)
-    memorising = GradientBoostingClassifier(n_estimators=400, max_depth=10, max_features=1, learning_rate=0.05)
-    yield _sklearn_job("Tumour diagnosis, overfitted", memorising, sets, seed)
+    sets = _sets(breast_cancer(), (160, 160, 249), seed)
+    asked = PropertyPlan(("share(diagnosis == 'malignant')",), (0.2, 0.4), victims=24, shadows=32)
+    memorising = GradientBoostingClassifier(n_estimators=150, max_depth=10, max_features=1, learning_rate=0.1)
+    yield _sklearn_job("Tumour diagnosis, overfitted", memorising, sets, seed, asked)
     careful = make_pipeline(StandardScaler(), LogisticRegression(C=0.05))
-    yield _sklearn_job("Tumour diagnosis, regularised", careful, sets, seed)
+    yield _sklearn_job("Tumour diagnosis, regularised", careful, sets, seed, asked)
 
 
 def fashion(seed: int) -> Iterator[Job]:
-    """Kinds of clothing from 5,000 images, by a network of one hidden layer, against 5,000 images it did not see."""
+    """Kinds of clothing from 5,000 images, by a convolutional network, against 5,000 images it did not see."""
     try:
         from divulge.training.pytorch import TorchRecipe
     except ModuleNotFoundError as error:
         raise MissingExtra("torch", "torch") from error
     sets = _sets(fashion_mnist(), (5000, 5000, 5000), seed)
-    recipe = BoundRecipe(TorchRecipe(clothing_network, epochs=30, batch_size=128, learning_rate=1e-3), target_from)
-    yield _job("Clothing classifier", recipe, sets, seed)
+    recipe = BoundRecipe(TorchRecipe(clothing_network, epochs=20, batch_size=128, learning_rate=2e-3), target_from)
+    yield _job("Clothing classifier", recipe, sets, seed, PropertyPlan(("mean(brightness)",)))
 
 
 def census(seed: int) -> Iterator[Job]:
@@ -63,41 +66,57 @@ def census(seed: int) -> Iterator[Job]:
     )
     model = make_pipeline(encoder, HistGradientBoostingClassifier(max_iter=200))
     sets = _sets(census_income(), (5000, 5000, 5000), seed)
-    yield _sklearn_job("Census income", model, sets, seed, duplicates="drop")
+    asked = PropertyPlan(("share(sex == 'Female')",))
+    yield _sklearn_job("Census income", model, sets, seed, asked, duplicates="drop")
 
 
 DEMOS: dict[str, Callable[[int], Iterator[Job]]] = {"patients": patients, "fashion": fashion, "census": census}
 
 
 def clothing_network() -> nn.Module:
-    """784-256-10, ReLU."""
+    """Two convolutions with pooling, then one hidden layer of 64; ReLU."""
     from torch import nn
 
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16 * 7 * 7, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
+    )
 
 
 def _sets(records: Records, sizes: tuple[int, int, int], seed: int) -> Sets:
     return Sets(*split(records, sizes, derived_rng(seed, "split")))
 
 
-def _sklearn_job(name: str, estimator: Any, sets: Sets, seed: int, duplicates: str = "refuse") -> Job:
-    return _job(name, BoundRecipe(SklearnRecipe(estimator), target_from), sets, seed, duplicates)
+def _sklearn_job(
+    name: str, estimator: Any, sets: Sets, seed: int, asked: PropertyPlan, duplicates: str = "refuse"
+) -> Job:
+    return _job(name, BoundRecipe(SklearnRecipe(estimator), target_from), sets, seed, asked, duplicates)
 
 
-def _job(name: str, recipe: BoundRecipe, sets: Sets, seed: int, duplicates: str = "refuse") -> Job:
-    """Train the target and make the job."""
+def _job(name: str, recipe: BoundRecipe, sets: Sets, seed: int, asked: PropertyPlan, duplicates: str = "refuse") -> Job:
+    """Train the target and make the job: all families, by somebody who got hold of the model."""
+    threat = PRESETS["published-model"]
     tools = workshop()
     recipe = replace(recipe, trainer=tools.trainer)
     target = recipe.train(sets.members, derived_seed(seed, "target"))
     return job_from_records(
         target,
         sets,
-        threat=PRESETS["mlaas"],
+        threat=threat,
         recipe=recipe,
-        attacks=attacks_for(None, target, threat=PRESETS["mlaas"]),
+        attacks=attacks_for(None, target, threat=threat, families=ALL_FAMILIES),
         policy=Policy(),
         duplicates=duplicates,
         seed=seed,
         name=name,
         workshop=tools,
+        properties=asked,
     )

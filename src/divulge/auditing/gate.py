@@ -2,75 +2,92 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from divulge.auditing.conduct import final_findings
+from divulge.auditing.policies import policy_of
+from divulge.auditing.predecessor import Worse, compared_with
 from divulge.auditing.store import RunFolder, StoredOutcome
 from divulge.core.dossier import Baseline, overall
-from divulge.core.errors import InputError
 from divulge.core.evidence import Estimate, Evidence
 from divulge.core.finding import Failed, Finding, Played, Verdict
-from divulge.core.policy import DEFAULT_THRESHOLDS, Policy
+from divulge.core.policy import Policy
+from divulge.core.threat import Access, ThreatModel
+from divulge.core.wording import joined, percent
 from divulge.stats.rebuilt import weigh_inferred, weigh_rebuilt
 from divulge.stats.theft import weigh_theft
 from divulge.stats.weigh import weigh
 
 
-class PolicyFile(BaseModel):
-    """policy.yaml.  thresholds: tolerated advantage by metric; those left out keep their defaults."""
-
-    model_config = ConfigDict(extra="forbid")
-    thresholds: dict[str, float] = {}
-    confidence: float = 0.95
-    delta: float = 1e-5
-
-    def policy(self, source: str) -> Policy:
-        """As the words of the trade; raises InputError for a metric that does not exist."""
-        for metric in self.thresholds:
-            if metric not in DEFAULT_THRESHOLDS:
-                near = difflib.get_close_matches(metric, DEFAULT_THRESHOLDS, 1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise InputError(
-                    f"{source}: thresholds.{metric}: no such metric: {hint}choose from {', '.join(DEFAULT_THRESHOLDS)}"
-                )
-        return Policy({**DEFAULT_THRESHOLDS, **self.thresholds}, self.confidence, self.delta)
-
-
 @dataclass(frozen=True)
 class Judgement:
-    """What the gate says.  broken: the findings above the policy.  incomplete: why the run cannot pass otherwise."""
+    """What the gate says.  broken: the findings above the policy.  incomplete: why the run cannot pass otherwise.
+    unmet: of the incomplete, what the policy wants looked at.  worse: what leaks more than in the run before.
+    """
 
+    policy: Policy
     verdict: Verdict
     broken: tuple[Finding, ...]
     incomplete: tuple[str, ...]
+    unmet: tuple[str, ...] = ()
+    worse: tuple[Worse, ...] = ()
+    before: str = ""
 
     @property
     def exit_code(self) -> int:
-        """1 a leak above the policy, 3 incomplete, 0 otherwise."""
-        return 1 if self.broken else 3 if self.incomplete else 0
+        """1 a leak above the policy, or more than before; 3 incomplete, 0 otherwise."""
+        return 1 if self.broken or self.worse else 3 if self.incomplete else 0
+
+    def said(self) -> list[str]:
+        """Every rule that failed, in words."""
+        lines = []
+        for metric in dict.fromkeys(f.metric for f in self.broken):
+            lines.append(_broken([f for f in self.broken if f.metric == metric], self.policy))
+        for metric in dict.fromkeys(w.finding.metric for w in self.worse):
+            lines.append(_grown([w for w in self.worse if w.finding.metric == metric], self.before))
+        return lines + [f"! incomplete: {reason}" for reason in self.incomplete]
 
 
-def load_policy(path: Path) -> Policy:
-    """A policy file; raises InputError that names file and field."""
-    if not path.is_file():
-        raise InputError(f"policy: no file at {path} (looked in {path.resolve().parent})")
-    try:
-        return PolicyFile.model_validate(yaml.safe_load(path.read_text()) or {}).policy(path.name)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path.name}: not YAML: {' '.join(str(error).split())[:160]}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+MOST_NAMED = 4
+"""Attacks that a broken rule is said to be broken by."""
 
 
-def judge(path: Path, policy: Policy | None = None) -> Judgement:
-    """Judge a run folder, under its own policy when none is given."""
+def _broken(findings: list[Finding], policy: Policy) -> str:
+    """A rule that failed, by whom, and why it is one."""
+    ordered = sorted(findings, key=lambda f: -(f.advantage_low or 0.0))
+    metric, of = ordered[0].metric, f" of policy {policy.name}" if policy.name else ""
+    who = [
+        f"{f.attack} (at least {f.low or 0.0:.2f})"
+        if metric == "epsilon"
+        else f"{f.attack} (at least {percent(f.advantage_low or 0.0)})"
+        for f in ordered
+    ]
+    why = policy.reason(metric)
+    said = f"▲ rule thresholds.{metric} = {ordered[0].threshold:g}{of} is broken by {first(who)}"
+    return said + (f"\n    because: {why}" if why else "")
+
+
+def first(items: list[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(items) - MOST_NAMED
+    return joined([*items[:MOST_NAMED], f"{more} more"] if more > 0 else items)
+
+
+def _grown(worse: list[Worse], before: str) -> str:
+    """A metric that has grown since the run before."""
+    said = [f"{w.finding.attack} ({w.before.value:.3f} to {w.finding.value:.3f})" for w in worse]
+    return f"▲ rule no-worse-than {before}: {worse[0].finding.metric} has grown for {first(said)}"
+
+
+def judge(path: Path, policy: Policy | None = None, before: Path | None = None) -> Judgement:
+    """Judge a run folder, under its own policy when none is given.
+
+    before: the run of the model before; what leaks more than in it fails as well, see auditing.predecessor.
+    """
     run = RunFolder(path)
     facts = run.facts()
     stored = run.outcomes()
@@ -78,9 +95,54 @@ def judge(path: Path, policy: Policy | None = None) -> Judgement:
     if policy is not None:
         ordered = [_weighed_again(run, outcome, policy) for outcome in ordered]
     blind = run.baseline() or Baseline()
-    findings = final_findings(ordered, policy or facts.policy, blind)
+    chosen = policy or facts.policy
+    findings = final_findings(ordered, chosen, blind)
     broken = tuple(f for f in findings if f.verdict is Verdict.LEAK)
-    return Judgement(overall(findings), broken, tuple(incomplete(run, ordered, findings)))
+    wanted = tuple(unmet(chosen, facts.threat, findings))
+    lacking = (*incomplete(run, ordered, findings), *wanted)
+    worse: tuple[Worse, ...] = ()
+    if before is not None:
+        earlier = RunFolder(before).facts()
+        worse = compared_with(findings, _findings(before, chosen), chosen, (facts.threat, earlier.threat)).worse
+    return Judgement(chosen, overall(findings), broken, lacking, wanted, worse, before.name if before else "")
+
+
+def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
+    """Of another run, under this policy."""
+    run = RunFolder(path)
+    stored = run.outcomes()
+    ordered = [_weighed_again(run, stored[name], policy) for name in run.facts().planned if name in stored]
+    return final_findings(ordered, policy, run.baseline() or Baseline())
+
+
+def assert_no_leak(run: Any, policy: Policy | str | Path | None = None, before: Any = None) -> None:
+    """Raise AssertionError, naming every rule that failed, unless a run is within a policy.
+
+    run, before: a Run, or its folder.  policy: the name of one that comes with divulge, a file, or a Policy; that of
+    the run when None.  An incomplete audit fails too: it is no evidence that nothing leaks.
+    """
+    chosen = policy_of(policy) if policy is not None else None
+    earlier = Path(getattr(before, "folder", before)) if before is not None else None
+    judgement = judge(Path(getattr(run, "folder", run)), chosen, earlier)
+    if judgement.exit_code:
+        raise AssertionError("\n".join(judgement.said()))
+
+
+def unmet(policy: Policy, threat: ThreatModel, findings: tuple[Finding, ...]) -> list[str]:
+    """What the policy wants an audit to have looked at, and this one has not."""
+    lacking = []
+    if policy.least_access and not threat.grants(Access(policy.least_access)):
+        seen = ", ".join(sorted(port.value for port in threat.access))
+        why = f": {policy.why['adversary']}" if "adversary" in policy.why else ""
+        lacking.append(
+            f"rule adversary.access = {policy.least_access}: the adversary of this run ({threat.name}) saw only "
+            f"{seen}{why}; audit under a threat model that grants it"
+        )
+    measured = {f.game for f in findings if f.value is not None}
+    for family in policy.requires:
+        if family not in measured:
+            lacking.append(f"rule requires.{family}: no attack of this family was measured; audit with all families")
+    return lacking
 
 
 def incomplete(run: RunFolder, outcomes: list[StoredOutcome], findings: tuple[Finding, ...]) -> list[str]:

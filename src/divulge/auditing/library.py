@@ -28,6 +28,7 @@ from divulge.auditing.defending import defended, defended_name
 from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, render
 from divulge.auditing.job import Job
+from divulge.auditing.policies import policy_of
 from divulge.auditing.scope import scope_of
 from divulge.auditing.store import RunFolder
 from divulge.auditing.workshop import workshop
@@ -141,7 +142,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     attacks: Sequence[str | Attack[Any, Any]] | None = None,
     families: Sequence[str] | None = None,
     minutes: float | None = None,
-    policy: Policy | None = None,
+    policy: Policy | str | None = None,
     sensitive: Iterable[str] = (),
     duplicates: str = "refuse",
     name: str | None = None,
@@ -173,6 +174,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     families: "membership", "reconstruction", "property", "extraction"; membership when not given.
     minutes: start attacks only as far as they fit, those first that tell most a second, and say what is left out.
         With neither attacks nor families named, all families and everything that the threat model allows is tried.
+    policy: what is tolerated: the name of one that comes with divulge, a file, or a Policy.
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
     defenses: names or defences, in order; shadow models are defended in the same way.  Where one acts before or while
@@ -187,7 +189,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
     Raises InputError, with the cure, for input that cannot be audited.
     """
-    threat_model, policy, tools = threat_from(threat), policy or Policy(), workshop(engine, jobs, cache)
+    threat_model, policy, tools = threat_from(threat), policy_of(policy), workshop(engine, jobs, cache)
     scope = scope_of(attacks, families, minutes)
     if isinstance(target, ScoreTable):
         table = (threat_model, attacks, policy, seed, name or "score table")

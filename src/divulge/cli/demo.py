@@ -25,15 +25,16 @@ def demo(
     ),
     out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
     seed: Annotated[int, typer.Option(help="equal seeds give equal results")] = 0,
+    minutes: Annotated[float, typer.Option(help="for each audit")] = 10.0,
 ) -> None:
-    """Train a model on real data, audit it, and say where the report is."""
+    """Train a model on real data, try all that somebody could who got hold of it, and say where the report is."""
     from divulge.auditing.conduct import conduct
     from divulge.auditing.demos import DEMOS
     from divulge.auditing.library import Run, new_folder
 
     for job in DEMOS[name.value](seed):
         out.print(f"\nAuditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
-        with Screen() as screen:
-            folder = conduct(job, new_folder(out_dir, job.name), progress=screen)
+        with Screen(refusals=False) as screen:
+            folder = conduct(job, new_folder(out_dir, job.name), progress=screen, minutes=minutes)
         run = Run.open(folder.path)
         show_summary(run.dossier, str(run.report().resolve()))

@@ -7,26 +7,47 @@ from typing import Annotated
 
 import typer
 
-from divulge.cli.screen import out
-from divulge.core.wording import percent
+from divulge.cli.screen import out, table
+from divulge.core.errors import InputError
 
 
 def gate(
-    run: Annotated[Path, typer.Argument(help="the run's folder")],
-    policy: Annotated[Path | None, typer.Option(help="policy file; the run's own policy when left out")] = None,
+    run: Annotated[Path | None, typer.Argument(help="the run's folder", show_default=False)] = None,
+    policy: Annotated[str | None, typer.Option(help="name or file; the run's own policy when left out")] = None,
+    before: Annotated[Path | None, typer.Option(help="run of the model before: leaking more than it fails")] = None,
+    junit: Annotated[Path | None, typer.Option(help="write the verdicts as JUnit XML into this file")] = None,
+    policies: Annotated[bool, typer.Option("--policies", help="list the policies that come with divulge")] = False,
 ) -> None:
-    """Judge a run.  Exit code 0: within policy; 1: a leak above it; 2: wrong input; 3: incomplete."""
-    from divulge.auditing.gate import judge, load_policy
+    """Judge a run.  Exit code 0: within policy; 1: leaks above it, or more than before; 2: bad input; 3: incomplete."""
+    from divulge.auditing.policies import load_policy
 
-    judgement = judge(run, load_policy(policy) if policy is not None else None)
-    for finding in judgement.broken:
-        out.print(
-            f"▲ rule thresholds.{finding.metric} = {finding.threshold:g} is broken by {finding.attack}: the advantage "
-            f"is at least {percent(finding.advantage_low or 0)}",
-            soft_wrap=True,
-        )
-    for reason in judgement.incomplete:
-        out.print(f"! incomplete: {reason}", soft_wrap=True)
-    if not judgement.broken and not judgement.incomplete:
-        out.print("○ within policy: no finding above a threshold.  A result is a lower bound.", soft_wrap=True)
+    if policies:
+        _list()
+        return
+    if run is None:
+        raise InputError("name the folder of a run: divulge gate RUN (or --policies for the policies there are)")
+    from divulge.auditing.gate import judge
+
+    judgement = judge(run, load_policy(policy) if policy is not None else None, before)
+    for line in judgement.said():
+        out.print(line, soft_wrap=True)
+    if not judgement.exit_code:
+        named = f" {judgement.policy.name}" if judgement.policy.name else ""
+        out.print(f"○ within policy{named}: no finding above a threshold.  A result is a lower bound.", soft_wrap=True)
+    if junit is not None:
+        from divulge.auditing.export import junit_of
+
+        junit.write_text(junit_of(run, judgement), encoding="utf-8")
     raise typer.Exit(judgement.exit_code)
+
+
+def _list() -> None:
+    from divulge.auditing.policies import load_policy, shipped
+
+    shown = table("policy", "for", "AUC", "TPR at 1 % FPR", "copies", "must be measured")
+    for name in shipped():
+        found = load_policy(name)
+        limits = [f"{found.threshold(metric):g}" for metric in ("auc", "tpr_at_fpr_0.01", "fidelity")]
+        shown.add_row(name, found.purpose, *limits, ", ".join(found.requires))
+    out.print(shown)
+    out.print("Thresholds are advantages: 0 for guessing, 1 for certainty.", soft_wrap=True)

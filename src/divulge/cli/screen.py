@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -72,7 +73,8 @@ class Screen:
         if self._refused and not self._quiet:
             cannot = counted(self._refused, "attack")
             self._bar.console.print(
-                f"  ⊘ {cannot} cannot run under this threat model or with what was given; the report says why"
+                f"  ⊘ {cannot} cannot run under this threat model or with what was given; the report says why",
+                soft_wrap=True,
             )
 
     def plan(self, steps: int) -> None:
@@ -109,11 +111,21 @@ def _line(outcome: Outcome) -> Text:
                 return Text(f"  · {title} {_stolen(found)}, {outcome.queries:,} queries")
             area, low = found.get("auc"), found.get("tpr_at_fpr_0.01")
             if area is None or area.value is None:
-                return Text(f"  · {title} done")
+                return Text(f"  · {title} {_told(findings)}")
             text = f"  · {title} AUC {area.value:.3f} ({area.low:.3f} to {area.high:.3f})"
             if low is not None and low.value is not None:
                 text += f"   TPR at 1 % FPR {words.shown(low.value, low.metric)}"
             return Text(text)
+
+
+def _told(findings: Sequence[Finding]) -> str:
+    """What an attack that rebuilds, or tells properties, achieved most of beyond guessing."""
+    measured = [f for f in findings if f.value is not None and f.chance is not None]
+    if not measured:
+        return "done"
+    best = max(measured, key=lambda f: f.advantage_low or 0.0)
+    name = words.METRIC_NAMES.get(best.metric.partition(":")[0], best.metric)
+    return f"{name} {words.shown(best.value, best.metric)} (guessing: {words.shown(best.chance, best.metric)})"
 
 
 def _stolen(found: dict[str, Finding]) -> str:

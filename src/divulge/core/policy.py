@@ -51,17 +51,30 @@ comes than the middle of the range, as a share of the range.
 class Policy:
     """thresholds: tolerated advantage by metric.  confidence: of intervals; 1 - confidence is shared by Holm's rule
     among all findings of a run.  delta: at which the empirical epsilon is stated.
+
+    name, purpose: what it is for.  least_access: what the adversary of an audit must at least have seen for this policy
+    to judge it, a value of Access, or empty.  requires: families that must have been measured.  why: reasons with
+    their sources, by metric, and for the adversary.
     """
 
     thresholds: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_THRESHOLDS))
     confidence: float = 0.95
     delta: float = 1e-5
+    name: str = ""
+    purpose: str = ""
+    least_access: str = ""
+    requires: tuple[str, ...] = ()
+    why: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0.5 < self.confidence < 1:
             raise InputError(f"policy.confidence is {self.confidence}: it must lie between 0.5 and 1, 0.95 say")
         if not 0 <= self.delta < 1:
             raise InputError(f"policy.delta is {self.delta}: it must lie in [0, 1), 1e-5 say")
+
+    def reason(self, metric: str) -> str:
+        """Why that is tolerated, with the source; empty where the policy does not say."""
+        return self.why.get(metric, self.why.get(metric.partition(":")[0], ""))
 
     def threshold(self, metric: str) -> float:
         """The advantage that this policy tolerates for a metric."""

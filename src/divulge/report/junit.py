@@ -1,0 +1,59 @@
+"""The verdicts as JUnit XML, which every service for continuous integration shows: one case for each attack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from xml.etree import ElementTree
+
+from divulge.core.dossier import Dossier
+from divulge.core.finding import Failed, Finding, Refused
+from divulge.report import words
+
+
+def render(dossier: Dossier, broken: Sequence[Finding], rules: Mapping[str, Sequence[str]]) -> str:
+    """broken: findings above the policy.  rules: what else was judged, a case each: by name why it failed, or nothing."""
+    above: dict[str, list[Finding]] = {}
+    for finding in broken:
+        above.setdefault(finding.attack, []).append(finding)
+    suite = ElementTree.Element("testsuite", name=f"divulge: {dossier.facts.name}")
+    suite.set("timestamp", dossier.facts.provenance.started[:19])
+    counts = {"failure": 0, "error": 0, "skipped": 0}
+
+    def case(name: str, group: str, seconds: float = 0.0) -> ElementTree.Element:
+        return ElementTree.SubElement(suite, "testcase", name=name, classname=f"divulge.{group}", time=f"{seconds:.3f}")
+
+    def end(made: ElementTree.Element, kind: str, message: str) -> None:
+        counts[kind] += 1
+        ElementTree.SubElement(made, kind, message=message).text = message
+
+    for outcome in dossier.outcomes:
+        made = case(outcome.title, outcome.game, outcome.seconds)
+        if isinstance(outcome.result, Failed):
+            end(made, "error", outcome.result.error)
+        elif isinstance(outcome.result, Refused):
+            end(made, "skipped", outcome.result.reason)
+        elif outcome.attack in above:
+            end(made, "failure", "; ".join(_said(f) for f in above[outcome.attack]))
+    for left in dossier.left_out:
+        end(case(left.title, left.game), "skipped", left.reason)
+    for name, reasons in rules.items():
+        made = case(name, "policy")
+        if reasons:
+            end(made, "failure", "; ".join(reasons))
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(counts["failure"]))
+    suite.set("errors", str(counts["error"]))
+    suite.set("skipped", str(counts["skipped"]))
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _said(finding: Finding) -> str:
+    name = words.METRIC_NAMES.get(finding.metric.partition(":")[0], finding.metric)
+    low, high = (words.shown(v, finding.metric) for v in (finding.low, finding.high))
+    return (
+        f"rule thresholds.{finding.metric} = {finding.threshold:g}: {name} "
+        f"{words.shown(finding.value, finding.metric)} ({low} to {high})"
+    )
