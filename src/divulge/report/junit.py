@@ -11,7 +11,7 @@ from divulge.report import words
 
 
 def render(dossier: Dossier, broken: Sequence[Finding], rules: Mapping[str, Sequence[str]]) -> str:
-    """broken: findings above the policy.  rules: what else was judged, a case each: by name why it failed, or nothing."""
+    """broken: findings above the policy.  rules: what else was judged, each by its name: why it failed, or nothing."""
     above: dict[str, list[Finding]] = {}
     for finding in broken:
         above.setdefault(finding.attack, []).append(finding)
