@@ -78,6 +78,7 @@ def clothing_network() -> nn.Module:
     from torch import nn
 
     return nn.Sequential(
+        nn.Unflatten(1, (1, 28)),
         nn.Conv2d(1, 8, 5, padding=2),
         nn.ReLU(),
         nn.MaxPool2d(2),

@@ -13,6 +13,7 @@ from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, joined, percent
 from divulge.report import inferred, limits, rebuilt, theft, words
+from divulge.report.decision import decision
 from divulge.report.figures import figures
 from divulge.report.threat_picture import draw
 
@@ -33,6 +34,23 @@ class Row:
     cost: str
     effort: str
     note: str
+
+
+def render_decision(dossier: Dossier) -> str:
+    """The decision page alone, with nothing folded away."""
+    return (
+        _environment()
+        .get_template("decision_page.html.j2")
+        .render(
+            d=dossier,
+            c=decision(dossier),
+            full=True,
+            words=words,
+            marks=words.MARKS,
+            style=asset("report.css"),
+            counted=counted,
+        )
+    )
 
 
 @cache
@@ -77,6 +95,8 @@ def render(dossier: Dossier) -> str:
             figures=drawn,
             picture=draw(dossier.facts.threat, words.asset_verdicts(dossier)),
             unmeasured=_unmeasured(dossier),
+            c=decision(dossier),
+            full=False,
             refusals=limits.refusals(dossier),
             left_out=limits.left_out(dossier),
             predictive=_predictive(dossier),

@@ -1,0 +1,362 @@
+"""The page for whoever decides: the two questions of EDPB Opinion 28/2024, the risks to persons, what to do.
+
+The Opinion (17 December 2024) asks of a model that is said to be anonymous whether, considering all means reasonably
+likely to be used, the likelihood is insignificant (1) of extracting personal data of those in the training data
+directly from the model, probabilistic extraction included, and (2) of obtaining it from queries, intentionally or not.
+An audit gives evidence on both; it never says that a model is anonymous.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from divulge.core.dossier import Dossier, overall
+from divulge.core.finding import Finding, Verdict
+from divulge.core.threat import Access, Family
+from divulge.core.wording import counted, joined, percent
+from divulge.report import limits, words
+
+QUERIES = tuple(
+    port.value
+    for port in (
+        Access.LABEL,
+        Access.TOPK,
+        Access.SCORES,
+        Access.LOGITS,
+        Access.EMBEDDINGS,
+        Access.SAMPLES,
+        Access.TOKEN_LOGPROBS,
+    )
+)
+"""What a query answers with; everything else means holding the model or standing beside its training."""
+
+PERSONAL = (Family.MEMBERSHIP, Family.RECONSTRUCTION)
+"""Families whose findings are about single persons."""
+
+OF_RECORDS = (
+    "records_rebuilt",
+    "records_exact",
+    "batches_opened",
+    "guesses_nearer_training",
+    "text_rebuilt",
+    "text_exact",
+)
+"""Metrics of rebuilt records; the others of their family are about attributes, classes or counts."""
+
+ANSWERS = {
+    Verdict.LEAK: "Evidence that it can",
+    Verdict.NOT_FOUND: "No evidence that it can was found",
+    Verdict.INVALID: "Not answered: the sets differ, so nothing was measured",
+}
+
+ALWAYS_UNTRIED = (
+    "attacks that were published after this version of divulge",
+    "linking what the model tells with other data about the same persons",
+    "mistakes around the model: logs, backups, explanations, the training data themselves",
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of the two questions.  asks: in plain words.  answer: in a few.  residual: what remains."""
+
+    title: str
+    asks: str
+    verdict: Verdict
+    answer: str
+    evidence: tuple[str, ...]
+    means: tuple[str, ...]
+    power: tuple[str, ...]
+    untried: tuple[str, ...]
+    residual: str
+
+
+@dataclass(frozen=True)
+class Risk:
+    """One row of an impact assessment.  found: by this audit.  who: is concerned.  measures: that were measured."""
+
+    name: str
+    asks: str
+    found: str
+    who: str
+    measures: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the page says."""
+
+    verdict: Verdict
+    headline: str
+    reasons: tuple[str, ...]
+    questions: tuple[Question, ...]
+    risks: tuple[Risk, ...]
+    steps: tuple[str, ...]
+
+
+def decision(dossier: Dossier) -> Decision:
+    """The page of one run."""
+    direct = [f for f in dossier.findings if _of(f, PERSONAL) and (_holds(dossier) or f.access not in QUERIES)]
+    asked = [f for f in dossier.findings if _of(f, PERSONAL) and f.access in QUERIES]
+    questions = (
+        _question(
+            dossier,
+            "Can personal data be extracted from the model itself?",
+            "by somebody who holds the model, or stands beside its training; with certainty or with some likelihood",
+            direct,
+            False,
+        ),
+        _question(
+            dossier,
+            "Can personal data be obtained by asking the model?",
+            "by somebody who only queries it, on purpose or by accident",
+            asked,
+            True,
+        ),
+    )
+    return Decision(
+        dossier.verdict,
+        _headline(dossier),
+        tuple(_reasons(dossier)),
+        questions,
+        _risks(dossier),
+        tuple(_steps(dossier)),
+    )
+
+
+def _of(finding: Finding, families: tuple[Family, ...]) -> bool:
+    return finding.game in [family.value for family in families]
+
+
+def _holds(dossier: Dossier) -> bool:
+    """Whether the adversary holds the model, and can do with it all that a customer of a service can."""
+    return dossier.facts.threat.grants(Access.PARAMETERS)
+
+
+def _headline(dossier: Dossier) -> str:
+    policy = dossier.facts.policy
+    under = f"under the policy {policy.name}" if policy.name else "under the policy of this run"
+    if dossier.verdict is Verdict.LEAK:
+        about = joined([family.value for family in Family if overall(dossier.of(family)) is Verdict.LEAK])
+        return f"As it is, the model gives away more than is tolerated {under}: {about}"
+    if dossier.verdict is Verdict.NOT_FOUND and not dossier.failed() and dossier.complete:
+        return f"Nothing was found that speaks against it {under}"
+    return "This audit is no basis for a decision yet"
+
+
+def _reasons(dossier: Dossier) -> list[str]:
+    """Why, in a sentence each."""
+    policy = dossier.facts.policy
+    found = [f"The policy is meant for {policy.purpose}."] if policy.purpose else []
+    found.append(words.needed(dossier))
+    if dossier.verdict is Verdict.INVALID:
+        found.append("Members and non-members were not drawn alike: draw them again, and audit again.")
+    for outcome, error in dossier.failed():
+        found.append(f"“{outcome.title}” broke off: {error}.")
+    return [*found, words.LEAST + " It is evidence for the decision of a person, and never a certificate."]
+
+
+def _question(dossier: Dossier, title: str, asks: str, findings: list[Finding], queries: bool) -> Question:
+    measured = [f for f in findings if f.value is not None]
+    verdict = overall(findings) if measured else Verdict.NOT_MEASURABLE
+    leaks = [f for f in measured if f.verdict is Verdict.LEAK]
+    evidence = [line for family in PERSONAL for line in _evidence(dossier, family, measured)]
+    means = [_means(dossier, f) for f in _best(leaks or measured)]
+    return Question(
+        title,
+        asks,
+        verdict,
+        ANSWERS.get(verdict, "Not examined"),
+        tuple(evidence or [_unexamined(dossier, queries)]),
+        tuple(dict.fromkeys(means)),
+        tuple(_power(dossier, measured)),
+        tuple(_untried(dossier, measured, queries)),
+        _residual(verdict),
+    )
+
+
+def _unexamined(dossier: Dossier, queries: bool) -> str:
+    """Why there is no evidence on a question."""
+    threat = dossier.facts.threat
+    if not queries and not _holds(dossier):
+        return (
+            f"The adversary of this run ({threat.name}) never holds the model. If anyone else might, audit it under "
+            "the threat model published-model"
+        )
+    return "No attack of this kind was played to its end"
+
+
+def _best(findings: list[Finding]) -> list[Finding]:
+    """One finding of each family: the leak with the highest lower bound."""
+    found = {}
+    for family in PERSONAL:
+        of = [f for f in findings if _of(f, (family,)) and f.metric != "epsilon"]
+        if of:
+            found[family] = max(of, key=lambda f: f.advantage_low if f.advantage_low is not None else -1.0)
+    return list(found.values())
+
+
+def _evidence(dossier: Dossier, family: Family, measured: list[Finding]) -> list[str]:
+    """The strongest finding of a family, for membership the one at the lowest error rate too, and who is concerned."""
+    of = [f for f in measured if _of(f, (family,))]
+    if not of:
+        return []
+    lines = [line_of(dossier, f) for f in _best([f for f in of if f.verdict is Verdict.LEAK] or of)]
+    sharp = [f for f in of if f.verdict is Verdict.LEAK and f.metric.startswith("tpr_at_fpr_")]
+    if sharp:
+        lines.append(line_of(dossier, min(sharp, key=lambda f: (f.chance, -(f.low or 0.0)))))
+    if family is Family.MEMBERSHIP and dossier.stability is not None and sharp:
+        lines.append(words.stability_sentence(dossier.stability))
+    return list(dict.fromkeys(lines))
+
+
+def line_of(dossier: Dossier, finding: Finding) -> str:
+    """'▲ “LiRA, online”: TPR at 1 % FPR 57 % (49 % to 65 %); guessing: 1 %'."""
+    kind, _, about = finding.metric.partition(":")
+    name = words.METRIC_NAMES.get(finding.metric, words.METRIC_NAMES.get(kind, kind)) + (f", {about}" if about else "")
+    value, low, high, chance = (
+        words.shown(v, finding.metric) for v in (finding.value, finding.low, finding.high, finding.chance)
+    )
+    title = dossier.titles.get(finding.attack, finding.attack)
+    return f"{words.MARKS[finding.verdict]} “{title}”: {name} {value} ({low} to {high}); guessing: {chance}"
+
+
+def _means(dossier: Dossier, finding: Finding) -> str:
+    """What it took: access, queries, models, time.  Costs and time are what the Opinion's reader has to weigh."""
+    knows = joined(sorted(k.value for k in dossier.facts.threat.knowledge)) or "nothing else"
+    title = dossier.titles.get(finding.attack, finding.attack)
+    models = f", {counted(finding.models_trained, 'model')} trained" if finding.models_trained else ""
+    asked = counted(finding.queries, "query") if finding.queries else "no query"
+    seconds = "less than a second" if finding.seconds < 1 else counted(round(finding.seconds), "second")
+    return (
+        f"“{title}” saw the {finding.access}; {asked}{models}; {seconds} on an ordinary computer; at most it could "
+        f"know {knows}"
+    )
+
+
+def _power(dossier: Dossier, measured: list[Finding]) -> list[str]:
+    """What would have been seen."""
+    lines = []
+    for family in PERSONAL:
+        able = [f for f in measured if _of(f, (family,)) and f.power is not None and f.metric != "epsilon"]
+        if not able:
+            continue
+        if any(f.verdict is Verdict.LEAK for f in able):
+            lines.append(f"{family.value}: enough to show the leak; there may be more")
+            continue
+        best = min(able, key=lambda f: (f.metric != "auc", f.power or 1.0))
+        if (best.power or 1.0) >= 1:
+            lines.append(f"{family.value}: this audit is too small to have seen anything but a complete success")
+            continue
+        name = words.METRIC_NAMES.get(best.metric.partition(":")[0], best.metric)
+        lines.append(
+            f"{family.value}: an advantage of {percent(best.power or 1.0)} in {name} would probably have been seen "
+            "(four times in five), a smaller one perhaps not"
+        )
+    return lines
+
+
+def _untried(dossier: Dossier, measured: list[Finding], queries: bool) -> list[str]:
+    games = {f.game for f in measured}
+    personal = [family.value for family in PERSONAL]
+    lines = [f"{family}: no attack was measured" for family in personal if family not in games]
+    lines += [f"“{left.title}”: {left.reason}" for left in dossier.left_out if left.game in personal]
+    concerned = {o.title for o, _ in dossier.refused() if (o.access in QUERIES) == queries and o.game in personal}
+    for reason in limits.refusals(dossier):
+        if any(title in (reason.names or reason.what) for title in concerned):
+            lines.append(f"{reason.what}: {reason.why}")
+    return [*lines, *ALWAYS_UNTRIED]
+
+
+def _residual(verdict: Verdict) -> str:
+    if verdict is Verdict.LEAK:
+        return (
+            "The likelihood is not insignificant for some of the persons at least: these attacks succeed by the means "
+            "named here. This is evidence against treating the model as anonymous."
+        )
+    if verdict is Verdict.NOT_FOUND:
+        return (
+            "These attacks did not succeed. That is evidence of a low likelihood, down to what this audit would have "
+            "seen and for the means named here; it is no proof that the likelihood is insignificant for every person."
+        )
+    return "Nothing is known: the likelihood must be taken as open."
+
+
+def _risks(dossier: Dossier) -> tuple[Risk, ...]:
+    """Singling out, linkability and inference (Article 29 Working Party, Opinion 05/2014), and groups."""
+    data = dossier.facts.data
+    sensitive = f"; sensitive: {joined(list(data.sensitive))}" if data.sensitive else ""
+    people = counted(data.members, "training record") + " were asked about"
+    leaks = overall(dossier.of(Family.MEMBERSHIP)) is Verdict.LEAK
+    listed = f"; the {counted(len(dossier.at_risk), 'record')} most at risk are listed in the report"
+    exposed = listed if dossier.at_risk and leaks else ""
+    groups = [f"{g.attribute} = {g.value}" for g in dossier.subgroups if g.more_at_risk]
+    more = f"; more at risk than others: {joined(groups)}" if groups else ""
+    low = [f for f in dossier.of(Family.MEMBERSHIP) if f.metric.startswith("tpr_at_fpr_0.0")]
+    area = [f for f in dossier.of(Family.MEMBERSHIP) if f.metric == "auc"]
+    attribute = [f for f in dossier.of(Family.RECONSTRUCTION) if f.metric.startswith("attribute_accuracy")]
+    rebuilt = [f for f in dossier.of(Family.RECONSTRUCTION) if f.metric in OF_RECORDS]
+    told = list(dossier.of(Family.PROPERTY))
+    causes = joined([c.advice for c in dossier.what_if if c.share > 0][:2])
+    return (
+        Risk(
+            "singling out",
+            "Can one person be named as being in the training data, or their record be rebuilt?",
+            _worst(dossier, low + rebuilt),
+            people + exposed + more,
+            causes,
+        ),
+        Risk(
+            "linkability",
+            "Can a record that is known from elsewhere be tied to the training data?",
+            _worst(dossier, area),
+            people + more,
+            causes,
+        ),
+        Risk(
+            "inference",
+            "Can something be learned about a person that was not known?",
+            _worst(dossier, attribute),
+            people + sensitive,
+            "",
+        ),
+        Risk(
+            "facts about groups",
+            "Can something be learned about all those in the training data together?",
+            _worst(dossier, told),
+            "the group as a whole, and whoever collected the data",
+            "",
+        ),
+    )
+
+
+def _worst(dossier: Dossier, findings: list[Finding]) -> str:
+    measured = [f for f in findings if f.value is not None]
+    if not measured:
+        return "– not examined"
+    leaks = [f for f in measured if f.verdict is Verdict.LEAK] or measured
+    return line_of(dossier, max(leaks, key=lambda f: f.advantage_low if f.advantage_low is not None else -1.0))
+
+
+def _steps(dossier: Dossier) -> list[str]:
+    """What to do next, most telling first."""
+    steps = []
+    if overall(dossier.of(Family.MEMBERSHIP)) is Verdict.LEAK:
+        for cause in sorted(dossier.what_if, key=lambda c: -c.share):
+            if cause.share > 0:
+                steps.append(f"{cause.advice} ({cause.name}: {percent(cause.share)} of the leak goes away without it)")
+        steps += [f"{cause.advice} ({cause.name})" for cause in dossier.causes if cause.telling and cause.advice]
+    if dossier.leaks():
+        steps.append("measure which defence leaves what, at what price: divulge compare --defenses AUDIT.yaml")
+    if overall(dossier.of(Family.EXTRACTION)) is Verdict.LEAK and not _holds(dossier):
+        steps.append("limit queries, watch them, and show less of the scores; a copy opens the way to further attacks")
+    if overall(dossier.of(Family.PROPERTY)) is Verdict.LEAK:
+        steps.append(
+            "ask whether the facts that can be told about the training set may be known; noise for single persons "
+            "(differential privacy) does not hide them"
+        )
+    if dossier.left_out:
+        steps.append(f"give the audit more time: {counted(len(dossier.left_out), 'attack')} had none")
+    if dossier.verdict is Verdict.NOT_FOUND:
+        steps.append("keep this report with the model, and audit again when data, training or interface change")
+    return list(dict.fromkeys(step[:1].upper() + step[1:] for step in steps))
