@@ -167,18 +167,18 @@ class Budget:
     def _next(self, waiting: Sequence[Planned]) -> Planned | None:
         """What is worth most a second and leaves room for one attack of every family that has had none."""
         missing = {p.card.family for p in waiting} - {family for family, _ in self._played}
-        promised = {family: max((p for p in waiting if p.card.family is family), key=self._worth) for family in missing}
-        kept = {family: self.seconds(step) for family, step in promised.items()}
         left = self.left
+        best = [max((p for p in waiting if p.card.family is family), key=self._worth) for family in missing]
+        kept: dict[Family, float] = {}
+        for step in sorted(best, key=self._worth, reverse=True):  # what does not fit anyway is kept no room for
+            if sum(kept.values()) + self.seconds(step) <= left:
+                kept[step.card.family] = self.seconds(step)
 
         def fits(step: Planned) -> bool:
             others = sum(s for family, s in kept.items() if family is not step.card.family)
             return self.seconds(step) + others <= left
 
-        fitting = [p for p in waiting if fits(p)]
-        if not fitting:  # not all that was promised fits: as much of it as does
-            fitting = [p for p in promised.values() if self.seconds(p) <= left]
-        return max(fitting, key=self._worth, default=None)
+        return max((p for p in waiting if fits(p)), key=self._worth, default=None)
 
     def _worth(self, step: Planned) -> float:
         """Expected information a second."""
@@ -187,15 +187,18 @@ class Budget:
         return STRENGTH.get(card.name, OTHER) * AGAIN**before / self.seconds(step)
 
     def _models(self, step: Planned) -> tuple[str, int]:
-        """Models that an attack needs, and the name of the pool that it shares with others."""
+        """Models that an attack needs, and the name of the pool that it shares with others; models that learn from
+        fewer records than the audited one count for less.
+        """
         card, job = step.card, self.job
         contributes = card.needs.phase is Phase.TRAINING  # its models learn from its records, too
         if card.family is Family.PROPERTY:
             if card.challenge is not Challenge.TRAINING_SET:
                 return str(card.challenge), 0
             plan = job.properties
+            part = min(1.0, (plan.size or len(job.candidates)) / max(1, int(job.member.sum())))
             own = card.name if contributes else ""
-            return f"property {own}", (plan.victims + plan.shadows) * 3 * max(1, len(plan.properties))
+            return f"property {own}", round((plan.victims + plan.shadows) * 3 * part) * max(1, len(plan.properties))
         if card.family is Family.MEMBERSHIP:
             own = card.name if contributes else ""
             return f"membership {own}", shadows_of(step.attack) + 2

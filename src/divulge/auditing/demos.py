@@ -47,7 +47,13 @@ def fashion(seed: int) -> Iterator[Job]:
         raise MissingExtra("torch", "torch") from error
     sets = _sets(fashion_mnist(), (5000, 5000, 5000), seed)
     recipe = BoundRecipe(TorchRecipe(clothing_network, epochs=20, batch_size=128, learning_rate=2e-3), target_from)
-    yield _job("Clothing classifier", recipe, sets, seed, PropertyPlan(("mean(brightness)",)))
+    yield _job(
+        "Clothing classifier",
+        recipe,
+        sets,
+        seed,
+        PropertyPlan(("mean(brightness)",), victims=24, shadows=32, size=1_000),
+    )
 
 
 def census(seed: int) -> Iterator[Job]:

@@ -26,7 +26,7 @@ from divulge.auditing.assemble import (
 from divulge.auditing.conduct import conduct
 from divulge.auditing.defending import defended, defended_name
 from divulge.auditing.dossier import open_run
-from divulge.auditing.export import FORMATS, render
+from divulge.auditing.export import FORMATS, write
 from divulge.auditing.job import Job
 from divulge.auditing.policies import policy_of
 from divulge.auditing.scope import scope_of
@@ -79,17 +79,22 @@ class Run:
         """The worst verdict of all findings."""
         return self.dossier.verdict
 
-    def report(self, path: Path | str | None = None, format: str | None = None) -> Path:
-        """Write the report; the format follows the file's ending (.html, .md, .json, .sarif, or .csv for `risk`)."""
-        target = Path(path) if path is not None else self.folder / "report.html"
+    def report(self, path: Path | str | None = None, format: str | None = None, page: str = "report") -> Path:
+        """Write the report; the format follows the file's ending (.html, .md, .pdf, .json, .sarif, or .csv for `risk`).
+
+        page: "report", "decision" for whoever decides alone, or "card" for the privacy section of a model card.  A PDF
+        needs Chromium, Chrome or Edge.
+        """
+        usual = {"report": "report.html", "decision": "decision.html", "card": "card.md"}.get(page, "report.html")
+        target = Path(path) if path is not None else self.folder / usual
         chosen = format or target.suffix.removeprefix(".")
         if chosen not in (*FORMATS, "csv"):
             raise InputError(f"report format {chosen!r} is unknown: choose one of {', '.join(FORMATS)} or csv")
-        target.parent.mkdir(parents=True, exist_ok=True)
         if chosen == "csv":
+            target.parent.mkdir(parents=True, exist_ok=True)
             self.risk().to_csv(target, index=False)
-            return target
-        target.write_text(render(self.dossier, chosen), encoding="utf-8")
+        else:
+            write(self.dossier, target, chosen, page)
         return target
 
     def to_frame(self) -> pd.DataFrame:

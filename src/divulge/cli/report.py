@@ -19,11 +19,23 @@ class Format(str, Enum):
     json = "json"
     sarif = "sarif"
     csv = "csv"
+    pdf = "pdf"
+
+
+class Page(str, Enum):
+    """What is written."""
+
+    report = "report"
+    decision = "decision"
+    card = "card"
 
 
 def report(
     run: Annotated[Path, typer.Argument(help="the run's folder")],
-    format: Annotated[Format, typer.Option(help="of the report")] = Format.html,
+    format: Annotated[Format | None, typer.Option(help="html; md for the card", show_default=False)] = None,
+    page: Annotated[
+        Page, typer.Option(help="the report, its page for whoever decides, or a section for a model card")
+    ] = Page.report,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write; - for the terminal")] = None,
 ) -> None:
     """Write the report of a run, finished or not."""
@@ -31,9 +43,10 @@ def report(
     from divulge.auditing.export import render
     from divulge.auditing.library import Run
 
+    chosen = format or (Format.md if page is Page.card else Format.html)
     if output is not None and str(output) == "-":
-        csv = format is Format.csv
-        typer.echo(Run.open(run).risk().to_csv(index=False) if csv else render(open_run(run), format.value))
+        csv = chosen is Format.csv
+        typer.echo(Run.open(run).risk().to_csv(index=False) if csv else render(open_run(run), chosen.value, page.value))
         return
-    path = Run.open(run).report(output or run / f"report.{format.value}", format.value)
+    path = Run.open(run).report(output or run / f"{page.value}.{chosen.value}", chosen.value, page.value)
     out.print(str(path.resolve()), soft_wrap=True)

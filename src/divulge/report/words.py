@@ -68,12 +68,19 @@ def headline(dossier: Dossier) -> str:
 
 
 def summary(dossier: Dossier) -> str:
-    """What the audit says, for a reader of nothing else, one family after the other."""
-    parts = [membership_sentence(dossier)] if dossier.tried(Family.MEMBERSHIP) else []
-    parts += [rebuilt.sentence(dossier)] if dossier.tried(Family.RECONSTRUCTION) else []
-    parts += [inferred.sentence(dossier)] if dossier.tried(Family.PROPERTY) else []
-    parts += [theft.sentence(dossier)] if dossier.tried(Family.EXTRACTION) else []
-    return " ".join(parts)
+    """What the audit says, for a reader of nothing else."""
+    return " ".join(sentence for _, sentence in by_family(dossier))
+
+
+def by_family(dossier: Dossier) -> list[tuple[Verdict, str]]:
+    """The same, one family after the other, each with its verdict."""
+    rooms = (
+        (Family.MEMBERSHIP, membership_sentence),
+        (Family.RECONSTRUCTION, rebuilt.sentence),
+        (Family.PROPERTY, inferred.sentence),
+        (Family.EXTRACTION, theft.sentence),
+    )
+    return [(overall(dossier.of(family)), said(dossier)) for family, said in rooms if dossier.tried(family)]
 
 
 def membership_sentence(dossier: Dossier) -> str:
@@ -148,11 +155,16 @@ def access_words(threat: ThreatModel) -> str:
 
 
 def certainty(dossier: Dossier) -> str:
-    """How sure: sizes, confidence, correction, baseline and controls in two sentences."""
+    """How sure: sizes, confidence, correction, baseline and controls."""
+    return " ".join(certainties(dossier))
+
+
+def certainties(dossier: Dossier) -> list[str]:
+    """The same, one family after the other."""
     facts = dossier.facts
     attacks = sum(o.game == Family.MEMBERSHIP.value for o, _ in dossier.played())
     alpha = percent(1 - facts.policy.confidence)
-    copies = " ".join(
+    copies = [
         room.certainty(dossier)
         for family, room in (
             (Family.RECONSTRUCTION, rebuilt),
@@ -160,18 +172,18 @@ def certainty(dossier: Dossier) -> str:
             (Family.EXTRACTION, theft),
         )
         if dossier.tried(family)
-    )
+    ]
     if not dossier.tried(Family.MEMBERSHIP):
-        return (
-            f"The chance that any verdict “leak” of this run is an accident is at most {alpha} (Holm's correction). "
-            f"{copies}"
-        )
+        return [
+            f"The chance that any verdict “leak” of this run is an accident is at most {alpha} (Holm's correction).",
+            *copies,
+        ]
     sizes = (
         f"{counted(facts.data.members, 'member')} and {counted(facts.data.nonmembers, 'non-member')} were judged by "
         f"{counted(attacks, 'attack')}; the chance that any verdict “leak” of this run is an accident is at most "
         f"{alpha} (Holm's correction)."
     )
-    return f"{sizes} {baseline_sentence(dossier)} {controls_sentence(dossier)} {copies}".strip()
+    return [f"{sizes} {baseline_sentence(dossier)} {controls_sentence(dossier)}", *copies]
 
 
 def baseline_sentence(dossier: Dossier) -> str:

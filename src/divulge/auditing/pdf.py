@@ -1,0 +1,57 @@
+"""PDF, printed by a browser that is installed already."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from divulge.core.errors import InputError
+
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+    "microsoft-edge",
+)
+VARIABLE = "DIVULGE_BROWSER"
+SECONDS = 120
+
+
+def print_pdf(html: str, path: Path) -> None:
+    """Print a page into a file; raises InputError where no browser is found, or where it does not print."""
+    browser = os.environ.get(VARIABLE) or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None or not Path(browser).is_file():
+        raise InputError(
+            "a PDF is printed by Chromium, Chrome or Edge, and none was found: install one, name it in "
+            f"{VARIABLE}, or open the HTML report and print it"
+        )
+    root = hasattr(os, "geteuid") and os.geteuid() == 0  # the sandbox of the browser does not work for root
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.html"
+        page.write_text(html, encoding="utf-8")
+        command = [
+            browser,
+            "--headless",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            f"--user-data-dir={folder}/profile",
+            "--no-pdf-header-footer",
+            "--virtual-time-budget=10000",
+            *(["--no-sandbox"] if root else []),
+            f"--print-to-pdf={path.resolve()}",
+            page.as_uri(),
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        except (subprocess.TimeoutExpired, OSError) as error:
+            raise InputError(f"{browser} did not print the report ({type(error).__name__}): print the HTML") from error
+    if done.returncode or not path.is_file():
+        said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise InputError(f"{browser} did not print the report ({said[:160]}): open the HTML report and print it")

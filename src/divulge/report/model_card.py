@@ -1,0 +1,54 @@
+"""The privacy section of a model card, in the Markdown that Hugging Face and others show."""
+
+from __future__ import annotations
+
+from divulge.core.dossier import Dossier, overall
+from divulge.core.threat import Family
+from divulge.core.wording import counted
+from divulge.report import limits, words
+from divulge.report.decision import decision, line_of
+
+FAMILY_TITLES = {
+    Family.MEMBERSHIP: "Who was in the training data",
+    Family.RECONSTRUCTION: "What the records look like",
+    Family.PROPERTY: "Facts about the training set",
+    Family.EXTRACTION: "Copying the model",
+}
+
+
+def render(dossier: Dossier) -> str:
+    """A section of its own, to be put into a README.md."""
+    facts = dossier.facts
+    when = facts.provenance.started[:10]
+    lines = [
+        "## Privacy",
+        "",
+        f"What this model gives away was measured with divulge {facts.provenance.divulge} on {when}.",
+        words.needed(dossier),
+        "",
+        "| question | result | strongest attack |",
+        "|---|---|---|",
+    ]
+    for family, title in FAMILY_TITLES.items():
+        found = [f for f in dossier.of(family) if f.value is not None]
+        if not found:
+            lines.append(f"| {title} | – not measured | |")
+            continue
+        verdict = overall(found)
+        alike = [f for f in found if f.verdict is verdict and f.metric != "epsilon"] or found
+        best = max(alike, key=lambda f: f.advantage_low if f.advantage_low is not None else -1.0)
+        told = line_of(dossier, best).partition(" ")[2]
+        lines.append(f"| {title} | {words.MARKS[verdict]} {verdict.value} | {told} |")
+    lines += ["", words.LEAST, ""]
+    untried = [f"{family.value}" for family in Family if not any(f.value is not None for f in dossier.of(family))]
+    refused = sum(1 for _ in dossier.refused())
+    notes = [f"Not measured: {', '.join(untried)}." if untried else ""]
+    notes += [f"{counted(refused, 'attack')} could not run under this threat model." if refused else ""]
+    notes += [f"{counted(len(limits.left_out(dossier)), 'attack')} had no time." if dossier.left_out else ""]
+    for question in decision(dossier).questions:
+        lines.append(f"- {question.title} {question.answer}.")
+    lines += ["", " ".join(filter(None, notes)), ""]
+    sizes = f"{counted(facts.data.members, 'member')} and {counted(facts.data.nonmembers, 'non-member')}"
+    hashes = f"model {facts.target.fingerprint[:16]}, job {facts.job[:16]}, seed {facts.provenance.seed}"
+    lines.append(f"Audited on {sizes}; {hashes}.")
+    return "\n".join(lines).rstrip() + "\n"
