@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from divulge.auditing.defenses_compared import compare_defenses as compare_defenses
+    from divulge.auditing.gate import assert_no_leak as assert_no_leak
     from divulge.auditing.library import Run as Run
     from divulge.auditing.library import audit as audit
     from divulge.auditing.one_run import audit_epsilon as audit_epsilon
@@ -74,6 +75,7 @@ _HOME = {
     "TorchRecipe": "training.pytorch",
     "TorchTarget": "targets.pytorch",
     "Verdict": "core.finding",
+    "assert_no_leak": "auditing.gate",
     "audit": "auditing.library",
     "audit_epsilon": "auditing.one_run",
     "compare_defenses": "auditing.defenses_compared",
@@ -111,6 +113,7 @@ __all__ = [
     "TorchRecipe",
     "TorchTarget",
     "Verdict",
+    "assert_no_leak",
     "audit",
     "audit_epsilon",
     "compare_defenses",

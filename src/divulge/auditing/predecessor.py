@@ -15,7 +15,7 @@ from divulge.core.threat import ThreatModel
 from divulge.stats.multiplicity import holm
 
 HAIR = 0.5
-"""Share of what a policy tolerates by which a metric must have grown before it counts."""
+"""Share of what the policy, or the usual one, tolerates by which a metric must have grown before it counts."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,13 @@ def compared_with(
     worse = [
         Worse(now, then, growth, low, float(p))
         for (now, then), growth, low, p in zip(pairs, growths, lows, adjusted, strict=True)
-        if p <= 1 - policy.confidence and growth > HAIR * policy.threshold(now.metric)
+        if p <= 1 - policy.confidence and growth > HAIR * _tolerated(now.metric, policy)
     ]
     return Progressed(len(pairs), tuple(sorted(worse, key=lambda w: w.p_adjusted)))
+
+
+def _tolerated(metric: str, policy: Policy) -> float:
+    return min(policy.threshold(metric), Policy().threshold(metric))
 
 
 def _measured(finding: Finding) -> bool:

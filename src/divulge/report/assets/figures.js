@@ -15,11 +15,15 @@
       autosize: true,
     });
   };
+  // A browser prints a hatched bar as a picture of half a megabyte.
+  const solid = (trace) => (trace.marker && trace.marker.pattern
+    ? Object.assign({}, trace, { marker: Object.assign({}, trace.marker, { pattern: {} }) }) : trace);
+  const plain = (data) => (print.on ? data.map(solid) : data);
   const drawn = [];
   for (const holder of document.querySelectorAll("[data-figure]")) {
     const spec = JSON.parse(document.getElementById(holder.dataset.figure).textContent);
     const place = holder.querySelector(".plot");
-    const draw = () => Plotly.react(place, spec.data, themed(spec.layout), { displayModeBar: false, responsive: true });
+    const draw = () => Plotly.react(place, plain(spec.data), themed(spec.layout), { displayModeBar: false, responsive: true });
     draw();
     drawn.push(draw);
     const choice = holder.querySelector("select");
