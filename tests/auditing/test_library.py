@@ -101,4 +101,4 @@ def test_a_report_of_an_unknown_format(tmp_path, halves, careful_model):
     x, y, u, v = halves
     run = divulge.audit(careful_model, (x, y), (u, v), attacks=["loss"], out=tmp_path / "r")
     with pytest.raises(divulge.InputError, match="choose one of html, md, json, sarif"):
-        run.report("report.pdf")
+        run.report("report.docx")

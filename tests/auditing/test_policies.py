@@ -100,7 +100,7 @@ def test_a_policy_wants_to_know_what_was_looked_at(runs):
     said = " ".join(judgement.incomplete)
     assert "rule adversary.access = parameters" in said and "saw only scores" in said
     assert "rule requires.reconstruction" in said and "rule requires.property" in said
-    with pytest.raises(AssertionError, match="rule requires.property"):
+    with pytest.raises(AssertionError, match=r"rule requires\.property"):
         divulge.assert_no_leak(careful, policy="publish-weights")
     divulge.assert_no_leak(careful, policy="share-inside")
 
@@ -118,7 +118,7 @@ def test_a_model_must_not_leak_more_than_the_one_before(runs):
 
 
 def finding(value, low, high, attack="loss", metric="auc", chance=0.5):
-    rest = dict.fromkeys([f for f in Finding.__dataclass_fields__])
+    rest = dict.fromkeys(list(Finding.__dataclass_fields__))
     told = {"attack": attack, "metric": metric, "value": value, "low": low, "high": high, "chance": chance}
     return Finding(**{**rest, **told, "standards": (), "details": (), "game": "membership"})
 

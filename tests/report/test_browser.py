@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 import divulge
 
 playwright = pytest.importorskip("playwright.sync_api")
+pypdf = pytest.importorskip("pypdf")
 CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
 OFFLINE = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
@@ -52,6 +54,7 @@ def opened(browser, page_file, request):
     context.close()
 
 
+AXE = Path(__file__).parent / "axe-4.10.3.min.js"
 SIZES = [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark"), (320, "light")]
 
 
@@ -127,3 +130,37 @@ def test_figures_and_the_picture_have_words_for_those_who_cannot_see_them(opened
     for selector in (".plot", "svg.threat"):
         for label in opened.locator(selector).evaluate_all("es => es.map(e => e.getAttribute('aria-label'))"):
             assert label and len(label) > 40
+
+
+def violations(page):
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [(v["id"], v["help"], [node["html"][:120] for node in v["nodes"][:3]]) for v in found]
+
+
+@pytest.mark.parametrize("opened", [(1200, "light"), (390, "dark")], indirect=True, ids=str)
+def test_axe_finds_no_violation_in_the_report(opened):
+    assert violations(opened) == []
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_axe_finds_no_violation_in_the_decision_and_it_does_not_scroll_sideways(browser, page_file, width, tmp_path):
+    path = divulge.Run.open(page_file.parent).report(tmp_path / "decision.html", page="decision")
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(path.as_uri())
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("details:not([open])").count() == 0
+    page.close()
+
+
+@pytest.mark.parametrize("page", ["report", "decision"])
+def test_the_pdf_is_well_formed_and_small(page_file, tmp_path, page):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    path = divulge.Run.open(page_file.parent).report(tmp_path / "r.pdf", page=page)
+    document = pypdf.PdfReader(path, strict=True)
+    text = " ".join(" ".join(sheet.extract_text() for sheet in document.pages).split())
+    assert 1 <= len(document.pages) <= 10 and path.stat().st_size < 2_000_000
+    assert "two questions of EDPB Opinion 28/2024" in text and "lower bound" in text
+    assert "The means assumed" in text and "on an ordinary computer" in text  # what is folded on screen

@@ -48,7 +48,11 @@ def test_a_leak_is_evidence_on_both_questions_for_whoever_holds_the_file(leaky):
     assert made.verdict is Verdict.LEAK and "membership" in made.headline
     direct, asked = made.questions
     for question in (direct, asked):
-        assert question.answer == "Evidence that it can" and "not insignificant" in question.residual
+        assert (
+            question.answer == "Evidence that it can"
+            and "not insignificant" in question.residual
+            and "as personal data" in question.residual
+        )
         assert any(line.startswith("▲") and "guessing: 0.500" in line for line in question.evidence)
         assert any("queries" in line and "on an ordinary computer" in line for line in question.means)
         assert set(ALWAYS_UNTRIED) <= set(question.untried)
@@ -95,7 +99,7 @@ def test_no_page_promises_anything(leaky, quiet, page, format):
                 render(run.dossier, format, page)
             continue
         text = render(run.dossier, format, page)
-        found = PROMISE.search(re.sub(r"said to be anonymous|counts as anonymous", "", text.partition("<script")[0]))
+        found = PROMISE.search(text.partition("<script")[0])
         assert found is None, found
         assert "lower bound" in text
 

@@ -93,7 +93,7 @@ class Budget:
     left_out: list[LeftOut] = field(default_factory=list)
     model: float = 0.0
     query: float = 0.0
-    _started: float = field(default_factory=lambda: time.perf_counter())
+    _started: float = field(default_factory=lambda: time.perf_counter())  # noqa: PLW0108  # looked up when it is called
     _taken: dict[Family, tuple[float, float]] = field(default_factory=dict)
     _trained: dict[str, int] = field(default_factory=dict)
     _played: dict[Group, int] = field(default_factory=dict)

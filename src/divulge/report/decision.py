@@ -272,7 +272,7 @@ def _residual(verdict: Verdict) -> str:
     if verdict is Verdict.LEAK:
         return (
             "The likelihood is not insignificant for some of the persons at least: these attacks succeed by the means "
-            "named here. This is evidence against treating the model as anonymous."
+            "named here. This is evidence for treating the model itself as personal data."
         )
     if verdict is Verdict.NOT_FOUND:
         return (
