@@ -82,7 +82,8 @@ def test_the_share_of_the_leak_that_a_trait_accounts_for(run):
 
 def test_what_if_the_model_were_trained_otherwise(run):
     found = {w.name: w for w in run.dossier.what_if}
-    assert set(found) == {"generalisation gap", "capacity for so few records"}, "two classes cannot be merged"
+    assert set(found) >= {"generalisation gap", "capacity for so few records"}
+    assert "number of classes" not in found, "two classes cannot be merged"
     gap = found["generalisation gap"]
     assert gap.share > 0.9, "a tree is right on all of its records: right or wrong is all there is to see"
     assert "100 % of the members" in gap.measured

@@ -24,6 +24,7 @@ from divulge.defenses.shield import shielded
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.training.engine import Trainer
+from divulge.training.knobs import knobs
 
 See = Callable[[Target], Surface]
 
@@ -104,6 +105,10 @@ class BoundRecipe:
     def distil(self, records: Records, log_scores: Array, seed: int) -> list[Target]:
         """A model that learns from scores [records, classes], as it was after every few epochs."""
         return [self.adapt(model) for model in self.recipe.distil(records, log_scores, seed)]  # type: ignore[attr-defined]
+
+    def knobs(self) -> list[tuple[str, Recipe]]:
+        """What could be turned towards less memory, in words, and the recipe with it turned."""
+        return [(words, replace(self, recipe=changed)) for words, changed in knobs(self.recipe)]
 
     def overfitted(self) -> Recipe:
         """See core.recipe.Recipe."""

@@ -344,7 +344,13 @@ def _steps(dossier: Dossier) -> list[str]:
     if overall(dossier.of(Family.MEMBERSHIP)) is Verdict.LEAK:
         for cause in sorted(dossier.what_if, key=lambda c: -c.share):
             if cause.share > 0:
-                steps.append(f"{cause.advice} ({cause.name}: {percent(cause.share)} of the leak goes away without it)")
+                away = f"{percent(cause.share)} of the leak goes away"
+                knob = cause.name in cause.advice
+                steps.append(
+                    f"{cause.advice}: {away}, {cause.measured}"
+                    if knob
+                    else f"{cause.advice} ({cause.name}: {away} without it)"
+                )
         steps += [f"{cause.advice} ({cause.name})" for cause in dossier.causes if cause.telling and cause.advice]
     if dossier.leaks():
         steps.append("measure which defence leaves what, at what price: divulge compare --defenses AUDIT.yaml")

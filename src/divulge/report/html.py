@@ -13,6 +13,7 @@ from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, joined, percent
 from divulge.report import inferred, limits, rebuilt, theft, words
+from divulge.report.causes import by_family
 from divulge.report.decision import decision
 from divulge.report.figures import figures
 from divulge.report.threat_picture import draw
@@ -34,6 +35,12 @@ class Row:
     cost: str
     effort: str
     note: str
+
+
+def _explained(dossier: Dossier) -> bool:
+    """Whether it was looked into why membership leaks."""
+    leaks = overall(dossier.of(Family.MEMBERSHIP)) is Verdict.LEAK
+    return leaks and bool(dossier.causes or dossier.what_if)
 
 
 def render_decision(dossier: Dossier) -> str:
@@ -97,6 +104,8 @@ def render(dossier: Dossier) -> str:
             unmeasured=_unmeasured(dossier),
             c=decision(dossier),
             full=False,
+            families=by_family(dossier),
+            why=bool(by_family(dossier)) or _explained(dossier),
             refusals=limits.refusals(dossier),
             left_out=limits.left_out(dossier),
             predictive=_predictive(dossier),
