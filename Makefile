@@ -1,6 +1,7 @@
 # make demo    set up, audit a real model on real data, say where the report is
 # make test    set up, run the tests (the fast ones; make slow runs the long ones)
 # make check   format, lint, types, layers
+# make docs    the documentation as a site, in build/site
 # make bench   every benchmark at its quick size
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check bench clean
+.PHONY: help demo test slow check docs bench clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -45,6 +46,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(VENV)/.dev
 	for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file --quick || exit 1; done

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import joblib
@@ -20,7 +22,8 @@ from sklearn.preprocessing import StandardScaler
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 
 NETWORK = """
 from torch import nn
@@ -91,6 +94,72 @@ def test_the_example_attack(tmp_path, halves, careful_model):
     x, y, u, v = halves
     run = divulge.audit(careful_model, (x, y), (u, v), attacks=[TopScore()], out=tmp_path / "r")
     assert {f.attack for f in run.findings} == {"top_score"}
+
+
+def tidy(block):
+    """A block that is indented below a list."""
+    return textwrap.dedent(block)
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda p: p.stem)
+def test_every_command_and_snippet_of_a_tutorial_runs(workplace, page, capsys):
+    """In order, in one folder; RUN is the newest run."""
+    text = page.read_text()
+    for block in map(tidy, re.findall(r" *```yaml\n(.*?)```", text, re.S)):
+        (workplace / block.split()[1]).write_text(block)
+    for block in map(tidy, re.findall(r" *```python\n(.*?)```", text, re.S)):
+        done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    commands = re.findall(r"^ *\$ divulge (.*)$", text, re.M)
+    assert commands or "```python" in text
+    for command in commands:
+        runs = sorted(p.parent for p in workplace.glob("*/*/run.json"))
+        words = [str(runs[0]) if word == "RUN" else word for word in shlex.split(command)]
+        done = subprocess.run([sys.executable, "-m", "divulge.cli.app", *words], capture_output=True, text=True)
+        assert done.returncode in ((0, 1) if words[0] in ("audit", "gate") else (0,)), command + done.stderr
+
+
+def test_the_test_in_the_page_on_decisions_passes(tmp_path):
+    (example,) = blocks((ROOT / "docs" / "decision.md").read_text(), "python")
+    (tmp_path / "test_model.py").write_text(example)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
+
+
+def test_commands_that_the_pages_speak_of_exist():
+    """Every `divulge VERB --option` in a page is one that the command knows."""
+    from typer.main import get_command
+
+    from divulge.cli.app import app
+
+    known = get_command(app).commands  # type: ignore[attr-defined]
+    for page in PAGES:
+        for line in re.findall(r"(?:^ {4}|`|\$ )divulge ([a-z][^`\n]*)", page.read_text(), re.M):
+            command, *words = line.split("#")[0].split()
+            here = known.get(command)
+            assert here is not None, f"{page.name}: divulge {line}"
+            if words and words[0] in getattr(here, "commands", {}):
+                here = here.commands[words[0]]
+            options = {option for parameter in here.params for option in parameter.opts} | {"--help"}
+            for word in words:
+                if word == "&&":
+                    break
+                assert not word.startswith("--") or word.split("=")[0] in options, f"{page.name}: divulge {line}"
+
+
+def test_the_site_builds(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    reference = (tmp_path / "site" / "api" / "index.html").read_text()
+    assert "nonmembers" in reference and "Raises InputError" in reference
+    assert len(list((tmp_path / "site" / "tutorials").iterdir())) == 4
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
