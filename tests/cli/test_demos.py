@@ -20,12 +20,14 @@ def test_demo(demo, source, tmp_path):
         SOURCES[source]()
     except InputError as error:
         pytest.skip(str(error))
-    command = [sys.executable, "-m", "divulge.cli.app", "demo", demo, "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "divulge.cli.app", "demo", demo, "--out", str(tmp_path), "--minutes", "3"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (folder,) = (p for p in tmp_path.iterdir() if p.is_dir())
     content = json.loads((folder / "findings.json").read_text())
     assert content["complete"] and content["verdict"] == "leak"
     assert (folder / "report.html").stat().st_size < 3_000_000
+    games = {f["game"] for f in content["findings"] if f["value"] is not None}
+    assert games >= {"membership", "extraction"} and len(games) >= 3
     areas = {f["attack"]: f for f in content["findings"] if f["metric"] == "auc"}
     assert areas["correctness"]["low"] > 0.5 > areas["correctness"]["control"] - 0.02
