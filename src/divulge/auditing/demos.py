@@ -52,7 +52,7 @@ def fashion(seed: int) -> Iterator[Job]:
         recipe,
         sets,
         seed,
-        PropertyPlan(("mean(brightness)",), victims=24, shadows=32, size=1_000),
+        PropertyPlan(("mean(brightness)",), victims=36, shadows=32, size=1_000),
     )
 
 
