@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -126,6 +127,22 @@ def test_the_test_in_the_page_on_decisions_passes(tmp_path):
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("page", ["extraction", "reconstruction"])
+def test_the_python_of_a_page_runs(tmp_path, page):
+    (example,) = blocks((ROOT / "docs" / f"{page}.md").read_text(), "python")
+    done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_the_yaml_of_a_page_is_an_audit_file_or_a_part_of_one(page):
+    from divulge.auditing.config import AuditFile
+
+    least = {"target": {"kind": "sklearn", "path": "m.joblib"}, "data": {"members": "a.csv", "nonmembers": "b.csv"}}
+    for block in map(tidy, re.findall(r" *```yaml\n(.*?)```", page.read_text(), re.S)):
+        AuditFile.model_validate(least | yaml.safe_load(block))
 
 
 def test_commands_that_the_pages_speak_of_exist():
