@@ -77,6 +77,8 @@ def test_attacks(capsys):
     listed = json.loads(run(["attacks", "--threat", "label-only", "--json"], capsys))
     able = {a["name"] for a in listed if not a["lacks"]}
     assert "correctness" in able and "loss" not in able
+    named = {a["name"]: a["standards"] for a in listed}
+    assert named["loss"]["MITRE ATLAS AML.T0024.000"] == "Infer Training Data Membership"
     assert "label-only" in run(["attacks", "--threat", "label-only"], capsys)
 
 

@@ -23,6 +23,7 @@ def attacks(
     from divulge.auditing.play import shadows_of
     from divulge.catalog.attacks import attack, cards
     from divulge.catalog.papers import PAPERS
+    from divulge.catalog.standards import names_of, standards_of
     from divulge.core.threat import missing
 
     model = threat_from(threat)
@@ -35,6 +36,7 @@ def attacks(
                 "family": card.family.value,
                 "asset": card.asset.value,
                 "paper": card.paper,
+                "standards": names_of(standards_of(card)),
                 "access": card.needs.access.value,
                 "knowledge": sorted(k.value for k in card.needs.knowledge),
                 "tasks": sorted(t.value for t in card.needs.tasks),
