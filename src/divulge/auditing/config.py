@@ -190,10 +190,12 @@ class PropertyPart(_Part):
 class ComparePart(_Part):
     """Compositions of defences that `divulge compare --defenses` puts side by side.  defenses: lists of names, or of
     names with settings; [] for none.  canaries: share of the members whose labels are made wrong: the worst case.
+    tuned: epsilons at which DP-SGD, tuned for accuracy, is a row besides, where it can train such models.
     """
 
     defenses: list[list[str | dict[str, dict[str, Any]]]] = []
     canaries: float = Field(default=0.1, ge=0, lt=0.5)
+    tuned: list[float] = [8.0]
 
 
 class AuditFile(_Part):

@@ -46,6 +46,7 @@ def compare_defenses(  # noqa: PLR0913  # as audit() has them
     properties: PropertyPlan | Sequence[str] = (),
     sensitive: Sequence[str] = (),
     canaries: float = DEFAULT_CANARIES,
+    tuned: Sequence[float] = (8.0,),
     shadows: int = 16,
     seed: int = 0,
     name: str | None = None,
@@ -57,6 +58,7 @@ def compare_defenses(  # noqa: PLR0913  # as audit() has them
     target: as for `audit`; only how it is asked matters, since each row trains a model of its own by `recipe`.
     defenses: lists of names or defences, [] for none.  attacks: the default one of each family when not given.
     canaries: share of the members whose labels are made wrong, for the worst case.
+    tuned: epsilons at which DP-SGD, tuned for accuracy, is a row besides; () for none.
     out: a folder; each row is a run in it, matrix.html the picture.  What is there already is not done again.
     Raises InputError, with the cure, for input that cannot be used.
     """
@@ -75,6 +77,7 @@ def compare_defenses(  # noqa: PLR0913  # as audit() has them
         attacks=attacks,
         properties=properties,
         canaries=canaries,
+        tuned=tuple(tuned),
         shadows=shadows,
         seed=seed,
         workshop=tools,

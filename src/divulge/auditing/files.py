@@ -113,6 +113,7 @@ def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, to
         reconstruction=_plan(audit, folder),
         public=_public(audit.data, folder),
         canaries=audit.compare.canaries,
+        tuned=tuple(audit.compare.tuned),
         shadows=audit.shadows,
         seed=seed,
         duplicates=audit.data.duplicates,

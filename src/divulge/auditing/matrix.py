@@ -21,8 +21,9 @@ from divulge.auditing.assemble import (
 from divulge.auditing.conduct import conduct
 from divulge.auditing.defending import RETRAINED, checked, defended, named_defenses
 from divulge.auditing.dossier import open_run
-from divulge.auditing.job import Job
+from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.store import RunFolder
+from divulge.auditing.tuning import able, tuned_dp_sgd
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack_class
 from divulge.core.dossier import Dossier
@@ -65,7 +66,8 @@ class MatrixPlan:
     """Everything that the rows have in common.
 
     canaries: share of the members, and of the non-members, whose labels are made wrong: the worst case of a record
-    that a model can only learn by heart (Aerni, Zhang and Tramer 2024).
+    that a model can only learn by heart (Aerni, Zhang and Tramer 2024).  tuned: epsilons at which DP-SGD is tuned for
+    accuracy, a row each where it can train such models, see auditing.tuning.
     """
 
     target: Target
@@ -79,6 +81,7 @@ class MatrixPlan:
     reconstruction: RebuildPlan | None = None
     public: Any = None
     canaries: float = DEFAULT_CANARIES
+    tuned: tuple[float, ...] = (8.0,)
     shadows: int = 16
     seed: int = 0
     duplicates: str = "refuse"
@@ -100,6 +103,10 @@ def matrix(
     for part in compositions:
         checked(plan.target, plan.recipe, part, plan.sets.population)
     progress = progress or Quiet()
+    if len(compositions) > 1 and able(plan.recipe, plan.target):
+        assert isinstance(plan.recipe, BoundRecipe)
+        told = (plan.target, plan.recipe, plan.sets)
+        compositions = [*compositions, *([tuned_dp_sgd(*told, e, plan.seed, folder)] for e in plan.tuned)]
     names = [name_of(named_defenses(part)) for part in compositions]
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
@@ -126,7 +133,7 @@ def name_of(defenses: Sequence[Any]) -> str:
             about = type(defense).__dataclass_fields__[key]
             usual = about.default_factory() if callable(about.default_factory) else about.default
             if value != usual and key != "reference" and not key.startswith("_"):
-                told.append(f"{key} {_short(value)}")
+                told.append(key if value is True else f"{key} {_short(value)}")
         words.append(defense.card.title + (f" ({', '.join(told)})" if told else ""))
     return " + ".join(words) or "none"
 

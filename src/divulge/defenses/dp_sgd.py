@@ -34,6 +34,7 @@ class DpSgd:
     epsilon, delta: of the whole training, for adding or removing one record; or noise, one of the two.
     batch_size, epochs, learning_rate: instead of the recipe's.  Of a linear model of scikit-learn its loss is replaced
     by cross-entropy, and what comes before it in a pipeline is fitted without noise: epsilon does not cover that part.
+    tuned: says that the settings were chosen among others, whose trainings epsilon does not cover.
     """
 
     epsilon: float | None = None
@@ -43,6 +44,7 @@ class DpSgd:
     batch_size: int | None = None
     epochs: int | None = None
     learning_rate: float | None = None
+    tuned: bool = False
 
     card: ClassVar[DefenseCard] = DefenseCard(
         name="dp_sgd",
