@@ -22,7 +22,7 @@ from divulge.core.dossier import LeftOut
 from divulge.core.errors import DivulgeError
 from divulge.core.finding import Outcome, Played
 from divulge.core.hashing import derived_seed
-from divulge.core.threat import Challenge, Family, Phase
+from divulge.core.threat import Access, Challenge, Family, Phase
 
 Group = tuple[Family, Challenge | None]
 
@@ -151,7 +151,7 @@ class Budget:
         try:
             some = job.candidates.take(np.arange(min(64, len(job.candidates))))
             started = time.perf_counter()
-            job.target.answer(next(iter(sorted(job.target.offers, key=lambda port: port.value))), some)
+            job.target.answer(Access.LABEL if Access.LABEL in job.target.offers else Access.SCORES, some)
             self.query = (time.perf_counter() - started) / len(some)
         except DivulgeError:
             self.query = 0.0
