@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from divulge.auditing.library import Run as Run
     from divulge.auditing.library import audit as audit
     from divulge.auditing.one_run import audit_epsilon as audit_epsilon
+    from divulge.auditing.rounds import audit_rounds as audit_rounds
     from divulge.core.attack import Card as Card
     from divulge.core.errors import AccessDenied as AccessDenied
     from divulge.core.errors import BudgetSpent as BudgetSpent
@@ -78,6 +79,7 @@ _HOME = {
     "assert_no_leak": "auditing.gate",
     "audit": "auditing.library",
     "audit_epsilon": "auditing.one_run",
+    "audit_rounds": "auditing.rounds",
     "compare_defenses": "auditing.defenses_compared",
 }
 _EXTRA = {"torch": "torch", "onnxruntime": "onnx", "httpx": "http", "stamina": "http"}
@@ -116,6 +118,7 @@ __all__ = [
     "assert_no_leak",
     "audit",
     "audit_epsilon",
+    "audit_rounds",
     "compare_defenses",
 ]
 
