@@ -69,6 +69,9 @@ SECONDS = {
 }
 """Of its own computing, for a job of 10,000 records, beside the models that it trains and the queries that it sends."""
 
+TOGETHER = 0.6
+"""Of the time that models take one by one, when many are trained: cores and stacks share the work."""
+
 USUAL = 2.0
 USUAL_SIZE = 10_000
 LEAST = 0.02
@@ -136,7 +139,7 @@ class Budget:
         new = max(0, models - self._trained.get(pool, 0))
         own = SECONDS.get(step.card.name, USUAL) * len(self.job.candidates) / USUAL_SIZE
         asked = queries_of(step.attack, len(self.job.candidates)) or 0
-        return own + new * self.model + asked * self.query
+        return own + TOGETHER * new * self.model + asked * self.query
 
     @property
     def left(self) -> float:

@@ -72,7 +72,7 @@ def census(seed: int) -> Iterator[Job]:
     )
     model = make_pipeline(encoder, HistGradientBoostingClassifier(max_iter=200))
     sets = _sets(census_income(), (5000, 5000, 5000), seed)
-    asked = PropertyPlan(("share(sex == 'Female')",))
+    asked = PropertyPlan(("share(sex == 'Female')",), victims=36, shadows=32)
     yield _sklearn_job("Census income", model, sets, seed, asked, duplicates="drop")
 
 

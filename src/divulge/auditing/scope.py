@@ -20,6 +20,10 @@ FAMILIES = (Family.MEMBERSHIP.value,)
 ALL_FAMILIES = tuple(family.value for family in Family)
 
 
+LIGHT = PropertyPlan(victims=36, shadows=32)
+"""Models for a property that nobody asked about: enough for a verdict, not for an estimate to boast of."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """What is tried.  whole: all that the threat model allows, since neither attacks nor families were named."""
@@ -33,7 +37,9 @@ class Scope:
         if named or not self.whole:
             return given
         usual = usual_properties(records)
-        return replace(given, properties=usual) if isinstance(given, PropertyPlan) else usual
+        if isinstance(given, PropertyPlan) and given != PropertyPlan():
+            return replace(given, properties=usual)
+        return replace(LIGHT, properties=usual)
 
 
 def scope_of(attacks: Sequence[Any] | None, families: Sequence[str] | None, minutes: float | None) -> Scope:
