@@ -144,6 +144,8 @@ def test_usual_properties_ask_about_what_is_sensitive_or_else_about_the_classes(
     assert usual_properties(records) == ("mean(age)", "share(sex == 'f')")
     (plain,) = from_frames([frame], target="y")
     assert usual_properties(plain) == ("share(y == 'b')",)
+    (keyword,) = from_frames([frame.rename(columns={"y": "class"})], target="class")
+    assert usual_properties(keyword) == ()  # no expression can speak of a column with that name
     (arrays,) = from_arrays([(np.zeros((6, 2)), np.array([0, 1, 1, 1, 0, 1]))])
     assert usual_properties(arrays)[0].startswith("share(")
 

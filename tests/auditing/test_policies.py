@@ -189,6 +189,18 @@ def test_junit_has_a_case_for_every_attack_and_rule(runs, tmp_path):
     assert cases["the audit is complete"].find("failure") is None
 
 
+def test_an_audit_file_finds_its_policy_beside_itself(tmp_path, monkeypatch):
+    from divulge.auditing.config import AuditFile
+
+    (tmp_path / "ours.yaml").write_text("name: ours\nthresholds: {auc: 0.3}")
+    least = {"target": {"kind": "sklearn", "path": "m.joblib"}, "data": {"members": "a.csv", "nonmembers": "b.csv"}}
+    monkeypatch.chdir("/")
+    assert AuditFile.model_validate(least | {"policy": "ours.yaml"}).tolerated(tmp_path).threshold("auc") == 0.3
+    assert AuditFile.model_validate(least | {"policy": "federated"}).tolerated(tmp_path).name == "federated"
+    with pytest.raises(divulge.InputError, match="no file at"):
+        AuditFile.model_validate(least | {"policy": "theirs.yaml"}).tolerated(tmp_path)
+
+
 def test_an_audit_may_name_its_policy(tmp_path, runs, halves):
     x, y, u, v = halves
     model = LogisticRegression(max_iter=5000).fit(x, y)

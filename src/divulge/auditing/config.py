@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from divulge.auditing.policies import PolicyFile, load_policy
+from divulge.auditing.policies import PolicyFile, load_policy, shipped
 from divulge.core.errors import InputError
 from divulge.core.policy import Policy
 from divulge.core.threat import PRESETS, Access, Behaviour, Knowledge, ThreatModel
@@ -226,9 +226,11 @@ class AuditFile(_Part):
     seed: int = 0
     shadows: int = Field(default=16, ge=2)
 
-    def tolerated(self) -> Policy:
-        """The policy, by its name, from its file, or as it is written here."""
-        return load_policy(self.policy) if isinstance(self.policy, str) else self.policy.policy("policy")
+    def tolerated(self, folder: Path) -> Policy:
+        """The policy, by its name, from its file (relative to the audit file's folder), or as it is written here."""
+        if not isinstance(self.policy, str):
+            return self.policy.policy("policy")
+        return load_policy(self.policy if self.policy in shipped() else folder / self.policy)
 
     @model_validator(mode="after")
     def _data_where_needed(self) -> AuditFile:

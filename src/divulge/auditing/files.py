@@ -55,7 +55,7 @@ def job_from_file(
     seed = audit.seed if seed is None else seed
     scope = scope_of(audit.attacks, audit.families, audit.minutes)
     threat = audit.threat.model() if isinstance(audit.threat, ThreatPart) else threat_from(audit.threat)
-    policy = audit.tolerated()
+    policy = audit.tolerated(folder)
     chosen = _chosen(audit)
     if audit.target.kind == "scores":
         table = ScoreTable.load(existing(folder / audit.target.file, "target.path"))
@@ -108,7 +108,7 @@ def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, to
         audit.threat.model() if isinstance(audit.threat, ThreatPart) else threat_from(audit.threat),
         audit.name or target.name,
         attacks=_chosen(audit),
-        policy=audit.tolerated(),
+        policy=audit.tolerated(folder),
         properties=_properties(audit),
         reconstruction=_plan(audit, folder),
         public=_public(audit.data, folder),

@@ -45,13 +45,15 @@ def print_pdf(html: str, path: Path) -> None:
             "--no-pdf-header-footer",
             "--virtual-time-budget=10000",
             *(["--no-sandbox"] if root else []),
-            f"--print-to-pdf={path.resolve()}",
+            f"--print-to-pdf={folder}/page.pdf",
             page.as_uri(),
         ]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         except (subprocess.TimeoutExpired, OSError) as error:
             raise InputError(f"{browser} did not print the report ({type(error).__name__}): print the HTML") from error
-    if done.returncode or not path.is_file():
-        said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise InputError(f"{browser} did not print the report ({said[:160]}): open the HTML report and print it")
+        printed = Path(folder) / "page.pdf"
+        if done.returncode or not printed.is_file():
+            said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise InputError(f"{browser} did not print the report ({said[:160]}): open the HTML report and print it")
+        path.write_bytes(printed.read_bytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,9 @@ def usual_properties(records: Records) -> tuple[str, ...]:
     target = records.schema.target
     named = [name for name in records.schema.sensitive if name in columns][:MOST_USUAL] or [target]
     found = []
-    for name in filter(str.isidentifier, named):
+    for name in named:
+        if not name.isidentifier() or iskeyword(name):  # `class`, say: no expression can speak of it
+            continue
         values = np.asarray(columns[name])
         if values.dtype.kind in "fc" or (values.dtype.kind in "iu" and not len(records.schema.classes)):
             found.append(f"mean({name})")

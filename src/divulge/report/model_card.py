@@ -8,13 +8,6 @@ from divulge.core.wording import counted
 from divulge.report import limits, words
 from divulge.report.decision import decision, line_of
 
-FAMILY_TITLES = {
-    Family.MEMBERSHIP: "Who was in the training data",
-    Family.RECONSTRUCTION: "What the records look like",
-    Family.PROPERTY: "Facts about the training set",
-    Family.EXTRACTION: "Copying the model",
-}
-
 
 def render(dossier: Dossier) -> str:
     """A section of its own, to be put into a README.md."""
@@ -29,7 +22,8 @@ def render(dossier: Dossier) -> str:
         "| question | result | strongest attack |",
         "|---|---|---|",
     ]
-    for family, title in FAMILY_TITLES.items():
+    for family, asked in words.FAMILY_OF.items():
+        title = asked[:1].upper() + asked[1:]
         found = [f for f in dossier.of(family) if f.value is not None]
         if not found:
             lines.append(f"| {title} | – not measured | |")

@@ -36,7 +36,7 @@ METRIC_NAMES = {
 
 LEAST = "A result is a lower bound: it says what these attacks achieved, not what every attack would."
 
-_FAMILY_OF = {
+FAMILY_OF = {
     Family.MEMBERSHIP: "who was in the training data",
     Family.RECONSTRUCTION: "what the records look like",
     Family.PROPERTY: "facts about the training set as a whole",
@@ -224,7 +224,7 @@ def controls_sentence(dossier: Dossier) -> str:
 def not_tried(dossier: Dossier) -> list[str]:
     """Families that no attack of this run belongs to."""
     tried = {outcome.game for outcome, _ in dossier.played()}
-    return [f"{family.value}: {_FAMILY_OF[family]}" for family in Family if family.value not in tried]
+    return [f"{family.value}: {FAMILY_OF[family]}" for family in Family if family.value not in tried]
 
 
 def asset_verdicts(dossier: Dossier) -> dict[Asset, str]:
