@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+COMMAND = r"(?:^ {4}|`|\$ )divulge ([a-z][^`\n]*)"
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 
 NETWORK = """
@@ -152,18 +153,19 @@ def test_commands_that_the_pages_speak_of_exist():
     from divulge.cli.app import app
 
     known = get_command(app).commands  # type: ignore[attr-defined]
-    for page in PAGES:
-        for line in re.findall(r"(?:^ {4}|`|\$ )divulge ([a-z][^`\n]*)", page.read_text(), re.M):
-            command, *words = line.split("#")[0].split()
-            here = known.get(command)
-            assert here is not None, f"{page.name}: divulge {line}"
-            if words and words[0] in getattr(here, "commands", {}):
-                here = here.commands[words[0]]
-            options = {option for parameter in here.params for option in parameter.opts} | {"--help"}
-            for word in words:
-                if word == "&&":
-                    break
-                assert not word.startswith("--") or word.split("=")[0] in options, f"{page.name}: divulge {line}"
+    said = [(page, line) for page in PAGES for line in re.findall(COMMAND, page.read_text(), re.M)]
+    assert len(said) > 40
+    for page, line in said:
+        command, *words = line.split("#")[0].split()
+        here = known.get(command)
+        assert here is not None, f"{page.name}: divulge {line}"
+        if words and words[0] in getattr(here, "commands", {}):
+            here = here.commands[words[0]]
+        options = {option for parameter in here.params for option in parameter.opts} | {"--help"}
+        for word in words:
+            if word == "&&":
+                break
+            assert not word.startswith("--") or word.split("=")[0] in options, f"{page.name}: divulge {line}"
 
 
 def test_the_site_builds(tmp_path):

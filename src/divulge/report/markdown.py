@@ -7,6 +7,7 @@ from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
 from divulge.report import inferred, limits, rebuilt, theft, words
+from divulge.report.causes import by_family
 
 METRICS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 
@@ -27,6 +28,7 @@ def render(dossier: Dossier) -> str:
         *(["## Copies of the model", _copies(dossier)] if dossier.tried(Family.EXTRACTION) else []),
         *_gains(dossier),
         *_why(dossier),
+        *_other_causes(dossier),
         "## What was not measured, and why",
         _limits(dossier),
         "## Provenance",
@@ -123,6 +125,12 @@ def _why(dossier: Dossier) -> list[str]:
         if c.telling
     ]
     return [*parts, "## Why does it leak?", "\n".join(lines)] if lines else parts
+
+
+def _other_causes(dossier: Dossier) -> list[str]:
+    """Why the other families leak, as far as the findings tell."""
+    lines = [f"- {c.family}, {c.name}: {c.measured}. Try: {c.knob}" for c in by_family(dossier)]
+    return ["## Causes of the other families", "\n".join(lines)] if lines else []
 
 
 def _cell(finding: Finding | None) -> str:
