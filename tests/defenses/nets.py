@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
+import numpy as np
 from torch import nn
 
 from divulge.catalog.defenses import defense
@@ -38,3 +40,12 @@ def log_scores(module, records):
 
 def accuracy(module, records):
     return float((log_scores(module, records).argmax(axis=1) == records.y).mean())
+
+
+def mislabelled(records, seed):
+    """Three labels in ten by lot: whoever knows them was told."""
+    rng = np.random.default_rng(seed)
+    y = np.array(records.y)
+    wrong = rng.random(len(y)) < 0.3
+    y[wrong] = rng.integers(0, 10, wrong.sum())
+    return replace(records, y=y)

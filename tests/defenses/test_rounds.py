@@ -10,7 +10,7 @@ from torch import nn
 
 import divulge
 from divulge.training.pytorch import TorchRecipe
-from tests.defenses.nets import digits
+from tests.defenses.nets import digits, mislabelled
 
 pytest.importorskip("flwr")
 
@@ -22,16 +22,7 @@ def wide():
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
-def doubted(records, seed):
-    """Three labels in ten by lot: whoever knows them was told."""
-    rng = np.random.default_rng(seed)
-    y = np.array(records.y)
-    wrong = rng.random(len(y)) < 0.3
-    y[wrong] = rng.integers(0, 10, wrong.sum())
-    return replace(records, y=y)
-
-
-SETS = tuple(doubted(records, seed) for seed, records in enumerate(digits(400, 400, 800)))
+SETS = tuple(mislabelled(records, seed) for seed, records in enumerate(digits(400, 400, 800)))
 RECIPE = TorchRecipe(wide, epochs=1, batch_size=16, learning_rate=5e-3)
 HARD = Federated(clients=4, rounds=12, local_epochs=5)
 

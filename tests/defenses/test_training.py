@@ -33,7 +33,7 @@ from divulge.defenses.steps import cross_entropy, one_hot, wide
 from divulge.targets.pytorch import TorchTarget
 from divulge.training.pytorch import TorchRecipe
 from divulge.training.sklearn import SklearnRecipe
-from tests.defenses.nets import BASE, accuracy, digits, log_scores, net, under
+from tests.defenses.nets import BASE, accuracy, digits, log_scores, mislabelled, net, under
 
 NEED_NOTHING = ("weight_decay", "dropout", "early_stopping", "label_smoothing", "mixup", "relaxloss", "hamp", "selena")
 NEED_REFERENCE = ("adversarial_regularisation", "distillation")
@@ -121,14 +121,6 @@ def test_members_that_were_learnt_by_heart_are_told_less_surely(name, settings_)
     plain = told_apart(free.fit(members, 0), members, unseen)
     guarded = under(defense(name, **settings_), reference=others, base=free).fit(members, 0)
     assert plain > 0.6 and told_apart(guarded, members, unseen) < plain - 0.03
-
-
-def mislabelled(records, seed):
-    rng = np.random.default_rng(seed)
-    y = np.array(records.y)
-    wrong = rng.random(len(y)) < 0.3
-    y[wrong] = rng.integers(0, 10, wrong.sum())
-    return replace(records, y=y)
 
 
 def test_early_stopping_gives_the_weights_of_the_best_epoch():

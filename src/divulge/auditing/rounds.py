@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+from torch.nn.functional import cross_entropy
 
 from divulge.core.errors import InputError
 from divulge.core.evidence import Estimate, Evidence
@@ -15,14 +22,10 @@ from divulge.core.hashing import Array
 from divulge.core.policy import Policy
 from divulge.core.records import Records
 from divulge.core.threat import Task
+from divulge.defenses.federated.flower import Arrays, Round
+from divulge.defenses.federated.learning import Federated, load, tensors
 from divulge.stats.rebuilt import mean_bounds
 from divulge.stats.weigh import weigh
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from divulge.defenses.federated.flower import Arrays, Round
-    from divulge.defenses.federated.learning import Federated
 
 WATCHED = 5
 """The last rounds, which the adversary looks at, and further ones in which an active server interferes."""
@@ -103,29 +106,14 @@ def _evidence(inside: Array, outside: Array) -> Evidence:
 
 def _loaded(recipe: Any, weights: Arrays, seed: int) -> nn.Module:
     """A module with what went over the wire: the entries of its state, in their order."""
-    import torch
-
     module: nn.Module = recipe.untrained(seed)[0]
-    state = module.state_dict()
-    module.load_state_dict(
-        {n: torch.from_numpy(np.array(w)).reshape(state[n].shape) for n, w in zip(state, weights, strict=True)}
-    )
+    load(module, list(module.state_dict()), weights)
     return module.eval()
-
-
-def _tensors(records: Records) -> tuple[Tensor, Tensor]:
-    import torch
-
-    x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
-    return x, torch.from_numpy(records.y.astype(np.int64))
 
 
 def _losses(module: nn.Module, records: Records) -> Array:
     """Cross-entropy of every record."""
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    x, y = _tensors(records)
+    x, y = tensors(records)
     with torch.no_grad():
         return np.asarray(cross_entropy(module(x).float(), y, reduction="none").numpy(), dtype=np.float64)
 
@@ -136,9 +124,6 @@ def _features(recipe: Any, rounds: Sequence[Round], records: Records, seed: int)
 
 
 def _columns(recipe: Any, seen: Round, records: Records, seed: int) -> tuple[Array, ...]:
-    import torch
-    from torch.func import functional_call, grad, vmap
-    from torch.nn.functional import cross_entropy
 
     module = _loaded(recipe, seen.before, seed)
     later = _loaded(recipe, seen.after, seed)
@@ -153,7 +138,7 @@ def _columns(recipe: Any, seen: Round, records: Records, seed: int) -> tuple[Arr
 
     gradients = vmap(grad(loss), in_dims=(None, 0, 0), randomness="same")
     norms, angles = [], []
-    x, y = _tensors(records)
+    x, y = tensors(records)
     for a, b in zip(x.split(CHUNK), y.split(CHUNK), strict=True):  # type: ignore[no-untyped-call]
         made = gradients(parameters, a, b)
         flat = torch.cat([made[n].reshape(len(a), -1) for n in parameters], dim=1)
@@ -166,10 +151,6 @@ def _columns(recipe: Any, seen: Round, records: Records, seed: int) -> tuple[Arr
 
 def _learned(inside: Array, outside: Array) -> Any:
     """From features to how likely a record was used, learned on records whose use is known."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     x = np.concatenate([inside, outside])
     used = np.arange(len(x)) < len(inside)
     judge = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1_000, class_weight="balanced"))
@@ -191,10 +172,7 @@ def _interfered(
 
 def _raised(recipe: Any, module: nn.Module, records: Sequence[Records], seed: int) -> nn.Module:
     """The module after a step up the loss of all records in question, as long as makes their mean loss LOUDER."""
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    x, y = (torch.cat(parts) for parts in zip(*map(_tensors, records), strict=True))
+    x, y = (torch.cat(parts) for parts in zip(*map(tensors, records), strict=True))
     weights = tuple(v.detach().numpy() for v in module.state_dict().values())
     start = _loaded(recipe, weights, seed)
     loss = cross_entropy(start(x).float(), y)

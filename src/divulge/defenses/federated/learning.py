@@ -89,21 +89,21 @@ class Federated:
         if start is not None:
             module.load_state_dict(start.state_dict())
         parts = self.parts(records, seed)
-        data = [_tensors(records.take(rows)) for rows in parts]
+        data = [tensors(records.take(rows)) for rows in parts]
         regression = records.schema.task is Task.REGRESSION
         names = list(module.state_dict())
         federation = self.federation()
 
         def train(client: int, weights: Arrays, number: int) -> Arrays:
             local, _ = recipe.untrained(seed)
-            _load(local, names, weights)
+            load(local, names, weights)
             lots = torch.Generator().manual_seed(derived_seed(seed, "client", str(client), str(number)) % 2**63)
             self._local(recipe, local, *data[client], lots, regression)
             after = clipped(weights, _weights(local, names), federation.clip)
             return self._protected(weights, after, derived_rng(seed, "sent", str(client), str(number)))
 
         sizes = [len(rows) for rows in parts]
-        _load(module, names, run(federation, sizes, _weights(module, names), train, seed, tap))
+        load(module, names, run(federation, sizes, _weights(module, names), train, seed, tap))
         return module.eval()
 
     def _protected(self, before: Arrays, after: Arrays, rng: np.random.Generator) -> Arrays:
@@ -135,7 +135,8 @@ class Federated:
                 taken += 1
 
 
-def _tensors(records: Records) -> tuple[Tensor, Tensor]:
+def tensors(records: Records) -> tuple[Tensor, Tensor]:
+    """Inputs and targets."""
     kind = np.float32 if records.schema.task is Task.REGRESSION else np.int64
     x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
     return x, torch.from_numpy(records.y.astype(kind))
@@ -146,7 +147,8 @@ def _weights(module: nn.Module, names: list[str]) -> Arrays:
     return tuple(state[name].detach().cpu().numpy().copy() for name in names)
 
 
-def _load(module: nn.Module, names: list[str], weights: Arrays) -> None:
+def load(module: nn.Module, names: list[str], weights: Arrays) -> None:
+    """Put the entries of a state, in the order of `names`, into a module."""
     state = module.state_dict()
     made = {n: torch.as_tensor(np.asarray(w)).to(state[n].dtype) for n, w in zip(names, weights, strict=True)}
     module.load_state_dict(made)
