@@ -286,3 +286,34 @@ def test_time_does_not_stand_in_the_job(tmp_path, halves, careful_model):
         runs.append(divulge.audit(careful_model, (x, y), (u, v), attacks=["loss"], out=tmp_path / name))
         time.sleep(0.01)
     assert runs[0].dossier.facts.job == runs[1].dossier.facts.job
+
+
+@dataclass(frozen=True)
+class Wanting:
+    """An attack that needs a library; which one it is decides what becomes of it."""
+
+    module: str = "torch"
+
+    card: ClassVar[divulge.Card] = divulge.Card(
+        name="wanting",
+        title="Wanting",
+        family=divulge.Family.MEMBERSHIP,
+        asset=divulge.Asset.MEMBERSHIP,
+        paper="yeom2018",
+        equations="none",
+        summary="imports what is not there",
+        needs=divulge.Needs(divulge.Access.SCORES),
+    )
+
+    def run(self, scene):
+        raise ModuleNotFoundError(f"No module named {self.module!r}", name=self.module)
+
+
+@pytest.mark.parametrize(("module", "kind"), [("torch", Refused), ("somebodys_own", Failed)])
+def test_an_attack_without_its_library_is_refused_with_the_cure(tmp_path, halves, careful_model, module, kind):
+    x, y, u, v = halves
+    run = divulge.audit(careful_model, (x, y), (u, v), attacks=[Wanting(module), "loss"], out=tmp_path / "r")
+    results = {o.attack: o.result for o in run.outcomes}
+    assert isinstance(results["wanting"], kind) and isinstance(results["loss"], Played)
+    if kind is Refused:
+        assert "pip install 'divulge[torch]'" in results["wanting"].reason

@@ -17,7 +17,7 @@ from divulge.auditing.watch import with_alarms
 from divulge.catalog.standards import standards_of
 from divulge.core.attack import Attack, Card
 from divulge.core.dossier import Baseline
-from divulge.core.errors import AccessDenied, Impossible, TargetError
+from divulge.core.errors import AccessDenied, Impossible, MissingExtra, TargetError
 from divulge.core.evidence import Estimate, Evidence
 from divulge.core.extraction import Surrogate
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
@@ -40,6 +40,9 @@ BLIND_CONFIDENCE = 0.995
 
 
 CONTROL_QUERIES = 1_000
+
+EXTRAS = {"torch": "torch", "safetensors": "torch", "onnxruntime": "onnx", "skimage": "images", "opacus": "dp"}
+"""Libraries that an installation may do without, and the extra that brings them."""
 
 
 @dataclass
@@ -180,6 +183,8 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
     except (AccessDenied, Impossible) as refusal:
         return Result(outcome(Refused(str(refusal))))
     except Exception as error:  # an attack or a model may be foreign code; the other attacks go on
+        if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+            return Result(outcome(Refused(str(MissingExtra(error.name, EXTRAS[error.name])))))
         first = (str(error).splitlines() or [""])[0]
         text = first if isinstance(error, TargetError) else f"{type(error).__name__}: {first}"
         return Result(outcome(Failed(text, traceback.format_exc())))

@@ -297,7 +297,8 @@ def _risks(dossier: Dossier) -> tuple[Risk, ...]:
     attribute = [f for f in dossier.of(Family.RECONSTRUCTION) if f.metric.startswith("attribute_accuracy")]
     rebuilt = [f for f in dossier.of(Family.RECONSTRUCTION) if f.metric in OF_RECORDS]
     told = list(dossier.of(Family.PROPERTY))
-    causes = joined([c.advice for c in dossier.what_if if c.share > 0][:2])
+    helpful = sorted((c for c in dossier.what_if if c.share > 0), key=lambda c: -c.share)
+    causes = joined([c.advice for c in helpful[:2]])
     return (
         Risk(
             "singling out",
