@@ -183,11 +183,7 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
     except (AccessDenied, Impossible) as refusal:
         return Result(outcome(Refused(str(refusal))))
     except Exception as error:  # an attack or a model may be foreign code; the other attacks go on
-        if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
-            return Result(outcome(Refused(str(MissingExtra(error.name, EXTRAS[error.name])))))
-        first = (str(error).splitlines() or [""])[0]
-        text = first if isinstance(error, TargetError) else f"{type(error).__name__}: {first}"
-        return Result(outcome(Failed(text, traceback.format_exc())))
+        return Result(outcome(_broken_off(error)))
     draft = outcome(Played((), "; ".join(notes)))
     findings = tuple(
         _finding(
@@ -205,6 +201,15 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
     p_values = tuple(e.p_value for e in judged if e.p_value is not None)
     played = outcome(Played(findings, "; ".join(notes)))
     return Result(played, evidence, p_values)
+
+
+def _broken_off(error: Exception) -> Refused | Failed:
+    """What becomes of an attack that raised; one whose library is not installed is refused with the cure."""
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        return Refused(str(MissingExtra(error.name, EXTRAS[error.name])))
+    first = (str(error).splitlines() or [""])[0]
+    text = first if isinstance(error, TargetError) else f"{type(error).__name__}: {first}"
+    return Failed(text, traceback.format_exc())
 
 
 def shadows_of(attack: Attack[Any, Any]) -> int:
