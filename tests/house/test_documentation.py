@@ -4,64 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
-import joblib
-import numpy as np
-import pandas as pd
 import pytest
-import torch
 import yaml
-from sklearn.datasets import load_breast_cancer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-
-ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text()
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
-COMMAND = r"(?:^ {4}|`|\$ )divulge ([a-z][^`\n]*)"
-TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
-
-NETWORK = """
-from torch import nn
-
-
-def build():
-    return nn.Sequential(nn.Linear(30, 64), nn.ReLU(), nn.Linear(64, 2))
-"""
-
-
-def blocks(text, language):
-    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
-
-
-@pytest.fixture
-def workplace(tmp_path, halves, monkeypatch):
-    """The files that the README's audit files speak of."""
-    x, y, u, v = halves
-    names = list(load_breast_cancer().feature_names)
-    labels = np.array(["malignant", "benign"])
-    for name, a, b in (("members", x, y), ("nonmembers", u, v)):
-        pd.DataFrame(a, columns=names).assign(diagnosis=labels[b]).to_csv(tmp_path / f"{name}.csv", index=False)
-        scaled = (a - x.mean(axis=0)) / x.std(axis=0)
-        np.savez(tmp_path / f"{name}.npz", x=scaled.astype(np.float32), y=b)
-    frame = pd.read_csv(tmp_path / "members.csv")
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame[names], frame["diagnosis"])
-    joblib.dump(pipeline, tmp_path / "pipeline.joblib")
-    (tmp_path / "network.py").write_text(NETWORK)
-    scope: dict = {}
-    exec(NETWORK, scope)
-    torch.manual_seed(0)
-    torch.save(scope["build"]().state_dict(), tmp_path / "weights.pt")
-    for block in blocks(README, "yaml"):
-        (tmp_path / block.split()[1]).write_text(block)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+from tests.house.pages import PAGES, README, ROOT, blocks, said
 
 
 def test_the_ten_lines(workplace):
@@ -98,29 +47,6 @@ def test_the_example_attack(tmp_path, halves, careful_model):
     assert {f.attack for f in run.findings} == {"top_score"}
 
 
-def tidy(block):
-    """A block that is indented below a list."""
-    return textwrap.dedent(block)
-
-
-@pytest.mark.parametrize("page", TUTORIALS, ids=lambda p: p.stem)
-def test_every_command_and_snippet_of_a_tutorial_runs(workplace, page, capsys):
-    """In order, in one folder; RUN is the newest run."""
-    text = page.read_text()
-    for block in map(tidy, re.findall(r" *```yaml\n(.*?)```", text, re.S)):
-        (workplace / block.split()[1]).write_text(block)
-    for block in map(tidy, re.findall(r" *```python\n(.*?)```", text, re.S)):
-        done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    commands = re.findall(r"^ *\$ divulge (.*)$", text, re.M)
-    assert commands or "```python" in text
-    for command in commands:
-        runs = sorted(p.parent for p in workplace.glob("*/*/run.json"))
-        words = [str(runs[0]) if word == "RUN" else word for word in shlex.split(command)]
-        done = subprocess.run([sys.executable, "-m", "divulge.cli.app", *words], capture_output=True, text=True)
-        assert done.returncode in ((0, 1) if words[0] in ("audit", "gate") else (0,)), command + done.stderr
-
-
 def test_the_test_in_the_page_on_decisions_passes(tmp_path):
     (example,) = blocks((ROOT / "docs" / "decision.md").read_text(), "python")
     (tmp_path / "test_model.py").write_text(example)
@@ -142,7 +68,7 @@ def test_the_yaml_of_a_page_is_an_audit_file_or_a_part_of_one(page):
     from divulge.auditing.config import AuditFile
 
     least = {"target": {"kind": "sklearn", "path": "m.joblib"}, "data": {"members": "a.csv", "nonmembers": "b.csv"}}
-    for block in map(tidy, re.findall(r" *```yaml\n(.*?)```", page.read_text(), re.S)):
+    for block in blocks(page.read_text(), "yaml"):
         AuditFile.model_validate(least | yaml.safe_load(block))
 
 
@@ -153,10 +79,10 @@ def test_commands_that_the_pages_speak_of_exist():
     from divulge.cli.app import app
 
     known = get_command(app).commands  # type: ignore[attr-defined]
-    said = [(page, line) for page in PAGES for line in re.findall(COMMAND, page.read_text(), re.M)]
-    assert len(said) > 40
-    for page, line in said:
-        command, *words = line.split("#")[0].split()
+    lines = [(page, line) for page in PAGES for line in said(page)]
+    assert len(lines) > 40
+    for page, line in lines:
+        command, *words = line.split()
         here = known.get(command)
         assert here is not None, f"{page.name}: divulge {line}"
         if words and words[0] in getattr(here, "commands", {}):
