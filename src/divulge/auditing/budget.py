@@ -148,6 +148,11 @@ class Budget:
         whole = 60 * self.minutes
         return whole * (1 - SHARE_OF_THE_END) - (time.perf_counter() - self._started)
 
+    @property
+    def remaining(self) -> float | None:
+        """Seconds for everything; None for as long as it takes."""
+        return None if self.minutes is None else 60 * self.minutes - (time.perf_counter() - self._started)
+
     def _try_out(self, waiting: Sequence[Planned]) -> None:
         """How long an answer and a training take; what goes wrong here is said by the attacks."""
         job = self.job

@@ -25,6 +25,7 @@ from divulge.auditing.retrained import named_when_retrained, per_record, stabili
 from divulge.auditing.store import FindingsFile, RunFolder, StoredOutcome
 from divulge.auditing.subgroups import attributes_of
 from divulge.auditing.surroundings import surroundings
+from divulge.auditing.turned import turn_knobs
 from divulge.auditing.whatif import what_if
 from divulge.core.dossier import (
     SCHEMA_VERSION,
@@ -59,6 +60,7 @@ def conduct(
     resume: bool = False,
     progress: Progress | None = None,
     minutes: float | None = None,
+    explain: bool = True,
 ) -> RunFolder:
     """Play a job into a folder.
 
@@ -66,6 +68,7 @@ def conduct(
     resume: go on with the run in `folder`; raises InputError when that was another job.  An attack that already has
     an outcome is not played again, and since every seed is derived from the attack's name the result is the same as
     that of a run that was never interrupted.
+    explain: whether to look into why it leaks.
     """
     progress = progress or Quiet()
     planned = plan(job)
@@ -95,8 +98,11 @@ def conduct(
     run.write_left_out(tuple(budget.left_out))
     played = [step for step in planned if step.card.name in done]
     _publish(run, job, played, done, blind)
-    progress.step("looking into why it leaks")
-    _explain(run, job, played, done, blind)
+    if explain:
+        progress.step("looking into why it leaks")
+        _explain(run, job, played, done, blind)
+        findings = final_findings([done[p.card.name] for p in played], job.policy, blind)
+        turn_knobs(run, tables, findings, [done[p.card.name].outcome for p in played], budget)
     if job.chain and not run.gains():
         progress.step("going on from the copy")
         findings = final_findings([done[p.card.name] for p in played], job.policy, blind)

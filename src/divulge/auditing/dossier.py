@@ -45,6 +45,7 @@ def open_run(path: Path) -> Dossier:
         training=tuple(run.training()),
         causes=run.causes(),
         what_if=run.what_if(),
+        turned=run.turned(),
         stability=run.stability(),
         gains=run.gains(),
         thefts={name: with_intervals(theft) for name, theft in run.thefts().items()},

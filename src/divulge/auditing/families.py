@@ -28,7 +28,7 @@ class Tables:
     """The tables of a run, each laid when the first attack of its family is played."""
 
     def __init__(self, job: Job, tests: int) -> None:
-        self.job, self._tests = job, tests
+        self.job, self.tests = job, tests
         self._laid: dict[tuple[Family, Challenge | None], Table] = {}
 
     def of(self, family: Family, challenge: Challenge | None = None) -> Table:
@@ -40,9 +40,9 @@ class Tables:
             elif family is Family.EXTRACTION:
                 self._laid[key] = self._extraction()
             elif family is Family.RECONSTRUCTION and challenge is not None:
-                self._laid[key] = rebuild_table(self.job, challenge, self._tests)
+                self._laid[key] = rebuild_table(self.job, challenge, self.tests)
             elif family is Family.PROPERTY and challenge is not None:
-                self._laid[key] = property_table(self.job, challenge, self._tests)
+                self._laid[key] = property_table(self.job, challenge, self.tests)
             else:
                 raise Impossible(f"there is no game for {family.value} yet")
         return self._laid[key]
@@ -52,7 +52,7 @@ class Tables:
         game = MembershipGame(
             job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features
         )
-        return Table(job, game, self._tests)
+        return Table(job, game, self.tests)
 
     def _extraction(self) -> Table:
         job = self.job
@@ -65,7 +65,7 @@ class Tables:
         def adversary(attack: Attack[Any, Any]) -> ExtractionMeans:
             return ExtractionMeans(job.population, training, students, zoo)
 
-        return Table(job, game, self._tests, weigh_theft, adversary)
+        return Table(job, game, self.tests, weigh_theft, adversary)
 
 
 def tests_of(job: Job, cards: Sequence[Card]) -> int:

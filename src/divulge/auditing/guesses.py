@@ -104,6 +104,7 @@ class Explanation:
     shelf: Shelf | None
     key: str
     folder: Path
+    files: tuple[str, ...] = EXPLANATION
 
     def restore(self) -> bool:
         """Put the files where they belong; whether they were known."""
@@ -112,7 +113,7 @@ class Explanation:
             return False
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                for name in EXPLANATION:
+                for name in self.files:
                     if name in archive.namelist():
                         (self.folder / name).write_bytes(archive.read(name))
         except (zipfile.BadZipFile, KeyError):
@@ -125,17 +126,17 @@ class Explanation:
             return
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
-            for name in EXPLANATION:
+            for name in self.files:
                 if (self.folder / name).is_file():
                     archive.write(self.folder / name, name)
         self.shelf.write(self.key, stream.getvalue())
 
 
-def keeper(job: Job, run: RunFolder, strongest: str) -> Explanation:
-    """Of the explanation of one run, by everything that decides it: the job, and which attack it starts from."""
-    key = digest("explanation", code_version(), job.fingerprint(), strongest)
+def keeper(job: Job, run: RunFolder, *about: str, files: tuple[str, ...] = EXPLANATION) -> Explanation:
+    """Of an explanation of one run, by everything that decides it: the job, and which attacks it starts from."""
+    key = digest("explanation", code_version(), job.fingerprint(), *files, *about)
     ours = all(type(attack).__module__.startswith("divulge.") for attack in job.attacks)
-    return Explanation(_lasting(job) if ours else None, key, run.path)
+    return Explanation(_lasting(job) if ours else None, key, run.path, files)
 
 
 def _lasting(job: Job) -> Shelf | None:

@@ -178,7 +178,7 @@ def _row(
         return Row(name, names, None, 0.0, (), failed=str(error)), None, name
     took = time.perf_counter() - started if plan.workshop.trainer.trained > before else None
     job = _job(plan, target, recipe, defenses, name)
-    run = conduct(job, own, resume=(own / "run.json").is_file())
+    run = conduct(job, own, resume=(own / "run.json").is_file(), explain=False)
     dossier = open_run(own)
     spent = _spent(own, took, plan.workshop.trainer.trained - before, time.perf_counter() - started)
     private = [d for d in defenses if hasattr(d, "cost")]

@@ -7,6 +7,7 @@ curves/NAME.json       what its figures are drawn from
 attributes.parquet     the sensitive attributes of every record
 causes.json            what the members that are named have in common
 what_if.json           what the model would leak if it were trained otherwise
+turned.json            what is left of the other families' leaks when one thing is changed
 risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
 training.json          how shadow models were trained, one line each
@@ -33,7 +34,18 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from divulge.core.dossier import SCHEMA_VERSION, Baseline, Cause, Curve, Gain, LeftOut, RunFacts, Stability, WhatIf
+from divulge.core.dossier import (
+    SCHEMA_VERSION,
+    Baseline,
+    Cause,
+    Curve,
+    Gain,
+    LeftOut,
+    RunFacts,
+    Stability,
+    Turned,
+    WhatIf,
+)
 from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome
@@ -205,6 +217,15 @@ class RunFolder:
         """What the model would leak if it were trained otherwise; empty where that was not looked into."""
         path = self.path / "what_if.json"
         return self._read(path, tuple[WhatIf, ...]) if path.is_file() else ()
+
+    def write_turned(self, rows: tuple[Turned, ...]) -> None:
+        """Keep what is left of the other families' leaks when one thing is changed."""
+        self._write("turned.json", rows, tuple[Turned, ...])
+
+    def turned(self) -> tuple[Turned, ...]:
+        """What is left of the other families' leaks when one thing is changed; empty where that was not looked into."""
+        path = self.path / "turned.json"
+        return self._read(path, tuple[Turned, ...]) if path.is_file() else ()
 
     def write_risk(self, members: pd.DataFrame, steady: Stability | None) -> None:
         """Keep the risk of every member, and whether other trainings would expose the same ones."""

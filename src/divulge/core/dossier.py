@@ -195,6 +195,35 @@ class WhatIf:
 
 
 @dataclass(frozen=True)
+class Turned:
+    """What is left of a leak of another family when one thing is changed and all else is the same.
+
+    metric, attack: of the strongest leak of its kind that an attack found by asking.  knob: what was changed.  before,
+    after: what the attack reached; None where it was not measured, and reason says why.  chance, chance_after: what is
+    reached without the model.  price: what the change costs.
+    """
+
+    family: str
+    attack: str
+    metric: str
+    knob: str
+    chance: float
+    before: Reading | None = None
+    after: Reading | None = None
+    chance_after: float | None = None
+    price: str = ""
+    reason: str = ""
+
+    @property
+    def share(self) -> float:
+        """How much of what was reached above chance goes away, from 0 to 1; 0 where it was not measured."""
+        if self.before is None or self.after is None or self.chance_after is None or self.before.value <= self.chance:
+            return 0.0
+        left = (self.after.value - self.chance_after) / (1 - self.chance_after) if self.chance_after < 1 else 0.0
+        return min(1.0, max(0.0, 1 - left * (1 - self.chance) / (self.before.value - self.chance)))
+
+
+@dataclass(frozen=True)
 class Gain:
     """What one step of a chain achieved through a copy of the model, against the same without it.
 
@@ -240,6 +269,7 @@ class Dossier:
     subgroups: tuple[Subgroup, ...] = ()
     causes: tuple[Cause, ...] = ()
     what_if: tuple[WhatIf, ...] = ()
+    turned: tuple[Turned, ...] = ()
     stability: Stability | None = None
     thefts: Mapping[str, Theft] = field(default_factory=dict)
     rebuilt: Mapping[str, Rebuilt] = field(default_factory=dict)

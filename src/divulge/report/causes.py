@@ -1,15 +1,16 @@
 """Why the other families leak: the survey's causes, each with what this run measured of it and the knob that moves it.
 
 What makes membership leak is measured by training models otherwise (auditing.whatif) and by looking at the records
-(auditing.causes).  Here are those that show in the findings themselves.
+(auditing.causes).  Here are those that show in the findings themselves, and what is left of each leak when one thing is
+changed (auditing.turned).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.dossier import Dossier
-from divulge.core.finding import Finding
+from divulge.core.dossier import Dossier, Turned
+from divulge.core.finding import Finding, Reading
 from divulge.core.threat import Access, Family
 from divulge.core.wording import percent
 from divulge.report import words
@@ -25,6 +26,58 @@ class FamilyCause:
     name: str
     measured: str
     knob: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change, in the words of a table.  before, after: what is reached, and below it what is reached without the
+    model.
+    """
+
+    family: str
+    what: str
+    knob: str
+    before: tuple[str, str]
+    after: tuple[str, str]
+    share: str
+    price: str
+
+
+def changes(dossier: Dossier) -> list[Change]:
+    """Every change that was tried on a leak of another family, as it was tried."""
+    return [_change(dossier, row) for row in dossier.turned]
+
+
+def helpful(dossier: Dossier, family: Family, metrics: str = "", least: float = 0.0) -> list[str]:
+    """Changes that take something of this family's leaks away, the most helpful first, with what is left and the price.
+
+    metrics: how the metrics begin that are meant; all of them where it is empty.  least: share that must go away.
+    """
+    of = [r for r in dossier.turned if r.family == family.value and r.metric.startswith(metrics)]
+    rows = [r for r in of if r.share > least]
+    told = []
+    for row in sorted(rows, key=lambda r: -r.share):
+        made = _change(dossier, row)
+        what = f"{made.what.partition(', by ')[0]} {made.before[0].split(' (')[0]} before, {made.after[0]} after"
+        told.append(f"{row.knob}: {what}; {row.price}")
+    return told
+
+
+def _change(dossier: Dossier, row: Turned) -> Change:
+    kind, _, about = row.metric.partition(":")
+    name = words.METRIC_NAMES.get(kind, kind) + (f", {about}" if about else "")
+    what = f"{name}, by “{dossier.titles.get(row.attack, row.attack)}”"
+    if row.before is None or row.after is None:
+        return Change(row.family, what, row.knob, ("–", ""), ("–", ""), "–", f"not measured: {row.reason}")
+    cells = []
+    for reading, chance in ((row.before, row.chance), (row.after, row.chance_after)):
+        value, low, high, without = (words.shown(v, row.metric) for v in (*_three(reading), chance))
+        cells.append((f"{value} ({low} to {high})", f"{without} without the model"))
+    return Change(row.family, what, row.knob, cells[0], cells[1], percent(row.share), row.price)
+
+
+def _three(reading: Reading) -> tuple[float, float, float]:
+    return reading.value, reading.low, reading.high
 
 
 def by_family(dossier: Dossier) -> list[FamilyCause]:

@@ -15,6 +15,7 @@ from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Access, Family
 from divulge.core.wording import counted, joined, percent
 from divulge.report import limits, words
+from divulge.report.causes import helpful
 
 QUERIES = tuple(
     port.value
@@ -29,6 +30,9 @@ QUERIES = tuple(
     )
 )
 """What a query answers with; everything else means holding the model or standing beside its training."""
+
+WORTH = 0.25
+"""Share of a leak that a change must take away to be advised."""
 
 PERSONAL = (Family.MEMBERSHIP, Family.RECONSTRUCTION)
 """Families whose findings are about single persons."""
@@ -297,8 +301,8 @@ def _risks(dossier: Dossier) -> tuple[Risk, ...]:
     attribute = [f for f in dossier.of(Family.RECONSTRUCTION) if f.metric.startswith("attribute_accuracy")]
     rebuilt = [f for f in dossier.of(Family.RECONSTRUCTION) if f.metric in OF_RECORDS]
     told = list(dossier.of(Family.PROPERTY))
-    helpful = sorted((c for c in dossier.what_if if c.share > 0), key=lambda c: -c.share)
-    causes = joined([c.advice for c in helpful[:2]])
+    knobs = sorted((c for c in dossier.what_if if c.share > 0), key=lambda c: -c.share)
+    causes = joined([c.advice for c in knobs[:2]])
     return (
         Risk(
             "singling out",
@@ -319,14 +323,14 @@ def _risks(dossier: Dossier) -> tuple[Risk, ...]:
             "Can something be learned about a person that was not known?",
             _worst(dossier, attribute),
             people + sensitive,
-            "",
+            "; or ".join(helpful(dossier, Family.RECONSTRUCTION, "attribute_accuracy")[:2]),
         ),
         Risk(
             "facts about groups",
             "Can something be learned about all those in the training data together?",
             _worst(dossier, told),
             "the group as a whole, and whoever collected the data",
-            "",
+            "; or ".join(helpful(dossier, Family.PROPERTY)[:2]),
         ),
     )
 
@@ -353,6 +357,9 @@ def _steps(dossier: Dossier) -> list[str]:
                     else f"{cause.advice} ({cause.name}: {away} without it)"
                 )
         steps += [f"{cause.advice} ({cause.name})" for cause in dossier.causes if cause.telling and cause.advice]
+    for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
+        if overall(dossier.of(family)) is Verdict.LEAK:
+            steps += helpful(dossier, family, least=WORTH)[:1]
     if dossier.leaks():
         steps.append("measure which defence leaves what, at what price: divulge compare --defenses AUDIT.yaml")
     if overall(dossier.of(Family.EXTRACTION)) is Verdict.LEAK and not _holds(dossier):

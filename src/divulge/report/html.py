@@ -13,7 +13,7 @@ from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, joined, percent
 from divulge.report import inferred, limits, rebuilt, theft, words
-from divulge.report.causes import by_family
+from divulge.report.causes import by_family, changes
 from divulge.report.decision import decision
 from divulge.report.figures import figures
 from divulge.report.threat_picture import draw
@@ -105,7 +105,8 @@ def render(dossier: Dossier) -> str:
             c=decision(dossier),
             full=False,
             families=by_family(dossier),
-            why=bool(by_family(dossier)) or _explained(dossier),
+            changes=changes(dossier),
+            why=bool(by_family(dossier) or dossier.turned) or _explained(dossier),
             refusals=limits.refusals(dossier),
             left_out=limits.left_out(dossier),
             predictive=_predictive(dossier),

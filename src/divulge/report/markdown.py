@@ -7,7 +7,7 @@ from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
 from divulge.report import inferred, limits, rebuilt, theft, words
-from divulge.report.causes import by_family
+from divulge.report.causes import by_family, changes
 
 METRICS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 
@@ -130,6 +130,10 @@ def _why(dossier: Dossier) -> list[str]:
 def _other_causes(dossier: Dossier) -> list[str]:
     """Why the other families leak, as far as the findings tell."""
     lines = [f"- {c.family}, {c.name}: {c.measured}. Try: {c.knob}" for c in by_family(dossier)]
+    lines += [
+        f"- {c.family}, {c.what}: {c.knob}: {c.before[0]} before, {c.after[0]} after; {c.price}"
+        for c in changes(dossier)
+    ]
     return ["## Causes of the other families", "\n".join(lines)] if lines else []
 
 
