@@ -54,9 +54,8 @@ def whole(page):
 
 
 TYPED = [page for page in PAGES if page.name != "CHANGELOG.md" and whole(page)]
-PARAMETERS = [
-    pytest.param(page, id=page.stem, marks=pytest.mark.slow if page.stem == "services" else ()) for page in TYPED
-]
+LONG = ("README", "decision", "services")
+PARAMETERS = [pytest.param(page, id=page.stem, marks=pytest.mark.slow if page.stem in LONG else ()) for page in TYPED]
 
 
 @pytest.fixture

@@ -98,14 +98,13 @@ def conduct(
     run.write_left_out(tuple(budget.left_out))
     played = [step for step in planned if step.card.name in done]
     _publish(run, job, played, done, blind)
+    findings = final_findings([done[p.card.name] for p in played], job.policy, blind)
     if explain:
         progress.step("looking into why it leaks")
-        _explain(run, job, played, done, blind)
-        findings = final_findings([done[p.card.name] for p in played], job.policy, blind)
+        _explain(run, job, played, done, findings)
         turn_knobs(run, tables, findings, [done[p.card.name].outcome for p in played], budget)
     if job.chain and not run.gains():
         progress.step("going on from the copy")
-        findings = final_findings([done[p.card.name] for p in played], job.policy, blind)
         run.write_gains(gains_of(job, tables, findings, job.chain))
     story = getattr(job.target, "story", None)
     run.write_training([*job.workshop.trainer.told, *([story()] if story is not None else [])])
@@ -115,12 +114,15 @@ def conduct(
 
 
 def _explain(
-    run: RunFolder, job: Job, planned: Sequence[Planned], done: dict[str, StoredOutcome], blind: Baseline
+    run: RunFolder,
+    job: Job,
+    planned: Sequence[Planned],
+    done: dict[str, StoredOutcome],
+    findings: Sequence[Finding],
 ) -> None:
     """Where the strongest attack leaks: what the members that it names have in common, whether they would be named
     again, and what the model would leak if it were trained otherwise.
     """
-    findings = final_findings([done[p.card.name] for p in planned], job.policy, blind)
     strongest = strongest_attack(run, findings)
     leaks = any(f.attack == strongest and f.metric == "auc" and f.verdict is Verdict.LEAK for f in findings)
     if strongest is None or not leaks:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import joblib
@@ -296,10 +298,22 @@ def fit_packed(recipe: Any, records: Records, row: Array, seed: int) -> bytes:
 def _in_processes(
     recipe: Any, records: Records, keep: Array, seeds: Sequence[int], workers: int
 ) -> Iterator[tuple[int, Any]]:
-    """Records travel once, as a file that all workers map; models come back as bytes."""
-    with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-        packed = joblib.Parallel(return_as="generator")(
-            joblib.delayed(fit_packed)(recipe, records, row, seed) for row, seed in zip(keep, seeds, strict=True)
-        )
-        for number, content in enumerate(packed):
-            yield number, recipe.unpack(content)
+    """Records travel once, as files that all workers map; models come back as bytes."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        told = _mapped(records, Path(folder))
+        with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
+            packed = joblib.Parallel(return_as="generator")(
+                joblib.delayed(fit_packed)(recipe, told, row, seed) for row, seed in zip(keep, seeds, strict=True)
+            )
+            for number, content in enumerate(packed):
+                yield number, recipe.unpack(content)
+
+
+def _mapped(records: Records, folder: Path) -> Records:
+    """The records on disk, mapped: joblib's own mapping says at exit that its files were left behind."""
+    if records.x.dtype.hasobject or records.y.dtype.hasobject:
+        return records
+    for name in ("x", "y"):
+        np.save(folder / name, getattr(records, name))
+    x, y = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("x", "y"))
+    return replace(records, x=x, y=y)
