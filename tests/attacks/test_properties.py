@@ -20,7 +20,7 @@ from divulge.attacks.property.fitted import as_rows, parameters_of
 from divulge.attacks.property.melis import MelisPassive, told_apart
 from divulge.attacks.property.meta import Learned
 from divulge.attacks.property.neurons import layers_of, read
-from divulge.attacks.property.property_chosen import chosen
+from divulge.attacks.property.property_chosen import weighed
 from divulge.attacks.property.property_kl_test import divergence
 from divulge.attacks.property.property_threshold_test import best_cut
 from divulge.attacks.property.snap import log_ratio, poison_of
@@ -102,11 +102,25 @@ def test_the_ratio_of_two_normal_densities():
     assert log_ratio(asked, low, high) == pytest.approx(expected)
 
 
-def test_the_best_of_several_may_be_a_mean():
+def test_errors_of_opposite_sign_are_weighed_against_each_other():
     values = np.array([0.0, 1.0, 2.0, 3.0])
     up, down = Learned(values + 1, values + 1, 1.0, "up"), Learned(values - 1, values - 1, 1.0, "down")
-    best = chosen([up, down], values)
-    assert best.name == "up + down" and best.error == 0 and best.values.tolist() == values.tolist()
+    best = weighed([up, down], values)
+    assert set(best.name.split(" + ")) == {"up", "down"} and best.error == pytest.approx(0, abs=1e-9)
+    assert best.values == pytest.approx(values)
+
+
+def test_what_tells_nothing_has_no_weight():
+    rng = np.random.default_rng(0)
+    values = rng.uniform(size=100)
+    noise, backwards = rng.normal(0.5, 0.1, 100), 1 - values
+    right = Learned(values, values, 0.0, "right")
+    best = weighed(
+        [Learned(noise, noise, 1.0, "noise"), right, Learned(backwards, backwards, 1.0, "backwards")], values
+    )
+    assert best.name == "right" and best.values == pytest.approx(values)
+    nothing = weighed([Learned(backwards, backwards, 1.0, "backwards")], values)
+    assert nothing.values == pytest.approx(np.full(100, values.mean())), "no weight is negative"
 
 
 def test_what_is_contributed_is_of_the_kind_with_one_class(kinds):

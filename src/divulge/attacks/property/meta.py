@@ -103,6 +103,23 @@ def answers_of(surface: Surface, question: PropertyQuestion) -> Array:
     return np.asarray((told[:, 1:] - told[:, :1]).reshape(-1))
 
 
+def standardised(surface: Surface, question: PropertyQuestion) -> Array:
+    """The same, less the model's own mean and over its own spread: what it says beside how sure it is altogether."""
+    told = answers_of(surface, question)
+    return np.asarray((told - told.mean()) / max(float(told.std()), 1e-12))
+
+
+def all_means(surface: Surface, question: PropertyQuestion) -> Array:
+    """`group_means` of the scores, and means of the standardised scores by kind of record and class."""
+    plain = group_means(surface, question)
+    queries, told = question.queries, standardised(surface, question).reshape(len(question.queries), -1)
+    if surface.task is Task.REGRESSION:
+        return plain
+    parts = [g & (queries.y == y) for g in question.groups for y in range(len(queries.schema.classes))]
+    means = [told[part].mean(axis=0) for part in parts if part.sum() >= FEWEST_IN_GROUP]
+    return np.concatenate([plain, *means])
+
+
 def group_means(surface: Surface, question: PropertyQuestion) -> Array:
     """By kind of record and class: mean score, mean and spread of the logit, mean loss: [groups x classes x 4]."""
     queries = question.queries

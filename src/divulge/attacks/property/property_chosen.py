@@ -1,18 +1,19 @@
-"""Several ways to learn from own models what a property does; they decide themselves which is best."""
+"""Several ways to learn from own models what a property does; own models decide how much each counts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
+from scipy.optimize import nnls
 
 from divulge.attacks.property.fitted import as_rows, parameters_of
 from divulge.attacks.property.meta import (
     Learned,
     Learner,
+    all_means,
     answered,
     answers_of,
     compared,
@@ -23,6 +24,7 @@ from divulge.attacks.property.meta import (
     ridge,
     ridge_on_components,
     shows_scores,
+    standardised,
     trees,
 )
 from divulge.core.attack import Card
@@ -36,45 +38,55 @@ Features = Callable[[Surface, PropertyQuestion], Array]
 
 FROM_SCORES: dict[str, tuple[Features, Learner]] = {
     "means by kind and class": (group_means, ridge),
-    "means by kind and class, by trees": (group_means, trees),
+    "means by kind and class, plain and standardised, by trees": (all_means, trees),
     "scores of all queries": (answers_of, ridge),
+    "scores of all queries, standardised by model": (standardised, ridge),
     "components of all scores": (answers_of, ridge_on_components),
 }
 FROM_LABELS: dict[str, tuple[Features, Learner]] = {
     "labels by kind and class": (label_means, ridge),
     "labels of all queries": (labels_of, ridge),
 }
+FOLDS = 5
+NAMED = 0.05
+"""Share of the weights from which a part is named."""
 
 
-def chosen(found: list[Learned], values: Array) -> Learned:
-    """That with the smallest error on models it did not learn from, or the mean of two or three where that is less."""
-    together = []
-    for count in (2, 3):
-        for group in combinations(found, count):
-            own = np.mean([part.own for part in group], axis=0)
-            said = np.mean([part.values for part in group], axis=0)
-            name = " + ".join(part.name for part in group)
-            together.append(Learned(said, own, float(np.abs(own - values).mean()), name))
-    return min([*found, *together], key=lambda learned: learned.error)
+def weighed(found: list[Learned], values: Array) -> Learned:
+    """A sum of all, with the weights, none of them negative, that tell own models best which a part did not learn from
+    (stacked regressions, Breiman 1996, section 3).  What it says of own models comes from weights made on others.
+    """
+    middle = float(values.mean())
+    own, theirs = (np.stack(part, axis=1) - middle for part in zip(*((f.own, f.values) for f in found), strict=True))
+    off, rows, left = values - middle, np.arange(len(values)), np.zeros(len(values))
+    for part in range(FOLDS):
+        out = rows % FOLDS == part
+        left[out] = own[out] @ nnls(own[~out], off[~out])[0]
+    weights = nnls(own, off)[0]
+    share = weights / max(float(weights.sum()), 1e-12)
+    names = [found[k].name for k in np.argsort(-share, kind="stable") if share[k] >= NAMED]
+    error = float(np.abs(left - off).mean())
+    return Learned(middle + theirs @ weights, middle + left, error, " + ".join(names) or "none of them tells anything")
 
 
 @dataclass(frozen=True)
 class PropertyChosen:
-    """Means by kind of record and class, with a ridge regression and with trees, the answers to all queries, and their
-    principal components; the adversary's own models decide which is used, each half of them judged by what was learned
-    on the other half, with which it shares no training record.  Where scores are not shown, the same from labels; where
-    parameters are, trees over these too.  The audited model and the victims have no part in it.
+    """Means by kind of record and class, the answers to all queries, both as they are and standardised model by model,
+    and principal components, by ridge regression and by trees; the adversary's own models decide how much each counts,
+    each half of them judged by what was learned on the other half, with which it shares no training record.  Where
+    scores are not shown, the same from labels; where parameters are, trees over these too.  The audited model and the
+    victims have no part in it.
     """
 
     card: ClassVar[Card] = Card(
         name="property_chosen",
-        title="Best of several, chosen on own models",
+        title="Several together, weighed on own models",
         family=Family.PROPERTY,
         asset=Asset.PROPERTIES,
         challenge=Challenge.TRAINING_SET,
         paper="suri2023",
-        equations="section 4, with the choice left to own models",
-        summary="tries several meta-classifiers on own models and takes the best",
+        equations="section 4, with the choice left to own models (stacking, Breiman 1996)",
+        summary="tries several meta-classifiers on own models and weighs them",
         needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION, Knowledge.RECIPE}), tasks=frozenset(Task)),
         uses=Access.PARAMETERS,
     )
@@ -94,8 +106,8 @@ class PropertyChosen:
         inside = _inside(question, cohort)
         if inside is not None:
             found.append(learn(*inside, cohort, trees, "parameters, by trees"))
-        best = chosen(found, cohort.values)
-        return answered(question, cohort, best, (f"chosen on own models: {best.name}",))
+        best = weighed(found, cohort.values)
+        return answered(question, cohort, best, (f"weighed on own models: {best.name}",))
 
 
 def _inside(question: PropertyQuestion, cohort: Cohort) -> tuple[Array, Array] | None:

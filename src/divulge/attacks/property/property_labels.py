@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from divulge.attacks.property.meta import answered, compared, learn
-from divulge.attacks.property.property_chosen import FROM_LABELS, chosen
+from divulge.attacks.property.property_chosen import FROM_LABELS, weighed
 from divulge.core.attack import Card
 from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
@@ -40,5 +40,5 @@ class PropertyLabels:
             learn(*compared(question, cohort, features), cohort, learner, name)
             for name, (features, learner) in FROM_LABELS.items()
         ]
-        best = chosen(found, cohort.values)
-        return answered(question, cohort, best, (f"chosen on own models: {best.name}",))
+        best = weighed(found, cohort.values)
+        return answered(question, cohort, best, (f"weighed on own models: {best.name}",))

@@ -9,7 +9,7 @@ import numpy as np
 
 from divulge.attacks.property.fitted import as_rows, parameters_of
 from divulge.attacks.property.meta import answered, learn, ridge, ridge_on_components, trees
-from divulge.attacks.property.property_chosen import chosen
+from divulge.attacks.property.property_chosen import weighed
 from divulge.core.attack import Card
 from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
@@ -44,7 +44,7 @@ class PropertyParameters:
         cohort = question.shadows()
         rows = as_rows([parameters_of(s.parameters()) for s in (*cohort.surfaces, *question.victims)])
         own, theirs = rows[: len(cohort)], rows[len(cohort) :]
-        best = chosen(
+        best = weighed(
             [
                 learn(own, theirs, cohort, ridge, "all of them"),
                 learn(own, theirs, cohort, ridge_on_components, "their principal components"),
