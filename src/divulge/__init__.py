@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from divulge.core.threat import Task as Task
     from divulge.core.threat import ThreatModel as ThreatModel
     from divulge.targets.function import FunctionTarget as FunctionTarget
+    from divulge.targets.generator import GeneratorTarget as GeneratorTarget
     from divulge.targets.http import HttpTarget as HttpTarget
     from divulge.targets.http import Service as Service
     from divulge.targets.onnx import OnnxTarget as OnnxTarget
@@ -56,6 +57,7 @@ _HOME = {
     "Family": "core.threat",
     "Finding": "core.finding",
     "FunctionTarget": "targets.function",
+    "GeneratorTarget": "targets.generator",
     "HttpTarget": "targets.http",
     "InputError": "core.errors",
     "Knowledge": "core.threat",
@@ -95,6 +97,7 @@ __all__ = [
     "Family",
     "Finding",
     "FunctionTarget",
+    "GeneratorTarget",
     "HttpTarget",
     "InputError",
     "Knowledge",

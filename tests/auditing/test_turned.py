@@ -164,7 +164,7 @@ def test_a_service_is_not_asked_again(tmp_path):
 
 def test_blanked_records_and_models():
     x = np.array([[0.0, 5.0], [1.0, 5.0], [1.0, 7.0]])
-    schema = Schema((Column("kind", Kind.CATEGORICAL, ("f", "m")), Column("size")), ("no", "yes"), "y")
+    schema = Schema((Column("kind", Kind.CATEGORICAL, ("f", "m")), Column("size")), target="y", classes=("no", "yes"))
     records = Records(x, np.array([0, 1, 1]), schema)
     assert usual_value(records, 0) == 1.0 and usual_value(records, 1) == 5.0
     assert blanked(records, 0, 1.0).x[:, 0].tolist() == [1, 1, 1] and records.x[0, 0] == 0.0

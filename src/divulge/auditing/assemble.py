@@ -27,7 +27,7 @@ from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.scene import Shadows
 from divulge.core.target import Target
-from divulge.core.threat import PRESETS, Family, ThreatModel
+from divulge.core.threat import PRESETS, Access, Family, ThreatModel
 from divulge.core.wording import joined
 from divulge.data.arrays import from_arrays
 from divulge.data.splits import Duplicates, separate
@@ -108,6 +108,10 @@ def target_from(model: Any, name: str | None = None) -> Target:
         return _onnx(Path(model), name)
     if any(base.__module__.startswith("torch.") for base in type(model).__mro__):
         return _torch(model, name)
+    if hasattr(model, "sample") and not hasattr(model, "predict"):
+        from divulge.targets.generator import GeneratorTarget
+
+        return GeneratorTarget(model, name)
     if hasattr(model, "predict"):
         from divulge.targets.sklearn import SklearnTarget
 
@@ -118,7 +122,7 @@ def target_from(model: Any, name: str | None = None) -> Target:
         return FunctionTarget(model, name=name)
     raise InputError(
         f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a path to an ONNX file, "
-        "a function x -> scores, or a ScoreTable"
+        "a function x -> scores, a generator with sample(count, seed), or a ScoreTable"
     )
 
 
@@ -213,6 +217,7 @@ def _adapter_like(target: Target) -> Callable[[Any], Target]:
 
     def adapt(model: Any) -> Target:
         recognised = hasattr(model, "predict") or hasattr(model, "answer") or isinstance(model, str | Path)
+        recognised = recognised and Access.SAMPLES not in target.offers
         return target_from(model) if alike is None or recognised else alike(model)
 
     return adapt

@@ -19,7 +19,7 @@ from divulge.core.hashing import Array, digest
 from divulge.core.inference import PropertyMeans
 from divulge.core.records import Records
 from divulge.core.target import Target
-from divulge.core.threat import Challenge
+from divulge.core.threat import Access, Challenge
 from divulge.games.batches import BatchGame
 from divulge.games.inputs import InputGame
 from divulge.games.properties import PropertyGame, Raise, Side
@@ -70,7 +70,11 @@ def raised(job: Job) -> Raise | None:
 
 
 def remembered(target: Target, key: str, answers: Answers) -> Target:
-    """A model whose answers are remembered, and which can be looked into where the model itself can."""
+    """A model whose answers are remembered, and which can be looked into where the model itself can; a generator as it
+    is.
+    """
+    if Access.SAMPLES in target.offers:
+        return target
     return _Open(target, key, answers) if hasattr(target, "model") else Remembered(target, key, answers)
 
 

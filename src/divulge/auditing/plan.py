@@ -42,6 +42,9 @@ def relevant(
     """The attacks that are meant for what the target predicts, and worth their queries to this adversary."""
     defaults = [attack for attack in attacks if attack.card.default]
     patient = threat is None or not threat.grants(Access.SCORES) or Access.SCORES not in target.offers
+    if Access.SAMPLES in target.offers:  # a generator answers nothing else
+        return [attack for attack in defaults if attack.card.needs.access is Access.SAMPLES]
+    defaults = [attack for attack in defaults if attack.card.needs.access is not Access.SAMPLES]
     return [
         attack
         for attack in defaults

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from divulge.core.errors import AccessDenied, BudgetSpent, TargetError
-from divulge.core.hashing import Array, row_digests
-from divulge.core.records import Records
+from divulge.core.hashing import Array, derived_seed, row_digests
+from divulge.core.records import Records, Schema
 from divulge.core.signals import log_softmax
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task, ThreatModel, closure
@@ -73,6 +73,7 @@ class GrantedSurface:
         self._budget = None if free else threat.query_budget
         self._memory = None if free and memory is None else memory or Memory()
         self._asked: set[bytes] = set()
+        self._drawn = 0
         self.watched: list[Records] | None = None
         """What was asked, in order, where somebody wants to know."""
         reach = closure(threat.access)
@@ -88,7 +89,7 @@ class GrantedSurface:
     @property
     def queries(self) -> int:
         """See Surface."""
-        return len(self._asked)
+        return len(self._asked) + self._drawn
 
     @property
     def ports(self) -> frozenset[Access]:
@@ -148,6 +149,20 @@ class GrantedSurface:
         if self.task is not Task.REGRESSION:
             raise AccessDenied(f"{self._target.name} is a classifier: it predicts no values, ask for its labels")
         return self._ask(Access.LABEL, records)
+
+    def samples(self, count: int, schema: Schema) -> Records:
+        """See Surface.  Later calls bring others, in the same order in every run."""
+        if Access.SAMPLES not in self._granted:
+            raise AccessDenied("generated samples are not granted here")
+        draw = getattr(self._target, "draw", None)
+        if draw is None:
+            raise AccessDenied(f"the target {self._target.name} generates no records")
+        if self._budget is not None and self.queries + count > self._budget:
+            raise BudgetSpent(f"{count:,} records are too many: {self.queries:,} of {self._budget:,} queries are spent")
+        seed = derived_seed(self._drawn, "samples", self._target.fingerprint())  # none is drawn like another's
+        self._drawn += count
+        made: Records = draw(count, seed, schema)
+        return made
 
     def _log_scores(self, answer: Array) -> Array:
         return log_softmax(answer) if self._port is Access.LOGITS else answer

@@ -80,6 +80,7 @@ ATTACKS: dict[str, str] = {
     "property_parameters": f"{_PROPERTY}.property_parameters:PropertyParameters",
     "property_poisoning": f"{_PROPERTY}.property_poisoning:PropertyPoisoning",
     "property_queries": f"{_PROPERTY}.property_queries:PropertyQueries",
+    "property_samples": f"{_PROPERTY}.property_samples:PropertySamples",
     "property_threshold_test": f"{_PROPERTY}.property_threshold_test:PropertyThresholdTest",
     "snap": f"{_PROPERTY}.snap:Snap",
     "activation_decoder": f"{_RECONSTRUCTION}.activation_decoder:ActivationDecoder",

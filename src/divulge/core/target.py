@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from divulge.core.hashing import Array
-from divulge.core.records import Records
+from divulge.core.records import Records, Schema
 from divulge.core.threat import Access, Task
 
 
@@ -98,4 +98,8 @@ class Surface(Protocol):
 
     def values(self, records: Records) -> Array:
         """Predicted values [records] of a regression target.  Needs LABEL."""
+        ...
+
+    def samples(self, count: int, schema: Schema) -> Records:
+        """So many generated records, in the form that the schema says; each counts as a query.  Needs SAMPLES."""
         ...

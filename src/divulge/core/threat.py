@@ -283,6 +283,13 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 assets=(Asset.HYPERPARAMETERS, Asset.ARCHITECTURE),
             ),
             ThreatModel(
+                "synthetic-data",
+                "someone who is given synthetic records, as many as they like, and not the generator",
+                frozenset({Access.SAMPLES}),
+                _SHADOWING,
+                assets=(Asset.MEMBERSHIP, Asset.RECORDS, Asset.ATTRIBUTES, Asset.PROPERTIES),
+            ),
+            ThreatModel(
                 "data-owner",
                 "a data owner who queries the service to learn whether their own records were used",
                 frozenset({Access.SCORES}),

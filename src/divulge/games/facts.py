@@ -150,6 +150,8 @@ def metrics_alone(world: Any, records: Records) -> tuple[float, float] | None:
         return np.array([right, -of_class(model.answer(Access.SCORES, records), records.y).mean()])
 
     cohort = world.cohort(lambda model: model)
+    if Access.LABEL not in cohort.surfaces[0].offers:
+        return None
     own = np.stack([metrics(model) for model in cohort.surfaces])
     theirs = np.stack([metrics(model) for model in world.victims])
     learned = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15))).fit(own, cohort.values)
