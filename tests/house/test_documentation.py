@@ -61,6 +61,7 @@ def test_the_python_of_a_page_runs(tmp_path, page):
     (example,) = blocks((ROOT / "docs" / f"{page}.md").read_text(), "python")
     done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert "NOT_MEASURABLE" not in done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
