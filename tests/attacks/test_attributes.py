@@ -143,8 +143,8 @@ def played(game, recipe, name, arm=Arm.TARGET, threat="acquaintance") -> Rebuilt
     def see(model):
         return GrantedSurface(model, PRESETS[threat], made.card.needs.access, free=True)
 
-    pool = ShadowTrainer(recipe, game.population, 5).pool
-    means = RebuildMeans(game.population, None, lambda n: pool(n, see))
+    pool = ShadowTrainer(recipe, game.population, 5).pool if recipe is not None else None
+    means = RebuildMeans(game.population, None, (lambda n: pool(n, see)) if pool is not None else None)
     surface = GrantedSurface(dealt.target, PRESETS[threat], made.card.uses or made.card.needs.access)
     return dealt.judge(made.run(dealt.open(surface, made.card, means, np.random.default_rng(0))))
 
@@ -177,6 +177,75 @@ def test_a_careful_model_tells_no_more_than_an_imputer(name):
     game, recipe = game_of(LogisticRegression(C=0.05), sets)
     found = played(game, recipe, name).measures[0]
     assert gain_low(found, 0.05) <= 0 and found.value <= found.chance + 0.05
+
+
+def twins(count, seed, told):
+    """Pairs that differ in the colour alone; which of the two has which class is up to lot, or both have the same."""
+    rng = np.random.default_rng(seed)
+    numbers = np.repeat(rng.normal(size=(count // 2, 3)), 2, axis=0)
+    colour = np.tile([0, 1], count // 2)
+    lot = np.repeat(rng.integers(0, 2, count // 2), 2)
+    return table(np.column_stack([colour, numbers]), colour ^ lot if told else lot, categories=None)
+
+
+BY_ANSWERS = ("csmia", "lomia", "fredrikson_map", "yeom_attribute", "fredrikson_tree_counts")
+
+
+@pytest.mark.parametrize("name", BY_ANSWERS)
+def test_the_one_colour_that_gives_the_right_class_is_told(name):
+    """Derivable: a tree that knows every record by heart gives the record's class for its own colour alone."""
+    sets = tuple(twins(n, seed, True) for seed, n in enumerate((400, 400, 2000)))
+    game, recipe = game_of(DecisionTreeClassifier(random_state=0), sets)
+    found = played(game, recipe, name, threat="published-model").measures[0]
+    assert found.value == 1.0 and abs(found.chance - 0.5) < 0.08
+    stranger = played(game, recipe, name, Arm.NEGATIVE, threat="published-model").measures[0]
+    assert gain_low(stranger, 0.05) <= 0, "a model that never saw these records"
+
+
+@pytest.mark.parametrize("name", BY_ANSWERS)
+def test_a_colour_that_changes_no_answer_is_not_told(name):
+    sets = tuple(twins(n, seed, False) for seed, n in enumerate((400, 400, 2000)))
+    game, recipe = game_of(DecisionTreeClassifier(random_state=0), sets)
+    found = played(game, recipe, name, threat="published-model").measures[0]
+    assert gain_low(found, 0.05) <= 0 and abs(found.value - 0.5) < 0.08
+
+
+def boards(count, seed):
+    """The colour is that of a board's square in nine of ten records, and the class whether it is."""
+    rng = np.random.default_rng(seed)
+    place = rng.uniform(0, 4, (count, 2))
+    square = np.floor(place).sum(axis=1).astype(int) % 2
+    own = rng.random(count) < 0.9
+    colour = np.where(own, square, 1 - square)
+    return table(np.column_stack([colour, place - 2]), own.astype(int), categories=None)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_neurons_tell_what_few_own_records_do_not(trained):
+    """The network has seen many squares and the adversary few, so that neurons know more than an imputer; those of a
+    network that was not trained know no more.
+    """
+    import torch
+    from torch import nn
+
+    from divulge.targets.pytorch import TorchTarget
+    from divulge.training.pytorch import TorchRecipe
+
+    def build():
+        return nn.Sequential(nn.Linear(3, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))
+
+    members, others, few = boards(8000, 0), boards(400, 1), boards(80, 2)
+    torch.manual_seed(0)
+    recipe = TorchRecipe(build, epochs=60, batch_size=128, learning_rate=3e-3)
+    module = recipe.fit(members, 0) if trained else build()
+    asked = members.take(np.arange(400))
+    x = Records(np.concatenate([asked.x, others.x]), np.concatenate([asked.y, others.y]), asked.schema)
+    game = AttributeGame(TorchTarget(module), x, np.arange(800) < 400, few, ("colour",), 0, Beside(None, asked, few, 0))
+    found = played(game, None, "neuron_importance", threat="published-model").measures[0]
+    if trained:
+        assert found.value > found.chance + 0.1 and gain_low(found, 0.05) > 0
+    else:
+        assert gain_low(found, 0.05) <= 0
 
 
 def test_the_imputer_learns_what_can_be_known_without_the_model():

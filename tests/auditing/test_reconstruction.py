@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits
@@ -169,3 +170,52 @@ def test_a_picture_is_a_png():
     uri = data_uri(base64.b64encode(pixels.tobytes()).decode(), (3, 4))
     drawn = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
     np.testing.assert_array_equal(np.asarray(drawn), pixels)
+
+
+def ages(count, seed):
+    """Pairs alike but for an age of about twenty or eighty; which of the two has which class is drawn by lot."""
+    rng = np.random.default_rng(seed)
+    place = np.repeat(rng.normal(size=(count // 2, 4)), 2, axis=0)
+    old = np.tile([0, 1], count // 2)
+    lot = np.repeat(rng.integers(0, 2, count // 2), 2)
+    age = 20 + 60 * old + rng.uniform(-3, 3, count)
+    frame = pd.DataFrame(place, columns=list("abcd")).assign(age=age / 100)
+    return frame.astype(np.float32), old ^ lot
+
+
+def test_a_number_is_told_from_a_network_that_learned_it_by_heart(tmp_path):
+    """Derivable: of the ages that are tried, those near the true one give the record's class, the others the other."""
+    members, nonmembers, population = (ages(n, seed) for seed, n in enumerate((200, 200, 800)))
+
+    def build():
+        layers = [torch.nn.Linear(5, 256), torch.nn.ReLU(), torch.nn.Linear(256, 256), torch.nn.ReLU()]
+        return torch.nn.Sequential(*layers, torch.nn.Linear(256, 2))
+
+    recipe = divulge.TorchRecipe(build, epochs=150, batch_size=50, learning_rate=3e-3)
+    torch.manual_seed(0)
+    module = build()
+    x, y = torch.from_numpy(members[0].to_numpy()), torch.from_numpy(members[1])
+    steps = torch.optim.Adam(module.parameters(), lr=3e-3)
+    for _ in range(400):
+        steps.zero_grad()
+        torch.nn.functional.cross_entropy(module(x), y).backward()
+        steps.step()
+    names = ["fredrikson_map", "csmia", "lomia", "neuron_importance"]
+    audited = divulge.audit(
+        module.eval(),
+        members,
+        nonmembers,
+        population,
+        threat="published-model",
+        recipe=recipe,
+        attacks=names,
+        sensitive=["age"],
+        out=tmp_path / "r",
+    )
+    assert not audited.dossier.failed() and not audited.dossier.refused()
+    found = {f.attack: f for f in audited.findings if f.metric == "attribute_accuracy:age"}
+    assert set(found) == set(names) and found["fredrikson_map"].verdict is Verdict.LEAK
+    assert found["fredrikson_map"].value > 0.85 and found["fredrikson_map"].chance < 0.65
+    assert found["fredrikson_map"].control < 0.65
+    page = audited.report(tmp_path / "r.html").read_text()
+    assert "age left out of the training" in page
