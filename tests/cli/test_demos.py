@@ -31,3 +31,14 @@ def test_demo(demo, source, tmp_path):
     assert games >= {"membership", "extraction"} and len(games) >= 3
     areas = {f["attack"]: f for f in content["findings"] if f["metric"] == "auc"}
     assert areas["correctness"]["low"] > 0.5 > areas["correctness"]["control"] - 0.02
+
+
+def test_the_comparison_of_defences(tmp_path):
+    command = [sys.executable, "-m", "divulge.cli.app", "demo", "defenses", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "defenses" / "matrix.json").read_text())
+    assert len(found["rows"]) == 5 and not any(row["failed"] for row in found["rows"])
+    none, rounded = (row["cells"][0]["reading"]["value"] for row in found["rows"][:2])
+    assert none > 0.95 > rounded, "scores to one decimal hide most of what they tell about members"
+    assert (tmp_path / "defenses" / "matrix.html").stat().st_size > 10_000

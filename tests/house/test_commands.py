@@ -37,7 +37,7 @@ def build():
     return DecisionTreeClassifier(random_state=0)
 """
 
-ELSEWHERE = ("demo fashion", "demo census", "audit FILE")
+ELSEWHERE = ("demo fashion", "demo census", "demo defenses", "audit FILE")
 """Played end to end by tests/cli/test_demos.py, or by any audit of a tutorial."""
 
 VERBS = ("claim used", "claim mint", "claim test")
@@ -134,4 +134,4 @@ def test_every_command_of_a_page_runs(workplace, service, page):
 
 def test_what_is_not_typed_here_is_typed_elsewhere():
     demos = (Path(__file__).parent.parent / "cli" / "test_demos.py").read_text()
-    assert '"fashion"' in demos and '"census"' in demos
+    assert all(f'"{name}"' in demos for name in ("fashion", "census", "defenses"))

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from divulge.auditing.assemble import Sets, attacks_for, job_from_records, target_from
 from divulge.auditing.job import BoundRecipe, Job
+from divulge.auditing.matrix import MatrixPlan
 from divulge.auditing.scope import ALL_FAMILIES
 from divulge.auditing.workshop import workshop
+from divulge.catalog.defenses import defense
 from divulge.core.errors import MissingExtra
 from divulge.core.hashing import derived_rng, derived_seed
 from divulge.core.policy import Policy
@@ -74,6 +76,28 @@ def census(seed: int) -> Iterator[Job]:
     sets = _sets(census_income(), (5000, 5000, 5000), seed)
     asked = PropertyPlan(("share(sex == 'Female')",), victims=36, shadows=32)
     yield _sklearn_job("Census income", model, sets, seed, asked, duplicates="drop")
+
+
+def defended_patients(seed: int) -> tuple[MatrixPlan, list[list[Any]]]:
+    """The diagnosis by the model that memorises, without defence, coarsened in its data, in its answers, in both."""
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    sets = _sets(breast_cancer(), (160, 160, 249), seed)
+    tools = workshop()
+    model = GradientBoostingClassifier(n_estimators=150, max_depth=10, max_features=1, learning_rate=0.1)
+    recipe = BoundRecipe(SklearnRecipe(model), target_from, tools.trainer)
+    plan = MatrixPlan(
+        recipe.train(sets.members, derived_seed(seed, "target")),
+        recipe,
+        sets,
+        PRESETS["mlaas"],
+        "Tumour diagnosis, overfitted",
+        properties=PropertyPlan(("share(diagnosis == 'malignant')",), (0.2, 0.4), victims=24, shadows=32),
+        seed=seed,
+        workshop=tools,
+    )
+    coarse, labels = defense("k_anonymity", k=5), defense("label_only")
+    return plan, [[], [defense("rounding", decimals=1)], [labels], [coarse], [coarse, labels]]
 
 
 DEMOS: dict[str, Callable[[int], Iterator[Job]]] = {"patients": patients, "fashion": fashion, "census": census}

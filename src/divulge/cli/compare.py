@@ -13,6 +13,7 @@ import typer
 from divulge.cli.screen import Screen, out, table
 from divulge.core.errors import InputError
 from divulge.core.finding import Reading
+from divulge.core.matrix import Matrix
 from divulge.core.wording import percent
 
 
@@ -58,7 +59,6 @@ def _matrix(file: Path, folder: Path | None, seed: int | None, as_json: bool) ->
     from divulge.auditing.config import load
     from divulge.auditing.files import matrix_from_file
     from divulge.auditing.workshop import workshop
-    from divulge.report.matrix import advice, column_name, text
 
     audit = load(file)
     if not audit.compare.defenses:
@@ -71,6 +71,13 @@ def _matrix(file: Path, folder: Path | None, seed: int | None, as_json: bool) ->
     if as_json:
         out.print_json(defenses_compared.as_json(found))
         return
+    show_matrix(found, page)
+
+
+def show_matrix(found: Matrix, page: Path) -> None:
+    """A comparison as a table, what follows, and where the picture is."""
+    from divulge.report.matrix import advice, column_name, text
+
     heads = [f"{c.title}: {column_name(c)}" for c in found.columns]
     shown = table("", "defence", found.quality_name, *heads, *(["wrong labels: AUC"] if found.canaries else []))
     for number, row in enumerate(found.rows, 1):

@@ -17,17 +17,24 @@ class Name(str, Enum):
     patients = "patients"
     fashion = "fashion"
     census = "census"
+    defenses = "defenses"
 
 
 def demo(
-    name: Annotated[Name, typer.Argument(help="patients needs nothing; fashion and census need their data")] = (
-        Name.patients
-    ),
+    name: Annotated[
+        Name, typer.Argument(help="patients and defenses need nothing; fashion and census need their data")
+    ] = (Name.patients),
     out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
     seed: Annotated[int, typer.Option(help="equal seeds give equal results")] = 0,
     minutes: Annotated[float, typer.Option(help="for each audit")] = 10.0,
 ) -> None:
-    """Train a model on real data, try all that somebody could who got hold of it, and say where the report is."""
+    """Train a model on real data, try all that somebody could who got hold of it, and say where the report is.
+
+    defenses: what each of several defences leaves of the attacks, side by side.
+    """
+    if name is Name.defenses:
+        _compared(out_dir / "defenses", seed)
+        return
     from divulge.auditing.conduct import conduct
     from divulge.auditing.demos import DEMOS
     from divulge.auditing.library import Run, new_folder
@@ -38,3 +45,15 @@ def demo(
             folder = conduct(job, new_folder(out_dir, job.name), progress=screen, minutes=minutes)
         run = Run.open(folder.path)
         show_summary(run.dossier, str(run.report().resolve()))
+
+
+def _compared(folder: Path, seed: int) -> None:
+    from divulge.auditing import defenses_compared, matrix
+    from divulge.auditing.demos import defended_patients
+    from divulge.cli.compare import show_matrix
+
+    plan, compositions = defended_patients(seed)
+    out.print(f"\nComparing {len(compositions)} compositions of defences of [bold]{plan.name}[/bold]")
+    with Screen() as screen:
+        found = matrix.matrix(plan, compositions, folder, screen)
+    show_matrix(found, defenses_compared.write(found, folder))
