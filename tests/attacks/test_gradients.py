@@ -11,7 +11,7 @@ from torch import nn
 
 from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_lbfgs
 from divulge.attacks.reconstruction.last_layer_gradients import label_counts
-from divulge.core.errors import AccessDenied, Impossible, TargetError
+from divulge.core.errors import AccessDenied, Impossible, InputError, TargetError
 from divulge.core.game import Arm
 from divulge.core.reconstruction import Update, UpdateScene
 from divulge.core.threat import Access, Needs
@@ -174,6 +174,27 @@ def test_several_local_steps_are_simulated():
     assert np.median(quality(found, "PSNR, dB")) >= 20
     other = played("fedavg_inversion", Convolutions(), SETS, Arm.NEGATIVE, plan=plan, steps=300)
     assert share(other, "records_rebuilt") <= 0.25
+
+
+def test_epochs_of_local_steps_are_simulated():
+    plan = RebuildPlan(4, batch=2, steps=2, rate=0.05, epochs=3)
+    found = played("fedavg_inversion", Convolutions(), SETS, plan=plan, steps=300)
+    other = played("fedavg_inversion", Convolutions(), SETS, Arm.NEGATIVE, plan=plan, steps=300)
+    assert np.median(quality(found, "PSNR, dB")) > np.median(quality(other, "PSNR, dB")) + 4
+    assert share(other, "records_rebuilt") <= 0.25
+    with pytest.raises(Impossible, match="fedavg_inversion"):
+        played("inverting_gradients", Convolutions(), SETS, plan=RebuildPlan(3, batch=1, epochs=2))
+
+
+def test_an_epoch_goes_through_the_same_parts_in_the_same_order():
+    module = dense(dtype=torch.float64)
+    x, y = torch.as_tensor(SETS[0].x[:4]).double(), torch.as_tensor(SETS[0].y[:4])
+    twice = change_of(module, x, y, 2, 0.1, 2)
+    again = change_of(module, torch.cat([x, x]), torch.cat([y, y]), 4, 0.1)
+    for got, own in zip(twice, again, strict=True):
+        np.testing.assert_allclose(got, own, atol=1e-12)
+    with pytest.raises(InputError, match="one epoch"):
+        change_of(module, x, y, 1, 0.1, 0)
 
 
 @pytest.mark.parametrize("name", ["imprint_block", "trap_weights", "fishing"])

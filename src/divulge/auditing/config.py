@@ -151,9 +151,9 @@ def _word(kind: Any, name: str, field: str) -> Any:
 
 class ReconstructionPart(_Part):
     """What reconstruction is played on.  trials: updates, pairs of versions or records.  batch: records of an update.
-    steps, rate: of the local training behind it.  layer: where a split model is cut.  asked: training records, and as
-    many others, whose sensitive attributes are asked about.  update: .npz of an update that really was sent: arrays
-    in the order of the parameters, and `rows`, which of the members are behind it.  clients: updates come out of
+    steps, rate, epochs: of the local training behind it.  layer: where a split model is cut.  asked: training records,
+    and as many others, whose sensitive attributes are asked about.  update: .npz of an update that really was sent:
+    arrays in the order of the parameters, and `rows`, which of the members are behind it.  clients: updates come out of
     federated rounds of so many; secure: under secure aggregation; sees: their sum, or what one client sends.
     """
 
@@ -161,6 +161,7 @@ class ReconstructionPart(_Part):
     batch: int = Field(default=1, gt=0)
     steps: int = Field(default=1, gt=0)
     rate: float = Field(default=0.1, gt=0)
+    epochs: int = Field(default=1, gt=0)
     layer: str | None = None
     asked: int = Field(default=2000, gt=0)
     update: Path | None = None

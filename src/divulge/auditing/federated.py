@@ -40,12 +40,14 @@ class Wire:
         """See TorchTarget."""
         return Wire(self.inner.fresh(seed), self.clients, self.secure, self.sees)
 
-    def update(self, records: Records, steps: int = 1, rate: float = 0.1, module: Any = None) -> Arrays:
+    def update(
+        self, records: Records, steps: int = 1, rate: float = 0.1, module: Any = None, epochs: int = 1
+    ) -> Arrays:
         """See TorchTarget: what the round gives away.  Where one client is read, its records are all of `records`, and
         the other clients train on the same ones.
         """
         if self.sees == "sum" and len(records) < self.clients:  # the easiest case: a record that was sent by itself
-            bare: Arrays = self.inner.update(records, steps, rate, module)
+            bare: Arrays = self.inner.update(records, steps, rate, module, epochs)
             return bare
         sent = module if module is not None else self.inner.module
         whole = [np.asarray(p.detach().cpu().numpy()) for p in sent.parameters()]
@@ -53,7 +55,7 @@ class Wire:
 
         def train(client: int, weights: Arrays, number: int) -> Arrays:
             local = copy.deepcopy(sent)
-            change = self.inner.update(parts[client], steps, rate, local)
+            change = self.inner.update(parts[client], steps, rate, local, epochs)
             return tuple(w - rate * c for w, c in zip(weights, change, strict=True))
 
         seen: list[Round] = []

@@ -130,9 +130,13 @@ def _plan(audit: AuditFile, folder: Path) -> RebuildPlan:
     told = audit.reconstruction
     captured = None
     if told.update is not None:
-        captured = read_update(existing(folder / told.update, "reconstruction.update"), told.steps, told.rate)
+        captured = read_update(
+            existing(folder / told.update, "reconstruction.update"), told.steps, told.rate, told.epochs
+        )
     wire = told.clients, told.secure, told.sees
-    return RebuildPlan(told.trials, told.batch, told.steps, told.rate, told.layer, told.asked, captured, *wire)
+    return RebuildPlan(
+        told.trials, told.batch, told.steps, told.rate, told.layer, told.asked, captured, *wire, told.epochs
+    )
 
 
 def _properties(audit: AuditFile) -> PropertyPlan:

@@ -171,13 +171,20 @@ class Update:
     """What a client sends.  change: by parameter, the gradient of the batch's mean loss, or what its local steps
     changed, divided by minus the rate (the same thing after one step).
 
-    batch: records that it was computed from.  steps, rate: of the local training.
+    batch: records that it was computed from.  steps, rate: of the local training; epochs: how often it went through the
+    batch, in the same order, a step for each of `steps` parts.
     """
 
     change: tuple[Array, ...]
     batch: int
     steps: int = 1
     rate: float = 0.1
+    epochs: int = 1
+
+    @property
+    def several(self) -> bool:
+        """Whether it is of more than one step."""
+        return self.steps * self.epochs > 1
 
 
 @dataclass(frozen=True)

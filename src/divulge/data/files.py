@@ -91,7 +91,9 @@ def read_idx(path: Path, field: str = "idx") -> Array:
     return values.reshape(shape)
 
 
-def read_update(path: Path, steps: int, rate: float) -> tuple[tuple[Update, ...], tuple[tuple[int, ...], ...]]:
+def read_update(
+    path: Path, steps: int, rate: float, epochs: int = 1
+) -> tuple[tuple[Update, ...], tuple[tuple[int, ...], ...]]:
     """A captured update from an .npz file: arrays in the order of the parameters, and `rows` of the members."""
     existing(path, "reconstruction.update")
     try:
@@ -107,4 +109,4 @@ def read_update(path: Path, steps: int, rate: float) -> tuple[tuple[Update, ...]
         raise InputError(f"reconstruction.update: cannot read {path.name} as .npz ({error})") from error
     if not change or not rows or not all(np.isfinite(part).all() for part in change):
         raise InputError(f"reconstruction.update: {path.name} holds no finite arrays, or no rows")
-    return (Update(change, len(rows), steps, rate),), (rows,)
+    return (Update(change, len(rows), steps, rate, epochs),), (rows,)

@@ -44,11 +44,12 @@ UpdateShield = Callable[[tuple[Array, ...], Generator], tuple[Array, ...]]
 class RebuildPlan:
     """What a reconstruction is played on.
 
-    trials: updates, pairs of versions, records.  batch, steps, rate: of each update: records in it, local steps (the
-    batch is then split among them) and their learning rate.  layer: after which a split model is cut; half way when
-    None.  asked: training records (and as many others) whose attributes are asked about.  captured: an update that
-    really was sent, with the rows of the members behind it.  clients: updates come out of federated rounds of so many,
-    0 for one by one; secure: under secure aggregation; sees: the "sum" of all clients, or what one "client" sends.
+    trials: updates, pairs of versions, records.  batch, steps, rate, epochs: of each update: records in it, local steps
+    (the batch is then split among them), their learning rate, and how often they go through the batch.  layer: after
+    which a split model is cut; half way when None.  asked: training records (and as many others) whose attributes are
+    asked about.  captured: an update that really was sent, with the rows of the members behind it.  clients: updates
+    come out of federated rounds of so many, 0 for one by one; secure: under secure aggregation; sees: the "sum" of all
+    clients, or what one "client" sends.
     """
 
     trials: int = 20
@@ -61,6 +62,7 @@ class RebuildPlan:
     clients: int = 0
     secure: bool = False
     sees: str = "sum"
+    epochs: int = 1
 
     def fingerprint(self) -> str:
         """Content hash."""
@@ -174,9 +176,10 @@ class RebuildGame:
 
         def ask(module: Any) -> tuple[Update, ...]:
             rng = derived_rng(self.seed, "updates", arm.value)
-            made = [target.update(r, plan.steps, plan.rate, module) for r in sent]
+            made = [target.update(r, plan.steps, plan.rate, module, plan.epochs) for r in sent]
             changes = [shield(c, rng) if shield is not None else c for c in made]
-            return tuple(Update(c, len(r), plan.steps, plan.rate) for c, r in zip(changes, sent, strict=True))
+            how = plan.steps, plan.rate, plan.epochs
+            return tuple(Update(c, len(r), *how) for c, r in zip(changes, sent, strict=True))
 
         captured = plan.captured[0] if plan.captured is not None and arm is Arm.TARGET else None
         tokens = bool(getattr(target, "reads_tokens", False))

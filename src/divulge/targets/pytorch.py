@@ -149,7 +149,7 @@ class TorchTarget:
         return self.module
 
     def update(
-        self, records: Records, steps: int = 1, rate: float = 0.1, module: nn.Module | None = None
+        self, records: Records, steps: int = 1, rate: float = 0.1, module: nn.Module | None = None, epochs: int = 1
     ) -> tuple[Array, ...]:
         """What a client sends who trains on these records, by parameter: see torch_updates.change_of.
 
@@ -157,7 +157,8 @@ class TorchTarget:
         """
         x, y = self._as_tensor(records.x).to(self._device), torch.from_numpy(np.asarray(records.y, dtype=np.int64))
         trained = module if module is not None else self.module
-        made: Any = guarded(self._name, lambda: change_of(trained.to(self._device), x, y.to(self._device), steps, rate))
+        sent = trained.to(self._device), x, y.to(self._device)
+        made: Any = guarded(self._name, lambda: change_of(*sent, steps, rate, epochs))
         return tuple(np.asarray(part) for part in made)
 
     def surprise(self, records: Records) -> Array:

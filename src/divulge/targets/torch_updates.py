@@ -26,21 +26,30 @@ def loss_of(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return nn.functional.cross_entropy(out, y)
 
 
-def change_of(module: nn.Module, x: Tensor, y: Tensor, steps: int, rate: float) -> tuple[Array, ...]:
+def parts_of(count: int, steps: int, epochs: int = 1) -> list[Tensor]:
+    """Which records of a batch each local step is on: a part each, or all where there are more steps than records."""
+    whole = torch.arange(count)
+    return (list(whole.chunk(steps)) if steps <= count else [whole] * steps) * epochs
+
+
+def change_of(module: nn.Module, x: Tensor, y: Tensor, steps: int, rate: float, epochs: int = 1) -> tuple[Array, ...]:
     """By parameter: the gradient of the mean loss, or after several steps of gradient descent (the batch is split among
-    them) the change divided by minus the rate.
+    them, `epochs` times over in the same order) the change divided by minus the rate.
     """
-    if steps < 1 or rate <= 0:
-        raise InputError(f"an update needs at least one step and a positive rate, not {steps} steps at {rate}")
+    if steps < 1 or epochs < 1 or rate <= 0:
+        raise InputError(
+            f"an update needs at least one step, one epoch and a positive rate, not {steps} steps and {epochs} epochs "
+            f"at {rate}"
+        )
     local = copy.deepcopy(module).eval()
     start = [p.detach().clone() for p in local.parameters()]
-    for part in torch.arange(len(x)).chunk(steps) if steps <= len(x) else [torch.arange(len(x))] * steps:
+    for part in parts_of(len(x), steps, epochs):
         gradients = torch.autograd.grad(loss_of(local, x[part], y[part]), list(local.parameters()), allow_unused=True)
         with torch.no_grad():
             for p, g in zip(local.parameters(), gradients, strict=True):
                 if g is not None:
                     p.sub_(rate * g)
-    if steps == 1:
+    if steps * epochs == 1:
         return tuple(
             (g if g is not None else torch.zeros_like(p)).detach().cpu().numpy()
             for g, p in zip(gradients, local.parameters(), strict=True)

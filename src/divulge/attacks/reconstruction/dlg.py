@@ -23,7 +23,7 @@ def numbers_only(scene: UpdateScene, *, several_steps: bool = False) -> None:
         raise Impossible("inputs are token ids, which cannot be moved along a gradient: see dager")
     if not scene.updates:
         raise Impossible("there is no update to look at")
-    if scene.updates[0].steps > 1 and not several_steps:
+    if scene.updates[0].several and not several_steps:
         raise Impossible("the update is of several local steps: see fedavg_inversion")
 
 

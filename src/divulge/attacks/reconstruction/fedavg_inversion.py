@@ -19,7 +19,8 @@ from divulge.core.threat import Access, Asset, Challenge, Family, Needs
 @dataclass(frozen=True)
 class FedavgInversion:
     """Updates of several local steps: the steps are simulated, and which record was in which of them is sought by
-    restarts (Dimitrov et al. 2022, algorithm 2, for one epoch).
+    restarts (Dimitrov et al. 2022, algorithm 2).  Several epochs go through the records in the same order, so that one
+    record stands for all of its turns, which is the paper's prior between epochs at its strongest.
 
     restarts: with the classes in another order.  The rest as for inverting gradients.
     """
@@ -46,7 +47,7 @@ class FedavgInversion:
         from divulge.attacks.reconstruction.gradient_matching import Prior
 
         numbers_only(scene, several_steps=True)
-        if scene.updates[0].steps == 1:
+        if not scene.updates[0].several:
             raise Impossible("the update is of one step: inverting_gradients does the same")
         codes = classes_of(scene, scene.updates)
         mixed = np.concatenate([scene.rng.permuted(codes, axis=1) for _ in range(self.restarts)])

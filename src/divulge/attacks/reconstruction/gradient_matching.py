@@ -61,7 +61,7 @@ class Matcher:
         shapes = [tuple(p.shape) for p in self._params.values()]
         if any([tuple(c.shape) for c in u.change] != shapes for u in self.updates):
             raise Impossible("the updates are not of this module: their arrays have other shapes than its parameters")
-        if len({(u.batch, u.steps, u.rate) for u in self.updates}) != 1:
+        if len({(u.batch, u.steps, u.rate, u.epochs) for u in self.updates}) != 1:
             raise Impossible("the updates are of batches of different sizes: look at one at a time")
         self._low, self._high = (self._tensor(edge) for edge in (self.scene.low, self.scene.high))
         self._sent = [self._tensor(np.stack(parts)) for parts in zip(*(u.change for u in self.updates), strict=True)]
@@ -126,15 +126,14 @@ class Matcher:
         first = self.updates[0]
         params = self._params
         slopes, off = {}, torch.zeros((), dtype=self._dtype, device=self._device)
-        parts = (
-            torch.arange(len(x)).chunk(first.steps) if first.steps <= len(x) else [torch.arange(len(x))] * first.steps
-        )
-        for part in parts:
+        whole = torch.arange(len(x))
+        parts = list(whole.chunk(first.steps)) if first.steps <= len(x) else [whole] * first.steps
+        for part in parts * first.epochs:
             slopes, stray = grad(self._loss, has_aux=True)(params, x[part], wanted[part])
             off = off + stray
-            if first.steps > 1:
+            if first.several:
                 params = {name: p - first.rate * slopes[name] for name, p in params.items()}
-        if first.steps == 1:
+        if not first.several:
             return tuple(slopes.values()), off
         return tuple((self._params[name] - p) / first.rate for name, p in params.items()), off
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ def label_counts(scene: UpdateScene, update: Update) -> Array:
     bias's gradient is a linear function of the counts (Ma et al. 2023, section 4).
     """
     weights, bias, place = last_layer(scene)
+    passes = update.steps * update.epochs
+    update = replace(update, change=tuple(part / passes for part in update.change))  # about the mean of its gradients
     slopes = np.asarray(update.change[place], dtype=np.float64)
     classes = scene.classes
     if len(weights) == 1:
