@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from divulge.auditing.inferring import set_sizes
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, queries_of
 from divulge.auditing.play import shadows_of
@@ -78,6 +79,11 @@ LEAST = 0.02
 TRUSTED = 10.0
 """Seconds for which the estimates are trusted before what attacks took counts for more."""
 
+ARMS = 1.75
+"""Models of a property game over its victims and shadow models: both controls have half as many victims, the easiest
+case half as many shadow models besides.
+"""
+
 SHARE_OF_THE_END = 0.15
 """Of the time: for saying why it leaks, once the attacks have been played."""
 
@@ -100,6 +106,7 @@ class Budget:
     _taken: dict[Family, tuple[float, float]] = field(default_factory=dict)
     _trained: dict[str, int] = field(default_factory=dict)
     _played: dict[Group, int] = field(default_factory=dict)
+    _sets: list[int] | None = None
 
     def order(self, done: Sequence[str] = ()) -> Iterator[Planned]:
         """The attacks to play, one after the other; `spent` is to be called after each.  done: those played before."""
@@ -204,15 +211,22 @@ class Budget:
             if card.challenge is not Challenge.TRAINING_SET:
                 return str(card.challenge), 0
             plan = job.properties
-            part = min(1.0, (plan.size or len(job.candidates)) / max(1, int(job.member.sum())))
             own = card.name if contributes else ""
-            return f"property {own}", round((plan.victims + plan.shadows) * 3 * part) * max(1, len(plan.properties))
+            whole = sum(self._sizes()) / max(1, int(job.member.sum()))  # in models of the audited one's size
+            return f"property {own}", round((plan.victims + plan.shadows) * ARMS * whole)
         if card.family is Family.MEMBERSHIP:
             own = card.name if contributes else ""
             return f"membership {own}", shadows_of(step.attack) + 2
         if card.challenge is Challenge.VERSIONS:
             return card.name, 2 * job.reconstruction.plan.trials
         return f"{card.family.value} {card.challenge}", shadows_of(step.attack) + 2
+
+    def _sizes(self) -> list[int]:
+        """Records of the training sets of each property; those of the audited model where that is not known."""
+        if self._sets is None:
+            usual = [int(self.job.member.sum())] * max(1, len(self.job.properties.properties))
+            self._sets = set_sizes(self.job) or usual
+        return self._sets
 
     def _count(self, step: Planned) -> None:
         pool, models = self._models(step)

@@ -51,6 +51,19 @@ def _training_sets(job: Job, adversary: Side) -> Game:
     )
 
 
+def set_sizes(job: Job) -> list[int]:
+    """How many records the training sets of each property will have; empty where the game cannot be laid."""
+    if job.population is None or job.candidates.schema.names == ("row",):
+        return []
+    members = job.candidates.take(job.member)
+    sides = Side.of(job.candidates), Side.of(job.population), Side.of(members)
+    try:
+        game = PropertyGame(job.target, *sides, lambda *_: [], job.seed, job.properties)
+    except (InputError, Impossible):
+        return []
+    return [design.size for design in game.designs]
+
+
 def raised(job: Job) -> Raise | None:
     """What trains models of the job's recipe and remembers their answers; None where there is no recipe."""
     recipe = job.recipe
