@@ -98,6 +98,10 @@ def test_the_page_shows_every_row_and_why_one_failed():
         and "http" not in page.replace("http-equiv", "")
     )
     assert "| PATE | failed: too few records" in markdown(replace(MATRIX, rows=(*MATRIX.rows, failed)))
+    alike = picture(replace(MATRIX, rows=(MATRIX.rows[0], replace(MATRIX.rows[0], name="again"))))
+    first, second = alike["points"]
+    assert second.x - first.x >= 20 and first.y == second.y, "points do not hide each other"
+    assert len({label for _, label in alike["across"]}) == len(alike["across"])
     drawn = picture(MATRIX)
     assert [p.number for p in drawn["points"]] == [1, 2, 3, 4] and picture(replace(MATRIX, rows=MATRIX.rows[:1])) == {}
     assert shade(cell(0.0)) == 0 and shade(cell(1.0)) == 5 and shade(cell(0.1)) < shade(cell(0.5))

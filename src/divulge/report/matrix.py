@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -220,6 +220,8 @@ class Point:
 
 
 WIDTH, HEIGHT, LEFT, BELOW = 720, 380, 62, 46
+WIDE = 21
+"""Of a point."""
 
 
 def picture(matrix: Matrix) -> dict[str, object]:
@@ -229,7 +231,8 @@ def picture(matrix: Matrix) -> dict[str, object]:
         return {}
     qualities = [_quality(row).value for row in rows]
     span = max(max(qualities) - min(qualities), 0.02)
-    low, high = min(qualities) - 0.08 * span, max(qualities) + 0.08 * span
+    middle = (max(qualities) + min(qualities)) / 2
+    low, high = middle - 0.58 * span, middle + 0.58 * span
     top = min(1.0, max(0.1, 1.1 * max(_worst(row).high for row in rows)))
 
     def across(value: float) -> float:
@@ -253,6 +256,7 @@ def picture(matrix: Matrix) -> dict[str, object]:
         )
         for row in rows
     ]
+    points = _side_by_side(points)
     ticks_x = [low + (high - low) * part / 5 for part in range(1, 5)]
     ticks_y = [top * part / 4 for part in range(5)]
     return {
@@ -265,6 +269,17 @@ def picture(matrix: Matrix) -> dict[str, object]:
         "left": LEFT,
         "floor": HEIGHT - BELOW,
     }
+
+
+def _side_by_side(points: list[Point]) -> list[Point]:
+    """Points that would hide each other, moved to the right."""
+    placed: list[Point] = []
+    for point in points:
+        x = point.x
+        while any(abs(x - p.x) < WIDE and abs(point.y - p.y) < WIDE for p in placed):
+            x += WIDE
+        placed.append(replace(point, x=x))
+    return placed
 
 
 def _pictures(matrix: Matrix) -> list[tuple[str, dict[str, object]]]:
