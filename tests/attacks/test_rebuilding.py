@@ -230,7 +230,7 @@ def others(count=400):
         ("black_box_inversion", {"steps": 80}),
         ("inversion_network", {"epochs": 20}),
         ("gmi", {"starts": 4, "steps": 100}),
-        ("ked_mi", {"starts": 4, "steps": 100}),
+        pytest.param("ked_mi", {"starts": 4, "steps": 100}, marks=pytest.mark.slow),
         ("plug_and_play", {"starts": 4, "steps": 100}),
         ("brep_mi", {"steps": 40}),
     ],

@@ -163,7 +163,13 @@ def test_the_last_stage_of_boosted_trees_is_the_model_itself(kind):
         assert stages[:, -1].mean() > stages[:, 0].mean()
 
 
-@pytest.mark.parametrize("model", [RandomForestClassifier(30, random_state=0), GradientBoostingClassifier(max_depth=6)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(30, random_state=0),
+        pytest.param(GradientBoostingClassifier(max_depth=6), marks=pytest.mark.slow),
+    ],
+)
 def test_the_white_box_sees_more_in_trees_than_their_scores(model, tmp_path):
     x, y = data()
     flat = x.reshape(len(x), -1)
