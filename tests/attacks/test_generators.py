@@ -151,6 +151,13 @@ def framed(town="south", label="yes", count=None):
     return GeneratorTarget(sample)
 
 
+def test_what_is_no_generator_is_said():
+    with pytest.raises(InputError, match="function sample"):
+        GeneratorTarget(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="GeneratorTarget"):
+        divulge.audit(pd.DataFrame({"a": [1.0]}), people(10, 0), people(10, 1))
+
+
 def test_frames_and_names_of_classes_are_coded_as_the_records_are():
     made = framed().draw(3, 0, SCHEMA)
     assert made.x.tolist() == [[0, 1], [1, 1], [2, 1]] and made.y.tolist() == [1, 1, 1]

@@ -44,8 +44,8 @@ VERBS = ("claim used", "claim mint", "claim test")
 """Names of commands, said without what they work on."""
 
 
-MAY = {"audit": (0, 1), "epsilon": (0, 1), "gate": (0, 1, 3)}
-"""Exit codes of commands that worked: 1 is a leak or a broken rule, 3 a rule about what was not looked at."""
+MAY = {"audit": (0, 1), "epsilon": (0, 1), "gate": (0, 1)}
+"""Exit codes of commands that worked: 1 is a leak or a broken rule."""
 
 
 def whole(page):
@@ -129,6 +129,8 @@ def test_every_command_of_a_page_runs(workplace, service, page):
     for command in (part for c in whole(page) for part in c.split(" && divulge ")):
         done = ran(command)
         may = MAY.get(command.split()[0], (0,))
+        if "publish-weights" in command:  # of a run that looked at an interface alone: 3 says what was not looked at
+            may = (3,)
         assert done.returncode in may, f"divulge {command}\n{done.stdout}\n{done.stderr}"
 
 

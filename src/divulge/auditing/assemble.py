@@ -108,10 +108,6 @@ def target_from(model: Any, name: str | None = None) -> Target:
         return _onnx(Path(model), name)
     if any(base.__module__.startswith("torch.") for base in type(model).__mro__):
         return _torch(model, name)
-    if hasattr(model, "sample") and not hasattr(model, "predict"):
-        from divulge.targets.generator import GeneratorTarget
-
-        return GeneratorTarget(model, name)
     if hasattr(model, "predict"):
         from divulge.targets.sklearn import SklearnTarget
 
@@ -122,7 +118,7 @@ def target_from(model: Any, name: str | None = None) -> Target:
         return FunctionTarget(model, name=name)
     raise InputError(
         f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a path to an ONNX file, "
-        "a function x -> scores, a generator with sample(count, seed), or a ScoreTable"
+        "a function x -> scores, a GeneratorTarget, or a ScoreTable"
     )
 
 

@@ -44,7 +44,7 @@ def property_table(job: Job, challenge: Challenge, tests: int) -> Table:
     return Table(job, game, tests, weigh_inferred, adversary)
 
 
-def _training_sets(job: Job, adversary: Side) -> Game:
+def _training_sets(job: Job, adversary: Side) -> PropertyGame:
     members = job.candidates.take(job.member)
     return PropertyGame(
         job.target, Side.of(job.candidates), adversary, Side.of(members), raised(job), job.seed, job.properties
@@ -55,10 +55,8 @@ def set_sizes(job: Job) -> list[int]:
     """How many records the training sets of each property will have; empty where the game cannot be laid."""
     if job.population is None or job.candidates.schema.names == ("row",):
         return []
-    members = job.candidates.take(job.member)
-    sides = Side.of(job.candidates), Side.of(job.population), Side.of(members)
     try:
-        game = PropertyGame(job.target, *sides, lambda *_: [], job.seed, job.properties)
+        game = _training_sets(job, Side.of(job.population))
     except (InputError, Impossible):
         return []
     return [design.size for design in game.designs]

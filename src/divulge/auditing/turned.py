@@ -14,8 +14,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from divulge.auditing.blanked import BlankedRecipe, usual_value
 from divulge.auditing.budget import Budget
+from divulge.auditing.defending import under
 from divulge.auditing.families import Tables
 from divulge.auditing.guesses import keeper
 from divulge.auditing.job import Job
@@ -35,6 +35,7 @@ from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge, Family, Task, closure
 from divulge.core.wording import counted
 from divulge.defenses.label_only import LabelOnly
+from divulge.defenses.minimisation import Minimisation
 from divulge.defenses.rounding import Rounding
 from divulge.defenses.shield import shielded
 
@@ -132,9 +133,10 @@ class Turning:
 
     def _changes(self, leak: _Leak) -> Iterator[_Change]:
         card = leak.attack.card
-        if self.job.target.task is Task.CLASSIFICATION and Access.SCORES in self.job.target.offers:
-            for knob, defense in INTERFACE if self.job.threat.grants(Access.SCORES) else ():
-                yield _Change(knob, partial(self._behind, leak.attack, (defense,)))
+        shown = Access.SCORES in self.job.target.offers and self.job.threat.grants(Access.SCORES)
+        withheld = ", and the file withheld" if self.job.threat.grants(Access.PARAMETERS) else ""
+        for knob, defense in INTERFACE if shown and self.job.target.task is Task.CLASSIFICATION else ():
+            yield _Change(knob + withheld, partial(self._behind, leak.attack, (defense,)))
         stops, sent = getattr(leak.attack, "queries", None), leak.finding.queries
         if card.family is Family.EXTRACTION and isinstance(stops, tuple | list) and sent >= LEAST * FEWER:
             fewer = sent // FEWER
@@ -155,10 +157,9 @@ class Turning:
         if not told and card.challenge is not Challenge.TRAINING_SET:
             return
         about = leak.finding.metric.partition(":")[2]
-        for place, column in enumerate(() if job.candidates.schema.is_image else job.candidates.schema.columns):
+        for column in () if job.candidates.schema.is_image else job.candidates.schema.columns:
             if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", about):
-                value = usual_value(job.population, place)
-                recipe = BlankedRecipe(job.recipe, place, value)
+                recipe = under(job.target, job.recipe, [Minimisation(drop=(column.name,))], job.population)
                 yield self._retrained(leak, f"{column.name} left out of the training", recipe)
         if told:
             for knob, turned in job.recipe.knobs()[:1]:
@@ -170,8 +171,7 @@ class Turning:
         def play() -> After:
             assert job.recipe is not None
             (plain, before), (target, after) = self._model("as it is", job.recipe), self._model(knob, recipe)
-            a, b = 100 * before, 100 * after
-            price = f"accuracy on unseen records {b - a:+.1f} points ({a:.1f} % to {b:.1f} %)"
+            price = _price(before, after, job.target.task)
             if card.family is Family.PROPERTY:
                 return self._again(leak.attack, job=replace(job, target=target, recipe=recipe)), None, price
             known = self._again(leak.attack, job=replace(job, target=plain))
@@ -181,13 +181,13 @@ class Turning:
         return _Change(knob, play, trains)
 
     def _model(self, knob: str, recipe: Recipe) -> tuple[Target, float]:
-        """A model of the members, the same seed for all, with its accuracy on the others."""
+        """A model of the members, the same seed for all, with its accuracy, or mean absolute error, on the others."""
         if knob not in self._trained:
             job = self.job
             made = recipe.train(job.candidates.take(job.member), derived_seed(job.seed, "turned"))
             others = job.candidates.take(~job.member)
-            right = made.answer(Access.LABEL, others) == others.y
-            self._trained[knob] = made, float(np.mean(right))
+            told, values = made.answer(Access.LABEL, others), job.target.task is Task.REGRESSION
+            self._trained[knob] = made, float(np.mean(np.abs(told - others.y) if values else told == others.y))
         return self._trained[knob]
 
     def _again(
@@ -235,12 +235,21 @@ class Turning:
 
 
 def _few(leaks: list[_Leak]) -> list[_Leak]:
-    """Of each family the strongest few; attributes one by one."""
+    """Of each family the strongest few; of attributes those that are asked about one by one."""
     kept = []
     for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
-        found = [x for x in leaks if x.attack.card.family is family and " and " not in x.finding.metric]
+        found = [x for x in leaks if x.attack.card.family is family]
+        if family is Family.RECONSTRUCTION:
+            found = [x for x in found if " and " not in x.finding.metric]
         kept += sorted(found, key=lambda x: -(x.finding.advantage_low or 0.0))[:MOST]
     return kept
+
+
+def _price(before: float, after: float, task: Task) -> str:
+    if task is Task.REGRESSION:
+        return f"mean absolute error on unseen records {before:.3g} to {after:.3g}"
+    a, b = 100 * before, 100 * after
+    return f"accuracy on unseen records {b - a:+.1f} points ({a:.1f} % to {b:.1f} %)"
 
 
 def _reading(of: Estimate | Finding) -> Reading:
@@ -258,7 +267,7 @@ def turn_knobs(
     if kept.restore():
         return
     rows = tuple(Turning(tables.job, tables, lambda: budget.remaining, budget.model).all(findings, outcomes))
-    if rows:
+    if rows or run.turned():
         run.write_turned(rows)
     if not any(row.reason == NO_TIME for row in rows):
         kept.keep()

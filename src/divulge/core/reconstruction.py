@@ -166,6 +166,15 @@ class ClassGuess:
     images: Array
 
 
+def local_parts(count: int, steps: int, epochs: int = 1) -> list[slice]:
+    """Which records of a batch of `count` each local step is on: a part each, or all where there are more steps than
+    records; `epochs` times over in the same order.
+    """
+    size = -(-count // steps)
+    once = [slice(n, n + size) for n in range(0, count, size)] if steps <= count else [slice(None)] * steps
+    return once * epochs
+
+
 @dataclass(frozen=True, eq=False)
 class Update:
     """What a client sends.  change: by parameter, the gradient of the batch's mean loss, or what its local steps

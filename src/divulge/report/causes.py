@@ -35,7 +35,8 @@ class Change:
     """
 
     family: str
-    what: str
+    name: str
+    attack: str
     knob: str
     before: tuple[str, str]
     after: tuple[str, str]
@@ -58,22 +59,21 @@ def helpful(dossier: Dossier, family: Family, metrics: str = "", least: float = 
     told = []
     for row in sorted(rows, key=lambda r: -r.share):
         made = _change(dossier, row)
-        what = f"{made.what.partition(', by ')[0]} {made.before[0].split(' (')[0]} before, {made.after[0]} after"
-        told.append(f"{row.knob}: {what}; {row.price}")
+        told.append(f"{row.knob}: {made.name} {made.before[0]} before, {made.after[0]} after; {row.price}")
     return told
 
 
 def _change(dossier: Dossier, row: Turned) -> Change:
     kind, _, about = row.metric.partition(":")
     name = words.METRIC_NAMES.get(kind, kind) + (f", {about}" if about else "")
-    what = f"{name}, by “{dossier.titles.get(row.attack, row.attack)}”"
+    attack = dossier.titles.get(row.attack, row.attack)
     if row.before is None or row.after is None:
-        return Change(row.family, what, row.knob, ("–", ""), ("–", ""), "–", f"not measured: {row.reason}")
+        return Change(row.family, name, attack, row.knob, ("–", ""), ("–", ""), "–", f"not measured: {row.reason}")
     cells = []
     for reading, chance in ((row.before, row.chance), (row.after, row.chance_after)):
         value, low, high, without = (words.shown(v, row.metric) for v in (*_three(reading), chance))
         cells.append((f"{value} ({low} to {high})", f"{without} without the model"))
-    return Change(row.family, what, row.knob, cells[0], cells[1], percent(row.share), row.price)
+    return Change(row.family, name, attack, row.knob, cells[0], cells[1], percent(row.share), row.price)
 
 
 def _three(reading: Reading) -> tuple[float, float, float]:

@@ -131,7 +131,7 @@ def _other_causes(dossier: Dossier) -> list[str]:
     """Why the other families leak, as far as the findings tell."""
     lines = [f"- {c.family}, {c.name}: {c.measured}. Try: {c.knob}" for c in by_family(dossier)]
     lines += [
-        f"- {c.family}, {c.what}: {c.knob}: {c.before[0]} before, {c.after[0]} after; {c.price}"
+        f"- {c.family}, {c.name}, by “{c.attack}”: {c.knob}: {c.before[0]} before, {c.after[0]} after; {c.price}"
         for c in changes(dossier)
     ]
     return ["## Causes of the other families", "\n".join(lines)] if lines else []

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from divulge.core.errors import TargetError
+from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Kind, Records, Schema
 from divulge.core.threat import Access, Task
@@ -18,7 +18,7 @@ PROBE = 64
 
 class GeneratorTarget:
     """`sample(count, seed)` returns (x, y): x [count, ...] in the form of the records (an array coded as they are, or a
-    data frame with their columns), y [count] class codes, class names, or values.  A model with such a method is one.
+    data frame with their columns), y [count] class codes or class names.
 
     A generator answers no record: attacks that ask for labels or scores are refused.
     """
@@ -29,7 +29,7 @@ class GeneratorTarget:
     def __init__(self, sample: Callable[[int, int], Any], name: str | None = None) -> None:
         maker = getattr(sample, "sample", sample)
         if not callable(maker):
-            raise TypeError("a generator is a function sample(count, seed), or has such a method")
+            raise InputError("a generator is a function sample(count, seed), or an object with such a method")
         self._sample, self._name = maker, name or str(getattr(sample, "__name__", type(sample).__name__))
 
     @property
@@ -108,8 +108,6 @@ def _coded(name: str, x: Any, schema: Schema) -> Array:
 
 
 def _classes(name: str, y: Array, schema: Schema) -> Array:
-    if not schema.classes:
-        return y.astype(np.float64)
     codes = {str(c): k for k, c in enumerate(schema.classes)}
     if y.dtype.kind in "OUS":
         wrong = next((v for v in y if str(v) not in codes), None)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
+from divulge.core.reconstruction import local_parts
 
 
 def loss_of(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -26,12 +27,6 @@ def loss_of(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return nn.functional.cross_entropy(out, y)
 
 
-def parts_of(count: int, steps: int, epochs: int = 1) -> list[Tensor]:
-    """Which records of a batch each local step is on: a part each, or all where there are more steps than records."""
-    whole = torch.arange(count)
-    return (list(whole.chunk(steps)) if steps <= count else [whole] * steps) * epochs
-
-
 def change_of(module: nn.Module, x: Tensor, y: Tensor, steps: int, rate: float, epochs: int = 1) -> tuple[Array, ...]:
     """By parameter: the gradient of the mean loss, or after several steps of gradient descent (the batch is split among
     them, `epochs` times over in the same order) the change divided by minus the rate.
@@ -43,7 +38,7 @@ def change_of(module: nn.Module, x: Tensor, y: Tensor, steps: int, rate: float, 
         )
     local = copy.deepcopy(module).eval()
     start = [p.detach().clone() for p in local.parameters()]
-    for part in parts_of(len(x), steps, epochs):
+    for part in local_parts(len(x), steps, epochs):
         gradients = torch.autograd.grad(loss_of(local, x[part], y[part]), list(local.parameters()), allow_unused=True)
         with torch.no_grad():
             for p, g in zip(local.parameters(), gradients, strict=True):

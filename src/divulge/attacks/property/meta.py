@@ -111,10 +111,10 @@ def standardised(surface: Surface, question: PropertyQuestion) -> Array:
 
 def all_means(surface: Surface, question: PropertyQuestion) -> Array:
     """`group_means` of the scores, and means of the standardised scores by kind of record and class."""
-    plain = group_means(surface, question)
-    queries, told = question.queries, standardised(surface, question).reshape(len(question.queries), -1)
+    plain, queries = group_means(surface, question), question.queries
     if surface.task is Task.REGRESSION:
         return plain
+    told = standardised(surface, question).reshape(len(queries), -1)
     parts = [g & (queries.y == y) for g in question.groups for y in range(len(queries.schema.classes))]
     means = [told[part].mean(axis=0) for part in parts if part.sum() >= FEWEST_IN_GROUP]
     return np.concatenate([plain, *means])

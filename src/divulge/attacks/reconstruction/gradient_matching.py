@@ -15,7 +15,7 @@ from torch.func import functional_call, grad, vmap
 
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import Update, UpdateScene
+from divulge.core.reconstruction import Update, UpdateScene, local_parts
 
 CHUNK = 64
 """Updates that are computed at a time."""
@@ -126,9 +126,7 @@ class Matcher:
         first = self.updates[0]
         params = self._params
         slopes, off = {}, torch.zeros((), dtype=self._dtype, device=self._device)
-        whole = torch.arange(len(x))
-        parts = list(whole.chunk(first.steps)) if first.steps <= len(x) else [whole] * first.steps
-        for part in parts * first.epochs:
+        for part in local_parts(len(x), first.steps, first.epochs):
             slopes, stray = grad(self._loss, has_aux=True)(params, x[part], wanted[part])
             off = off + stray
             if first.several:
