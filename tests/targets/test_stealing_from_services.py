@@ -12,7 +12,7 @@ import divulge
 from divulge.attacks.extraction.copycat import Copycat
 from divulge.attacks.extraction.equation_solving import EquationSolving
 from divulge.core.errors import TargetError
-from divulge.core.finding import Failed, Played, Refused
+from divulge.core.finding import Failed, Played, Refused, Verdict
 
 
 def test_a_softmax_model_is_stolen_with_as_many_queries_as_the_server_counts(tmp_path):
@@ -50,6 +50,20 @@ def test_labels_from_a_service_are_enough_for_a_copy_and_the_rest_is_refused(tmp
     assert isinstance(told["copycat"], Played)
     assert isinstance(told["equation_solving"], Refused)
     assert next(f for f in run.findings if f.metric == "fidelity").value > 0.8
+
+
+def test_a_service_is_not_asked_again_to_see_what_fewer_queries_would_give(tmp_path):
+    app = App(lambda rows: scores(rows).argmax(axis=1).tolist())
+    x = np.random.default_rng(1).normal(size=(900, 4))
+    y = np.random.default_rng(2).integers(0, 3, len(x))
+    sets = (x[:100], y[:100]), (x[100:300], y[100:300]), (x[300:], y[300:])
+    how = {"attacks": [Copycat((500,), student="trees")], "recipe": None}
+    with serving(app) as url:
+        run = divulge.audit(target(url, tmp_path, classes=[0, 1, 2]), *sets, **how, out=tmp_path / "service")
+    here = divulge.audit(scores, *sets, **how, out=tmp_path / "here")
+    for audited in (run, here):
+        assert next(f for f in audited.findings if f.metric == "fidelity").verdict is Verdict.LEAK
+    assert run.dossier.turned == () and here.dossier.turned
 
 
 def test_a_service_that_breaks_off_fails_one_attack_with_one_line(tmp_path):
