@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -24,6 +25,7 @@ from torch import nn
 from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_adam, by_lbfgs
 from divulge.attacks.reconstruction.last_layer_gradients import classes_of
 from divulge.auditing.assemble import recipe_for
+from divulge.auditing.job import BoundRecipe
 from divulge.auditing.surface import GrantedSurface
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
@@ -43,6 +45,7 @@ from divulge.games.rebuild import RebuildGame, RebuildPlan
 from divulge.stats.rebuilt import by_unit, gain_low, mean_bounds, median_with_interval
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
+from divulge.training.pytorch import TorchRecipe
 from divulge.training.shadow import ShadowTrainer
 from divulge.training.students import Classroom
 from harness import Row, main
@@ -443,6 +446,31 @@ def versions(quick: bool) -> Iterator[Row]:
     yield share("informed adversary, softmax regression on digits: exact", found, "records_exact")
 
 
+def updates(quick: bool) -> Iterator[Row]:
+    """Answers before and after one step on new records."""
+    fashion = parted(images(fashion_mnist(), 28), (3_000, 1_000, 6_000))
+    small = parted(images(digits(), 8), (500, 400, 897))
+    makers = (("digits, MLP", small, partial(dense, 64, 128), 30), ("Fashion-MNIST CNN", fashion, large, 4))
+    for name, sets, factory, epochs in makers[: 1 if quick else 2]:
+        recipe = BoundRecipe(TorchRecipe(factory, epochs=epochs), TorchTarget)
+        target = recipe.train(sets[0], 0)
+        for batch in (1, 4):
+            plan = RebuildPlan(20 if quick else 60, batch=batch)
+            found, _ = played("updates_leak", target, sets, plan, "returning-customer", recipe)
+            what = "one new record" if batch == 1 else f"{batch} new records"
+            yield share(f"{what}, {name}: classes told", found, "labels_counted")
+            blind = measure_of(found, "labels_counted").blind
+            yield Row(f"{what}, {name}: classes, without the model", float(np.mean(blind)))
+            if batch == 1:
+                yield median(f"{what}, {name}: PSNR, dB", found, "PSNR, dB")
+                blind = next(q.blind for q in found.qualities if q.name == "PSNR, dB")
+                yield Row(f"{what}, {name}: PSNR without the model, dB", float(np.median(blind)))
+
+
+def large() -> nn.Module:
+    return Convolutional(28)
+
+
 def weights_alone(quick: bool) -> Iterator[Row]:
     """Even or odd digits, 500 records, one hidden layer of 1,000 neurons, trained far beyond zero errors by steps that
     grow as the loss falls.
@@ -563,6 +591,7 @@ def measure(quick: bool) -> Iterator[Row]:
     yield from gradients(quick, fashion)
     yield from text(quick)
     yield from versions(quick)
+    yield from updates(quick)
     yield from weights_alone(quick)
     yield from inversion(quick, whole)
     yield from defences(quick, fashion)

@@ -155,13 +155,16 @@ def test_records_come_out_of_their_own_updates_and_not_out_of_others(name, setti
 
 
 def test_batch_norm_is_needed_and_helps_to_be_matched():
-    module = taught(Convolutions(norm=True), SETS[0])
+    """On a network in the middle of its training: at its end a record's class is not read off its update any more, and
+    what comes out hangs on the machine.
+    """
+    module = taught(Convolutions(norm=True), SETS[0], 15)
     with pytest.raises(Impossible, match="batch-norm"):
         played("grad_inversion", Convolutions(), SETS)
-    found = played("grad_inversion", module, SETS, steps=600, total_variation=1e-4)
+    found = played("grad_inversion", module, SETS, steps=400, total_variation=1e-4)
     other = played("grad_inversion", module, SETS, Arm.NEGATIVE, steps=300)
-    assert share(found, "records_rebuilt") > share(other, "records_rebuilt") == 0
-    assert np.median(quality(found, "PSNR, dB")) > np.median(quality(other, "PSNR, dB")) + 3
+    assert share(found, "records_rebuilt") >= 0.5 > share(other, "records_rebuilt") == 0
+    assert np.median(quality(found, "PSNR, dB")) > np.median(quality(other, "PSNR, dB")) + 8
 
 
 def test_several_local_steps_are_simulated():

@@ -24,6 +24,7 @@ from divulge.core.errors import DivulgeError
 from divulge.core.finding import Outcome, Played
 from divulge.core.hashing import derived_seed
 from divulge.core.threat import Access, Challenge, Family, Phase
+from divulge.games.rehearsing import REHEARSED_ON
 
 Group = tuple[Family, Challenge | None]
 
@@ -66,6 +67,7 @@ SECONDS = {
     "property_activations": 45.0,
     "property_chosen": 6.0,
     "property_neurons": 20.0,
+    "updates_leak": 30.0,
     "white_box": 9.0,
 }
 """Of its own computing, for a job of 10,000 records, beside the models that it trains and the queries that it sends."""
@@ -219,6 +221,8 @@ class Budget:
             return f"membership {own}", shadows_of(step.attack) + 2
         if card.challenge is Challenge.VERSIONS:
             return card.name, 2 * job.reconstruction.plan.trials
+        if card.challenge is Challenge.UPDATED:
+            return str(card.challenge), REHEARSED_ON
         return f"{card.family.value} {card.challenge}", shadows_of(step.attack) + 2
 
     def _sizes(self) -> list[int]:

@@ -58,6 +58,7 @@ def ports_of(target: Target, recipe: Recipe | None = None) -> frozenset[Access]:
     """
     here = {Access.PARAMETERS: getattr(target, "model", None) is not None}
     here |= {Access.UPDATES: hasattr(target, "update"), Access.ACTIVATIONS: hasattr(target, "front")}
+    here[Access.SCORES_OVER_TIME] = hasattr(target, "updated") and Access.SCORES in target.offers
     here[Access.VERSIONS] = here[Access.PARAMETERS] and recipe is not None
     return target.offers | {port for port, there in here.items() if there}
 

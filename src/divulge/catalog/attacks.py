@@ -114,6 +114,7 @@ ATTACKS: dict[str, str] = {
     "plug_and_play": f"{_RECONSTRUCTION}.plug_and_play:PlugAndPlay",
     "stored_data": f"{_RECONSTRUCTION}.stored_data:StoredData",
     "trap_weights": f"{_RECONSTRUCTION}.trap_weights:TrapWeights",
+    "updates_leak": f"{_RECONSTRUCTION}.updates_leak:UpdatesLeak",
     "yeom_attribute": f"{_RECONSTRUCTION}.yeom_attribute:YeomAttribute",
 }
 

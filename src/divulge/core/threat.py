@@ -59,6 +59,7 @@ class Challenge(Enum):
     FILE = "records behind a model file"
     ACTIVATIONS = "records behind intermediate results"
     VERSIONS = "the record between two versions of a model"
+    UPDATED = "records that a model was updated with"
     INFORMED = "the one training record that is not known"
     TRAINING_SET = "a property of the training set"
     BATCH = "a property of the batch behind an update"
@@ -80,6 +81,7 @@ class Access(Enum):
     UPDATES = "training updates"
     ACTIVATIONS = "intermediate results of others"
     VERSIONS = "two versions of the model"
+    SCORES_OVER_TIME = "scores before and after an update"
     SAMPLES = "generated samples"
     TOKEN_LOGPROBS = "token log-probabilities"
 
@@ -93,7 +95,8 @@ _WHOLE = frozenset(
 _IMPLIES: Mapping[Access, frozenset[Access]] = MappingProxyType(
     {
         Access.UPDATES: frozenset({Access.PARAMETERS, *_WHOLE}),
-        Access.VERSIONS: frozenset({Access.PARAMETERS, *_WHOLE}),
+        Access.VERSIONS: frozenset({Access.PARAMETERS, Access.SCORES_OVER_TIME, *_WHOLE}),
+        Access.SCORES_OVER_TIME: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.TOPK: frozenset({Access.LABEL}),
         Access.SCORES: frozenset({Access.TOPK, Access.LABEL}),
         Access.LOGITS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
@@ -210,6 +213,13 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 "mlaas",
                 "a customer who queries the prediction service and sees the scores of every class",
                 frozenset({Access.SCORES}),
+                _SHADOWING,
+                query_budget=1_000_000,
+            ),
+            ThreatModel(
+                "returning-customer",
+                "a customer who queries the prediction service before and after the model is updated with new records",
+                frozenset({Access.SCORES, Access.SCORES_OVER_TIME}),
                 _SHADOWING,
                 query_budget=1_000_000,
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,12 @@ class Shielded:
             for_records = getattr(defense, "alter_for", None)
             shown = defense.alter(shown, keys) if for_records is None else for_records(shown, records)
         return np.asarray(shown.argmax(axis=1)) if access is Access.LABEL else shown
+
+    @property
+    def updated(self) -> Callable[..., Target]:
+        """How the inner target makes its next version, which is shielded alike; AttributeError where it makes none."""
+        update: Callable[..., Target] = self.inner.updated  # type: ignore[attr-defined]
+        return lambda *how: Shielded(update(*how), self.defenses)
 
     def secrets(self) -> Secrets:
         """Those of the inner target; none where they are not known."""

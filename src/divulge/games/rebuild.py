@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.random import Generator
@@ -23,6 +23,7 @@ from divulge.core.reconstruction import (
     RebuildMeans,
     SampleGuess,
     Update,
+    UpdatedScene,
     UpdateScene,
     VersionScene,
 )
@@ -33,6 +34,7 @@ from divulge.core.threat import Challenge, Family, Task
 from divulge.games.extraction import ranges
 from divulge.games.models_beside import Beside
 from divulge.games.pictures import Scale
+from divulge.games.rehearsing import Rehearsing, Updatable
 from divulge.games.samples import FileJudge, SampleJudge
 from divulge.games.writing import TextJudge
 
@@ -124,6 +126,7 @@ class RebuildGame:
             Challenge.FILE: self._file,
             Challenge.ACTIVATIONS: self._activations,
             Challenge.VERSIONS: self._versions,
+            Challenge.UPDATED: self._updated,
             Challenge.INFORMED: self._informed,
         }[self.challenge]
         yield dealt(arm)
@@ -243,6 +246,26 @@ class RebuildGame:
         truth = [self.training.take(part) for part in asked]
         opened = self._scene(VersionScene, versions=pairs, size=len(self.training), batch=batch)
         return Round(models[0], opened, self._judge(truth))
+
+    def _updated(self, arm: Arm) -> Round[Any, Any]:
+        """With records that are new to the target, each time from the same version.  The adversary rehearses on models
+        trained on halves of the population; the positive control on the target itself.
+        """
+        if self.training.schema.task is not Task.CLASSIFICATION or not hasattr(self.target, "updated"):
+            raise Impossible("only a classifier of PyTorch is updated with new records: give the module itself")
+        plan, target = self.plan, cast(Updatable, self.target)
+        truth = self._drawn(self.unseen, self._trials(arm), plan.batch, "new records")
+        sent = truth
+        if arm is Arm.NEGATIVE:
+            sent = self._drawn(self.unseen, len(truth), plan.batch, "other new records")
+        how = plan.steps, plan.rate, plan.epochs
+        surfaces = tuple(self.see(target.updated(records, *how)) for records in sent)
+        rehearse = None
+        if self.public is not None and (self.beside.recipe is not None or arm is Arm.POSITIVE):
+            own = target if arm is Arm.POSITIVE else None
+            rehearse = Rehearsing(self.beside.recipe, self.public, self.see, plan.batch, how, self.seed, own)
+        opened = self._scene(UpdatedScene, updated=surfaces, batch=plan.batch, _rehearse=rehearse)
+        return Round(self.target, opened, self._judge(truth))
 
     def _informed(self, arm: Arm) -> Round[Any, Any]:
         """One trial for each of some members; all others are known."""

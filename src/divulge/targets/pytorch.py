@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,15 @@ class TorchTarget:
         sent = trained.to(self._device), x, y.to(self._device)
         made: Any = guarded(self._name, lambda: change_of(*sent, steps, rate, epochs))
         return tuple(np.asarray(part) for part in made)
+
+    def updated(self, records: Records, steps: int = 1, rate: float = 0.1, epochs: int = 1) -> TorchTarget:
+        """The next version: this one after `update` with new records."""
+        change = self.update(records, steps, rate, None, epochs)
+        module = copy.deepcopy(self.module)
+        with torch.no_grad():
+            for parameter, part in zip(module.parameters(), change, strict=True):
+                parameter.sub_(rate * torch.as_tensor(part, dtype=parameter.dtype, device=parameter.device))
+        return self.alike(module)
 
     def surprise(self, records: Records) -> Array:
         """Loss of every record by itself, of a text the mean over its tokens: [records]."""

@@ -49,8 +49,8 @@ def label_counts(scene: UpdateScene, update: Update) -> Array:
     if update.batch == 1:
         return np.asarray(np.eye(classes, dtype=np.int64)[int(of_bias.argmin())])
     if bias is None:
-        return _rounded(np.maximum(-of_bias, 0), update.batch)
-    return _rounded(_solved(_scores_by_class(weights, bias, slopes, of_bias), of_bias, update.batch), update.batch)
+        return rounded(np.maximum(-of_bias, 0), update.batch)
+    return rounded(_solved(_scores_by_class(weights, bias, slopes, of_bias), of_bias, update.batch), update.batch)
 
 
 def _two_classes(slopes: Array, update: Update) -> Array:
@@ -60,7 +60,7 @@ def _two_classes(slopes: Array, update: Update) -> Array:
     if update.batch == 1:
         positive = 1.0 if bias < 0 else 0.0
     share = np.clip(positive, 0, update.batch)
-    return _rounded(np.array([update.batch - share, share]), update.batch)
+    return rounded(np.array([update.batch - share, share]), update.batch)
 
 
 def _scores_by_class(weights: Array, bias: Array, slopes: Array, of_bias: Array) -> Array:
@@ -82,7 +82,7 @@ def _solved(scores: Array, of_bias: Array, batch: int) -> Array:
     return np.asarray(counts)
 
 
-def _rounded(counts: Array, batch: int) -> Array:
+def rounded(counts: Array, batch: int) -> Array:
     """The whole numbers nearest to these that sum up to the batch (largest remainders)."""
     counts = np.maximum(counts, 0)
     counts = counts * batch / max(float(counts.sum()), 1e-12)

@@ -1,0 +1,87 @@
+"""The records that a service's model was updated with, from its answers before and after (Salem et al. 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.attacks.reconstruction.last_layer_gradients import rounded
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.hashing import Array
+from divulge.core.reconstruction import SampleGuess, UpdatedScene
+from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+
+FLOOR = float(np.log(1e-7))
+
+MOST_PUBLIC = 2_000
+"""Records that the autoencoder learns from."""
+
+
+@dataclass(frozen=True)
+class UpdatesLeak:
+    """Models of the adversary's own are updated with records of its own; networks learn on them to tell from the change
+    of answers to the same probes which classes the new records have, and what they look like (Salem et al. 2020,
+    sections 3 to 5).  The way back to records begins with the decoder of an autoencoder of public records.  For several
+    records each true one is compared with the nearest guess (the best match loss of section 5.2), without their
+    adversarial part.
+
+    rehearsals: updates to learn from.  probes: records that every version is asked about.  width, epochs: of networks.
+    """
+
+    rehearsals: int = 1_500
+    probes: int = 100
+    width: int = 256
+    epochs: int = 40
+
+    card: ClassVar[Card] = Card(
+        name="updates_leak",
+        title="Answers before and after an update",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.UPDATED,
+        paper="salem2020",
+        equations="sections 3 to 5",
+        summary="learns on updates of its own what a change of answers says of the new records",
+        needs=Needs(Access.SCORES_OVER_TIME, frozenset({Knowledge.POPULATION, Knowledge.RECIPE})),
+    )
+
+    def run(self, scene: UpdatedScene) -> SampleGuess:
+        """Cost: `probes` queries of every version.  Raises Impossible for text and for few public records."""
+        if not np.issubdtype(scene.population.x.dtype, np.number) or not scene.schema.classes:
+            raise Impossible("it rebuilds records that are numbers, of a classifier")
+        from divulge.attacks.reconstruction.change_decoder import ChangeDecoder
+
+        population, rng = scene.population, scene.rng
+        order = rng.permutation(len(population))
+        probes = population.take(order[: self.probes])
+        before = scene.target.log_scores(probes)
+        changes = np.stack([_change(before, version.log_scores(probes)) for version in scene.updated])
+        own = scene.rehearse(self.rehearsals, probes)
+        learned = np.stack([_change(b, a) for b, a in zip(own.before, own.after, strict=True)])
+        classes = len(scene.schema.classes)
+        width = np.where(scene.high > scene.low, scene.high - scene.low, 1.0)
+
+        def shares(x: Array) -> Array:
+            return np.clip((x - scene.low) / width, 0, 1).reshape(len(x), -1)
+
+        wanted = np.stack([shares(batch.x) for batch in own.batches])
+        counts = np.stack([np.bincount(batch.y, minlength=classes) for batch in own.batches])
+        decoder = ChangeDecoder(self.width, self.epochs, int(rng.integers(2**31)))
+        made, told = decoder.learn(
+            shares(population.x[order[:MOST_PUBLIC]]), learned, wanted, counts / scene.batch
+        ).tell(changes)
+        records = scene.low + made.reshape(*made.shape[:2], *scene.shape) * width
+        codes = [np.repeat(np.arange(classes), rounded(part * scene.batch, scene.batch)) for part in told]
+        return SampleGuess(tuple(records), tuple(codes))
+
+
+def _change(before: Array, after: Array) -> Array:
+    """Of log-scores: its direction, and the logarithm of its length, since a record that the model is sure of moves it
+    a thousand times less than one that it has wrong: [probes * classes + 1].
+    """
+    moved = (np.maximum(after, FLOOR) - np.maximum(before, FLOOR)).ravel()
+    length = max(float(np.linalg.norm(moved)), 1e-12)
+    return np.append(moved / length, np.log(length))
