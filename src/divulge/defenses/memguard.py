@@ -17,7 +17,7 @@ from divulge.core.hashing import Array, derived_seed, digest
 
 HIDDEN = (64, 32)
 EPOCHS, BATCH, RATE = 60, 256, 1e-3
-LABEL_WEIGHT, FIRST_WEIGHT, STEP, ROUNDS = 10.0, 0.1, 0.1, 5
+LABEL_WEIGHT, FIRST_WEIGHT, STEP, ROUNDS = 10.0, 0.1, 0.1, 7
 """c2, the first c3, the length of a step, and how often c3 grows tenfold at most."""
 
 MARGIN = 1e-3
