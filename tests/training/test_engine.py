@@ -193,6 +193,11 @@ def test_stacks_of_unequal_halves_are_trained_apart():
 def test_the_way_is_chosen_by_what_can_be_trained_how():
     plans = [choose(TorchRecipe(network, epochs=1), RECORDS, KEEP, 2) for _ in range(3)]
     assert {(p.way, p.together, p.half) for p in plans} == {(Way.STACKED, 4, False)}, "tiny"
+    middle = TorchRecipe(lambda: nn.Sequential(nn.Linear(382, 32), nn.ReLU(), nn.Linear(32, 2)), epochs=1)
+    plan = choose(middle, RECORDS, KEEP, 2)
+    assert (plan.way, plan.together, plan.workers, plan.half) == (Way.STACKED, 2, 2, False), (
+        "worth a core, not bfloat16"
+    )
     wide = TorchRecipe(large, epochs=1)
     plan = choose(wide, RECORDS, KEEP, 2)
     assert (plan.way, plan.together, plan.workers, plan.half) == (Way.STACKED, 2, 2, wide.half_is_fast())

@@ -190,7 +190,7 @@ def stacks(recipe: Any, models: int, workers: int) -> Plan:
     """
     side_by_side = min(workers, models) if threadable(recipe) and not recipe.tiny() else 1
     together = min(stack_size(recipe, models), -(-models // side_by_side))
-    return Plan(Way.STACKED, together, bool(recipe.half_is_fast()) and not recipe.tiny(), side_by_side)
+    return Plan(Way.STACKED, together, bool(recipe.half_is_fast()) and not recipe.small(), side_by_side)
 
 
 def alone_seconds(recipe: Any, records: Records, row: Array) -> float:

@@ -48,7 +48,7 @@ class Schedule(Enum):
     STEPS = "steps"
 
 
-TINY = 128 * 1024
+TINY, SMALL = 32 * 1024, 128 * 1024
 """Bytes of weights."""
 
 SNAPSHOTS = 10
@@ -255,10 +255,12 @@ class TorchRecipe:
         torch.set_num_threads(number)
 
     def tiny(self) -> bool:
-        """Whether a step's work is so small that it is the calls that cost: stacks side by side would wait for them,
-        and bfloat16 would gain nothing.
-        """
+        """Whether a step's work is so small that it is the calls that cost: stacks side by side would wait for them."""
         return self.parameter_bytes() < TINY
+
+    def small(self) -> bool:
+        """Whether bfloat16 would gain nothing."""
+        return self.parameter_bytes() < SMALL
 
     def pack(self, model: nn.Module) -> bytes:
         """The weights in the safetensors format."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Task
+from divulge.training.sparse import FEWEST_OUTPUTS, Bags, Filled, Sparse, filled
 from divulge.training.updates import Update
 
 if TYPE_CHECKING:
@@ -118,13 +119,16 @@ class Elementwise:
 class Stack:
     """Several networks of one kind, trained by hand-written steps.
 
-    half: multiply in bfloat16; weights, their moments and their updates stay in float32.
+    half: multiply in bfloat16; weights, their moments and their updates stay in float32.  bags: the first layer is
+    given bags instead of records.
     """
 
-    def __init__(self, recipe: TorchRecipe, modules: Sequence[nn.Module], device: str, half: bool) -> None:
-        self._kinds = [layers(module) or [] for module in modules]
+    def __init__(
+        self, recipe: TorchRecipe, modules: Sequence[nn.Module], device: str, half: bool, bags: bool = False
+    ) -> None:
+        self._kinds, self._bags = [layers(module) or [] for module in modules], bags
         self._update = Update(recipe, len(modules) * recipe.parameter_bytes() // 4, device, half)
-        self._layers: list[Dense | Rectifier | Elementwise] = []
+        self._layers: list[Dense | Sparse | Rectifier | Elementwise] = []
         start = 0
         for place, layer in enumerate(self._kinds[0]):
             if isinstance(layer, nn.Linear):
@@ -150,11 +154,13 @@ class Stack:
             views += [flat[part].view(values.shape) for flat in (self._update.working, self._update.gradient)]
             start += values.numel()
         views += [None] * (4 - len(views))
-        self._layers.append(Dense(*views))  # type: ignore[arg-type]
+        kind = Sparse if self._bags and not self._layers else Dense
+        self._layers.append(kind(*views))  # type: ignore[arg-type]
         return start
 
-    def step(self, x: Tensor, y: Tensor, regression: bool, rate: float) -> None:
-        """One step on x [models, batch, inputs] and y [models, batch] with this learning rate."""
+    def step(self, given: Tensor | Bags, y: Tensor, regression: bool, rate: float) -> None:
+        """One step on x [models, batch, inputs], or bags, and y [models, batch] with this learning rate."""
+        x: Any = given
         for layer in self._layers:
             x = layer.forward(x)
         gradient = _gradient_of_loss(x.float(), y, regression).to(x.dtype)
@@ -192,20 +198,32 @@ def train_stacked(
     modules, generators = zip(*(recipe.untrained(seed) for seed in seeds), strict=True)
     regression = records.schema.task is Task.REGRESSION
     kind = torch.bfloat16 if half else torch.float32
+    bags = _bags(records, modules[0]) if device == "cpu" and not half else None
     x = torch.from_numpy(np.ascontiguousarray(records.x.reshape(len(records), -1), dtype=np.float32))
     x = x.to(device=device, dtype=kind)
     y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64)).to(device)
     rows = torch.from_numpy(np.stack([np.flatnonzero(row) for row in keep]))
     rate, room = recipe.rates(rows.shape[1]), Room(kind, device)
     with torch.no_grad():
-        stack = Stack(recipe, modules, device, half)
+        stack = Stack(recipe, modules, device, half, bags is not None)
         for number, batch in enumerate(islice(batches(recipe, rows, generators), steps)):
             here = batch.reshape(-1).to(device)
-            chosen = torch.index_select(x, 0, here, out=room.of(len(here), x.shape[1]))
             wanted = torch.index_select(y, 0, here).view(batch.shape)
+            if bags is not None:
+                stack.step(bags.take(here, len(batch)), wanted, regression, rate(number))
+                continue
+            chosen = torch.index_select(x, 0, here, out=room.of(len(here), x.shape[1]))
             stack.step(chosen.view(*batch.shape, -1), wanted, regression, rate(number))
         stack.unstack(modules)
     return [module.eval() for module in modules]
+
+
+def _bags(records: Records, module: nn.Module) -> Filled | None:
+    """The records as bags, where they are mostly zeros and the first thing that happens to them is a linear layer."""
+    first = next((part for part in layers(module) or [] if not isinstance(part, nn.Flatten | nn.Identity)), None)
+    if not isinstance(first, nn.Linear) or first.out_features < FEWEST_OUTPUTS:
+        return None
+    return filled(records)
 
 
 def batches(recipe: TorchRecipe, rows: Tensor, generators: Sequence[torch.Generator]) -> Iterator[Tensor]:
