@@ -1,4 +1,4 @@
-"""The first layer over records that are mostly zeros: the same sums, in another order."""
+"""The first layer over records that are mostly alike: the same sums, in another order."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from torch import nn
 from divulge.data.arrays import from_arrays
 from divulge.training import sparse
 from divulge.training.pytorch import TorchRecipe
-from divulge.training.sparse import Filled, Sparse, filled
+from divulge.training.sparse import Apart, Sparse, apart
 
 RNG = np.random.default_rng(0)
 KEEP = np.stack([RNG.permutation(90) < 60 for _ in range(3)])
 
 
 def table(records=90, columns=80, most=9, seed=0):
-    """Rows with up to `most` values that are not zero, one without any."""
+    """Rows that differ from a usual one in up to `most` columns, one in none."""
     rng = np.random.default_rng(seed)
     x = np.zeros((records, columns), dtype=np.float32)
+    x[:, [3, 30]] = 1.0, -2.5
     for row in x[1:]:
         places = rng.choice(columns, rng.integers(1, most + 1), replace=False)
         row[places] = np.where(rng.random(len(places)) < 0.5, 1.0, rng.normal(size=len(places)))
@@ -45,9 +46,9 @@ def test_adding_up_is_multiplying(seed):
     rows, models = torch.from_numpy(np.random.default_rng(seed).integers(0, 90, 3 * 7)), 3
     weight, bias = torch.randn(models, 80, 16), torch.randn(models, 1, 16)
     slopes, bias_slopes = torch.full_like(weight, torch.nan), torch.full_like(bias, torch.nan)
-    layer = Sparse(weight, slopes, bias, bias_slopes)
+    layer = Sparse(apart(table(seed=seed)).usual, weight, slopes, bias, bias_slopes)
     dense = x[rows].view(models, 7, 80)
-    bags = filled(table(seed=seed)).take(rows, models)
+    bags = apart(table(seed=seed)).take(rows, models)
     torch.testing.assert_close(layer.forward(bags), dense @ weight + bias, atol=1e-4, rtol=1e-4)
     gradient = torch.randn(models, 7, 16)
     layer.backward(gradient, wanted=False)
@@ -55,19 +56,24 @@ def test_adding_up_is_multiplying(seed):
     torch.testing.assert_close(bias_slopes, gradient.sum(dim=1, keepdim=True), atol=1e-4, rtol=1e-4)
 
 
-def test_what_is_not_zero_by_hand():
+def test_what_sets_records_apart_by_hand():
     x = np.zeros((3, 64), dtype=np.float32)
+    x[:, 7] = 3.0, 3.0, 1.0
     x[0, [5, 9]], x[2, 63] = (2.0, -1.0), 4.0
-    found = filled(from_arrays([(x, np.array([0, 1, 0]))])[0])
-    assert found.columns.tolist() == [[5, 9], [0, 0], [63, 0]]
-    assert found.values.tolist() == [[2.0, -1.0], [0.0, 0.0], [4.0, 0.0]] and found.inputs == 64
+    found = apart(from_arrays([(x, np.array([0, 1, 0]))])[0])
+    assert found.usual.tolist() == [3.0 if column == 7 else 0.0 for column in range(64)]
+    bags = found.take(torch.tensor([0, 1, 2, 2]), 2)
+    assert bags.ends.tolist() == [0, 2, 2, 4, 6] and bags.models == 2
+    assert bags.rows.tolist() == [5, 9, 64 + 7, 64 + 63, 64 + 7, 64 + 63]
+    assert bags.values.tolist() == [2.0, -1.0, -2.0, 4.0, -2.0, 4.0]
+    assert len(found.take(torch.tensor([0]), 1).rows) == 2, "what was taken before stays as it is"
 
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_stack_over_bags_is_its_networks_trained_alone(bias, monkeypatch):
     records = table()
     asked = []
-    monkeypatch.setattr(Filled, "take", lambda *a, take=Filled.take: asked.append(1) or take(*a))
+    monkeypatch.setattr(Apart, "take", lambda *a, take=Apart.take: asked.append(1) or take(*a))
     recipe = TorchRecipe(lambda: network(bias), epochs=3, batch_size=32, weight_decay=0.01)
     together = recipe.fit_stack(records, KEEP, [5, 6, 7])
     assert len(asked) == 6
@@ -79,7 +85,7 @@ def test_multiplying_stays_where_it_is_faster(monkeypatch):
     def never(*_):
         raise AssertionError("bags were made")
 
-    monkeypatch.setattr(Filled, "take", never)
+    monkeypatch.setattr(Apart, "take", never)
     few = {"epochs": 1, "batch_size": 32}
     TorchRecipe(network, **few).fit_stack(table(most=30), KEEP, [1, 2, 3])
     TorchRecipe(network, **few).fit_stack(table(), KEEP, [1, 2, 3], half=True)
@@ -87,15 +93,15 @@ def test_multiplying_stays_where_it_is_faster(monkeypatch):
     narrow.fit_stack(table(), KEEP, [1, 2, 3])
     dropped = TorchRecipe(lambda: nn.Sequential(nn.Dropout(), nn.Linear(80, 16), nn.Linear(16, 2)), **few)
     dropped.fit_stack(table(), KEEP, [1, 2, 3])
-    assert filled(table(columns=40, most=3)) is None
-    late = table(records=300)
-    late.x[200] = 1.0
-    assert filled(late) is None, "one full record is enough"
+    assert apart(table(columns=40, most=3)) is None
+    late = table(records=3_000)
+    late.x[1_100:] = np.random.default_rng(0).normal(size=late.x[1_100:].shape)
+    assert apart(late) is None, "the first records do not speak for the others"
 
 
 def test_records_are_looked_through_once_and_forgotten():
     records = table()
-    assert filled(records) is filled(records)
+    assert apart(records) is apart(records)
     before = len(sparse._FOUND)
     del records
     gc.collect()

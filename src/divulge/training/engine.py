@@ -75,7 +75,7 @@ class Plan:
 
 
 FEWEST_TO_MEASURE = 4
-STACKS = (4, 8, 16, 32)
+STACKS = (4, 8, 16, 32, 64)
 MOST_STACKED_BYTES = 64 * 1024**2
 """Of weights, gradients and moments of one stack: more networks share the cost of a call, fewer stay in the cache."""
 
@@ -189,7 +189,8 @@ def stacks(recipe: Any, models: int, workers: int) -> Plan:
     another stack, so a clock that decided would give unequal models for equal seeds.
     """
     side_by_side = min(workers, models) if threadable(recipe) and not recipe.tiny() else 1
-    together = min(stack_size(recipe, models), -(-models // side_by_side))
+    rounds = -(-models // (side_by_side * stack_size(recipe, models)))
+    together = -(-models // (side_by_side * rounds))
     return Plan(Way.STACKED, together, bool(recipe.half_is_fast()) and not recipe.small(), side_by_side)
 
 

@@ -99,7 +99,10 @@ class TorchRecipe:
         """A new module, and a generator that goes on where its first weights left off."""
         generator = Generator()
         with _SEEDING, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            if torch.cuda.is_available():
+                torch.manual_seed(seed)
+            else:  # the same for the processor, without what torch keeps for GPUs that may come
+                torch.default_generator.manual_seed(seed)
             module = self.factory()
             generator.set_state(torch.get_rng_state())
         return module, generator

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Task
-from divulge.training.sparse import FEWEST_OUTPUTS, Bags, Filled, Sparse, filled
+from divulge.training.sparse import FEWEST_OUTPUTS, Apart, Bags, Sparse, apart
 from divulge.training.updates import Update
 
 if TYPE_CHECKING:
@@ -119,14 +119,14 @@ class Elementwise:
 class Stack:
     """Several networks of one kind, trained by hand-written steps.
 
-    half: multiply in bfloat16; weights, their moments and their updates stay in float32.  bags: the first layer is
-    given bags instead of records.
+    half: multiply in bfloat16; weights, their moments and their updates stay in float32.  usual: the first layer is
+    given bags of what sets records apart from this one.
     """
 
     def __init__(
-        self, recipe: TorchRecipe, modules: Sequence[nn.Module], device: str, half: bool, bags: bool = False
+        self, recipe: TorchRecipe, modules: Sequence[nn.Module], device: str, half: bool, usual: Array | None = None
     ) -> None:
-        self._kinds, self._bags = [layers(module) or [] for module in modules], bags
+        self._kinds, self._usual = [layers(module) or [] for module in modules], usual
         self._update = Update(recipe, len(modules) * recipe.parameter_bytes() // 4, device, half)
         self._layers: list[Dense | Sparse | Rectifier | Elementwise] = []
         start = 0
@@ -154,8 +154,10 @@ class Stack:
             views += [flat[part].view(values.shape) for flat in (self._update.working, self._update.gradient)]
             start += values.numel()
         views += [None] * (4 - len(views))
-        kind = Sparse if self._bags and not self._layers else Dense
-        self._layers.append(kind(*views))  # type: ignore[arg-type]
+        if self._usual is not None and not self._layers:
+            self._layers.append(Sparse(self._usual, *views))  # type: ignore[arg-type]
+        else:
+            self._layers.append(Dense(*views))  # type: ignore[arg-type]
         return start
 
     def step(self, given: Tensor | Bags, y: Tensor, regression: bool, rate: float) -> None:
@@ -205,7 +207,7 @@ def train_stacked(
     rows = torch.from_numpy(np.stack([np.flatnonzero(row) for row in keep]))
     rate, room = recipe.rates(rows.shape[1]), Room(kind, device)
     with torch.no_grad():
-        stack = Stack(recipe, modules, device, half, bags is not None)
+        stack = Stack(recipe, modules, device, half, None if bags is None else bags.usual)
         for number, batch in enumerate(islice(batches(recipe, rows, generators), steps)):
             here = batch.reshape(-1).to(device)
             wanted = torch.index_select(y, 0, here).view(batch.shape)
@@ -218,12 +220,12 @@ def train_stacked(
     return [module.eval() for module in modules]
 
 
-def _bags(records: Records, module: nn.Module) -> Filled | None:
-    """The records as bags, where they are mostly zeros and the first thing that happens to them is a linear layer."""
+def _bags(records: Records, module: nn.Module) -> Apart | None:
+    """What sets records apart, where they are mostly alike and the first layer is a linear one."""
     first = next((part for part in layers(module) or [] if not isinstance(part, nn.Flatten | nn.Identity)), None)
     if not isinstance(first, nn.Linear) or first.out_features < FEWEST_OUTPUTS:
         return None
-    return filled(records)
+    return apart(records)
 
 
 def batches(recipe: TorchRecipe, rows: Tensor, generators: Sequence[torch.Generator]) -> Iterator[Tensor]:
