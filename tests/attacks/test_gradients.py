@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_lbfgs
-from divulge.attacks.reconstruction.last_layer_gradients import label_counts
+from divulge.attacks.reconstruction.last_layer_gradients import _solved, label_counts
 from divulge.core.errors import AccessDenied, Impossible, InputError, TargetError
 from divulge.core.game import Arm
 from divulge.core.reconstruction import Update, UpdateScene
@@ -101,6 +101,24 @@ def test_most_classes_of_a_batch_are_counted_rightly_for_an_untrained_module():
         own = np.bincount(records.y, minlength=3)
         right.append(np.minimum(own, label_counts(scene, scene.updates[0])).sum() / 16)
     assert np.mean(right) > 0.9
+
+
+def test_what_a_trained_module_does_not_tell_is_taken_for_equally_common():
+    """By hand: of three classes the network is sure, their equations say 0 = 0, and the counts are a third each; where
+    it is undecided they are read off.
+    """
+    sure, undecided = np.eye(3), np.full((3, 3), 1 / 3)
+    assert _solved(sure, np.zeros(3), 12) == pytest.approx([4, 4, 4])
+    counts = np.array([7.0, 1.0, 4.0])
+    assert _solved(undecided, (counts @ undecided - counts) / 12, 12).round().tolist() == counts.tolist()
+    module, right, equal = taught(Convolutions(), SETS[0]), [], []
+    for seed in range(30):
+        records = SETS[2].take(np.random.default_rng(seed).permutation(300)[:16])
+        scene = scene_of(module, records, 16)
+        own, told = np.bincount(records.y, minlength=3), label_counts(scene, scene.updates[0])
+        right.append(np.minimum(own, told).sum() / 16)
+        equal.append(np.minimum(own, [6, 5, 5]).sum() / 16)
+    assert np.mean(right) > np.mean(equal) - 0.1
 
 
 def test_matching_is_zero_at_the_truth_and_nowhere_near():

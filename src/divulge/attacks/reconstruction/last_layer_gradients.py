@@ -11,6 +11,10 @@ from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.reconstruction import Update, UpdateScene
 
+SUM_WEIGHT = 10.0
+PULL, MISSED = 0.1, 0.1
+"""To equal counts, where the equations are met up to this share of their right side."""
+
 
 def last_layer(scene: UpdateScene) -> tuple[Array, Array | None, int]:
     """Weights [classes, features] and biases of the last layer, and where its weights stand among the parameters.
@@ -73,13 +77,24 @@ def _scores_by_class(weights: Array, bias: Array, slopes: Array, of_bias: Array)
 
 
 def _solved(scores: Array, of_bias: Array, batch: int) -> Array:
-    """Counts n >= 0 of sum `batch` with sum_j n_j (scores[j] - e_j) = batch * of_bias, by least squares."""
+    """Counts n >= 0 of sum `batch` with sum_j n_j (scores[j] - e_j) = batch * of_bias, by least squares.
+
+    A trained network's scores differ from record to record of a class, and for records that it is sure of the gradient
+    says next to nothing.  So counts are drawn to equal ones, the more so the worse the equations can be met.
+    """
     from scipy.optimize import nnls
 
     classes = len(of_bias)
-    system = np.vstack([(scores - np.eye(classes)).T, 10 * np.ones(classes)])
-    counts, _ = nnls(system, np.append(batch * of_bias, 10.0 * batch))
-    return np.asarray(counts)
+    system, wanted = (scores - np.eye(classes)).T, batch * of_bias
+
+    def drawn(pull: float) -> Array:
+        rows = np.vstack([system, SUM_WEIGHT * np.ones(classes), pull**0.5 * np.eye(classes)])
+        values = np.concatenate([np.append(wanted, SUM_WEIGHT * batch), np.full(classes, pull**0.5 * batch / classes)])
+        return np.asarray(nnls(rows, values)[0])
+
+    counts = drawn(PULL)
+    missed = float(np.linalg.norm(system @ counts - wanted) / max(float(np.linalg.norm(wanted)), 1e-12))
+    return counts if missed <= MISSED else drawn(PULL * (missed / MISSED) ** 2)
 
 
 def rounded(counts: Array, batch: int) -> Array:
