@@ -18,6 +18,7 @@ from divulge.defenses.label_only import LabelOnly
 from divulge.defenses.rounding import Rounding
 from divulge.defenses.shield import shielded
 from divulge.games.rebuild import RebuildPlan
+from divulge.report.decision import decision
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.pytorch import TorchRecipe
@@ -164,6 +165,9 @@ def test_an_audit_names_the_class_of_a_new_record(target, tmp_path):
     found = next(f for f in run.findings if f.metric == "labels_counted")
     assert found.verdict.value == "leak", found
     assert found.value >= 0.9
+    direct, asked = decision(run.dossier).questions
+    assert any("Answers before and after" in line for line in asked.evidence), "whoever asks need not hold the model"
+    assert not any("Answers before and after" in line for line in direct.evidence)
     missing = divulge.audit(
         SklearnTarget(fitted_classifier().model),
         members=(tables()[0].x, tables()[0].y),

@@ -23,6 +23,7 @@ QUERIES = tuple(
         Access.LABEL,
         Access.TOPK,
         Access.SCORES,
+        Access.SCORES_OVER_TIME,
         Access.LOGITS,
         Access.EMBEDDINGS,
         Access.SAMPLES,
