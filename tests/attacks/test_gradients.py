@@ -109,6 +109,7 @@ def test_what_a_trained_module_does_not_tell_is_taken_for_equally_common():
     """
     sure, undecided = np.eye(3), np.full((3, 3), 1 / 3)
     assert _solved(sure, np.zeros(3), 12) == pytest.approx([4, 4, 4])
+    assert _solved(undecided, np.zeros(3), 12) == pytest.approx([4, 4, 4])
     counts = np.array([7.0, 1.0, 4.0])
     assert _solved(undecided, (counts @ undecided - counts) / 12, 12).round().tolist() == counts.tolist()
     module, right, equal = taught(Convolutions(), SETS[0]), [], []

@@ -12,8 +12,8 @@ from divulge.core.hashing import Array
 from divulge.core.reconstruction import Update, UpdateScene
 
 SUM_WEIGHT = 10.0
-PULL, MISSED = 0.1, 0.1
-"""To equal counts, where the equations are met up to this share of their right side."""
+PULL, MISSED, MOST_PULLED = 0.1, 0.1, 100.0
+"""To equal counts, where the equations are met up to this share of their right side; and how far it grows."""
 
 
 def last_layer(scene: UpdateScene) -> tuple[Array, Array | None, int]:
@@ -94,7 +94,7 @@ def _solved(scores: Array, of_bias: Array, batch: int) -> Array:
 
     counts = drawn(PULL)
     missed = float(np.linalg.norm(system @ counts - wanted) / max(float(np.linalg.norm(wanted)), 1e-12))
-    return counts if missed <= MISSED else drawn(PULL * (missed / MISSED) ** 2)
+    return counts if missed <= MISSED else drawn(PULL * min(missed / MISSED, MOST_PULLED) ** 2)
 
 
 def rounded(counts: Array, batch: int) -> Array:
