@@ -9,9 +9,11 @@ import sys
 import pytest
 
 from divulge.core.errors import InputError
+from divulge.core.threat import Family
 from divulge.data.sources import SOURCES
 
 pytestmark = pytest.mark.slow
+FAMILIES = {family.value for family in Family}
 
 
 @pytest.mark.parametrize(("demo", "source"), [("fashion", "fashion_mnist"), ("census", "census_income")])
@@ -28,7 +30,10 @@ def test_demo(demo, source, tmp_path):
     assert content["complete"] and content["verdict"] == "leak"
     assert (folder / "report.html").stat().st_size < 3_000_000
     games = {f["game"] for f in content["findings"] if f["value"] is not None}
-    assert games >= {"membership", "extraction"} and len(games) >= 3
+    left_out = folder / "left_out.json"
+    named = {step["game"] for step in json.loads(left_out.read_text())} if left_out.exists() else set()
+    assert "membership" in games and len(games) >= 2
+    assert games | named == FAMILIES, "what a slow machine has no time for is named"
     areas = {f["attack"]: f for f in content["findings"] if f["metric"] == "auc"}
     assert areas["correctness"]["low"] > 0.5 > areas["correctness"]["control"] - 0.02
 
