@@ -91,10 +91,10 @@ def test_records_that_one_number_tells_apart_are_rebuilt():
 
 
 def test_of_other_new_records_nothing_is_told(target):
-    """Three classes, equally common: a third by chance."""
-    found = leak(target, Arm.NEGATIVE)
-    assert share(found, "records_rebuilt") == 0
-    assert share(found, "labels_counted") <= 5 / 6
+    """Three classes, equally common: a third of 24 by chance, more than 14 once in 300 times."""
+    found = [leak(target, Arm.NEGATIVE, seed=seed) for seed in range(4)]
+    assert all(share(each, "records_rebuilt") == 0 for each in found)
+    assert np.mean([share(each, "labels_counted") for each in found]) <= 14 / 24
 
 
 def test_the_positive_control_rehearses_on_the_target_itself(target):
