@@ -160,7 +160,9 @@ def played(
     )  # fmt: skip
     (dealt,) = game.deal(arm)
     surface = GrantedSurface(dealt.target, PRESETS[threat], made.card.uses or made.card.needs.access)
-    scene = dealt.open(surface, made.card, RebuildMeans(population, None), np.random.default_rng(0))
+    pool = None if recipe is None else ShadowTrainer(recipe, population, 0).pool
+    means = RebuildMeans(population, None, None if pool is None else lambda models: pool(models, see))
+    scene = dealt.open(surface, made.card, means, np.random.default_rng(0))
     started = perf_counter()
     guess = made.run(scene)
     spent = perf_counter() - started

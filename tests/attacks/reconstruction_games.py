@@ -20,6 +20,7 @@ from divulge.data.arrays import from_arrays
 from divulge.games.models_beside import Beside
 from divulge.games.rebuild import RebuildGame, RebuildPlan
 from divulge.targets.pytorch import TorchTarget
+from divulge.training.shadow import ShadowTrainer
 
 SIDE = 8
 
@@ -105,7 +106,11 @@ def played(
     )
     (dealt,) = game.deal(arm)
     surface = GrantedSurface(dealt.target, PRESETS[threat], made.card.uses or made.card.needs.access)
-    means = RebuildMeans(population, public)
+    shadows = None
+    if recipe is not None and population is not None:
+        trainer = ShadowTrainer(recipe, population, seed)
+        shadows = lambda models: trainer.pool(models, see)  # noqa: E731
+    means = RebuildMeans(population, public, shadows)
     return dealt.judge(made.run(dealt.open(surface, made.card, means, np.random.default_rng(seed))))
 
 

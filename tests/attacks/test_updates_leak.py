@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -129,18 +131,19 @@ def test_what_cannot_be_updated_is_said():
 
 
 def test_without_a_way_to_train_models_nothing_is_rehearsed(target):
-    with pytest.raises(divulge.AccessDenied, match="rehearse"):
+    with pytest.raises(divulge.AccessDenied, match="no recipe and no shadow models"):
         leak(target, recipe=None)
 
     class Rigid:
+        def fingerprint(self):
+            return "rigid"
+
         def train_many(self, records, keep, seeds):
-            yield from ((n, fitted_classifier()) for n in range(len(seeds)))
+            told = {part: getattr(target, part) for part in ("name", "task", "offers", "answer", "fingerprint")}
+            yield from ((n, SimpleNamespace(**told)) for n in range(len(seeds)))
 
     with pytest.raises(Impossible, match="trained further"):
         leak(target, recipe=Rigid())
-    few = SETS[0], SETS[1], SETS[2].take(np.arange(60))
-    with pytest.raises(Impossible, match="at least 100"):
-        played("updates_leak", target, few, threat="returning-customer", recipe=RECIPE)
 
 
 def test_whoever_has_two_versions_can_ask_both():

@@ -24,7 +24,6 @@ from divulge.core.errors import DivulgeError
 from divulge.core.finding import Outcome, Played
 from divulge.core.hashing import derived_seed
 from divulge.core.threat import Access, Challenge, Family, Phase
-from divulge.games.rehearsing import REHEARSED_ON
 
 Group = tuple[Family, Challenge | None]
 
@@ -221,8 +220,6 @@ class Budget:
             return f"membership {own}", shadows_of(step.attack) + 2
         if card.challenge is Challenge.VERSIONS:
             return card.name, 2 * job.reconstruction.plan.trials
-        if card.challenge is Challenge.UPDATED:
-            return str(card.challenge), REHEARSED_ON
         return f"{card.family.value} {card.challenge}", shadows_of(step.attack) + 2
 
     def _sizes(self) -> list[int]:

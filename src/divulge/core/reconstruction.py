@@ -273,35 +273,17 @@ class VersionScene(_Scene):
     batch: int = 1
 
 
-@dataclass(frozen=True, eq=False)
-class Rehearsal:
-    """What became of models of the adversary's own that were updated as the audited one is.
-
-    batches: what each was updated with.  before, after: log-scores for the same probes, [updates, probes, classes].
-    """
-
-    batches: tuple[Records, ...]
-    before: Array
-    after: Array
-
-
 @dataclass(frozen=True)
 class UpdatedScene(_Scene):
     """A service whose model is updated with new records, several times over from the same version.
 
-    updated: it, after each of the updates.  batch: new records of each.  Their classes are not told.
+    updated: it, after each of the updates.  batch: new records of each.  how: steps, rate and epochs of an update.
+    Their classes are not told.
     """
 
     updated: tuple[Surface, ...] = ()
     batch: int = 1
-    _rehearse: Callable[[int, Records], Rehearsal] | None = field(default=None, repr=False)
-
-    def rehearse(self, times: int, probes: Records) -> Rehearsal:
-        """Updates of models of the adversary's own, with records that these did not learn from."""
-        demand(self.needs, Knowledge.RECIPE)
-        if self._rehearse is None:
-            raise AccessDenied("the audit was given no recipe and no population records to rehearse updates on")
-        return self._rehearse(times, probes)
+    how: tuple[int, float, int] = (1, 0.1, 1)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,13 @@ class Shadows(Protocol):
         """One of the models, seen through the same access as the target; asking it is free."""
         ...
 
+    def updated(self, model: int, records: Records, how: tuple[int, float, int]) -> Surface:
+        """The next version of one of them, trained further with these records.  how: steps, rate and epochs.
+
+        Raises Impossible for models that are not trained further.
+        """
+        ...
+
     def signals(self, records: Records, signal_of: Callable[[Array, Array], Array]) -> Array:
         """`signal_of(log_scores [records, classes], y [records])` of every model: [models, records]."""
         ...

@@ -34,7 +34,7 @@ from divulge.core.threat import Challenge, Family, Task
 from divulge.games.extraction import ranges
 from divulge.games.models_beside import Beside
 from divulge.games.pictures import Scale
-from divulge.games.rehearsing import Rehearsing, Updatable
+from divulge.games.rehearsing import TheModelItself, Updatable
 from divulge.games.samples import FileJudge, SampleJudge
 from divulge.games.writing import TextJudge
 
@@ -260,11 +260,16 @@ class RebuildGame:
             sent = self._drawn(self.unseen, len(truth), plan.batch, "other new records")
         how = plan.steps, plan.rate, plan.epochs
         surfaces = tuple(self.see(target.updated(records, *how)) for records in sent)
-        rehearse = None
-        if self.public is not None and (self.beside.recipe is not None or arm is Arm.POSITIVE):
-            own = target if arm is Arm.POSITIVE else None
-            rehearse = Rehearsing(self.beside.recipe, self.public, self.see, plan.batch, how, self.seed, own)
-        opened = self._scene(UpdatedScene, updated=surfaces, batch=plan.batch, _rehearse=rehearse)
+        opened = self._scene(UpdatedScene, updated=surfaces, batch=plan.batch, how=how)
+        if arm is Arm.POSITIVE:
+            if self.public is None:
+                raise Impossible("updates are rehearsed with population records: pass `population`")
+            own = TheModelItself(target, self.public, self.see)
+            bare = opened
+
+            def opened(surface: Surface, card: Card, means: RebuildMeans, rng: Generator) -> Any:
+                return bare(surface, card, replace(means, shadows=lambda models: own), rng)
+
         return Round(self.target, opened, self._judge(truth))
 
     def _informed(self, arm: Arm) -> Round[Any, Any]:

@@ -115,6 +115,14 @@ class ShadowSet:
         """See Shadows."""
         return self.see(self.targets[model])
 
+    def updated(self, model: int, records: Records, how: tuple[int, float, int]) -> Surface:
+        """See Shadows."""
+        target = self.targets[model]
+        update = getattr(getattr(target, "target", target), "updated", None)  # behind what remembers its answers
+        if update is None:
+            raise Impossible("the recipe's models cannot be trained further: give a TorchRecipe")
+        return self.see(update(records, *how))
+
     def signals(self, records: Records, signal_of: SignalOf) -> Array:
         """See Shadows; one model's answer is held at a time, and a signal is computed once for all attacks."""
         key = (signal_of, records.fingerprint())

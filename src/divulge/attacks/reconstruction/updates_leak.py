@@ -12,6 +12,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.reconstruction import SampleGuess, UpdatedScene
+from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
 
 FLOOR = float(np.log(1e-7))
@@ -28,9 +29,11 @@ class UpdatesLeak:
     records each true one is compared with the nearest guess (the best match loss of section 5.2), without their
     adversarial part.
 
-    rehearsals: updates to learn from.  probes: records that every version is asked about.  width, epochs: of networks.
+    shadows: models to rehearse on, since what is learned on one alone carries over less well.  rehearsals: updates to
+    learn from.  probes: records that every version is asked about.  width, epochs: of networks.
     """
 
+    shadows: int = 4
     rehearsals: int = 1_500
     probes: int = 100
     width: int = 256
@@ -46,6 +49,7 @@ class UpdatesLeak:
         equations="sections 3 to 5",
         summary="learns on updates of its own what a change of answers says of the new records",
         needs=Needs(Access.SCORES_OVER_TIME, frozenset({Knowledge.POPULATION, Knowledge.RECIPE})),
+        models=2,
     )
 
     def run(self, scene: UpdatedScene) -> SampleGuess:
@@ -59,16 +63,15 @@ class UpdatesLeak:
         probes = population.take(order[: self.probes])
         before = scene.target.log_scores(probes)
         changes = np.stack([_change(before, version.log_scores(probes)) for version in scene.updated])
-        own = scene.rehearse(self.rehearsals, probes)
-        learned = np.stack([_change(b, a) for b, a in zip(own.before, own.after, strict=True)])
+        batches, learned = self._rehearsed(scene, probes)
         classes = len(scene.schema.classes)
         width = np.where(scene.high > scene.low, scene.high - scene.low, 1.0)
 
         def shares(x: Array) -> Array:
             return np.clip((x - scene.low) / width, 0, 1).reshape(len(x), -1)
 
-        wanted = np.stack([shares(batch.x) for batch in own.batches])
-        counts = np.stack([np.bincount(batch.y, minlength=classes) for batch in own.batches])
+        wanted = np.stack([shares(batch.x) for batch in batches])
+        counts = np.stack([np.bincount(batch.y, minlength=classes) for batch in batches])
         decoder = ChangeDecoder(self.width, self.epochs, int(rng.integers(2**31)))
         made, told = decoder.learn(
             shares(population.x[order[:MOST_PUBLIC]]), learned, wanted, counts / scene.batch
@@ -76,6 +79,18 @@ class UpdatesLeak:
         records = scene.low + made.reshape(*made.shape[:2], *scene.shape) * width
         codes = [np.repeat(np.arange(classes), rounded(part * scene.batch, scene.batch)) for part in told]
         return SampleGuess(tuple(records), tuple(codes))
+
+    def _rehearsed(self, scene: UpdatedScene, probes: Records) -> tuple[list[Records], Array]:
+        """Updates of models of one's own with records that they did not learn from, and how answers changed."""
+        own, batches, changes = scene.shadows(self.shadows), [], []
+        others = [own.records.take(~row) for row in own.keep]
+        before = [own.surface(model).log_scores(probes) for model in range(len(own))]
+        for number in range(self.rehearsals):
+            model = number % len(own)
+            batches.append(others[model].take(scene.rng.choice(len(others[model]), scene.batch, replace=False)))
+            after = own.updated(model, batches[-1], scene.how).log_scores(probes)
+            changes.append(_change(before[model], after))
+        return batches, np.stack(changes)
 
 
 def _change(before: Array, after: Array) -> Array:
