@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from divulge.attacks.reconstruction.decoder import fit
 from divulge.core.hashing import Array
 
 BATCH = 64
-RATE = 1e-3
 LATENT = 64
 
 
@@ -35,12 +32,18 @@ class ChangeDecoder:
                 nn.Linear(LATENT, self._width), nn.ReLU(), nn.Linear(self._width, public.shape[1]), nn.Sigmoid()
             )
             autoencoder = nn.Sequential(self._encoder(public.shape[1], LATENT), self._decoder)
-            self._fit(autoencoder, p, lambda rows: nn.functional.mse_loss(autoencoder(p[rows]), p[rows]))
+            fit(autoencoder, len(p), lambda r: nn.functional.mse_loss(autoencoder(p[r]), p[r]), self._epochs, BATCH)
             self._shares = self._encoder(x.shape[1], shares.shape[1])
-            self._fit(self._shares, x, lambda rows: nn.functional.cross_entropy(self._shares(x[rows]), s[rows]))
+            fit(
+                self._shares,
+                len(x),
+                lambda r: nn.functional.cross_entropy(self._shares(x[r]), s[r]),
+                self._epochs,
+                BATCH,
+            )
             self._inner = self._encoder(x.shape[1], LATENT * self._records)
             whole = nn.ModuleList([self._inner, self._decoder])
-            self._fit(whole, x, lambda rows: _best_match(self._rebuilt(x[rows]), y[rows]))
+            fit(whole, len(x), lambda r: _best_match(self._rebuilt(x[r]), y[r]), self._epochs, BATCH)
         return self
 
     def tell(self, changes: Array) -> tuple[Array, Array]:
@@ -67,22 +70,6 @@ class ChangeDecoder:
         latent = self._inner(x).reshape(len(x), self._records, LATENT)
         made: Tensor = self._decoder(latent)
         return made
-
-    def _fit(self, network: nn.Module, x: Tensor, loss_of: Callable[[Tensor], Tensor]) -> None:
-        """Adam, and a rate that falls to nothing."""
-        optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
-        falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self._epochs)
-        network.train()
-        for _ in range(self._epochs):
-            order = torch.randperm(len(x))
-            for start in range(0, len(x), BATCH):
-                rows = order[start : start + BATCH]
-                optimiser.zero_grad()
-                loss: Any = loss_of(rows)
-                loss.backward()
-                optimiser.step()
-            falls.step()
-        network.eval()
 
 
 def _tensor(values: Array) -> Tensor:

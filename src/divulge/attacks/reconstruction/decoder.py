@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from divulge.core.hashing import Array
 
 BATCH = 128
+RATE = 1e-3
 
 
 def decoded(given: Array, wanted: Array, asked: Array, *, width: int, epochs: int, seed: int) -> Array:
@@ -25,16 +27,22 @@ def decoded(given: Array, wanted: Array, asked: Array, *, width: int, epochs: in
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = nn.Sequential(nn.Linear(x.shape[1], width), nn.ReLU(), nn.Linear(width, y.shape[1]), nn.Sigmoid())
-        optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
-        falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
-        for _ in range(epochs):
-            order = torch.randperm(len(x))
-            for start in range(0, len(x), BATCH):
-                rows = order[start : start + BATCH]
-                optimiser.zero_grad()
-                loss: Any = nn.functional.mse_loss(network(x[rows]), y[rows])
-                loss.backward()
-                optimiser.step()
-            falls.step()
+        fit(network, len(x), lambda rows: nn.functional.mse_loss(network(x[rows]), y[rows]), epochs, BATCH)
         with torch.inference_mode():
             return np.asarray(network(other).double().numpy())
+
+
+def fit(network: nn.Module, count: int, loss_of: Callable[[Tensor], Tensor], epochs: int, batch: int) -> None:
+    """Descend on `loss_of(rows)`, rows of `count`; Adam, and a rate that falls to nothing."""
+    optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
+    falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+    network.train()
+    for _ in range(epochs):
+        order = torch.randperm(count)
+        for start in range(0, count, batch):
+            optimiser.zero_grad()
+            loss: Any = loss_of(order[start : start + batch])
+            loss.backward()
+            optimiser.step()
+        falls.step()
+    network.eval()
