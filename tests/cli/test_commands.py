@@ -41,8 +41,9 @@ def test_the_demo_tells_the_two_models_apart(folders):
     for folder in folders:
         found = json.loads((folder / "findings.json").read_text())["findings"]
         assert {f["game"] for f in found} >= {"membership", "extraction"}
-        leaks.append({f["metric"]: f["low"] for f in found if f["game"] == "membership" and f["verdict"] == "leak"})
-    assert leaks[0]["auc"] > 0.7 and leaks[1] == {}
+        leaks.append([f for f in found if f["game"] == "membership" and f["verdict"] == "leak"])
+    # Which attacks there was time for depends on the machine; the strongest of them decides, as in the report.
+    assert max(f["low"] for f in leaks[0] if f["metric"] == "auc") > 0.7 and not leaks[1]
     assert all((f / "report.html").stat().st_size > 100_000 for f in folders)
 
 
