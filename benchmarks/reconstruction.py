@@ -448,6 +448,30 @@ def versions(quick: bool) -> Iterator[Row]:
     yield share("informed adversary, softmax regression on digits: exact", found, "records_exact")
 
 
+def repeated(quick: bool) -> Iterator[Row]:
+    """All training records but one are known, and the training can be repeated; then without its seed."""
+    fashion = parted(images(fashion_mnist(), 28), (1_000, 1_000, 6_000))
+    small = parted(images(digits(), 8), (600, 300, 897))
+    makers = (
+        ("digits, MLP", small, partial(dense, 64, 32), 30),
+        ("Fashion-MNIST, MLP", fashion, partial(dense, 784, 32), 20),
+    )
+    for name, sets, factory, epochs in makers[: 1 if quick else 2]:
+        recipe = BoundRecipe(TorchRecipe(factory, epochs=epochs, batch_size=64, learning_rate=3e-3), TorchTarget)
+        target, plan = recipe.train(sets[0], 0), RebuildPlan(20 if quick else 60)
+        for known in (True, False):
+            found, _ = played("repeated_training", target, sets, plan, "informed", recipe, seed_known=known)
+            what = f"repeated training, {name}" if known else f"repeated training, {name}, seed not known"
+            psnr = next(q for q in found.qualities if q.name == "PSNR, dB")
+            yield share(f"{what}: rebuilt", found, "records_rebuilt")
+            yield median(f"{what}: PSNR, dB", found, "PSNR, dB")
+            yield share(f"{what}: class told", found, "labels_counted")
+            if known:
+                blind = measure_of(found, "records_rebuilt").blind
+                yield Row(f"{what}: rebuilt without the model", float(np.mean(blind)))
+                yield Row(f"{what}: PSNR without the model, dB", float(np.median(psnr.blind)))
+
+
 def updates(quick: bool) -> Iterator[Row]:
     """Answers before and after one step on new records."""
     fashion = parted(images(fashion_mnist(), 28), (3_000, 1_000, 6_000))
@@ -593,6 +617,7 @@ def measure(quick: bool) -> Iterator[Row]:
     yield from gradients(quick, fashion)
     yield from text(quick)
     yield from versions(quick)
+    yield from repeated(quick)
     yield from updates(quick)
     yield from weights_alone(quick)
     yield from inversion(quick, whole)

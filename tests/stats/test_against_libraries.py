@@ -79,6 +79,7 @@ def test_differences_equal_statsmodels(n1, n2, data):
     np.testing.assert_allclose(newcombe(Rate(k1, n1), Rate(k2, n2), 0.05), theirs, atol=1e-9)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holm_equals_statsmodels(p_values):
     np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], atol=1e-12)

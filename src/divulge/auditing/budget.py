@@ -66,6 +66,7 @@ SECONDS = {
     "property_activations": 45.0,
     "property_chosen": 6.0,
     "property_neurons": 20.0,
+    "repeated_training": 60.0,
     "updates_leak": 30.0,
     "white_box": 9.0,
 }

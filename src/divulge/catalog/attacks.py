@@ -112,6 +112,7 @@ ATTACKS: dict[str, str] = {
     "lomia": f"{_RECONSTRUCTION}.lomia:Lomia",
     "neuron_importance": f"{_RECONSTRUCTION}.neuron_importance:NeuronImportance",
     "plug_and_play": f"{_RECONSTRUCTION}.plug_and_play:PlugAndPlay",
+    "repeated_training": f"{_RECONSTRUCTION}.repeated_training:RepeatedTraining",
     "stored_data": f"{_RECONSTRUCTION}.stored_data:StoredData",
     "trap_weights": f"{_RECONSTRUCTION}.trap_weights:TrapWeights",
     "updates_leak": f"{_RECONSTRUCTION}.updates_leak:UpdatesLeak",

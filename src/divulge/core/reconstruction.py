@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -291,3 +291,25 @@ class InformedScene(_Scene):
     """All training records are known but one.  known: for each trial, the rest."""
 
     known: Sequence[Records] = ()
+
+
+@dataclass(frozen=True)
+class RepeatedScene(_Scene):
+    """All training records are known but one, and so is how the training went: its recipe, order and seed.
+
+    rest: the known records.  released: for each trial, the model that was trained on them and one record more.
+    """
+
+    rest: Records | None = None
+    released: tuple[Surface, ...] = ()
+    _repeat: Callable[[Records, bool], Iterator[tuple[int, Surface]]] | None = field(default=None, repr=False)
+
+    def repeat(self, records: Records, same_seed: bool = True) -> Iterator[tuple[int, Surface]]:
+        """The same training with each of these records in the unknown one's place: its number and the model.
+
+        same_seed: False for an adversary who does not know the seed, and takes another one for each model.
+        """
+        demand(self.needs, Knowledge.RECIPE)
+        if self._repeat is None:
+            raise AccessDenied("the training cannot be repeated: no recipe is known")
+        return self._repeat(records, same_seed)

@@ -61,6 +61,7 @@ class Challenge(Enum):
     VERSIONS = "the record between two versions of a model"
     UPDATED = "records that a model was updated with"
     INFORMED = "the one training record that is not known"
+    REPEATED = "the one unknown record of a training that can be repeated"
     TRAINING_SET = "a property of the training set"
     BATCH = "a property of the batch behind an update"
     INPUTS = "attributes of an input that the model carries"

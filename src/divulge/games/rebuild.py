@@ -21,13 +21,14 @@ from divulge.core.reconstruction import (
     FileScene,
     InformedScene,
     RebuildMeans,
+    RepeatedScene,
     SampleGuess,
     Update,
     UpdatedScene,
     UpdateScene,
     VersionScene,
 )
-from divulge.core.records import Records
+from divulge.core.records import Records, concat
 from divulge.core.scene import Poison
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Challenge, Family, Task
@@ -39,6 +40,10 @@ from divulge.games.samples import FileJudge, SampleJudge
 from divulge.games.writing import TextJudge
 
 CONTROL_TRIALS = 6
+
+EASY_REST = 50
+"""Known records of the easiest training that can be repeated: among so few, one weighs more than among many."""
+
 UpdateShield = Callable[[tuple[Array, ...], Generator], tuple[Array, ...]]
 
 
@@ -128,6 +133,7 @@ class RebuildGame:
             Challenge.VERSIONS: self._versions,
             Challenge.UPDATED: self._updated,
             Challenge.INFORMED: self._informed,
+            Challenge.REPEATED: self._repeated,
         }[self.challenge]
         yield dealt(arm)
 
@@ -281,3 +287,33 @@ class RebuildGame:
         rest = [self.training.take(np.delete(np.arange(len(self.training)), row)) for row in rows]
         truth = [self.training.take(np.array([row])) for row in rows]
         return Round(model, self._scene(InformedScene, known=rest), self._judge(truth))
+
+    def _repeated(self, arm: Arm) -> Round[Any, Any]:
+        """Models of the audited one's recipe, trained on the members less some and on one of those, which comes last,
+        all under one seed.  The positive control has few known records.
+        """
+        recipe = self.beside.recipe
+        if recipe is None:
+            raise Impossible("no recipe is known, so the training cannot be repeated")
+        if not hasattr(getattr(self.target, "model", None), "state_dict"):
+            raise Impossible("it reads networks of PyTorch; for linear models there is `informed_adversary`")
+        order = derived_rng(self.seed, "unknown").permutation(len(self.training))
+        most = max(1, min(self.plan.trials, len(order) // 2))
+        trials = min(self._trials(arm), most)
+        truth = [self.training.take(order[t : t + 1]) for t in range(trials)]
+        rest = self.training.take(order[most:][: EASY_REST if arm is Arm.POSITIVE else None])
+        sent = self._drawn(self.unseen, trials, 1, "other records") if arm is Arm.NEGATIVE else truth
+        seed = derived_seed(self.seed, "repeated training")
+
+        def repeat(records: Records, same_seed: bool = True) -> Iterator[tuple[int, Surface]]:
+            seeds = [seed if same_seed else derived_seed(seed, str(number)) for number in range(len(records))]
+            keep = np.zeros((len(records), len(rest) + len(records)), dtype=bool)
+            keep[:, : len(rest)] = True
+            keep[np.arange(len(records)), len(rest) + np.arange(len(records))] = True
+            for number, model in recipe.train_many(concat([rest, records]), keep, seeds):
+                yield number, self.see(model)
+
+        models = dict(repeat(concat(sent)))
+        released = tuple(models[n] for n in range(len(sent)))
+        opened = self._scene(RepeatedScene, rest=rest, released=released, _repeat=repeat)
+        return Round(self.target, opened, self._judge(truth[: len(sent)]))

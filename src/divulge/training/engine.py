@@ -110,7 +110,8 @@ class Trainer:
     ) -> Iterator[tuple[int, Any]]:
         """A model for each row of `keep` [models, records], with its number, in whatever order they are ready.
 
-        Each goes to the shelf when it is ready, so that a run that is cut short goes on model by model.
+        Each goes to the shelf when it is ready, so that a run that is cut short goes on model by model.  Models of one
+        seed are there to be compared weight by weight, so they are never multiplied in bfloat16.
         """
         keys = [self._key(recipe, records, row, seed) for row, seed in zip(keep, seeds, strict=True)]
         missing = []
@@ -123,6 +124,8 @@ class Trainer:
         if not missing:
             return
         plan = self._plan(recipe, records, keep[missing])
+        if len(seeds) > 1 and len(set(seeds)) == 1:
+            plan = replace(plan, half=False)
         steps = plan.way in (Way.STACKED, Way.THREADS) and hasattr(recipe, "steps")
         alone = alone_seconds(recipe, records, keep[missing[0]]) if steps else None
         started = time.perf_counter()
