@@ -467,7 +467,7 @@ def repeated(quick: bool) -> Iterator[Row]:
             yield median(f"{what}: PSNR, dB", found, "PSNR, dB")
             yield share(f"{what}: class told", found, "labels_counted")
             if known and name.startswith("digits"):
-                more, _ = played("repeated_training", target, sets, plan, "informed", recipe, shadows=6_000)
+                more, _ = played("repeated_training", target, sets, plan, "informed", recipe, trainings=6_000)
                 yield share(f"{what}, three times the trainings: rebuilt", more, "records_rebuilt")
                 yield median(f"{what}, three times the trainings: PSNR, dB", more, "PSNR, dB")
             if known:

@@ -32,7 +32,7 @@ from tests.attacks.test_rebuilding import fitted, tables
 SETS = pictures(80, seed=1), pictures(120, seed=2), pictures(400, seed=3)
 TRAINING = TorchRecipe(dense, epochs=15, batch_size=32, learning_rate=3e-3)
 RECIPE = BoundRecipe(TRAINING, TorchTarget)
-QUICK = {"shadows": 600, "width": 300}
+QUICK = {"trainings": 600, "width": 300}
 
 
 @pytest.fixture(scope="module")

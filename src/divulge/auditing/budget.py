@@ -221,6 +221,8 @@ class Budget:
             return f"membership {own}", shadows_of(step.attack) + 2
         if card.challenge is Challenge.VERSIONS:
             return card.name, 2 * job.reconstruction.plan.trials
+        if card.challenge is Challenge.REPEATED:  # its control is served by the same models
+            return card.name, int(getattr(step.attack, "trainings", 0)) + 2 * job.reconstruction.plan.trials
         return f"{card.family.value} {card.challenge}", shadows_of(step.attack) + 2
 
     def _sizes(self) -> list[int]:

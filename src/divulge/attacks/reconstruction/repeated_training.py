@@ -27,11 +27,12 @@ class RepeatedTraining:
     Records of one's own are those of the population and, where they are numbers throughout, mixtures of two of a class;
     large networks are summed up by random sums of their weights: both are additions to the paper.
 
-    shadows: trainings.  width, epochs: of the reconstructor, which has one hidden layer.  seed_known: whether the
-    adversary repeats the very training, first weights and order of records included, as the paper's does.
+    trainings: with records of the adversary's own.  width, epochs: of the reconstructor, which has one hidden layer.
+    seed_known: whether the adversary repeats the very training, first weights and order of records included, as the
+    paper's does.
     """
 
-    shadows: int = 2_000
+    trainings: int = 2_000
     width: int = 1_000
     epochs: int = 30
     seed_known: bool = True
@@ -49,14 +50,13 @@ class RepeatedTraining:
             Access.PARAMETERS,
             frozenset({Knowledge.TRAINING_DATA, Knowledge.RECIPE, Knowledge.POPULATION}),
         ),
-        models=2,
     )
 
     def run(self, scene: RepeatedScene) -> SampleGuess:
         """Cost: no query.  Raises Impossible for text and for models without weights that can be read."""
         if not np.issubdtype(scene.population.x.dtype, np.number) or not scene.schema.classes:
             raise Impossible("it rebuilds records that are numbers, of a classifier")
-        own = records_of_ones_own(scene.population, self.shadows)
+        own = records_of_ones_own(scene.population, self.trainings)
         rows: list[Array | None] = [None] * len(own)
         for number, model in scene.repeat(own, self.seed_known):
             rows[number] = summed_up(weights_of(model.parameters()))
