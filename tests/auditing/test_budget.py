@@ -128,6 +128,16 @@ def test_attacks_that_cannot_run_cost_nothing_and_are_always_said(clock):
     assert played(made, clock) == ["lira"] and [left.attack for left in made.left_out] == ["loss"]
 
 
+def test_a_training_that_is_repeated_costs_as_many_trainings():
+    """0.6 x (50 trainings of its own, and 3 released models for the attack and as many for its control) x 2 s."""
+    steps = [Planned(attack("repeated_training", trainings=number), ()) for number in (0, 50)]
+    made = Budget(job(), steps, 10)
+    made.model = 2.0
+    without, whole = (made._expected(step) for step in steps)
+    assert whole - without == pytest.approx(0.6 * 50 * 2)
+    assert without == pytest.approx(budgets.SECONDS["repeated_training"] + 0.6 * 6 * 2)
+
+
 def test_scope():
     assert scope_of(None, None, None).families == FAMILIES and not scope_of(None, None, None).whole
     assert scope_of(None, None, 5).families == ALL_FAMILIES == tuple(f.value for f in Family)

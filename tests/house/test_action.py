@@ -74,6 +74,7 @@ def perform(folder, **inputs):
     return code, dict(line.split("=", 1) for line in outputs.read_text().splitlines()), summary.read_text(), done
 
 
+@pytest.mark.slow
 def test_a_sound_model_passes_and_leaves_its_papers(checkout):
     folder, fit = checkout
     fit(LogisticRegression())
@@ -84,6 +85,7 @@ def test_a_sound_model_passes_and_leaves_its_papers(checkout):
     assert summary.startswith("## Privacy")
 
 
+@pytest.mark.slow
 def test_a_leak_fails_and_so_does_more_than_before(checkout):
     folder, fit = checkout
     fit(LogisticRegression())

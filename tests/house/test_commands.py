@@ -54,7 +54,7 @@ def whole(page):
 
 
 TYPED = [page for page in PAGES if page.name != "CHANGELOG.md" and whole(page)]
-LONG = ("README", "decision", "model-owner", "privacy-officer", "services")
+LONG = ("README", "decision", "defenses", "membership", "model-owner", "privacy-officer", "researcher", "services")
 PARAMETERS = [pytest.param(page, id=page.stem, marks=pytest.mark.slow if page.stem in LONG else ()) for page in TYPED]
 
 

@@ -57,15 +57,14 @@ class RepeatedTraining:
         if not np.issubdtype(scene.population.x.dtype, np.number) or not scene.schema.classes:
             raise Impossible("it rebuilds records that are numbers, of a classifier")
         own = records_of_ones_own(scene.population, self.trainings)
-        rows: list[Array | None] = [None] * len(own)
-        for number, model in scene.repeat(own, self.seed_known):
-            rows[number] = summed_up(weights_of(model.parameters()))
+        trained = scene.repeat(own, self.seed_known)
+        rows = {number: summed_up(weights_of(model.parameters())) for number, model in trained}
         asked = np.stack([summed_up(weights_of(model.parameters())) for model in scene.released])
         width = np.where(scene.high > scene.low, scene.high - scene.low, 1.0)
         shares = np.clip((own.x - scene.low) / width, 0, 1).reshape(len(own), -1)
         classes = np.eye(len(scene.schema.classes))[own.y]
         told = decoded(
-            np.stack([row for row in rows if row is not None]),
+            np.stack([rows[number] for number in range(len(own))]),
             np.concatenate([shares, classes], axis=1),
             asked,
             width=self.width,
