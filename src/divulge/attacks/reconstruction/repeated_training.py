@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.decoder import decoded
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_rng
@@ -56,6 +55,8 @@ class RepeatedTraining:
         """Cost: no query.  Raises Impossible for text and for models without weights that can be read."""
         if not np.issubdtype(scene.population.x.dtype, np.number) or not scene.schema.classes:
             raise Impossible("it rebuilds records that are numbers, of a classifier")
+        from divulge.attacks.reconstruction.decoder import decoded
+
         own = records_of_ones_own(scene.population, self.trainings)
         trained = scene.repeat(own, self.seed_known)
         rows = {number: summed_up(weights_of(model.parameters())) for number, model in trained}
