@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from divulge.core.errors import InputError, TargetError
 from divulge.core.evidence import Evidence
 from divulge.core.hashing import derived_seed, digest, row_digests
 from divulge.core.records import Column, Kind, Records, Schema, concat
+from divulge.core.threat import Task
 
 SCHEMA = Schema((Column("age"), Column("sex", Kind.CATEGORICAL, ("f", "m"))), classes=("no", "yes"))
 
@@ -21,9 +24,60 @@ def test_columns_come_back_decoded():
     assert columns["sex"].tolist() == ["f", "m"]
 
 
-def test_holes_are_refused_with_the_column_and_the_cure():
-    with pytest.raises(InputError, match=r"column 'age' has 1 NaN .*SimpleImputer"):
-        make([[np.nan, 0], [40, 1]])
+def test_missing_numbers_stay_missing_and_are_filled_for_divulges_own_use_only():
+    schema = Schema((Column("age", fill=35.0), Column("sex", Kind.CATEGORICAL, ("f", "m"))), classes=("no", "yes"))
+    records = Records(np.array([[np.nan, 0], [40, 1]]), np.array([0, 1]), schema)
+    assert np.isnan(records.native()[0, 0])
+    assert records.flat().tolist() == [[35.0, 0.0], [40.0, 1.0]]
+    again = Records(np.array([[-np.nan, 0], [40, 1]]), np.array([0, 1]), schema)
+    assert records.row_keys() == again.row_keys()
+
+
+def test_changed_numbers_are_never_taken_for_what_was_given():
+    class Given:
+        value = "as it was"
+
+        def take(self, index):
+            return self
+
+        def joined(self, others):
+            return self
+
+        def fingerprint(self):
+            return "as it was"
+
+    records = make([[30, 0], [40, 1]]).as_given(Given())
+    assert records.native() == records.take(np.array([1])).native() == "as it was"
+    assert replace(records, x=records.x + 1).native().tolist() == [[31, 1], [41, 2]]
+
+
+def test_whatever_changes_the_meaning_of_a_record_changes_its_fingerprint():
+    x, y = np.array([[1.0, 0], [2, 1]]), np.array([0, 1])
+    plain = Records(x, y, SCHEMA)
+    sex = SCHEMA.columns[1]
+    changed = [
+        Records(x + 1e-12, y, SCHEMA),
+        Records(x, y[::-1].copy(), SCHEMA),
+        Records(x, y, SCHEMA, np.array([0, 0])),
+        *(
+            Records(x, y, schema)
+            for schema in (
+                SCHEMA.marked(["sex"]),
+                replace(SCHEMA, columns=(SCHEMA.columns[0], replace(sex, categories=("oui", "non")))),
+                replace(SCHEMA, columns=(SCHEMA.columns[0], replace(sex, categories=(0, 1)))),
+                replace(SCHEMA, columns=(SCHEMA.columns[0], replace(sex, categories=(False, True)))),
+                replace(SCHEMA, columns=(Column("aged"), sex)),
+                replace(SCHEMA, columns=(Column("age", dtype="int8"), sex)),
+                replace(SCHEMA, classes=("yes", "no")),
+                replace(SCHEMA, classes=(0, 1)),
+                replace(SCHEMA, target="ill"),
+                replace(SCHEMA, framed=True),
+                replace(SCHEMA, task=Task.REGRESSION),
+            )
+        ),
+    ]
+    assert len({records.fingerprint() for records in [plain, *changed]}) == 1 + len(changed)
+    assert Records(x.copy(), y.copy(), replace(SCHEMA)).fingerprint() == plain.fingerprint()
 
 
 def test_lengths_must_agree():

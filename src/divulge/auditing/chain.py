@@ -20,7 +20,7 @@ from divulge.core.extraction import Student, Surrogate
 from divulge.core.finding import Finding, Reading
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.records import Kind, Records
+from divulge.core.records import CODED, Records
 from divulge.core.scene import Means
 from divulge.core.target import Target
 from divulge.core.threat import Access, Family, closure
@@ -94,7 +94,7 @@ def _copy(job: Job, tables: Tables, name: str) -> Surrogate | None:
 def _membership(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
     """White-box membership on the copy against the black-box attack on the model."""
     target = CopyTarget(job.target, copy)
-    categories = any(c.kind is Kind.CATEGORICAL for c in job.candidates.schema.columns)
+    categories = any(c.kind in CODED for c in job.candidates.schema.columns)
     inside = "gradient_norm" if Access.GRADIENTS in target.offers and not categories else "loss"
     direct = "loss" if job.threat.grants(Access.SCORES) and Access.SCORES in job.target.offers else "correctness"
     through = _guessed(job, tables, inside, target, free=True)
@@ -135,7 +135,7 @@ def _network(job: Job, copy: Surrogate) -> Student:
     """The copy where it is a network; else a network that learns from it, which costs no query."""
     if not job.candidates.schema.classes:
         raise Impossible("a model of values has no classes to move between")
-    if any(c.kind in (Kind.CATEGORICAL, Kind.TEXT) for c in job.candidates.schema.columns):
+    if any(c.kind in CODED for c in job.candidates.schema.columns):
         raise Impossible("inputs that are categories cannot be moved along a gradient")
     if hasattr(getattr(copy, "module", None), "parameters"):
         return cast(Student, copy)

@@ -12,7 +12,7 @@ from divulge.core.dossier import Subgroup
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Reading
 from divulge.core.hashing import Array
-from divulge.core.records import Kind, Records
+from divulge.core.records import CODED, Records
 from divulge.stats.auc import Auc, auc
 from divulge.stats.multiplicity import holm
 
@@ -30,15 +30,20 @@ def attributes_of(candidates: Records, member: Array, row: Array) -> pd.DataFram
         if not column.sensitive:
             continue
         values = candidates.x[:, position]
-        if column.kind is Kind.CATEGORICAL:
-            told[column.name] = np.asarray(column.categories, dtype=object)[values.astype(np.int64)]
+        if column.kind in CODED:
+            told[column.name] = np.array([str(v) for v in column.categories], dtype=object)[values.astype(np.int64)]
         else:
             told[column.name] = _bands(values)
     return pd.DataFrame(told)
 
 
 def _bands(values: Array) -> Array:
-    """A number as the band it lies in; few different values stay as they are."""
+    """A number as the band it lies in; few different values stay as they are, and a missing one is told as such."""
+    holes = np.isnan(np.asarray(values, dtype=np.float64))
+    if holes.any():
+        told = np.full(len(values), "missing", dtype=object)
+        told[~holes] = _bands(values[~holes]) if not holes.all() else told[~holes]
+        return told
     if len(np.unique(values)) <= 2 * BANDS:
         return np.array([f"{v:g}" for v in values], dtype=object)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, BANDS + 1)))

@@ -43,7 +43,7 @@ class Surroundings:
 
 def surroundings(records: Records) -> Surroundings:
     """By Euclidean distance in standard deviations of each column; of many columns the 64 principal components."""
-    x = records.flat()
+    x = records.features()
     spread = x.std(axis=0)
     x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     if x.shape[1] > MOST_FEATURES:

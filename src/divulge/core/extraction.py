@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.hashing import Array
-from divulge.core.records import Kind, Records, Schema
+from divulge.core.records import CODED, Records, Schema
 from divulge.core.scene import demand
 from divulge.core.target import Surface
 from divulge.core.threat import Knowledge, Needs, Task
@@ -130,7 +130,7 @@ class ExtractionScene:
 
     def numeric(self) -> None:
         """Raises Impossible where an input is a category: such an attack moves inputs by any amount."""
-        named = next((c.name for c in self.schema.columns if c.kind in (Kind.CATEGORICAL, Kind.TEXT)), None)
+        named = next((c.name for c in self.schema.columns if c.kind in CODED), None)
         if named is not None:
             raise Impossible(f"it moves every input by small amounts, and column {named!r} holds categories")
 

@@ -27,12 +27,12 @@ def digest(*parts: str | bytes | Array) -> str:
 
 
 def row_digests(rows: Array) -> list[bytes]:
-    """A 16-byte digest for every row of `rows` [records, ...]; -0.0 and 0.0 are one value."""
+    """A 16-byte digest for every row of `rows` [records, ...]; -0.0 and 0.0 are one value, and so are all NaN."""
     flat = rows.reshape(len(rows), -1)
     if flat.dtype == object:
         return [hashlib.blake2b(repr(row.tolist()).encode(), digest_size=16).digest() for row in flat]
     if flat.dtype.kind == "f":
-        flat = flat + 0.0
+        flat = np.where(np.isnan(flat), np.array(np.nan, dtype=flat.dtype), flat + 0.0)
     flat = np.ascontiguousarray(flat)
     return [hashlib.blake2b(row.data, digest_size=16).digest() for row in flat]
 

@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.hashing import Array
-from divulge.core.records import Kind, Records, Schema
+from divulge.core.records import Kind, Records, Schema, filled
 from divulge.core.scene import Shadows, demand
 from divulge.core.target import Surface
 from divulge.core.threat import Behaviour, Knowledge, Needs
@@ -106,7 +106,7 @@ class Question:
         for place, column in enumerate(records.schema.columns):
             if place in self.unknown:
                 continue
-            values = np.asarray(records.x[:, place], dtype=np.float64)
+            values = filled(records.x[:, place], column)
             if column.kind is Kind.CATEGORICAL and column.categories:
                 parts.append(np.eye(len(column.categories))[values.astype(np.int64)])
             else:
@@ -118,7 +118,7 @@ class Question:
     def codes(self, records: Records) -> Array:
         """All but the unknown columns as they are, and the class: [records, features], for trees."""
         kept = [place for place in range(records.x.shape[1]) if place not in self.unknown]
-        return np.column_stack([records.x[:, kept].astype(np.float64), np.asarray(records.y, dtype=np.float64)])
+        return np.column_stack([records.flat()[:, kept], np.asarray(records.y, dtype=np.float64)])
 
     def nearest(self, records: Records) -> Array:
         """Which completion comes nearest to the values that complete records have: [records]."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from divulge.core.errors import InputError
+from divulge.core.errors import Impossible, InputError
 from divulge.core.hashing import Array, digest, row_digests
 from divulge.core.threat import Task
 
@@ -19,19 +19,73 @@ class Kind(Enum):
     """What a column holds."""
 
     NUMERIC = "numeric"
+    BOOLEAN = "boolean"
+    DATETIME = "datetime"
     CATEGORICAL = "categorical"
     IMAGE = "image"
     TEXT = "text"
+    TOKENS = "tokens"
+    OPAQUE = "opaque"
+
+
+CODED = frozenset({Kind.CATEGORICAL, Kind.TEXT, Kind.TOKENS, Kind.OPAQUE})
+"""Kinds whose number in `Records.x` is the place of a value among `Column.categories`, and means nothing else."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column.  categories: the values behind the codes 0, 1, ... of a categorical column."""
+    """One column.
+
+    categories: the values behind the codes 0, 1, ... of a column of a coded kind, as the user gave them (a missing
+    value of such a column is a category too).  dtype: what the user's table called its type.  fill: what stands for a
+    missing number where divulge itself needs one.
+    """
 
     name: str
     kind: Kind = Kind.NUMERIC
-    categories: tuple[str, ...] = ()
+    categories: tuple[Any, ...] = ()
     sensitive: bool = False
+    dtype: str = ""
+    fill: float = 0.0
+
+
+class Given(Protocol):
+    """Records as the user gave them: a data frame, an array, a sparse matrix, a tensor, a list of texts."""
+
+    @property
+    def value(self) -> Any:
+        """The very object, or rows of it, with types unchanged."""
+        ...
+
+    def take(self, index: Array) -> Given:
+        """The rows at these positions (integers, a mask or a slice)."""
+        ...
+
+    def joined(self, others: Sequence[Given]) -> Given:
+        """These rows, then the others'."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Content hash, types included."""
+        ...
+
+
+class Form(Protocol):
+    """The way between records as the user gave them and the numbers of `Records.x`."""
+
+    def decoded(self, x: Array, schema: Schema) -> Any:
+        """Rows of numbers as such records again, types included: what a target is asked about in records that divulge
+        made itself.
+        """
+        ...
+
+    def features(self, records: Records) -> Array:
+        """Numbers for divulge's own use: [records, features], finite, missing values told; see Records.features."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Of everything that decides the two."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +94,7 @@ class Schema:
 
     classes: the labels behind the codes of `Records.y` (classification only).
     framed: the records came from a table with column names, so models that take data frames get one.
+    form: how numbers become records as the user gave them; None where they are the numbers themselves.
     """
 
     columns: tuple[Column, ...]
@@ -47,6 +102,27 @@ class Schema:
     target: str = "y"
     classes: tuple[Any, ...] = ()
     framed: bool = False
+    form: Form | None = field(default=None, compare=False, repr=False)
+
+    def fingerprint(self) -> str:
+        """Content hash of all that gives a record's numbers their meaning, computed once."""
+        known = self.__dict__.get("_fingerprint")
+        if known is None:
+            told = [(c.name, c.kind.value, c.sensitive, c.dtype, c.fill) for c in self.columns]
+            labels = [(type(label).__name__, label) for label in self.classes]
+            shared = repr((told, self.task.value, self.target, labels, self.framed))
+            form = self.form.fingerprint() if self.form is not None else ""
+            known = digest(shared, self._told_categories(), form)
+            object.__setattr__(self, "_fingerprint", known)
+        return str(known)
+
+    def _told_categories(self) -> str:
+        return repr([[(type(v).__name__, v) for v in c.categories] for c in self.columns])
+
+    @property
+    def opaque(self) -> bool:
+        """Whether a record is one thing that cannot be altered number by number: a text, a list of tokens."""
+        return len(self.columns) == 1 and self.columns[0].kind in CODED - {Kind.CATEGORICAL}
 
     @property
     def is_image(self) -> bool:
@@ -82,13 +158,18 @@ class Schema:
 class Records:
     """A set of records with their targets.
 
-    x: [records, columns] for tables (categorical columns hold codes), [records, height, width, ...] for images.
+    x: [records, columns] for tables (columns of a coded kind hold codes; a missing number is NaN), [records, height,
+    width, ...] for images: numbers for divulge's own use, which no target sees where records were given otherwise.
     y: [records]; class codes 0..k-1, or float values for regression.
+    groups: int [records], whose records they are where a person has several; None where each stands for itself.
+    given: the records as the user gave them, where they are that and not made by divulge.
     """
 
     x: Array
     y: Array
     schema: Schema
+    groups: Array | None = None
+    given: Given | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
@@ -97,57 +178,107 @@ class Records:
             )
         if len(self.x) == 0:
             raise InputError("the set of records is empty: pass at least one record")
-        if self.x.dtype.kind == "f" and not np.isfinite(self.x).all():
-            self._refuse_holes()
+        if self.groups is not None and len(self.groups) != len(self.x):
+            raise InputError(
+                f"there are {len(self.groups)} groups for {len(self.x)} records: pass one for every record"
+            )
         if self.y.dtype.kind == "f" and not np.isfinite(self.y).all():
             raise InputError(f"target {self.schema.target!r} has NaN or infinite values: drop those records")
-
-    def _refuse_holes(self) -> None:
-        holes = ~np.isfinite(self.x.reshape(len(self.x), -1))
-        where = int(holes.any(axis=0).argmax())
-        names = self.schema.names
-        column = names[where] if len(names) > where else f"feature {where}"
-        raise InputError(
-            f"column {column!r} has {int(holes[:, where].sum())} NaN or infinite values: "
-            "fill them in (scikit-learn's SimpleImputer, say) or drop those records"
-        )
 
     def __len__(self) -> int:
         return len(self.x)
 
+    def as_given(self, given: Given | None) -> Records:
+        """The same records with what the user gave behind them.  `dataclasses.replace` drops it again, so that records
+        whose numbers were changed are never taken for those that were given.
+        """
+        made = replace(self)
+        object.__setattr__(made, "given", given)
+        return made
+
+    def native(self) -> Any:
+        """What a target is asked about: the rows as the user gave them, types unchanged; for records that divulge
+        made, rows of the same form.
+        """
+        if self.given is not None:
+            return self.given.value
+        return self.schema.form.decoded(self.x, self.schema) if self.schema.form is not None else self.x
+
     def take(self, index: Array) -> Records:
-        """The records at these positions (integers or a mask)."""
-        return Records(self.x[index], self.y[index], self.schema)
+        """The records at these positions (integers, a mask or a slice)."""
+        groups = self.groups[index] if self.groups is not None else None
+        made = Records(self.x[index], self.y[index], self.schema, groups)
+        if self.given is not None:
+            object.__setattr__(made, "given", self.given.take(index))
+        return made
 
     def flat(self) -> Array:
-        """X as a float matrix [records, features]."""
-        return np.asarray(self.x.reshape(len(self.x), -1), dtype=np.float64)
+        """X as a float matrix [records, features] without holes: a missing number is its column's `fill`."""
+        flat = np.asarray(self.x.reshape(len(self.x), -1), dtype=np.float64)
+        holes = ~np.isfinite(flat)
+        if not holes.any():
+            return flat
+        columns = self.schema.columns
+        fill = [c.fill for c in columns] if len(columns) == flat.shape[1] else [columns[0].fill] * flat.shape[1]
+        return np.where(holes, np.asarray(fill)[None], flat)
+
+    def features(self) -> Array:
+        """Numbers that tell records apart, for guessers and neighbours: [records, features].
+
+        Raises Impossible for records of which nothing meaningful can be told in numbers.
+        """
+        if self.schema.form is not None:
+            return self.schema.form.features(self)
+        if self.schema.opaque:
+            raise Impossible("nothing is known of what these records are made of")
+        return self.flat()
 
     def columns(self) -> dict[str, Array]:
-        """The table column by column, categories decoded: what a data frame is made from."""
+        """The table column by column, categories decoded: what expressions and reports speak of."""
         decoded: dict[str, Array] = {}
         for position, column in enumerate(self.schema.columns):
             values = self.x[:, position]
-            if column.kind is Kind.CATEGORICAL:
-                values = np.asarray(column.categories, dtype=object)[values.astype(np.int64)]
+            if column.kind in CODED:
+                values = _objects(column.categories)[values.astype(np.int64)]
             decoded[column.name] = values
         return decoded
 
     def fingerprint(self) -> str:
-        """Content hash of features and targets, computed once: records are not changed in place."""
+        """Content hash of everything that gives them their meaning, computed once: records are not changed in place."""
         known = self.__dict__.get("_fingerprint")
         if known is None:
-            known = digest(self.x, self.y)
+            given = self.given.fingerprint() if self.given is not None else ""
+            known = digest(
+                self.x, self.y, self.schema.fingerprint(), given, self.groups if self.groups is not None else ""
+            )
             object.__setattr__(self, "_fingerprint", known)
         return str(known)
 
+    def input_keys(self) -> list[bytes]:
+        """One digest a record of its features alone: equal for equal questions to a model under this schema."""
+        return row_digests(self.x)
+
     def row_keys(self, decimals: int | None = None) -> list[bytes]:
         """One digest a record, features and target together; `decimals` rounds each column in units of its spread."""
-        flat = self.flat()
+        flat = np.asarray(self.x.reshape(len(self.x), -1), dtype=np.float64)
         if decimals is not None:
-            spread = flat.std(axis=0)
+            spread = np.nanstd(flat, axis=0) if not np.isnan(flat).all(axis=0).any() else np.ones(flat.shape[1])
             flat = np.round(flat / np.where(spread > 0, spread, 1.0), decimals)
         return row_digests(np.column_stack([flat, np.asarray(self.y, dtype=np.float64)]))
+
+
+def filled(values: Array, column: Column) -> Array:
+    """Numbers of one column without holes: float64 [records]."""
+    numbers = np.asarray(values, dtype=np.float64)
+    return np.where(np.isfinite(numbers), numbers, column.fill)
+
+
+def _objects(values: Sequence[Any]) -> Array:
+    """Values as an array of objects, one each, also where they are sequences themselves."""
+    made = np.empty(len(values), dtype=object)
+    for place, value in enumerate(values):
+        made[place] = value
+    return made
 
 
 def concat(parts: Sequence[Records]) -> Records:
@@ -156,4 +287,8 @@ def concat(parts: Sequence[Records]) -> Records:
     for other in parts[1:]:
         if other.x.shape[1:] != first.x.shape[1:]:
             raise InputError(f"records have shapes {first.x.shape[1:]} and {other.x.shape[1:]}: they must be alike")
-    return Records(np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts]), first.schema)
+    x, y = np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts])
+    groups = [p.groups for p in parts if p.groups is not None]
+    made = Records(x, y, first.schema, np.concatenate(groups) if len(groups) == len(parts) else None)
+    given = [p.given for p in parts if p.given is not None]
+    return made.as_given(given[0].joined(given[1:])) if len(given) == len(parts) else made

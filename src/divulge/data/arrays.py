@@ -1,19 +1,29 @@
-"""Records from NumPy arrays and pandas frames, with one schema for all the sets of an audit."""
+"""Records from whatever a model's owner has: frames, arrays, sparse matrices, tensors, texts.  One schema for all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from divulge.core.errors import InputError
-from divulge.core.hashing import Array
-from divulge.core.records import Column, Kind, Records, Schema
+from divulge.core.hashing import Array, digest
+from divulge.core.records import CODED, Column, Form, Kind, Records, Schema
 from divulge.core.threat import Task
+from divulge.data.columns import column_of
+from divulge.data.forms import ArrayForm, FrameForm, SparseForm, TensorForm
+from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, stacked
+from divulge.data.pools import pooled
 
 MOST_CLASSES = 1000
+WIDEST = 128 * 1024**2
+"""Numbers of a sparse matrix that are written out; a larger one is told apart row by row instead."""
+
+Numbered = tuple[tuple[Column, ...], Array, Form]
+"""Columns, numbers [records, ...] and form of all sets together."""
 
 
 def from_arrays(
@@ -24,56 +34,218 @@ def from_arrays(
     sensitive: Iterable[str] = (),
     target: str = "y",
 ) -> list[Records]:
-    """One `Records` for every (x, y), all with the schema that the sets have together.
+    """One `Records` for every (x, y), all with the schema that the sets have together.  What a target is asked about
+    are rows of the very objects that are given here.
 
-    x: [records, features] array or data frame, or [records, height, width, ...] images.  y: [records].
+    x: a data frame; an array [records, features] or [records, height, width, ...]; a sparse matrix; a tensor; a list
+    of texts or of token numbers of unequal length; a mapping of such with as many records each.  y: [records].
     classes: the labels that the model knows, in its order; found in y when not given.
-    Raises InputError for shapes that do not fit, holes, and labels that the model does not know.
+    Raises InputError for shapes that do not fit, and for labels that the model does not know.
     """
-    if isinstance(sets[0][0], pd.DataFrame):
-        frames = [_with_target(x, y, target) for x, y in sets]
-        return from_frames(frames, target=target, classes=classes, task=task, sensitive=sensitive)
-    arrays = [(_features(x), _targets(y)) for x, y in sets]
-    shape = arrays[0][0].shape[1:]
-    for x, _ in arrays:
-        if x.shape[1:] != shape:
-            raise InputError(f"the sets have records of shapes {shape} and {x.shape[1:]}: they must be alike")
-    if len(shape) == 0:
-        raise InputError("x has one dimension: pass a table [records, features], reshape(-1, 1) for a single feature")
-    columns = (
-        tuple(Column(f"feature {i}") for i in range(shape[0])) if len(shape) == 1 else (Column("image", Kind.IMAGE),)
-    )
-    task = task or guess_task([y for _, y in arrays])
-    coded, labels = encode_targets([y for _, y in arrays], task, classes, target)
-    schema = Schema(columns, task, target, labels).marked(sensitive)
-    return [Records(x, y, schema) for (x, _), y in zip(arrays, coded, strict=True)]
+    targets = [_targets(y) for _, y in sets]
+    given = [_tidied(x) for x, _ in sets]
+    kinds = sorted({_kind(x) for x in given})
+    if len(kinds) > 1:
+        raise InputError(f"the sets are given as {' and '.join(kinds)}: pass all of them as one kind")
+    for x, y in zip(given, targets, strict=True):
+        if length_of(x) != len(y):
+            raise InputError(f"x has {length_of(x)} records and y has {len(y)}: pass one target value for every record")
+    together = _together(given)
+    columns, numbers, form = _numbered(together)
+    task = task or guess_task(targets)
+    target = _free(target, columns)
+    coded, labels = encode_targets(targets, task, classes, target)
+    framed = isinstance(together, pd.DataFrame)
+    schema = Schema(columns, task, target, labels, framed, form).marked(sensitive)
+    everything, start, made = GivenRows(together, None, _untold(together)), 0, []
+    for y in coded:
+        rows = np.arange(start, start + len(y))
+        start += len(y)
+        made.append(Records(numbers[rows], y, schema).as_given(everything.take(rows)))
+    return made
 
 
-def _with_target(x: pd.DataFrame, y: Any, target: str) -> pd.DataFrame:
-    if not isinstance(x, pd.DataFrame):
-        raise InputError("some sets are data frames and some are arrays: pass all of them as one kind")
-    if len(x) != len(y):
-        raise InputError(f"x has {len(x)} records and y has {len(y)}: pass one target value for every record")
-    return x.assign(**{target: np.asarray(y)})
-
-
-def _features(x: Any) -> Array:
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"x has values that are not numbers ({error}): pass a pandas DataFrame for tables with categories"
-            ) from error
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+def _free(target: str, columns: Sequence[Column]) -> str:
+    """A name for the target that no feature has."""
+    names = {column.name for column in columns}
+    others = (target, "target", "label", *(f"y_{number}" for number in range(len(names))))
+    return next(name for name in others if name not in names)
 
 
 def _targets(y: Any) -> Array:
-    array = np.asarray(y)
+    array = np.asarray(y.detach().cpu() if is_tensor(y) else y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
     if array.ndim != 1:
-        raise InputError(f"y has shape {array.shape}: pass one target value for every record, y.ravel() say")
+        raise InputError(f"y has shape {array.shape}: pass one target value for every record")
     return array
+
+
+def _tidied(x: Any) -> Any:
+    """Records as they are, without what is no part of them: gradients, lists where arrays are meant."""
+    if is_tensor(x):
+        return x.detach()
+    if is_sparse(x):
+        return x.tocsr()
+    if isinstance(x, Mapping) and not isinstance(x, dict):  # what a tokenizer gives
+        return {key: _tidied(part) for key, part in x.items()}
+    if isinstance(x, dict):
+        return {key: _tidied(part) for key, part in x.items()}
+    if isinstance(x, pd.DataFrame | pd.Series | np.ndarray):
+        return x
+    if isinstance(x, tuple | range) or hasattr(x, "__array__"):
+        x = list(x) if isinstance(x, tuple | range) else np.asarray(x)
+    return _of_list(x) if isinstance(x, list) else x
+
+
+def _of_list(x: list[Any]) -> Any:
+    """An array where all rows are numbers of one shape; tensors stacked; else the list."""
+    if x and all(is_tensor(row) for row in x):
+        same = len({tuple(row.shape) for row in x}) == 1
+        return stacked([row.detach()[None] for row in x]) if same else [row.detach() for row in x]
+    try:
+        array = np.asarray(x)
+    except ValueError:  # rows of unequal length
+        return x
+    return x if array.dtype.kind in "OUS" and array.ndim == 1 else array
+
+
+def _together(given: Sequence[Any]) -> Any:
+    """All sets as one object; raises InputError where they are not alike."""
+    first = given[0]
+    if min(length_of(x) for x in given) == 0:
+        raise InputError("the set of records is empty: pass at least one record")
+    if isinstance(first, pd.DataFrame):
+        return _one_frame(given)
+    if isinstance(first, Mapping) and len({frozenset(x) for x in given}) > 1:
+        raise InputError("the sets have different parts: give all of them the same keys")
+    shapes = {tuple(x.shape[1:]) for x in given if hasattr(x, "shape")}
+    if len(shapes) > 1:
+        told = " and ".join(map(str, sorted(shapes)))
+        raise InputError(f"the sets have records of shapes {told}: they must be alike")
+    return stacked(list(given))
+
+
+def _kind(x: Any) -> str:
+    if isinstance(x, pd.DataFrame):
+        return "a data frame"
+    if is_tensor(x):
+        return "a tensor"
+    if is_sparse(x):
+        return "a sparse matrix"
+    if isinstance(x, Mapping):
+        return "a mapping"
+    if isinstance(x, np.ndarray):
+        return "an array"
+    if isinstance(x, list | pd.Series):
+        return "a list"
+    raise InputError(
+        f"records cannot be read from a {type(x).__name__}: pass a data frame, an array, a sparse matrix, a tensor or "
+        "a list of texts"
+    )
+
+
+def _one_frame(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All rows in one frame, with the columns in the first one's order and one type each."""
+    names = list(frames[0].columns)
+    twice = next((name for name, times in Counter(map(str, names)).items() if times > 1), None)
+    if twice is not None:
+        raise InputError(f"two columns are called {twice!r}: give each a name of its own")
+    for frame in frames[1:]:
+        odd = sorted(set(map(str, frame.columns)) ^ set(map(str, names)))
+        if odd:
+            raise InputError(f"the tables have different columns ({', '.join(odd[:5])}): give all of them the same")
+    if len(frames) == 1:
+        return frames[0]
+    ordered = [frame[names] for frame in frames]
+    for name in names:
+        types: list[Any] = [frame[name].dtype for frame in ordered]
+        if all(isinstance(t, pd.CategoricalDtype) for t in types) and any(t != types[0] for t in types):
+            shared: Any = pd.CategoricalDtype(_union([t.categories for t in types]), types[0].ordered)
+            ordered = [frame.assign(**{name: frame[name].astype(shared)}) for frame in ordered]
+    return pd.concat(ordered)
+
+
+def _union(categories: Sequence[pd.Index[Any]]) -> pd.Index[Any]:
+    """The categories of all, in the longest list's order, then what it lacks."""
+    longest = max(categories, key=len)
+    for other in categories:
+        longest = longest.append(other[~other.isin(longest)])
+    return longest
+
+
+def _numbered(together: Any) -> Numbered:
+    """The records as numbers for divulge's own use."""
+    if isinstance(together, pd.DataFrame):
+        columns, numbers, holes = _of_frame(together)
+        return columns, numbers, FrameForm(tuple(together.columns), tuple(together.dtypes), holes)
+    if is_tensor(together):
+        return _of_tensor(together)
+    if is_sparse(together) and np.prod(together.shape) <= WIDEST:
+        dense = np.asarray(together.toarray(), dtype=np.float64)
+        return _plain(dense.shape[1]), dense, SparseForm(type(together), together.dtype)
+    if isinstance(together, np.ndarray) and together.ndim != 1:
+        return _of_array(together)
+    if isinstance(together, np.ndarray) and together.dtype.kind not in "OUS":
+        raise InputError("x has one dimension: pass a table [records, features], reshape(-1, 1) for a single feature")
+    column, numbers, form = pooled(together)
+    return (column,), numbers, form
+
+
+def _plain(width: int) -> tuple[Column, ...]:
+    return tuple(Column(f"feature {i}") for i in range(width))
+
+
+def _of_frame(frame: pd.DataFrame) -> tuple[tuple[Column, ...], Array, tuple[int, ...]]:
+    numbers = np.empty((len(frame), frame.shape[1]))
+    columns = []
+    for place, name in enumerate(frame.columns):
+        column, numbers[:, place] = column_of(str(name), frame.iloc[:, place])
+        columns.append(column)
+    holes = tuple(i for i, c in enumerate(columns) if c.kind not in CODED and np.isnan(numbers[:, i]).any())
+    return tuple(columns), numbers, holes
+
+
+def _of_array(array: Array) -> Numbered:
+    if array.dtype.kind in "fiub":
+        numbers = array if array.dtype.kind == "f" else array.astype(np.float64)
+        if array.ndim > 2:
+            return (Column("image", Kind.IMAGE),), numbers, ArrayForm(array.dtype)
+        columns, holes = _filled(_plain(array.shape[1]), numbers)
+        return columns, numbers, ArrayForm(array.dtype, holes)
+    if array.ndim > 2 or array.dtype.kind not in "OUS":
+        raise InputError(f"x holds {array.dtype} values of {array.ndim} dimensions: pass numbers, or a data frame")
+    frame = pd.DataFrame(array.astype(object))
+    frame.columns = pd.Index([f"feature {i}" for i in range(array.shape[1])])
+    columns, numbers, holes = _of_frame(frame)
+    return columns, numbers, ArrayForm(array.dtype, holes, mixed=True)
+
+
+def _of_tensor(tensor: Any) -> Numbered:
+    wide = tensor.cpu()
+    wide = wide.float() if wide.is_floating_point() and wide.element_size() < 4 else wide
+    columns, numbers, form = _of_array(wide.numpy())
+    assert isinstance(form, ArrayForm)
+    return columns, numbers, TensorForm(tensor[:0], form.holes)
+
+
+def _filled(columns: tuple[Column, ...], numbers: Array) -> tuple[tuple[Column, ...], tuple[int, ...]]:
+    """Columns with what stands for a missing number, and the places of those that have some."""
+    holes = np.flatnonzero(np.isnan(numbers).any(axis=0))
+    made = list(columns)
+    for place in holes:
+        known = numbers[np.isfinite(numbers[:, place]), place]
+        made[place] = Column(columns[place].name, fill=float(np.median(known)) if len(known) else 0.0)
+    return tuple(made), tuple(int(place) for place in holes)
+
+
+def _untold(together: Any) -> str:
+    """Content hash of what float64 does not tell: whole numbers beyond 2^53."""
+    if isinstance(together, np.ndarray) and together.dtype.kind in "iu" and together.dtype.itemsize == 8:
+        with np.errstate(invalid="ignore"):
+            exact = np.array_equal(together.astype(np.float64).astype(together.dtype), together)
+        return "" if exact else digest(together)
+    return ""
 
 
 def guess_task(targets: Sequence[Array]) -> Task:
@@ -119,42 +291,10 @@ def from_frames(
     task: Task | None = None,
     sensitive: Iterable[str] = (),
 ) -> list[Records]:
-    """One `Records` for every data frame.  Columns of numbers stay numbers; all others become categories."""
-    names = list(frames[0].columns)
-    if target not in names:
-        raise InputError(f"there is no target column {target!r}; the columns are {', '.join(map(str, names[:12]))}")
-    for frame in frames[1:]:
-        if list(frame.columns) != names:
-            odd = sorted(set(map(str, frame.columns)) ^ set(map(str, names))) or ["their order"]
-            raise InputError(f"the tables have different columns ({', '.join(odd[:5])}): give all of them the same")
-    targets = [frame[target].to_numpy() for frame in frames]
-    task = task or guess_task(targets)
-    coded, labels = encode_targets(targets, task, classes, target)
-    features = [name for name in names if name != target]
-    columns, matrices = _encode_features(frames, features)
-    schema = Schema(columns, task, target, labels, framed=True).marked(sensitive)
-    return [Records(x, y, schema) for x, y in zip(matrices, coded, strict=True)]
-
-
-def _encode_features(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> tuple[tuple[Column, ...], list[Array]]:
-    columns: list[Column] = []
-    matrices = [np.empty((len(frame), len(names))) for frame in frames]
-    for i, name in enumerate(names):
-        together = pd.concat([frame[name] for frame in frames], ignore_index=True)
-        if pd.api.types.is_numeric_dtype(together):
-            columns.append(Column(str(name)))
-            values = together.to_numpy(dtype=np.float64)
-        else:
-            if together.isna().any():
-                raise InputError(
-                    f"column {name!r} has {int(together.isna().sum())} missing values: "
-                    "fill them in (with 'unknown', say) or drop those records"
-                )
-            codes, categories = pd.factorize(together.astype(str), sort=True)
-            columns.append(Column(str(name), Kind.CATEGORICAL, tuple(categories)))
-            values = codes.astype(np.float64)
-        start = 0
-        for matrix in matrices:
-            matrix[:, i] = values[start : start + len(matrix)]
-            start += len(matrix)
-    return tuple(columns), matrices
+    """One `Records` for every data frame with a target column.  Columns keep their types; see from_arrays."""
+    for frame in frames:
+        if target not in frame.columns:
+            columns = ", ".join(map(str, frame.columns[:12]))
+            raise InputError(f"there is no target column {target!r}; the columns are {columns}")
+    pairs = [(frame.drop(columns=target), frame[target].to_numpy()) for frame in frames]
+    return from_arrays(pairs, classes=classes, task=task, sensitive=sensitive, target=target)

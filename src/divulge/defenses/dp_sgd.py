@@ -169,9 +169,8 @@ def _mended(module: nn.Module) -> nn.Module:
 
 
 def _frame(records: Records) -> Any:
-    import pandas as pd
-
-    return pd.DataFrame(records.columns()) if records.schema.framed else records.x.reshape(len(records), -1)
+    native = records.native()
+    return native.reshape(len(native), -1) if isinstance(native, np.ndarray) else native
 
 
 def _put(model: Any, weights: Array, bias: Array, classes: Array) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
-from divulge.core.records import Kind, Records
+from divulge.core.records import CODED, Records
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class KAnonymity:
         if len(records) < self.k:
             raise InputError(f"k_anonymity: {len(records)} records cannot look like {self.k}: give more, or a lower k")
         places = [records.schema.position(name) for name in self.columns or records.schema.names]
-        x = np.array(records.x)
+        x = records.flat() if np.isnan(np.asarray(records.x, dtype=np.float64)).any() else np.array(records.x)
         spans = np.maximum(np.ptp(x[:, places].astype(np.float64), axis=0), 1e-12)
         for part in self._parts(x[:, places].astype(np.float64), spans):
             for place in places:
@@ -69,7 +69,7 @@ class KAnonymity:
 
     @staticmethod
     def _general(records: Records, place: int, values: Array) -> float:
-        if records.schema.columns[place].kind is Kind.CATEGORICAL:
+        if records.schema.columns[place].kind in CODED:
             kinds, counts = np.unique(values, return_counts=True)
             return float(kinds[counts.argmax()])
         mean = float(values.mean())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 
@@ -25,8 +24,8 @@ def classes_told(model: Any, records: Records) -> Array:
     """The class codes that a module, or an estimator, predicts: [records]."""
     if isinstance(model, nn.Module):
         return np.asarray(log_scores_of(model, records).argmax(axis=1))
-    x = pd.DataFrame(records.columns()) if records.schema.framed else records.x.reshape(len(records), -1)
-    told = model.predict(x)
+    native = records.native()
+    told = model.predict(native.reshape(len(native), -1) if isinstance(native, np.ndarray) else native)
     if not records.schema.classes:
         return np.asarray(told)
     code = {label: place for place, label in enumerate(records.schema.classes)}

@@ -16,7 +16,7 @@ from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.rebuilt import Measure, Quality, Rebuilt, ValueRow
 from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question, RebuildMeans
-from divulge.core.records import Kind, Records
+from divulge.core.records import Kind, Records, filled
 from divulge.core.scene import Poison
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Family
@@ -37,11 +37,11 @@ def completions_of(records: Records, column: int) -> Array:
     meaning = records.schema.columns[column]
     if meaning.kind is Kind.CATEGORICAL and meaning.categories:
         return np.arange(len(meaning.categories), dtype=np.float64)
-    seen = np.unique(records.x[:, column])
+    seen = np.unique(filled(records.x[:, column], meaning))
     if len(seen) <= QUANTILES:
         return np.asarray(seen, dtype=np.float64)
     middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    return np.unique(np.quantile(records.x[:, column].astype(np.float64), middles, method="nearest"))
+    return np.unique(np.quantile(filled(records.x[:, column], meaning), middles, method="nearest"))
 
 
 def questions_about(records: Records, public: Records, names: Sequence[str]) -> list[Question]:

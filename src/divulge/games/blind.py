@@ -53,7 +53,7 @@ def blind_guesses(candidates: Records, member: Array, seed: int) -> Iterator[Evi
 
 def blind_features(records: Records) -> Array:
     """What a guesser without the model sees: the features, and the target."""
-    flat = records.flat()
+    flat = records.features()
     if flat.shape[1] > MOST_FEATURES:
         spread = flat.std(axis=0)
         scaled = (flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1.0)

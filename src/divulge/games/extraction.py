@@ -23,7 +23,7 @@ from divulge.core.extraction import (
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.recipe import Recipe
-from divulge.core.records import Kind, Records
+from divulge.core.records import CODED, Records
 from divulge.core.scene import Poison
 from divulge.core.target import Surface, Target
 from divulge.core.theft import Agreement, Step, Theft
@@ -134,12 +134,13 @@ class ExtractionGame:
 
 def ranges(records: Records) -> tuple[Array, Array, Array]:
     """Lowest and highest value of every input, and whether it takes whole numbers only, each shaped like a record."""
-    low, high = records.x.min(axis=0).astype(np.float64), records.x.max(axis=0).astype(np.float64)
-    whole = np.all(records.x == np.floor(records.x), axis=0)
+    x = np.where(np.isfinite(records.x), records.x, records.flat().reshape(records.x.shape))
+    low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+    whole = np.all(x == np.floor(x), axis=0)
     if records.schema.is_image:
         whole, low, high = np.zeros_like(whole), np.full_like(low, low.min()), np.full_like(high, high.max())
     for place, column in enumerate(records.schema.columns):
-        if column.kind is Kind.CATEGORICAL:
+        if column.kind in CODED:
             low[place], high[place], whole[place] = 0, max(len(column.categories) - 1, 0), True
     return low, high, np.asarray(whole)
 
@@ -218,7 +219,7 @@ class _Judge:
 
     def _boundary(self) -> Records | None:
         """Both sides of where the target changes its mind, between pairs of unseen records of different answers."""
-        categories = any(c.kind in (Kind.CATEGORICAL, Kind.TEXT) for c in self._held.schema.columns)
+        categories = any(c.kind in CODED for c in self._held.schema.columns)
         if self._target.task is Task.REGRESSION or categories:
             return None
         rng = derived_rng(self._seed, "boundary points")

@@ -7,7 +7,7 @@ import numpy as np
 from divulge.core.errors import TargetError
 from divulge.core.extraction import Surrogate
 from divulge.core.hashing import Array, digest
-from divulge.core.records import Kind, Records
+from divulge.core.records import CODED, Records
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import SCORER_PORTS, VALUE_PORTS
@@ -47,7 +47,7 @@ class CopyTarget:
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
         if access in INSIDE:
-            if self._torch is None or any(c.kind is Kind.CATEGORICAL for c in records.schema.columns):
+            if self._torch is None or any(c.kind in CODED for c in records.schema.columns):
                 raise TargetError(f"{self.name} has no port for {access.value}")
             return self._torch.answer(access, records)
         answer = self._copy.log_scores(records)

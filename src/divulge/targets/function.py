@@ -24,7 +24,7 @@ from divulge.targets.answers import (
 
 
 class Returns(Enum):
-    """What the callable gives for x [records, ...]."""
+    """What the callable gives for records as they were given."""
 
     LABELS = "labels"
     SCORES = "scores"
@@ -41,8 +41,8 @@ _PORTS = {
 
 
 class FunctionTarget:
-    """`function(x)` with x as in `Records.x`; it returns class codes [records], probabilities or logits
-    [records, classes], or values [records], as `returns` says.
+    """`function(x)` with x as its owner gave the records: a frame, an array, texts.  It returns class codes [records],
+    probabilities or logits [records, classes], or values [records], as `returns` says.
     """
 
     lasting = False
@@ -73,7 +73,7 @@ class FunctionTarget:
         """See Target."""
         if access not in self.offers:
             raise TargetError(f"the function {self._name} has no port for {access.value}")
-        raw = guarded(self._name, lambda: self._function(records.x))
+        raw = guarded(self._name, lambda: self._function(records.native()))
         if self._returns in (Returns.LABELS, Returns.VALUES):
             answer = checked(self._name, raw, len(records), None)
             return answer.astype(np.int64) if self._returns is Returns.LABELS else answer

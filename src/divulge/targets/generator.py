@@ -9,7 +9,7 @@ import numpy as np
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
-from divulge.core.records import Kind, Records, Schema
+from divulge.core.records import CODED, Records, Schema
 from divulge.core.threat import Access, Task
 
 PROBE = 64
@@ -64,7 +64,7 @@ class GeneratorTarget:
         labels = _classes(self._name, np.asarray(y), schema)
         if len(made) != count or len(labels) != count:
             raise TargetError(f"the generator {self._name} made {len(made)} records instead of {count}")
-        if not np.isfinite(made).all():
+        if np.isinf(made).any() or (np.isnan(made).any() and schema.form is None):
             raise TargetError(f"the generator {self._name} made records with NaN or infinite values")
         return Records(made, labels, schema)
 
@@ -95,8 +95,8 @@ def _coded(name: str, x: Any, schema: Schema) -> Array:
     parts = []
     for column in schema.columns:
         values = np.asarray(x[column.name])
-        if column.kind is Kind.CATEGORICAL:
-            codes = {value: code for code, value in enumerate(column.categories)}
+        if column.kind in CODED:
+            codes = {str(value): code for code, value in enumerate(column.categories)}
             wrong = next((v for v in values if str(v) not in codes), None)
             if wrong is not None:
                 raise TargetError(

@@ -18,11 +18,11 @@ import numpy as np
 import stamina
 
 from divulge.core.errors import InputError, TargetError
-from divulge.core.hashing import Array, digest, row_digests
+from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.targets.http_answers import PORTS, Understood, read, through, understand
-from divulge.targets.http_bodies import PRESETS, Body, predictions_in, request_of
+from divulge.targets.http_bodies import PRESETS, Body, listed, predictions_in, request_of
 
 LONGEST_WAIT = 60.0
 """Seconds that a service may ask to wait before the next try (Retry-After)."""
@@ -139,7 +139,7 @@ class HttpTarget:
 
     def _ask(self, records: Records) -> list[Any]:
         """One prediction a record, as it came; what is known is not asked for again."""
-        keys = [digest(self.fingerprint(), row) for row in row_digests(records.x)]
+        keys = [digest(self.fingerprint(), json.dumps(row)) for row in listed(records)]
         known = self._kept.get(keys) if self._kept is not None else {}
         missing = [i for i, key in enumerate(keys) if key not in known]
         firsts = list({keys[i]: i for i in reversed(missing)}.values())[::-1]

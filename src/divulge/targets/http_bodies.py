@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
@@ -63,12 +64,12 @@ def _mentions(part: Any, words: Sequence[str]) -> bool:
 
 def request_of(body: Body, records: Records) -> Any:
     """The JSON to send for these records."""
-    rows = _listed(records)
+    rows = listed(records)
     columns = list(records.schema.names)
     values = {
         "$records": rows,
         "$flat": np.asarray(rows, dtype=object).ravel().tolist(),
-        "$shape": list(records.x.shape),
+        "$shape": [len(rows), *records.x.shape[1:]],
         "$count": len(records),
         "$columns": columns,
     }
@@ -77,13 +78,40 @@ def request_of(body: Body, records: Records) -> Any:
     return _filled(body.request, values)
 
 
-def _listed(records: Records) -> list[Any]:
-    """Records as nested lists of plain numbers, categories as words."""
-    if not any(column.categories for column in records.schema.columns):
-        listed: list[Any] = records.x.tolist()
-        return listed
-    columns = [np.asarray(values).tolist() for values in records.columns().values()]
-    return [list(row) for row in zip(*columns, strict=True)]
+def listed(records: Records) -> list[Any]:
+    """Records as JSON has them, in the types in which they were given: whole numbers stay whole, a missing value is
+    null, a time its ISO text.
+    """
+    native = records.native()
+    if hasattr(native, "itertuples"):
+        return [[_plain(value) for value in row] for row in native.itertuples(index=False, name=None)]
+    if hasattr(native, "toarray"):
+        native = native.toarray()
+    if hasattr(native, "detach"):
+        native = native.detach().cpu().numpy()
+    if isinstance(native, Mapping):
+        parts = [np.asarray(part).tolist() for part in native.values()]
+        return [dict(zip(native, row, strict=True)) for row in zip(*parts, strict=True)]
+    if isinstance(native, np.ndarray) and native.dtype != object:
+        rows = native.tolist()
+        return [_plain(row) for row in rows] if native.dtype.kind == "f" and np.isnan(native).any() else list(rows)
+    return [_plain(row) for row in native]
+
+
+def _plain(value: Any) -> Any:
+    """One value as JSON has it."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    missing = pd.isna(value)
+    if isinstance(missing, bool | np.bool_) and missing:
+        return None
+    if isinstance(value, float):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _filled(part: Any, values: Mapping[str, Any]) -> Any:

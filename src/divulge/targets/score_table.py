@@ -33,6 +33,7 @@ class ScoreTable:
     x: Array | None = None
 
     def __post_init__(self) -> None:
+        self._as_arrays()
         given = self.logits if self.logits is not None else self.scores
         if given is None:
             raise InputError("a score table needs `logits` [models, records, classes] or `scores` [models, records]")
@@ -52,6 +53,21 @@ class ScoreTable:
             raise InputError("score table: row 0 of keep has members only, or none: both kinds are needed")
         if name == "logits" and (self.y.min() < 0 or self.y.max() >= given.shape[2]):
             raise InputError(f"score table: y has class {self.y.max()}, logits have {given.shape[2]} classes")
+
+    def _as_arrays(self) -> None:
+        """Lists and tensors become arrays, and a mask of 0 and 1 a mask of truth values."""
+        for name in ("logits", "scores", "x"):
+            values = getattr(self, name)
+            if values is not None:
+                object.__setattr__(self, name, np.asarray(values))
+        keep, y = np.asarray(self.keep), np.asarray(self.y)
+        if keep.dtype.kind not in "biuf" or not np.isin(keep, (0, 1)).all():
+            raise InputError("score table: keep says which model was trained on what: give truth values, or 0 and 1")
+        whole = y.dtype.kind in "iu" or (y.dtype.kind == "f" and bool((y == np.round(y)).all()))
+        if not whole:
+            raise InputError("score table: y holds class codes, the columns of logits: give whole numbers from 0")
+        object.__setattr__(self, "keep", keep.astype(bool))
+        object.__setattr__(self, "y", y.astype(np.int64))
 
     @classmethod
     def load(cls, path: Path | str) -> ScoreTable:
@@ -93,9 +109,7 @@ def _from_npz(path: Path) -> ScoreTable:
     for name in ("keep", "y"):
         if name not in arrays:
             raise InputError(f"target.path: {path.name} has no array {name!r} (it has {', '.join(arrays)})")
-    return ScoreTable(
-        arrays.get("logits"), arrays.get("scores"), arrays["keep"].astype(bool), arrays["y"], arrays.get("x")
-    )
+    return ScoreTable(arrays.get("logits"), arrays.get("scores"), arrays["keep"], arrays["y"], arrays.get("x"))
 
 
 def _from_parquet(path: Path) -> ScoreTable:
@@ -114,7 +128,7 @@ def _from_parquet(path: Path) -> ScoreTable:
     columns.sort(key=lambda c: int(str(c).removeprefix("logit_")))
     logits = frame[columns].to_numpy().reshape(*shape, len(columns)) if columns else None
     scores = None if columns else frame["score"].to_numpy().reshape(shape)
-    keep = frame["keep"].to_numpy(dtype=bool).reshape(shape)
+    keep = frame["keep"].to_numpy().reshape(shape)
     return ScoreTable(logits, scores, keep, frame["y"].to_numpy().reshape(shape)[0])
 
 

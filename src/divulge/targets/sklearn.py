@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import joblib
 import numpy as np
-import pandas as pd
 from sklearn.base import is_classifier, is_regressor
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
@@ -14,11 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from divulge.core.errors import InputError, TargetError
 from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array
-from divulge.core.records import Kind, Records
+from divulge.core.identity import content_hash
+from divulge.core.records import Records
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import LABEL_PORTS, SCORER_PORTS, VALUE_PORTS, checked, guarded
 from divulge.targets.secrets import of_estimator
+from divulge.targets.sklearn_frames import Presenter, quietly
 from divulge.targets.trees import has_internals, internals
 
 
@@ -39,6 +40,8 @@ class SklearnTarget:
             raise InputError(f"a {type(estimator).__name__} is neither classifier nor regressor: wrap it in a function")
         self._scored = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
         self._log_domain: bool | None = None
+        self._presenter = Presenter(self._name, estimator)
+        self._hash: str | None = None
 
     @property
     def name(self) -> str:
@@ -69,22 +72,24 @@ class SklearnTarget:
         """See Target."""
         if access not in self.offers:
             raise TargetError(f"{self._name} has no port for {access.value}")
-        x = self._presented(records)
+        x = self._presenter.rows(records)
         if access is Access.LEAVES:
-            return checked(self._name, guarded(self._name, lambda: self.estimator.apply(x)), len(records), None)
+            return checked(self._name, _asked(self._name, lambda: self.estimator.apply(x)), len(records), None)
         if access is Access.INTERNALS:
-            told = np.asarray(guarded(self._name, lambda: internals(self.estimator, x, self._own_codes(records))))
+            told = np.asarray(_asked(self._name, lambda: internals(self.estimator, x, self._own_codes(records))))
             return checked(self._name, told, len(records), told.shape[-1])
         if self._task is Task.REGRESSION:
-            return checked(self._name, guarded(self._name, lambda: self.estimator.predict(x)), len(records), None)
+            return checked(self._name, _asked(self._name, lambda: self.estimator.predict(x)), len(records), None)
         if not self._scored:
-            return self._codes(guarded(self._name, lambda: self.estimator.predict(x)), records)
+            return self._codes(_asked(self._name, lambda: self.estimator.predict(x)), records)
         log_scores = self._align(self._log_scores(x, len(records)), records)
         return np.asarray(log_scores.argmax(axis=1)) if access is Access.LABEL else log_scores
 
     def fingerprint(self) -> str:
         """See Target."""
-        return str(joblib.hash(self.estimator))
+        if self._hash is None:
+            self._hash = content_hash(self.estimator)
+        return self._hash
 
     @property
     def model(self) -> Any:
@@ -95,22 +100,6 @@ class SklearnTarget:
         """What the extraction game compares claims with."""
         return of_estimator(self.estimator)
 
-    def _presented(self, records: Records) -> Any:
-        """A data frame where the estimator was fitted on one, or where there are categories; else the matrix."""
-        names = getattr(self.estimator, "feature_names_in_", None)
-        categorical = any(c.kind is Kind.CATEGORICAL for c in records.schema.columns)
-        if names is None:
-            return pd.DataFrame(records.columns()) if categorical else records.x.reshape(len(records), -1)
-        if not records.schema.framed and len(names) == records.x.shape[1]:
-            return pd.DataFrame(records.x, columns=list(names))
-        lacking = [str(n) for n in names if n not in records.schema.names]
-        if lacking:
-            raise InputError(
-                f"the {self._name} was fitted with the column {lacking[0]!r}, which the records do not have: "
-                "give the columns it was trained on"
-            )
-        return pd.DataFrame(records.columns())[list(names)]
-
     def _log_scores(self, x: Any, count: int) -> Array:
         """Log-probabilities; from the decision function where softmax of it *is* predict_proba, so that nothing
         saturates at 1.0.
@@ -118,7 +107,7 @@ class SklearnTarget:
         width = len(self.classes)
         margins = None
         if hasattr(self.estimator, "decision_function") and self._log_domain is not False:
-            raw = np.asarray(guarded(self._name, lambda: self.estimator.decision_function(x)))
+            raw = np.asarray(_asked(self._name, lambda: self.estimator.decision_function(x)))
             if raw.ndim == 1:
                 raw = np.column_stack([np.zeros_like(raw), raw])
             if raw.shape[1] == width:
@@ -129,7 +118,7 @@ class SklearnTarget:
             return margins
         if margins is not None and self._log_domain:
             return margins
-        scores = checked(self._name, guarded(self._name, lambda: self.estimator.predict_proba(x)), count, width)
+        scores = checked(self._name, _asked(self._name, lambda: self.estimator.predict_proba(x)), count, width)
         self._log_domain = margins is not None and bool(np.allclose(np.exp(margins), scores, atol=1e-6))
         return margins if margins is not None and self._log_domain else log_of_scores(scores)
 
@@ -155,3 +144,7 @@ class SklearnTarget:
             if label in known:
                 aligned[:, position] = log_scores[:, known.index(label)]
         return aligned
+
+
+def _asked(name: str, call: Callable[[], object]) -> object:
+    return guarded(name, lambda: quietly(call))

@@ -15,7 +15,7 @@ SMALL_SHARE = 8
 
 @dataclass(frozen=True)
 class FunctionRecipe:
-    """`train(x, y, seed)` returns a model of any kind that divulge can audit.
+    """`train(x, y, seed)` returns a model of any kind that divulge can audit; x is as the records were given, y codes.
 
     share: the part of the records, one in `share`, that is really used; the overfitted variant uses few.
     """
@@ -27,7 +27,7 @@ class FunctionRecipe:
         """What the function returns; whatever it raises becomes TargetError."""
         part = records.take(slice(None, None, self.share))  # type: ignore[arg-type]
         try:
-            return self.train_model(part.x, part.y, seed)
+            return self.train_model(part.native(), part.y, seed)
         except Exception as error:  # the user's own code: it may raise anything
             first = (str(error).splitlines() or [""])[0]
             raise TargetError(f"training by {self.describe()} failed: {type(error).__name__}: {first}") from error

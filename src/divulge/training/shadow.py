@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
@@ -194,10 +195,23 @@ class ShadowTrainer:
 
     def _half(self, model: int) -> Array:
         """A paired design: models 2k and 2k + 1 share nothing and together use every record."""
-        order = derived_rng(self.seed, "shadow halves", str(model // 2)).permutation(len(self.records))
-        keep = np.zeros(len(self.records), dtype=bool)
-        keep[order[: len(order) // 2]] = True
+        rng = derived_rng(self.seed, "shadow halves", str(model // 2))
+        classes = self.records.y if self.records.schema.task is Task.CLASSIFICATION else None
+        keep = half_of(len(self.records), classes, rng)
         return keep if model % 2 == 0 else ~keep
+
+
+def half_of(count: int, classes: Array | None, rng: Generator) -> Array:
+    """Bool [records]: a random half, in which every class of two records or more has its share.  Each record is in it
+    with probability one half.
+    """
+    order = rng.permutation(count)
+    if classes is not None:  # alike ones side by side, so that every other record is half of each class
+        first = rng.permutation(int(classes.max()) + 1)
+        order = order[np.argsort(first[classes[order]], kind="stable")]
+    keep = np.zeros(count, dtype=bool)
+    keep[order[::2]] = True
+    return keep if rng.random() < 0.5 else ~keep
 
 
 @dataclass(frozen=True)

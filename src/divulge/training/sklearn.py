@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
-import joblib
+import cloudpickle
 import numpy as np
-import pandas as pd
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import digest
+from divulge.core.identity import content_hash
 from divulge.core.records import Records
+from divulge.training.estimators import fit_estimator
 
 UNBOUND: dict[str, dict[str, Any]] = {
     "alpha": {"Ridge": 1e-6, "Lasso": 1e-6, "MLPClassifier": 0.0, "MLPRegressor": 0.0, "RidgeClassifier": 1e-6},
@@ -70,21 +69,20 @@ class SklearnRecipe:
         seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
         model.set_params(**dict.fromkeys(seeds, seed % 2**31))
         part = records.take(np.arange(0, len(records), self.take_every))
-        y = part.y
-        if part.schema.classes:
-            y = np.asarray(part.schema.classes)[part.y]
-        x = pd.DataFrame(part.columns()) if part.schema.framed else part.x.reshape(len(part), -1)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # the recipe is what it is, converged or not
-                return model.fit(x, y)
+            return fit_estimator(model, part)
         except Exception as error:  # an estimator is foreign code: it may raise anything
             first = (str(error).splitlines() or [""])[0]
             raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
 
     def pack(self, model: Any) -> bytes:
-        """The fitted estimator as a pickle: for forests of many small arrays much faster than joblib's format."""
-        return pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+        """The fitted estimator as a pickle: for forests of many small arrays much faster than joblib's format.  What
+        pickle cannot write, a lambda say, cloudpickle can.
+        """
+        try:
+            return pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+        except Exception:  # PicklingError, AttributeError, TypeError: whatever the estimator's parts raise
+            return bytes(cloudpickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL))
 
     def unpack(self, packed: bytes) -> Any:
         """The estimator again.  Only for what `pack` made: a pickle can run code."""
@@ -109,4 +107,4 @@ class SklearnRecipe:
 
     def fingerprint(self) -> str:
         """Of the unfitted estimator's parameters."""
-        return digest(str(joblib.hash(clone(self.estimator))), str(self.take_every))
+        return digest(content_hash(clone(self.estimator)), str(self.take_every))

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.extraction import Student
 from divulge.core.hashing import Array
-from divulge.core.records import Kind, Records
+from divulge.core.records import CODED, Kind, Records, filled
 from divulge.core.signals import log_of_scores
 from divulge.core.threat import Task
 
@@ -87,7 +87,9 @@ def lessons(records: Records, answers: Array) -> Array:
 def encoded(records: Records) -> Array:
     """Inputs as a float matrix [records, features], categories one by one."""
     columns = records.schema.columns
-    if records.schema.is_image or not any(c.kind is Kind.CATEGORICAL for c in columns):
+    if records.schema.opaque:
+        return records.features()
+    if records.schema.is_image or not any(c.kind in CODED for c in columns):
         return records.flat()
     parts = []
     for place, column in enumerate(columns):
@@ -95,7 +97,7 @@ def encoded(records: Records) -> Array:
         if column.kind is Kind.CATEGORICAL:
             parts.append(np.eye(max(len(column.categories), 1))[values.astype(np.int64)])
         else:
-            parts.append(np.asarray(values, dtype=np.float64)[:, None])
+            parts.append(filled(values, column)[:, None])
     return np.concatenate(parts, axis=1)
 
 

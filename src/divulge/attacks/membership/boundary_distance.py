@@ -10,7 +10,7 @@ import numpy as np
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
-from divulge.core.records import Kind, Records
+from divulge.core.records import CODED, Records
 from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Needs
 
@@ -66,12 +66,13 @@ class Search:
         spread = everybody.flat().std(axis=0)
         if records.schema.is_image:
             spread = np.full_like(spread, everybody.flat().std())
-        categorical = [c.kind is Kind.CATEGORICAL for c in records.schema.columns]
+        categorical = [c.kind in CODED for c in records.schema.columns]
         free = spread > 0
         if len(categorical) == len(free):
             free &= ~np.array(categorical)
         self._scale = np.where(free, spread, 0.0)
         self._origin = records.flat()
+        self._holes = np.isnan(np.asarray(records.x, dtype=np.float64).reshape(self._origin.shape))
         self._free = free
 
     def distances(self, steps: int, directions: int) -> Array:
@@ -90,6 +91,7 @@ class Search:
         lead, count = offset.shape[:-1], len(self._origin)
         copies = int(np.prod(lead)) // count
         flat = np.tile(self._origin, (copies, 1)) + offset.reshape(-1, offset.shape[-1]) * self._scale
+        flat[np.tile(self._holes, (copies, 1))] = np.nan  # what is missing stays so
         x = flat.reshape(-1, *self._records.x.shape[1:]).astype(self._records.x.dtype)
         y = np.tile(self._records.y, copies)
         return np.asarray(self._scene.target.labels(Records(x, y, self._records.schema)) != y).reshape(lead)

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
-from divulge.core.records import Kind, Records
+from divulge.core.records import CODED, Records
 from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Needs
 
@@ -54,12 +54,12 @@ class LabelOnlyNoise:
 def disturbed(records: Records, level: float, rng: Generator) -> Records:
     """Copies with Gaussian noise in numeric columns and images, and categories drawn anew from their column."""
     x = records.x.astype(np.float64)
-    spread = x.std(axis=0) if not records.schema.is_image else np.full(x.shape[1:], x.std())
+    spread = np.nanstd(x, axis=0) if not records.schema.is_image else np.full(x.shape[1:], x.std())
     noisy = x + level * spread * rng.normal(size=x.shape)
     if records.schema.is_image:
         noisy = np.clip(noisy, x.min(), x.max())
     for place, column in enumerate(records.schema.columns):
-        if column.kind is Kind.CATEGORICAL:
+        if column.kind in CODED:
             noisy[:, place] = _drawn_anew(x[:, place], level, rng)
     return Records(noisy.astype(records.x.dtype), records.y, records.schema)
 

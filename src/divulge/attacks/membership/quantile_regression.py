@@ -65,7 +65,7 @@ class QuantileRegression:
 
 def _features(population: Records, candidates: Records) -> tuple[Array, Array]:
     """The records and their class; of many features the principal components of the population."""
-    known, asked = population.flat(), candidates.flat()
+    known, asked = population.features(), candidates.features()
     if known.shape[1] > MOST_FEATURES:
         axes = PCA(min(MOST_FEATURES, len(known)), svd_solver="randomized", random_state=0).fit(known)
         known, asked = axes.transform(known), axes.transform(asked)

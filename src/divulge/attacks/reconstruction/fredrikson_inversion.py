@@ -11,7 +11,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.reconstruction import ClassGuess, ClassScene
-from divulge.core.records import Kind
+from divulge.core.records import CODED
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
 
 COARSE = 4
@@ -20,7 +20,7 @@ COARSE = 4
 
 def moveable(scene: ClassScene) -> None:
     """Raises Impossible for inputs that cannot be moved bit by bit."""
-    if any(column.kind in (Kind.CATEGORICAL, Kind.TEXT) for column in scene.schema.columns):
+    if any(column.kind in CODED for column in scene.schema.columns):
         raise Impossible("inputs that are categories cannot be moved along a gradient")
 
 

@@ -1,0 +1,157 @@
+"""One hash for what an object is: equal for a model and the same model loaded from its file, in another process too."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+DEEPEST = 100
+"""Nesting from which an object is left to pickle, which goes deeper than this reader."""
+
+
+def content_hash(value: Any) -> str:
+    """Hex digest (32 characters) of an object's content.
+
+    Arrays count by type, shape and values, structured ones field by field (the bytes between fields are left over from
+    whatever stood in memory before), masked ones by what is not masked; functions by their code and what they hold;
+    other objects by their type and state.  What has neither state nor reduction counts by its type.
+    """
+    state = hashlib.blake2b(digest_size=16)
+    _Reader(state).read(value, 0)
+    return state.hexdigest()
+
+
+class _Reader:
+    def __init__(self, state: Any) -> None:
+        self._state = state
+        self._open: dict[int, int] = {}
+
+    def tell(self, *words: str | bytes) -> None:
+        for word in words:
+            raw = word.encode() if isinstance(word, str) else word
+            self._state.update(len(raw).to_bytes(8, "little") + raw)
+
+    def read(self, value: Any, depth: int) -> None:
+        """Everything about one object, what it is made of included; one that contains itself is told by its place."""
+        if value is None or isinstance(value, bool | int | float | complex | str | bytes):
+            self.tell(type(value).__name__, repr(value) if not isinstance(value, bytes) else value)
+            return
+        if id(value) in self._open:
+            self.tell("again", str(self._open[id(value)]))
+            return
+        if depth > DEEPEST:
+            self.tell("deep", type(value).__qualname__, pickle.dumps(value) if picklable(value) else "")
+            return
+        self._open[id(value)] = depth
+        try:
+            self._composed(value, depth)
+        finally:
+            del self._open[id(value)]
+
+    def _composed(self, value: Any, depth: int) -> None:
+        kind = type(value)
+        if isinstance(value, np.ma.MaskedArray):
+            mask = np.broadcast_to(np.ma.getmaskarray(value), value.shape)
+            self.tell("masked", repr(value.dtype))
+            self._array(mask, depth)
+            shown = value.compressed() if value.dtype.names is None else np.asarray(value.filled())
+            self._array(shown, depth)
+        elif isinstance(value, np.ndarray):
+            self._array(np.asarray(value), depth)
+        elif isinstance(value, np.generic):
+            self.tell(kind.__name__, value.tobytes() if value.dtype.names is None else repr(value))
+        elif isinstance(value, Mapping) and kind.__module__ in ("builtins", "collections"):
+            self._unordered("mapping", list(value.items()), depth)
+        elif isinstance(value, set | frozenset):
+            self._unordered("set", list(value), depth)
+        elif isinstance(value, list | tuple) and kind in (list, tuple):
+            self._ordered(kind.__name__, value, depth)
+        elif isinstance(value, types.FunctionType):
+            self._function(value, depth)
+        elif isinstance(value, types.ModuleType | type | types.BuiltinFunctionType):
+            self.tell("name", getattr(value, "__module__", "") or "", getattr(value, "__qualname__", value.__name__))
+        elif isinstance(value, types.CodeType):
+            self.tell("code", value.co_code, repr(value.co_names))
+            self._ordered("constants", value.co_consts, depth)
+        elif isinstance(value, types.MethodType):
+            self._ordered("method", (value.__func__, value.__self__), depth)
+        else:
+            self._reduced(value, depth)
+
+    def _array(self, value: np.ndarray[Any, Any], depth: int) -> None:
+        self.tell("array", repr(value.dtype), repr(value.shape))
+        if value.dtype.names is not None:
+            for name in value.dtype.names:
+                self._array(np.ascontiguousarray(value[name]), depth)
+        elif value.dtype.hasobject:
+            self._ordered("objects", value.ravel().tolist(), depth)
+        else:
+            self._state.update(np.ascontiguousarray(value).tobytes())
+
+    def _ordered(self, name: str, values: Iterable[Any], depth: int) -> None:
+        listed = list(values)
+        self.tell(name, str(len(listed)))
+        for part in listed:
+            self.read(part, depth + 1)
+
+    def _unordered(self, name: str, values: list[Any], depth: int) -> None:
+        told = []
+        for part in values:
+            inner = hashlib.blake2b(digest_size=16)
+            reader = _Reader(inner)
+            reader._open = self._open
+            reader.read(part, depth + 1)
+            told.append(inner.digest())
+        self.tell(name, *sorted(told))
+
+    def _function(self, value: types.FunctionType, depth: int) -> None:
+        self.tell("function", value.__module__ or "", value.__qualname__)
+        held = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+        self._ordered("parts", (value.__code__, value.__defaults__, value.__kwdefaults__, held), depth)
+        used = {name: value.__globals__[name] for name in value.__code__.co_names if name in value.__globals__}
+        plain = {name: v for name, v in used.items() if isinstance(v, int | float | str | bytes | tuple | np.ndarray)}
+        self._unordered("globals", list(plain.items()), depth)
+
+    def _reduced(self, value: Any, depth: int) -> None:
+        """By the way in which pickle would take it apart, where there is one."""
+        kind = type(value)
+        self.tell("object", kind.__module__, kind.__qualname__)
+        try:
+            reduced = value.__reduce_ex__(2)
+        except Exception:  # locks, sockets, generators: foreign code raises what it likes
+            reduced = None
+        if isinstance(reduced, str):
+            self.tell("global", reduced)
+        elif reduced is None:
+            self._ordered("state", sorted(vars(value).items()) if hasattr(value, "__dict__") else (), depth)
+        else:
+            maker, arguments, *rest = reduced
+            self.read(maker, depth + 1)
+            self._ordered("arguments", arguments, depth)
+            for part in rest[:1]:
+                self.read(part, depth + 1)
+            for more in rest[1:3]:
+                self._ordered("items", list(more) if more is not None else (), depth)
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def picklable(value: Any) -> bool:
+    """Whether an object can be written by pickle, so that workers and caches can have it."""
+    try:
+        pickle.Pickler(io.BytesIO(), protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    except Exception:  # foreign code raises what it likes, RecursionError among it
+        return False
+    return True

@@ -1,0 +1,111 @@
+"""Records as the user gave them: rows of whatever a model's owner hands to it, types unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from divulge.core.hashing import Array, digest
+
+
+@dataclass(frozen=True, eq=False)
+class GivenRows:
+    """Rows of one object.  whole: a data frame or series, an array, a sparse matrix, a tensor, a list, or a mapping of
+    these.  index: which rows, None for all.  told: content hash of what the records' numbers do not tell.
+    """
+
+    whole: Any
+    index: Array | None = None
+    told: str = ""
+
+    @property
+    def value(self) -> Any:
+        """See Given; the rows are cut out once."""
+        known = self.__dict__.get("_value")
+        if known is None:
+            known = self.whole if self.index is None else rows_of(self.whole, self.index)
+            object.__setattr__(self, "_value", known)
+        return known
+
+    def take(self, index: Array) -> GivenRows:
+        """See Given; nothing is copied until the rows are asked for."""
+        before = np.arange(length_of(self.whole)) if self.index is None else self.index
+        return GivenRows(self.whole, before[index], self.told)
+
+    def joined(self, others: Sequence[Any]) -> GivenRows:
+        """See Given."""
+        parts = [self, *others]
+        if all(part.whole is self.whole for part in parts):
+            every = np.arange(length_of(self.whole))
+            return GivenRows(self.whole, np.concatenate([every if p.index is None else p.index for p in parts]))
+        return GivenRows(stacked([part.value for part in parts]), None, digest(*(part.told for part in parts)))
+
+    def fingerprint(self) -> str:
+        """See Given: of the types, and of what the records' numbers do not tell."""
+        return digest(described(self.whole), self.told)
+
+
+def described(value: Any) -> str:
+    """The type of records, down to the types of columns."""
+    if isinstance(value, pd.DataFrame):
+        return repr([(name, str(dtype)) for name, dtype in value.dtypes.items()])
+    if isinstance(value, Mapping):
+        return repr({key: described(part) for key, part in value.items()})
+    return f"{type(value).__module__}.{type(value).__qualname__} {getattr(value, 'dtype', '')}"
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether it is a tensor of PyTorch, told without loading PyTorch."""
+    return any(f"{kind.__module__}.{kind.__name__}" == "torch.Tensor" for kind in type(value).__mro__)
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether it is a sparse matrix or array of SciPy."""
+    return bool(sparse.issparse(value))
+
+
+def length_of(value: Any) -> int:
+    """How many records an object holds."""
+    if isinstance(value, Mapping):
+        return min((length_of(part) for part in value.values()), default=0)
+    return int(value.shape[0]) if hasattr(value, "shape") else len(value)
+
+
+def rows_of(value: Any, index: Array) -> Any:
+    """The rows at these positions [rows]."""
+    if isinstance(value, pd.DataFrame | pd.Series):
+        return value.iloc[index]
+    if isinstance(value, Mapping):
+        return {key: rows_of(part, index) for key, part in value.items()}
+    if is_tensor(value):
+        import torch
+
+        return value[torch.from_numpy(np.ascontiguousarray(index)).to(value.device)]
+    if isinstance(value, np.ndarray) or is_sparse(value):
+        return value[index]
+    return [value[int(i)] for i in index]
+
+
+def stacked(values: Sequence[Any]) -> Any:
+    """One object with the rows of all, one after the other; the first one's type."""
+    first = values[0]
+    if len(values) == 1:
+        return first
+    if isinstance(first, pd.DataFrame | pd.Series):
+        return pd.concat(values)
+    if isinstance(first, Mapping):
+        return {key: stacked([value[key] for value in values]) for key in first}
+    if is_tensor(first):
+        import torch
+
+        return torch.cat([value.to(first.device) for value in values])
+    if is_sparse(first):
+        return sparse.vstack(values, format="csr")
+    if isinstance(first, np.ndarray):
+        return np.concatenate(values)
+    return [row for value in values for row in value]

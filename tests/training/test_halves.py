@@ -1,0 +1,52 @@
+"""Halves of the records, also where a class is rare."""
+
+from __future__ import annotations
+
+import numpy as np
+import xgboost
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.tree import DecisionTreeClassifier
+
+from divulge.core.threat import Access
+from divulge.data.arrays import from_arrays
+from divulge.targets.sklearn import SklearnTarget
+from divulge.training.shadow import half_of
+from divulge.training.sklearn import SklearnRecipe
+
+
+@given(counts=st.lists(st.integers(0, 9), min_size=2, max_size=6), seed=st.integers(0, 1000))
+def test_halves_hold_half_of_every_class(counts, seed):
+    classes = np.repeat(np.arange(len(counts)), counts)
+    classes = np.random.default_rng(seed).permutation(classes)
+    if not len(classes):
+        return
+    keep = half_of(len(classes), classes, np.random.default_rng(seed))
+    assert abs(int(keep.sum()) - int((~keep).sum())) <= 1
+    for number, count in enumerate(counts):
+        assert abs(int((classes[keep] == number).sum()) - count / 2) <= 0.5
+        assert count < 2 or ((classes[keep] == number).any() and (classes[~keep] == number).any())
+
+
+def test_every_record_is_in_a_half_with_probability_one_half():
+    classes = np.array([0, 1, 1, 1, 2, 2, 3, 3, 3, 3, 3])
+    rng = np.random.default_rng(0)
+    share = np.mean([half_of(len(classes), classes, rng) for _ in range(4000)], axis=0)
+    assert np.abs(share - 0.5).max() < 4 * 0.5 / np.sqrt(4000)
+
+
+def test_a_rare_class_that_an_estimator_cannot_do_without():
+    """XGBoost wants codes without gaps, and folds want some records of each class: both are seen to."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 3)), rng.choice([0, 2, 3], 60)
+    members, _ = from_arrays([(x, y), (x, np.where(np.arange(60) == 0, 1, y))])
+    for estimator in (
+        xgboost.XGBClassifier(n_estimators=3, n_jobs=1),
+        CalibratedClassifierCV(DecisionTreeClassifier(max_depth=2), cv=3),
+    ):
+        model = SklearnRecipe(estimator).fit(members, 0)
+        scores = SklearnTarget(model).answer(Access.SCORES, members)
+        assert scores.shape == (60, 4)
+        assert np.exp(scores[:, 1]).max() < 1e-6
+        assert np.allclose(np.exp(scores).sum(axis=1), 1)
