@@ -108,6 +108,15 @@ def test_arrays_keep_their_type(kind):
     assert Records(b.x, b.y, b.schema).native().dtype == kind
 
 
+def test_whole_numbers_too_large_for_a_float_are_told_apart():
+    x = np.array([[2**60], [2**60 + 1], [2**60]])
+    (records,) = from_arrays([(x, [0, 1, 0])])
+    keys = records.input_keys()
+    assert keys[0] == keys[2] != keys[1]
+    again = Records(records.x, records.y, records.schema).native()
+    assert again.dtype == np.int64 and again.tolist() == x.tolist()
+
+
 def test_arrays_of_objects_and_of_words():
     x = np.array([["a", 1], ["b", 2], ["a", 3], ["c", 1]], dtype=object)
     (records,) = from_arrays([(x, [0, 1, 0, 1])])

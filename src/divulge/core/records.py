@@ -66,7 +66,7 @@ class Given(Protocol):
         ...
 
     def fingerprint(self) -> str:
-        """Content hash, types included."""
+        """Content hash of what the numbers and the schema do not tell: the types."""
         ...
 
 

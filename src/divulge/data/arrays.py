@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from divulge.core.errors import InputError
-from divulge.core.hashing import Array, digest
+from divulge.core.hashing import Array
 from divulge.core.records import CODED, Column, Form, Kind, Records, Schema
 from divulge.core.threat import Task
-from divulge.data.columns import column_of
+from divulge.data.columns import LARGEST, column_of
 from divulge.data.forms import ArrayForm, FrameForm, SparseForm, TensorForm
 from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, stacked
 from divulge.data.pools import pooled
@@ -57,7 +57,7 @@ def from_arrays(
     coded, labels = encode_targets(targets, task, classes, target)
     framed = isinstance(together, pd.DataFrame)
     schema = Schema(columns, task, target, labels, framed, form).marked(sensitive)
-    everything, start, made = GivenRows(together, None, _untold(together)), 0, []
+    everything, start, made = GivenRows(together), 0, []
     for y in coded:
         rows = np.arange(start, start + len(y))
         start += len(y)
@@ -207,13 +207,13 @@ def _of_frame(frame: pd.DataFrame) -> tuple[tuple[Column, ...], Array, tuple[int
 
 
 def _of_array(array: Array) -> Numbered:
-    if array.dtype.kind in "fiub":
+    if array.dtype.kind in "fiub" and (array.ndim > 2 or _exact(array)):
         numbers = array if array.dtype.kind == "f" else array.astype(np.float64)
         if array.ndim > 2:
             return (Column("image", Kind.IMAGE),), numbers, ArrayForm(array.dtype)
         columns, holes = _filled(_plain(array.shape[1]), numbers)
         return columns, numbers, ArrayForm(array.dtype, holes)
-    if array.ndim > 2 or array.dtype.kind not in "OUS":
+    if array.ndim > 2 or array.dtype.kind not in "OUSiu":
         raise InputError(f"x holds {array.dtype} values of {array.ndim} dimensions: pass numbers, or a data frame")
     frame = pd.DataFrame(array.astype(object))
     frame.columns = pd.Index([f"feature {i}" for i in range(array.shape[1])])
@@ -239,13 +239,11 @@ def _filled(columns: tuple[Column, ...], numbers: Array) -> tuple[tuple[Column, 
     return tuple(made), tuple(int(place) for place in holes)
 
 
-def _untold(together: Any) -> str:
-    """Content hash of what float64 does not tell: whole numbers beyond 2^53."""
-    if isinstance(together, np.ndarray) and together.dtype.kind in "iu" and together.dtype.itemsize == 8:
-        with np.errstate(invalid="ignore"):
-            exact = np.array_equal(together.astype(np.float64).astype(together.dtype), together)
-        return "" if exact else digest(together)
-    return ""
+def _exact(array: Array) -> bool:
+    """Whether float64 tells all values apart: not whole numbers beyond 2^53."""
+    if array.dtype.kind not in "iu" or array.dtype.itemsize < 8 or not array.size:
+        return True
+    return bool(max(abs(int(array.min())), abs(int(array.max()))) < LARGEST)
 
 
 def guess_task(targets: Sequence[Array]) -> Task:

@@ -16,12 +16,11 @@ from divulge.core.hashing import Array, digest
 @dataclass(frozen=True, eq=False)
 class GivenRows:
     """Rows of one object.  whole: a data frame or series, an array, a sparse matrix, a tensor, a list, or a mapping of
-    these.  index: which rows, None for all.  told: content hash of what the records' numbers do not tell.
+    these.  index: which rows, None for all.
     """
 
     whole: Any
     index: Array | None = None
-    told: str = ""
 
     @property
     def value(self) -> Any:
@@ -35,7 +34,7 @@ class GivenRows:
     def take(self, index: Array) -> GivenRows:
         """See Given; nothing is copied until the rows are asked for."""
         before = np.arange(length_of(self.whole)) if self.index is None else self.index
-        return GivenRows(self.whole, before[index], self.told)
+        return GivenRows(self.whole, before[index])
 
     def joined(self, others: Sequence[Any]) -> GivenRows:
         """See Given."""
@@ -43,11 +42,11 @@ class GivenRows:
         if all(part.whole is self.whole for part in parts):
             every = np.arange(length_of(self.whole))
             return GivenRows(self.whole, np.concatenate([every if p.index is None else p.index for p in parts]))
-        return GivenRows(stacked([part.value for part in parts]), None, digest(*(part.told for part in parts)))
+        return GivenRows(stacked([part.value for part in parts]))
 
     def fingerprint(self) -> str:
-        """See Given: of the types, and of what the records' numbers do not tell."""
-        return digest(described(self.whole), self.told)
+        """See Given: of the types; the values are told by the records' numbers and their schema."""
+        return digest(described(self.whole))
 
 
 def described(value: Any) -> str:
