@@ -216,7 +216,8 @@ def _target(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] |
     if part.kind == "sklearn":
         return target_from(load_trusted(path, part.trust, tuple(part.trusted_modules)), part.name), None
     try:
-        from divulge.targets.pytorch import TorchTarget, load_weights
+        from divulge.targets.pytorch import TorchTarget
+        from divulge.targets.torch_files import load_weights
     except ModuleNotFoundError as error:
         raise MissingExtra("torch", "torch") from error
     factory = _factory(part.factory or "", folder)

@@ -21,6 +21,8 @@ def guarded(name: str, call: Callable[[], object]) -> object:
     """What a model returns; whatever it raises becomes one TargetError that names it."""
     try:
         return call()
+    except TargetError:
+        raise
     except Exception as error:  # a model is foreign code: it may raise anything
         first = (str(error).splitlines() or [""])[0]
         raise TargetError(f"the model {name} crashed: {type(error).__name__}: {first}") from error
