@@ -43,6 +43,15 @@ def checked(name: str, answer: object, records: int, width: int | None) -> Array
     return array
 
 
+def paired(answer: object, width: int, probabilities: bool) -> object:
+    """Two columns for a single number a record about the second of two classes, a probability or a logit."""
+    array = np.asarray(answer)
+    if width != 2 or array.dtype.kind not in "fiub" or array.ndim == 0 or array.size != len(array):
+        return answer
+    single = array.reshape(-1).astype(np.float64)
+    return np.column_stack([1 - single if probabilities else np.zeros_like(single), single])
+
+
 def are_probabilities(answer: Array) -> bool:
     """Whether rows are distributions already, so that no softmax must be applied to them."""
     return bool((answer >= 0).all() and np.allclose(answer.sum(axis=-1), 1.0, atol=1e-3))

@@ -130,9 +130,9 @@ class TorchTarget:
             return {Access.INTERNALS: "it is a TorchScript module, whose layers cannot be watched"}
         return {}
 
-    def for_task(self, task: Task) -> TorchTarget:
-        """The same module, asked for another kind of prediction."""
-        return self._like(self.module, self._name, task)
+    def tell_task(self, task: Task) -> None:
+        """What it predicts, where only the records could tell."""
+        self.stated_task = task
 
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
@@ -174,13 +174,9 @@ class TorchTarget:
 
     def alike(self, module: nn.Module) -> TorchTarget:
         """Another module, read the same way."""
-        return self._like(module, None, self.stated_task)
-
-    def _like(self, module: nn.Module, name: str | None, task: Task | None) -> TorchTarget:
         made = TorchTarget(
             module,
-            task=task,
-            name=name,
+            task=self.stated_task,
             output=self._form,
             pick=self._pick,
             classes=self.classes,
