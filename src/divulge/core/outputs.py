@@ -5,7 +5,7 @@ Nothing here needs the library that a network is written in: a tensor is what ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
@@ -172,6 +172,31 @@ def recognised(values: Array, y: Array | None = None, ends: str = "", tolerance:
             f"which, output={plain.value!r} or output={probable.value!r}"
         )
     return probable if gain + (-SURE if ends == "linear" else LEANING) > 0 else plain
+
+
+def inside(values: Array) -> bool:
+    """Whether all values lie in [0, 1], so that they could be probabilities or logits."""
+    return bool(len(values)) and bool(((values >= 0) & (values <= 1)).all())
+
+
+def bounded(ask: Callable[[dict[str, Any]], Any], parameters: Mapping[str, Any]) -> bool:
+    """Whether outputs stay in [0, 1] whatever the weights: a sigmoid written by hand does, a scaled logit does not.
+
+    ask: outputs under these parameters.
+    """
+    for factor in (100.0, -100.0):
+        outputs = ask({name: p.detach() * factor for name, p in parameters.items()}).detach().double()
+        if bool((outputs < -TOLERANCE).any()) or bool((outputs > 1 + TOLERANCE).any()):
+            return False
+    return True
+
+
+def one_vs_rest_loss(outputs: Any, y: Any) -> Any:
+    """Mean binary cross-entropy, summed over classes, of a probability for each class by itself."""
+    outputs = outputs.float() if outputs.element_size() == 2 else outputs
+    hot = outputs.new_zeros(outputs.shape).scatter(1, y[:, None], 1.0)
+    told = hot * outputs + (1 - hot) * (1 - outputs)
+    return -told.clamp(min=LEAST).log().sum(1).mean()
 
 
 def _explained(values: Array, y: Array, form: Form) -> float:

@@ -65,8 +65,8 @@ def _named(item: Mapping[Any, Any], names: Sequence[str]) -> Any:
     found = next((name for name in names if name in item), None)
     if found is None:
         raise InputError(
-            f"batches are dictionaries of {', '.join(map(str, item))}: none is called {', '.join(names[:3])} or the like; "
-            "pass (x, y) arrays"
+            f"batches are dictionaries of {', '.join(map(str, item))}: none is called {', '.join(names[:3])} or the "
+            "like; pass (x, y) arrays"
         )
     return item[found]
 

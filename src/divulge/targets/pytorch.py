@@ -21,12 +21,14 @@ from divulge.core.outputs import (
     Form,
     Pick,
     Reading,
+    bounded,
     columns,
     contradicted,
     embeds,
     ending,
     flat,
     form_of,
+    inside,
     over_places,
     picked,
     recognised,
@@ -204,21 +206,27 @@ class TorchTarget:
         self._handed = self._handed and len(raw) < MANY
         if self._form is None and len(raw):
             y = records.y if records.y.dtype.kind in "iu" else None
-            self._form = recognised(raw, y, self._ending(records.x[:2]), slack)
+            self._form = recognised(raw, y, self._ending(records.x[:2], raw), slack)
 
-    def _ending(self, x: Array) -> str:
-        """The module's last operation, see `ending`; '' where it keeps no account of its operations."""
+    def _ending(self, x: Array, raw: Array) -> str:
+        """The module's last operation, see `ending`; where it keeps no account of it, whether outputs like `raw` stay
+        in [0, 1] under any weights; '' where that cannot be tried.
+        """
         module = bare(self.module)
         try:
             with lent(module, self._device), torch.enable_grad():
                 given = self._tensor(x)
-                open_to = {n: p.detach().requires_grad_() for n, p in module.named_parameters()}
-                returned = (
-                    module(given)
-                    if isinstance(module, torch.jit.ScriptModule)
-                    else torch.func.functional_call(module, open_to, (given,))
-                )
-                return ending(picked(returned, self._pick))
+                if isinstance(module, torch.jit.ScriptModule):
+                    return ending(picked(module(given), self._pick))
+
+                def ask(weights: dict[str, Tensor]) -> Any:
+                    return picked(torch.func.functional_call(module, weights, (given,)), self._pick)
+
+                parameters = dict(module.named_parameters())
+                told = ending(ask({n: p.detach().requires_grad_() for n, p in parameters.items()}))
+                if told or not inside(raw) or not parameters:
+                    return told
+                return "sigmoid" if bounded(ask, parameters) else "linear"
         except Exception:  # a hint only: values and labels decide without it
             return ""
 

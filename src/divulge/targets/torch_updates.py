@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
-from divulge.core.outputs import Form, Reading, as_logits, over_places, picked
+from divulge.core.outputs import Form, Reading, as_logits, flat, one_vs_rest_loss, over_places, picked
 from divulge.core.reconstruction import local_parts
 
 LOGITS = Reading(Form.LOGITS)
@@ -25,6 +25,8 @@ def loss_from(returned: Any, x: Tensor, y: Tensor, reading: Reading = LOGITS) ->
     if over_places(outputs, x):
         wanted = torch.cat([x[:, 1:], y[:, None]], dim=1)
         return nn.functional.cross_entropy(as_logits(outputs.flatten(0, 1), reading.form), wanted.flatten())
+    if reading.form is Form.ONE_VS_REST:
+        return one_vs_rest_loss(flat(outputs), y)  # type: ignore[no-any-return]
     told = reading.logits(outputs)
     if told.shape[1] == 1:
         told = as_logits(told, Form.LOGIT)
