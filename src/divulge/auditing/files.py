@@ -308,8 +308,8 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int) -> Sets:
                 "data.target: is missing: which column is predicted? The columns are "
                 + ", ".join(map(str, frames[0].columns[:12]))
             )
-        pairs = [(f.drop(columns=part.target), f[part.target]) for f in frames if part.target in f.columns]
-        classes = labels_of(target, pairs, part.classes) if len(pairs) == len(frames) else None
+        told = [(f.drop(columns=part.target), f[part.target]) for f in frames if part.target in f.columns]
+        classes = labels_of(target, told, part.classes) if len(told) == len(frames) else None
         sets = from_frames(frames, target=part.target, classes=classes, task=target.task, sensitive=part.sensitive)
     return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
 
