@@ -110,6 +110,10 @@ def target_from(model: Any, name: str | None = None) -> Target:
         return cast(Target, model)
     if isinstance(model, str | Path):
         return _onnx(Path(model), name)
+    if any(base.__module__.startswith("keras.") for base in type(model).__mro__):
+        from divulge.targets.keras import KerasTarget
+
+        return KerasTarget(model, name=name)
     if any(base.__module__.startswith("torch.") for base in type(model).__mro__):
         return _torch(model, name)
     if hasattr(model, "predict"):
@@ -121,7 +125,7 @@ def target_from(model: Any, name: str | None = None) -> Target:
 
         return FunctionTarget(model, name=name)
     raise InputError(
-        f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a path to an ONNX file, "
+        f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a Keras model, a path to an ONNX file, "
         "a function x -> scores, a GeneratorTarget, or a ScoreTable"
     )
 
