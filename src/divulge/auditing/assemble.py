@@ -12,6 +12,7 @@ import numpy as np
 from divulge.auditing.chain import chain_of
 from divulge.auditing.defending import protections_of
 from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, Reconstruction, See
+from divulge.auditing.labels import labels_of
 from divulge.auditing.plan import relevant
 from divulge.auditing.scope import FAMILIES
 from divulge.auditing.watch import checked_detectors
@@ -27,9 +28,10 @@ from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.scene import Shadows
 from divulge.core.target import Target
-from divulge.core.threat import PRESETS, Access, Family, ThreatModel
+from divulge.core.threat import PRESETS, Access, Family, Task, ThreatModel
 from divulge.core.wording import joined
 from divulge.data.arrays import from_arrays
+from divulge.data.loaders import unpacked
 from divulge.data.splits import Duplicates, separate
 from divulge.games.classes import disjoint
 from divulge.games.membership import shuffled
@@ -102,10 +104,16 @@ def _sized(name: str, shadows: int) -> Attack[Any, Any]:
 
 def target_from(model: Any, name: str | None = None) -> Target:
     """The adapter for a model; a Target is returned as it is."""
+    if isinstance(model, type):
+        raise InputError(f"{model.__name__} is a class: pass a trained model, an instance of it")
     if all(hasattr(model, part) for part in ("answer", "offers", "task", "fingerprint")):
         return cast(Target, model)
     if isinstance(model, str | Path):
         return _onnx(Path(model), name)
+    if any(base.__module__.startswith("keras.") for base in type(model).__mro__):
+        from divulge.targets.keras import KerasTarget
+
+        return KerasTarget(model, name=name)
     if any(base.__module__.startswith("torch.") for base in type(model).__mro__):
         return _torch(model, name)
     if hasattr(model, "predict"):
@@ -117,7 +125,7 @@ def target_from(model: Any, name: str | None = None) -> Target:
 
         return FunctionTarget(model, name=name)
     raise InputError(
-        f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a path to an ONNX file, "
+        f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a Keras model, a path to an ONNX file, "
         "a function x -> scores, a GeneratorTarget, or a ScoreTable"
     )
 
@@ -139,25 +147,39 @@ def _torch(module: Any, name: str | None) -> Target:
 
 
 def records_from(
-    target: Target, members: Any, nonmembers: Any, population: Any = None, sensitive: Iterable[str] = ()
+    target: Target,
+    members: Any,
+    nonmembers: Any,
+    population: Any = None,
+    sensitive: Iterable[str] = (),
+    classes: Sequence[Any] | None = None,
+    task: Task | str | None = None,
 ) -> Sets:
-    """The three sets as records under one schema, with class codes in the target's order."""
+    """The three sets as records under one schema, with class codes in the target's order; see labels_of."""
     if members is None or nonmembers is None:
         raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
-    given = {"members": members, "nonmembers": nonmembers, "population": population}
+    given = {"members": unpacked(members), "nonmembers": unpacked(nonmembers), "population": unpacked(population)}
     for name, pair in given.items():
         if pair is not None and not isinstance(pair, Records) and (not isinstance(pair, tuple) or len(pair) != 2):
             raise InputError(f"{name} must be a pair (x, y), not a {type(pair).__name__}")
     pairs = [pair for pair in given.values() if pair is not None]
     if all(isinstance(pair, Records) for pair in pairs):
         return Sets(members, nonmembers, population)
-    classes = getattr(target, "classes", None) or None
-    sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=sensitive)
+    known = labels_of(target, pairs, classes, task)
+    sets = from_arrays(pairs, classes=known, task=target.task, sensitive=sensitive)
     return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
 
 
 def met(target: Target, sets: Sets) -> Sets:
-    """The sets, once a service has been asked about three records, so that it is known what it answers with."""
+    """The sets, once a service has been asked about three records, so that it is known what it answers with, and a
+    network about many, so that it is settled what its outputs stand for.
+    """
+    settle = getattr(target, "settle", None)
+    if settle is not None:
+        try:
+            settle(sets.members)
+        except TargetError as error:
+            raise InputError(str(error)) from error
     meet = getattr(target, "meet", None)
     if meet is not None:
         try:

@@ -43,7 +43,9 @@ class ServicePart(_Part):
 class TargetPart(_Part):
     """The model.  path: relative to the audit file.  trust: needed for pickle and joblib files, which can run code.
 
-    factory: for torch, what builds the untrained module: `file.py:function` or `package.module:function`.
+    factory: for torch, what builds the untrained module: `file.py:function` or `package.module:function`; a whole
+    module that was saved needs `trust` instead.  output: what a network returns, where it is not to be recognised;
+    pick: which of several things that it returns.
     trusted_modules: further modules whose classes a pickle may contain.  service: for http.  encrypted: the model is
     asked under CKKS, or shared among three parties.
     """
@@ -53,6 +55,8 @@ class TargetPart(_Part):
     name: str | None = None
     task: Literal["classification", "regression"] | None = None
     factory: str | None = None
+    output: Literal["logits", "log_probabilities", "probabilities", "one_vs_rest", "logit", "probability"] | None = None
+    pick: str | int | None = None
     trust: bool = False
     trusted_modules: list[str] = []
     service: ServicePart | None = None
@@ -70,7 +74,7 @@ class TargetPart(_Part):
             raise ValueError("an http target needs `service`, with its `url` and how it is spoken to")
         if self.kind != "http" and self.path is None:
             raise ValueError(f"a target of kind {self.kind} needs `path`, the file that holds it")
-        if self.kind == "torch" and self.factory is None:
+        if self.kind == "torch" and self.factory is None and not self.trust:
             raise ValueError("a torch target needs `factory`, the function that builds the module: model.py:build, say")
         return self
 
@@ -78,7 +82,8 @@ class TargetPart(_Part):
 class DataPart(_Part):
     """The records: CSV or Parquet with a `target` column, or .npz with arrays x and y; or a named `source`, which is
     split at random into parts of the sizes given as members, nonmembers and population.  public: .npz of records of
-    other classes than the model's.
+    other classes than the model's.  classes: the labels that the outputs of a network or of an ONNX file stand for, in
+    their order, where they are not the outputs' numbers.
     """
 
     members: Path | int | None = None
@@ -88,6 +93,7 @@ class DataPart(_Part):
     source: str | None = None
     target: str | None = None
     sensitive: list[str] = []
+    classes: list[Any] = []
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
 
     @model_validator(mode="after")

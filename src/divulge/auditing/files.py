@@ -26,6 +26,7 @@ from divulge.auditing.assemble import (
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
 from divulge.auditing.defending import defended, defended_name, under
 from divulge.auditing.job import Job
+from divulge.auditing.labels import labels_of
 from divulge.auditing.scope import scope_of
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
@@ -207,21 +208,25 @@ def _target(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] |
     if part.kind == "http":
         return service_from(part), None
     path = existing(folder / part.file, "target.path")
+    task = Task(part.task) if part.task is not None else None
     if part.kind == "onnx":
-        if part.task is None:
+        if task is None:
             return target_from(path, part.name), None
         from divulge.targets.onnx import OnnxTarget
 
-        return OnnxTarget(path, task=Task(part.task), name=part.name), None
+        return OnnxTarget(path, task=task, name=part.name), None
     if part.kind == "sklearn":
         return target_from(load_trusted(path, part.trust, tuple(part.trusted_modules)), part.name), None
     try:
-        from divulge.targets.pytorch import TorchTarget, load_weights
+        from divulge.targets.pytorch import TorchTarget
+        from divulge.targets.torch_files import load_weights
     except ModuleNotFoundError as error:
         raise MissingExtra("torch", "torch") from error
-    factory = _factory(part.factory or "", folder)
-    task = Task(part.task or Task.CLASSIFICATION.value)
-    return TorchTarget(load_weights(factory(), path), task=task, name=part.name or path.stem), factory
+    factory = _factory(part.factory, folder) if part.factory is not None else None
+    built = factory() if factory is not None else None
+    module = load_weights(built, path, part.trust, tuple(part.trusted_modules))
+    how: dict[str, Any] = {"task": task, "output": part.output, "pick": part.pick, "name": part.name or path.stem}
+    return TorchTarget(module, **how), factory
 
 
 def _encrypted(part: TargetPart, target: Target, sets: Sets) -> Target:
@@ -292,9 +297,9 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int) -> Sets:
             raise InputError(f"data.{name}: {value} is a number: name a file of records, or give `source` as well")
         if value is not None:
             paths.append((name, folder / value))
-    classes = getattr(target, "classes", None) or None
     if all(path.suffix == ".npz" for _, path in paths):
         pairs = [read_arrays(path, f"data.{name}") for name, path in paths]
+        classes = labels_of(target, pairs, part.classes)
         sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
     else:
         frames = [read_table(path, f"data.{name}") for name, path in paths]
@@ -303,6 +308,8 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int) -> Sets:
                 "data.target: is missing: which column is predicted? The columns are "
                 + ", ".join(map(str, frames[0].columns[:12]))
             )
+        told = [(f.drop(columns=part.target), f[part.target]) for f in frames if part.target in f.columns]
+        classes = labels_of(target, told, part.classes) if len(told) == len(frames) else None
         sets = from_frames(frames, target=part.target, classes=classes, task=target.task, sensitive=part.sensitive)
     return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
 

@@ -39,7 +39,7 @@ from divulge.core.errors import InputError
 from divulge.core.finding import Finding, Outcome, Verdict
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress
-from divulge.core.threat import ThreatModel
+from divulge.core.threat import Task, ThreatModel
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.score_table import ScoreTable
@@ -149,6 +149,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     minutes: float | None = None,
     policy: Policy | str | None = None,
     sensitive: Iterable[str] = (),
+    classes: Sequence[Any] | None = None,
+    task: Task | str | None = None,
     duplicates: str = "refuse",
     name: str | None = None,
     seed: int = 0,
@@ -170,7 +172,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
 
     target: a fitted scikit-learn estimator, a torch.nn.Module, a path to an ONNX file, a function x -> scores
         [records, classes], a `ScoreTable`, or any object with the Target protocol.
-    members, nonmembers, population: (x, y) pairs; x an array [records, ...] or a data frame.  Members were trained
+    members, nonmembers, population: (x, y) pairs; x an array [records, ...], a tensor or a data frame; or a Dataset or
+        DataLoader of PyTorch, which is read once.  Members were trained
         on, non-members were not, and both must have been drawn alike; population records are what the adversary has.
     threat: a preset's name or a ThreatModel.
     recipe: how such a model is trained, for controls and shadow models: "auto" clones a scikit-learn estimator; a
@@ -180,6 +183,9 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     minutes: start attacks only as far as they fit, those first that tell most a second, and say what is left out.
         With neither attacks nor families named, all families and everything that the threat model allows is tried.
     policy: what is tolerated: the name of one that comes with divulge, a file, or a Policy.
+    classes: the labels that the model's outputs stand for, in their order, where it cannot say so itself (networks and
+        functions); needed where labels are not the outputs' numbers.
+    task: "classification" or "regression", where the model does not say and the labels cannot.
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
     defenses: names or defences, in order; shadow models are defended in the same way.  Where one acts before or while
@@ -200,7 +206,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         table = (threat_model, attacks, policy, seed, name or "score table")
         return _carried_out(job_from_table(target, *table), out, progress, minutes)
     asked = target_from(target)
-    sets = met(asked, records_from(asked, members, nonmembers, population, sensitive))
+    sets = met(asked, records_from(asked, members, nonmembers, population, sensitive, classes, task))
     own = recipe_for(recipe, target, asked, tools)
     shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}

@@ -111,11 +111,12 @@ def _loaded(recipe: Any, weights: Arrays, seed: int) -> nn.Module:
     return module.eval()
 
 
-def _losses(module: nn.Module, records: Records) -> Array:
+def _losses(recipe: Any, module: nn.Module, records: Records) -> Array:
     """Cross-entropy of every record."""
-    x, y = tensors(records)
+    feed, y = recipe.feed(module, records.x), tensors(records)[1]
     with torch.no_grad():
-        return np.asarray(cross_entropy(module(x).float(), y, reduction="none").numpy(), dtype=np.float64)
+        said = feed.logits(module)(feed.x(records.x))
+        return np.asarray(cross_entropy(said.float(), y, reduction="none").numpy(), dtype=np.float64)
 
 
 def _features(recipe: Any, rounds: Sequence[Round], records: Records, seed: int) -> Array:
@@ -126,6 +127,7 @@ def _features(recipe: Any, rounds: Sequence[Round], records: Records, seed: int)
 def _columns(recipe: Any, seen: Round, records: Records, seed: int) -> tuple[Array, ...]:
 
     module = _loaded(recipe, seen.before, seed)
+    feed = recipe.feed(module, records.x)
     later = _loaded(recipe, seen.after, seed)
     after = dict(later.named_parameters())
     parameters = {name: p.detach() for name, p in module.named_parameters()}
@@ -133,19 +135,19 @@ def _columns(recipe: Any, seen: Round, records: Records, seed: int) -> tuple[Arr
     step = step / step.norm().clamp_min(1e-12)
 
     def loss(weights: dict[str, Tensor], one: Tensor, label: Tensor) -> Tensor:
-        said = functional_call(module, weights, (one.unsqueeze(0),))
+        said = feed.reading.logits(functional_call(module, weights, (one.unsqueeze(0),)), one.unsqueeze(0))
         return cross_entropy(said.float(), label.unsqueeze(0))
 
     gradients = vmap(grad(loss), in_dims=(None, 0, 0), randomness="same")
     norms, angles = [], []
-    x, y = tensors(records)
+    x, y = feed.x(records.x), tensors(records)[1]
     for a, b in zip(x.split(CHUNK), y.split(CHUNK), strict=True):  # type: ignore[no-untyped-call]
         made = gradients(parameters, a, b)
         flat = torch.cat([made[n].reshape(len(a), -1) for n in parameters], dim=1)
         size = flat.norm(dim=1)
         norms.append(size.log1p().numpy())
         angles.append((flat @ step / size.clamp_min(1e-12)).numpy())
-    losses = (np.log1p(_losses(m, records)) for m in (module, later))
+    losses = (np.log1p(_losses(recipe, m, records)) for m in (module, later))
     return (*losses, np.concatenate(norms), np.concatenate(angles))
 
 
@@ -172,10 +174,12 @@ def _interfered(
 
 def _raised(recipe: Any, module: nn.Module, records: Sequence[Records], seed: int) -> nn.Module:
     """The module after a step up the loss of all records in question, as long as makes their mean loss LOUDER."""
-    x, y = (torch.cat(parts) for parts in zip(*map(tensors, records), strict=True))
+    y = torch.cat([tensors(part)[1] for part in records])
     weights = tuple(v.detach().numpy() for v in module.state_dict().values())
     start = _loaded(recipe, weights, seed)
-    loss = cross_entropy(start(x).float(), y)
+    feed = recipe.feed(start, records[0].x)
+    x = torch.cat([feed.x(part.x) for part in records])
+    loss = cross_entropy(feed.logits(start)(x).float(), y)
     gradients = torch.autograd.grad(loss, list(start.parameters()))
     length = float(torch.cat([g.reshape(-1) for g in gradients]).norm().clamp_min(1e-12))
     step = 0.01
@@ -184,7 +188,7 @@ def _raised(recipe: Any, module: nn.Module, records: Sequence[Records], seed: in
         with torch.no_grad():
             for weight, gradient in zip(raised.parameters(), gradients, strict=True):
                 weight.add_(gradient, alpha=step / length)
-            if float(cross_entropy(raised(x).float(), y) - loss) > LOUDER:
+            if float(cross_entropy(feed.logits(raised)(x).float(), y) - loss) > LOUDER:
                 break
         step *= 2
     return raised
@@ -203,6 +207,6 @@ def _source(
     losses = np.zeros((len(parts), len(members)))
     for seen in rounds:
         for client in range(len(parts)):
-            losses[client] += _losses(_loaded(recipe, seen.sent[client], seed), members)
+            losses[client] += _losses(recipe, _loaded(recipe, seen.sent[client], seed), members)
     hits = (losses.argmin(axis=0) == owner).astype(float)
     return Reading(float(hits.mean()), *mean_bounds(hits, 1 - policy.confidence)), guessing

@@ -267,7 +267,8 @@ def encode_targets(
         raise InputError(f"target {name!r} has NaN or missing values: drop those records")
     found = pd.unique(pd.Series(np.concatenate([y.astype(object) for y in targets])))
     labels = list(classes) if classes is not None else sorted(found.tolist(), key=lambda v: (str(type(v)), v))
-    strange = [v for v in found if v not in set(labels)]
+    known = set(labels)
+    strange = [v for v in found if v not in known]
     if strange:
         raise InputError(
             f"target {name!r} has the value {strange[0]!r}, which the model does not know (it knows "
@@ -275,7 +276,7 @@ def encode_targets(
         )
     if len(labels) < 2:
         raise InputError(f"target {name!r} has one class only ({labels[0]!r}): membership needs at least two")
-    if len(labels) > MOST_CLASSES:
+    if classes is None and len(labels) > MOST_CLASSES:
         raise InputError(f"target {name!r} has {len(labels)} classes: set `task: regression` if it is a quantity")
     code = {label: i for i, label in enumerate(labels)}
     return [np.array([code[v] for v in y.tolist()], dtype=np.int64) for y in targets], tuple(labels)

@@ -82,11 +82,13 @@ class DpSgd:
             module, _ = changed.untrained(seed)
             module = _mended(module)
             rate, steps = self.schedule(len(records), recipe.batch_size, recipe.epochs)
-            x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
             regression = records.schema.task is Task.REGRESSION
+            feed = changed.feed(module, records.x, regression)
+            x = feed.x(records.x)
             y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64))
             optimiser = changed.optimiser_for(module.parameters())
-            self._descend(module, optimiser, x, y, rate, steps, seed, lambda o, t: changed.loss(o, t, regression))
+            loss = changed.loss if feed.plain else feed.told
+            self._descend(module, optimiser, x, y, rate, steps, seed, lambda o, t: loss(o, t, regression))
             return module.eval()
         return self._linear(recipe, records, seed)
 

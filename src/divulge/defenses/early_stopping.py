@@ -51,7 +51,6 @@ class EarlyStopping:
             raise InputError(f"early_stopping: {len(records)} records are too few to hold any out")
         regression = records.schema.task is Task.REGRESSION
         apart = records.take(order[:held])
-        x = torch.from_numpy(np.ascontiguousarray(apart.x, dtype=np.float32))
         y = torch.from_numpy(apart.y.astype(np.float32 if regression else np.int64))
         best: list[Any] = [np.inf, 0, None]
 
@@ -59,7 +58,9 @@ class EarlyStopping:
             module.eval()
             device = next(module.parameters()).device
             with torch.no_grad():
-                loss = float(recipe.loss(module(x.to(device)).float(), y.to(device), regression))
+                feed = recipe.feed(module, apart.x, regression)
+                said = feed.asked(module, regression)(feed.x(apart.x).to(device))
+                loss = float(recipe.loss(said.float(), y.to(device), regression))
             if loss < best[0]:
                 best[:] = [loss, epoch, copy.deepcopy(module.state_dict())]
             return epoch - int(best[1]) >= self.patience

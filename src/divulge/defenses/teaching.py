@@ -9,15 +9,21 @@ import torch
 from torch import nn
 
 from divulge.core.hashing import Array
+from divulge.core.outputs import Form, Reading, embeds, ending, picked, recognised, whole
 from divulge.core.records import Records
 from divulge.defenses.steps import wide
 
 
 def log_scores_of(model: Any, records: Records) -> Array:
     """A module's log-scores [records, classes]."""
+    ids = embeds(model) and whole(records.x)
+    x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.int64 if ids else np.float32))
+    ends = ending(picked(model(x[:2])))
     with torch.no_grad():
-        x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
-        return np.asarray(torch.log_softmax(wide(model(x)), dim=1).double().numpy())
+        returned = model(x)
+        values = Reading(Form.LOGITS).logits(returned, x).double().numpy()
+        form = recognised(values, records.y if records.y.dtype.kind in "iu" else None, ends)
+        return np.asarray(torch.log_softmax(wide(Reading(form).logits(returned, x)), dim=1).double().numpy())
 
 
 def classes_told(model: Any, records: Records) -> Array:

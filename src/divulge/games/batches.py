@@ -137,7 +137,7 @@ class BatchGame:
             needs=card.needs,
             rng=rng,
             _update=lambda number, records, module: update(self.models()[number], records, module),
-            _model=lambda number: self.models()[number].module,
+            _model=lambda number: self.models()[number].model,
             _ask=ask,
         )
 

@@ -21,6 +21,8 @@ def guarded(name: str, call: Callable[[], object]) -> object:
     """What a model returns; whatever it raises becomes one TargetError that names it."""
     try:
         return call()
+    except TargetError:
+        raise
     except Exception as error:  # a model is foreign code: it may raise anything
         first = (str(error).splitlines() or [""])[0]
         raise TargetError(f"the model {name} crashed: {type(error).__name__}: {first}") from error
@@ -39,6 +41,15 @@ def checked(name: str, answer: object, records: int, width: int | None) -> Array
         broken = int((~np.isfinite(array)).reshape(records, -1).any(axis=1).sum())
         raise TargetError(f"the model {name} answered NaN or infinity for {broken} of {records} records")
     return array
+
+
+def paired(answer: object, width: int, probabilities: bool) -> object:
+    """Two columns for a single number a record about the second of two classes, a probability or a logit."""
+    array = np.asarray(answer)
+    if width != 2 or array.dtype.kind not in "fiub" or array.ndim == 0 or array.size != len(array):
+        return answer
+    single = array.reshape(-1).astype(np.float64)
+    return np.column_stack([1 - single if probabilities else np.zeros_like(single), single])
 
 
 def are_probabilities(answer: Array) -> bool:

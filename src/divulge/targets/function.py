@@ -19,6 +19,7 @@ from divulge.targets.answers import (
     are_probabilities,
     checked,
     guarded,
+    paired,
     through_port,
 )
 
@@ -45,6 +46,9 @@ class FunctionTarget:
     probabilities or logits [records, classes], or values [records], as `returns` says.
     """
 
+    needs_classes = True
+    """Nothing in a function tells which label an output stands for."""
+
     lasting = False
     """A function may read what its fingerprint does not cover, so no later run relies on it."""
 
@@ -69,6 +73,23 @@ class FunctionTarget:
         """See Target."""
         return _PORTS[self._returns]
 
+    @property
+    def stated_task(self) -> Task | None:
+        """What it was said to predict: scores are also what nothing was said of."""
+        return None if self._returns is Returns.SCORES else self.task
+
+    def tell_task(self, task: Task) -> None:
+        """What it predicts, where only the records could tell."""
+        if task is not self.task:
+            self._returns = Returns.VALUES if task is Task.REGRESSION else Returns.SCORES
+
+    def outputs(self, x: Array) -> int | None:
+        """How many numbers it returns for a record, asked about these few; None where it returns labels."""
+        if self._returns is Returns.LABELS:
+            return None
+        raw = np.asarray(guarded(self._name, lambda: self._function(x)))
+        return int(np.prod(raw.shape[1:])) if raw.shape[:1] == (len(x),) else None
+
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
         if access not in self.offers:
@@ -77,8 +98,8 @@ class FunctionTarget:
         if self._returns in (Returns.LABELS, Returns.VALUES):
             answer = checked(self._name, raw, len(records), None)
             return answer.astype(np.int64) if self._returns is Returns.LABELS else answer
-        outputs = checked(self._name, raw, len(records), len(records.schema.classes))
-        probabilities = self._returns is Returns.SCORES
+        width, probabilities = len(records.schema.classes), self._returns is Returns.SCORES
+        outputs = checked(self._name, paired(raw, width, probabilities), len(records), width)
         if probabilities and not are_probabilities(outputs):
             raise TargetError(
                 f"the function {self._name} is declared to return scores, but its rows are no probabilities: "

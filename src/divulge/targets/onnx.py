@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,22 @@ DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int
 
 
 class OnnxTarget:
-    """A model file with one input.  Of several outputs the one with a column a class is read."""
+    """A model file with one input.  Of several outputs the one with a column a class is read.
 
-    def __init__(self, path: Path | str, *, task: Task = Task.CLASSIFICATION, name: str | None = None) -> None:
+    task: regression where decimal targets meet a single output, else classification, when not given.  classes: the
+    labels of the outputs, in their order, which some files tell with their answers.
+    """
+
+    needs_classes = True
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        task: Task | None = None,
+        name: str | None = None,
+        classes: Sequence[Any] = (),
+    ) -> None:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(f"target.path: no file at {self.path} (looked in {self.path.resolve().parent})")
@@ -42,7 +56,7 @@ class OnnxTarget:
             kinds = ", ".join(f"{i.name}: {i.type}" for i in inputs)
             raise InputError(f"target.path: {self.path.name} must have one numeric input, it has {kinds}")
         self._input, self._dtype = inputs[0].name, DTYPES[inputs[0].type]
-        self._task, self._name = task, name or self.path.stem
+        self.stated_task, self._name, self.classes = task, name or self.path.stem, tuple(classes)
         self._probabilities: bool | None = None
 
     @property
@@ -53,25 +67,43 @@ class OnnxTarget:
     @property
     def task(self) -> Task:
         """See Target."""
-        return self._task
+        return self.stated_task or Task.CLASSIFICATION
+
+    def tell_task(self, task: Task) -> None:
+        """What it predicts, where only the records could tell."""
+        self.stated_task = task
+
+    def outputs(self, x: Any) -> int | None:
+        """How many numbers it returns for a record, asked about these few; None where it returns labels only."""
+        given = np.ascontiguousarray(x, dtype=self._dtype)
+        for output in self._run(given):
+            if isinstance(output, list) and output and isinstance(output[0], dict):
+                self.classes = self.classes or tuple(sorted(output[0]))
+                return len(output[0])
+        shapes = [np.asarray(o).shape for o in self._run(given) if np.asarray(o).dtype.kind == "f"]
+        return int(np.prod(shapes[0][1:])) if shapes else None
 
     @property
     def offers(self) -> frozenset[Access]:
         """See Target."""
-        return VALUE_PORTS if self._task is Task.REGRESSION else CLASSIFIER_PORTS
+        return VALUE_PORTS if self.task is Task.REGRESSION else CLASSIFIER_PORTS
 
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
         x = np.ascontiguousarray(records.x, dtype=self._dtype)
-        outputs = guarded(self._name, lambda: self._session.run(None, {self._input: x}))
-        assert isinstance(outputs, list)
-        if self._task is Task.REGRESSION:
+        outputs = self._run(x)
+        if self.task is Task.REGRESSION:
             return checked(self._name, np.asarray(outputs[0]).reshape(len(records), -1)[:, 0], len(records), None)
         width = len(records.schema.classes)
         scores = self._score_matrix(outputs, len(records), width)
         if self._probabilities is None:
             self._probabilities = are_probabilities(scores)
-        return through_port(access, scores, self._probabilities, self._task)
+        return through_port(access, scores, self._probabilities, self.task)
+
+    def _run(self, x: Array) -> list[Any]:
+        outputs = guarded(self._name, lambda: self._session.run(None, {self._input: x}))
+        assert isinstance(outputs, list)
+        return outputs
 
     def fingerprint(self) -> str:
         """See Target."""

@@ -1,82 +1,99 @@
-"""PyTorch modules: classifiers that return logits or probabilities, and regressors."""
+"""PyTorch modules: classifiers, whatever form their outputs have, and regressors."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from divulge.core.errors import InputError
+from divulge.core.errors import InputError, TargetError
 from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array, digest
+from divulge.core.outputs import (
+    COARSE,
+    MANY,
+    SINGLE,
+    TOLERANCE,
+    Form,
+    Pick,
+    Reading,
+    bounded,
+    columns,
+    contradicted,
+    embeds,
+    ending,
+    flat,
+    form_of,
+    inside,
+    over_places,
+    picked,
+    recognised,
+    whole,
+)
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
-from divulge.targets.answers import (
-    CLASSIFIER_PORTS,
-    VALUE_PORTS,
-    are_probabilities,
-    checked,
-    guarded,
-    through_port,
-)
+from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
+from divulge.targets.torch_gradients import activations, gradient_norms
+from divulge.targets.torch_lent import as_input, bare, device_of, fingerprint_of, is_quantised, lent, type_of
 from divulge.targets.torch_secrets import of_module
-from divulge.targets.torch_updates import (
-    Front,
-    as_token_tensor,
-    change_of,
-    front_of,
-    loss_of,
-    reads_tokens,
-    untrained,
-)
+from divulge.targets.torch_updates import Front, InLogits, change_of, front_of, loss_of, untrained
 
-GRADIENTS_AT_ONCE = 64
+LOOKED_AT = 512
+"""Records by which it is settled what the outputs stand for."""
+
+INSIDE = frozenset({Access.GRADIENTS, Access.INTERNALS})
 AsTensor = Callable[[Array], Tensor]
 
 
-def as_float_tensor(x: Array) -> Tensor:
-    """The default way from records to a tensor: float32, shape unchanged."""
-    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
-
-
-def as_double_tensor(x: Array) -> Tensor:
-    """The default for modules in double precision."""
-    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64))
-
-
 class TorchTarget:
-    """A module in evaluation mode.
+    """A module, asked in evaluation mode, in its own floating type and where its weights lie; it is left as it was.
 
-    A module whose rows already are probabilities is noticed, so that no softmax is applied twice; one output column
-    of a two-class model is read as the logit of the second class.
+    output: what it returns, "logits", "log_probabilities", "probabilities" (softmax), "one_vs_rest" (a sigmoid for each
+        class), or for two classes a single "logit" or "probability" of the second; recognised on many records when not
+        given, and told by `reading`.
+    pick: which of several things that it returns, by name or number; `logits`, or the only one, when not given.
+    classes: the labels that its outputs stand for, in their order.
+    task: regression where decimal targets meet a single output, else classification, when not given.
+    as_tensor: from records to its input; token ids for modules that embed whole numbers, else the module's own type.
+    device: where it is asked, and brought back from.
+    Raises InputError for anything but a module.
     """
+
+    needs_classes = True
+    """Nothing in a module tells which label an output stands for."""
 
     def __init__(
         self,
         module: nn.Module,
         *,
-        task: Task = Task.CLASSIFICATION,
+        task: Task | str | None = None,
         name: str | None = None,
+        output: Form | str | None = None,
+        pick: Pick = None,
+        classes: Sequence[Any] = (),
         as_tensor: AsTensor | None = None,
-        device: str = "cpu",
+        device: str | None = None,
         batch_size: int = 1024,
     ) -> None:
+        if isinstance(module, type):
+            raise InputError(f"{module.__name__} is a class: pass a trained module, an instance of it")
         if not isinstance(module, nn.Module):
             raise InputError(f"TorchTarget needs a torch.nn.Module, not a {type(module).__name__}")
-        self.module = module.eval().to(device)
-        self._task, self._name = task, name or type(module).__name__
-        self._double = any(p.dtype is torch.float64 for p in module.parameters())
-        self.reads_tokens = reads_tokens(module)
-        usual = as_token_tensor if self.reads_tokens else as_double_tensor if self._double else as_float_tensor
-        self._as_tensor = as_tensor or usual
+        self.module, self.classes = module, tuple(classes)
+        self.stated_task = None if task is None else Task(task)
+        self._name = name or type(bare(module)).__name__
+        self._form, self._pick, self._settled = form_of(output), pick, output is not None
+        self._handed = False
+        self._type, self._as_tensor = type_of(module), as_tensor
+        self.reads_tokens = embeds(module)
+        self._ids: bool | None = None
         self._device, self._batch_size = device, batch_size
-        self._probabilities: bool | None = None
-        self._logit = False
+        self._bare: nn.Module | None = None
+        self._bundled = pick is not None
 
     @property
     def name(self) -> str:
@@ -86,7 +103,14 @@ class TorchTarget:
     @property
     def task(self) -> Task:
         """See Target."""
-        return self._task
+        return self.stated_task or Task.CLASSIFICATION
+
+    @property
+    def reading(self) -> str:
+        """What its outputs stand for, in words; not settled before it was asked about records."""
+        if self.task is Task.REGRESSION:
+            return "one value a record"
+        return "not asked yet" if self._form is None else str(self._reading)
 
     @property
     def parameters(self) -> int:
@@ -96,76 +120,197 @@ class TorchTarget:
     @property
     def offers(self) -> frozenset[Access]:
         """See Target."""
-        return VALUE_PORTS if self._task is Task.REGRESSION else CLASSIFIER_PORTS | {Access.GRADIENTS, Access.INTERNALS}
+        return VALUE_PORTS if self.task is Task.REGRESSION else (CLASSIFIER_PORTS | INSIDE) - set(self.lacks)
+
+    @property
+    def lacks(self) -> dict[Access, str]:
+        """Ports that modules usually have and this one has not, and why."""
+        if is_quantised(self.module) or not any(p.dtype.is_floating_point for p in self.module.parameters()):
+            reason = "its weights are quantised, or it has none, so the loss has no gradient by them"
+            return dict.fromkeys(INSIDE, reason)
+        if isinstance(self.module, torch.jit.ScriptModule):
+            return {Access.INTERNALS: "it is a TorchScript module, whose layers cannot be watched"}
+        return {}
+
+    def tell_task(self, task: Task) -> None:
+        """What it predicts, where only the records could tell."""
+        self.stated_task = task
 
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
+        if access in self.lacks:
+            raise TargetError(f"{self._name} has no {access.value}: {self.lacks[access]}")
         if access is Access.GRADIENTS:
             norms = np.asarray(guarded(self._name, lambda: self._gradient_norms(records)))
-            return checked(self._name, norms, len(records), len(list(self.module.parameters())))
+            return checked(self._name, norms, len(records), norms.shape[-1])
         if access is Access.INTERNALS:
             told = np.asarray(guarded(self._name, lambda: self._internals(records)))
             return checked(self._name, told, len(records), told.shape[-1])
         raw = np.asarray(guarded(self._name, lambda: self._forward(records.x)))
-        if self._task is Task.REGRESSION:
+        if self.task is Task.REGRESSION:
             return checked(self._name, raw.reshape(len(raw), -1).squeeze(-1), len(records), None)
-        width = len(records.schema.classes) or (raw.shape[-1] if raw.ndim == 2 else 2)
-        if width == 2 and raw.size == len(records):
-            raw = self._two_columns(raw.reshape(-1))
-        outputs = checked(self._name, raw, len(records), width)
-        if self._probabilities is None:
-            self._probabilities = are_probabilities(outputs)
-        return through_port(access, outputs, self._probabilities, self._task)
+        self._settle(raw, records)
+        assert self._form is not None
+        table, probable = columns(raw, self._form) if len(raw) else (raw, False)
+        width = len(records.schema.classes) or table.shape[1]
+        if table.shape[1] != width and self._form in SINGLE:
+            raise TargetError(f"the model {self._name} has a single output and the records {width} classes")
+        outputs = checked(self._name, table, len(records), width)
+        return through_port(access, outputs, probable, self.task)
+
+    def settle(self, records: Records) -> str:
+        """Look at some records and decide, once, what the outputs stand for: the reading, in words.
+
+        Raises TargetError where the module fails, or where nothing decides.
+        """
+        if self.task is Task.CLASSIFICATION and not self._settled:
+            some = records.take(np.arange(min(LOOKED_AT, len(records))))
+            self._settle(np.asarray(guarded(self._name, lambda: self._forward(some.x))), some)
+            self._settled = True
+        return self.reading
+
+    def outputs(self, x: Array) -> int:
+        """How many numbers it returns for a record, asked about these few; raises TargetError where it fails."""
+        raw = np.asarray(guarded(self._name, lambda: self._forward(np.asarray(x))))
+        return int(np.prod(raw.shape[1:]))
 
     def alike(self, module: nn.Module) -> TorchTarget:
         """Another module, read the same way."""
-        return TorchTarget(
-            module, task=self._task, as_tensor=self._as_tensor, device=self._device, batch_size=self._batch_size
+        made = TorchTarget(
+            module,
+            task=self.stated_task,
+            output=self._form,
+            pick=self._pick,
+            classes=self.classes,
+            as_tensor=self._as_tensor,
+            device=self._device,
+            batch_size=self._batch_size,
         )
+        made._handed, made._ids = module is not self.module, self._ids
+        return made
 
     def fingerprint(self) -> str:
         """See Target."""
-        state = self.module.state_dict()
-        return digest(
-            str(self.module), *(part for key in state for part in (key, state[key].detach().cpu().float().numpy()))
-        )
+        told = (self._form.value if self._settled and self._form is not None else "", str(self._pick))
+        return digest(fingerprint_of(bare(self.module)), *told)
+
+    @property
+    def _reading(self) -> Reading:
+        return Reading(self._form or Form.LOGITS, self._pick)
+
+    def _settle(self, raw: Array, records: Records) -> None:
+        """Decide what outputs stand for; what was handed on with another module is dropped where they contradict it."""
+        slack = COARSE if self._type.itemsize == 2 else TOLERANCE
+        if self._handed and self._form is not None and contradicted(raw, self._form, slack):
+            self._form = None
+        self._handed = self._handed and len(raw) < MANY
+        if self._form is None and len(raw):
+            y = records.y if records.y.dtype.kind in "iu" else None
+            self._form = recognised(raw, y, self._ending(records.x[:2], raw), slack)
+
+    def _ending(self, x: Array, raw: Array) -> str:
+        """The module's last operation, see `ending`; where it keeps no account of it, whether outputs like `raw` stay
+        in [0, 1] under any weights; '' where that cannot be tried.
+        """
+        module = bare(self.module)
+        try:
+            with lent(module, self._device), torch.enable_grad():
+                given = self._tensor(x)
+                if isinstance(module, torch.jit.ScriptModule):
+                    return ending(picked(module(given), self._pick))
+
+                def ask(weights: dict[str, Tensor]) -> Any:
+                    return picked(torch.func.functional_call(module, weights, (given,)), self._pick)
+
+                parameters = dict(module.named_parameters())
+                told = ending(ask({n: p.detach().requires_grad_() for n, p in parameters.items()}))
+                if told or not inside(raw) or not parameters:
+                    return told
+                return "sigmoid" if bounded(ask, parameters) else "linear"
+        except Exception:  # a hint only: values and labels decide without it
+            return ""
+
+    def _tensor(self, x: Array) -> Tensor:
+        made = self._as_tensor(x) if self._as_tensor is not None else as_input(x, self._type, self._reads_ids(x))
+        place = self._device or device_of(self.module)
+        return made if place is None else made.to(place)
+
+    def _reads_ids(self, x: Array) -> bool:
+        """Whether the module takes whole numbers: it embeds something, they are whole, and it does not refuse them."""
+        if self._ids is None:
+            ids = self.reads_tokens and whole(x)
+            if whole(x) and not self._takes(x[:2], ids) and self._takes(x[:2], not ids):
+                ids = not ids
+            self._ids = ids
+        return self._ids
+
+    def _takes(self, x: Array, ids: bool) -> bool:
+        try:
+            given = as_input(x, self._type, ids)
+            place = self._device or device_of(self.module)
+            with lent(self.module, self._device), torch.no_grad():
+                self.module(given if place is None else given.to(place))
+        except Exception:  # of whatever kind: it does not take them
+            return False
+        return True
 
     def _forward(self, x: Array) -> Array:
-        self.module.eval()
-        with torch.inference_mode():
-            parts = [
-                self._plain(self.module(self._as_tensor(x[i : i + self._batch_size]).to(self._device)))
-                for i in range(0, len(x), self._batch_size)
-            ]
+        with lent(self.module, self._device), torch.no_grad():
+            parts = [self._plain(self._tensor(x[i : i + self._batch_size])) for i in range(0, len(x), self._batch_size)]
         return np.asarray(torch.cat(parts).numpy())
 
-    def _plain(self, outputs: Tensor) -> Tensor:
-        """On the processor, in double precision where the module works in it; of a language model the last place."""
-        outputs = outputs[:, -1] if self.reads_tokens and outputs.dim() == 3 else outputs
-        return outputs.double().cpu() if self._double else outputs.float().cpu()
+    def _plain(self, x: Tensor) -> Tensor:
+        """Outputs on the processor, in double precision; of a language model those of the last place."""
+        returned = self.module(x)
+        outputs = picked(returned, self._pick)
+        self._bundled = self._bundled or outputs is not returned
+        outputs = outputs[:, -1] if over_places(outputs, x) else outputs
+        if len(outputs.shape) == 0 or len(outputs) != len(x):
+            raise TargetError(
+                f"the network answers with shape {tuple(outputs.shape)} for {len(x)} records: one row a record is "
+                "expected"
+            )
+        outputs = outputs if self.task is Task.REGRESSION else flat(outputs)
+        return outputs.detach().double().cpu()  # type: ignore[no-any-return]
 
     @property
     def model(self) -> nn.Module:
-        """The bare module: what whoever holds the file sees."""
-        return self.module
+        """What whoever holds the file sees: a copy in evaluation mode, which returns logits of the classes."""
+        if self._bare is None or self._form is None:
+            self._bare = copy.deepcopy(bare(self.module)).eval()
+            plain = self._form in (None, Form.LOGITS, Form.LOGIT, Form.LOG_PROBABILITIES) and not self._bundled
+            if self.task is Task.CLASSIFICATION and not plain:
+                self._bare = InLogits(self._bare, self._reading).eval()
+        return self._bare
 
     def update(
         self, records: Records, steps: int = 1, rate: float = 0.1, module: nn.Module | None = None, epochs: int = 1
     ) -> tuple[Array, ...]:
         """What a client sends who trains on these records, by parameter: see torch_updates.change_of.
 
-        module: what the client trains, where a server sent another one.
+        module: what the client trains, where a server sent another one: made of `model`, or one like this.
         """
-        x, y = self._as_tensor(records.x).to(self._device), torch.from_numpy(np.asarray(records.y, dtype=np.int64))
-        trained = module if module is not None else self.module
-        sent = trained.to(self._device), x, y.to(self._device)
-        made: Any = guarded(self._name, lambda: change_of(*sent, steps, rate, epochs))
+        x, y = self._pair(records)
+        trained = bare(self.module) if module is None else module.to(x.device)
+        told = module is not None and any(isinstance(part, InLogits) for part in module.modules())
+        reading = Reading(Form.LOGITS) if told else self._reading_for(records)
+        made: Any = guarded(self._name, lambda: change_of(trained, x, y, steps, rate, epochs, reading))
         return tuple(np.asarray(part) for part in made)
+
+    def _pair(self, records: Records) -> tuple[Tensor, Tensor]:
+        x = self._tensor(records.x)
+        return x, torch.from_numpy(np.asarray(records.y, dtype=np.int64)).to(x.device)
+
+    def _reading_for(self, records: Records) -> Reading:
+        """How the module is read, settled on these records where it was not before."""
+        if self._form is None or self._handed:
+            self._settle(np.asarray(self._forward(records.x)), records)
+        return self._reading
 
     def updated(self, records: Records, steps: int = 1, rate: float = 0.1, epochs: int = 1) -> TorchTarget:
         """The next version: this one after `update` with new records."""
         change = self.update(records, steps, rate, None, epochs)
-        module = copy.deepcopy(self.module)
+        module = copy.deepcopy(bare(self.module))
         with torch.no_grad():
             for parameter, part in zip(module.parameters(), change, strict=True):
                 parameter.sub_(rate * torch.as_tensor(part, dtype=parameter.dtype, device=parameter.device))
@@ -173,111 +318,44 @@ class TorchTarget:
 
     def surprise(self, records: Records) -> Array:
         """Loss of every record by itself, of a text the mean over its tokens: [records]."""
-        x, y = self._as_tensor(records.x).to(self._device), torch.from_numpy(np.asarray(records.y, dtype=np.int64))
-        self.module.eval()
-        with torch.inference_mode():
-            losses = [loss_of(self.module, x[i : i + 1], y[i : i + 1].to(self._device)) for i in range(len(x))]
+        reading = self._reading_for(records)
+        x, y = self._pair(records)
+        with lent(self.module, self._device), torch.no_grad():
+            losses = [loss_of(self.module, x[i : i + 1], y[i : i + 1], reading) for i in range(len(x))]
         return np.asarray(torch.stack(losses).double().cpu().numpy())
 
     def fresh(self, seed: int) -> TorchTarget:
         """A target of the same form with untrained weights."""
-        return self.alike(untrained(self.module, seed))
+        return self.alike(untrained(bare(self.module), seed))
 
     def front(self, layer: str | None = None) -> Front:
-        """The layers up to one of them: half way, or the first learned one ('first')."""
-        return front_of(self.module, layer)
+        """The layers up to one of them: half way, or the first learned one ('first'); a copy in evaluation mode."""
+        return front_of(copy.deepcopy(bare(self.module)).eval(), layer)
 
     def through(self, front: nn.Module, x: Array) -> Array:
         """What a front makes of inputs: [records, ...]."""
-        self.module.eval()
-        with torch.inference_mode():
-            return np.asarray(front(self._as_tensor(x).to(self._device)).cpu().numpy())
+        with lent(front), torch.no_grad():
+            return np.asarray(front(self._tensor(x)).float().cpu().numpy())
 
     def secrets(self) -> Secrets:
         """What the extraction game compares claims with."""
-        return of_module(self.module, self._task is Task.CLASSIFICATION)
+        return of_module(self.module, self.task is Task.CLASSIFICATION)
 
     def _gradient_norms(self, records: Records) -> Array:
-        """Of the cross-entropy, record by record, batched by torch.func: [records, parameter tensors]."""
-        self.module.eval()
-        parameters = {name: p.detach() for name, p in self.module.named_parameters()}
-        buffers = dict(self.module.named_buffers())
-
-        def loss(values: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            out = torch.func.functional_call(self.module, (values, buffers), (x[None],)).reshape(1, -1)
-            out = torch.cat([torch.zeros_like(out), out], dim=1) if out.shape[1] == 1 else out
-            return nn.functional.cross_entropy(out, y[None])
-
-        each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))
-        rows = []
-        for start in range(0, len(records), GRADIENTS_AT_ONCE):
-            part = slice(start, start + GRADIENTS_AT_ONCE)
-            x = self._as_tensor(records.x[part]).to(self._device)
-            y = torch.from_numpy(records.y[part].astype(np.int64)).to(self._device)
-            found = each(parameters, x, y)
-            rows.append(torch.stack([found[name].flatten(1).norm(dim=1) for name in parameters], dim=1).cpu())
-        return np.asarray(torch.cat(rows).numpy())
+        """Of the loss that the module's outputs stand for, record by record: [records, parameter tensors]."""
+        reading = self._reading_for(records)
+        module = bare(self.module)
+        with lent(module, self._device):
+            return np.asarray(gradient_norms(module, *self._pair(records), reading).numpy())
 
     def _internals(self, records: Records) -> Array:
-        """Norms of the loss's gradient by each parameter tensor, and of what every layer passes on its norm, its
-        largest value and how much of it is above 0 (Nasr et al. 2019, section III, as numbers that do not depend on
-        the order of neurons): [records, tensors + 3 layers].
+        """Norms of the loss's gradient by each parameter tensor, and what layers pass on (see torch_gradients):
+        [records, tensors + 3 layers].
         """
-        layers = [part for part in self.module.modules() if not list(part.children())]
-        passed: dict[int, Tensor] = {}
-
-        def note(layer: nn.Module, _: object, output: object) -> None:
-            if isinstance(output, Tensor) and len(output) == self._asked:
-                flat = output.detach().reshape(len(output), -1).float()
-                told = (flat.norm(dim=1), flat.amax(dim=1), (flat > 0).float().mean(dim=1))
-                passed[id(layer)] = torch.stack(told, dim=1).cpu()
-
-        hooks = [layer.register_forward_hook(note) for layer in layers]
-        rows = []
-        try:
+        rows, module = [], bare(self.module)
+        with lent(module, self._device):
             for start in range(0, len(records), self._batch_size):
-                x = self._as_tensor(records.x[start : start + self._batch_size]).to(self._device)
-                self._asked = len(x)
-                with torch.no_grad():
-                    self.module.eval()(x)
-                rows.append(torch.cat([passed[id(layer)] for layer in layers if id(layer) in passed], dim=1))
-        finally:
-            for hook in hooks:
-                hook.remove()
+                x = self._tensor(records.x[start : start + self._batch_size])
+                rows.append(activations(module, x, module))
         norms = np.log(np.maximum(self._gradient_norms(records), 1e-30))
         return np.column_stack([norms, torch.cat(rows).numpy()])
-
-    def _two_columns(self, single: Array) -> Array:
-        """One output as two: a probability, unless it comes from a linear layer or was ever seen outside [0, 1]."""
-        leaves = [part for part in self.module.modules() if not list(part.children())]
-        if leaves and isinstance(leaves[-1], nn.Linear):
-            self._logit = True
-        self._logit = self._logit or not bool(((single >= 0) & (single <= 1)).all())
-        if not self._logit:
-            return np.column_stack([1 - single, single])
-        return np.column_stack([np.zeros_like(single), single])
-
-
-def load_weights(module: nn.Module, path: Path) -> nn.Module:
-    """The module with the weights of a safetensors file or a state dict; no code in the file is run.
-
-    Raises InputError when the file holds something else, or does not fit the module.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(str(path))
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises a dozen kinds here, all with one meaning
-        raise InputError(
-            f"target.path: {path.name} is not a state dict that loads without running code "
-            "(save it with torch.save(model.state_dict(), path) or as safetensors)"
-        ) from error
-    try:
-        module.load_state_dict(state)
-    except (RuntimeError, AttributeError, TypeError) as error:
-        first = " ".join(str(error).split())[:160]
-        raise InputError(f"target.path: the weights of {path.name} do not fit the factory's module: {first}") from error
-    return module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,24 +11,42 @@ from torch import Tensor, nn
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
+from divulge.core.outputs import Form, Reading, as_logits, flat, one_vs_rest_loss, over_places, picked
 from divulge.core.reconstruction import local_parts
 
+LOGITS = Reading(Form.LOGITS)
 
-def loss_of(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Mean cross-entropy; a single output is the logit of the second class.  Outputs [records, tokens, vocabulary] are
-    of a language model: each place says the next token, the last one the class.
+
+def loss_from(returned: Any, x: Tensor, y: Tensor, reading: Reading = LOGITS) -> Tensor:
+    """Mean cross-entropy of what a module returned for x [records, ...], by what its outputs stand for.  Outputs
+    [records, tokens, vocabulary] are of a language model: each place says the next token, the last one the class.
     """
-    raw: Tensor = module(x)
-    if raw.dim() == 3 and raw.shape[1] == x.shape[1] and not x.is_floating_point():
+    outputs = picked(returned, reading.pick)
+    if over_places(outputs, x):
         wanted = torch.cat([x[:, 1:], y[:, None]], dim=1)
-        return nn.functional.cross_entropy(raw.flatten(0, 1), wanted.flatten())
-    out = raw.reshape(len(x), -1)
-    if out.shape[1] == 1:
-        return nn.functional.binary_cross_entropy_with_logits(out[:, 0], y.to(out.dtype))
-    return nn.functional.cross_entropy(out, y)
+        return nn.functional.cross_entropy(as_logits(outputs.flatten(0, 1), reading.form), wanted.flatten())
+    if reading.form is Form.ONE_VS_REST:
+        return one_vs_rest_loss(flat(outputs), y)  # type: ignore[no-any-return]
+    told = reading.logits(outputs)
+    if told.shape[1] == 1:
+        told = as_logits(told, Form.LOGIT)
+    return nn.functional.cross_entropy(told, y)
 
 
-def change_of(module: nn.Module, x: Tensor, y: Tensor, steps: int, rate: float, epochs: int = 1) -> tuple[Array, ...]:
+def loss_of(module: nn.Module, x: Tensor, y: Tensor, reading: Reading = LOGITS) -> Tensor:
+    """See `loss_from`."""
+    return loss_from(module(x), x, y, reading)
+
+
+def change_of(
+    module: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    steps: int,
+    rate: float,
+    epochs: int = 1,
+    reading: Reading = LOGITS,
+) -> tuple[Array, ...]:
     """By parameter: the gradient of the mean loss, or after several steps of gradient descent (the batch is split among
     them, `epochs` times over in the same order) the change divided by minus the rate.
     """
@@ -36,20 +55,41 @@ def change_of(module: nn.Module, x: Tensor, y: Tensor, steps: int, rate: float, 
             f"an update needs at least one step, one epoch and a positive rate, not {steps} steps and {epochs} epochs "
             f"at {rate}"
         )
-    local = copy.deepcopy(module).eval()
+    local = copy.deepcopy(module).eval().requires_grad_(True)
     start = [p.detach().clone() for p in local.parameters()]
     for part in local_parts(len(x), steps, epochs):
-        gradients = torch.autograd.grad(loss_of(local, x[part], y[part]), list(local.parameters()), allow_unused=True)
+        loss = loss_of(local, x[part], y[part], reading)
+        gradients = torch.autograd.grad(loss, list(local.parameters()), allow_unused=True)
         with torch.no_grad():
             for p, g in zip(local.parameters(), gradients, strict=True):
                 if g is not None:
                     p.sub_(rate * g)
     if steps * epochs == 1:
         return tuple(
-            (g if g is not None else torch.zeros_like(p)).detach().cpu().numpy()
+            _array(g if g is not None else torch.zeros_like(p))
             for g, p in zip(gradients, local.parameters(), strict=True)
         )
-    return tuple(((s - p) / rate).detach().cpu().numpy() for s, p in zip(start, local.parameters(), strict=True))
+    return tuple(_array((s - p) / rate) for s, p in zip(start, local.parameters(), strict=True))
+
+
+def _array(values: Tensor) -> Array:
+    values = values.detach().cpu()
+    return np.asarray((values.float() if values.element_size() == 2 else values).numpy())
+
+
+class InLogits(nn.Module):
+    """A module as whoever holds its file would use it: logits of the classes, whatever it returns."""
+
+    def __init__(self, module: nn.Module, reading: Reading) -> None:
+        super().__init__()
+        self.module, self.reading = module, reading
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[records, classes], of a language model [records, places, vocabulary]."""
+        outputs = picked(self.module(x), self.reading.pick)
+        if over_places(outputs, x):
+            return as_logits(outputs.flatten(0, 1), self.reading.form).unflatten(0, outputs.shape[:2])  # type: ignore[no-any-return]
+        return self.reading.logits(outputs)  # type: ignore[no-any-return]
 
 
 def untrained(module: nn.Module, seed: int) -> nn.Module:
@@ -95,13 +135,3 @@ def front_of(module: nn.Module, layer: str | None) -> Front:
     if layer not in leaves:
         raise InputError(f"reconstruction.layer: there is no layer {layer!r}: choose from {', '.join(leaves[:20])}")
     return Front(module, layer)
-
-
-def reads_tokens(module: nn.Module) -> bool:
-    """Whether the inputs are token ids."""
-    return any(isinstance(part, nn.Embedding) for part in module.modules())
-
-
-def as_token_tensor(x: Array) -> Tensor:
-    """Token ids."""
-    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.int64))

@@ -12,6 +12,7 @@ from torch import nn
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.training.feed import feed_of, rounds
 from divulge.training.stacked import batches
 
 if TYPE_CHECKING:
@@ -25,19 +26,20 @@ def distil(recipe: TorchRecipe, records: Records, log_scores: Array, seed: int, 
     log_scores: of the teacher, [records, classes].
     """
     module, generator = recipe.untrained(seed)
-    x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
+    feed = feed_of(module, records.x, recipe.batch_size)
+    x, asked = feed.x(records.x), feed.logits(module)
     wanted = torch.from_numpy(np.exp(log_scores).astype(np.float32))
-    optimiser, rate = recipe.optimiser_for(module.parameters(), fused=True), recipe.rates(len(x))
-    a_round = -(-len(x) // recipe.batch_size)
+    optimiser, rate = recipe.optimiser_for(module.parameters(), fused=True), recipe.rates(len(x), feed.merged)
+    a_round = rounds(len(x), recipe.batch_size, feed.merged)
     kept = {round(recipe.epochs * (n + 1) / snapshots) * a_round for n in range(snapshots)}
     found: list[nn.Module] = []
     module.train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for number, (batch,) in enumerate(batches(recipe, torch.arange(len(x))[None], [generator])):
+        for number, (batch,) in enumerate(batches(recipe, torch.arange(len(x))[None], [generator], feed.merged)):
             optimiser.param_groups[0]["lr"] = rate(number)
             optimiser.zero_grad(set_to_none=True)
-            outputs = module(x[batch])
+            outputs = asked(x[batch])
             if outputs.shape != wanted[batch].shape:
                 raise TargetError(f"{recipe.describe()} has outputs of shape {tuple(outputs.shape[1:])}: one a class")
             loss = -(wanted[batch] * torch.log_softmax(outputs, dim=1)).sum(dim=1).mean()

@@ -20,8 +20,9 @@ from divulge.core.records import Records
 from divulge.core.threat import Task
 from divulge.training.augment import Augmentation, augmented
 from divulge.training.distil import distil
+from divulge.training.feed import Feed, feed_of, rounds
 from divulge.training.modules import draws_no_lots, pooled_first
-from divulge.training.stacked import batches, layers, train_stacked
+from divulge.training.stacked import batches, stack_of, train_stacked
 from divulge.training.vmapped import train_vmapped
 
 
@@ -144,28 +145,32 @@ class TorchRecipe:
     def _train(self, module: nn.Module, records: Records, generator: Generator, how: Stepping) -> None:
         regression = records.schema.task is Task.REGRESSION
         device = device_of_choice()
-        x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32)).to(device)
+        feed = self.feed(module, records.x, regression)
+        x = feed.x(records.x).to(device)
         y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64)).to(device)
         module.to(device)
         if any(isinstance(part, nn.Conv2d) for part in module.modules()):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-        optimiser, rate = self.optimiser_for(module.parameters(), fused=True), self.rates(len(x))
+        optimiser, rate = self.optimiser_for(module.parameters(), fused=True), self.rates(len(x), feed.merged)
         module.train()
         trained = pooled_first(module)
-        rows, a_round = torch.arange(len(x))[None], -(-len(x) // self.batch_size)
-        for number, batch in enumerate(islice(batches(self, rows, [generator]), how.steps)):
+        asked = feed.asked(trained, regression)
+        rows, a_round = torch.arange(len(x))[None], rounds(len(x), self.batch_size, feed.merged)
+        for number, batch in enumerate(islice(batches(self, rows, [generator], feed.merged), how.steps)):
             here = batch[0].to(device)
             seen = augmented(x[here], self.augmentation, generator)
             optimiser.param_groups[0]["lr"] = rate(number)
             optimiser.zero_grad(set_to_none=True)
             with torch.autocast(device, dtype=torch.bfloat16, enabled=how.half):
                 if how.objective is not None:
-                    loss = how.objective(trained, seen, y[here], generator, number // a_round)
+                    loss = how.objective(asked, seen, y[here], generator, number // a_round)
                 else:
                     outputs = trained(seen)
-            if how.objective is None:
+            if how.objective is None and feed.plain:
                 loss = self.loss(outputs.float(), y[here], regression)
+            elif how.objective is None:
+                loss = feed.loss(outputs, seen, y[here], regression)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             if how.after_epoch is not None and (number + 1) % a_round == 0:
@@ -173,13 +178,17 @@ class TorchRecipe:
                     break
                 module.train()
 
-    def steps(self, records: int) -> int:
-        """Of training on so many records."""
-        return self.epochs * -(-records // self.batch_size)
+    def feed(self, module: nn.Module, x: Array, regression: bool = False) -> Feed:
+        """How this module is fed with such records, and what its outputs stand for."""
+        return feed_of(module, x, self.batch_size, regression)
 
-    def rates(self, records: int) -> Callable[[int], float]:
+    def steps(self, records: int, merged: bool = False) -> int:
+        """Of training on so many records.  merged: a last batch of one joins the one before."""
+        return self.epochs * rounds(records, self.batch_size, merged)
+
+    def rates(self, records: int, merged: bool = False) -> Callable[[int], float]:
         """The learning rate at each step of training on so many records."""
-        total = self.steps(records)
+        total = self.steps(records, merged)
         if self.schedule is Schedule.COSINE:
             return lambda step: float(self.learning_rate * (1 + np.cos(np.pi * step / total)) / 2)
         if self.schedule is Schedule.STEPS:
@@ -188,7 +197,7 @@ class TorchRecipe:
 
     @staticmethod
     def loss(outputs: Tensor, y: Tensor, regression: bool) -> Tensor:
-        """The mean over the batch."""
+        """The mean over the batch, of outputs that are logits, one logit, or values."""
         if regression:
             return functional.mse_loss(outputs.reshape(len(y)), y)
         if outputs.ndim == 2 and outputs.shape[1] == 1:
@@ -207,7 +216,7 @@ class TorchRecipe:
         if self.augmentation is not Augmentation.NONE:
             return False
         module = self._example()
-        if layers(module) is not None:
+        if stack_of(module) is not None:
             return True
         return torch.cuda.is_available() and draws_no_lots(module) and not list(module.buffers())
 
@@ -231,7 +240,7 @@ class TorchRecipe:
         self, records: Records, keep: Array, seeds: Sequence[int], *, half: bool = False, steps: int | None = None
     ) -> list[nn.Module]:
         """Many networks at once; see training.stacked and, for a GPU, training.vmapped."""
-        work = train_stacked if layers(self._example()) is not None else train_vmapped
+        work = train_stacked if stack_of(self._example()) is not None else train_vmapped
         return work(self, records, keep, seeds, device=device_of_choice(), half=half, steps=steps)
 
     def distil(self, records: Records, log_scores: Array, seed: int) -> list[nn.Module]:

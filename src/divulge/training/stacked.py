@@ -42,6 +42,13 @@ def layers(module: nn.Module) -> list[nn.Module] | None:
     return None if any(f is None for f in found) else [layer for f in found if f is not None for layer in f]
 
 
+def stack_of(module: nn.Module) -> list[nn.Module] | None:
+    """See `layers`; None also for a network that ends in a sigmoid, whose loss is another."""
+    found = layers(module)
+    last = next((part for part in reversed(found or []) if not isinstance(part, nn.Flatten | nn.Identity)), None)
+    return None if isinstance(last, nn.Sigmoid) else found
+
+
 class Room:
     """Memory for one result, used again whenever a result of the same size is wanted."""
 
@@ -228,11 +235,19 @@ def _bags(records: Records, module: nn.Module) -> Apart | None:
     return apart(records)
 
 
-def batches(recipe: TorchRecipe, rows: Tensor, generators: Sequence[torch.Generator]) -> Iterator[Tensor]:
-    """Positions [models, batch] of the records of each step, each network's in an order of its own."""
+def batches(
+    recipe: TorchRecipe, rows: Tensor, generators: Sequence[torch.Generator], merged: bool = False
+) -> Iterator[Tensor]:
+    """Positions [models, batch] of the records of each step, each network's in an order of its own.
+
+    merged: a last batch of one record joins the one before.
+    """
     for _ in range(recipe.epochs):
         order = torch.stack([torch.randperm(rows.shape[1], generator=g) for g in generators])
-        yield from torch.split(rows.gather(1, order), recipe.batch_size, dim=1)
+        parts = list(torch.split(rows.gather(1, order), recipe.batch_size, dim=1))
+        if merged and len(parts) > 1 and parts[-1].shape[1] == 1:
+            parts[-2:] = [torch.cat(parts[-2:], dim=1)]
+        yield from parts
 
 
 def _gradient_of_loss(outputs: Tensor, y: Tensor, regression: bool) -> Tensor:

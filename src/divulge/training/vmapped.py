@@ -15,6 +15,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Task
+from divulge.training.feed import feed_of
 from divulge.training.stacked import batches
 
 if TYPE_CHECKING:
@@ -37,18 +38,21 @@ def train_vmapped(
     weights = {name: value.detach().requires_grad_() for name, value in found.items()}
     shape = copy.deepcopy(modules[0]).to("meta")
     regression = records.schema.task is Task.REGRESSION
+    feed = feed_of(modules[0], records.x[np.flatnonzero(keep[0])], recipe.batch_size, regression)
 
     def loss(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
         with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
             outputs = functional_call(shape, weights, (x,))
-        return recipe.loss(outputs.float(), y, regression)
+        if feed.plain:
+            return recipe.loss(outputs.float(), y, regression)
+        return feed.loss(outputs, x, y, regression)
 
     gradients = vmap(grad(loss), randomness="different")
-    x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32)).to(device)
+    x = feed.x(records.x).to(device)
     y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64)).to(device)
     rows = torch.from_numpy(np.stack([np.flatnonzero(row) for row in keep]))
-    optimiser, rate = recipe.optimiser_for(weights.values(), fused=True), recipe.rates(rows.shape[1])
-    for number, batch in enumerate(islice(batches(recipe, rows, generators), steps)):
+    optimiser, rate = recipe.optimiser_for(weights.values(), fused=True), recipe.rates(rows.shape[1], feed.merged)
+    for number, batch in enumerate(islice(batches(recipe, rows, generators, feed.merged), steps)):
         here = batch.to(device)
         for name, value in gradients(weights, x[here], y[here]).items():
             weights[name].grad = value

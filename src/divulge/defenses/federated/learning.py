@@ -89,8 +89,9 @@ class Federated:
         if start is not None:
             module.load_state_dict(start.state_dict())
         parts = self.parts(records, seed)
-        data = [tensors(records.take(rows)) for rows in parts]
         regression = records.schema.task is Task.REGRESSION
+        feed = recipe.feed(module, records.x, regression)
+        data = [(feed.x(records.x[rows]), tensors(records.take(rows))[1]) for rows in parts]
         names = list(module.state_dict())
         federation = self.federation()
 
@@ -98,7 +99,7 @@ class Federated:
             local, _ = recipe.untrained(seed)
             load(local, names, weights)
             lots = torch.Generator().manual_seed(derived_seed(seed, "client", str(client), str(number)) % 2**63)
-            self._local(recipe, local, *data[client], lots, regression)
+            self._local(recipe, local, *data[client], lots, feed)
             after = clipped(weights, _weights(local, names), federation.clip)
             return self._protected(weights, after, derived_rng(seed, "sent", str(client), str(number)))
 
@@ -114,25 +115,35 @@ class Federated:
             change = protection.protect(change, rng)
         return tuple(np.asarray(b - c, dtype=b.dtype) for b, c in zip(before, change, strict=True))
 
-    def _local(
-        self, recipe: Any, module: nn.Module, x: Tensor, y: Tensor, lots: torch.Generator, regression: bool
-    ) -> None:
+    def _local(self, recipe: Any, module: nn.Module, x: Tensor, y: Tensor, lots: torch.Generator, feed: Any) -> None:
         optimiser = recipe.optimiser_for(module.parameters())
         fixed = [p.detach().clone() for p in module.parameters()]
         module.train()
-        taken, wanted = 0, self.local_steps or self.local_epochs * -(-len(x) // recipe.batch_size)
+        regression = y.is_floating_point()
+        merged = recipe.feed(module, x.numpy(), regression).merged
+        taken, wanted = 0, self.local_steps or self.local_epochs * (-(-len(x) // recipe.batch_size) - merged)
         while taken < wanted:
-            for batch in torch.randperm(len(x), generator=lots).split(recipe.batch_size):  # type: ignore[no-untyped-call]
+            for batch in _batches(len(x), recipe.batch_size, lots, merged):
                 if taken == wanted:
                     break
                 optimiser.zero_grad(set_to_none=True)
-                loss = recipe.loss(module(x[batch]).float(), y[batch], regression)
+                outputs = module(x[batch])
+                if feed.plain:
+                    loss = recipe.loss(outputs.float(), y[batch], regression)
+                else:
+                    loss = feed.loss(outputs, x[batch], y[batch], regression)
                 if self.strategy == "fedprox":
                     far = sum(((p - f) ** 2).sum() for p, f in zip(module.parameters(), fixed, strict=True))
                     loss = loss + self.proximal / 2 * far
                 loss.backward()
                 optimiser.step()
                 taken += 1
+
+
+def _batches(records: int, size: int, lots: torch.Generator, merged: bool) -> list[Tensor]:
+    """Rows of one epoch's batches, in random order.  merged: a last one of a single record joins the one before."""
+    parts = list(torch.randperm(records, generator=lots).split(size))  # type: ignore[no-untyped-call]
+    return [*parts[:-2], torch.cat(parts[-2:])] if merged and len(parts) > 1 else parts
 
 
 def tensors(records: Records) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,121 @@
+"""Files that hold a PyTorch module or its weights."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+from divulge.core.errors import InputError
+from divulge.targets.pickles import KNOWN, KNOWN_NAMES
+
+INSIDE = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
+"""Where checkpoints of usual training loops keep the weights."""
+
+CLASSES = re.compile(
+    r"^(torch\.nn\.(modules|parameter|utils\.parametrize)|torch\.ao\.nn|torchvision\.(models|ops)|"
+    r"transformers\.(models|activations|generation|configuration_utils|pytorch_utils))(\.|$)"
+)
+FUNCTIONS = re.compile(r"^(torch\.nn\.functional|torch\._C\._nn)$")
+NAMES = frozenset(
+    [("torch._utils", f"_rebuild_{kind}") for kind in ("tensor_v2", "parameter", "parameter_with_state", "qtensor")]
+    + [("torch", name) for name in ("Size", "device", "dtype", "relu", "tanh", "sigmoid", "float32", "float16")]
+    + [("torch", name) for name in ("bfloat16", "float64", "int64", "qint8", "per_tensor_affine", "FloatStorage")]
+    + [("torch", f"{kind}Storage") for kind in ("Double", "Half", "BFloat16", "Long", "Int", "Bool", "Byte", "QInt8")]
+    + [("torch.storage", "UntypedStorage"), ("torch.storage", "TypedStorage"), ("torch._tensor", "Tensor")]
+    + [("torch.serialization", "_get_layout")]
+)
+"""What the pickle of a whole module needs besides classes of layers."""
+
+
+def load_weights(module: nn.Module | None, path: Path, trust: bool = False, modules: tuple[str, ...] = ()) -> nn.Module:
+    """The module with the weights of a safetensors file, a state dict or a checkpoint; no code in the file is run.
+
+    trust: a whole module, saved by torch.save(net), is loaded as well, with classes of torch, the usual libraries and
+    `modules` only; `module` may then be None.  Raises InputError when the file holds something else, or does not fit.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state: Any = load_file(str(path))
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds here, all with one meaning
+        if trust:
+            return _whole(path, modules)
+        raise InputError(
+            f"target.path: {path.name} is not a state dict that loads without running code (save it with "
+            "torch.save(model.state_dict(), path) or as safetensors; a whole module loads with `trust: true` only)"
+        ) from error
+    if module is None:
+        raise InputError(f"target.factory: is missing: {path.name} holds weights, and no module that they belong to")
+    try:
+        module.load_state_dict(_unwrapped(state, module))
+    except (RuntimeError, AttributeError, TypeError) as error:
+        first = " ".join(str(error).split())[:160]
+        raise InputError(f"target.path: the weights of {path.name} do not fit the factory's module: {first}") from error
+    return module
+
+
+def _unwrapped(state: Any, module: nn.Module) -> Any:
+    """The weights in a checkpoint, without the prefix that DataParallel or torch.compile puts before their names."""
+    wanted = set(module.state_dict())
+    for name in INSIDE:
+        if isinstance(state, Mapping) and not set(state) & wanted and isinstance(state.get(name), Mapping):
+            state = state[name]
+    while isinstance(state, Mapping) and state and not set(state) & wanted:
+        prefix = next((p for p in ("module.", "_orig_mod.", "model.", "net.") if all(_at(k, p) for k in state)), None)
+        if prefix is None:
+            break
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def _at(name: Any, prefix: str) -> bool:
+    return isinstance(name, str) and name.startswith(prefix)
+
+
+def _whole(path: Path, modules: tuple[str, ...]) -> nn.Module:
+    """A module in a pickle of somebody who is trusted, or in a TorchScript file."""
+
+    class Guarded(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            ours = any(module == root or module.startswith(f"{root}.") for root in modules)
+            known = KNOWN.match(module) or FUNCTIONS.match(module) or (module, name) in NAMES | KNOWN_NAMES
+            if ours or (known and "." not in name):
+                return super().find_class(module, name)
+            if CLASSES.match(module) and isinstance(found := super().find_class(module, name), type):
+                return found
+            raise InputError(
+                f"target.path: the file would run {module}.{name}: if it is a class of yours, add "
+                f"{module.split('.', maxsplit=1)[0]!r} to target.trusted_modules"
+            )
+
+    guard = SimpleNamespace(Unpickler=Guarded, load=lambda file, **how: Guarded(file, **how).load(), __name__="guarded")
+    try:
+        made = _scripted(path)
+        if made is None:
+            made = torch.load(path, map_location="cpu", weights_only=False, pickle_module=guard)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file raises anything
+        first = (str(error).splitlines() or [""])[0]
+        raise InputError(f"target.path: cannot load {path.name}: {type(error).__name__}: {first}") from error
+    if not isinstance(made, nn.Module):
+        raise InputError(f"target.path: {path.name} holds a {type(made).__name__}, and no module")
+    return made
+
+
+def _scripted(path: Path) -> nn.Module | None:
+    try:
+        made: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return None
+    return made

@@ -1,0 +1,153 @@
+"""Somebody else's module, used and given back as it was: its modes, its device, its weights; and what it is fed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from divulge.core.hashing import Array, digest
+from divulge.core.outputs import whole
+
+
+@dataclass
+class _Loan:
+    """What a module was like when the first of its users took it."""
+
+    module: nn.Module
+    users: int = 0
+    modes: list[tuple[nn.Module, bool]] = field(default_factory=list)
+    home: torch.device | None = None
+
+
+_LOANS: dict[int, _Loan] = {}
+_GATE = threading.Lock()
+
+
+@contextmanager
+def lent(module: nn.Module, device: str | torch.device | None = None) -> Iterator[nn.Module]:
+    """The module in evaluation mode, on `device` where one is named; afterwards every part is in the mode, and the
+    whole on the device, that it was.  Threads may borrow it at the same time: the last one gives it back.
+    """
+    with _GATE:
+        loan = _LOANS.setdefault(id(module), _Loan(module))
+        loan.users += 1
+        if loan.users == 1:
+            loan.modes = [(part, part.training) for part in module.modules() if hasattr(part, "training")]
+            if any(mode for _, mode in loan.modes):
+                module.eval()
+            here = device_of(module)
+            if device is not None and here is not None and not _same(here, torch.device(device)):
+                loan.home = here
+                module.to(device)
+    try:
+        yield module
+    finally:
+        with _GATE:
+            loan.users -= 1
+            if loan.users == 0:
+                del _LOANS[id(module)]
+                if loan.home is not None:
+                    module.to(loan.home)
+                for part, mode in loan.modes:
+                    if part.training != mode:
+                        part.training = mode
+
+
+def _same(here: torch.device, there: torch.device) -> bool:
+    return here.type == there.type and there.index in (None, here.index)
+
+
+def bare(module: nn.Module) -> nn.Module:
+    """The module behind torch.compile; any other is returned as it is."""
+    inner = getattr(module, "_orig_mod", module)
+    return inner if isinstance(inner, nn.Module) else module
+
+
+def device_of(module: nn.Module) -> torch.device | None:
+    """Where its first weight lies; None for a module without any."""
+    return next((t.device for t in _tensors(module)), None)
+
+
+def type_of(module: nn.Module) -> torch.dtype:
+    """The floating type that it computes in: double where any weight is, else that of the first weight."""
+    kinds = [t.dtype for t in _tensors(module) if t.dtype.is_floating_point]
+    if torch.float64 in kinds:
+        return torch.float64
+    return kinds[0] if kinds else torch.float32
+
+
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
+    yield from module.parameters()
+    yield from module.buffers()
+
+
+def is_quantised(module: nn.Module) -> bool:
+    """Whether parts of it hold integers for weights, so that nothing can be differentiated by them."""
+    return any(".quantized" in type(part).__module__ or _packed(part) for part in module.modules())
+
+
+def _packed(part: nn.Module) -> bool:
+    return any(kind in type(part).__name__ for kind in ("PackedParams", "Linear8bit", "Linear4bit"))
+
+
+def as_input(x: Array, kind: torch.dtype, ids: bool) -> Tensor:
+    """Records as a tensor: token ids as whole numbers where `ids`, all others in the module's own type."""
+    if ids and whole(x):
+        return torch.from_numpy(np.ascontiguousarray(x, dtype=np.int64))
+    wide = np.float64 if kind is torch.float64 else np.float32
+    return torch.from_numpy(np.ascontiguousarray(x, dtype=wide)).to(kind)
+
+
+def content_of(module: nn.Module) -> list[str | bytes | Array]:
+    """What its answers follow from: its layers, the code of its own forward methods, and its weights."""
+    parts: list[str | bytes | Array] = [str(module)]
+    kinds = {type(part) for part in module.modules() if not type(part).__module__.startswith("torch.")}
+    for kind in sorted(kinds, key=lambda k: f"{k.__module__}.{k.__qualname__}"):
+        code = getattr(getattr(kind, "forward", None), "__code__", None)
+        parts += [kind.__qualname__, *(_code(code) if code is not None else [])]
+    if isinstance(module, torch.jit.ScriptModule):
+        parts.append(str(getattr(module, "code", "")))
+    for name, value in module.state_dict().items():
+        parts.append(name)
+        parts += list(_values(value))
+    return parts
+
+
+def _code(code: CodeType) -> Iterator[str | bytes]:
+    yield code.co_code
+    yield repr(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _code(constant)
+        else:
+            yield repr(sorted(map(repr, constant))) if isinstance(constant, frozenset) else repr(constant)
+
+
+def _values(value: Any) -> Iterator[str | bytes | Array]:
+    """Of one entry of a state, which need not be a tensor: packed weights are a tuple of them."""
+    if isinstance(value, Tensor):
+        plain = value.detach().cpu()
+        if plain.is_quantized:
+            yield str((plain.qscheme(), plain.dtype))
+            plain = plain.dequantize()
+        if plain.is_complex():
+            plain = torch.view_as_real(plain)
+        yield np.asarray((plain if plain.dtype is torch.float64 else plain.float()).numpy())
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from _values(part)
+    else:
+        yield repr(value)
+
+
+def fingerprint_of(module: nn.Module) -> str:
+    """Content hash: equal in every process."""
+    return digest(*content_of(module))
