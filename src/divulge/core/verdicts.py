@@ -1,8 +1,8 @@
 """The verdict of a family of attacks, and of a run: what was played, what broke off, and what can be said after that.
 
 `not found` is said of a family only where the audit can show that it looked: an attack as strong as any that broke off
-was played to its end, and how large an advantage it would have shown is known.  A narrow audit that was asked for looked at what was asked; one that became narrow
-because its attacks failed did not.
+was played to its end, and how large an advantage it would have shown is known.  A narrow audit that was asked for
+looked at what was asked; one that became narrow because its attacks failed did not.
 """
 
 from __future__ import annotations

@@ -80,7 +80,8 @@ def _recovered_sentence(dossier: Dossier, finding: Finding, least: str = "") -> 
     title = dossier.titles.get(finding.attack, finding.attack)
     number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
     asked = f"with {counted(finding.queries, 'query')}" if finding.queries else "without a query"
-    return f"“{title}” tells {least}{exact_percent(finding.value or 0.0)} {RECOVERED[finding.metric]} ({number:,}) {asked}."
+    share = f"{least}{exact_percent(finding.value or 0.0)}"
+    return f"“{title}” tells {share} {RECOVERED[finding.metric]} ({number:,}) {asked}."
 
 
 def best_copy(found: Sequence[Finding]) -> Finding | None:

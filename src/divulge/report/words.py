@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from divulge.core.dossier import Dossier, Stability
 from divulge.core.finding import Reading, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
-from divulge.core.verdicts import WORST_FIRST, overall
+from divulge.core.verdicts import WORST_FIRST, FamilyVerdict, overall
 from divulge.core.wording import counted, joined, percent
 from divulge.report import inferred, membership, rebuilt, theft
 
@@ -93,7 +93,7 @@ def lines(dossier: Dossier) -> list[Line]:
 def line_of_family(dossier: Dossier, family: Family) -> Line:
     """What is said of one family: its title and its sentence follow from what made its verdict."""
     told, about, room = dossier.family_verdicts[family], ABOUT[family], ROOMS[family]
-    broke = f"{told.failed} of {counted(told.tried, 'attack')} failed" if told.failed else ""
+    broke = _broke(told)
     why = _sentence(told.why) if told.why else ""
     match told.verdict:
         case Verdict.LEAK | Verdict.NOT_FOUND:
@@ -111,6 +111,13 @@ def line_of_family(dossier: Dossier, family: Family) -> Line:
             time = f" There was no time for {counted(told.left_out, 'attack')}." if told.left_out else ""
             none = f"No attack could run: {told.why}." if told.why else "No attack was run."
             return Line(told.verdict, f"{_upper(about)} was not examined", f"{none}{time}" if told.refused else none)
+
+
+def _broke(told: FamilyVerdict) -> str:
+    """'4 of 5 attacks failed'; empty where none did."""
+    if told.failed < told.tried:
+        return f"{told.failed} of {told.tried} attacks failed" if told.failed else ""
+    return "The only attack failed" if told.failed == 1 else f"All {told.failed} attacks failed" if told.failed else ""
 
 
 def _invalid_title(dossier: Dossier, family: Family) -> str:
