@@ -8,6 +8,7 @@ import os
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from divulge.auditing.store import FindingsFile, RunFolder
 
 if "DIVULGE_DATA" in os.environ:
     os.environ["DIVULGE_DATA"] = str(Path(os.environ["DIVULGE_DATA"]).resolve())
@@ -38,6 +41,30 @@ def cache_of_its_own(tmp_path_factory):
     """No test uses what another run of the tests, or their owner, has left."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIVULGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_audit_is_calm_about_what_it_did_not_look_at():
+    """Whenever a run writes its findings: a family, or the run, that is `not found` has an attack that was played to
+    its end, and was measured.  Read from the files, by rules of its own.
+    """
+    write = RunFolder.write_findings
+
+    def checked(run: RunFolder, found: FindingsFile) -> None:
+        write(run, found)
+        told = json.loads((run.path / "findings.json").read_text())
+        looked = set()
+        for path in (run.path / "outcomes").glob("*.json"):
+            outcome = json.loads(path.read_text())["outcome"]
+            if any(f["p_value"] is not None for f in outcome["result"].get("findings", ())):
+                looked.add(outcome["game"])
+        calm = {family for family, verdict in told["families"].items() if verdict == "not found"}
+        assert calm <= looked, f"{run.path} finds nothing in {calm - looked}, of which nothing was played"
+        assert told["verdict"] != "not found" or calm
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "write_findings", checked)
         yield
 
 

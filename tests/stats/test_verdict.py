@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Reading, Verdict
 from divulge.core.policy import Policy
-from divulge.stats.verdict import blind_alarm_of, settle, tainted_attacks
+from divulge.stats.auc import auc
+from divulge.stats.intervals import p_value
+from divulge.stats.verdict import blind_alarm_of, reversed_attacks, settle, tainted_attacks
 
 BASE = Finding(
     attack="loss", game="membership", asset="membership", access="scores", metric="auc", value=0.7, low=0.65, high=0.75,
@@ -52,3 +56,65 @@ def test_tainted_attacks_are_corrected_for_how_many_there_are():
     assert tainted_attacks([("a", 0.03), ("b", 0.9)], Policy()) == frozenset()
     assert tainted_attacks([("a", 0.0003), ("b", 0.9)], Policy()) == frozenset({"a"})
     assert tainted_attacks([], Policy()) == frozenset()
+
+
+def test_a_fault_of_the_audit_makes_every_finding_invalid():
+    nothing = replace(BASE, p_value=None, value=None, game="extraction", reason="too few")
+    found = settle([BASE, nothing], Policy(), None, faults=["the labels are permuted", "answers differ"])
+    assert [f.verdict for f in found] == [Verdict.INVALID] * 2
+    assert found[1].reason == "the labels are permuted; answers differ"
+
+
+def test_what_even_a_perfect_attack_could_not_have_shown_is_not_measurable():
+    few = replace(BASE, p_value=0.2, attainable=0.3, enough="at least 9 members and as many non-members")
+    (finding,) = settle([few], Policy(), None)
+    assert finding.verdict is Verdict.NOT_MEASURABLE and "it takes at least 9 members" in finding.reason
+    many = [replace(BASE, p_value=1e-9, attainable=0.02), *[replace(BASE, attainable=0.02)] * 2]
+    assert settle(many, Policy(), None)[0].verdict is Verdict.NOT_MEASURABLE  # 3 x 0.02 is above 0.05
+
+
+def test_what_would_have_been_missed_is_no_all_clear():
+    blind = replace(BASE, p_value=0.9, power=1.0, high=0.99)
+    assert settle([blind], Policy(), None)[0].verdict is Verdict.NOT_MEASURABLE
+    assert settle([replace(blind, power=0.4)], Policy(), None)[0].verdict is Verdict.NOT_FOUND
+    within = replace(blind, high=0.52)  # an advantage of 0.04 at most, and 0.05 is tolerated
+    assert settle([within], Policy(), None)[0].verdict is Verdict.NOT_FOUND
+
+
+def test_an_attack_below_chance_is_a_fault_of_the_audit():
+    low = replace(BASE, value=0.33, low=0.28, high=0.39, p_value=1.0, p_below=1e-6)
+    other = replace(low, metric="epsilon", p_below=None, p_value=0.9)
+    calm = replace(BASE, attack="lira", p_value=0.9, p_below=0.4)
+    found = settle([low, other, calm], Policy(), None)
+    assert [f.verdict for f in found] == [Verdict.INVALID, Verdict.INVALID, Verdict.NOT_FOUND]
+    assert found[1].reason.startswith(
+        "the attack is right significantly less often than chance (AUC 0.33, 0.28 to 0.39)"
+    )
+    assert "order of the classes" in found[0].reason
+
+
+def test_being_below_chance_is_corrected_for_how_often_one_looks():
+    low = replace(BASE, p_value=1.0, p_below=0.004)
+    assert settle([low], Policy(), None)[0].verdict is Verdict.INVALID
+    rest = [replace(BASE, attack=f"a{i}", p_value=1.0, p_below=0.5) for i in range(3)]
+    assert settle([low, *rest], Policy(), None)[0].verdict is Verdict.NOT_FOUND
+
+
+def test_a_control_below_chance_taints_as_well():
+    assert tainted_attacks([("a", 0.9)], Policy(), [("a", 1e-5)]) == frozenset({"a"})
+    assert tainted_attacks([("a", 0.9)], Policy(), [("a", 0.02)]) == frozenset()
+
+
+@pytest.mark.parametrize("size", [6, 40])
+def test_null_audits_are_hardly_ever_called_reversed(size):
+    """150 audits of three attacks that know nothing: one in a hundred at most may be called a fault, on average."""
+    rng, wrong = np.random.default_rng(size), 0
+    member, place = np.arange(2 * size) < size, np.arange(2 * size)
+    for _ in range(150):
+        findings = []
+        for attack in ("a", "b", "c"):
+            area = auc(Evidence(rng.normal(size=2 * size).round(1), member, place, place))
+            p = p_value(lambda a, area=area: 1 - 2 * area.interval(a).high, 0.0)
+            findings.append(replace(BASE, attack=attack, p_value=1.0, p_below=p))
+        wrong += bool(reversed_attacks(findings))
+    assert wrong <= 6  # 1.5 are expected at most; more than 6 would happen once in a thousand times

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from divulge.auditing import index
-from divulge.auditing.budget import Budget
+from divulge.auditing.budget import STRENGTH, Budget
 from divulge.auditing.causes import causes_of
 from divulge.auditing.chain import gains_of
 from divulge.auditing.families import Tables, tests_of
@@ -34,7 +34,6 @@ from divulge.core.dossier import (
     Provenance,
     RunFacts,
     TargetFacts,
-    overall,
 )
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence
@@ -46,6 +45,7 @@ from divulge.core.rebuilt import Rebuilt
 from divulge.core.records import Records
 from divulge.core.theft import Theft
 from divulge.core.threat import Access, Family, Task
+from divulge.core.verdicts import family_verdicts, run_verdict
 from divulge.defenses.shield import Shielded
 from divulge.stats.curves import histogram, roc_band
 from divulge.stats.verdict import settle, tainted_attacks
@@ -124,7 +124,7 @@ def _explain(
     again, and what the model would leak if it were trained otherwise.
     """
     strongest = strongest_attack(run, findings)
-    leaks = any(f.attack == strongest and f.metric == "auc" and f.verdict is Verdict.LEAK for f in findings)
+    leaks = any(f.game == Family.MEMBERSHIP.value and f.verdict is Verdict.LEAK for f in findings)
     if strongest is None or not leaks:
         return
     kept = keeper(job, run, strongest)
@@ -146,9 +146,13 @@ def _explain(
 
 
 def strongest_attack(run: RunFolder, findings: Sequence[Finding]) -> str | None:
-    """The attack with the highest lower bound of the AUC among those that judge every record."""
+    """The attack with the highest lower bound of the AUC among those that judge every record; one that leaks, by any
+    metric, comes before one that does not.
+    """
     records = run.facts().data.members + run.facts().data.nonmembers
-    areas = sorted((f for f in findings if f.metric == "auc" and f.low is not None), key=lambda f: -(f.low or 0.0))
+    leaking = {f.attack for f in findings if f.verdict is Verdict.LEAK}
+    areas = [f for f in findings if f.metric == "auc" and f.low is not None]
+    areas.sort(key=lambda f: (f.attack not in leaking, -(f.low or 0.0)))
     return next((f.attack for f in areas if len(run.scores(f.attack)) == records), None)
 
 
@@ -191,7 +195,7 @@ def _one(run: RunFolder, tables: Tables, planned: Planned, blind: Baseline) -> S
         curve = _curve(card.name, result.evidence, job.policy)
         seen = result.evidence.trial
         run.write_evidence(card.name, result.evidence, job.row[seen], job.candidates.y[seen], curve)
-    stored = StoredOutcome(result.outcome, result.control_p_values)
+    stored = StoredOutcome(result.outcome, result.control_p_values, result.control_p_below)
     run.write_outcome(stored)
     return stored
 
@@ -202,11 +206,14 @@ def _curve(attack: str, evidence: Evidence, policy: Policy) -> Curve:
     return Curve(attack, *map(tuple, (fpr, tpr, low, high, edges, inside, outside)))
 
 
-def final_findings(outcomes: Sequence[StoredOutcome], policy: Policy, blind: Baseline) -> tuple[Finding, ...]:
-    """All findings so far, corrected for each other."""
+def final_findings(
+    outcomes: Sequence[StoredOutcome], policy: Policy, blind: Baseline, faults: Sequence[str] = ()
+) -> tuple[Finding, ...]:
+    """All findings so far, corrected for each other.  faults: why the audit as a whole is none."""
     findings = [f for s in outcomes if isinstance(s.outcome.result, Played) for f in s.outcome.result.findings]
-    tainted = tainted_attacks([(s.outcome.attack, p) for s in outcomes for p in s.control_p_values], policy)
-    return tuple(settle(findings, policy, blind.alarm, tainted))
+    above = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_values]
+    below = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_below]
+    return tuple(settle(findings, policy, blind.alarm, tainted_attacks(above, policy, below), faults))
 
 
 def _publish(
@@ -215,8 +222,10 @@ def _publish(
     """Rewrite findings.json and the run's line in the index."""
     ordered = [done[p.card.name] for p in planned if p.card.name in done]
     findings = final_findings(ordered, job.policy, blind)
-    verdict = overall(findings)
-    run.write_findings(FindingsFile(SCHEMA_VERSION, run.path.name, verdict.value, run.complete, findings))
+    left = [each.game for each in run.left_out()]
+    families = family_verdicts([s.outcome for s in ordered], findings, left, STRENGTH)
+    verdict, told = run_verdict(families), {family.value: each.verdict.value for family, each in families.items()}
+    run.write_findings(FindingsFile(SCHEMA_VERSION, run.path.name, verdict.value, run.complete, findings, told))
     facts = run.facts()
     leaks = sum(f.verdict.value == "leak" for f in findings)
     row = index.RunRow(
@@ -244,6 +253,7 @@ def _facts(job: Job, planned: Sequence[Planned]) -> RunFacts:
         recipe=job.recipe.describe() if job.recipe is not None else None,
         planned=tuple(p.card.name for p in planned),
         settings={p.card.name: repr(p.attack) for p in planned},
+        asked=job.asked,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from divulge.auditing.budget import STRENGTH
 from divulge.auditing.conduct import final_findings, strongest_attack
 from divulge.auditing.store import RunFolder
 from divulge.auditing.subgroups import subgroups
@@ -52,6 +53,7 @@ def open_run(path: Path) -> Dossier:
         rebuilt=run.rebuilt(),
         inferred=run.inferred(),
         left_out=run.left_out(),
+        strength=STRENGTH,
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )

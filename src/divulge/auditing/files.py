@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def job_from_file(
     target = _encrypted(audit.target, target, sets)
     chosen_defenses = defenses_from(audit.defenses)
     target, made = defended(target, made, chosen_defenses, sets.members, sets.population, seed)
-    return job_from_records(
+    job = job_from_records(
         target,
         sets,
         threat=threat,
@@ -86,6 +87,7 @@ def job_from_file(
         ),
         properties=scope.properties(_properties(audit), sets.members),
     )
+    return replace(job, asked=scope.asked(chosen, job.attacks))
 
 
 def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, tools: Workshop | None = None) -> Any:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from divulge.auditing.budget import STRENGTH
 from divulge.auditing.conduct import final_findings
 from divulge.auditing.policies import policy_of
 from divulge.auditing.predecessor import Worse, compared_with
 from divulge.auditing.store import RunFolder, StoredOutcome
-from divulge.core.dossier import Baseline, overall
+from divulge.core.dossier import Baseline
 from divulge.core.evidence import Estimate, Evidence
 from divulge.core.finding import Failed, Finding, Played, Verdict
 from divulge.core.policy import Policy
-from divulge.core.threat import Access, ThreatModel
+from divulge.core.threat import Access, Family, ThreatModel
+from divulge.core.verdicts import FamilyVerdict, family_verdicts, gaps, run_verdict
 from divulge.core.wording import joined, percent
 from divulge.stats.rebuilt import weigh_inferred, weigh_rebuilt
 from divulge.stats.theft import weigh_theft
@@ -39,7 +42,9 @@ class Judgement:
 
     @property
     def exit_code(self) -> int:
-        """1 a leak above the policy, or more than before; 3 incomplete, 0 otherwise."""
+        """1 a leak above the policy, or more than before; 0 where every family that was asked for was examined and
+        nothing was found; 3 otherwise: incomplete, failed, invalid or not measurable.
+        """
         return 1 if self.broken or self.worse else 3 if self.incomplete else 0
 
     def said(self) -> list[str]:
@@ -93,25 +98,27 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
     stored = run.outcomes()
     ordered = [stored[name] for name in facts.planned if name in stored]
     if policy is not None:
-        ordered = [_weighed_again(run, outcome, policy) for outcome in ordered]
+        ordered = _all_again(run, ordered, policy)
     blind = run.baseline() or Baseline()
     chosen = policy or facts.policy
     findings = final_findings(ordered, chosen, blind)
     broken = tuple(f for f in findings if f.verdict is Verdict.LEAK)
     wanted = tuple(unmet(chosen, facts.threat, findings))
-    lacking = (*incomplete(run, ordered, findings), *wanted)
+    left = [each.game for each in run.left_out()]
+    families = family_verdicts([s.outcome for s in ordered], findings, left, STRENGTH)
+    lacking = (*incomplete(run, ordered, families), *wanted)
     worse: tuple[Worse, ...] = ()
     if before is not None:
         earlier = RunFolder(before).facts()
         worse = compared_with(findings, _findings(before, chosen), chosen, (facts.threat, earlier.threat)).worse
-    return Judgement(chosen, overall(findings), broken, lacking, wanted, worse, before.name if before else "")
+    return Judgement(chosen, run_verdict(families), broken, lacking, wanted, worse, before.name if before else "")
 
 
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
     """Of another run, under this policy."""
     run = RunFolder(path)
     stored = run.outcomes()
-    ordered = [_weighed_again(run, stored[name], policy) for name in run.facts().planned if name in stored]
+    ordered = _all_again(run, [stored[name] for name in run.facts().planned if name in stored], policy)
     return final_findings(ordered, policy, run.baseline() or Baseline())
 
 
@@ -145,40 +152,45 @@ def unmet(policy: Policy, threat: ThreatModel, findings: tuple[Finding, ...]) ->
     return lacking
 
 
-def incomplete(run: RunFolder, outcomes: list[StoredOutcome], findings: tuple[Finding, ...]) -> list[str]:
+def incomplete(
+    run: RunFolder, outcomes: Sequence[StoredOutcome], families: Mapping[Family, FamilyVerdict]
+) -> list[str]:
     """Why this run is no evidence that nothing leaks, even if no finding is a leak."""
     reasons = [
         f"{s.outcome.title} failed: {s.outcome.result.error}" for s in outcomes if isinstance(s.outcome.result, Failed)
     ]
     if not run.complete:
         reasons.append("the run was cut short: go on with --resume")
-    verdict = overall(findings)
-    if verdict is Verdict.INVALID:
-        reasons.append("the findings are invalid: members and non-members were not drawn alike")
-    if verdict is Verdict.NOT_MEASURABLE:
-        reasons.append("nothing was measured: no attack could run")
+    reasons += gaps(families, run.facts().asked)
     return reasons
 
 
-def _weighed_again(run: RunFolder, stored: StoredOutcome, policy: Policy) -> StoredOutcome:
+def _all_again(run: RunFolder, outcomes: Sequence[StoredOutcome], policy: Policy) -> list[StoredOutcome]:
+    """All attacks of a run, their scores weighed under another policy."""
+    played = [s.outcome.result for s in outcomes if isinstance(s.outcome.result, Played)]
+    tests = max(1, sum(len(result.findings) for result in played))
+    return [_weighed_again(run, outcome, policy, tests) for outcome in outcomes]
+
+
+def _weighed_again(run: RunFolder, stored: StoredOutcome, policy: Policy, tests: int) -> StoredOutcome:
     """The same scores under other thresholds."""
     result = stored.outcome.result
     if not isinstance(result, Played):
         return stored
     theft = run.thefts().get(stored.outcome.attack)
     if theft is not None:
-        return _rejudged(stored, result, {e.metric: e for e in weigh_theft(theft, policy)}, policy)
+        return _rejudged(stored, result, {e.metric: e for e in weigh_theft(theft, policy, tests)}, policy)
     rebuilt = run.rebuilt().get(stored.outcome.attack)
     if rebuilt is not None:
-        return _rejudged(stored, result, {e.metric: e for e in weigh_rebuilt(rebuilt, policy)}, policy)
+        return _rejudged(stored, result, {e.metric: e for e in weigh_rebuilt(rebuilt, policy, tests)}, policy)
     inferred = run.inferred().get(stored.outcome.attack)
     if inferred is not None:
-        return _rejudged(stored, result, {e.metric: e for e in weigh_inferred(inferred, policy)}, policy)
+        return _rejudged(stored, result, {e.metric: e for e in weigh_inferred(inferred, policy, tests)}, policy)
     frame = run.scores(stored.outcome.attack)
     index = np.arange(len(frame))
     tie_break = frame["tie_break"].to_numpy() if "tie_break" in frame.columns else None
     evidence = Evidence(frame["score"].to_numpy(), frame["member"].to_numpy(), index, index, tie_break)
-    return _rejudged(stored, result, {e.metric: e for e in weigh(evidence, policy)}, policy)
+    return _rejudged(stored, result, {e.metric: e for e in weigh(evidence, policy, tests)}, policy)
 
 
 def _rejudged(stored: StoredOutcome, result: Played, estimates: dict[str, Estimate], policy: Policy) -> StoredOutcome:
@@ -191,7 +203,10 @@ def _rejudged(stored: StoredOutcome, result: Played, estimates: dict[str, Estima
             advantage_low=estimates[f.metric].advantage_low,
             threshold=estimates[f.metric].threshold,
             p_value=estimates[f.metric].p_value,
+            power=estimates[f.metric].detectable,
+            attainable=estimates[f.metric].attainable,
+            enough=estimates[f.metric].enough,
         )
         for f in result.findings
     )
-    return replace(stored, outcome=replace(stored.outcome, result=Played(findings, result.note)))
+    return replace(stored, outcome=replace(stored.outcome, result=replace(result, findings=findings)))

@@ -160,6 +160,7 @@ class Job:
     chain: steps that go on from the closest copy, see auditing.chain.
     detectors: names of those that watch, see auditing.watch.
     most_shadows: how many there can be, None for as many as one asks for.
+    asked: families that were asked for by name, so that one which cannot be examined leaves the audit incomplete.
     """
 
     name: str
@@ -183,6 +184,7 @@ class Job:
     detectors: tuple[str, ...] = ()
     reconstruction: Reconstruction = field(default_factory=Reconstruction)
     properties: PropertyPlan = field(default_factory=PropertyPlan)
+    asked: tuple[str, ...] = ()
 
     def records_fingerprint(self) -> str:
         """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""

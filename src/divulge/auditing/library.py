@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,15 @@ class Run:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of all findings."""
+        """The worst verdict of the families of attacks, see `verdicts`."""
         return self.dossier.verdict
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict of each family of attacks, by its name: of what was played, and `not examined` where nothing
+        could be.
+        """
+        return {family.value: each.verdict for family, each in self.dossier.family_verdicts.items()}
 
     def report(self, path: Path | str | None = None, format: str | None = None, page: str = "report") -> Path:
         """Write the report; the format follows the file's ending (.html, .md, .pdf, .json, .sarif, or .csv for `risk`).
@@ -220,7 +227,7 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         workshop=tools,
         **same,
     )
-    return _carried_out(job, out, progress, minutes)
+    return _carried_out(replace(job, asked=scope.asked(attacks, job.attacks)), out, progress, minutes)
 
 
 def _carried_out(job: Job, out: Path | str | None, progress: Progress | None, minutes: float | None) -> Run:

@@ -140,6 +140,7 @@ class Result:
     outcome: Outcome
     evidence: Evidence | Theft | Rebuilt | Inferred | None = None
     control_p_values: tuple[float, ...] = ()
+    control_p_below: tuple[float, ...] = ()
 
 
 def baseline(game: Game) -> Baseline:
@@ -199,8 +200,11 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
     )
     judged = negative.values() if isinstance(evidence, Evidence) else ()  # a copy may agree by accident: no taint
     p_values = tuple(e.p_value for e in judged if e.p_value is not None)
-    played = outcome(Played(findings, "; ".join(notes)))
-    return Result(played, evidence, p_values)
+    below = tuple(e.p_below for e in judged if e.p_below is not None)
+    spoken = positive and card.family is not Family.EXTRACTION  # there it is a model of the same kind, no easier one
+    fired = not _unfired(positive, table.game.family) if spoken else None
+    played = outcome(Played(findings, "; ".join(notes), fired))
+    return Result(played, evidence, p_values, below)
 
 
 def _broken_off(error: Exception) -> Refused | Failed:
@@ -325,6 +329,9 @@ def _finding(
         paper=card.paper,
         standards=standards_of(card),
         details=estimate.details,
+        attainable=estimate.attainable,
+        enough=estimate.enough,
+        p_below=estimate.p_below if card.family is Family.MEMBERSHIP else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from divulge.core.attack import Attack
 from divulge.core.errors import InputError
 from divulge.core.properties import columns_of
 from divulge.core.records import Records
@@ -31,6 +32,13 @@ class Scope:
 
     families: tuple[str, ...]
     whole: bool
+
+    def asked(self, named: Sequence[Any] | None, attacks: Sequence[Attack[Any, Any]]) -> tuple[str, ...]:
+        """The families that were asked for by name, in order: those of the attacks where any were named; none in a
+        whole audit.
+        """
+        wanted = self.families if named is None else {attack.card.family.value for attack in attacks}
+        return () if self.whole else tuple(family for family in ALL_FAMILIES if family in wanted)
 
     def properties(self, given: PropertyPlan | Sequence[str], records: Records) -> PropertyPlan | Sequence[str]:
         """What is asked about the training set: in a whole audit the usual properties where none are named."""

@@ -24,8 +24,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -62,13 +62,14 @@ EXPLANATION = ("causes.json", "what_if.json", "risk.parquet", "stability.json")
 
 @dataclass(frozen=True)
 class FindingsFile:
-    """What findings.json holds."""
+    """What findings.json holds.  families: the verdict of each family of attacks."""
 
     schema_version: int
     run: str
     verdict: str
     complete: bool
     findings: tuple[Finding, ...]
+    families: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class StoredOutcome:
 
     outcome: Outcome
     control_p_values: tuple[float, ...]
+    control_p_below: tuple[float, ...] = ()
 
 
 class RunFolder:

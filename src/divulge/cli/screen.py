@@ -16,6 +16,7 @@ from divulge.core.dossier import Dossier
 from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verdict
 from divulge.core.wording import counted
 from divulge.report import words
+from divulge.report.next_steps import first_step
 
 if TYPE_CHECKING:
     from divulge.auditing.job import Job
@@ -25,6 +26,7 @@ STYLES = {
     Verdict.NOT_FOUND: "green",
     Verdict.INVALID: "bold yellow",
     Verdict.NOT_MEASURABLE: "yellow",
+    Verdict.NOT_EXAMINED: "yellow",
     Verdict.REFUSED: "yellow",
     Verdict.FAILED: "bold yellow",
 }
@@ -144,11 +146,15 @@ def _stolen(found: dict[str, Finding]) -> str:
 
 def show_summary(dossier: Dossier, report: str) -> None:
     """The verdict and where the report is."""
-    style = STYLES[dossier.verdict]
-    mark = words.MARKS[dossier.verdict]
     out.print()
-    out.print(Text(f"{mark} {dossier.facts.name}: {words.headline(dossier)}", style=style))
-    out.print(words.summary(dossier), soft_wrap=True)
+    out.print(Text(dossier.facts.name, style="bold"))
+    for line in words.lines(dossier):
+        out.print(Text(f"{line.mark} {line.title}", style=STYLES[line.verdict]), soft_wrap=True)
+        if line.text:
+            out.print(Text(f"  {line.text}"), soft_wrap=True)
+    step = first_step(dossier)
+    if step:
+        out.print(Text(f"What to do first: {step[:1].lower()}{step[1:]}"), soft_wrap=True)
     if dossier.left_out:
         left = counted(len(dossier.left_out), "attack")
         out.print(

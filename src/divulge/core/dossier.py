@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
 from divulge.core.inferred import Inferred
@@ -11,6 +12,7 @@ from divulge.core.policy import Policy
 from divulge.core.rebuilt import Rebuilt
 from divulge.core.theft import Theft
 from divulge.core.threat import Family, ThreatModel
+from divulge.core.verdicts import FamilyVerdict, family_verdicts, run_verdict
 
 SCHEMA_VERSION = 1
 """Of run.json and findings.json; raised when a field changes its meaning."""
@@ -76,6 +78,7 @@ class RunFacts:
 
     job: content hash of everything that decides the results; a run is resumed only by an equal job.
     planned: names of the attacks that run, in order.  settings: of each of them, as text.
+    asked: families that were asked for by name; empty where everything that could be tried was.
     """
 
     name: str
@@ -89,6 +92,7 @@ class RunFacts:
     planned: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -253,7 +257,10 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Dossier:
-    """A finished run, or one that was cut short, as a report shows it."""
+    """A finished run, or one that was cut short, as a report shows it.
+
+    strength: how much each attack is expected to find, see auditing.budget.  faults: why the audit as a whole is none.
+    """
 
     facts: RunFacts
     baseline: Baseline
@@ -276,11 +283,22 @@ class Dossier:
     gains: tuple[Gain, ...] = ()
     inferred: Mapping[str, Inferred] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
+    strength: Mapping[str, float] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+
+    @cached_property
+    def family_verdicts(self) -> Mapping[Family, FamilyVerdict]:
+        """What can be said of each of the four families, from what was played."""
+        return family_verdicts(self.outcomes, self.findings, [left.game for left in self.left_out], self.strength)
+
+    def verdict_of(self, family: Family) -> Verdict:
+        """The verdict of one family."""
+        return self.family_verdicts[family].verdict
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of the whole run; see `overall`."""
-        return overall(self.findings)
+        """The verdict of the whole run: the worst of its families'."""
+        return run_verdict(self.family_verdicts)
 
     def refused(self) -> list[tuple[Outcome, str]]:
         """Attacks that could not run, with the reason."""
@@ -300,7 +318,7 @@ class Dossier:
 
     def tried(self, family: Family) -> bool:
         """Whether an attack of this family is part of the run, whatever became of it; membership where none is."""
-        games = {o.game for o in self.outcomes}
+        games = {o.game for o in self.outcomes} | {left.game for left in self.left_out}
         return family.value in games or (not games and family is Family.MEMBERSHIP)
 
     def leaks(self) -> list[Finding]:
@@ -311,12 +329,3 @@ class Dossier:
         """The finding a reader should see first: the measured AUC with the highest lower bound."""
         areas = [f for f in self.findings if f.metric == "auc" and f.low is not None]
         return max(areas, key=lambda f: f.low or 0.0, default=None)
-
-
-def overall(findings: tuple[Finding, ...] | list[Finding]) -> Verdict:
-    """Worst first: leak, invalid, not found; not measurable where nothing was measured at all."""
-    seen = {f.verdict for f in findings}
-    for verdict in (Verdict.LEAK, Verdict.INVALID, Verdict.NOT_FOUND):
-        if verdict in seen:
-            return verdict
-    return Verdict.NOT_MEASURABLE

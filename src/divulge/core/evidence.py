@@ -97,6 +97,9 @@ class Estimate:
     detectable: the smallest advantage that this many trials would have shown with probability 0.8.
     p_value: of the null hypothesis that the advantage is at most the policy's threshold.
     unmeasurable: why the evidence cannot carry this metric; the numbers are then None.
+    attainable: the p-value that an attack which never errs would have had on as many trials; None where unknown.
+    enough: what would do, in words, where even that is too high.
+    p_below: of the hypothesis that the attack is right at least as often as chance; None where that says nothing.
     """
 
     metric: str
@@ -112,3 +115,6 @@ class Estimate:
     threshold: float = 0.0
     unmeasurable: str | None = None
     details: tuple[Detail, ...] = ()
+    attainable: float | None = None
+    enough: str = ""
+    p_below: float | None = None

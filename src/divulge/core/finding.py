@@ -9,11 +9,15 @@ from divulge.core.evidence import Detail
 
 
 class Verdict(Enum):
-    """What a finding says.  None of them says that a model keeps its secrets: a result is a lower bound."""
+    """What a finding says, or a family of attacks.  None of them says that a model keeps its secrets: a result is a
+    lower bound.  `not found` is said only where the audit can show that it looked; `not examined` where nothing of a
+    family could be played.
+    """
 
     LEAK = "leak"
     NOT_FOUND = "not found"
     NOT_MEASURABLE = "not measurable"
+    NOT_EXAMINED = "not examined"
     INVALID = "invalid"
     REFUSED = "refused"
     FAILED = "failed"
@@ -30,7 +34,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Finding:
-    """One metric of one attack, with everything needed to trust it.  Field names are those of findings.json."""
+    """One metric of one attack, with everything needed to trust it.  Field names are those of findings.json.
+
+    attainable: p-value of an attack that never errs, on as many trials.  enough: what would do where that is too high,
+    in words.  p_below: of the hypothesis that the attack is right at least as often as chance.
+    """
 
     attack: str
     game: str
@@ -60,6 +68,9 @@ class Finding:
     paper: str
     standards: tuple[str, ...] = ()
     details: tuple[Detail, ...] = ()
+    attainable: float | None = None
+    enough: str = ""
+    p_below: float | None = None
 
     def judged(self, verdict: Verdict, reason: str, p_adjusted: float | None) -> Finding:
         """The same numbers under another verdict."""
@@ -86,10 +97,12 @@ class Played:
     """The attack ran: its findings, before the correction for many attacks.
 
     note: something about the play that a reader should know, a control that did not work for instance.
+    fired: whether it shows something in the easiest case of its kind, the positive control; None where there is none.
     """
 
     findings: tuple[Finding, ...]
     note: str = ""
+    fired: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.dossier import Dossier, overall
+from divulge.core.dossier import Dossier
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Access, Family
+from divulge.core.verdicts import family_verdict, worst
 from divulge.core.wording import counted, joined, percent
 from divulge.report import limits, words
 from divulge.report.causes import helpful
+from divulge.report.next_steps import basis_lacks, steps
 
 QUERIES = tuple(
     port.value
@@ -31,9 +33,6 @@ QUERIES = tuple(
     )
 )
 """What a query answers with; everything else means holding the model or standing beside its training."""
-
-WORTH = 0.25
-"""Share of a leak that a change must take away to be advised."""
 
 PERSONAL = (Family.MEMBERSHIP, Family.RECONSTRUCTION)
 """Families whose findings are about single persons."""
@@ -51,7 +50,9 @@ OF_RECORDS = (
 ANSWERS = {
     Verdict.LEAK: "Evidence that it can",
     Verdict.NOT_FOUND: "No evidence that it can was found",
-    Verdict.INVALID: "Not answered: the sets differ, so nothing was measured",
+    Verdict.INVALID: "Not answered: the audit is invalid, so nothing was measured",
+    Verdict.FAILED: "Not answered: attacks broke off",
+    Verdict.NOT_MEASURABLE: "Not answered: there are too few records",
 }
 
 ALWAYS_UNTRIED = (
@@ -125,7 +126,7 @@ def decision(dossier: Dossier) -> Decision:
         tuple(_reasons(dossier)),
         questions,
         _risks(dossier),
-        tuple(_steps(dossier)),
+        tuple(steps(dossier)),
     )
 
 
@@ -142,9 +143,9 @@ def _headline(dossier: Dossier) -> str:
     policy = dossier.facts.policy
     under = f"under the policy {policy.name}" if policy.name else "under the policy of this run"
     if dossier.verdict is Verdict.LEAK:
-        about = joined([family.value for family in Family if overall(dossier.of(family)) is Verdict.LEAK])
+        about = joined([family.value for family in Family if dossier.verdict_of(family) is Verdict.LEAK])
         return f"As it is, the model gives away more than is tolerated {under}: {about}"
-    if dossier.verdict is Verdict.NOT_FOUND and not dossier.failed() and dossier.complete:
+    if dossier.verdict is Verdict.NOT_FOUND and not basis_lacks(dossier):
         return f"Nothing was found that speaks against it {under}"
     return "This audit is no basis for a decision yet"
 
@@ -154,16 +155,15 @@ def _reasons(dossier: Dossier) -> list[str]:
     policy = dossier.facts.policy
     found = [f"The policy is meant for {policy.purpose}."] if policy.purpose else []
     found.append(words.needed(dossier))
-    if dossier.verdict is Verdict.INVALID:
+    if dossier.baseline.alarm is not None:
         found.append("Members and non-members were not drawn alike: draw them again, and audit again.")
-    for outcome, error in dossier.failed():
-        found.append(f"“{outcome.title}” broke off: {error}.")
+    found += [f"{lack[:1].upper()}{lack[1:]}{'' if lack.endswith('.') else '.'}" for lack in basis_lacks(dossier)]
     return [*found, words.LEAST + " It is evidence for the decision of a person, and never a certificate."]
 
 
 def _question(dossier: Dossier, title: str, asks: str, findings: list[Finding], queries: bool) -> Question:
     measured = [f for f in findings if f.value is not None]
-    verdict = overall(findings) if measured else Verdict.NOT_MEASURABLE
+    verdict = _answered(dossier, findings, queries)
     leaks = [f for f in measured if f.verdict is Verdict.LEAK]
     evidence = [line for family in PERSONAL for line in _evidence(dossier, family, measured)]
     means = [_means(dossier, f) for f in _best(leaks or measured)]
@@ -178,6 +178,16 @@ def _question(dossier: Dossier, title: str, asks: str, findings: list[Finding], 
         tuple(_untried(dossier, measured, queries)),
         _residual(verdict),
     )
+
+
+def _answered(dossier: Dossier, findings: list[Finding], queries: bool) -> Verdict:
+    """The verdict on a question: of the attacks on persons that bear on it, those that broke off too."""
+
+    def bears(access: str) -> bool:
+        return access in QUERIES if queries else _holds(dossier) or access not in QUERIES
+
+    outcomes = [o for o in dossier.outcomes if bears(o.access)]
+    return worst(family_verdict(family, outcomes, findings, 0, dossier.strength).verdict for family in PERSONAL)
 
 
 def _unexamined(dossier: Dossier, queries: bool) -> str:
@@ -292,7 +302,7 @@ def _risks(dossier: Dossier) -> tuple[Risk, ...]:
     data = dossier.facts.data
     sensitive = f"; sensitive: {joined(list(data.sensitive))}" if data.sensitive else ""
     people = counted(data.members, "training record") + " were asked about"
-    leaks = overall(dossier.of(Family.MEMBERSHIP)) is Verdict.LEAK
+    leaks = dossier.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK
     listed = f"; the {counted(len(dossier.at_risk), 'record')} most at risk are listed in the report"
     exposed = listed if dossier.at_risk and leaks else ""
     groups = [f"{g.attribute} = {g.value}" for g in dossier.subgroups if g.more_at_risk]
@@ -342,36 +352,3 @@ def _worst(dossier: Dossier, findings: list[Finding]) -> str:
         return "– not examined"
     leaks = [f for f in measured if f.verdict is Verdict.LEAK] or measured
     return line_of(dossier, max(leaks, key=lambda f: f.advantage_low if f.advantage_low is not None else -1.0))
-
-
-def _steps(dossier: Dossier) -> list[str]:
-    """What to do next, most telling first."""
-    steps = []
-    if overall(dossier.of(Family.MEMBERSHIP)) is Verdict.LEAK:
-        for cause in sorted(dossier.what_if, key=lambda c: -c.share):
-            if cause.share > 0:
-                away = f"{percent(cause.share)} of the leak goes away"
-                knob = cause.name in cause.advice
-                steps.append(
-                    f"{cause.advice}: {away}, {cause.measured}"
-                    if knob
-                    else f"{cause.advice} ({cause.name}: {away} without it)"
-                )
-        steps += [f"{cause.advice} ({cause.name})" for cause in dossier.causes if cause.telling and cause.advice]
-    for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
-        if overall(dossier.of(family)) is Verdict.LEAK:
-            steps += helpful(dossier, family, least=WORTH)[:1]
-    if dossier.leaks():
-        steps.append("measure which defence leaves what, at what price: divulge compare --defenses AUDIT.yaml")
-    if overall(dossier.of(Family.EXTRACTION)) is Verdict.LEAK and not _holds(dossier):
-        steps.append("limit queries, watch them, and show less of the scores; a copy opens the way to further attacks")
-    if overall(dossier.of(Family.PROPERTY)) is Verdict.LEAK:
-        steps.append(
-            "ask whether the facts that can be told about the training set may be known; noise for single persons "
-            "(differential privacy) does not hide them"
-        )
-    if dossier.left_out:
-        steps.append(f"give the audit more time: {counted(len(dossier.left_out), 'attack')} had none")
-    if dossier.verdict is Verdict.NOT_FOUND:
-        steps.append("keep this report with the model, and audit again when data, training or interface change")
-    return list(dict.fromkeys(step[:1].upper() + step[1:] for step in steps))

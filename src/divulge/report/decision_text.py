@@ -26,7 +26,8 @@ def render(dossier: Dossier) -> str:
     rows += [
         f"| {r.name}: {r.asks} | {r.found} | {r.who} | for the controller | {r.measures or '–'} |" for r in made.risks
     ]
-    parts += ["## For a data protection impact assessment", "\n".join(rows), words.summary(dossier)]
+    parts += ["## For a data protection impact assessment", "\n".join(rows)]
+    parts += [f"{line.mark} **{line.title}.** {line.text}".strip() for line in words.lines(dossier)]
     return "\n\n".join(parts) + "\n"
 
 

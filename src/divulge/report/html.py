@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from divulge.core.dossier import Dossier, overall
+from divulge.core.dossier import Dossier
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, joined, percent
@@ -16,6 +16,7 @@ from divulge.report import inferred, limits, rebuilt, theft, words
 from divulge.report.causes import by_family, changes
 from divulge.report.decision import decision
 from divulge.report.figures import figures
+from divulge.report.next_steps import first_step
 from divulge.report.threat_picture import draw
 
 COLUMNS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy", "epsilon")
@@ -39,7 +40,7 @@ class Row:
 
 def _explained(dossier: Dossier) -> bool:
     """Whether it was looked into why membership leaks."""
-    leaks = overall(dossier.of(Family.MEMBERSHIP)) is Verdict.LEAK
+    leaks = dossier.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK
     return leaks and bool(dossier.causes or dossier.what_if)
 
 
@@ -83,6 +84,8 @@ def render(dossier: Dossier) -> str:
             d=dossier,
             words=words,
             verdict=dossier.verdict,
+            lines=words.lines(dossier),
+            first_step=first_step(dossier),
             marks=words.MARKS,
             rows=[_row(dossier, attack) for attack in _strongest_first(dossier)],
             copies=theft.rows(dossier, words.MARKS[Verdict.LEAK]),
@@ -97,7 +100,7 @@ def render(dossier: Dossier) -> str:
             extraction=dossier.tried(Family.EXTRACTION),
             properties=dossier.tried(Family.PROPERTY),
             reconstruction=dossier.tried(Family.RECONSTRUCTION),
-            leaks=overall(dossier.of(Family.MEMBERSHIP)),
+            leaks=dossier.verdict_of(Family.MEMBERSHIP),
             columns=[words.METRIC_NAMES[c] for c in COLUMNS],
             figures=drawn,
             picture=draw(dossier.facts.threat, words.asset_verdicts(dossier)),
@@ -187,7 +190,7 @@ def _unmeasured(dossier: Dossier) -> list[tuple[str, str]]:
 def _predictive(dossier: Dossier) -> list[tuple[str, str, list[str]]]:
     """For the strongest attack: how often a named record is a member, by operating point and prior."""
     strongest = dossier.strongest()
-    if strongest is None or overall(dossier.of(Family.MEMBERSHIP)) is Verdict.INVALID:
+    if strongest is None or dossier.verdict_of(Family.MEMBERSHIP) is Verdict.INVALID:
         return []
     table = []
     for finding in dossier.findings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 
 from divulge.core.dossier import Dossier
@@ -50,8 +51,6 @@ def headline(dossier: Dossier) -> str:
         return "Kinds of records behind updates can be told"
     if "input_attribute_told" in kinds:
         return "What is passed on tells attributes of inputs"
-    if not _findings(dossier):
-        return "Properties of the training set could not be measured"
     return "No fact about the training set as a whole was told"
 
 
@@ -89,10 +88,12 @@ def best_of(dossier: Dossier, text: str) -> tuple[str, Fact] | None:
     return min(made, key=lambda item: item[1].error or 0.0, default=None)
 
 
-def answers(dossier: Dossier) -> list[str]:
-    """What is said of the audited model, a sentence for each property, and how often such sentences are right."""
+def answers(dossier: Dossier, about: Container[str] | None = None) -> list[str]:
+    """What is said of the audited model, a sentence for each property, and how often such sentences are right.  about:
+    the properties meant, all when None.
+    """
     said = []
-    for text in dict.fromkeys(f.text for _, f in facts_of(dossier)):
+    for text in dict.fromkeys(f.text for _, f in facts_of(dossier) if about is None or f.text in about):
         best = best_of(dossier, text)
         if best is None or best[1].answer is None:
             continue
@@ -114,19 +115,20 @@ def answers(dossier: Dossier) -> list[str]:
 
 def sentence(dossier: Dossier) -> str:
     """What the audit says about properties, for a reader of nothing else."""
-    found = _findings(dossier)
-    if not found:
-        return "No attack on properties of the training set could be run and measured."
     leaks = _leaks(dossier)
     if not leaks:
-        best = max(found, key=lambda f: f.advantage or 0.0)
+        found = [f for f in _findings(dossier) if f.verdict is Verdict.NOT_FOUND]
+        best = max(found, key=lambda f: f.advantage or 0.0, default=None)
+        if best is None:
+            return ""
         return f"No attack told a property of the training set clearly better than drawing lots: {_told(dossier, best)}"
     kinds: dict[str, Finding] = {}
     for finding in sorted(leaks, key=lambda f: -(f.advantage_low or 0.0)):
         if not finding.metric.startswith("property_estimated"):
             kinds.setdefault(finding.metric, finding)
     told = list(kinds.values()) or leaks[:1]
-    return " ".join([*(_told(dossier, f) for f in told), *answers(dossier)])
+    about = {f.metric.partition(":")[2] for f in leaks}
+    return " ".join([*(_told(dossier, f) for f in told), *answers(dossier, about)])
 
 
 def _told(dossier: Dossier, finding: Finding) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from divulge.core.dossier import Dossier, overall
+from divulge.core.dossier import Dossier
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
 from divulge.report import inferred, limits, rebuilt, theft, words
 from divulge.report.causes import by_family, changes
+from divulge.report.next_steps import first_step
 
 METRICS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 
@@ -17,7 +18,8 @@ def render(dossier: Dossier) -> str:
     facts = dossier.facts
     parts = [
         f"# {facts.name}",
-        f"**{words.MARKS[dossier.verdict]} {words.headline(dossier)}.** {words.summary(dossier)}",
+        "\n\n".join(f"**{line.mark} {line.title}.** {line.text}".strip() for line in words.lines(dossier)),
+        *_first_step(dossier),
         *(["**This run was cut short.**"] if not dossier.complete else []),
         f"- **What the adversary needed.** {words.needed(dossier)}\n"
         f"- **How sure this is.** {words.certainty(dossier)}\n"
@@ -39,6 +41,11 @@ def render(dossier: Dossier) -> str:
         f"- seed {facts.provenance.seed}, divulge {facts.provenance.divulge}, {facts.provenance.started}",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _first_step(dossier: Dossier) -> list[str]:
+    step = first_step(dossier)
+    return [f"**What to do first.** {step}"] if step else []
 
 
 def _table(dossier: Dossier) -> str:
@@ -108,7 +115,7 @@ def _gains(dossier: Dossier) -> list[str]:
 
 def _why(dossier: Dossier) -> list[str]:
     """Who is exposed and why, where a leak was found."""
-    if overall(dossier.of(Family.MEMBERSHIP)) is not Verdict.LEAK:
+    if dossier.verdict_of(Family.MEMBERSHIP) is not Verdict.LEAK:
         return []
     parts = []
     if dossier.stability is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from divulge.core.dossier import Dossier, overall
+from divulge.core.dossier import Dossier
+from divulge.core.finding import Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted
 from divulge.report import limits, words
@@ -25,10 +26,11 @@ def render(dossier: Dossier) -> str:
     for family, asked in words.FAMILY_OF.items():
         title = asked[:1].upper() + asked[1:]
         found = [f for f in dossier.of(family) if f.value is not None]
+        verdict = dossier.verdict_of(family)
         if not found:
-            lines.append(f"| {title} | – not measured | |")
+            broke = verdict is Verdict.FAILED
+            lines.append(f"| {title} | {words.MARKS[verdict]} {verdict.value if broke else 'not measured'} | |")
             continue
-        verdict = overall(found)
         alike = [f for f in found if f.verdict is verdict and f.metric != "epsilon"] or found
         best = max(alike, key=lambda f: f.advantage_low if f.advantage_low is not None else -1.0)
         told = line_of(dossier, best).partition(" ")[2]

@@ -54,16 +54,12 @@ def headline(dossier: Dossier) -> str:
         return "Inputs that stand for a class can be made"
     if "labels_counted" in found:
         return "The classes behind an update can be counted"
-    if not any(f.value is not None for f in dossier.of(Family.RECONSTRUCTION)):
-        return "Reconstruction could not be measured"
     return "Nothing was rebuilt better than by guessing"
 
 
 def sentence(dossier: Dossier) -> str:
     """What the audit says about reconstruction, for a reader of nothing else."""
-    found = [f for f in dossier.of(Family.RECONSTRUCTION) if f.value is not None]
-    if not found:
-        return "No attack that rebuilds records could be run and measured."
+    found = [f for f in dossier.of(Family.RECONSTRUCTION) if f.verdict is Verdict.NOT_FOUND and f.value is not None]
     leaks = [f for f in _leaks(dossier) if f.value is not None]
     kinds: dict[str, Finding] = {}
     for finding in leaks:
@@ -77,7 +73,9 @@ def sentence(dossier: Dossier) -> str:
         told = list(kinds.values())[:1]
     if told:
         return " ".join(_told(dossier, f) for f in told)
-    best = max(found, key=lambda f: f.advantage or 0.0)
+    best = max(found, key=lambda f: f.advantage or 0.0, default=None)
+    if best is None:
+        return ""
     return f"No attack rebuilt more than what can be guessed without the model: at best {_told(dossier, best)}"
 
 

@@ -39,13 +39,19 @@ def render(dossier: Dossier) -> str:
                 },
                 "invocations": [
                     {
-                        "executionSuccessful": dossier.complete and not dossier.failed(),
+                        "executionSuccessful": dossier.complete and not dossier.failed() and not dossier.faults,
                         "startTimeUtc": facts.provenance.started.replace("+00:00", "Z"),
                         "toolExecutionNotifications": _notifications(dossier),
                     }
                 ],
                 "results": [_result(dossier, f, order.index(f.attack)) for f in dossier.findings],
-                "properties": {"job": facts.job, "threat": facts.threat.name, "seed": facts.provenance.seed},
+                "properties": {
+                    "job": facts.job,
+                    "threat": facts.threat.name,
+                    "seed": facts.provenance.seed,
+                    "verdict": dossier.verdict.value,
+                    "families": {family.value: told.verdict.value for family, told in dossier.family_verdicts.items()},
+                },
             }
         ],
     }
@@ -95,4 +101,5 @@ def _notifications(dossier: Dossier) -> list[dict[str, Any]]:
     failed = [("error", f"{o.title} failed: {error}") for o, error in dossier.failed()]
     refused = [("note", f"{o.title} could not run: {reason}") for o, reason in dossier.refused()]
     left = [("note", f"{o.title} was left out: {o.reason}") for o in dossier.left_out]
-    return [{"level": level, "message": {"text": text}} for level, text in failed + refused + left]
+    wrong = [("error", f"the audit is invalid: {fault}") for fault in dossier.faults]
+    return [{"level": level, "message": {"text": text}} for level, text in wrong + failed + refused + left]

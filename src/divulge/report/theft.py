@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from divulge.core.dossier import Dossier, overall
+from divulge.core.dossier import Dossier
 from divulge.core.finding import Finding, Verdict
 from divulge.core.theft import Alarm, Theft
 from divulge.core.threat import Family
+from divulge.core.verdicts import overall
 from divulge.core.wording import counted, percent
 
 RECOVERED = {
@@ -27,30 +28,39 @@ def exact_percent(rate: float) -> str:
     return f"{min(100 * rate, 99.9):.1f} %" if rate < 0.9995 else "> 99.9 %"
 
 
+PLACE_WORDS = {
+    "fidelity": "of unseen records",
+    "fidelity_uniform": "of random inputs",
+    "fidelity_boundary": "of points at its decision boundary",
+}
+
+
 def headline(dossier: Dossier) -> str:
     """The verdict on extraction in a few words."""
-    found = dossier.of(Family.EXTRACTION)
-    leaks = [f for f in found if f.verdict is Verdict.LEAK]
+    leaks = [f for f in dossier.of(Family.EXTRACTION) if f.verdict is Verdict.LEAK]
     if any(f.metric == "parameters_recovered" and (f.value or 0) >= 1 for f in leaks):
         return "The model can be copied exactly"
-    if any(f.metric in (*PLACES, "parameters_recovered") for f in leaks):
+    if any(f.metric in ("fidelity", "parameters_recovered") for f in leaks):
         return "The model can be copied"
+    if any(f.metric in PLACES for f in leaks):
+        return "Part of what the model does can be copied"
     if leaks:
         return "How the model was made can be told"
-    if overall(found) is Verdict.NOT_MEASURABLE:
-        return "Copying the model could not be measured"
     return "No copy better than a guess without queries was made"
 
 
 def sentence(dossier: Dossier) -> str:
-    """What the audit says about extraction, for a reader of nothing else."""
-    found = dossier.of(Family.EXTRACTION)
-    if not any(f.value is not None for f in found):
-        return "No attack that copies the model could be run and measured."
+    """What the audit says about extraction, for a reader of nothing else: from the findings that made the verdict."""
+    verdict = dossier.verdict_of(Family.EXTRACTION)
+    found = [f for f in dossier.of(Family.EXTRACTION) if f.verdict is verdict and f.value is not None]
     parts = [_recovered_sentence(dossier, f) for f in _recoveries(found)]
     best = best_copy(found)
     if best is not None:
         parts.append(_copy_sentence(dossier, best))
+    if not parts and found:
+        parts = [
+            _recovered_sentence(dossier, f, "at best ") for f in sorted(found, key=lambda f: -(f.value or 0.0))[:1]
+        ]
     return " ".join(parts)
 
 
@@ -66,17 +76,20 @@ def _recoveries(found: Sequence[Finding]) -> list[Finding]:
     return list(kept.values())
 
 
-def _recovered_sentence(dossier: Dossier, finding: Finding) -> str:
+def _recovered_sentence(dossier: Dossier, finding: Finding, least: str = "") -> str:
     title = dossier.titles.get(finding.attack, finding.attack)
     number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
     asked = f"with {counted(finding.queries, 'query')}" if finding.queries else "without a query"
-    return f"“{title}” tells {exact_percent(finding.value or 0.0)} {RECOVERED[finding.metric]} ({number:,}) {asked}."
+    share = f"{least}{exact_percent(finding.value or 0.0)}"
+    return f"“{title}” tells {share} {RECOVERED[finding.metric]} ({number:,}) {asked}."
 
 
 def best_copy(found: Sequence[Finding]) -> Finding | None:
-    """The copy that agrees most on unseen records; of equal ones the cheapest."""
-    copies = [f for f in found if f.metric == "fidelity" and f.value is not None]
-    return max(copies, key=lambda f: (f.low or 0.0, -f.queries), default=None)
+    """The copy that agrees most on unseen records, or where none of these findings is about them, elsewhere; of equal
+    ones the cheapest.
+    """
+    copies = [f for f in found if f.metric in PLACES and f.value is not None]
+    return min(copies, key=lambda f: (PLACES.index(f.metric), -(f.low or 0.0), f.queries), default=None)
 
 
 def _copy_sentence(dossier: Dossier, best: Finding) -> str:
@@ -84,8 +97,8 @@ def _copy_sentence(dossier: Dossier, best: Finding) -> str:
     low, high = exact_percent(best.low or 0.0), exact_percent(best.high or 0.0)
     return (
         f"The copy made by “{title}” with {counted(best.queries, 'query')} gives the model's own answer to "
-        f"{exact_percent(best.value or 0.0)} of unseen records ({percent(best.confidence)} interval {low} to {high}); "
-        f"the best guess without any query does so for {exact_percent(best.chance)}."
+        f"{exact_percent(best.value or 0.0)} {PLACE_WORDS[best.metric]} ({percent(best.confidence)} interval {low} to "
+        f"{high}); the best guess without any query does so for {exact_percent(best.chance)}."
     )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from divulge.core.dossier import Dossier, Stability, overall
-from divulge.core.finding import Finding, Reading, Verdict
+from dataclasses import dataclass
+
+from divulge.core.dossier import Dossier, Stability
+from divulge.core.finding import Reading, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
+from divulge.core.verdicts import WORST_FIRST, FamilyVerdict, overall
 from divulge.core.wording import counted, joined, percent
-from divulge.report import inferred, rebuilt, theft
+from divulge.report import inferred, membership, rebuilt, theft
 
 MARKS = {
     Verdict.LEAK: "▲",
     Verdict.NOT_FOUND: "○",
     Verdict.NOT_MEASURABLE: "–",
+    Verdict.NOT_EXAMINED: "–",
     Verdict.INVALID: "✕",
     Verdict.REFUSED: "⊘",
     Verdict.FAILED: "!",
@@ -44,80 +48,113 @@ FAMILY_OF = {
 }
 
 
+@dataclass(frozen=True)
+class Line:
+    """What is said of one family of attacks, or of the audit as a whole: its own verdict, a title, and a sentence."""
+
+    verdict: Verdict
+    title: str
+    text: str
+
+    @property
+    def mark(self) -> str:
+        """The mark of its verdict."""
+        return MARKS[self.verdict]
+
+
+ROOMS = {
+    Family.MEMBERSHIP: membership,
+    Family.RECONSTRUCTION: rebuilt,
+    Family.PROPERTY: inferred,
+    Family.EXTRACTION: theft,
+}
+"""Who speaks of a leak of each family, and of none."""
+
+BLUNT = (
+    "None of them shows anything in the easiest case of its kind either: such models may have nothing to show, or "
+    "these attacks may not be able to see it."
+)
+
+ABOUT = {
+    Family.MEMBERSHIP: "membership",
+    Family.RECONSTRUCTION: "what can be rebuilt",
+    Family.PROPERTY: "the training set as a whole",
+    Family.EXTRACTION: "copying the model",
+}
+
+
+def lines(dossier: Dossier) -> list[Line]:
+    """What the audit says, one family after the other; what is wrong with the audit itself comes first."""
+    wrong = [Line(Verdict.INVALID, "The audit is invalid", f"{_sentence(fault)}") for fault in dossier.faults]
+    told = [line_of_family(dossier, family) for family in ROOMS if dossier.tried(family)]
+    return [*wrong, *(line for line in told if not (wrong and line.verdict is Verdict.INVALID)), *_reversed(dossier)]
+
+
+def line_of_family(dossier: Dossier, family: Family) -> Line:
+    """What is said of one family: its title and its sentence follow from what made its verdict."""
+    told, about, room = dossier.family_verdicts[family], ABOUT[family], ROOMS[family]
+    broke = _broke(told)
+    why = _sentence(told.why) if told.why else ""
+    match told.verdict:
+        case Verdict.LEAK | Verdict.NOT_FOUND:
+            missing = f" {broke}, see what was not measured." if broke and told.verdict is Verdict.NOT_FOUND else ""
+            blunt = f" {BLUNT}" if told.blunt and told.verdict is Verdict.NOT_FOUND else ""
+            return Line(told.verdict, room.headline(dossier), f"{room.sentence(dossier)}{blunt}{missing}")
+        case Verdict.FAILED:
+            only = f" {counted(told.played, 'weaker attack')} found nothing." if told.played else ""
+            return Line(told.verdict, f"{broke}, so this audit says nothing about {about}", f"{why}{only}")
+        case Verdict.INVALID:
+            return Line(told.verdict, _invalid_title(dossier, family), why)
+        case Verdict.NOT_MEASURABLE:
+            return Line(told.verdict, f"{_upper(about)} could not be measured", why)
+        case _:
+            time = f" There was no time for {counted(told.left_out, 'attack')}." if told.left_out else ""
+            none = f"No attack could run: {told.why}." if told.why else "No attack was run."
+            return Line(told.verdict, f"{_upper(about)} was not examined", f"{none}{time}" if told.refused else none)
+
+
+def _broke(told: FamilyVerdict) -> str:
+    """'4 of 5 attacks failed'; empty where none did."""
+    if told.failed < told.tried:
+        return f"{told.failed} of {told.tried} attacks failed" if told.failed else ""
+    return "The only attack failed" if told.failed == 1 else f"All {told.failed} attacks failed" if told.failed else ""
+
+
+def _invalid_title(dossier: Dossier, family: Family) -> str:
+    if family is Family.MEMBERSHIP and dossier.baseline.alarm is not None:
+        return "The audit is invalid: the sets differ"
+    if family is Family.MEMBERSHIP and "less often than chance" in dossier.family_verdicts[family].why:
+        return "The audit is invalid: an attack does worse than chance"
+    return f"The audit of {ABOUT[family]} is invalid"
+
+
+def _reversed(dossier: Dossier) -> list[Line]:
+    """Attacks that do worse than chance where others leak: the leak stands, but so does the fault."""
+    if dossier.verdict_of(Family.MEMBERSHIP) is not Verdict.LEAK:
+        return []
+    why = [f for f in dossier.of(Family.MEMBERSHIP) if f.verdict is Verdict.INVALID and "than chance" in f.reason]
+    names = joined(f"“{title}”" for title in dict.fromkeys(dossier.titles.get(f.attack, f.attack) for f in why))
+    return [Line(Verdict.INVALID, f"{names}: worse than chance", _sentence(why[0].reason))] if why else []
+
+
 def headline(dossier: Dossier) -> str:
-    """The verdict in a few words."""
-    if dossier.verdict is Verdict.NOT_MEASURABLE:
-        return "Nothing could be measured"
-    said = []
-    if dossier.tried(Family.MEMBERSHIP):
-        verdict = overall(dossier.of(Family.MEMBERSHIP))
-        said.append(
-            {
-                Verdict.LEAK: "Membership leaks",
-                Verdict.NOT_FOUND: "No membership leak was found",
-                Verdict.INVALID: "The audit is invalid: the sets differ",
-            }.get(verdict, "Membership could not be measured")
-        )
-    if dossier.tried(Family.RECONSTRUCTION):
-        said.append(rebuilt.headline(dossier))
-    if dossier.tried(Family.PROPERTY):
-        said.append(inferred.headline(dossier))
-    if dossier.tried(Family.EXTRACTION):
-        said.append(theft.headline(dossier))
+    """The verdicts in a few words."""
+    said = [line.title for line in lines(dossier)]
     return "; ".join([said[0], *(part[:1].lower() + part[1:] for part in said[1:])]) if said else "Nothing was tried"
 
 
 def summary(dossier: Dossier) -> str:
-    """What the audit says, for a reader of nothing else."""
-    return " ".join(sentence for _, sentence in by_family(dossier))
+    """What the audit says, for a reader of nothing else: each family behind its own mark."""
+    return " ".join(f"{line.mark} {line.title}. {line.text}".strip() for line in lines(dossier))
 
 
-def by_family(dossier: Dossier) -> list[tuple[Verdict, str]]:
-    """The same, one family after the other, each with its verdict."""
-    rooms = (
-        (Family.MEMBERSHIP, membership_sentence),
-        (Family.RECONSTRUCTION, rebuilt.sentence),
-        (Family.PROPERTY, inferred.sentence),
-        (Family.EXTRACTION, theft.sentence),
-    )
-    return [(overall(dossier.of(family)), said(dossier)) for family, said in rooms if dossier.tried(family)]
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
-def membership_sentence(dossier: Dossier) -> str:
-    """What the audit says about membership, for a reader of nothing else."""
-    strongest = dossier.strongest()
-    if strongest is None:
-        return "No attack could be run and measured, so nothing is known about who was in the training data."
-    verdict = overall(dossier.of(Family.MEMBERSHIP))
-    if verdict is Verdict.INVALID:
-        return strongest.reason[:1].upper() + strongest.reason[1:] + "."
-    title = dossier.titles.get(strongest.attack, strongest.attack)
-    picks = (
-        f"shown one member and one non-member, the attack “{title}” picks the member in "
-        f"{percent(strongest.value or 0)} of cases ({interval(strongest)}; guessing gives 50 %)"
-    )
-    if verdict is Verdict.LEAK:
-        return f"It can be told who was in the training data: {picks}. {sharpest(dossier)}".strip()
-    power = (
-        f"Had they picked the member in {percent((1 + strongest.power) / 2)} of cases, this audit would probably have "
-        "shown it. "
-        if strongest.power and strongest.power < 1
-        else "This audit is too small to show more than the coarsest leak. "
-    )
-    return f"The attacks that were run tell members from strangers hardly better than guessing: {picks}. {power}{LEAST}"
-
-
-def sharpest(dossier: Dossier) -> str:
-    """The most telling leak at a low false positive rate, or nothing."""
-    low = [f for f in dossier.leaks() if f.metric.startswith("tpr_at_fpr_") and f.value is not None]
-    if not low:
-        return ""
-    best = min(low, key=lambda f: (f.chance, -(f.low or 0)))
-    title = dossier.titles.get(best.attack, best.attack)
-    return (
-        f"While wrongly naming {percent(best.chance)} of the non-members, “{title}” names "
-        f"{percent(best.value or 0)} of the members ({interval(best)})."
-    )
+def _sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    return _upper(text) + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def stability_sentence(stability: Stability) -> str:
@@ -128,13 +165,6 @@ def stability_sentence(stability: Stability) -> str:
         f"{percent(stability.at)} is exposed by another in {percent(stability.again)} of cases "
         f"({percent(stability.low)} to {percent(stability.high)}); any member, in {percent(stability.anybody)}."
     )
-
-
-def interval(finding: Finding) -> str:
-    """'95 % interval 70 % to 78 %'."""
-    if finding.low is None or finding.high is None:
-        return f"{percent(finding.confidence)} bound"
-    return f"{percent(finding.confidence)} interval {percent(finding.low)} to {percent(finding.high)}"
 
 
 def needed(dossier: Dossier) -> str:
@@ -234,6 +264,9 @@ def asset_verdicts(dossier: Dossier) -> dict[Asset, str]:
         found = [f for f in dossier.findings if f.asset == asset.value]
         if found or (asset is Asset.MEMBERSHIP and dossier.tried(Family.MEMBERSHIP)):
             verdict = overall(found)
+            family = next((f for f in Family if found and found[0].game == f.value), Family.MEMBERSHIP)
+            if verdict is Verdict.NOT_FOUND or not found:
+                verdict = max(verdict, dossier.verdict_of(family), key=lambda v: -WORST_FIRST.index(v))
             told[asset] = f"{MARKS[verdict]} {verdict.value}"
     return told
 

@@ -18,10 +18,26 @@ def epsilon_lower_bound(curve: Roc, delta: float, alpha: float) -> float:
     Any (epsilon, delta)-private training has TPR <= e^epsilon FPR + delta and TNR <= e^epsilon FNR + delta (Kairouz
     et al. 2015, theorem 2.1).  Exact intervals on both rates, so the bound cannot pass the finite-sample ceiling.
     """
+    return max(0.0, *(bound for bound, _, _ in _bounds(curve, delta, alpha)))
+
+
+def where_it_shows(curve: Roc, delta: float, alpha: float) -> tuple[bool, Rate, Rate]:
+    """The operating point that gives the bound: whether members are named there, rather than others ruled out, and
+    which share is, of those that it is true of and of those that it is not true of.
+    """
+    _, inside, point = max(_bounds(curve, delta, alpha), key=lambda each: each[0])
+    if inside:
+        return True, point.tpr, point.fpr
+    right, wrong = (Rate(rate.trials - rate.successes, rate.trials) for rate in (point.fpr, point.tpr))
+    return False, right, wrong
+
+
+def _bounds(curve: Roc, delta: float, alpha: float) -> list[tuple[float, bool, OperatingPoint]]:
+    """The bound at each of the operating points, from both sides."""
     each = alpha / (2 * len(RATES))
-    bounds = [_bound(at_fpr(curve, rate), delta, each) for rate in RATES]
-    bounds += [_mirrored(at_fnr(curve, rate), delta, each) for rate in RATES]
-    return max(0.0, *bounds)
+    above = [(True, at_fpr(curve, rate)) for rate in RATES]
+    below = [(False, at_fnr(curve, rate)) for rate in RATES]
+    return [(_bound(p, delta, each), s, p) for s, p in above] + [(_mirrored(p, delta, each), s, p) for s, p in below]
 
 
 def _bound(point: OperatingPoint, delta: float, alpha: float) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import optimize, special, stats
@@ -12,6 +14,9 @@ from divulge.core.inferred import Inferred
 from divulge.core.policy import Policy
 from divulge.core.rebuilt import Measure, Quality, Rebuilt
 from divulge.stats.intervals import Interval, p_value, upper_quantile
+
+MORE = (2, 3, 4, 6, 8, 12, 16, 32)
+"""Times as many units as there were: what is tried to say how many would do."""
 
 
 def mean_bounds(values: np.ndarray, alpha: float) -> Interval:
@@ -112,7 +117,24 @@ def estimate_of(measure: Measure, qualities: Sequence[Quality], policy: Policy, 
         p_value=p_value(lambda a: gain_low(measure, a), threshold),
         threshold=threshold,
         details=tuple(d for q in _about(measure, qualities) for d in _details(q, alpha)),
+        **_reach(measure, threshold, alpha / tests),
     )
+
+
+def _reach(measure: Measure, threshold: float, level: float) -> dict[str, Any]:
+    """What an attack that is always right would have had on as many units, and how many would do at this level."""
+
+    def best(times: int) -> Measure:
+        units = len(measure.units)
+        placed = tuple(u + (max(measure.units) + 1) * t for t in range(times) for u in measure.units)
+        return replace(measure, hits=(1.0,) * (units * times), blind=measure.blind * times, units=placed)
+
+    reached = p_value(lambda a: gain_low(best(1), a), threshold)
+    if reached <= level:
+        return {"attainable": reached}
+    there = len(set(measure.units))
+    times = next((t for t in MORE if gain_low(best(t), level) > threshold), None)
+    return {"attainable": reached, "enough": "" if times is None else f"{times * there} instead of {there}"}
 
 
 def _about(measure: Measure, qualities: Sequence[Quality]) -> list[Quality]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from divulge.core.evidence import Detail, Estimate, Rate
 from divulge.core.policy import Policy
 from divulge.core.theft import Agreement, Recovery, Theft
+from divulge.stats.attainable import smallest
 from divulge.stats.intervals import clopper_pearson, p_value, upper_quantile
 
 PLACES = {"data": "fidelity", "uniform": "fidelity_uniform", "boundary": "fidelity_boundary"}
@@ -84,7 +86,23 @@ def _fidelity(agreement: Agreement, theft: Theft, policy: Policy, tests: int) ->
         p_value=p_value(lambda a: resolved(agreement, a), threshold),
         threshold=threshold,
         details=tuple(_details(theft, alpha)) if agreement.where == "data" else (),
+        **_reach(agreement, threshold, alpha / tests),
     )
+
+
+def _reach(agreement: Agreement, threshold: float, level: float) -> dict[str, Any]:
+    """What a copy that agrees everywhere would have had on as many points, and how many would do at this level."""
+
+    def best(times: int) -> Agreement:
+        right, wrong = agreement.both + agreement.baseline_only, agreement.copy_only + agreement.neither
+        return replace(agreement, both=times * right, copy_only=times * wrong, baseline_only=0, neither=0)
+
+    reached = p_value(lambda a: resolved(best(1), a), threshold)
+    if reached <= level:
+        return {"attainable": reached}
+    times = smallest(lambda t: resolved(best(t), level) > threshold)
+    number = "" if times is None else f"{times * agreement.points} points instead of {agreement.points}"
+    return {"attainable": reached, "enough": number}
 
 
 def _details(theft: Theft, alpha: float) -> list[Detail]:
@@ -126,6 +144,7 @@ def _recovered(recovery: Recovery, policy: Policy) -> Estimate:
         p_value=p if advantage > threshold else 1.0,
         threshold=threshold,
         details=(Detail("values", recovery.values), *worst),
+        attainable=guessing(recovery.chance, recovery.values) if recovery.chance and chance > 0 else CERTAIN,
     )
 
 

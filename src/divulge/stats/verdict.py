@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from divulge.core.finding import Finding, Reading, Verdict
 from divulge.core.policy import Policy
@@ -20,35 +20,123 @@ def blind_alarm_of(blind: Reading) -> str | None:
     )
 
 
+BELOW = 0.01
+"""Error rate, over all findings and controls of a run, of the alarm that an attack is right less often than chance."""
+
+POWERED = ("auc", "balanced_accuracy", "tpr_at_fpr_")
+"""Metrics that are not measurable where even an attack that names every member would probably be missed."""
+
+
 def settle(
-    findings: Sequence[Finding], policy: Policy, alarm: str | None, tainted: frozenset[str] = frozenset()
+    findings: Sequence[Finding],
+    policy: Policy,
+    alarm: str | None,
+    tainted: frozenset[str] = frozenset(),
+    faults: Sequence[str] = (),
 ) -> list[Finding]:
     """Final verdicts: Holm's correction over all measurable findings of a run.
 
-    alarm: why every finding is invalid (see blind_alarm_of).  tainted: attacks that succeed against the negative
-    control too, so that what they measure is not the training data.
+    alarm: why findings on membership are invalid (see blind_alarm_of).  tainted: attacks that succeed against the
+    negative control too, so that what they measure is not the training data.  faults: why the audit as a whole is
+    none; any of them makes every finding invalid.
     """
     measurable = [f for f in findings if f.p_value is not None]
     adjusted = dict(zip(map(id, measurable), holm([f.p_value or 0.0 for f in measurable]), strict=True))
-    return [_settle(f, adjusted.get(id(f)), policy, alarm, f.attack in tainted) for f in findings]
+    best = dict(zip(map(id, measurable), holm([f.attainable or 0.0 for f in measurable]), strict=True))
+    below = reversed_attacks(findings)
+    settled = []
+    for finding in findings:
+        p = adjusted.get(id(finding))
+        why = _invalid(finding, p, alarm, tainted, faults, below)
+        if why is not None:
+            settled.append(finding.judged(Verdict.INVALID, why, None if p is None else float(p)))
+            continue
+        settled.append(_settle(finding, p, policy, best.get(id(finding), 0.0)))
+    return settled
 
 
-def _settle(finding: Finding, p_adjusted: float | None, policy: Policy, alarm: str | None, tainted: bool) -> Finding:
-    p = None if p_adjusted is None else float(p_adjusted)
+def reversed_attacks(findings: Sequence[Finding], controls: Sequence[float] = ()) -> dict[str, Finding]:
+    """Attacks on membership that are right significantly less often than chance, each with the finding that shows it
+    most clearly; corrected for all findings, and for the p-values of the controls.
+    """
+    asked = [f for f in findings if f.p_below is not None]
+    adjusted = holm([*(f.p_below or 0.0 for f in asked), *controls])[: len(asked)]
+    found: dict[str, Finding] = {}
+    for finding, p in sorted(zip(asked, adjusted, strict=True), key=lambda pair: pair[1]):
+        if p <= BELOW:
+            found.setdefault(finding.attack, finding)
+    return found
+
+
+def below_chance(finding: Finding) -> str:
+    """Why a finding that lies below chance is a fault of the audit, and which one is likely."""
+    name = "AUC" if finding.metric == "auc" else "balanced accuracy"
+    value, low, high = (finding.value or 0.0, finding.low or 0.0, finding.high or 0.0)
+    return (
+        f"the attack is right significantly less often than chance ({name} {value:.2f}, {low:.2f} to {high:.2f}): the "
+        "labels or the order of the classes are probably not the model's"
+    )
+
+
+def _invalid(
+    finding: Finding,
+    p: float | None,
+    alarm: str | None,
+    tainted: frozenset[str],
+    faults: Sequence[str],
+    below: Mapping[str, Finding],
+) -> str | None:
+    """Why a finding says nothing about the model; None where it does, or was not measured in the first place."""
+    if faults:
+        return "; ".join(faults)
+    if p is None:
+        return None
+    if alarm is not None and finding.game == "membership":
+        return alarm
+    if finding.attack in below:
+        return below_chance(below[finding.attack])
+    if finding.attack in tainted:
+        return "the attack succeeds against a model that never saw these records as well"
+    return None
+
+
+def _settle(finding: Finding, p_adjusted: float | None, policy: Policy, best: float) -> Finding:
+    """best: the adjusted p-value that an attack which never errs would have had."""
+    p, alpha = None if p_adjusted is None else float(p_adjusted), 1 - policy.confidence
     if p is None:
         return finding.judged(Verdict.NOT_MEASURABLE, finding.reason, None)
-    if alarm is not None and finding.game == "membership":
-        return finding.judged(Verdict.INVALID, alarm, p)
-    if tainted:
-        reason = "the attack succeeds against a model that never saw these records as well"
-        return finding.judged(Verdict.INVALID, reason, p)
+    if best > alpha and not _excluded(finding):
+        return finding.judged(Verdict.NOT_MEASURABLE, _too_few(finding), p)
     above_control = finding.control is None or (finding.low or 0.0) > finding.control
-    if p <= 1 - policy.confidence and above_control:
+    if p <= alpha and above_control:
         return finding.judged(Verdict.LEAK, _leak_reason(finding), p)
-    if p <= 1 - policy.confidence:
+    if p <= alpha:
         reason = f"the attack does as well ({finding.control:.3f}) when it is let loose on another model"
         return finding.judged(Verdict.NOT_FOUND, reason, p)
+    missed = finding.power is None or finding.power >= 1
+    if missed and finding.metric.startswith(POWERED) and not _excluded(finding):
+        return finding.judged(Verdict.NOT_MEASURABLE, _too_few(finding), p)
     return finding.judged(Verdict.NOT_FOUND, _quiet_reason(finding), p)
+
+
+def _excluded(finding: Finding) -> bool:
+    """Whether the interval of a rate or an area lies wholly within what the policy tolerates."""
+    if finding.high is None:
+        return False
+    if finding.metric in ("auc", "balanced_accuracy"):
+        return 2 * finding.high - 1 <= finding.threshold
+    return finding.metric.startswith("tpr_at_fpr_") and finding.high - finding.chance <= finding.threshold
+
+
+def _too_few(finding: Finding) -> str:
+    """Why nothing that an attack could have done would have shown, and what would do."""
+    if finding.metric.endswith("_recovered"):
+        return "so few facts were asked about that all of them can be told by luck"
+    if finding.game == "membership":
+        said = "there are too few records: even an attack that names every member would probably have been missed"
+    else:
+        said = "there are too few trials: even an attack that is always right could not be told from luck"
+    return f"{said}; it takes {finding.enough}" if finding.enough else said
 
 
 def _leak_reason(finding: Finding) -> str:
@@ -69,15 +157,20 @@ def _quiet_reason(finding: Finding) -> str:
         return "the evidence excludes no epsilon above the policy's threshold"
     if finding.metric.endswith("_recovered"):
         return f"{percent(finding.value or 0.0)} of them are right, by chance {percent(finding.chance)}"
-    if finding.power is None:
-        return "this audit is too small to have shown any advantage at this rate"
+    if finding.power is None or finding.power >= 1:
+        return "nothing but a complete success would have been seen"
     return f"an advantage of {percent(finding.power)} or more would probably have been seen"
 
 
-def tainted_attacks(p_values: Sequence[tuple[str, float]], policy: Policy) -> frozenset[str]:
-    """Attacks with a significant success against the negative control, corrected over all of them.
+def tainted_attacks(
+    p_values: Sequence[tuple[str, float]], policy: Policy, below: Sequence[tuple[str, float]] = ()
+) -> frozenset[str]:
+    """Attacks with a significant success against the negative control, corrected over all of them, or with a
+    significant failure there: a model that never saw the records then tells the sets apart too.
 
-    p_values: (attack, p) for each metric measured against the control.
+    p_values: (attack, p) for each metric measured against the control.  below: the same, of being below chance.
     """
     adjusted = holm([p for _, p in p_values])
-    return frozenset(a for (a, _), p in zip(p_values, adjusted, strict=True) if p <= 1 - policy.confidence)
+    lower = holm([p for _, p in below])
+    above = {a for (a, _), p in zip(p_values, adjusted, strict=True) if p <= 1 - policy.confidence}
+    return frozenset(above | {a for (a, _), p in zip(below, lower, strict=True) if p <= BELOW})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from divulge.core.evidence import Detail, Estimate, Evidence, Rate
 from divulge.core.policy import Policy
 from divulge.core.wording import counted, percent
+from divulge.stats.attainable import attainable, enough_records
 from divulge.stats.auc import auc
-from divulge.stats.epsilon import ceiling, epsilon_lower_bound
+from divulge.stats.epsilon import ceiling, epsilon_lower_bound, where_it_shows
 from divulge.stats.gaussian import ceiling_mu, epsilon_of, mu_lower_bound
 from divulge.stats.intervals import clopper_pearson, newcombe, p_value
 from divulge.stats.power import detectable_auc, detectable_balanced_accuracy, detectable_tpr
@@ -26,7 +29,23 @@ def weigh(evidence: Evidence, policy: Policy, tests: int = 1) -> tuple[Estimate,
     estimates = [_auc(evidence, policy, alpha, tests), _balanced_accuracy(evidence, policy, alpha, tests)]
     estimates += [_tpr(curve, rate, policy, alpha, tests) for rate in FALSE_POSITIVE_RATES]
     estimates.append(_epsilon(curve, policy, alpha))
-    return tuple(estimates)
+    return tuple(_with_reach(e, curve, policy, alpha / tests) for e in estimates)
+
+
+def _with_reach(estimate: Estimate, curve: Roc, policy: Policy, level: float) -> Estimate:
+    """With what an attack that never errs would have had on as many trials, and how many it takes where that, or the
+    power at this level, is too little.
+    """
+    if estimate.p_value is None:
+        return estimate
+    metric, threshold = estimate.metric, estimate.threshold
+    best = attainable(metric, curve.n_exposed, curve.n_control, threshold, policy.delta)
+    blind = metric != "epsilon" and (estimate.detectable is None or estimate.detectable >= 1)
+    if best <= level and not blind:
+        return replace(estimate, attainable=best)
+    number = enough_records(metric, threshold, policy.delta, level)
+    words = "" if number is None else f"at least {counted(number, 'member')} and as many non-members"
+    return replace(estimate, attainable=best, enough=words)
 
 
 def _auc(evidence: Evidence, policy: Policy, alpha: float, tests: int) -> Estimate:
@@ -44,6 +63,7 @@ def _auc(evidence: Evidence, policy: Policy, alpha: float, tests: int) -> Estima
         detectable=detectable_auc(evidence.n_exposed, evidence.n_control, threshold, alpha / tests),
         p_value=p_value(lambda a: 2 * area.interval(a).low - 1, threshold),
         threshold=threshold,
+        p_below=p_value(lambda a: 1 - 2 * area.interval(a).high, 0.0),
     )
 
 
@@ -86,6 +106,7 @@ def _balanced_accuracy(evidence: Evidence, policy: Policy, alpha: float, tests: 
         detectable=detectable_balanced_accuracy(evidence.n_exposed, evidence.n_control, threshold, alpha / tests),
         p_value=p_value(lambda a: newcombe(tpr, fpr, a).low, threshold),
         threshold=threshold,
+        p_below=p_value(lambda a: -newcombe(tpr, fpr, a).high, 0.0),
     )
 
 
@@ -156,8 +177,22 @@ def _epsilon(curve: Roc, policy: Policy, alpha: float) -> Estimate:
         advantage_low=float(np.tanh(bound / 2)),
         p_value=p_value(lambda a: epsilon_lower_bound(curve, policy.delta, a), threshold),
         threshold=threshold,
-        details=(Detail("ceiling", top), Detail("delta", policy.delta), *_gaussian(curve, policy, alpha)),
+        details=(
+            Detail("ceiling", top),
+            Detail("delta", policy.delta),
+            *_gaussian(curve, policy, alpha),
+            *(_shown_by(curve, policy, alpha) if bound > 0 else ()),
+        ),
     )
+
+
+def _shown_by(curve: Roc, policy: Policy, alpha: float) -> tuple[Detail, ...]:
+    """Where the bound comes from: members named and others named wrongly, or others ruled out and members ruled out
+    wrongly.
+    """
+    inside, right, wrong = where_it_shows(curve, policy.delta, alpha)
+    done, true, false = ("named", "members", "others") if inside else ("ruled_out", "others", "members")
+    return Detail(f"{true}_{done}", right.value), Detail(f"{false}_{done}_wrongly", wrong.value)
 
 
 def _gaussian(curve: Roc, policy: Policy, alpha: float) -> tuple[Detail, ...]:

@@ -1,0 +1,91 @@
+"""Too few records are not measurable, and the number that would do is said."""
+
+from __future__ import annotations
+
+import re
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from divulge.core.evidence import Evidence
+from divulge.core.finding import Finding, Verdict
+from divulge.core.policy import Policy
+from divulge.stats.attainable import attainable, enough_records, luck, smallest
+from divulge.stats.verdict import settle
+from divulge.stats.weigh import METRICS, weigh
+
+POLICY = Policy()
+sizes = st.integers(1, 400)
+
+
+def perfect(n_in, n_out):
+    """An attack that never errs; strangers are all alike to it."""
+    member = np.arange(n_in + n_out) < n_in
+    return Evidence(np.where(member, 1.0 + np.arange(n_in + n_out), 0.0), member, *[np.arange(n_in + n_out)] * 2)
+
+
+def judged(evidence, policy=POLICY):
+    found = [
+        Finding("loss", "membership", "membership", "scores", e.metric, e.value, e.low, e.high, e.confidence, e.chance,
+                None, None, None, e.advantage, e.advantage_low, e.detectable, e.threshold, e.p_value, None,
+                Verdict.NOT_MEASURABLE, e.unmeasurable or "", 1, 0, 0.0, 0, "p", (), e.details, e.attainable, e.enough,
+                e.p_below)
+        for e in weigh(evidence, policy, len(METRICS))
+    ]  # fmt: skip
+    return {f.metric: f for f in settle(found, policy, None)}
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@settings(max_examples=15, deadline=None)
+@given(n_in=sizes, n_out=sizes, more_in=sizes, more_out=sizes)
+def test_more_records_are_never_worth_less(metric, n_in, n_out, more_in, more_out):
+    few = attainable(metric, n_in, n_out, 0.05, 1e-5)
+    many = attainable(metric, n_in + more_in, n_out + more_out, 0.05, 1e-5)
+    assert many <= few * 1.002  # p-values are found by bisection
+    assert few >= min(1.0, 2 / comb(n_in + n_out, n_in)) * (1 - 1e-6)
+
+
+def test_what_a_perfect_attack_gets_agrees_with_formulas():
+    assert attainable("auc", 20, 35, 0.05, 0.0) == pytest.approx(2 * 0.525**20, rel=2e-3)
+    assert luck(3, 3) == pytest.approx(2 / 20) and luck(1, 1) == 1.0
+    p = attainable("tpr_at_fpr_0.1", 30, 40, 0.1, 0.0)
+    ends = scipy_stats.beta.ppf(p / 2, 30, 1) - scipy_stats.beta.ppf(1 - p / 2, 1, 40)
+    assert ends == pytest.approx(0.1, abs=2e-3)
+
+
+@pytest.mark.parametrize("metric", ["auc", "balanced_accuracy", "tpr_at_fpr_0.1", "tpr_at_fpr_0.01", "epsilon"])
+def test_the_number_named_does_and_hardly_fewer_do(metric):
+    alpha = 0.05 / len(METRICS)
+    number = enough_records(metric, POLICY.threshold(metric), 1e-5, alpha)
+    step = round(1 / float(metric.rpartition("_")[2])) if metric.startswith("tpr") else 1
+    assert judged(perfect(number, number))[metric].verdict is Verdict.LEAK
+    less = number // 2 if metric == "epsilon" else number - step  # Holm's rule asks less of the least certain metric
+    if less:
+        chance = np.arange(2 * less) % 2 == 0
+        few = Evidence(np.random.default_rng(0).normal(size=len(chance)), chance, *[np.arange(len(chance))] * 2)
+        assert judged(few)[metric].verdict is Verdict.NOT_MEASURABLE
+
+
+def test_one_record_a_side_is_not_measurable_whatever_it_answers():
+    for evidence in (perfect(1, 1), Evidence(np.array([0.0, 1.0]), np.array([True, False]), *[np.arange(2)] * 2)):
+        found = judged(evidence)
+        assert {f.verdict for f in found.values()} == {Verdict.NOT_MEASURABLE}
+        number = int(re.search(r"at least (\d+) members and as many", found["auc"].reason)[1])
+        assert judged(perfect(number, number))["auc"].verdict is Verdict.LEAK
+
+
+def test_an_interval_that_lies_within_what_is_tolerated_is_an_answer_at_any_size():
+    rng = np.random.default_rng(1)
+    member = np.arange(40) < 20
+    quiet = Evidence(rng.normal(size=40), member, *[np.arange(40)] * 2)
+    generous = judged(quiet, Policy({"auc": 0.9}))
+    assert 2 * generous["auc"].high - 1 < 0.9 and generous["auc"].verdict is Verdict.NOT_FOUND
+
+
+def test_the_smallest_number_is_found_and_none_where_there_is_none():
+    assert [smallest(lambda n, k=k: n >= k) for k in (1, 2, 3, 100, 4096)] == [1, 2, 3, 100, 4096]
+    assert smallest(lambda n: False) is None
