@@ -45,7 +45,8 @@ class TargetPart(_Part):
 
     factory: for torch, what builds the untrained module: `file.py:function` or `package.module:function`.
     trusted_modules: further modules whose classes a pickle may contain.  service: for http.  encrypted: the model is
-    asked under CKKS, or shared among three parties.
+    asked under CKKS, or shared among three parties.  average: how often each question is put to a model that answers
+    at random.
     """
 
     kind: Literal["sklearn", "torch", "onnx", "scores", "http"]
@@ -57,6 +58,7 @@ class TargetPart(_Part):
     trusted_modules: list[str] = []
     service: ServicePart | None = None
     encrypted: Literal["ckks", "mpc"] | None = None
+    average: int = Field(default=1, ge=1)
 
     @property
     def file(self) -> Path:
@@ -78,7 +80,8 @@ class TargetPart(_Part):
 class DataPart(_Part):
     """The records: CSV or Parquet with a `target` column, or .npz with arrays x and y; or a named `source`, which is
     split at random into parts of the sizes given as members, nonmembers and population.  public: .npz of records of
-    other classes than the model's.
+    other classes than the model's.  expect: what you know of the model, accuracy (on members), accuracy_nonmembers, r2
+    or loss_per_token: where it answers otherwise, the audit stops before anything is attacked.
     """
 
     members: Path | int | None = None
@@ -89,6 +92,7 @@ class DataPart(_Part):
     target: str | None = None
     sensitive: list[str] = []
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
+    expect: dict[str, float] = {}
 
     @model_validator(mode="after")
     def _both_sides(self) -> DataPart:

@@ -96,7 +96,8 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
         ordered = [_weighed_again(run, outcome, policy) for outcome in ordered]
     blind = run.baseline() or Baseline()
     chosen = policy or facts.policy
-    findings = final_findings(ordered, chosen, blind)
+    faults = _faults(run)
+    findings = final_findings(ordered, chosen, blind, faults)
     broken = tuple(f for f in findings if f.verdict is Verdict.LEAK)
     wanted = tuple(unmet(chosen, facts.threat, findings))
     lacking = (*incomplete(run, ordered, findings), *wanted)
@@ -104,7 +105,8 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
     if before is not None:
         earlier = RunFolder(before).facts()
         worse = compared_with(findings, _findings(before, chosen), chosen, (facts.threat, earlier.threat)).worse
-    return Judgement(chosen, overall(findings), broken, lacking, wanted, worse, before.name if before else "")
+    verdict = Verdict.INVALID if faults else overall(findings)
+    return Judgement(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "")
 
 
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
@@ -112,7 +114,13 @@ def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
     run = RunFolder(path)
     stored = run.outcomes()
     ordered = [_weighed_again(run, stored[name], policy) for name in run.facts().planned if name in stored]
-    return final_findings(ordered, policy, run.baseline() or Baseline())
+    return final_findings(ordered, policy, run.baseline() or Baseline(), _faults(run))
+
+
+def _faults(run: RunFolder) -> tuple[str, ...]:
+    """What the handshake found, for which nothing in a run means anything."""
+    met = run.handshake()
+    return met.faults if met is not None else ()
 
 
 def assert_no_leak(run: Any, policy: Policy | str | Path | None = None, before: Any = None) -> None:
@@ -152,10 +160,13 @@ def incomplete(run: RunFolder, outcomes: list[StoredOutcome], findings: tuple[Fi
     ]
     if not run.complete:
         reasons.append("the run was cut short: go on with --resume")
+    faults = _faults(run)
     verdict = overall(findings)
-    if verdict is Verdict.INVALID:
+    if faults:
+        reasons.append(f"the findings are invalid: {faults[0]}")
+    elif verdict is Verdict.INVALID:
         reasons.append("the findings are invalid: members and non-members were not drawn alike")
-    if verdict is Verdict.NOT_MEASURABLE:
+    if verdict is Verdict.NOT_MEASURABLE and not faults:
         reasons.append("nothing was measured: no attack could run")
     return reasons
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -160,6 +160,8 @@ class Job:
     chain: steps that go on from the closest copy, see auditing.chain.
     detectors: names of those that watch, see auditing.watch.
     most_shadows: how many there can be, None for as many as one asks for.
+    expect: what the owner knows of the target, see auditing.handshake.EXPECTED.
+    own: whether divulge itself trained the target by the recipe, so that there is nothing to compare it with.
     """
 
     name: str
@@ -183,6 +185,8 @@ class Job:
     detectors: tuple[str, ...] = ()
     reconstruction: Reconstruction = field(default_factory=Reconstruction)
     properties: PropertyPlan = field(default_factory=PropertyPlan)
+    expect: Mapping[str, float] = field(default_factory=dict)
+    own: bool = False
 
     def records_fingerprint(self) -> str:
         """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""

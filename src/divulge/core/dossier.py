@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
+from divulge.core.handshake import Handshake
 from divulge.core.inferred import Inferred
 from divulge.core.policy import Policy
 from divulge.core.rebuilt import Rebuilt
@@ -276,11 +277,17 @@ class Dossier:
     gains: tuple[Gain, ...] = ()
     inferred: Mapping[str, Inferred] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
+    handshake: Handshake | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of the whole run; see `overall`."""
-        return overall(self.findings)
+        """The verdict of the whole run; see `overall`.  Invalid where the handshake found a fault."""
+        return Verdict.INVALID if self.faults else overall(self.findings)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why nothing in this run means anything: the target is not the model that its owner knows."""
+        return self.handshake.faults if self.handshake is not None else ()
 
     def refused(self) -> list[tuple[Outcome, str]]:
         """Attacks that could not run, with the reason."""

@@ -14,7 +14,7 @@ from divulge.core.dossier import Dossier, overall
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Access, Family
 from divulge.core.wording import counted, joined, percent
-from divulge.report import limits, words
+from divulge.report import handshake, limits, words
 from divulge.report.causes import helpful
 
 QUERIES = tuple(
@@ -53,6 +53,8 @@ ANSWERS = {
     Verdict.NOT_FOUND: "No evidence that it can was found",
     Verdict.INVALID: "Not answered: the sets differ, so nothing was measured",
 }
+
+UNKNOWN = "Not answered: the model does not answer as the one that was trained, so nothing was measured"
 
 ALWAYS_UNTRIED = (
     "attacks that were published after this version of divulge",
@@ -152,9 +154,10 @@ def _headline(dossier: Dossier) -> str:
 def _reasons(dossier: Dossier) -> list[str]:
     """Why, in a sentence each."""
     policy = dossier.facts.policy
-    found = [f"The policy is meant for {policy.purpose}."] if policy.purpose else []
+    found = handshake.lines(dossier)
+    found += [f"The policy is meant for {policy.purpose}."] if policy.purpose else []
     found.append(words.needed(dossier))
-    if dossier.verdict is Verdict.INVALID:
+    if dossier.verdict is Verdict.INVALID and not dossier.faults:
         found.append("Members and non-members were not drawn alike: draw them again, and audit again.")
     for outcome, error in dossier.failed():
         found.append(f"“{outcome.title}” broke off: {error}.")
@@ -171,7 +174,7 @@ def _question(dossier: Dossier, title: str, asks: str, findings: list[Finding], 
         title,
         asks,
         verdict,
-        ANSWERS.get(verdict, "Not examined"),
+        UNKNOWN if dossier.faults else ANSWERS.get(verdict, "Not examined"),
         tuple(evidence or [_unexamined(dossier, queries)]),
         tuple(dict.fromkeys(means)),
         tuple(_power(dossier, measured)),

@@ -6,7 +6,7 @@ from divulge.core.dossier import Dossier, overall
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
-from divulge.report import inferred, limits, rebuilt, theft, words
+from divulge.report import handshake, inferred, limits, rebuilt, theft, words
 from divulge.report.causes import by_family, changes
 
 METRICS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
@@ -17,6 +17,7 @@ def render(dossier: Dossier) -> str:
     facts = dossier.facts
     parts = [
         f"# {facts.name}",
+        *handshake.lines(dossier),
         f"**{words.MARKS[dossier.verdict]} {words.headline(dossier)}.** {words.summary(dossier)}",
         *(["**This run was cut short.**"] if not dossier.complete else []),
         f"- **What the adversary needed.** {words.needed(dossier)}\n"

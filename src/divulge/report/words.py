@@ -6,7 +6,7 @@ from divulge.core.dossier import Dossier, Stability, overall
 from divulge.core.finding import Finding, Reading, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.wording import counted, joined, percent
-from divulge.report import inferred, rebuilt, theft
+from divulge.report import handshake, inferred, rebuilt, theft
 
 MARKS = {
     Verdict.LEAK: "▲",
@@ -46,6 +46,8 @@ FAMILY_OF = {
 
 def headline(dossier: Dossier) -> str:
     """The verdict in a few words."""
+    if dossier.faults:
+        return handshake.HEADLINE
     if dossier.verdict is Verdict.NOT_MEASURABLE:
         return "Nothing could be measured"
     said = []
@@ -74,6 +76,8 @@ def summary(dossier: Dossier) -> str:
 
 def by_family(dossier: Dossier) -> list[tuple[Verdict, str]]:
     """The same, one family after the other, each with its verdict."""
+    if dossier.faults:
+        return handshake.by_family(dossier)
     rooms = (
         (Family.MEMBERSHIP, membership_sentence),
         (Family.RECONSTRUCTION, rebuilt.sentence),

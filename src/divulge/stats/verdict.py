@@ -21,15 +21,22 @@ def blind_alarm_of(blind: Reading) -> str | None:
 
 
 def settle(
-    findings: Sequence[Finding], policy: Policy, alarm: str | None, tainted: frozenset[str] = frozenset()
+    findings: Sequence[Finding],
+    policy: Policy,
+    alarm: str | None,
+    tainted: frozenset[str] = frozenset(),
+    faults: Sequence[str] = (),
 ) -> list[Finding]:
     """Final verdicts: Holm's correction over all measurable findings of a run.
 
     alarm: why every finding is invalid (see blind_alarm_of).  tainted: attacks that succeed against the negative
-    control too, so that what they measure is not the training data.
+    control too, so that what they measure is not the training data.  faults: of the target's own answers; any makes
+    every finding invalid, those that could not be measured too.
     """
     measurable = [f for f in findings if f.p_value is not None]
     adjusted = dict(zip(map(id, measurable), holm([f.p_value or 0.0 for f in measurable]), strict=True))
+    if faults:
+        return [f.judged(Verdict.INVALID, faults[0], adjusted.get(id(f))) for f in findings]
     return [_settle(f, adjusted.get(id(f)), policy, alarm, f.attack in tainted) for f in findings]
 
 
