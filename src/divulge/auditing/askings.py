@@ -102,7 +102,7 @@ def _random(target: Target, apart: float, how_much: str) -> Concern:
     seen = f"the same records get other answers when they are asked again, {how_much}"
     cause = "dropout or another random layer is on"
     cure = "switch it off (eval mode), or ask for the mean of several answers, `average=5` say"
-    return Concern("random", apart > LARGE, seen, cause, cure)
+    return Concern("random", bool(apart > LARGE), seen, cause, cure)
 
 
 def _company(
@@ -127,7 +127,9 @@ def _company(
     seen = f"a record gets another answer alone than among others, {how_much}"
     cause = "batch normalisation in training mode, or records that are scaled batch by batch"
     return [
-        Concern("company", apart.max() > LARGE, seen, cause, "switch the model to eval mode, and scale as in training")
+        Concern(
+            "company", bool(apart.max() > LARGE), seen, cause, "switch the model to eval mode, and scale as in training"
+        )
     ]
 
 

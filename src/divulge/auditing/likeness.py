@@ -13,16 +13,19 @@ from divulge.core.handshake import Concern
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import Kind, Records
 from divulge.core.signals import log_of_scores
-from divulge.stats.handshake import permutation, sign_test
+from divulge.stats.handshake import falls_short, permutation, sign_test
 from divulge.training.sklearn import SklearnRecipe
 
-TRAININGS = 3
+TRAININGS, TRAININGS_OF_ESTIMATORS = 3, 8
 """Models of the same recipe that must all contradict the target: one may be a lucky or an unlucky training."""
 
 FEWEST = 20
 GAP, SLIGHT = 0.05, 0.02
 LOST = 1 / 3
 """Share of what can be learned that a target must lack on records nobody trained on, to be called another model."""
+
+RANKS_WORSE = 0.75
+"""A model that is only set to another threshold ranks the records about as well as a forest."""
 
 MOST_RECORDS, MOST_FEATURES, TREES = 2_000, 4_000, 60
 
@@ -54,7 +57,8 @@ class Likes:
     failed: bool = False
 
     def __iter__(self) -> Iterator[Side]:
-        for number in range(TRAININGS):
+        cheap = isinstance(getattr(self.job.recipe, "recipe", None), SklearnRecipe)
+        for number in range(TRAININGS_OF_ESTIMATORS if cheap else TRAININGS):
             if number == len(self.found):
                 made = None if self.failed or self.job.recipe is None else self._train(number)
                 if made is None:
@@ -62,6 +66,8 @@ class Likes:
                     return
                 self.found.append(made)
             yield self.found[number]
+            if number == 1 and np.array_equal(self.found[0].members.loss, self.found[1].members.loss):
+                return  # its seed decides nothing
 
     def _train(self, number: int) -> Side | None:
         job = self.job
@@ -90,18 +96,23 @@ class Likes:
 
 def unlike(target: Side, likes: Likes) -> Concern | None:
     """What speaks against the target once models of its recipe have been trained on the members; None where it
-    behaves like one of them at least.
+    behaves like one of them at least, or where they differ so much among themselves that it may be another of them.
     """
     if min(len(target.members), len(target.nonmembers)) < FEWEST:
         return None
     strongest: tuple[int, Concern] | None = None
-    for number, like in enumerate(likes):
+    for like in likes:
         found = _against(target, like, likes.exact)
         if found is None:
             return None
-        if number == 0 or strongest is None or found[0] < strongest[0]:
+        if strongest is None or found[0] < strongest[0]:
             strongest = found
-    return strongest[1] if strongest is not None else None
+    if strongest is None:
+        return None
+    shown = [(like.members.right, like.members.order) for like in likes.found]
+    mine = (target.members.right, target.members.order)
+    apart = any(falls_short(value, list(theirs)) for value, theirs in zip(mine, zip(*shown, strict=True), strict=True))
+    return strongest[1] if apart else None
 
 
 def _against(target: Side, like: Side, exact: bool) -> tuple[int, Concern] | None:
@@ -118,7 +129,7 @@ def _against(target: Side, like: Side, exact: bool) -> tuple[int, Concern] | Non
     if lost >= LOST and outside.p < 1e-3 and inside.gap >= GAP and inside.p < 1e-4:
         seen = f"a model of the same recipe is far better, on records that neither was trained on too ({names})"
         return 2, Concern("other", True, seen, CAUSES, CURE)
-    if inside.gap >= GAP and inside.p < 1e-4 and outside.gap >= SLIGHT and outside.p < 0.05:
+    if inside.gap >= GAP and inside.p < 1e-4 and outside.gap >= SLIGHT and (exact or outside.p < 0.05):
         seen = f"a model of the same recipe is better, on records that neither was trained on too ({names})"
         return 1, Concern("lower", False, seen, CAUSES, CURE)
     if exact and _strangers(target, like) and inside.gap >= 2 * GAP and inside.p < 1e-6:
@@ -201,15 +212,12 @@ def poorer(target: Seen, simple: Seen) -> Concern | None:
     if _empty(target, simple):
         seen = f"records are answered no better than by chance, but a forest that never saw them is good ({names})"
         return Concern("chance", True, seen, CAUSES, CURE)
-    far = simple.well and target.skill < simple.skill * LOST and target.order < max(simple.order, 0.0) / 2 + AT_LEAST
+    ranks_worse = target.order < max(simple.order, 0.0) * RANKS_WORSE or target.log_scores is None
+    far = simple.well and target.skill < simple.skill * LOST and ranks_worse
     if far and simple.skill - target.skill >= 0.25:
         seen = f"a forest that never saw the records answers them far better ({names})"
         return Concern("lower", False, seen, CAUSES, CURE)
     return None
-
-
-AT_LEAST = 1e-9
-"""So that two models without scores, whose order is 0, compare by their skill alone."""
 
 
 def believable(right: float, target: Seen, likes: Likes, simple: Callable[[], Seen | None]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import binom, mannwhitneyu, rankdata
+from scipy.stats import binom, mannwhitneyu, rankdata, t
 
 from divulge.core.hashing import Array
 
@@ -120,6 +121,14 @@ def answered_worse(inside: Array, outside: Array) -> float:
 def sign_test(wins: int, losses: int) -> float:
     """One-sided p-value of `wins` of all that differ being no more than half."""
     return float(binom.sf(wins - 1, wins + losses, 0.5)) if wins + losses else 1.0
+
+
+def falls_short(value: float, others: Sequence[float]) -> bool:
+    """Whether a value lies below the range in which another one like `others` is to be expected (99 %, one-sided)."""
+    if len(others) < 2:
+        return bool(others) and value < others[0]
+    spread = float(np.std(others, ddof=1)) * np.sqrt(1 + 1 / len(others))
+    return bool(value < np.mean(others) - t.ppf(0.99, len(others) - 1) * spread)
 
 
 def r_squared(values: Array, y: Array) -> float:
