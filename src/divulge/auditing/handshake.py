@@ -249,10 +249,10 @@ def _unlike(job: Job, asked: Asked, side: Side, likes: Likes, minutes: float | N
         found = unlike(side, likes)
         if found is not None or likes.found:
             return found
-    if mine.skill >= GOOD / 2:
+    if mine.skill >= GOOD / 2 and mine.boast < 1 - GOOD:
         return None
     told = reference(job, asked.places)
-    return poorer(asked.plain.take(told[0]), told[1]) if told is not None else None
+    return poorer(asked.plain.take(told[0]), told[1], asked.member[told[0]]) if told is not None else None
 
 
 def _simple(job: Job, asked: Asked) -> Seen | None:

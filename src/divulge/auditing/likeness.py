@@ -129,7 +129,7 @@ def _against(target: Side, like: Side, exact: bool) -> tuple[int, Concern] | Non
     if lost >= LOST and outside.p < 1e-3 and inside.gap >= GAP and inside.p < 1e-4:
         seen = f"a model of the same recipe is far better, on records that neither was trained on too ({names})"
         return 2, Concern("other", True, seen, CAUSES, CURE)
-    if inside.gap >= GAP and inside.p < 1e-4 and outside.gap >= SLIGHT and (exact or outside.p < 0.05):
+    if inside.gap >= GAP and inside.p < 1e-4 and _no_better(outside, exact):
         seen = f"a model of the same recipe is better, on records that neither was trained on too ({names})"
         return 1, Concern("lower", False, seen, CAUSES, CURE)
     if exact and _strangers(target, like) and inside.gap >= 2 * GAP and inside.p < 1e-6:
@@ -137,6 +137,13 @@ def _against(target: Side, like: Side, exact: bool) -> tuple[int, Concern] | Non
         cause = "the model was not trained on these members"
         return 1, Concern("strangers", False, seen, cause, "check that it is the model that was trained on them")
     return None
+
+
+def _no_better(outside: Paired, exact: bool) -> bool:
+    """Whether the target lags on non-members too.  Where the very estimator is trained anew, it is enough that the
+    target does not lead, as it would if it had been trained on more records.
+    """
+    return outside.gap >= 0 if exact else outside.gap >= SLIGHT and outside.p < 0.05
 
 
 @dataclass(frozen=True)
@@ -206,8 +213,11 @@ def _forest(x: Array, records: Records, seed: int) -> Seen:
     return Seen(records.y, scores.argmax(axis=1), scores.shape[1], log_of_scores(scores))
 
 
-def poorer(target: Seen, simple: Seen) -> Concern | None:
-    """What speaks against a target without a recipe, beside a forest that was cross-fitted on the same records."""
+def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
+    """What speaks against a target without a recipe, beside a forest that was cross-fitted on the same records.
+
+    member: which of them the target was trained on, [records].
+    """
     names = _names(target, simple).replace("on members", "on the same records")
     if _empty(target, simple):
         seen = f"records are answered no better than by chance, but a forest that never saw them is good ({names})"
@@ -217,12 +227,21 @@ def poorer(target: Seen, simple: Seen) -> Concern | None:
     if far and simple.skill - target.skill >= 0.25:
         seen = f"a forest that never saw the records answers them far better ({names})"
         return Concern("lower", False, seen, CAUSES, CURE)
+    mine, theirs = target.take(member), simple.take(member)
+    found = _paired(mine, theirs)
+    if mine.boast >= GAP and found.gap >= 2 * SLIGHT and found.p < 1e-4:
+        seen = (
+            f"members are answered {mine.boast:.0%} less often right than the model is sure of, and a forest that never "
+            f"saw them is better ({_names(mine, theirs)})"
+        )
+        return Concern("lower", False, seen, CAUSES, CURE)
     return None
 
 
 def believable(right: float, target: Seen, likes: Likes, simple: Callable[[], Seen | None]) -> bool:
     """Whether a permutation of the labels that makes this share of the answers right is more than a poor model's luck:
-    it must come half as far above chance as a forest does, and models of the same recipe must not be as poor.
+    it must come half as far above chance as a forest does, and models of the same recipe must not be as poor, nor so
+    unlike each other that the target may be one of them.
     """
     forest = simple()
     if forest is not None and right - target.chance < (forest.right - target.chance) / 2:
@@ -232,4 +251,5 @@ def believable(right: float, target: Seen, likes: Likes, simple: Callable[[], Se
         same = permutation(theirs.said, theirs.y, theirs.width)
         if theirs.right < target.right + GAP and same is None:
             return False
-    return True
+    others = [like.members.right for like in likes.found]
+    return not others or falls_short(target.right, others)

@@ -72,6 +72,13 @@ class Seen:
         return gini(self.log_scores, self.y) if self.log_scores is not None else 0.0
 
     @property
+    def boast(self) -> float:
+        """By how much the model is surer, in the mean of its highest probability, than it is right; 0 without scores.
+        On the records that it learned from a model is not.
+        """
+        return float(np.exp(self.log_scores).max(axis=1).mean()) - self.right if self.log_scores is not None else 0.0
+
+    @property
     def at_chance(self) -> bool:
         """Whether there is nothing of the truth in the answers."""
         if not self.width:
