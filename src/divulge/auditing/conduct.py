@@ -18,12 +18,14 @@ from divulge.auditing.causes import causes_of
 from divulge.auditing.chain import gains_of
 from divulge.auditing.families import Tables, tests_of
 from divulge.auditing.guesses import baseline_of, keeper
+from divulge.auditing.handshake import places_of, shake
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, plan
 from divulge.auditing.play import Result, baseline, play, shadows_of
 from divulge.auditing.retrained import named_when_retrained, per_record, stability
 from divulge.auditing.store import FindingsFile, RunFolder, StoredOutcome
 from divulge.auditing.subgroups import attributes_of
+from divulge.auditing.surface import Memory
 from divulge.auditing.surroundings import surroundings
 from divulge.auditing.turned import turn_knobs
 from divulge.auditing.whatif import what_if
@@ -38,6 +40,7 @@ from divulge.core.dossier import (
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome, Played, Refused, Verdict
+from divulge.core.handshake import Handshake
 from divulge.core.inferred import Inferred
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress, Quiet
@@ -73,8 +76,10 @@ def conduct(
     progress = progress or Quiet()
     planned = plan(job)
     run = RunFolder(folder)
-    _begin(run, job, planned, resume)
-    tables = Tables(job, tests_of(job, [p.card for p in planned if not p.lacks]))
+    memory = Memory()
+    met = _begin(run, job, planned, resume, memory, minutes)
+    progress.met(met)
+    tables = Tables(job, tests_of(job, [p.card for p in planned if not p.lacks]), memory)
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
     done = run.outcomes()
     progress.plan(len(planned) + 2)
@@ -98,7 +103,7 @@ def conduct(
     run.write_left_out(tuple(budget.left_out))
     played = [step for step in planned if step.card.name in done]
     _publish(run, job, played, done, blind)
-    findings = final_findings([done[p.card.name] for p in played], job.policy, blind)
+    findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met.faults)
     if explain:
         progress.step("looking into why it leaks")
         _explain(run, job, played, done, findings)
@@ -156,16 +161,26 @@ def strongest_attack(run: RunFolder, findings: Sequence[Finding]) -> str | None:
     return next((f.attack for f in areas if len(run.scores(f.attack)) == records), None)
 
 
-def _begin(run: RunFolder, job: Job, planned: Sequence[Planned], resume: bool) -> None:
+def _begin(
+    run: RunFolder, job: Job, planned: Sequence[Planned], resume: bool, memory: Memory, minutes: float | None
+) -> Handshake:
+    """The run's folder, and how the target answered before the first attack; it is asked once a run."""
     if not resume:
-        run.create(_facts(job, planned))
-        return
+        met = shake(job, memory, minutes=minutes)
+        run.create(_facts(job, planned, met))
+        run.write_handshake(met)
+        return met
     facts = run.facts()
     if facts.job != job.fingerprint():
         raise InputError(
             f"{run.path} is a run of another job (other records, model, attacks, settings or seed): "
             "resume with what it was begun with, or start a new run"
         )
+    found = run.handshake()
+    if found is None:
+        found = shake(job, memory, minutes=minutes)
+        run.write_handshake(found)
+    return found
 
 
 def _one(run: RunFolder, tables: Tables, planned: Planned, blind: Baseline) -> StoredOutcome:
@@ -221,10 +236,12 @@ def _publish(
 ) -> None:
     """Rewrite findings.json and the run's line in the index."""
     ordered = [done[p.card.name] for p in planned if p.card.name in done]
-    findings = final_findings(ordered, job.policy, blind)
+    met = run.handshake()
+    findings = final_findings(ordered, job.policy, blind, met.faults if met is not None else ())
     left = [each.game for each in run.left_out()]
     families = family_verdicts([s.outcome for s in ordered], findings, left, STRENGTH)
-    verdict, told = run_verdict(families), {family.value: each.verdict.value for family, each in families.items()}
+    verdict = Verdict.INVALID if met is not None and met.faults else run_verdict(families)
+    told = {family.value: each.verdict.value for family, each in families.items()}
     run.write_findings(FindingsFile(SCHEMA_VERSION, run.path.name, verdict.value, run.complete, findings, told))
     facts = run.facts()
     leaks = sum(f.verdict.value == "leak" for f in findings)
@@ -241,12 +258,12 @@ def _publish(
     index.record(run.path.parent, row)
 
 
-def _facts(job: Job, planned: Sequence[Planned]) -> RunFacts:
+def _facts(job: Job, planned: Sequence[Planned], met: Handshake) -> RunFacts:
     return RunFacts(
         name=job.name,
         job=job.fingerprint(),
         threat=job.threat,
-        target=_target_facts(job),
+        target=_target_facts(job, met),
         data=job.data,
         policy=job.policy,
         provenance=_provenance(job.seed),
@@ -257,24 +274,11 @@ def _facts(job: Job, planned: Sequence[Planned]) -> RunFacts:
     )
 
 
-def _target_facts(job: Job) -> TargetFacts:
-    """Facts about the target, with its quality on both arms where it answers."""
+def _target_facts(job: Job, met: Handshake) -> TargetFacts:
+    """Facts about the target, with its quality on both arms as the handshake found it."""
     target = job.target
     regression = target.task is Task.REGRESSION
-    quality: list[float | None] = []
-    for arm in (job.member, ~job.member):
-        records = job.candidates.take(arm)
-        try:
-            port = Access.LABEL if Access.LABEL in target.offers else Access.SCORES
-            answer = target.answer(port, records)
-        except TargetError:  # said again, attack by attack, as failed findings; what the user can cure goes up
-            quality.append(None)
-            continue
-        if port is not Access.LABEL:
-            quality.append(None)
-        else:
-            right = np.abs(answer - records.y) if regression else answer == records.y
-            quality.append(float(np.mean(right)))
+    asked = job.candidates.take(places_of(job))
     return TargetFacts(
         name=target.name,
         kind=type(target).__name__,
@@ -282,10 +286,10 @@ def _target_facts(job: Job) -> TargetFacts:
         fingerprint=target.fingerprint(),
         offers=tuple(sorted(port.value for port in target.offers)),
         quality_name="mean absolute error" if regression else "accuracy",
-        quality_members=quality[0],
-        quality_nonmembers=quality[1],
+        quality_members=met.quality[0],
+        quality_nonmembers=met.quality[1],
         defenses=tuple(repr(d) for d in target.defenses) if isinstance(target, Shielded) else (),
-        distortion=_distortion(target, job.candidates) if isinstance(target, Shielded) else None,
+        distortion=_distortion(target, asked) if isinstance(target, Shielded) else None,
     )
 
 

@@ -47,7 +47,8 @@ class TargetPart(_Part):
     module that was saved needs `trust` instead.  output: what a network returns, where it is not to be recognised;
     pick: which of several things that it returns.
     trusted_modules: further modules whose classes a pickle may contain.  service: for http.  encrypted: the model is
-    asked under CKKS, or shared among three parties.
+    asked under CKKS, or shared among three parties.  average: how often each question is put to a model that answers
+    at random.
     """
 
     kind: Literal["sklearn", "torch", "onnx", "scores", "http"]
@@ -61,6 +62,7 @@ class TargetPart(_Part):
     trusted_modules: list[str] = []
     service: ServicePart | None = None
     encrypted: Literal["ckks", "mpc"] | None = None
+    average: int = Field(default=1, ge=1)
 
     @property
     def file(self) -> Path:
@@ -83,7 +85,8 @@ class DataPart(_Part):
     """The records: CSV or Parquet with a `target` column, or .npz with arrays x and y; or a named `source`, which is
     split at random into parts of the sizes given as members, nonmembers and population.  public: .npz of records of
     other classes than the model's.  classes: the labels that the outputs of a network or of an ONNX file stand for, in
-    their order, where they are not the outputs' numbers.
+    their order, where they are not the outputs' numbers.  expect: what you know of the model, accuracy (on members),
+    accuracy_nonmembers, r2 or loss_per_token: where it answers otherwise, the audit stops before anything is attacked.
     """
 
     members: Path | int | None = None
@@ -95,6 +98,7 @@ class DataPart(_Part):
     sensitive: list[str] = []
     classes: list[Any] = []
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
+    expect: dict[str, float] = {}
 
     @model_validator(mode="after")
     def _both_sides(self) -> DataPart:

@@ -138,7 +138,7 @@ def _job(name: str, recipe: BoundRecipe, sets: Sets, seed: int, asked: PropertyP
     tools = workshop()
     recipe = replace(recipe, trainer=tools.trainer)
     target = recipe.train(sets.members, derived_seed(seed, "target"))
-    return job_from_records(
+    job = job_from_records(
         target,
         sets,
         threat=threat,
@@ -151,3 +151,4 @@ def _job(name: str, recipe: BoundRecipe, sets: Sets, seed: int, asked: PropertyP
         workshop=tools,
         properties=asked,
     )
+    return replace(job, own=True)

@@ -30,7 +30,8 @@ def open_run(path: Path) -> Dossier:
     stored = run.outcomes()
     ordered = [stored[name] for name in facts.planned if name in stored]
     blind = run.baseline() or Baseline(missing="the run was cut short before the baseline")
-    findings = final_findings(ordered, facts.policy, blind)
+    met = run.handshake()
+    findings = final_findings(ordered, facts.policy, blind, met.faults if met is not None else ())
     risk_attack, at_risk = _at_risk(run, findings, facts.data.classes)
     outcomes = tuple(s.outcome for s in ordered)
     return Dossier(
@@ -54,6 +55,7 @@ def open_run(path: Path) -> Dossier:
         inferred=run.inferred(),
         left_out=run.left_out(),
         strength=STRENGTH,
+        handshake=met,
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )

@@ -10,6 +10,7 @@ from divulge.auditing.inferring import property_table
 from divulge.auditing.job import Job
 from divulge.auditing.play import Table, number_of_tests
 from divulge.auditing.rebuilding import rebuild_table
+from divulge.auditing.surface import Memory
 from divulge.core.attack import Attack, Card
 from divulge.core.errors import Impossible
 from divulge.core.extraction import Design, ExtractionMeans, Surrogate
@@ -25,10 +26,13 @@ RECORD_METRICS = 4
 
 
 class Tables:
-    """The tables of a run, each laid when the first attack of its family is played."""
+    """The tables of a run, each laid when the first attack of its family is played.  memory: what the target has
+    answered before.
+    """
 
-    def __init__(self, job: Job, tests: int) -> None:
+    def __init__(self, job: Job, tests: int, memory: Memory | None = None) -> None:
         self.job, self.tests = job, tests
+        self._memory = memory
         self._laid: dict[tuple[Family, Challenge | None], Table] = {}
 
     def of(self, family: Family, challenge: Challenge | None = None) -> Table:
@@ -52,7 +56,13 @@ class Tables:
         game = MembershipGame(
             job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features
         )
-        return Table(job, game, self.tests)
+        return self._knowing(Table(job, game, self.tests))
+
+    def _knowing(self, table: Table) -> Table:
+        """With what the target has answered already."""
+        if self._memory is not None:
+            table.remember(self.job.target, self._memory)
+        return table
 
     def _extraction(self) -> Table:
         job = self.job
@@ -65,7 +75,7 @@ class Tables:
         def adversary(attack: Attack[Any, Any]) -> ExtractionMeans:
             return ExtractionMeans(job.population, training, students, zoo)
 
-        return Table(job, game, self.tests, weigh_theft, adversary)
+        return self._knowing(Table(job, game, self.tests, weigh_theft, adversary))
 
 
 def tests_of(job: Job, cards: Sequence[Card]) -> int:

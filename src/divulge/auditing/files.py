@@ -29,6 +29,7 @@ from divulge.auditing.defending import defended, defended_name, under
 from divulge.auditing.job import Job
 from divulge.auditing.labels import labels_of
 from divulge.auditing.scope import scope_of
+from divulge.auditing.seen import bare
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
@@ -45,6 +46,7 @@ from divulge.data.sources import SOURCES
 from divulge.data.splits import split
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
+from divulge.targets.averaged import averaged
 from divulge.targets.pickles import load_trusted
 from divulge.targets.score_table import ScoreTable
 from divulge.training.shelf import default_folder
@@ -61,12 +63,13 @@ def job_from_file(
     chosen = _chosen(audit)
     if audit.target.kind == "scores":
         table = ScoreTable.load(existing(folder / audit.target.file, "target.path"))
-        return job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.file.stem)
+        job = job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.file.stem)
+        return replace(job, expect=audit.data.expect if audit.data is not None else {})
     assert audit.data is not None
     target, factory = _target(audit.target, folder)
     sets = met(target, _sets(audit.data, target, folder, seed))
     made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
-    target = _encrypted(audit.target, target, sets)
+    asked = target = averaged(_encrypted(audit.target, target, sets), audit.target.average)
     chosen_defenses = defenses_from(audit.defenses)
     target, made = defended(target, made, chosen_defenses, sets.members, sets.population, seed)
     job = job_from_records(
@@ -87,7 +90,8 @@ def job_from_file(
         ),
         properties=scope.properties(_properties(audit), sets.members),
     )
-    return replace(job, asked=scope.asked(chosen, job.attacks))
+    ours = bare(target) is not asked
+    return replace(job, asked=scope.asked(chosen, job.attacks), expect=audit.data.expect, own=ours)
 
 
 def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, tools: Workshop | None = None) -> Any:

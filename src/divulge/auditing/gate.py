@@ -101,7 +101,8 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
         ordered = _all_again(run, ordered, policy)
     blind = run.baseline() or Baseline()
     chosen = policy or facts.policy
-    findings = final_findings(ordered, chosen, blind)
+    faults = _faults(run)
+    findings = final_findings(ordered, chosen, blind, faults)
     broken = tuple(f for f in findings if f.verdict is Verdict.LEAK)
     wanted = tuple(unmet(chosen, facts.threat, findings))
     left = [each.game for each in run.left_out()]
@@ -111,7 +112,8 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
     if before is not None:
         earlier = RunFolder(before).facts()
         worse = compared_with(findings, _findings(before, chosen), chosen, (facts.threat, earlier.threat)).worse
-    return Judgement(chosen, run_verdict(families), broken, lacking, wanted, worse, before.name if before else "")
+    verdict = Verdict.INVALID if faults else run_verdict(families)
+    return Judgement(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "")
 
 
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
@@ -119,7 +121,13 @@ def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
     run = RunFolder(path)
     stored = run.outcomes()
     ordered = _all_again(run, [stored[name] for name in run.facts().planned if name in stored], policy)
-    return final_findings(ordered, policy, run.baseline() or Baseline())
+    return final_findings(ordered, policy, run.baseline() or Baseline(), _faults(run))
+
+
+def _faults(run: RunFolder) -> tuple[str, ...]:
+    """What the handshake found, for which nothing in a run means anything."""
+    met = run.handshake()
+    return met.faults if met is not None else ()
 
 
 def assert_no_leak(run: Any, policy: Policy | str | Path | None = None, before: Any = None) -> None:
@@ -161,6 +169,7 @@ def incomplete(
     ]
     if not run.complete:
         reasons.append("the run was cut short: go on with --resume")
+    reasons += [f"the findings are invalid: {fault}" for fault in _faults(run)[:1]]
     reasons += gaps(families, run.facts().asked)
     return reasons
 

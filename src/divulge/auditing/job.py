@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -161,6 +161,8 @@ class Job:
     detectors: names of those that watch, see auditing.watch.
     most_shadows: how many there can be, None for as many as one asks for.
     asked: families that were asked for by name, so that one which cannot be examined leaves the audit incomplete.
+    expect: what the owner knows of the target, see auditing.handshake.EXPECTED.
+    own: whether divulge itself trained the target by the recipe, so that there is nothing to compare it with.
     """
 
     name: str
@@ -185,6 +187,8 @@ class Job:
     reconstruction: Reconstruction = field(default_factory=Reconstruction)
     properties: PropertyPlan = field(default_factory=PropertyPlan)
     asked: tuple[str, ...] = ()
+    expect: Mapping[str, float] = field(default_factory=dict)
+    own: bool = False
 
     def records_fingerprint(self) -> str:
         """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""

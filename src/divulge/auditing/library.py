@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from divulge.auditing.export import FORMATS, write
 from divulge.auditing.job import Job
 from divulge.auditing.policies import policy_of
 from divulge.auditing.scope import scope_of
+from divulge.auditing.seen import bare
 from divulge.auditing.store import RunFolder
 from divulge.auditing.workshop import workshop
 from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
@@ -37,11 +38,13 @@ from divulge.core.attack import Attack
 from divulge.core.dossier import Dossier
 from divulge.core.errors import InputError
 from divulge.core.finding import Finding, Outcome, Verdict
+from divulge.core.handshake import Handshake
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress
 from divulge.core.threat import Task, ThreatModel
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
+from divulge.targets.averaged import averaged
 from divulge.targets.score_table import ScoreTable
 
 RUNS = Path("divulge-runs")
@@ -68,6 +71,11 @@ class Run:
     def outcomes(self) -> tuple[Outcome, ...]:
         """What became of every planned attack, refused and failed ones too."""
         return self.dossier.outcomes
+
+    @property
+    def handshake(self) -> Handshake | None:
+        """How the model answered before anything was attacked; None for a run of an earlier version."""
+        return self.dossier.handshake
 
     @property
     def default_membership_attack(self) -> str:
@@ -169,6 +177,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     public: tuple[Any, Any] | None = None,
     reconstruction: RebuildPlan | None = None,
     properties: PropertyPlan | Sequence[str] = (),
+    expect: Mapping[str, float] | None = None,
+    average: int = 1,
     engine: str = "auto",
     jobs: int | None = None,
     cache: bool = True,
@@ -203,6 +213,9 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     public: (x, y) of other classes than the model's, which an adversary may learn from what records look like.
     reconstruction: how many updates, pairs of versions or records are rebuilt, of how many records each.
     properties: expressions about the training set as a whole, "share(sex == 'Female')" say, or a PropertyPlan.
+    expect: what you know of the model, {"accuracy": 0.97} say (on members; also accuracy_nonmembers, r2,
+        loss_per_token): where it answers otherwise, the audit stops before anything is attacked.
+    average: how often each question is put to a model that answers at random; its answer is the mean.
     engine, jobs: how they are trained: "auto", "stacked", "processes", "sequential" or "ray", and on how many cores.
     cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
     Raises InputError, with the cure, for input that cannot be audited.
@@ -211,8 +224,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     scope = scope_of(attacks, families, minutes)
     if isinstance(target, ScoreTable):
         table = (threat_model, attacks, policy, seed, name or "score table")
-        return _carried_out(job_from_table(target, *table), out, progress, minutes)
-    asked = target_from(target)
+        return _carried_out(replace(job_from_table(target, *table), expect=expect or {}), out, progress, minutes)
+    asked = averaged(target_from(target), average)
     sets = met(asked, records_from(asked, members, nonmembers, population, sensitive, classes, task))
     own = recipe_for(recipe, target, asked, tools)
     shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
@@ -227,7 +240,9 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         workshop=tools,
         **same,
     )
-    return _carried_out(replace(job, asked=scope.asked(attacks, job.attacks)), out, progress, minutes)
+    ours = bare(shown) is not asked
+    job = replace(job, asked=scope.asked(attacks, job.attacks), expect=expect or {}, own=ours)
+    return _carried_out(job, out, progress, minutes)
 
 
 def _carried_out(job: Job, out: Path | str | None, progress: Progress | None, minutes: float | None) -> Run:

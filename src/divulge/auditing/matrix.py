@@ -218,7 +218,7 @@ def _spent(own: Path, training: float | None, models: int, seconds: float) -> di
 
 
 def _job(plan: MatrixPlan, target: Target, recipe: Recipe | None, defenses: Sequence[Any], name: str) -> Job:
-    return job_from_records(
+    job = job_from_records(
         target,
         plan.sets,
         threat=plan.threat,
@@ -232,6 +232,7 @@ def _job(plan: MatrixPlan, target: Target, recipe: Recipe | None, defenses: Sequ
         reconstruction=reconstruction_of(plan.public, plan.sets.members, plan.reconstruction, defenses),
         properties=plan.properties,
     )
+    return replace(job, own=True)
 
 
 def _attacks(plan: MatrixPlan) -> list[Any]:

@@ -77,6 +77,10 @@ class Table:
             raise dealt
         return dealt
 
+    def remember(self, target: Target, memory: Memory) -> None:
+        """What this target, which must live as long as the table, has answered before."""
+        self._memories[id(target)] = memory
+
     def surface(self, target: Target, attack: Attack[Any, Any], free: bool) -> GrantedSurface:
         """The target through this attack's eyes."""
         memory = self._memories.setdefault(id(target), Memory())

@@ -1,6 +1,7 @@
 """A run is a folder, written attack by attack, so that a crash loses at most the attack in progress.
 
 run.json               what is known before the first attack: RunFacts
+handshake.json         how the target answered before anything was attacked
 baseline.json          the model-blind baseline
 outcomes/NAME.json     what became of one attack, with the p-values of its negative control
 curves/NAME.json       what its figures are drawn from
@@ -49,6 +50,7 @@ from divulge.core.dossier import (
 from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome
+from divulge.core.handshake import Handshake
 from divulge.core.hashing import Array
 from divulge.core.inferred import Inferred
 from divulge.core.rebuilt import Rebuilt
@@ -104,6 +106,15 @@ class RunFolder:
         if version != SCHEMA_VERSION:
             raise InputError(f"{path} has schema version {version}, this divulge reads {SCHEMA_VERSION}: audit again")
         return self._read(path, RunFacts)
+
+    def write_handshake(self, handshake: Handshake) -> None:
+        """Keep how the target answered at first."""
+        self._write("handshake.json", handshake, Handshake)
+
+    def handshake(self) -> Handshake | None:
+        """How the target answered at first; None where a run has no handshake."""
+        path = self.path / "handshake.json"
+        return self._read(path, Handshake) if path.is_file() else None
 
     def write_baseline(self, baseline: Baseline) -> None:
         """Keep the baseline."""

@@ -82,6 +82,11 @@ class GrantedSurface:
             self._port = next((p for p in (Access.SCORES, Access.TOPK) if p in target.offers), Access.LABEL)
 
     @property
+    def port(self) -> Access:
+        """Where the target is asked for labels, scores and logits: an answer is remembered by the port it came from."""
+        return self._port
+
+    @property
     def task(self) -> Task:
         """See Surface."""
         return self._target.task

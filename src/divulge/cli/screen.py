@@ -14,6 +14,7 @@ from rich.text import Text
 
 from divulge.core.dossier import Dossier
 from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verdict
+from divulge.core.handshake import Handshake
 from divulge.core.wording import counted
 from divulge.report import words
 from divulge.report.next_steps import first_step
@@ -69,6 +70,11 @@ class Screen:
     def __enter__(self) -> Screen:
         self._bar.start()
         return self
+
+    def met(self, handshake: Handshake) -> None:
+        """See Progress."""
+        if not self._quiet:
+            show_handshake(handshake, self._bar.console if err.is_terminal else out)
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
@@ -165,10 +171,21 @@ def show_summary(dossier: Dossier, report: str) -> None:
     out.print(f"Report: {report}", soft_wrap=True)
 
 
+def show_handshake(met: Handshake, where: Console = out) -> None:
+    """How the model answered before anything was attacked, and what is odd about it."""
+    where.print(Text(met.sentence[:1].upper() + met.sentence[1:]), soft_wrap=True)
+    for fault in met.faults:
+        where.print(Text(f"✕ invalid: {fault}", style="bold yellow"), soft_wrap=True)
+    for warning in met.warnings:
+        where.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
+
+
 def show_plan(job: Job) -> None:
     """What a service was understood to answer, and which attacks would run at what cost."""
+    from divulge.auditing.handshake import shake
     from divulge.auditing.plan import plan, queries_of
 
+    show_handshake(shake(job, dry=True))
     meet = getattr(job.target, "meet", None)
     if meet is not None:
         out.print(f"{job.target.name} answers with {meet(job.candidates)} (it was asked about three records)")

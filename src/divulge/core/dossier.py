@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
+from divulge.core.handshake import Handshake
 from divulge.core.inferred import Inferred
 from divulge.core.policy import Policy
 from divulge.core.rebuilt import Rebuilt
@@ -284,7 +285,12 @@ class Dossier:
     inferred: Mapping[str, Inferred] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
     strength: Mapping[str, float] = field(default_factory=dict)
-    faults: tuple[str, ...] = ()
+    handshake: Handshake | None = None
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why nothing in this run means anything: the target is not the model that its owner knows."""
+        return self.handshake.faults if self.handshake is not None else ()
 
     @cached_property
     def family_verdicts(self) -> Mapping[Family, FamilyVerdict]:
@@ -297,8 +303,8 @@ class Dossier:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of the whole run: the worst of its families'."""
-        return run_verdict(self.family_verdicts)
+        """The verdict of the whole run: the worst of its families'.  Invalid where the handshake found a fault."""
+        return Verdict.INVALID if self.faults else run_verdict(self.family_verdicts)
 
     def refused(self) -> list[tuple[Outcome, str]]:
         """Attacks that could not run, with the reason."""

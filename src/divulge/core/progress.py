@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from divulge.core.finding import Outcome
+from divulge.core.handshake import Handshake
 
 
 class Progress(Protocol):
@@ -12,6 +13,10 @@ class Progress(Protocol):
 
     def plan(self, steps: int) -> None:
         """How many steps there will be."""
+        ...
+
+    def met(self, handshake: Handshake) -> None:
+        """The target has been asked, and nothing has been attacked yet."""
         ...
 
     def step(self, doing: str) -> None:
@@ -27,6 +32,9 @@ class Quiet:
     """Says nothing."""
 
     def plan(self, steps: int) -> None:
+        """See Progress."""
+
+    def met(self, handshake: Handshake) -> None:
         """See Progress."""
 
     def step(self, doing: str) -> None:

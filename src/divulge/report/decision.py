@@ -15,7 +15,7 @@ from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Access, Family
 from divulge.core.verdicts import family_verdict, worst
 from divulge.core.wording import counted, joined, percent
-from divulge.report import limits, words
+from divulge.report import handshake, limits, words
 from divulge.report.causes import helpful
 from divulge.report.next_steps import basis_lacks, steps
 
@@ -54,6 +54,8 @@ ANSWERS = {
     Verdict.FAILED: "Not answered: attacks broke off",
     Verdict.NOT_MEASURABLE: "Not answered: there are too few records",
 }
+
+UNKNOWN = "Not answered: the model does not answer as the one that was trained, so nothing was measured"
 
 ALWAYS_UNTRIED = (
     "attacks that were published after this version of divulge",
@@ -153,7 +155,8 @@ def _headline(dossier: Dossier) -> str:
 def _reasons(dossier: Dossier) -> list[str]:
     """Why, in a sentence each."""
     policy = dossier.facts.policy
-    found = [f"The policy is meant for {policy.purpose}."] if policy.purpose else []
+    found = handshake.lines(dossier)
+    found += [f"The policy is meant for {policy.purpose}."] if policy.purpose else []
     found.append(words.needed(dossier))
     if dossier.baseline.alarm is not None:
         found.append("Members and non-members were not drawn alike: draw them again, and audit again.")
@@ -171,7 +174,7 @@ def _question(dossier: Dossier, title: str, asks: str, findings: list[Finding], 
         title,
         asks,
         verdict,
-        ANSWERS.get(verdict, "Not examined"),
+        UNKNOWN if dossier.faults else ANSWERS.get(verdict, "Not examined"),
         tuple(evidence or [_unexamined(dossier, queries)]),
         tuple(dict.fromkeys(means)),
         tuple(_power(dossier, measured)),

@@ -12,7 +12,7 @@ from divulge.core.dossier import Dossier
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, joined, percent
-from divulge.report import inferred, limits, rebuilt, theft, words
+from divulge.report import handshake, inferred, limits, rebuilt, theft, words
 from divulge.report.causes import by_family, changes
 from divulge.report.decision import decision
 from divulge.report.figures import figures
@@ -82,6 +82,8 @@ def render(dossier: Dossier) -> str:
         .get_template("report.html.j2")
         .render(
             d=dossier,
+            met=handshake.sentence(dossier),
+            doubts=handshake.doubts(dossier),
             words=words,
             verdict=dossier.verdict,
             lines=words.lines(dossier),

@@ -6,7 +6,7 @@ from divulge.core.dossier import Dossier
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
-from divulge.report import inferred, limits, rebuilt, theft, words
+from divulge.report import handshake, inferred, limits, rebuilt, theft, words
 from divulge.report.causes import by_family, changes
 from divulge.report.next_steps import first_step
 
@@ -18,6 +18,7 @@ def render(dossier: Dossier) -> str:
     facts = dossier.facts
     parts = [
         f"# {facts.name}",
+        *handshake.lines(dossier),
         "\n\n".join(f"**{line.mark} {line.title}.** {line.text}".strip() for line in words.lines(dossier)),
         *_first_step(dossier),
         *(["**This run was cut short.**"] if not dossier.complete else []),

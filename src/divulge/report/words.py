@@ -9,7 +9,7 @@ from divulge.core.finding import Reading, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.verdicts import WORST_FIRST, FamilyVerdict, overall
 from divulge.core.wording import counted, joined, percent
-from divulge.report import inferred, membership, rebuilt, theft
+from divulge.report import handshake, inferred, membership, rebuilt, theft
 
 MARKS = {
     Verdict.LEAK: "▲",
@@ -85,7 +85,7 @@ ABOUT = {
 
 def lines(dossier: Dossier) -> list[Line]:
     """What the audit says, one family after the other; what is wrong with the audit itself comes first."""
-    wrong = [Line(Verdict.INVALID, "The audit is invalid", f"{_sentence(fault)}") for fault in dossier.faults]
+    wrong = [Line(Verdict.INVALID, handshake.HEADLINE, _sentence(fault)) for fault in dossier.faults]
     told = [line_of_family(dossier, family) for family in ROOMS if dossier.tried(family)]
     return [*wrong, *(line for line in told if not (wrong and line.verdict is Verdict.INVALID)), *_reversed(dossier)]
 

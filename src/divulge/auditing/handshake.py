@@ -1,0 +1,321 @@
+"""The handshake: before anything is attacked, the target is asked what its owner asks it, and it is looked at whether
+the answers are those of the model that the owner knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from divulge.auditing.askings import ANSWERS, few_of, refuse_silence, twice
+from divulge.auditing.job import Job
+from divulge.auditing.likeness import Likes, Side, believable, poorer, reference, unlike
+from divulge.auditing.seen import SCORED, Seen, bare, seen_of
+from divulge.auditing.surface import GrantedSurface, Memory
+from divulge.core.errors import InputError, TargetError
+from divulge.core.handshake import Concern, Handshake
+from divulge.core.hashing import Array, row_digests
+from divulge.core.threat import Access, Task
+from divulge.core.wording import joined
+from divulge.defenses.shield import Shielded
+from divulge.stats.handshake import Permutation, answered_worse, exchanged, line, permutation, second_softmax
+from divulge.training.sklearn import SklearnRecipe
+
+SWAPPED = 1e-4
+GOOD, GOOD_VALUES = 0.95, 0.9
+"""Accuracy, and R2, on members from which on no model is trained to compare with."""
+
+MOST_NAMED = 4
+TOLERANCE = 0.01
+
+EXPECTED = {
+    f"{name}{side}": (measure, side.removeprefix("_") or "members")
+    for name, measure in (("accuracy", "accuracy"), ("r2", "R2"), ("loss_per_token", "loss per token"))
+    for side in ("", "_members", "_nonmembers")
+}
+"""What can be expected, by the name that a user gives it: the measure, and the side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the target said.  places: which candidates, and member: whether they are members, [records].  seen: what it
+    answered as it is shown.  plain: the same without defences of the interface.  labelled: whether labels mean
+    something; of a single signal a record they do not.
+    """
+
+    places: Array
+    member: Array
+    seen: Seen
+    plain: Seen
+    labelled: bool
+
+    def side(self, member: bool) -> Array:
+        """Which of the asked are on this side."""
+        return np.flatnonzero(self.member == member)
+
+
+def places_of(job: Job) -> Array:
+    """Which candidates the referee asks about before the game: all, but of a service no more than the query budget
+    of the threat model allows an adversary.
+    """
+    budget = job.threat.query_budget
+    most = len(job.candidates) if budget is None or not _service(job) else budget
+    return np.arange(min(most, len(job.candidates)))
+
+
+def _service(job: Job) -> bool:
+    return hasattr(bare(job.target), "meet")
+
+
+def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes: float | None = None) -> Handshake:
+    """Ask, and look.
+
+    memory: where answers are kept for the attacks.  dry: send a service no more than it was sent to meet it.
+    minutes: of the audit; where they are limited, an expensive model is trained on a strong suspicion only.
+    Raises InputError where the target answers nothing at all, and where it is not as `job.expect` says.
+    """
+    checked(job.expect)
+    if not set(ANSWERS) & job.target.offers:
+        return _unmeasured(job, "it gives no answers that can be right or wrong")
+    if _service(job):
+        if dry:
+            return _unmeasured(job, "a dry run sends a service three records only")
+        repeated: list[Concern] = []
+    else:
+        few = few_of(job)
+        hidden = refuse_silence(job.target, job.candidates.take(few))
+        if hidden:
+            return _unmeasured(job, hidden, _unread(hidden))
+        repeated = twice(job, few)
+    try:
+        asked = _ask(job, memory if memory is not None else Memory())
+    except TargetError as error:
+        return _unmeasured(job, str(error), _unread(str(error)), *repeated)
+    found = _measured(job, asked)
+    likes = Likes(job, asked.places)
+    concerns = (*repeated, *_doubts(job, asked, likes, minutes))
+    like = min((side.members.right for side in likes.found), default=None)
+    found = replace(found, concerns=concerns, like=like)
+    _as_expected(job.expect, found)
+    return found
+
+
+def _unread(error: str) -> Concern:
+    return Concern(
+        "answers",
+        False,
+        f"the model does not answer all records ({error})",
+        "some are unlike those that it was made for",
+        "leave them out, or mend the model; attacks that ask about them fail",
+    )
+
+
+def _unmeasured(job: Job, why: str, *concerns: Concern) -> Handshake:
+    if job.expect:
+        raise InputError(f"expect: {next(iter(job.expect))} cannot be checked, since {why}: leave `expect` out")
+    return Handshake(concerns=concerns, unchecked=(why,))
+
+
+def _ask(job: Job, memory: Memory) -> Asked:
+    """Everything that may be asked about; raises TargetError where one of the answers is none."""
+    places = places_of(job)
+    records, target = job.candidates.take(places), job.target
+    port = _port(job)
+    answer = memory.answer(target, port, records, row_digests(records.x))
+    seen = plain = seen_of(answer, records, port, target.task)
+    inner = bare(target)
+    if isinstance(target, Shielded):
+        labels = np.asarray(target.answer(Access.LABEL, records))
+        seen = Seen(records.y, labels, seen.width, seen.log_scores)
+        own = next(p for p in ANSWERS if p in inner.offers)
+        plain = seen_of(np.asarray(inner.answer(own, records)), records, own, inner.task)
+    labelled = Access.LABEL in target.offers
+    return Asked(places, job.member[places], seen, plain, labelled)
+
+
+def _port(job: Job) -> Access:
+    """The port that attacks will ask at, so that nothing is asked twice; scores where they see labels only and the
+    model is here.
+    """
+    seen = GrantedSurface(job.target, job.threat, Access.LABEL, free=True).port
+    if seen in SCORED or _service(job):
+        return seen
+    return Access.SCORES if Access.SCORES in job.target.offers else Access.LABEL
+
+
+def _measured(job: Job, asked: Asked) -> Handshake:
+    """The figures."""
+    inside, outside = asked.side(True), asked.side(False)
+    sides = [asked.seen.take(part) if len(part) else None for part in (inside, outside)]
+    sizes = (len(inside), len(outside))
+    by_token = getattr(bare(job.target), "loss_per_token", None)
+    if by_token is not None:
+        records = [job.candidates.take(asked.places[part]) for part in (inside, outside) if len(part)]
+        means = [float(np.mean(by_token(part))) for part in records]
+        return Handshake("loss per token", means[0], means[-1] if len(means) > 1 else None, sizes)
+    if not asked.labelled:
+        return Handshake(asked=sizes, unchecked=("single signals tell no labels",))
+    shown = tuple(side.right if side is not None else None for side in sides)
+    if job.target.task is Task.REGRESSION:
+        errors = tuple(float(np.mean(s.loss)) if s is not None else None for s in sides)
+        return Handshake("R2", shown[0], shown[1], sizes, 0.0, quality=(errors[0], errors[1]))
+    chance = sides[0].chance if sides[0] is not None else asked.seen.chance
+    return Handshake("accuracy", shown[0], shown[1], sizes, chance, quality=(shown[0], shown[1]))
+
+
+def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list[Concern]:
+    """What speaks against this being the model that its owner knows."""
+    if len(asked.side(True)) == 0:
+        return []
+    side = Side(asked.plain.take(asked.side(True)), asked.plain.take(asked.side(False)))
+    if not asked.labelled:
+        return _late(side)
+    grave = _map(job, asked, side, likes)
+    if grave is None and not job.own:
+        grave = _unlike(job, asked, side, likes, minutes)
+    found = [grave] if grave is not None else []
+    scores = side.members.log_scores
+    if scores is not None and not hasattr(bare(job.target), "estimator") and second_softmax(scores, side.members.right):
+        found.append(
+            Concern(
+                "softmax",
+                False,
+                "probabilities stay as close together as a softmax of probabilities does, while the answers are right",
+                "a second softmax, so that confident answers can no longer be told apart",
+                "return what the last layer gives, once through a softmax or not at all",
+            )
+        )
+    return found + (_late(side) if grave is None else [])
+
+
+def _map(job: Job, asked: Asked, side: Side, likes: Likes) -> Concern | None:
+    """Another reading of the outputs under which the answers fit: labels in another order, values on another scale."""
+    mine = side.members
+    if not mine.width:
+        return _other_line(side, likes)
+    if mine.width == 2 and mine.log_scores is not None:
+        found = exchanged(mine.log_scores, mine.y)
+    else:
+        found = permutation(mine.said, mine.y, mine.width)
+    if found is None or not believable(found.right, mine, likes, lambda: _simple(job, asked)):
+        return None
+    return Concern(
+        "labels",
+        True,
+        f"the answers would be right for {found.right:.0%} of the members, and not for {mine.right:.0%}, if "
+        + joined(_meanings(job, found)),
+        "the classes stand in another order than the model's outputs",
+        "name the classes in the order of the outputs (`classes`)",
+    )
+
+
+def _meanings(job: Job, found: Permutation) -> list[str]:
+    classes = job.candidates.schema.classes
+    told = [f"output {j} stood for {classes[found.means[j]]!r}" for j in found.moved[:MOST_NAMED]]
+    more = len(found.moved) - MOST_NAMED
+    return told if more <= 0 else [*told, f"{more} more were moved"]
+
+
+def _other_line(side: Side, likes: Likes) -> Concern | None:
+    """Values that fit the truth once they are moved and stretched, and that are worse than its mean as they stand."""
+    mine = side.members
+    intercept, slope, reached = line(mine.said, mine.y)
+    if len(mine) < 2 * MOST_NAMED or mine.right > -0.1 or reached < 0.25 or reached - max(mine.right, 0) < 0.2:
+        return None
+    if any(like.members.right < 0 for like in likes):
+        return None
+    cause = (
+        "the sign of the target is turned round" if slope < 0 else "the target was scaled or transformed in training"
+    )
+    return Concern(
+        "scale",
+        True,
+        f"values are farther from the truth than its mean is (R2 {mine.right:.2g} on members), and "
+        f"{intercept:.3g} {'+' if slope >= 0 else '-'} {abs(slope):.3g} times the value would fit (R2 {reached:.2f})",
+        cause,
+        "let the model answer in the units of the records, or give the records in the model's",
+    )
+
+
+def _unlike(job: Job, asked: Asked, side: Side, likes: Likes, minutes: float | None) -> Concern | None:
+    """What models of the same recipe say, or a forest where there is no recipe."""
+    mine = side.members
+    if mine.right >= (GOOD if mine.width else GOOD_VALUES) and not mine.at_chance:
+        return None
+    cheap = minutes is None or isinstance(getattr(job.recipe, "recipe", None), SklearnRecipe)
+    if job.recipe is not None and (cheap or mine.at_chance):
+        found = unlike(side, likes)
+        if found is not None or likes.found:
+            return found
+    if mine.skill >= GOOD / 2 and mine.boast < 1 - GOOD:
+        return None
+    told = reference(job, asked.places)
+    return poorer(asked.plain.take(told[0]), told[1], asked.member[told[0]]) if told is not None else None
+
+
+def _simple(job: Job, asked: Asked) -> Seen | None:
+    told = reference(job, asked.places)
+    return told[1] if told is not None else None
+
+
+def _late(side: Side) -> list[Concern]:
+    """Members that are answered worse than non-members."""
+    inside, outside = side.members, side.nonmembers
+    if not len(outside) or answered_worse(inside.loss, outside.loss) > SWAPPED:
+        return []
+    return [
+        Concern(
+            "swapped",
+            False,
+            f"members are answered worse than non-members (mean loss {inside.loss.mean():.3g} and "
+            f"{outside.loss.mean():.3g})",
+            "the two sets are swapped, or the model was trained on other records",
+            "check which set it was trained on",
+        )
+    ]
+
+
+def compare_native(own: Array, through: Array) -> Concern | None:
+    """Whether the model answers the owner's records as it answers them by way of divulge's.
+
+    own, through: its answers [records] or [records, classes] to the same few records, as the owner holds them and as
+    the target is handed them.
+    """
+    same = own.shape == through.shape and np.allclose(own, through, rtol=1e-4, atol=1e-6)
+    if same:
+        return None
+    return Concern(
+        "native",
+        True,
+        "the model answers your records otherwise than the same records as the audit hands them over",
+        "columns lost their types on the way",
+        "pass them as the model takes them, and tell us: this is a fault of divulge",
+    )
+
+
+def checked(expect: Mapping[str, float]) -> None:
+    """Raises InputError for an expectation that does not exist."""
+    wrong = next((name for name in expect if name not in EXPECTED), None)
+    if wrong is not None:
+        raise InputError(f"expect: {wrong!r} is unknown: choose from {', '.join(EXPECTED)}")
+
+
+def _as_expected(expect: Mapping[str, float], found: Handshake) -> None:
+    """Raises InputError, with both numbers, where the target is not as its owner says."""
+    for name, wanted in expect.items():
+        measure, side = EXPECTED[name]
+        if measure != found.measure:
+            raise InputError(f"expect: {name} cannot be checked: of this target the {found.measure} is measured")
+        value: float | None = getattr(found, side)
+        size = found.asked[0 if side == "members" else 1]
+        if value is None:
+            raise InputError(f"expect: {name} cannot be checked: no {side} were asked about")
+        spread = 2.6 * np.sqrt(wanted * (1 - wanted) / size) if measure == "accuracy" and 0 <= wanted <= 1 else 0.0
+        if abs(value - wanted) > max(TOLERANCE, spread):
+            doubt = f"; {found.faults[0]}" if found.faults else ""
+            raise InputError(
+                f"expect: {name} is {wanted:g}, and on {size:,} {side} it is {value:.3g}: this is not the model, or "
+                f"not the data, that you know; mend it, or correct `expect`{doubt}"
+            )

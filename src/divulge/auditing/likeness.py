@@ -1,0 +1,255 @@
+"""Is the audited model like one that was trained on these records?  A model of the same recipe tells, or a forest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from divulge.auditing.job import Job
+from divulge.auditing.seen import Seen, ask
+from divulge.core.handshake import Concern
+from divulge.core.hashing import Array, derived_seed
+from divulge.core.records import Kind, Records
+from divulge.core.signals import log_of_scores
+from divulge.stats.handshake import falls_short, permutation, sign_test
+from divulge.training.sklearn import SklearnRecipe
+
+TRAININGS, TRAININGS_OF_ESTIMATORS = 3, 8
+"""Models of the same recipe that must all contradict the target: one may be a lucky or an unlucky training."""
+
+FEWEST = 20
+GAP, SLIGHT = 0.05, 0.02
+LOST = 1 / 3
+"""Share of what can be learned that a target must lack on records nobody trained on, to be called another model."""
+
+RANKS_WORSE = 0.75
+"""A model that is only set to another threshold ranks the records about as well as a forest."""
+
+MOST_RECORDS, MOST_FEATURES, TREES = 2_000, 4_000, 60
+
+CAUSES = (
+    "the records reach it in another form than in its training (scaling, order of columns, categories, tokens), or it "
+    "is another model"
+)
+CURE = "ask it about a few records yourself, and give the audit exactly what it then gets"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One model's answers about members and about non-members."""
+
+    members: Seen
+    nonmembers: Seen
+
+
+@dataclass
+class Likes:
+    """Models of the same recipe, trained on the members one after the other as they are needed.
+
+    number of them that were trained: len(found).
+    """
+
+    job: Job
+    asked: Array
+    found: list[Side] = field(default_factory=list)
+    failed: bool = False
+
+    def __iter__(self) -> Iterator[Side]:
+        cheap = isinstance(getattr(self.job.recipe, "recipe", None), SklearnRecipe)
+        for number in range(TRAININGS_OF_ESTIMATORS if cheap else TRAININGS):
+            if number == len(self.found):
+                made = None if self.failed or self.job.recipe is None else self._train(number)
+                if made is None:
+                    self.failed = True
+                    return
+                self.found.append(made)
+            yield self.found[number]
+            if number == 1 and np.array_equal(self.found[0].members.loss, self.found[1].members.loss):
+                return  # its seed decides nothing
+
+    def _train(self, number: int) -> Side | None:
+        job = self.job
+        member = job.member
+        try:
+            assert job.recipe is not None
+            seed = derived_seed(job.seed, "handshake", str(number))
+            model = job.recipe.train(job.candidates.take(member), seed)
+        except Exception:  # foreign code; the attacks that train models say what it was
+            return None
+        sides = [self.asked[member[self.asked] == side] for side in (True, False)]
+        if not all(map(len, sides)):
+            return None
+        told = [ask(model, job.candidates.take(side)) for side in sides]
+        return Side(told[0], told[1]) if told[0] is not None and told[1] is not None else None
+
+    @property
+    def exact(self) -> bool:
+        """Whether the recipe is the very estimator that is audited, with all its settings."""
+        inner = getattr(self.job.recipe, "recipe", None)
+        estimator = getattr(self.job.target, "estimator", None)
+        if not isinstance(inner, SklearnRecipe) or estimator is None or inner.take_every != 1:
+            return False
+        return type(inner.estimator) is type(estimator) and str(inner.estimator) == str(estimator)
+
+
+def unlike(target: Side, likes: Likes) -> Concern | None:
+    """What speaks against the target once models of its recipe have been trained on the members; None where it
+    behaves like one of them at least, or where they differ so much among themselves that it may be another of them.
+    """
+    if min(len(target.members), len(target.nonmembers)) < FEWEST:
+        return None
+    strongest: tuple[int, Concern] | None = None
+    for like in likes:
+        found = _against(target, like, likes.exact)
+        if found is None:
+            return None
+        if strongest is None or found[0] < strongest[0]:
+            strongest = found
+    if strongest is None:
+        return None
+    shown = [(like.members.right, like.members.order) for like in likes.found]
+    mine = (target.members.right, target.members.order)
+    apart = any(falls_short(value, list(theirs)) for value, theirs in zip(mine, zip(*shown, strict=True), strict=True))
+    return strongest[1] if apart else None
+
+
+def _against(target: Side, like: Side, exact: bool) -> tuple[int, Concern] | None:
+    """How grave, and what; compared with one model."""
+    inside, outside = _paired(target.members, like.members), _paired(target.nonmembers, like.nonmembers)
+    names = _names(target.members, like.members)
+    if _empty(target.members, like.members) and (like.nonmembers.well or exact):
+        seen = (
+            f"members are answered no better than by chance, and a model of the same recipe answers them well ({names})"
+        )
+        return 3, Concern("chance", True, seen, CAUSES, CURE)
+    known = like.nonmembers.skill
+    lost = (known - target.nonmembers.skill) / known if like.nonmembers.well and known > 0 else 0.0
+    if lost >= LOST and outside.p < 1e-3 and inside.gap >= GAP and inside.p < 1e-4:
+        seen = f"a model of the same recipe is far better, on records that neither was trained on too ({names})"
+        return 2, Concern("other", True, seen, CAUSES, CURE)
+    if inside.gap >= GAP and inside.p < 1e-4 and _no_better(outside, exact):
+        seen = f"a model of the same recipe is better, on records that neither was trained on too ({names})"
+        return 1, Concern("lower", False, seen, CAUSES, CURE)
+    if exact and _strangers(target, like) and inside.gap >= 2 * GAP and inside.p < 1e-6:
+        seen = f"members are answered like non-members, and a model of the same recipe remembers its members ({names})"
+        cause = "the model was not trained on these members"
+        return 1, Concern("strangers", False, seen, cause, "check that it is the model that was trained on them")
+    return None
+
+
+def _no_better(outside: Paired, exact: bool) -> bool:
+    """Whether the target lags on non-members too.  Where the very estimator is trained anew, it is enough that the
+    target does not lead, as it would if it had been trained on more records.
+    """
+    return outside.gap >= 0 if exact else outside.gap >= SLIGHT and outside.p < 0.05
+
+
+@dataclass(frozen=True)
+class Paired:
+    """gap: by how much the other model's measure is higher.  p: that it wins no more often, record by record."""
+
+    gap: float
+    p: float
+
+
+def _paired(mine: Seen, theirs: Seen) -> Paired:
+    if mine.width:
+        hits, others = mine.said == mine.y, theirs.said == theirs.y
+        wins, losses = int((others & ~hits).sum()), int((hits & ~others).sum())
+    else:
+        better = np.sign(np.abs(mine.said - mine.y) - np.abs(theirs.said - theirs.y))
+        wins, losses = int((better > 0).sum()), int((better < 0).sum())
+    return Paired(theirs.right - mine.right, sign_test(wins, losses))
+
+
+def _empty(mine: Seen, theirs: Seen) -> bool:
+    """Whether one says nothing where the other says a good deal."""
+    if not mine.at_chance or not theirs.well:
+        return False
+    return theirs.skill - mine.skill >= 0.25 or (mine.width > 0 and theirs.order - mine.order >= 0.4)
+
+
+def _strangers(target: Side, like: Side) -> bool:
+    within = abs(target.members.right - target.nonmembers.right) < 0.03
+    remembers = like.members.right - like.nonmembers.right >= 2 * GAP
+    return within and remembers and target.nonmembers.right <= like.nonmembers.right + SLIGHT
+
+
+def _names(mine: Seen, theirs: Seen) -> str:
+    measure = "accuracy" if mine.width else "R2"
+    if mine.width and abs(mine.right - theirs.right) < GAP:
+        return f"AUC over the classes {(1 + mine.order) / 2:.2f} and {(1 + theirs.order) / 2:.2f} on members"
+    return f"{measure} {mine.right:.2f} and {theirs.right:.2f} on members"
+
+
+def reference(job: Job, asked: Array) -> tuple[Array, Seen] | None:
+    """A forest's answers about records that it was not trained on: their places among the candidates, and what it
+    says; None where the records are not here, or are no numbers.
+    """
+    records = job.features or job.candidates
+    columns = records.schema.columns
+    if records.schema.names == ("row",) or any(column.kind is Kind.TEXT for column in columns):
+        return None
+    places = asked[:MOST_RECORDS]
+    part = job.candidates.take(places)
+    x = records.take(places).flat()
+    if len(places) < 2 * FEWEST or x.shape[1] > MOST_FEATURES or np.ptp(part.y) == 0:
+        return None
+    return places, _forest(x, part, derived_seed(job.seed, "reference") % 2**31)
+
+
+def _forest(x: Array, records: Records, seed: int) -> Seen:
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    settings = {"n_estimators": TREES, "oob_score": True, "random_state": seed, "max_features": "sqrt"}
+    if not records.schema.classes:
+        values = np.nan_to_num(RandomForestRegressor(**settings).fit(x, records.y).oob_prediction_)
+        return Seen(records.y, values, 0)
+    forest = RandomForestClassifier(**settings).fit(x, records.y)
+    scores = np.zeros((len(x), len(records.schema.classes)))
+    scores[:, forest.classes_.astype(int)] = np.nan_to_num(forest.oob_decision_function_)
+    return Seen(records.y, scores.argmax(axis=1), scores.shape[1], log_of_scores(scores))
+
+
+def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
+    """What speaks against a target without a recipe, beside a forest that was cross-fitted on the same records.
+
+    member: which of them the target was trained on, [records].
+    """
+    names = _names(target, simple).replace("on members", "on the same records")
+    if _empty(target, simple):
+        seen = f"records are answered no better than by chance, but a forest that never saw them is good ({names})"
+        return Concern("chance", True, seen, CAUSES, CURE)
+    ranks_worse = target.order < max(simple.order, 0.0) * RANKS_WORSE or target.log_scores is None
+    far = simple.well and target.skill < simple.skill * LOST and ranks_worse
+    if far and simple.skill - target.skill >= 0.25:
+        seen = f"a forest that never saw the records answers them far better ({names})"
+        return Concern("lower", False, seen, CAUSES, CURE)
+    mine, theirs = target.take(member), simple.take(member)
+    found = _paired(mine, theirs)
+    if mine.boast >= GAP and found.gap >= 2 * SLIGHT and found.p < 1e-4:
+        seen = (
+            f"members are answered {mine.boast:.0%} less often right than the model is sure of, and a forest that "
+            f"never saw them is better ({_names(mine, theirs)})"
+        )
+        return Concern("lower", False, seen, CAUSES, CURE)
+    return None
+
+
+def believable(right: float, target: Seen, likes: Likes, simple: Callable[[], Seen | None]) -> bool:
+    """Whether a permutation of the labels that makes this share of the answers right is more than a poor model's luck:
+    it must come half as far above chance as a forest does, and models of the same recipe must not be as poor, nor so
+    unlike each other that the target may be one of them.
+    """
+    forest = simple()
+    if forest is not None and right - target.chance < (forest.right - target.chance) / 2:
+        return False
+    for like in likes:
+        theirs = like.members
+        same = permutation(theirs.said, theirs.y, theirs.width)
+        if theirs.right < target.right + GAP and same is None:
+            return False
+    others = [like.members.right for like in likes.found]
+    return not others or falls_short(target.right, others)
