@@ -126,4 +126,8 @@ def test_the_command_refutes_a_claim(audit_file):
     told = CliRunner().invoke(app, ["epsilon", str(audit_file), "--claimed", "1"])
     assert told.exit_code == 1 and "The claim is refuted" in told.output
     told = CliRunner().invoke(app, ["epsilon", str(audit_file), "--claimed", "50", "--json"])
-    assert told.exit_code == 0 and json.loads(told.output)["verdict"] == "not found"
+    assert told.exit_code == 3 and json.loads(told.output)["verdict"] == "not found"
+    told = CliRunner().invoke(app, ["epsilon", str(audit_file), "--claimed", "50"])
+    assert told.exit_code == 3 and "could not have refuted it: they show" in told.output
+    told = CliRunner().invoke(app, ["epsilon", str(audit_file)])
+    assert told.exit_code == 0

@@ -62,6 +62,7 @@ def of(outcomes, family=Family.MEMBERSHIP, left_out=()):
         ([played("loss", Verdict.INVALID), played("lira")], Verdict.INVALID),
         ([played("loss", Verdict.NOT_MEASURABLE)], Verdict.NOT_MEASURABLE),
         ([played("loss", power=None)], Verdict.NOT_MEASURABLE),
+        ([played("loss", Verdict.NOT_MEASURABLE, metric="classes_recognised")], Verdict.NOT_EXAMINED),
         ([outcome("loss", Played(()))], Verdict.NOT_MEASURABLE),
         ([refused("loss"), refused("lira")], Verdict.NOT_EXAMINED),
         ([], Verdict.NOT_EXAMINED),

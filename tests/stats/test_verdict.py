@@ -81,6 +81,13 @@ def test_what_would_have_been_missed_is_no_all_clear():
     assert settle([within], Policy(), None)[0].verdict is Verdict.NOT_FOUND
 
 
+def test_where_everything_is_tolerated_nothing_can_be_too_much():
+    copy = replace(BASE, game="extraction", metric="fidelity", value=0.99, low=0.9, high=1.0, p_value=1.0)
+    for tolerated, verdict in ((1.0, Verdict.NOT_FOUND), (0.9, Verdict.NOT_MEASURABLE)):
+        found = settle([replace(copy, threshold=tolerated, attainable=1.0)], Policy(), None)
+        assert found[0].verdict is verdict
+
+
 def test_an_attack_below_chance_is_a_fault_of_the_audit():
     low = replace(BASE, value=0.33, low=0.28, high=0.39, p_value=1.0, p_below=1e-6)
     other = replace(low, metric="epsilon", p_below=None, p_value=0.9)

@@ -21,8 +21,8 @@ from divulge.core.errors import DivulgeError
 
 app = typer.Typer(
     name="divulge",
-    help="What does a model give away, to whom, and how sure are we?  Exit codes: 0 done and within policy, 1 a leak "
-    "above policy, 2 the input is wrong, 3 the audit is incomplete.",
+    help="What does a model give away, to whom, and how sure are we?  Exit codes: 0 examined and within policy, "
+    "1 a leak above policy, 2 the input is wrong, 3 the audit is incomplete, failed, invalid or not measurable.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -35,7 +35,9 @@ def audit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print the verdict only")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of audit files")] = False,
 ) -> None:
-    """Audit a model of your own.  Exit code 0: no leak; 1: a leak; 2: wrong input; 3: incomplete."""
+    """Audit a model of your own.  Exit code 0: examined, and no leak found; 1: a leak; 2: wrong input; 3: incomplete,
+    failed, invalid or not measurable.
+    """
     from divulge.auditing.config import AuditFile, load
 
     if schema:

@@ -23,7 +23,9 @@ def used(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Test whether a model was trained on one's own records, and on how many of them."""
+    """Test whether a model was trained on one's own records, and on how many of them.  Exit code 0 whatever the answer,
+    which is the p-value; 2: wrong input.
+    """
     from divulge.auditing import claim as claims
     from divulge.auditing.cardinality import used_share
     from divulge.auditing.config import load
@@ -87,7 +89,9 @@ def test(
     seed: Annotated[int, typer.Option(help="ranks equal scores")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Test, exactly, whether a model was trained on minted canaries."""
+    """Test, exactly, whether a model was trained on minted canaries.  Exit code 0 whatever the answer, which is the
+    p-value; 2: wrong input.
+    """
     from divulge.auditing import claim as claims
     from divulge.auditing.config import load
     from divulge.auditing.files import canaries_from

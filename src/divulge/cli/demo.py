@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from divulge.cli.screen import Screen, out, show_summary
+from divulge.core.finding import Verdict
 
 
 class Name(str, Enum):
@@ -30,7 +31,8 @@ def demo(
 ) -> None:
     """Train a model on real data, try all that somebody could who got hold of it, and say where the report is.
 
-    defenses: what each of several defences leaves of the attacks, side by side.
+    defenses: what each of several defences leaves of the attacks, side by side.  A demonstration shows leaks, so they
+    are no failure: exit code 0 where its audits were played to the end, 3 where one could not be.
     """
     if name is Name.defenses:
         _compared(out_dir / "defenses", seed)
@@ -39,12 +41,16 @@ def demo(
     from divulge.auditing.demos import DEMOS
     from divulge.auditing.library import Run, new_folder
 
+    broke = False
     for job in DEMOS[name.value](seed):
         out.print(f"\nAuditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
         with Screen(refusals=False) as screen:
             folder = conduct(job, new_folder(out_dir, job.name), progress=screen, minutes=minutes)
         run = Run.open(folder.path)
         show_summary(run.dossier, str(run.report().resolve()))
+        broke = broke or bool(run.dossier.failed()) or run.verdict in (Verdict.FAILED, Verdict.INVALID)
+    if broke:
+        raise typer.Exit(3)
 
 
 def _compared(folder: Path, seed: int) -> None:

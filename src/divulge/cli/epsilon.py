@@ -21,7 +21,9 @@ def epsilon(
     watch: Annotated[bool, typer.Option("--watch", help="look at every step of Opacus' optimiser")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Train once with canaries by fair coins, and bound epsilon from below.  Exit code 1: the claim is refuted."""
+    """Train once with canaries by fair coins, and bound epsilon from below.  Exit code 0: measured, and the claim is
+    not refuted; 1: it is; 2: wrong input; 3: so few canaries could not have refuted it.
+    """
     from divulge.auditing import one_run
     from divulge.auditing.config import load
     from divulge.auditing.files import recipe_and_sets
@@ -58,7 +60,13 @@ def epsilon(
         if claimed is not None:
             told = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
             out.print(f"{told}: epsilon {claimed:g} was claimed.", soft_wrap=True)
-    raise typer.Exit(1 if found.verdict == "leak" else 0)
+    blind = claimed is not None and found.verdict != "leak" and found.ceiling <= claimed
+    if blind and not as_json:
+        out.print(
+            f"! so few canaries could not have refuted it: they show {found.ceiling:.2f} at most; give more of them",
+            soft_wrap=True,
+        )
+    raise typer.Exit(1 if found.verdict == "leak" else 3 if blind else 0)
 
 
 def _watched(

@@ -18,7 +18,9 @@ def gate(
     junit: Annotated[Path | None, typer.Option(help="write the verdicts as JUnit XML into this file")] = None,
     policies: Annotated[bool, typer.Option("--policies", help="list the policies that come with divulge")] = False,
 ) -> None:
-    """Judge a run.  Exit code 0: within policy; 1: leaks above it, or more than before; 2: bad input; 3: incomplete."""
+    """Judge a run.  Exit code 0: examined, and within policy; 1: leaks above it, or more than before; 2: bad input; 3:
+    incomplete, failed, invalid or not measurable.
+    """
     from divulge.auditing.policies import load_policy
 
     if policies:

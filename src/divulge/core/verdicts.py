@@ -16,6 +16,9 @@ from divulge.core.threat import Family
 USUAL_STRENGTH = 0.5
 """Of an attack about whose strength nothing is known."""
 
+OF_CLASSES = "classes_"
+"""Metrics whose trials are the model's classes: where those are too few, no other data would make them more."""
+
 WORST_FIRST = (
     Verdict.LEAK,
     Verdict.INVALID,
@@ -134,6 +137,8 @@ def _judged(own: Sequence[Outcome], found: Sequence[Finding], strength: Mapping[
         return Verdict.FAILED, _error(missed[0])
     if looked:
         return Verdict.NOT_FOUND, ""
+    if found and all(f.metric.startswith(OF_CLASSES) for f in found):
+        return Verdict.NOT_EXAMINED, _most_measurable(found).reason
     if found:
         return Verdict.NOT_MEASURABLE, _most_measurable(found).reason
     if any(isinstance(o.result, Played) for o in own):

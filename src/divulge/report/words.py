@@ -109,7 +109,9 @@ def line_of_family(dossier: Dossier, family: Family) -> Line:
             return Line(told.verdict, f"{_upper(about)} could not be measured", why)
         case _:
             time = f" There was no time for {counted(told.left_out, 'attack')}." if told.left_out else ""
-            none = f"No attack could run: {told.why}." if told.why else "No attack was run."
+            if told.played:
+                return Line(told.verdict, f"{_upper(about)} was not examined", why)
+            none = f"No attack could run: {told.why.partition('; ')[0]}." if told.why else "No attack was run."
             return Line(told.verdict, f"{_upper(about)} was not examined", f"{none}{time}" if told.refused else none)
 
 

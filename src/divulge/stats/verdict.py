@@ -120,12 +120,13 @@ def _settle(finding: Finding, p_adjusted: float | None, policy: Policy, best: fl
 
 
 def _excluded(finding: Finding) -> bool:
-    """Whether the interval of a rate or an area lies wholly within what the policy tolerates."""
+    """Whether the interval lies wholly within what the policy tolerates, or everything is tolerated."""
     if finding.high is None:
         return False
-    if finding.metric in ("auc", "balanced_accuracy"):
-        return 2 * finding.high - 1 <= finding.threshold
-    return finding.metric.startswith("tpr_at_fpr_") and finding.high - finding.chance <= finding.threshold
+    gained = finding.high - finding.chance
+    if finding.metric in ("auc", "balanced_accuracy") or finding.metric.startswith("fidelity"):
+        gained /= max(1 - finding.chance, 1e-12)
+    return gained <= finding.threshold
 
 
 def _too_few(finding: Finding) -> str:
