@@ -125,8 +125,8 @@ def target_from(model: Any, name: str | None = None) -> Target:
 
         return FunctionTarget(model, name=name)
     raise InputError(
-        f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a Keras model, a path to an ONNX file, "
-        "a function x -> scores, a GeneratorTarget, or a ScoreTable"
+        f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a Keras model, a path to an "
+        "ONNX file, a function x -> scores, a GeneratorTarget, or a ScoreTable"
     )
 
 
