@@ -80,7 +80,9 @@ def _lacks(card: Card, job: Job) -> list[str]:
         tasks = " or ".join(sorted(task.value for task in card.needs.tasks))
         lacks.append(f"it is for {tasks}, and this target does {job.target.task.value}")
     if card.needs.access not in ports_of(job.target, job.recipe) and job.threat.grants(card.needs.access):
-        lacks.append(f"the target {job.target.name} does not offer {card.needs.access.value}")
+        why = getattr(job.target, "lacks", {}).get(card.needs.access)
+        told = f"the target {job.target.name} does not offer {card.needs.access.value}"
+        lacks.append(told if why is None else f"{told}: {why}")
     if Knowledge.RECIPE in card.needs.knowledge:
         lacks += _lacks_shadows(card, job)
     if card.family is not Family.MEMBERSHIP and job.candidates.schema.names == ("row",):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -87,6 +89,7 @@ def _whole(path: Path, modules: tuple[str, ...]) -> nn.Module:
 
     class Guarded(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
+            module = {"__builtin__": "builtins", "copy_reg": "copyreg"}.get(module, module)  # in protocol 2
             ours = any(module == root or module.startswith(f"{root}.") for root in modules)
             known = KNOWN.match(module) or FUNCTIONS.match(module) or (module, name) in NAMES | KNOWN_NAMES
             if ours or (known and "." not in name):
@@ -114,8 +117,13 @@ def _whole(path: Path, modules: tuple[str, ...]) -> nn.Module:
 
 
 def _scripted(path: Path) -> nn.Module | None:
-    try:
-        made: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-    except RuntimeError:
+    """The module in a TorchScript file; None for any other file."""
+    if not zipfile.is_zipfile(path):
         return None
+    with zipfile.ZipFile(path) as archive:
+        if not any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript as such
+        made: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     return made

@@ -275,10 +275,15 @@ class TorchRecipe:
         return self.parameter_bytes() < SMALL
 
     def pack(self, model: nn.Module) -> bytes:
-        """The weights in the safetensors format."""
+        """The weights in the safetensors format, shared ones (of tied layers) once for each name."""
         from safetensors.torch import save
 
-        return save({name: value.contiguous() for name, value in model.state_dict().items()})
+        state, known = {}, set[int]()
+        for name, value in model.state_dict().items():
+            shared = value.untyped_storage().data_ptr() in known
+            known.add(value.untyped_storage().data_ptr())
+            state[name] = value.clone().contiguous() if shared else value.contiguous()
+        return save(state)
 
     def unpack(self, packed: bytes) -> nn.Module:
         """A module with these weights."""
