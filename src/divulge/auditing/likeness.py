@@ -231,7 +231,7 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
     found = _paired(mine, theirs)
     if mine.boast >= GAP and found.gap >= 2 * SLIGHT and found.p < 1e-4:
         seen = (
-            f"members are answered {mine.boast:.0%} less often right than the model is sure of, and a forest that never "
+            f"members are answered {mine.boast:.0%} less often right than the model is sure, and a forest that never "
             f"saw them is better ({_names(mine, theirs)})"
         )
         return Concern("lower", False, seen, CAUSES, CURE)
