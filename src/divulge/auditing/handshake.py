@@ -122,8 +122,14 @@ def _ask(job: Job, memory: Memory) -> Asked:
     """Everything that may be asked about; raises TargetError where one of the answers is none."""
     places = places_of(job)
     records, target = job.candidates.take(places), job.target
-    port = _port(job)
-    answer = memory.answer(target, port, records, row_digests(records.x))
+    port, keys = _port(job), row_digests(records.x)
+    try:
+        answer = memory.answer(target, port, records, keys)
+    except TargetError:
+        if _service(job) or port is Access.LABEL or Access.LABEL not in target.offers:
+            raise
+        port = Access.LABEL
+        answer = memory.answer(target, port, records, keys)
     seen = plain = seen_of(answer, records, port, target.task)
     inner = bare(target)
     if isinstance(target, Shielded):
