@@ -240,8 +240,8 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
 
 def believable(right: float, target: Seen, likes: Likes, simple: Callable[[], Seen | None]) -> bool:
     """Whether a permutation of the labels that makes this share of the answers right is more than a poor model's luck:
-    it must come half as far above chance as a forest does (for two classes in how it ranks them), and models of the same recipe must not be as poor, nor so
-    unlike each other that the target may be one of them.
+    it must come half as far above chance as a forest does (for two classes in how it ranks them), and models of the
+    same recipe must not be as poor, nor so unlike each other that the target may be one of them.
     """
     forest = simple()
     if forest is not None and target.width == 2 and target.log_scores is not None:
