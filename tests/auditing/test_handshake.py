@@ -449,3 +449,30 @@ def test_a_model_whose_scores_cannot_be_read_is_known_by_its_labels(halves, care
 
     met = shake(job_of(LabelsOnly(careful_model, 0.0), (x, y), (u, v)), Memory())
     assert met.members == careful_model.score(x, y) and met.concerns == ()
+
+
+class Writer(Noisy):
+    """A language model of 50 tokens: its loss by record is the first column."""
+
+    vocabulary = 50
+
+    def loss_per_token(self, records):
+        return np.asarray(records.x[:, 0])
+
+
+def test_a_language_model_is_known_by_its_loss_per_token(careful_model):
+    rng = np.random.default_rng(0)
+    low, high = rng.uniform(1, 2, (100, 30)), rng.uniform(3, 3.5, (100, 30))
+    y = rng.integers(0, 2, 100)
+
+    def met(inside, outside, **how):
+        return shake(job_of(Writer(careful_model, 0.0), (inside, y), (outside, y), **how))
+
+    found = met(low, high, expect={"loss_per_token": low[:, 0].mean()})
+    assert found.measure == "loss per token" and found.members == pytest.approx(low[:, 0].mean())
+    assert found.nonmembers == pytest.approx(high[:, 0].mean()) and found.chance == pytest.approx(np.log(50))
+    assert found.concerns == ()
+    assert [c.kind for c in met(high, low).concerns] == ["swapped"]
+    assert [(c.kind, c.fault) for c in met(high + 1, high + 1).concerns] == [("chance", True)]
+    with pytest.raises(divulge.InputError, match="loss_per_token is 1"):
+        met(low, high, expect={"loss_per_token": 1.0})
