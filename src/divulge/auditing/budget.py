@@ -13,8 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from divulge.auditing.handshake import places_of
 from divulge.auditing.inferring import set_sizes
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, queries_of
@@ -166,7 +165,7 @@ class Budget:
         """How long an answer and a training take; what goes wrong here is said by the attacks."""
         job = self.job
         try:
-            some = job.candidates.take(np.arange(min(64, len(job.candidates))))
+            some = job.candidates.take(places_of(job)[:64])
             started = time.perf_counter()
             job.target.answer(Access.LABEL if Access.LABEL in job.target.offers else Access.SCORES, some)
             self.query = (time.perf_counter() - started) / len(some)

@@ -74,10 +74,8 @@ def conduct(
     explain: whether to look into why it leaks.
     """
     progress = progress or Quiet()
-    planned = plan(job)
-    run = RunFolder(folder)
-    memory = Memory()
-    met = _begin(run, job, planned, resume, memory, minutes)
+    planned, run = plan(job), RunFolder(folder)
+    met, memory = _begin(run, job, planned, resume, minutes)
     progress.met(met)
     tables = Tables(job, tests_of(job, [p.card for p in planned if not p.lacks]), memory)
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
@@ -162,14 +160,17 @@ def strongest_attack(run: RunFolder, findings: Sequence[Finding]) -> str | None:
 
 
 def _begin(
-    run: RunFolder, job: Job, planned: Sequence[Planned], resume: bool, memory: Memory, minutes: float | None
-) -> Handshake:
-    """The run's folder, and how the target answered before the first attack; it is asked once a run."""
+    run: RunFolder, job: Job, planned: Sequence[Planned], resume: bool, minutes: float | None
+) -> tuple[Handshake, Memory]:
+    """Open the run's folder.  How the target answered before the first attack, which it is asked once a run, and the
+    answers.
+    """
+    memory = Memory()
     if not resume:
         met = shake(job, memory, minutes=minutes)
         run.create(_facts(job, planned, met))
         run.write_handshake(met)
-        return met
+        return met, memory
     facts = run.facts()
     if facts.job != job.fingerprint():
         raise InputError(
@@ -180,7 +181,7 @@ def _begin(
     if found is None:
         found = shake(job, memory, minutes=minutes)
         run.write_handshake(found)
-    return found
+    return found, memory
 
 
 def _one(run: RunFolder, tables: Tables, planned: Planned, blind: Baseline) -> StoredOutcome:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -89,6 +90,10 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
         if hidden:
             return _unmeasured(job, hidden, _unread(hidden))
         repeated = twice(job, few)
+    if hasattr(bare(job.target), "loss_per_token"):
+        by_token = _by_token(job, repeated)
+        _as_expected(job.expect, by_token)
+        return by_token
     try:
         asked = _ask(job, memory if memory is not None else Memory())
     except TargetError as error:
@@ -122,8 +127,14 @@ def _ask(job: Job, memory: Memory) -> Asked:
     """Everything that may be asked about; raises TargetError where one of the answers is none."""
     places = places_of(job)
     records, target = job.candidates.take(places), job.target
-    port = _port(job)
-    answer = memory.answer(target, port, records, row_digests(records.x))
+    port, keys = _port(job), row_digests(records.x)
+    try:
+        answer = memory.answer(target, port, records, keys)
+    except TargetError:
+        if _service(job) or port is Access.LABEL or Access.LABEL not in target.offers:
+            raise
+        port = Access.LABEL
+        answer = memory.answer(target, port, records, keys)
     seen = plain = seen_of(answer, records, port, target.task)
     inner = bare(target)
     if isinstance(target, Shielded):
@@ -150,11 +161,6 @@ def _measured(job: Job, asked: Asked) -> Handshake:
     inside, outside = asked.side(True), asked.side(False)
     sides = [asked.seen.take(part) if len(part) else None for part in (inside, outside)]
     sizes = (len(inside), len(outside))
-    by_token = getattr(bare(job.target), "loss_per_token", None)
-    if by_token is not None:
-        records = [job.candidates.take(asked.places[part]) for part in (inside, outside) if len(part)]
-        means = [float(np.mean(by_token(part))) for part in records]
-        return Handshake("loss per token", means[0], means[-1] if len(means) > 1 else None, sizes)
     if not asked.labelled:
         return Handshake(asked=sizes, unchecked=("single signals tell no labels",))
     shown = tuple(side.right if side is not None else None for side in sides)
@@ -163,6 +169,27 @@ def _measured(job: Job, asked: Asked) -> Handshake:
         return Handshake("R2", shown[0], shown[1], sizes, 0.0, quality=(errors[0], errors[1]))
     chance = sides[0].chance if sides[0] is not None else asked.seen.chance
     return Handshake("accuracy", shown[0], shown[1], sizes, chance, quality=(shown[0], shown[1]))
+
+
+def _by_token(job: Job, repeated: list[Concern]) -> Handshake:
+    """Of a language model: the mean loss of a token, by `loss_per_token(records)` [records] of the target, and whether
+    it is below that of naming any of its `vocabulary` tokens by lot.
+    """
+    target: Any = bare(job.target)
+    places = places_of(job)
+    losses, member = np.asarray(target.loss_per_token(job.candidates.take(places))), job.member[places]
+    inside, outside = losses[member], losses[~member]
+    means = [float(np.mean(part)) if len(part) else None for part in (inside, outside)]
+    size = getattr(target, "vocabulary", None)
+    by_lot = float(np.log(size)) if size else None
+    found = list(repeated)
+    if by_lot is not None and means[0] is not None and means[0] >= by_lot * (1 - TOLERANCE):
+        seen = f"tokens of members are predicted no better than by lot (loss {means[0]:.2f}, by lot {by_lot:.2f})"
+        cure = "tokenize the texts as it was done in training"
+        found.append(Concern("chance", True, seen, "the texts were tokenized for another model", cure))
+    elif answered_worse(inside, outside) <= SWAPPED:
+        found.append(_swapped(inside, outside))
+    return Handshake("loss per token", means[0], means[1], (len(inside), len(outside)), by_lot, concerns=tuple(found))
 
 
 def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list[Concern]:
@@ -265,16 +292,17 @@ def _late(side: Side) -> list[Concern]:
     inside, outside = side.members, side.nonmembers
     if not len(outside) or answered_worse(inside.loss, outside.loss) > SWAPPED:
         return []
-    return [
-        Concern(
-            "swapped",
-            False,
-            f"members are answered worse than non-members (mean loss {inside.loss.mean():.3g} and "
-            f"{outside.loss.mean():.3g})",
-            "the two sets are swapped, or the model was trained on other records",
-            "check which set it was trained on",
-        )
-    ]
+    return [_swapped(inside.loss, outside.loss)]
+
+
+def _swapped(inside: Array, outside: Array) -> Concern:
+    return Concern(
+        "swapped",
+        False,
+        f"members are answered worse than non-members (mean loss {inside.mean():.3g} and {outside.mean():.3g})",
+        "the two sets are swapped, or the model was trained on other records",
+        "check which set it was trained on",
+    )
 
 
 def compare_native(own: Array, through: Array) -> Concern | None:

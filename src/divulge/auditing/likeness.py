@@ -231,8 +231,8 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
     found = _paired(mine, theirs)
     if mine.boast >= GAP and found.gap >= 2 * SLIGHT and found.p < 1e-4:
         seen = (
-            f"members are answered {mine.boast:.0%} less often right than the model is sure of, and a forest that "
-            f"never saw them is better ({_names(mine, theirs)})"
+            f"members are answered {mine.boast:.0%} less often right than the model is sure, and a forest that never "
+            f"saw them is better ({_names(mine, theirs)})"
         )
         return Concern("lower", False, seen, CAUSES, CURE)
     return None
@@ -240,11 +240,14 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
 
 def believable(right: float, target: Seen, likes: Likes, simple: Callable[[], Seen | None]) -> bool:
     """Whether a permutation of the labels that makes this share of the answers right is more than a poor model's luck:
-    it must come half as far above chance as a forest does, and models of the same recipe must not be as poor, nor so
-    unlike each other that the target may be one of them.
+    it must come half as far above chance as a forest does (for two classes in how it ranks them), and models of the
+    same recipe must not be as poor, nor so unlike each other that the target may be one of them.
     """
     forest = simple()
-    if forest is not None and right - target.chance < (forest.right - target.chance) / 2:
+    if forest is not None and target.width == 2 and target.log_scores is not None:
+        if -target.order < forest.order / 2:
+            return False
+    elif forest is not None and right - target.chance < (forest.right - target.chance) / 2:
         return False
     for like in likes:
         theirs = like.members
