@@ -38,6 +38,7 @@ from divulge.games.membership import shuffled
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.score_table import ScoreTable
+from divulge.training.boosters import BoosterRecipe
 from divulge.training.function import FunctionRecipe
 from divulge.training.shadow import OneByOne, ShadowSet, ShadowTrainer, SignalOf
 from divulge.training.sklearn import SklearnRecipe
@@ -116,6 +117,10 @@ def target_from(model: Any, name: str | None = None) -> Target:
         return KerasTarget(model, name=name)
     if any(base.__module__.startswith("torch.") for base in type(model).__mro__):
         return _torch(model, name)
+    if type(model).__name__ == "Booster":
+        from divulge.targets.boosters import BoosterTarget
+
+        return BoosterTarget(model, name=name)
     if hasattr(model, "predict"):
         from divulge.targets.sklearn import SklearnTarget
 
@@ -195,12 +200,13 @@ def recipe_for(recipe: Any, model: Any, target: Target, workshop: Workshop | Non
         return None
     made: ModelRecipe
     if isinstance(recipe, str):
-        if recipe != "auto":
-            raise InputError(f"recipe {recipe!r} is unknown: pass 'auto', None, a recipe or a function")
+        if recipe not in ("auto", "chosen"):
+            raise InputError(f"recipe {recipe!r} is unknown: pass 'auto', 'chosen', None, a recipe or a function")
         estimator = getattr(target, "estimator", model)
-        if not hasattr(estimator, "get_params"):
-            return None
-        made = SklearnRecipe(estimator)
+        if recipe == "auto" and not hasattr(estimator, "get_params"):
+            own = BoosterRecipe.of(target.booster) if hasattr(target, "booster") else None
+            return BoundRecipe(own, _adapter_like(target), (workshop or Workshop()).trainer) if own else None
+        made = SklearnRecipe(estimator) if recipe == "auto" else SklearnRecipe.of_chosen(estimator)
     elif hasattr(recipe, "train") and hasattr(recipe, "overfitted"):
         return cast(Recipe, recipe if hasattr(recipe, "train_many") else OneByOne(recipe))
     elif hasattr(recipe, "overfitted"):

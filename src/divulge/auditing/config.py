@@ -109,11 +109,11 @@ class DataPart(_Part):
 
 
 class RecipePart(_Part):
-    """How such a model is trained.  auto: as the scikit-learn estimator is; torch: with these settings; sklearn: as the
-    estimator that `factory` builds.  factory: `file.py:function`; of the target where it has one.
+    """How such a model is trained.  auto: as the scikit-learn estimator is, tuning anew what it tunes; chosen: with
+    the settings that it has chosen; torch: with these settings; sklearn: as the estimator that `factory` builds.  factory: `file.py:function`; of the target where it has one.
     """
 
-    kind: Literal["auto", "none", "torch", "sklearn"] = "auto"
+    kind: Literal["auto", "chosen", "none", "torch", "sklearn"] = "auto"
     factory: str | None = None
     epochs: int = Field(default=30, gt=0)
     batch_size: int = Field(default=128, gt=0)

@@ -334,8 +334,8 @@ def _from_source(part: DataPart, seed: int) -> Sets:
 def _recipe(part: RecipePart, factory: Callable[[], Any] | None, folder: Path) -> Any:
     if part.kind == "none":
         return None
-    if part.kind == "auto":
-        return "auto"
+    if part.kind in ("auto", "chosen"):
+        return part.kind
     if part.factory is not None:
         factory = _factory(part.factory, folder, "recipe.factory")
     if factory is None:

@@ -193,7 +193,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         DataLoader of PyTorch, which is read once.  Members were trained
         on, non-members were not, and both must have been drawn alike; population records are what the adversary has.
     threat: a preset's name or a ThreatModel.
-    recipe: how such a model is trained, for controls and shadow models: "auto" clones a scikit-learn estimator; a
+    recipe: how such a model is trained, for controls and shadow models: "auto" clones a scikit-learn estimator,
+        which tunes anew what it tunes; "chosen" trains with the settings that a fitted search has chosen; a
         TorchRecipe, an unfitted estimator, a function train(x, y, seed) -> model, or None for no recipe.
     attacks: names or attacks; all of `families` that are meant for this kind of target when not given.
     families: "membership", "reconstruction", "property", "extraction"; membership when not given.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import pickle
+import tempfile
 import types
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,6 +125,10 @@ class _Reader:
         """By the way in which pickle would take it apart, where there is one."""
         kind = type(value)
         self.tell("object", kind.__module__, kind.__qualname__)
+        own = _own_words(value)
+        if own is not None:
+            self.tell("model", own)
+            return
         try:
             reduced = value.__reduce_ex__(2)
         except Exception:  # locks, sockets, generators: foreign code raises what it likes
@@ -138,6 +145,30 @@ class _Reader:
                 self.read(part, depth + 1)
             for more in rest[1:3]:
                 self._ordered("items", list(more) if more is not None else (), depth)
+
+
+def _own_words(value: Any) -> str | bytes | None:
+    """What a boosted model's own library writes of it, which is equal for equal models, as their pickles are not."""
+    library, name = type(value).__module__.partition(".")[0], type(value).__name__
+    try:
+        if library == "lightgbm" and name == "Booster":
+            return str(value.model_to_string())
+        if library == "xgboost" and name == "Booster":
+            return bytes(value.save_raw("json"))
+        if library == "catboost" and hasattr(value, "save_model") and value.is_fitted():
+            return _catboost_words(value)
+    except Exception:  # a library of another version: the pickle is as good as it was
+        return None
+    return None
+
+
+def _catboost_words(model: Any) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.json"
+        model.save_model(str(path), format="json")
+        told = json.loads(path.read_text())
+    told.pop("model_info", None)  # when it was trained
+    return json.dumps([told, [repr(label) for label in getattr(model, "classes_", ())]], sort_keys=True)
 
 
 def _filled(cell: Any) -> bool:

@@ -76,6 +76,16 @@ def _targets(y: Any) -> Array:
     array = np.asarray(y.detach().cpu() if is_tensor(y) else y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    if array.dtype.names is not None:
+        raise InputError(
+            f"y holds {' and '.join(array.dtype.names)} of every record, as survival data do: audit what is predicted "
+            "of one of them, divulge.FunctionTarget(model.predict, 'values') with that field as y"
+        )
+    if array.ndim == 2:
+        raise InputError(
+            f"y has shape {array.shape}, several values a record: audit one output at a time, divulge.audit(lambda x: "
+            "model.predict_proba(x)[0], (x, y[:, 0]), ...); where it is one-hot, pass y.argmax(axis=1)"
+        )
     if array.ndim != 1:
         raise InputError(f"y has shape {array.shape}: pass one target value for every record")
     return array
@@ -270,9 +280,12 @@ def encode_targets(
     known = set(labels)
     strange = [v for v in found if v not in known]
     if strange:
+        cure = "use the same labels as in training, or say with classes= what each of its outputs stands for"
+        if strange[0] == -1:
+            cure = "where -1 says that a record has no label, leave those records out"
         raise InputError(
             f"target {name!r} has the value {strange[0]!r}, which the model does not know (it knows "
-            f"{', '.join(map(repr, labels[:8]))}): use the same labels as in training"
+            f"{', '.join(map(repr, labels[:8]))}): {cure}"
         )
     if len(labels) < 2:
         raise InputError(f"target {name!r} has one class only ({labels[0]!r}): membership needs at least two")

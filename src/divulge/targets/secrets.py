@@ -6,36 +6,64 @@ from typing import Any
 
 import numpy as np
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
-from sklearn.pipeline import Pipeline
+from sklearn.linear_model import (
+    ElasticNet,
+    ElasticNetCV,
+    Lasso,
+    LassoCV,
+    LinearRegression,
+    LogisticRegression,
+    LogisticRegressionCV,
+    Ridge,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    RidgeCV,
+)
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from divulge.core.extraction import LINEAR, TREE, Parameters, Secrets
 from divulge.core.hashing import Array
+from divulge.core.inside import taken_apart
 
-LINEAR_MODELS = (Ridge, Lasso, ElasticNet, LinearRegression, LogisticRegression, LinearSVC)
+LINEAR_MODELS = (
+    *(Ridge, RidgeCV, RidgeClassifier, RidgeClassifierCV, Lasso, LassoCV, ElasticNet, ElasticNetCV),
+    *(LinearRegression, LogisticRegression, LinearSVC),
+)
+CHOSEN_ALPHA = (RidgeCV, RidgeClassifierCV, LassoCV, ElasticNetCV)
+"""Estimators that choose their regularisation strength themselves, and call it alpha_."""
 
 
 def of_estimator(estimator: Any) -> Secrets:
-    """Parameters of linear models and decision trees in terms of the raw inputs, and the regularisation strength."""
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    """Parameters of linear models and decision trees in terms of the raw inputs, and the regularisation strength, given
+    or chosen by the estimator itself.  Behind a pipeline and inside a search too.
+    """
+    steps, last = taken_apart(estimator)
+    return Secrets(_parameters(steps, last), _settings(last))
+
+
+def _settings(last: Any) -> dict[str, float | str]:
     settings: dict[str, float | str] = {}
-    if isinstance(last, (Ridge, Lasso, ElasticNet, KernelRidge)):
+    if isinstance(last, CHOSEN_ALPHA):
+        settings["alpha"] = float(last.alpha_)
+    elif isinstance(last, (Ridge, RidgeClassifier, Lasso, ElasticNet, KernelRidge)):
         settings["alpha"] = float(last.alpha)
-    if type(last) is ElasticNet:
-        settings["l1_ratio"] = float(last.l1_ratio)
-    if isinstance(last, (LogisticRegression, LinearSVC, SVC)):
+    if isinstance(last, ElasticNet | ElasticNetCV) and not isinstance(last, Lasso | LassoCV):
+        settings["l1_ratio"] = float(last.l1_ratio_ if isinstance(last, ElasticNetCV) else last.l1_ratio)
+    if isinstance(last, LogisticRegressionCV):
+        strengths = np.unique(np.asarray(last.C_, dtype=np.float64))
+        settings |= {"C": float(strengths[0])} if len(strengths) == 1 else {}
+    elif isinstance(last, (LogisticRegression, LinearSVC, SVC)):
         settings["C"] = float(last.C)
-    return Secrets(_parameters(estimator, last), settings)
+    return settings
 
 
-def _parameters(estimator: Any, last: Any) -> Parameters | None:
-    if isinstance(last, DecisionTreeClassifier) and last is estimator:
+def _parameters(steps: list[Any], last: Any) -> Parameters | None:
+    if isinstance(last, DecisionTreeClassifier) and not steps:
         return Parameters(TREE, (leaf_boxes(last),))
     linear = isinstance(last, LINEAR_MODELS) or (isinstance(last, SVC) and last.kernel == "linear")
-    scaled = _scaling(estimator)
+    scaled = _scaling(steps)
     if not linear or scaled is None or not hasattr(last, "coef_"):
         return None
     weights, bias = np.atleast_2d(np.asarray(last.coef_, dtype=np.float64)), np.atleast_1d(last.intercept_)
@@ -50,11 +78,11 @@ def _parameters(estimator: Any, last: Any) -> Parameters | None:
     return Parameters(LINEAR, (weights, bias))
 
 
-def _scaling(estimator: Any) -> tuple[Any, Any] | None:
+def _scaling(steps: list[Any]) -> tuple[Any, Any] | None:
     """Factor and offset of x -> x factor + offset before the last step; None for other preprocessing."""
     factor: Any = 1.0
     offset: Any = 0.0
-    for _, step in estimator.steps[:-1] if isinstance(estimator, Pipeline) else ():
+    for step in steps:
         if isinstance(step, StandardScaler):
             scale = step.scale_ if step.scale_ is not None else 1.0
             mean = step.mean_ if step.mean_ is not None and step.with_mean else 0.0

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier, is_regressor
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.validation import check_is_fitted
 
-from divulge.core.errors import InputError, TargetError
+from divulge.core.errors import TargetError
 from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array
 from divulge.core.identity import content_hash
+from divulge.core.inside import unwrapped
 from divulge.core.records import Records
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import LABEL_PORTS, SCORER_PORTS, VALUE_PORTS, checked, guarded
+from divulge.targets.estimators import classes_of, one_column, one_margin, one_score, task_of
 from divulge.targets.secrets import of_estimator
 from divulge.targets.sklearn_frames import Presenter, quietly
 from divulge.targets.trees import has_internals, internals
@@ -27,17 +27,10 @@ class SklearnTarget:
     """A fitted estimator.  Classes are matched by `classes_`, columns by name where it was fitted on a frame."""
 
     def __init__(self, estimator: Any, name: str | None = None) -> None:
-        if not hasattr(estimator, "predict"):
-            raise InputError(f"a {type(estimator).__name__} has no predict(): pass a fitted scikit-learn estimator")
-        try:
-            check_is_fitted(estimator)
-        except Exception as error:
-            raise InputError(f"the {type(estimator).__name__} is not fitted: call fit() before the audit") from error
+        self._task = task_of(estimator)
         self.estimator = estimator
         self._name = name or type(estimator).__name__
-        self._task = Task.REGRESSION if is_regressor(estimator) else Task.CLASSIFICATION
-        if not is_classifier(estimator) and not is_regressor(estimator):
-            raise InputError(f"a {type(estimator).__name__} is neither classifier nor regressor: wrap it in a function")
+        self._known = classes_of(estimator) if self._task is Task.CLASSIFICATION else ()
         self._scored = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
         self._log_domain: bool | None = None
         self._presenter = Presenter(self._name, estimator)
@@ -61,12 +54,13 @@ class SklearnTarget:
         if not self._scored:
             return LABEL_PORTS
         ports = SCORER_PORTS | {Access.INTERNALS} if has_internals(self.estimator) else SCORER_PORTS
-        return ports | {Access.LEAVES} if isinstance(self.estimator, DecisionTreeClassifier) else ports
+        leaves = isinstance(unwrapped(self.estimator), DecisionTreeClassifier)
+        return ports | {Access.LEAVES} if leaves else ports
 
     @property
     def classes(self) -> tuple[Any, ...]:
         """The labels that the estimator knows, in its order."""
-        return tuple(np.asarray(self.estimator.classes_).tolist()) if self._task is Task.CLASSIFICATION else ()
+        return self._known
 
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
@@ -74,16 +68,17 @@ class SklearnTarget:
             raise TargetError(f"{self._name} has no port for {access.value}")
         x = self._presenter.rows(records)
         if access is Access.LEAVES:
-            return checked(self._name, _asked(self._name, lambda: self.estimator.apply(x)), len(records), None)
+            tree = unwrapped(self.estimator)
+            return checked(self._name, _asked(self._name, lambda: tree.apply(x)), len(records), None)
         if access is Access.INTERNALS:
             told = np.asarray(_asked(self._name, lambda: internals(self.estimator, x, self._own_codes(records))))
             return checked(self._name, told, len(records), told.shape[-1])
         if self._task is Task.REGRESSION:
-            return checked(self._name, _asked(self._name, lambda: self.estimator.predict(x)), len(records), None)
-        if not self._scored:
+            values = one_column(self._name, _asked(self._name, lambda: self.estimator.predict(x)))
+            return checked(self._name, values, len(records), None)
+        if access is Access.LABEL:  # not the likeliest class: thresholds and votes have a say of their own
             return self._codes(_asked(self._name, lambda: self.estimator.predict(x)), records)
-        log_scores = self._align(self._log_scores(x, len(records)), records)
-        return np.asarray(log_scores.argmax(axis=1)) if access is Access.LABEL else log_scores
+        return self._align(self._log_scores(x, len(records)), records)
 
     def fingerprint(self) -> str:
         """See Target."""
@@ -107,9 +102,7 @@ class SklearnTarget:
         width = len(self.classes)
         margins = None
         if hasattr(self.estimator, "decision_function") and self._log_domain is not False:
-            raw = np.asarray(_asked(self._name, lambda: self.estimator.decision_function(x)))
-            if raw.ndim == 1:
-                raw = np.column_stack([np.zeros_like(raw), raw])
+            raw = one_margin(_asked(self._name, lambda: self.estimator.decision_function(x)))
             if raw.shape[1] == width:
                 margins = log_softmax(checked(self._name, raw, count, width))
         if not hasattr(self.estimator, "predict_proba"):
@@ -118,13 +111,19 @@ class SklearnTarget:
             return margins
         if margins is not None and self._log_domain:
             return margins
-        scores = checked(self._name, _asked(self._name, lambda: self.estimator.predict_proba(x)), count, width)
+        asked = one_score(_asked(self._name, lambda: self.estimator.predict_proba(x)))
+        scores = checked(self._name, asked, count, width)
         self._log_domain = margins is not None and bool(np.allclose(np.exp(margins), scores, atol=1e-6))
         return margins if margins is not None and self._log_domain else log_of_scores(scores)
 
     def _codes(self, labels: object, records: Records) -> Array:
         code = {label: i for i, label in enumerate(records.schema.classes or self.classes)}
-        return np.array([code[label] for label in np.asarray(labels).tolist()], dtype=np.int64)
+        said = one_column(self._name, labels).tolist()
+        strange = next((label for label in said if label not in code), None)
+        if len(said) != len(records) or strange is not None:
+            told = f"{len(said)} labels" if strange is None else f"the label {strange!r}"
+            raise TargetError(f"the model {self._name} answered {len(records)} records with {told}: not one class each")
+        return np.array([code[label] for label in said], dtype=np.int64)
 
     def _own_codes(self, records: Records) -> Array:
         """The records' classes as positions among the estimator's own; one that it never saw becomes the first."""

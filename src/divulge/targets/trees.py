@@ -12,10 +12,10 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
-from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from divulge.core.hashing import Array
+from divulge.core.inside import prepared, taken_apart
 from divulge.core.signals import log_of_scores, log_softmax, logit_scaled
 
 SHARES = np.linspace(0, 1, 11)
@@ -26,7 +26,7 @@ BOOSTERS = ("XGBClassifier", "LGBMClassifier")
 
 def has_internals(estimator: Any) -> bool:
     """Whether `internals` knows this kind of estimator: a tree, a forest or boosted trees, alone or in a pipeline."""
-    last = _last(estimator)
+    _, last = taken_apart(estimator)
     known = (*FORESTS, DecisionTreeClassifier, GradientBoostingClassifier, HistGradientBoostingClassifier)
     return isinstance(last, known) or type(last).__name__ in BOOSTERS
 
@@ -39,9 +39,8 @@ def internals(estimator: Any, x: Any, y: Array) -> Array:
     logit of y after each tenth of the trees, and for scikit-learn's gradient boosting the leaf sizes.
     y: class codes [records] in the order of the estimator's classes.
     """
-    last = _last(estimator)
-    if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
-        x = estimator[:-1].transform(x)
+    steps, last = taken_apart(estimator)
+    x = prepared(steps, x)
     if isinstance(last, (*FORESTS, DecisionTreeClassifier)):
         return _votes(last, np.asarray(x, dtype=np.float32), y)
     margins = np.column_stack([logit_scaled(stage, y) for stage in _stages(last, x)])
@@ -49,10 +48,6 @@ def internals(estimator: Any, x: Any, y: Array) -> Array:
         trees = [tree.tree_ for row in last.estimators_ for tree in row]
         return np.column_stack([margins, _leaf_sizes(trees, np.asarray(x, dtype=np.float32))])
     return margins
-
-
-def _last(estimator: Any) -> Any:
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
 def _votes(forest: Any, x: Array, y: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,36 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import get_tags
 
 from divulge.core.hashing import Array
+from divulge.core.inside import taken_apart
 from divulge.core.records import Records
 from divulge.core.threat import Task
 
 FEWEST = 5
 """Records that a class needs to be learned where an estimator fails with all of them: folds and the like need some."""
+
+
+def unfitted(estimator: Any) -> Any:
+    """A clone, also of an estimator that scikit-learn refuses to clone since its constructor changes what it is given, as
+    CatBoost's does.
+    """
+    try:
+        return clone(estimator)
+    except Exception:  # RuntimeError of scikit-learn, and whatever a constructor raises
+        settings = estimator.get_params(deep=False)
+        return type(estimator)(**{name: _rebuilt(value) for name, value in settings.items()})
+
+
+def _rebuilt(value: Any) -> Any:
+    if isinstance(value, type):
+        return value
+    if hasattr(value, "get_params") and hasattr(value, "fit"):
+        return unfitted(value)
+    if type(value) in (list, tuple):
+        return type(value)(_rebuilt(part) for part in value)
+    return copy.deepcopy(value)
 
 
 def inputs_of(records: Records) -> Any:
@@ -35,6 +59,7 @@ def fit_estimator(model: Any, records: Records) -> Any:
     the records' classes.  Raises what the estimator raises.
     """
     x, y = inputs_of(records), labels_of(records)
+    y = y[:, None] if _wants_columns(model) else y
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the recipe is what it is, converged or not
         warnings.filterwarnings("ignore", message="The least populated class in y has only", category=UserWarning)
@@ -44,7 +69,15 @@ def fit_estimator(model: Any, records: Records) -> Any:
             counts = np.bincount(records.y, minlength=len(records.schema.classes)) if _classes(records) else None
             if counts is None or counts.min() >= FEWEST:
                 raise
-        return _fit_without(clone(model), records, counts)
+        return _fit_without(unfitted(model), records, counts)
+
+
+def _wants_columns(model: Any) -> bool:
+    """Whether an estimator is made for several outputs alone, so that one must be a column."""
+    try:
+        return not get_tags(taken_apart(model)[1]).target_tags.single_output
+    except Exception:  # not made from scikit-learn's base class
+        return False
 
 
 def _classes(records: Records) -> bool:
@@ -55,11 +88,11 @@ def _fit_without(model: Any, records: Records, counts: Array) -> Any:
     """First with all classes that occur, then with those alone that have some records."""
     present, common = np.flatnonzero(counts > 0), np.flatnonzero(counts >= FEWEST)
     try:
-        return Recoded.fitted(clone(model), records, present)
+        return Recoded.fitted(unfitted(model), records, present)
     except Exception:
         if len(common) < 2 or len(common) == len(present):
             raise
-    return Recoded.fitted(clone(model), records, common)
+    return Recoded.fitted(unfitted(model), records, common)
 
 
 @dataclass(eq=False)
@@ -89,7 +122,7 @@ class Recoded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, x: Any, y: Any) -> Recoded:
         """The estimator fitted anew on codes of these labels."""
         self.known, codes = np.unique(np.asarray(y), return_inverse=True)
-        self.model = clone(self.model).fit(x, codes)
+        self.model = unfitted(self.model).fit(x, codes)
         return self
 
     def __sklearn_is_fitted__(self) -> bool:

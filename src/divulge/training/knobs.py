@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from sklearn.base import clone
-
+from divulge.training.estimators import unfitted
 from divulge.training.sklearn import SklearnRecipe
 
 MOST = 2
@@ -77,6 +76,7 @@ _TURNS: dict[str, tuple[Turn, frozenset[str]]] = {
 def _sklearn(recipe: SklearnRecipe) -> Iterator[tuple[str, Any]]:
     """Of an estimator, or of one inside a pipeline."""
     settings = recipe.estimator.get_params()
+    settings = {name: value for name, value in settings.items() if name not in _searched(settings)}
     owners = {"": recipe.estimator} | {f"{n}__": v for n, v in settings.items() if hasattr(v, "get_params")}
     for parameter, (turn, kinds) in _TURNS.items():
         for prefix, owner in owners.items():
@@ -86,5 +86,12 @@ def _sklearn(recipe: SklearnRecipe) -> Iterator[tuple[str, Any]]:
             turned = turn(settings[name])
             if turned is not None:
                 value, words = turned
-                changed = clone(recipe.estimator).set_params(**{name: value})
+                changed = unfitted(recipe.estimator).set_params(**{name: value})
                 yield f"{words} {parameter} ({value:g} for {settings[name]})", replace(recipe, estimator=changed)
+
+
+def _searched(settings: dict[str, Any]) -> set[str]:
+    """Settings that a search sets itself, so that turning them changes nothing."""
+    grids = [settings[name] for name in ("param_grid", "param_distributions") if name in settings]
+    each = [part for grid in grids for part in (grid if isinstance(grid, list) else [grid])]
+    return {f"estimator__{name}" for grid in each for name in grid}

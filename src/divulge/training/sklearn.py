@@ -8,14 +8,14 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import digest
 from divulge.core.identity import content_hash
 from divulge.core.records import Records
-from divulge.training.estimators import fit_estimator
+from divulge.training.chosen import chosen, tunes
+from divulge.training.estimators import fit_estimator, unfitted
 
 UNBOUND: dict[str, dict[str, Any]] = {
     "alpha": {"Ridge": 1e-6, "Lasso": 1e-6, "MLPClassifier": 0.0, "MLPRegressor": 0.0, "RidgeClassifier": 1e-6},
@@ -54,26 +54,42 @@ SMALL_SHARE = 8
 
 @dataclass(frozen=True)
 class SklearnRecipe:
-    """Fit a clone of `estimator`.  take_every: train on every n-th record only."""
+    """Fit a clone of `estimator`, which tunes anew whatever it tunes; see of_chosen for the other way.  take_every:
+    train on every n-th record only, on more where the estimator fails with so few.  told: what was chosen, in words.
+    """
 
     estimator: Any
     take_every: int = 1
+    told: str = ""
 
     def __post_init__(self) -> None:
         if not hasattr(self.estimator, "get_params") or not hasattr(self.estimator, "fit"):
             raise InputError(f"a {type(self.estimator).__name__} is no scikit-learn estimator: no recipe to train with")
 
+    @classmethod
+    def of_chosen(cls, estimator: Any) -> SklearnRecipe:
+        """The recipe that trains with the settings that a fitted search or estimator of the CV kind has chosen."""
+        if not hasattr(estimator, "get_params"):
+            raise InputError(f"a {type(estimator).__name__} is no scikit-learn estimator: no recipe to train with")
+        plain, found = chosen(estimator)
+        words = ", ".join(f"{name}={_short(value)}" for name, value in found.items())
+        return cls(plain, told=f", with the parameters chosen: {words}" if found else "")
+
     def fit(self, records: Records, seed: int) -> Any:
         """A fitted clone; raises TargetError where fitting fails."""
-        model = clone(self.estimator)
-        seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
-        model.set_params(**dict.fromkeys(seeds, seed % 2**31))
-        part = records.take(np.arange(0, len(records), self.take_every))
-        try:
-            return fit_estimator(model, part)
-        except Exception as error:  # an estimator is foreign code: it may raise anything
-            first = (str(error).splitlines() or [""])[0]
-            raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
+        every = self.take_every
+        while True:
+            model = unfitted(self.estimator)
+            seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
+            model.set_params(**dict.fromkeys(seeds, seed % 2**31))
+            try:
+                return fit_estimator(model, records.take(np.arange(0, len(records), every)))
+            except Exception as error:  # an estimator is foreign code: it may raise anything
+                if every > 1:
+                    every //= 2
+                    continue
+                first = (str(error).splitlines() or [""])[0]
+                raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
 
     def pack(self, model: Any) -> bytes:
         """The fitted estimator as a pickle: for forests of many small arrays much faster than joblib's format.  What
@@ -90,21 +106,35 @@ class SklearnRecipe:
 
     def overfitted(self) -> SklearnRecipe:
         """Without regularisation where its settings are known; else on an eighth of the records."""
-        last = self.estimator.steps[-1][1] if isinstance(self.estimator, Pipeline) else self.estimator
-        prefix = f"{self.estimator.steps[-1][0]}__" if isinstance(self.estimator, Pipeline) else ""
+        plain = _without_search(self.estimator)
+        last = plain.steps[-1][1] if isinstance(plain, Pipeline) else plain
+        prefix = f"{plain.steps[-1][0]}__" if isinstance(plain, Pipeline) else ""
         changes = {
             prefix + name: values[type(last).__name__]
             for name, values in UNBOUND.items()
             if type(last).__name__ in values
         }
-        loose = clone(self.estimator).set_params(**changes)
+        loose = unfitted(plain).set_params(**changes)
         return replace(self, estimator=loose, take_every=1 if changes else SMALL_SHARE)
 
     def describe(self) -> str:
         """The estimator on one line."""
         shown = " ".join(repr(self.estimator).split())
-        return shown if len(shown) < 200 else f"{type(self.estimator).__name__} pipeline"
+        shown = shown if len(shown) < 200 else f"{type(self.estimator).__name__} pipeline"
+        return shown + (self.told or (", tuned anew for every model" if tunes(self.estimator) else ""))
 
     def fingerprint(self) -> str:
         """Of the unfitted estimator's parameters."""
-        return digest(content_hash(clone(self.estimator)), str(self.take_every))
+        return digest(content_hash(unfitted(self.estimator)), str(self.take_every))
+
+
+def _without_search(estimator: Any) -> Any:
+    """What is tuned, with the settings that it has or was found to need best: a search finds regularisation again."""
+    plain, _ = chosen(estimator)
+    while hasattr(plain, "refit") and hasattr(plain, "estimator"):  # a search that was not fitted
+        plain = plain.estimator
+    return plain
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
-from sklearn.pipeline import Pipeline
+from sklearn.linear_model import ElasticNet, ElasticNetCV, Lasso, LassoCV, LogisticRegression, Ridge, RidgeCV
 from sklearn.svm import SVC, LinearSVC
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.extraction import Claim, ExtractionGuess, ExtractionScene
 from divulge.core.hashing import Array
+from divulge.core.inside import prepared, taken_apart
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs, Task
 
 NEAR_MARGIN = 1e-6
@@ -48,11 +48,8 @@ class Regularisation:
         model = scene.target.parameters()
         data = scene.training_data
         x = data.x.reshape(len(data), -1)
-        last = model
-        if isinstance(model, Pipeline):
-            last = model.steps[-1][1]
-            x = model[:-1].transform(x) if len(model.steps) > 1 else x
-        x = np.asarray(x, dtype=np.float64)
+        steps, last = taken_apart(model)
+        x = np.asarray(prepared(steps, x), dtype=np.float64)
         found = solve(last, x, np.asarray(data.y))
         return ExtractionGuess(claims=tuple(Claim(name, value) for name, value in found.items()))
 
@@ -62,9 +59,9 @@ def solve(model: Any, x: Array, y: Array) -> dict[str, float]:
 
     Raises Impossible for estimators whose objective is not known here.
     """
-    if isinstance(model, Ridge):
+    if isinstance(model, (Ridge, RidgeCV)):
         return {"alpha": _ridge(model, x, y)}
-    if isinstance(model, (Lasso, ElasticNet)):
+    if isinstance(model, (Lasso, ElasticNet, LassoCV, ElasticNetCV)):
         return _elastic_net(model, x, y)
     if isinstance(model, KernelRidge):
         return {"alpha": _kernel_ridge(model, x, y)}
@@ -98,7 +95,7 @@ def _elastic_net(model: Any, x: Array, y: Array) -> dict[str, float]:
     if not alive.any():
         raise Impossible("all weights are zero, so every strong regularisation would do")
     pull = (x.T @ (x @ w + model.intercept_ - y))[alive] / len(x)
-    if type(model) is Lasso:
+    if isinstance(model, (Lasso, LassoCV)):
         return {"alpha": _ratio(pull, np.sign(w[alive]))}
     push = np.column_stack([np.sign(w[alive]), w[alive]])
     l1, l2 = np.linalg.lstsq(push, -pull, rcond=None)[0]

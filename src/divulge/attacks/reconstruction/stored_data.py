@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from divulge.attacks.reconstruction.undoing import undone, widths
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
 from divulge.core.reconstruction import FileScene, SampleGuess
@@ -24,7 +25,7 @@ LEARNED = frozenset(
 class StoredData:
     """Looks through everything that hangs on the model (k-NN keeps its records, an SVM its support vectors, a Gaussian
     process its inputs, a careless wrapper its loader) for arrays as wide as a record, and undoes the preparation that
-    a pipeline put before it.
+    a pipeline or a column transformer put before it.
     """
 
     card: ClassVar[Card] = Card(
@@ -43,15 +44,16 @@ class StoredData:
         """Cost: no query."""
         model = scene.target.parameters()
         found, told = [], []
-        for where, rows in _arrays(model, int(np.prod(scene.shape)), type(model).__name__, DEEPEST, set()):
-            plain = _undone(model, rows)
-            if plain is not None and np.isfinite(plain).all():
+        raw = int(np.prod(scene.shape))
+        for where, rows in _arrays(model, widths(model, raw), type(model).__name__, DEEPEST, set()):
+            plain = undone(model, rows, scene.schema)
+            if plain is not None and plain.shape[1] == raw and np.isfinite(plain).all():
                 found.append(plain.reshape(len(plain), *scene.shape))
                 told.append(f"{where} holds {len(plain):,} rows")
         return SampleGuess((np.concatenate(found),) if found else (), told=tuple(told))
 
 
-def _arrays(thing: Any, width: int, where: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Array]]:
+def _arrays(thing: Any, width: set[int], where: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Array]]:
     """Arrays [rows, width] below an object, each with its name; every object once."""
     if depth < 0 or id(thing) in seen or isinstance(thing, str | bytes | int | float | type(None)):
         return
@@ -76,8 +78,8 @@ def _arrays(thing: Any, width: int, where: str, depth: int, seen: set[int]) -> I
             yield from _arrays(value, width, f"{where}.{name}", depth - 1, seen)
 
 
-def _as_rows(thing: Any, width: int) -> Array | None:
-    """[rows, width], where a thing is at least two rows of numbers that are as wide as a record."""
+def _as_rows(thing: Any, width: set[int]) -> Array | None:
+    """[rows, width], where a thing is at least two rows of numbers that are as wide as a record may be."""
     if hasattr(thing, "detach"):
         thing = thing.detach().cpu().numpy()
     if hasattr(thing, "toarray"):
@@ -87,16 +89,4 @@ def _as_rows(thing: Any, width: int) -> Array | None:
     if not isinstance(thing, np.ndarray) or thing.ndim < 2 or thing.dtype.kind not in "iuf" or len(thing) < 2:
         return None
     rows = thing.reshape(len(thing), -1)
-    return rows.astype(np.float64) if rows.shape[1] == width else None
-
-
-def _undone(model: Any, rows: Array) -> Array | None:
-    """Rows as they were before a pipeline prepared them; None where a step cannot be undone."""
-    for _, step in reversed(getattr(model, "steps", [])[:-1]):
-        if step is None or isinstance(step, str):
-            continue
-        undo = getattr(step, "inverse_transform", None)
-        if undo is None:
-            return None
-        rows = np.asarray(undo(rows), dtype=np.float64)
-    return rows
+    return rows.astype(np.float64) if rows.shape[1] in width else None

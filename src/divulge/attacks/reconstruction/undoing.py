@@ -1,0 +1,108 @@
+"""Preparation undone: from the rows that a model keeps to the records that they were made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from divulge.core.hashing import Array
+from divulge.core.inside import taken_apart
+from divulge.core.records import CODED, Schema
+
+
+def widths(model: Any, raw: int) -> set[int]:
+    """How wide a record is in front of the preparation and behind it."""
+    steps, last = taken_apart(model)
+    behind = getattr(last, "n_features_in_", None) if steps else None
+    return {raw} | ({int(behind)} if isinstance(behind, int | np.integer) else set())
+
+
+def undone(model: Any, rows: Array, schema: Schema) -> Array | None:
+    """Rows [records, prepared width] as numbers of the schema [records, columns], as they were before pipelines and
+    column transformers prepared them; None where a step cannot be undone.
+    """
+    steps, last = taken_apart(model)
+    made: Array | None = rows
+    if rows.shape[1] != getattr(last, "n_features_in_", rows.shape[1]):
+        steps = []  # as wide as a record and not as what the model sees: kept beside it
+    for step in reversed(steps):
+        made = _before(step, made) if made is not None else None
+    return _numbers(made, schema) if made is not None else None
+
+
+def _before(step: Any, rows: Array) -> Array | None:
+    """Rows as they were before one fitted step."""
+    if step is None or isinstance(step, str):
+        return rows
+    if hasattr(step, "steps"):
+        made: Array | None = rows
+        for _, inner in reversed(step.steps):
+            made = _before(inner, made) if made is not None else None
+        return made
+    if hasattr(step, "transformers_") and hasattr(step, "output_indices_"):
+        return _before_columns(step, rows)
+    kind = type(step).__name__
+    if kind.endswith("Imputer"):  # what was imputed stays as the model saw it
+        width = int(step.n_features_in_)
+        return rows[:, :width] if rows.shape[1] >= width else None
+    if kind == "FunctionTransformer" and step.func is not None and step.inverse_func is None:
+        return None
+    try:
+        return np.asarray(step.inverse_transform(rows))
+    except Exception:  # there is no way back, or not for such rows: foreign code raises what it likes
+        return None
+
+
+def _before_columns(step: Any, rows: Array) -> Array | None:
+    """Every group of columns by its own transformer; None where a column went nowhere."""
+    made = np.empty((len(rows), int(step.n_features_in_)), dtype=object)
+    found: set[int] = set()
+    for name, inner, _ in step.transformers_:
+        places = [int(place) for place in step._transformer_to_input_indices.get(name, ())]
+        part = rows[:, step.output_indices_[name]]
+        if not places or (isinstance(inner, str) and inner == "drop"):
+            continue
+        before = _before(inner, _plain(part))
+        if before is None or before.shape[1] != len(places):
+            return None
+        made[:, places] = before
+        found |= set(places)
+    return made if len(found) == made.shape[1] else None
+
+
+def _plain(part: Array) -> Array:
+    """Numbers as such, where an array of objects holds nothing else."""
+    if part.dtype != object:
+        return part
+    try:
+        return part.astype(np.float64)
+    except (TypeError, ValueError):
+        return part
+
+
+def _numbers(rows: Array, schema: Schema) -> Array | None:
+    """Values as the schema's numbers: categories by their code, NaN for what is none of them."""
+    if rows.dtype != object and not any(column.kind in CODED for column in schema.columns):
+        return rows.astype(np.float64)
+    if rows.shape[1] != len(schema.columns):
+        return None
+    made = np.full(rows.shape, np.nan)
+    for place, column in enumerate(schema.columns):
+        if column.kind in CODED:
+            codes = {_key(value): code for code, value in enumerate(column.categories)}
+            made[:, place] = [codes.get(_key(value), np.nan) for value in rows[:, place].tolist()]
+        else:
+            made[:, place] = [_number(value) for value in rows[:, place].tolist()]
+    return made
+
+
+def _key(value: Any) -> Any:
+    return "missing" if value is None or value != value else value
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
