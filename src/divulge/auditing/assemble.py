@@ -14,6 +14,7 @@ from divulge.auditing.defending import protections_of
 from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, Reconstruction, See
 from divulge.auditing.plan import relevant
 from divulge.auditing.scope import FAMILIES
+from divulge.auditing.tokens import counted_tokens
 from divulge.auditing.watch import checked_detectors
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
@@ -251,6 +252,7 @@ def job_from_records(
         name=name,
         target=target,
         candidates=candidates,
+        features=counted_tokens(target, candidates),
         member=member,
         row=row,
         threat=threat,

@@ -207,13 +207,13 @@ def _of_frame(frame: pd.DataFrame) -> tuple[tuple[Column, ...], Array, tuple[int
 
 
 def _of_array(array: Array) -> Numbered:
-    if array.dtype.kind in "fiub":
+    if array.dtype.kind in "fiub" and not (array.ndim == 2 and _untold(array)):
         numbers = array if array.dtype.kind == "f" else array.astype(np.float64)
         if array.ndim > 2:
             return (Column("image", Kind.IMAGE),), numbers, ArrayForm(array.dtype)
         columns, holes = _filled(_plain(array.shape[1]), numbers)
         return columns, numbers, ArrayForm(array.dtype, holes)
-    if array.ndim > 2 or array.dtype.kind not in "OUS":
+    if array.ndim > 2 or array.dtype.kind not in "OUSiu":
         raise InputError(f"x holds {array.dtype} values of {array.ndim} dimensions: pass numbers, or a data frame")
     frame = pd.DataFrame(array.astype(object))
     frame.columns = pd.Index([f"feature {i}" for i in range(array.shape[1])])

@@ -47,7 +47,8 @@ class Regularisation:
         scene.numeric()
         model = scene.target.parameters()
         data = scene.training_data
-        x = data.x.reshape(len(data), -1)
+        x = data.native()
+        x = x.reshape(len(data), -1) if isinstance(x, np.ndarray) else x
         last = model
         if isinstance(model, Pipeline):
             last = model.steps[-1][1]
