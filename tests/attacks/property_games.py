@@ -15,7 +15,8 @@ from divulge.core.inference import PropertyMeans
 from divulge.core.inferred import Fact
 from divulge.core.records import Column, Records, Schema
 from divulge.core.threat import PRESETS
-from divulge.games.properties import PropertyGame, PropertyPlan, Side
+from divulge.games.properties import PropertyGame, PropertyPlan
+from divulge.games.sides import Side
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.shadow import Answers
 

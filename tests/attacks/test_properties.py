@@ -32,7 +32,8 @@ from divulge.core.records import Column, Records, Schema
 from divulge.games.batches import BatchGame
 from divulge.games.facts import leaked_records
 from divulge.games.inputs import MINE, InputGame
-from divulge.games.properties import PropertyGame, PropertyPlan, Side
+from divulge.games.properties import PropertyGame, PropertyPlan
+from divulge.games.sides import Side
 from divulge.stats.rebuilt import mean_bounds
 from divulge.targets.pytorch import TorchTarget
 from tests.attacks.property_games import drawn, game, played, raising

@@ -15,6 +15,7 @@ from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, Reconstruction, 
 from divulge.auditing.labels import labels_of
 from divulge.auditing.plan import relevant
 from divulge.auditing.scope import FAMILIES
+from divulge.auditing.tokens import counted_tokens
 from divulge.auditing.watch import checked_detectors
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
@@ -279,6 +280,7 @@ def job_from_records(
         name=name,
         target=target,
         candidates=candidates,
+        features=counted_tokens(target, candidates),
         member=member,
         row=row,
         threat=threat,

@@ -26,7 +26,7 @@ from divulge.auditing.retrained import named_when_retrained, per_record, stabili
 from divulge.auditing.store import FindingsFile, RunFolder, StoredOutcome
 from divulge.auditing.subgroups import attributes_of
 from divulge.auditing.surface import Memory
-from divulge.auditing.surroundings import surroundings
+from divulge.auditing.surroundings import Surroundings, surroundings
 from divulge.auditing.turned import turn_knobs
 from divulge.auditing.whatif import what_if
 from divulge.core.dossier import (
@@ -134,9 +134,10 @@ def _explain(
     if kept.restore():
         return
     records = job.features or job.candidates
-    around = surroundings(records) if records.schema.names != ("row",) else None
-    if around is not None:
-        run.write_causes(causes_of(job, run.scores(strongest), job.policy.confidence, around), what_if(job))
+    around = _around(records)
+    causes = causes_of(job, run.scores(strongest), job.policy.confidence, around) if around is not None else ()
+    if records.schema.names != ("row",):
+        run.write_causes(causes, what_if(job))
     models = [
         shadows_of(p.attack)
         for p in planned
@@ -146,6 +147,16 @@ def _explain(
     steady = stability(found.of(job.member), job.policy.confidence) if found is not None else None
     run.write_risk(per_record(job, around, found), steady)
     kept.keep()
+
+
+def _around(records: Records) -> Surroundings | None:
+    """Where records stand among the others; None where nothing is known of them."""
+    if records.schema.names == ("row",):
+        return None
+    try:
+        return surroundings(records)
+    except Impossible:
+        return None
 
 
 def strongest_attack(run: RunFolder, findings: Sequence[Finding]) -> str | None:

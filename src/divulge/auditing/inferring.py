@@ -22,7 +22,8 @@ from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge
 from divulge.games.batches import BatchGame
 from divulge.games.inputs import InputGame
-from divulge.games.properties import PropertyGame, Raise, Side
+from divulge.games.properties import PropertyGame, Raise
+from divulge.games.sides import Side
 from divulge.stats.rebuilt import weigh_inferred
 from divulge.training.shadow import Answers, Remembered
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-import numpy as np
-
 from divulge.auditing.workshop import Workshop
 from divulge.core.attack import Attack
 from divulge.core.defense import UpdateDefense
@@ -70,14 +68,14 @@ class BoundRecipe:
     def guarded(self, target: Target, records: Records, seed: int) -> Target:
         """A target that was trained on these records, behind its defences, of which some are made for it alone."""
 
-        def ask(x: Array) -> Array:
-            return target.answer(Access.SCORES, Records(x, np.zeros(len(x), dtype=records.y.dtype), records.schema))
+        def ask(asked: Records) -> Array:
+            return target.answer(Access.SCORES, asked)
 
         behind = [d.behind(ask, records, seed) for d in self.before if hasattr(d, "behind")]
         for defense in self.behind:
             if hasattr(defense, "fitted"):
                 assert self.reference is not None
-                behind.append(defense.fitted(ask(records.x), ask(self.reference.x), seed))
+                behind.append(defense.fitted(ask(records), ask(self.reference), seed))
             else:
                 behind.append(defense)
         return shielded(target, behind)

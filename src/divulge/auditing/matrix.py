@@ -156,7 +156,7 @@ def with_canaries(sets: Sets, share: float, seed: int) -> Sets:
         count, classes = round(share * len(records)), len(records.schema.classes)
         y = np.array(records.y)
         y[:count] = (y[:count] + rng.integers(1, classes, count)) % classes
-        wrong.append(replace(records, y=y))
+        wrong.append(records.relabelled(y))
     return Sets(wrong[0], wrong[1], sets.population)
 
 

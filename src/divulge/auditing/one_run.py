@@ -7,7 +7,7 @@ some of them whether they are in.  Differential privacy bounds how many of these
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
@@ -133,7 +133,7 @@ def _made(fresh: Records, kind: Canary, rng: np.random.Generator) -> Records:
     if kind is Canary.NATURAL:
         return fresh
     classes = len(fresh.schema.classes)
-    return replace(fresh, y=(fresh.y + rng.integers(1, classes, len(fresh))) % classes)
+    return fresh.relabelled((fresh.y + rng.integers(1, classes, len(fresh))) % classes)
 
 
 def _signal(target: Any, canaries: Records) -> Array:

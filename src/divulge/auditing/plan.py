@@ -9,6 +9,7 @@ from typing import Any
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
 from divulge.core.recipe import Recipe
+from divulge.core.records import Kind
 from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge, Family, Knowledge, ThreatModel, missing
 from divulge.core.wording import counted
@@ -83,6 +84,7 @@ def _lacks(card: Card, job: Job) -> list[str]:
         why = getattr(job.target, "lacks", {}).get(card.needs.access)
         told = f"the target {job.target.name} does not offer {card.needs.access.value}"
         lacks.append(told if why is None else f"{told}: {why}")
+    lacks += _lacks_numbers(card, job)
     if Knowledge.RECIPE in card.needs.knowledge:
         lacks += _lacks_shadows(card, job)
     if card.family is not Family.MEMBERSHIP and job.candidates.schema.names == ("row",):
@@ -100,6 +102,20 @@ def _lacks(card: Card, job: Job) -> list[str]:
     if job.threat.query_budget is not None and queries > 1.5 * job.threat.query_budget:
         lacks.append(f"it needs about {queries:,.0f} queries, and the budget is {job.threat.query_budget:,}")
     return lacks
+
+
+_WORDS = {Kind.TEXT: "texts", Kind.TOKENS: "lists of tokens"}
+
+
+def _lacks_numbers(card: Card, job: Job) -> list[str]:
+    """What an attack lacks that alters records, or rebuilds or makes up some, where a record is no row of numbers."""
+    schema = job.candidates.schema
+    makes = card.alters or card.family is Family.EXTRACTION or card.family is Family.RECONSTRUCTION
+    if not makes or not schema.opaque:
+        return []
+    kind = schema.columns[0].kind
+    told = f" ({_WORDS[kind]})" if kind in _WORDS else ""
+    return [f"records of this kind{told} cannot be altered number by number"]
 
 
 def _lacks_property(card: Card, job: Job) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError
 from divulge.core.properties import columns_of
-from divulge.core.records import Records
+from divulge.core.records import Records, missing
 from divulge.core.threat import Family
 from divulge.games.properties import PropertyPlan
 
@@ -76,6 +76,12 @@ def usual_properties(records: Records) -> tuple[str, ...]:
         values = np.asarray(columns[name])
         if values.dtype.kind in "fc" or (values.dtype.kind in "iu" and not len(records.schema.classes)):
             found.append(f"mean({name})")
+            continue
+        if values.dtype.kind == "M":
+            found.append(f"mean({name})")
+            continue
+        values = values[[isinstance(v, str | bool | int | float | np.generic) and not missing(v) for v in values]]
+        if not len(values):
             continue
         kinds, counts = np.unique(values.astype(str), return_counts=True)
         commonest = values[values.astype(str) == kinds[counts.argmax()]][0]

@@ -12,7 +12,7 @@ from divulge.core.dossier import Subgroup
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Reading
 from divulge.core.hashing import Array
-from divulge.core.records import CODED, Records
+from divulge.core.records import Column, Records
 from divulge.stats.auc import Auc, auc
 from divulge.stats.multiplicity import holm
 
@@ -30,25 +30,33 @@ def attributes_of(candidates: Records, member: Array, row: Array) -> pd.DataFram
         if not column.sensitive:
             continue
         values = candidates.x[:, position]
-        if column.kind in CODED:
-            told[column.name] = np.array([str(v) for v in column.categories], dtype=object)[values.astype(np.int64)]
-        else:
-            told[column.name] = _bands(values)
+        told[column.name] = _of_each(column, values) if column.whole and column.categories else _bands(values, column)
     return pd.DataFrame(told)
 
 
-def _bands(values: Array) -> Array:
+def _of_each(column: Column, codes: Array) -> Array:
+    """Categories in words; two that read alike (1 and "1") are told apart by their types."""
+    words = [column.word(code) for code in range(len(column.categories))]
+    alike = {word for word in words if words.count(word) > 1}
+    named = [
+        f"{word} ({type(value).__name__})" if word in alike else word
+        for word, value in zip(words, column.categories, strict=True)
+    ]
+    return np.array(named, dtype=object)[codes.astype(np.int64)]
+
+
+def _bands(values: Array, column: Column) -> Array:
     """A number as the band it lies in; few different values stay as they are, and a missing one is told as such."""
     holes = np.isnan(np.asarray(values, dtype=np.float64))
     if holes.any():
         told = np.full(len(values), "missing", dtype=object)
-        told[~holes] = _bands(values[~holes]) if not holes.all() else told[~holes]
+        told[~holes] = _bands(values[~holes], column) if not holes.all() else told[~holes]
         return told
     if len(np.unique(values)) <= 2 * BANDS:
-        return np.array([f"{v:g}" for v in values], dtype=object)
+        return np.array([column.word(v) for v in values], dtype=object)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, BANDS + 1)))
     place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-    names = np.array([f"{a:.4g} to {b:.4g}" for a, b in pairwise(edges)], dtype=object)
+    names = np.array([f"{column.word(a)} to {column.word(b)}" for a, b in pairwise(edges)], dtype=object)
     return np.asarray(names[place])
 
 

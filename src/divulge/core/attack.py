@@ -21,6 +21,7 @@ class Card:
     uses: the strongest port that it makes use of where it is granted; None for the one that it needs.
     challenge: what it is asked to rebuild, for attacks of the reconstruction family.
     default: whether it runs when no attacks are named.
+    alters: whether it asks about records that it changes or makes up, number by number.
     models: shadow models that it needs.  students: whether it lets models of the recipe learn from the target's scores.
     """
 
@@ -38,6 +39,7 @@ class Card:
     default: bool = True
     challenge: Challenge | None = None
     uses: Access | None = None
+    alters: bool = False
 
 
 class Attack(Protocol[Scene_contra, Guess_co]):

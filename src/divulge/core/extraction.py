@@ -112,10 +112,12 @@ class ExtractionScene:
         return len(self.schema.classes) if self.schema.task is Task.CLASSIFICATION else 0
 
     def records(self, x: Array) -> Records:
-        """Inputs [records, ...] as records that can be sent; their class is a placeholder."""
+        """Inputs [records, ...] as records that can be sent, whole where a column takes whole numbers only; their class
+        is a placeholder.
+        """
         shape = (len(x), *self.example.x.shape[1:])
         y = np.zeros(len(x), dtype=self.example.y.dtype)
-        return Records(np.asarray(x).reshape(shape), y, self.schema)
+        return Records(np.asarray(x).reshape(shape), y, self.schema).settled()
 
     def uniform(self, count: int) -> Records:
         """Records drawn evenly from the range of inputs; whole numbers where only those are taken."""
@@ -128,11 +130,16 @@ class ExtractionScene:
         """How many queries an attack may plan with."""
         return wished if self.budget is None else min(wished, self.budget - self.target.queries)
 
-    def numeric(self) -> None:
-        """Raises Impossible where an input is a category: such an attack moves inputs by any amount."""
+    def numeric(self, fine: bool = False) -> None:
+        """Raises Impossible where an input is a category: such an attack moves inputs.  fine: by any small amount,
+        which columns of whole numbers do not take either.
+        """
         named = next((c.name for c in self.schema.columns if c.kind in CODED), None)
         if named is not None:
             raise Impossible(f"it moves every input by small amounts, and column {named!r} holds categories")
+        whole = next((c.name for c in self.schema.columns if c.whole), None)
+        if fine and whole is not None:
+            raise Impossible(f"it moves every input by small amounts, and column {whole!r} takes whole numbers only")
 
     def _demand(self, fact: Knowledge) -> None:
         demand(self.needs, fact)

@@ -14,7 +14,7 @@ from numpy.random import Generator
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
-from divulge.core.records import Records
+from divulge.core.records import Records, missing
 
 Columns = Mapping[str, Array]
 """By name, one value for each record: what an expression speaks of."""
@@ -28,8 +28,11 @@ _COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
     ast.In: np.isin,
-    ast.NotIn: lambda left, right: np.isin(left, right, invert=True),
+    ast.NotIn: np.isin,
 }
+_MISSING_IS: dict[type[ast.cmpop], bool] = {ast.Eq: True, ast.Is: True, ast.NotEq: False, ast.IsNot: False}
+"""Comparisons with None, which ask whether a value is missing."""
+
 _REDUCED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -59,6 +62,8 @@ class Property:
     in the population where there are.  mean: of a number.  correlation: of two numbers, as how many more records are
     on the same side of both medians than on opposite ones, from -1 to 1 (Blomqvist's beta).  size: how many records.
     duplicates: the share of records that are copies of another.
+
+    A missing value compares as false with everything, and is left out of means and correlations.
     """
 
     text: str
@@ -68,12 +73,20 @@ class Property:
     def flags(self, columns: Columns) -> Array:
         """What a share of the records is drawn by: bool [records]."""
         if self.kind in ("share", "present"):
-            return np.asarray(evaluated(self.parts[0], columns), dtype=bool)
+            return _true(evaluated(self.parts[0], columns))
         first = self._number(0, columns)
         if self.kind == "mean":
-            return np.asarray(first > np.median(first))
+            return np.asarray(first > _median(first))
         second = self._number(1, columns)
-        return np.asarray((first > np.median(first)) == (second > np.median(second)))
+        return np.asarray((first > _median(first)) == (second > _median(second)))
+
+    def known(self, columns: Columns) -> Array:
+        """The records that it speaks of, bool [records]: those whose numbers are not missing."""
+        count = len(next(iter(columns.values())))
+        if self.kind not in ("mean", "correlation"):
+            return np.ones(count, dtype=bool)
+        told = [np.isfinite(self._number(part, columns)) for part in range(len(self.parts))]
+        return np.asarray(np.broadcast_to(np.logical_and.reduce(told), (count,)))
 
     def value(self, columns: Columns) -> float:
         """The property of a set of records."""
@@ -81,18 +94,29 @@ class Property:
         if self.kind == "size":
             return float(count)
         if self.kind == "duplicates":
-            return 1 - len(set(zip(*(np.asarray(c).tolist() for c in columns.values()), strict=True))) / count
+            return (
+                1 - len(set(zip(*(map(_alike, np.asarray(c).tolist()) for c in columns.values()), strict=True))) / count
+            )
+        known = self.known(columns)
+        if not known.any():
+            raise InputError(f"property {self.text!r}: its number is missing in all records")
         if self.kind == "mean":
-            return float(self._number(0, columns).mean())
+            return float(np.broadcast_to(self._number(0, columns), known.shape)[known].mean())
+        if self.kind == "correlation":
+            return 2 * float(self.flags({n: np.asarray(c)[known] for n, c in columns.items()}).mean()) - 1
         share = float(self.flags(columns).mean())
-        return 2 * share - 1 if self.kind == "correlation" else share
+        return share
 
     def numbers(self, columns: Columns) -> Array:
-        """What a mean is taken of: [records]."""
+        """What a mean is taken of: [records], NaN where it is missing."""
         return self._number(0, columns)
 
     def _number(self, part: int, columns: Columns) -> Array:
         values = np.asarray(evaluated(self.parts[part], columns))
+        if values.dtype.kind == "O" and all(missing(v) or isinstance(v, int | float | np.number) for v in values.flat):
+            values = np.array([np.nan if missing(v) else float(v) for v in values.flat])  # categories that are numbers
+        if values.dtype.kind == "M":
+            values = np.where(np.isnat(values), np.nan, values.astype("datetime64[us]").astype(np.int64) / 1e6)
         if values.dtype.kind not in "biuf":
             raise InputError(f"property {self.text!r}: {self.parts[part]!r} is not a number")
         return values.astype(np.float64)
@@ -105,6 +129,7 @@ class Property:
         count = len(next(iter(columns.values())))
         if flags.shape != (count,):
             raise InputError(f"property {self.text!r}: the expression gives no value for every record")
+        flags = flags[self.known(columns)]
         if flags.all() or not flags.any():
             raise InputError(f"property {self.text!r} is the same for all records: nothing can be learned about it")
 
@@ -148,11 +173,11 @@ def _of(node: ast.AST, columns: Columns, text: str) -> Any:
     if isinstance(node, ast.List | ast.Tuple):
         return [_of(item, columns, text) for item in node.elts]
     if isinstance(node, ast.BoolOp):
-        made = [np.asarray(_of(value, columns, text), dtype=bool) for value in node.values]
+        made = [_true(_of(value, columns, text)) for value in node.values]
         return np.logical_and.reduce(made) if isinstance(node.op, ast.And) else np.logical_or.reduce(made)
     if isinstance(node, ast.UnaryOp):
         inner = _of(node.operand, columns, text)
-        return ~np.asarray(inner, dtype=bool) if isinstance(node.op, ast.Not) else -inner
+        return ~_true(inner) if isinstance(node.op, ast.Not) else -inner
     if isinstance(node, ast.BinOp) and type(node.op) in _REDUCED:
         return _REDUCED[type(node.op)](_of(node.left, columns, text), _of(node.right, columns, text))
     if isinstance(node, ast.Compare):
@@ -167,12 +192,69 @@ def _compared(node: ast.Compare, columns: Columns, text: str) -> Any:
             raise InputError(f"property: {text!r} compares in a way that is not allowed")
         right = _of(right_node, columns, text)
         try:
-            held = np.asarray(_COMPARED[type(kind)](left, right), dtype=bool)
-        except TypeError as error:
+            held = _holds(type(kind), left, right)
+        except (TypeError, ValueError) as error:
             raise InputError(f"property: {text!r} compares what cannot be compared: {error}") from error
         made = held if made is None else made & held
         left = right
     return made
+
+
+def _holds(kind: type[ast.cmpop], left: Any, right: Any) -> Array:
+    """A comparison record by record, with texts as times where the other side is times; false where one is missing."""
+    if left is None or right is None:
+        if kind not in _MISSING_IS:
+            raise TypeError("None has no order")
+        return np.asarray(_gone(right if left is None else left) == _MISSING_IS[kind])
+    left, right = _as_time(left, right), _as_time(right, left)
+    known = ~_gone(left) if kind in (ast.In, ast.NotIn) else ~(_gone(left) | _gone(right))
+    if kind in (ast.In, ast.NotIn):
+        inside = [np.asarray(_holds(ast.Eq, left, value)) for value in right]
+        found = np.logical_or.reduce(inside) if inside else np.zeros(np.shape(left), dtype=bool)
+        return np.asarray(found if kind is ast.In else ~found & known)
+    if known.all():
+        return np.asarray(_COMPARED[kind](left, right), dtype=bool)
+    held = np.zeros(known.shape, dtype=bool)
+    sides = [np.broadcast_to(np.asarray(side), known.shape)[known] for side in (left, right)]
+    held[known] = np.asarray(_COMPARED[kind](*sides), dtype=bool)
+    return held
+
+
+def _as_time(value: Any, other: Any) -> Any:
+    """A text, or a list of them, as times where it is compared with times."""
+    if getattr(other, "dtype", np.dtype(object)).kind != "M" or isinstance(value, np.ndarray):
+        return value
+    return [np.datetime64(v) for v in value] if isinstance(value, list) else np.datetime64(value)
+
+
+def _gone(values: Any) -> Array:
+    """Which are missing: bool, shaped alike."""
+    array = np.asarray(values)
+    if array.dtype.kind == "O":
+        return np.array([missing(v) for v in array.flat], dtype=bool).reshape(array.shape)
+    if array.dtype.kind in "mM":
+        return np.asarray(np.isnat(array))
+    return np.asarray(np.isnan(array)) if array.dtype.kind in "fc" else np.zeros(array.shape, dtype=bool)
+
+
+def _true(values: Any) -> Array:
+    """Which hold: a missing one does not."""
+    array = np.asarray(values)
+    return np.asarray(np.where(_gone(array), False, array), dtype=bool)
+
+
+def _median(numbers: Array) -> float:
+    known = numbers[np.isfinite(numbers)]
+    return float(np.median(known)) if len(known) else 0.0
+
+
+def _alike(value: Any) -> Any:
+    """A value as duplicates count it: what is missing is alike, and 1, 1.0, True and "1" are not."""
+    return (
+        None
+        if missing(value)
+        else (type(value).__name__, value if isinstance(value, str | int | float) else str(value))
+    )
 
 
 def _column(name: str, columns: Columns) -> Array:
@@ -190,7 +272,8 @@ def dial_of(prop: Property, value: float, columns: Columns) -> float:
     if prop.kind == "correlation":
         return (value + 1) / 2
     if prop.kind == "mean":
-        numbers, flags = prop.numbers(columns), prop.flags(columns)
+        known = prop.known(columns)
+        numbers, flags = prop.numbers(columns)[known], prop.flags(columns)[known]
         low, high = float(numbers[~flags].mean()), float(numbers[flags].mean())
         if not low <= value <= high:
             raise InputError(

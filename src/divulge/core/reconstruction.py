@@ -50,9 +50,11 @@ class _Scene:
         return tuple(self.low.shape)
 
     def records(self, x: Array, y: Array | None = None) -> Records:
-        """Inputs [records, ...] as records that can be sent; without `y` their class is a placeholder."""
+        """Inputs [records, ...] as records that can be sent, whole where a column takes whole numbers only; without `y`
+        their class is a placeholder.
+        """
         given = np.zeros(len(x), dtype=np.int64) if y is None else y
-        return Records(np.asarray(x).reshape(len(x), *self.shape), given, self.schema)
+        return Records(np.asarray(x).reshape(len(x), *self.shape), given, self.schema).settled()
 
     @property
     def population(self) -> Records:
@@ -121,12 +123,19 @@ class Question:
         return np.column_stack([records.flat()[:, kept], np.asarray(records.y, dtype=np.float64)])
 
     def nearest(self, records: Records) -> Array:
-        """Which completion comes nearest to the values that complete records have: [records]."""
+        """Which completion comes nearest to the values that complete records have: [records].  Where a value is missing
+        that is any: see `known_in`.
+        """
         spread = np.maximum(self.completions.std(axis=0), 1e-12)
         gap = np.zeros((len(records), len(self.completions)))
         for place, column in enumerate(self.unknown):
-            gap += np.abs(records.x[:, column, None] - self.completions[None, :, place]) / spread[place]
+            values = filled(records.x[:, column], records.schema.columns[column])
+            gap += np.abs(values[:, None] - self.completions[None, :, place]) / spread[place]
         return np.asarray(gap.argmin(axis=1))
+
+    def known_in(self, records: Records) -> Array:
+        """In which complete records the attributes have values at all, which could be guessed: bool [records]."""
+        return np.asarray(np.isfinite(np.asarray(records.x[:, self.unknown], dtype=np.float64)).all(axis=1))
 
 
 @dataclass(frozen=True)
@@ -139,9 +148,16 @@ class AttributeScene(_Scene):
         """`of(records) -> [records]` for every completion: [records, completions]."""
         return np.stack([of(question.completed(v)) for v in range(len(question.completions))], axis=1)
 
+    def telling(self, question: Question, most: int | None = None) -> Records:
+        """The first so many population records in which the attribute is known; all population records where it is
+        known in none.
+        """
+        rows = np.flatnonzero(question.known_in(self.population))[:most]
+        return self.population.take(rows) if len(rows) else self.population
+
     def log_prior(self, question: Question) -> Array:
         """How common each completion is in the population, add-one smoothed: [completions]."""
-        counts = np.bincount(question.nearest(self.population), minlength=len(question.completions)) + 1.0
+        counts = np.bincount(question.nearest(self.telling(question)), minlength=len(question.completions)) + 1.0
         return np.asarray(np.log(counts / counts.sum()))
 
 

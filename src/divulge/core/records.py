@@ -48,6 +48,49 @@ class Column:
     dtype: str = ""
     fill: float = 0.0
 
+    @property
+    def whole(self) -> bool:
+        """Whether it takes whole numbers only: codes, truth values, and what its owner's table called integers."""
+        name = self.dtype.lower()
+        integers = name.startswith(("int", "uint")) or name.endswith("of int")
+        return self.kind in CODED or self.kind is Kind.BOOLEAN or (self.kind is Kind.NUMERIC and integers)
+
+    def settled(self, numbers: Array) -> Array:
+        """Made-up numbers [records] as the column can hold them: whole, and in range; a missing one stays missing."""
+        if not self.whole:
+            return numbers
+        low, high = -np.inf, np.inf
+        if self.kind in CODED:
+            low, high = 0, max(len(self.categories) - 1, 0)
+        elif self.kind is Kind.BOOLEAN:
+            low, high = 0, 1
+        elif not self.dtype.endswith("of int"):
+            limits = np.iinfo(self.dtype.lower().split("[")[0])
+            low, high = limits.min, limits.max
+        return np.clip(np.round(numbers), low, high)
+
+    def word(self, number: float) -> str:
+        """One of its numbers as a report has it: a category as its owner writes it, a time in ISO form."""
+        if not np.isfinite(number):
+            return "missing"
+        if self.categories:
+            value = self.categories[int(np.clip(round(float(number)), 0, len(self.categories) - 1))]
+            return "missing" if missing(value) else str(value)
+        if self.kind is Kind.BOOLEAN:
+            return str(bool(number >= 0.5))
+        if self.kind is Kind.DATETIME and not self.dtype.startswith("timedelta"):
+            return str(np.datetime64(round(float(number)), "s")).replace("T00:00:00", "").replace("T", " ")
+        return f"{float(number):.4g}"
+
+
+def missing(value: Any) -> bool:
+    """Whether one value of a table is none: None, NaN, NaT, NA."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
 
 class Given(Protocol):
     """Records as the user gave them: a data frame, an array, a sparse matrix, a tensor, a list of texts."""
@@ -204,6 +247,18 @@ class Records:
             return self.given.value
         return self.schema.form.decoded(self.x, self.schema) if self.schema.form is not None else self.x
 
+    def settled(self) -> Records:
+        """Records that divulge made up, as their columns can hold them: see Column.settled."""
+        columns = self.schema.columns
+        if self.x.ndim != 2 or len(columns) != self.x.shape[1] or not any(c.whole for c in columns):
+            return self
+        x = np.stack([column.settled(self.x[:, place]) for place, column in enumerate(columns)], axis=1)
+        return Records(x.astype(self.x.dtype), self.y, self.schema, self.groups)
+
+    def relabelled(self, y: Array) -> Records:
+        """The same records, as they were given, with other targets [records]."""
+        return replace(self, y=y).as_given(self.given)
+
     def take(self, index: Array) -> Records:
         """The records at these positions (integers, a mask or a slice)."""
         groups = self.groups[index] if self.groups is not None else None
@@ -240,6 +295,10 @@ class Records:
             values = self.x[:, position]
             if column.kind in CODED:
                 values = _objects(column.categories)[values.astype(np.int64)]
+            elif column.kind is Kind.DATETIME and not column.dtype.startswith("timedelta"):
+                whole = np.where(np.isfinite(values), values, 0.0)
+                times = (whole * 1e6).round().astype("datetime64[us]")
+                values = np.where(np.isfinite(values), times, np.datetime64("NaT"))
             decoded[column.name] = values
         return decoded
 

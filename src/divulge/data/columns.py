@@ -126,7 +126,7 @@ def _order(key: tuple[str, Any], value: Any) -> tuple[bool, str, Any]:
 def values_of(column: Column, numbers: Array, dtype: Any) -> Any:
     """Numbers [records] as a column of a data frame of this type: what a model that takes such frames is shown.
 
-    Whole-number columns stay so where all numbers are whole and in range; an adversary's fractions are passed on.
+    Numbers are such as the column can hold (Column.settled), so that a whole-number column stays one.
     """
     if column.kind in CODED:
         return _from_pool(column.categories, numbers.astype(np.int64), dtype)

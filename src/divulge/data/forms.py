@@ -37,7 +37,7 @@ class FrameForm:
     def decoded(self, x: Array, schema: Schema) -> pd.DataFrame:
         """See Form."""
         made = {
-            place: values_of(column, np.asarray(x[:, place], dtype=np.float64), self.dtypes[place])
+            place: values_of(column, column.settled(np.asarray(x[:, place], dtype=np.float64)), self.dtypes[place])
             for place, column in enumerate(schema.columns)
         }
         frame = pd.DataFrame(made)
@@ -71,7 +71,9 @@ def _told(dtype: Any) -> str:
 
 @dataclass(frozen=True, eq=False)
 class ArrayForm:
-    """An array [records, ...] of one type.  mixed: its columns hold other things than numbers, as objects or words."""
+    """An array [records, ...] of one type.  mixed: its columns hold other things than numbers that float64 tells apart:
+    objects, words, very large whole numbers.
+    """
 
     dtype: Any
     holes: tuple[int, ...] = ()
@@ -81,7 +83,7 @@ class ArrayForm:
         """See Form; whole numbers where all are, else the adversary's fractions."""
         if self.mixed:
             columns = [
-                values_of(column, x[:, place].astype(np.float64), np.dtype(object)).to_numpy()
+                values_of(column, column.settled(x[:, place].astype(np.float64)), np.dtype(object)).to_numpy()
                 for place, column in enumerate(schema.columns)
             ]
             return np.column_stack(columns).astype(self.dtype)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from divulge.core.defense import Defense, DefenseCard, Stage
 from divulge.core.errors import InputError
-from divulge.core.hashing import Array
+from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.defenses.steps import cross_entropy, for_classes, one_hot, wide
 
@@ -42,7 +42,7 @@ class OrderOnly:
         return np.asarray(np.take_along_axis(drawn, places, axis=1))
 
     def __repr__(self) -> str:
-        return f"OrderOnly({self.scores.sum()!r})"
+        return f"OrderOnly({digest(self.scores)})"
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,12 @@ class Hamp:
         return recipe.fit_by(records, seed, objective)
 
     def behind(self, ask: Any, records: Records, seed: int) -> Defense:
-        """What the model is shown through.  ask: its log-scores for inputs like those of `records`."""
+        """What the model is shown through.  ask: its log-scores for records like `records`."""
         rng = np.random.default_rng(seed % 2**63)
-        low, high = records.x.min(axis=0), records.x.max(axis=0)
+        inputs = records.flat().reshape(records.x.shape).astype(records.x.dtype)
+        low, high = inputs.min(axis=0), inputs.max(axis=0)
         whole = np.issubdtype(records.x.dtype, np.integer)
         noise = rng.integers(low, high + 1, (256, *low.shape)) if whole else rng.uniform(low, high, (256, *low.shape))
-        return OrderOnly(np.sort(ask(noise.astype(records.x.dtype)), axis=1))
+        y = np.zeros(len(noise), dtype=records.y.dtype)
+        made = Records(noise.astype(records.x.dtype), y, records.schema).settled()
+        return OrderOnly(np.sort(ask(made), axis=1))

@@ -18,7 +18,7 @@ from divulge.core.records import CODED, Records
 class KAnonymity:
     """Mondrian (LeFevre, DeWitt and Ramakrishnan 2006, figure 2): the records are cut in two at the median of the
     widest attribute, as long as both parts have k; in each part numbers become their mean and categories their
-    commonest value.
+    commonest value.  A missing number becomes the mean of those of its part that are known, so that all look alike.
 
     columns: the quasi-identifiers; all columns where none are named.
     """
@@ -41,17 +41,17 @@ class KAnonymity:
 
     def prepare(self, records: Records, seed: int) -> Records:
         """See DataDefense; raises InputError for fewer than k records."""
-        if records.x.ndim != 2:
+        if records.x.ndim != 2 or records.schema.opaque:
             raise InputError("k_anonymity: only tables have attributes to generalise")
         if len(records) < self.k:
             raise InputError(f"k_anonymity: {len(records)} records cannot look like {self.k}: give more, or a lower k")
         places = [records.schema.position(name) for name in self.columns or records.schema.names]
-        x = records.flat() if np.isnan(np.asarray(records.x, dtype=np.float64)).any() else np.array(records.x)
-        spans = np.maximum(np.ptp(x[:, places].astype(np.float64), axis=0), 1e-12)
-        for part in self._parts(x[:, places].astype(np.float64), spans):
+        x, values = np.array(records.x), records.flat()[:, places]
+        spans = np.maximum(np.ptp(values, axis=0), 1e-12)
+        for part in self._parts(values, spans):
             for place in places:
                 x[part, place] = self._general(records, place, x[part, place])
-        return replace(records, x=x)
+        return replace(records, x=x).settled()
 
     def _parts(self, values: Array, spans: Array) -> Iterator[Array]:
         """Rows that are to look alike."""
@@ -72,5 +72,8 @@ class KAnonymity:
         if records.schema.columns[place].kind in CODED:
             kinds, counts = np.unique(values, return_counts=True)
             return float(kinds[counts.argmax()])
-        mean = float(values.mean())
+        known = values[np.isfinite(np.asarray(values, dtype=np.float64))]
+        if not len(known):
+            return float("nan")
+        mean = float(known.mean())
         return round(mean) if np.issubdtype(values.dtype, np.integer) else mean

@@ -9,7 +9,7 @@ import numpy as np
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
-from divulge.core.records import Records
+from divulge.core.records import CODED, Kind, Records
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Minimisation:
     """What a model is never given it cannot give away (GDPR article 5(1)(c); Goldsteen et al. 2022 choose what).
 
     drop: columns that become one value for everybody.  coarsen: widths of steps to which numbers are rounded, by
-    column.  Both act on what the model is asked about too, so that it is used as it was trained.
+    column (of times in seconds); what is missing stays missing.  Both act on what the model is asked about too, so
+    that it is used as it was trained.
     """
 
     drop: tuple[str, ...] = ()
@@ -45,7 +46,7 @@ class Minimisation:
     def show(self, records: Records) -> Records:
         """See DataDefense; raises InputError for a column that is not there."""
         names = records.schema.names
-        if records.x.ndim != 2:
+        if records.x.ndim != 2 or records.schema.opaque:
             raise InputError("minimisation: only tables have attributes to leave out")
         unknown = [name for name in (*self.drop, *self.coarsen) if name not in names]
         if unknown:
@@ -55,5 +56,7 @@ class Minimisation:
             x[:, names.index(name)] = 0
         for name, width in self.coarsen.items():
             place = names.index(name)
+            if records.schema.columns[place].kind in (*CODED, Kind.BOOLEAN):
+                raise InputError(f"minimisation: {name!r} holds no numbers, so it has no steps: drop it instead")
             x[:, place] = np.round(x[:, place] / width) * width
-        return replace(records, x=x)
+        return replace(records, x=x).settled()

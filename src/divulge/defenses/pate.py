@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,4 +81,4 @@ class Pate:
         won = self.winners(np.stack(told), classes, rng)
         if len(np.unique(won)) < 2:
             raise TargetError("pate: every vote was won by the same class: use fewer teachers or more epsilon")
-        return recipe.fit(replace(asked, y=won.astype(records.y.dtype)), derived_seed(seed, "student"))
+        return recipe.fit(asked.relabelled(won.astype(records.y.dtype)), derived_seed(seed, "student"))

@@ -16,7 +16,7 @@ from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.rebuilt import Measure, Quality, Rebuilt, ValueRow
 from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question, RebuildMeans
-from divulge.core.records import Kind, Records, filled
+from divulge.core.records import CODED, Kind, Records
 from divulge.core.scene import Poison
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Family
@@ -37,11 +37,15 @@ def completions_of(records: Records, column: int) -> Array:
     meaning = records.schema.columns[column]
     if meaning.kind is Kind.CATEGORICAL and meaning.categories:
         return np.arange(len(meaning.categories), dtype=np.float64)
-    seen = np.unique(filled(records.x[:, column], meaning))
+    values = np.asarray(records.x[:, column], dtype=np.float64)
+    known = values[np.isfinite(values)]
+    if not len(known):
+        raise Impossible(f"no population record tells {meaning.name!r}")
+    seen = np.unique(known)
     if len(seen) <= QUANTILES:
         return np.asarray(seen, dtype=np.float64)
     middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    return np.unique(np.quantile(filled(records.x[:, column], meaning), middles, method="nearest"))
+    return np.unique(np.quantile(known, middles, method="nearest"))
 
 
 def questions_about(records: Records, public: Records, names: Sequence[str]) -> list[Question]:
@@ -49,6 +53,9 @@ def questions_about(records: Records, public: Records, names: Sequence[str]) -> 
     if not names:
         raise Impossible("no attribute is marked as sensitive: name them with `sensitive`")
     places = [records.schema.position(name) for name in names]
+    places = [place for place in places if records.schema.columns[place].kind not in CODED - {Kind.CATEGORICAL}]
+    if not places:
+        raise Impossible(f"{names[0]!r} holds texts, which cannot be guessed value by value")
     groups: list[tuple[int, ...]] = [(place,) for place in places]
     values = {place: completions_of(public, place) for place in places}
     if len(places) > 1 and np.prod([len(values[p]) for p in places]) <= MOST_COMPLETIONS:
@@ -121,8 +128,12 @@ class AttributeGame:
             imputed, how = self._impute(question)
             used.append(f"{question.name}: {how}")
             right, blind = self._right(question, choice), self._right(question, imputed)
-            inside = self.member
+            known = question.known_in(self.candidates)
+            inside = self.member & known
+            if not inside.any():
+                raise Impossible(f"{question.name!r} is missing in all members")
             note = "the very value" if question.exact else f"within {NEAR:.0%} of its range"
+            note += "" if known.all() else ", where it is not missing"
             measures.append(
                 Measure(
                     f"attribute_accuracy:{question.name}",
@@ -132,7 +143,8 @@ class AttributeGame:
                     note,
                 )
             )
-            outside = tuple(map(float, right[~inside])), tuple(map(float, blind[~inside]))
+            strangers = ~self.member & known
+            outside = tuple(map(float, right[strangers])), tuple(map(float, blind[strangers]))
             qualities.append(Quality(f"{question.name}: right on strangers", *outside))
             truth = question.nearest(self.candidates)
             if question.exact:
@@ -153,7 +165,7 @@ class AttributeGame:
         guessed, truth = question.completions[choice], self.candidates.x[:, question.unknown].astype(np.float64)
         if question.exact:
             return np.asarray((guessed == truth).all(axis=1))
-        spread = np.quantile(self.population.x[:, question.unknown].astype(np.float64), [0.05, 0.95], axis=0)
+        spread = np.nanquantile(self.population.x[:, question.unknown].astype(np.float64), [0.05, 0.95], axis=0)
         return np.asarray((np.abs(guessed - truth) <= NEAR * np.maximum(spread[1] - spread[0], 1e-12)).all(axis=1))
 
     def _rows(self, question: Question, truth: Array, choice: Array, imputed: Array) -> list[ValueRow]:
@@ -161,7 +173,7 @@ class AttributeGame:
         column = self.candidates.schema.columns[question.unknown[0]]
         rows = []
         for value in np.unique(truth):
-            shown = column.categories[value] if column.categories else f"{question.completions[value, 0]:g}"
+            shown = column.word(question.completions[value, 0])
             of_attack, of_imputer = (
                 (_share(g[truth == value] == value), _share(truth[g == value] == value)) for g in (choice, imputed)
             )

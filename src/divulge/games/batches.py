@@ -22,7 +22,8 @@ from divulge.core.records import Records
 from divulge.core.scene import Poison
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Family
-from divulge.games.properties import PropertyPlan, Side
+from divulge.games.properties import PropertyPlan
+from divulge.games.sides import Side
 
 ROUNDS = 5
 STEPS_A_ROUND = 5

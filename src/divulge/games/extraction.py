@@ -113,7 +113,7 @@ class ExtractionGame:
     def _round(self, target: Target, judge: _Judge) -> Round[ExtractionScene, ExtractionGuess]:
         def open_scene(surface: Surface, card: Card, means: ExtractionMeans, rng: Generator) -> ExtractionScene:
             example = self.held.take(np.array([0]))
-            example = Records(example.x, np.zeros_like(example.y), example.schema)
+            example = example.relabelled(np.zeros_like(example.y))
             budget = getattr(surface, "budget", None)
             return ExtractionScene(surface, example, self.low, self.high, self.whole, budget, rng, card.needs, means)
 
@@ -141,7 +141,9 @@ def ranges(records: Records) -> tuple[Array, Array, Array]:
         whole, low, high = np.zeros_like(whole), np.full_like(low, low.min()), np.full_like(high, high.max())
     for place, column in enumerate(records.schema.columns):
         if column.kind in CODED:
-            low[place], high[place], whole[place] = 0, max(len(column.categories) - 1, 0), True
+            low[place], high[place] = 0, max(len(column.categories) - 1, 0)
+        if column.whole:
+            whole[place] = True
     return low, high, np.asarray(whole)
 
 
@@ -215,7 +217,7 @@ class _Judge:
         shape = (number, *self._held.x.shape[1:])
         lots = rng.integers(low.astype(np.int64), high.astype(np.int64) + 1, shape)
         x = np.where(whole, lots, rng.uniform(low, high, shape)).astype(self._held.x.dtype)
-        return Records(x, np.zeros(len(x), dtype=self._held.y.dtype), self._held.schema)
+        return Records(x, np.zeros(len(x), dtype=self._held.y.dtype), self._held.schema).settled()
 
     def _boundary(self) -> Records | None:
         """Both sides of where the target changes its mind, between pairs of unseen records of different answers."""
@@ -235,11 +237,12 @@ class _Judge:
         for _ in range(BISECTIONS):
             middle = (a + b) / 2
             middle = np.where(self._box[2], np.floor(middle), middle)
-            same = self._own(Records(middle.astype(kind), np.zeros(len(middle), dtype=np.int64), schema)) == of_a
+            asked = Records(middle.astype(kind), np.zeros(len(middle), dtype=np.int64), schema).settled()
+            same = self._own(asked) == of_a
             sides = same.reshape(-1, *([1] * (middle.ndim - 1)))
             a, b = np.where(sides, middle, a), np.where(sides, b, middle)
         x = np.concatenate([a, b]).astype(kind)
-        return Records(x, np.zeros(len(x), dtype=np.int64), schema)
+        return Records(x, np.zeros(len(x), dtype=np.int64), schema).settled()
 
     def _answer_of(self, surrogate: Surrogate, records: Records) -> Array:
         answer = np.asarray(surrogate.log_scores(records))

@@ -27,6 +27,8 @@ def impute(question: Question, learned_from: Records, seed: int) -> tuple[Array,
     """Which completion is most likely for each record [records], and by what: the mean of three models, one of them
     where it is better by more than a standard error in cross-validation, or the commonest value where none beats it.
     """
+    known = np.flatnonzero(question.known_in(learned_from))[:MOST]
+    learned_from = learned_from.take(known) if len(known) else learned_from
     wanted = question.nearest(learned_from)[:MOST]
     counts = np.bincount(wanted)
     commonest = int(counts.argmax())

@@ -23,7 +23,8 @@ from divulge.core.records import Kind, Records
 from divulge.core.scene import Poison
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Access, Family, Task
-from divulge.games.properties import PropertyPlan, Side
+from divulge.games.properties import PropertyPlan
+from divulge.games.sides import Side
 
 MOST = 2_000
 KINDS_OF_INPUT = 50

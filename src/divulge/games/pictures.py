@@ -10,7 +10,7 @@ import numpy as np
 
 from divulge.core.hashing import Array
 from divulge.core.rebuilt import Picture
-from divulge.core.records import Kind, Records, Schema
+from divulge.core.records import Records, Schema
 
 BEST = 200.0
 """PSNR that stands for equal to the last bit, in dB."""
@@ -79,11 +79,7 @@ def row_string(record: Array, schema: Schema) -> str:
     """'age 44, sex Female, ...', the first columns of it."""
     told = []
     for value, column in list(zip(record.reshape(-1), schema.columns, strict=False))[:MOST_COLUMNS]:
-        if column.kind is Kind.CATEGORICAL and column.categories:
-            place = int(np.clip(round(float(value)), 0, len(column.categories) - 1))
-            told.append(f"{column.name} {column.categories[place]}")
-        else:
-            told.append(f"{column.name} {float(value):.4g}")
+        told.append(f"{column.name} {column.word(float(value))}")
     more = record.size - len(told)
     return ", ".join(told) + (f", and {more} more" if more > 0 else "")
 

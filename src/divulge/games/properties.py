@@ -15,12 +15,13 @@ from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
 from divulge.core.inference import Cohort, PropertyGuess, PropertyMeans, PropertyQuestion, PropertyScene
 from divulge.core.inferred import Inferred
-from divulge.core.properties import Columns, Property, columns_of, dial_of, most_drawn, property_of, rows_with
+from divulge.core.properties import Property, dial_of, most_drawn, property_of, rows_with
 from divulge.core.records import Records, concat
 from divulge.core.scene import Poison
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Family, Task
 from divulge.games.facts import FactJudge, metrics_alone
+from divulge.games.sides import Side
 
 QUERIES = 1_000
 SPARE = 0.9
@@ -68,26 +69,6 @@ class PropertyPlan:
 
 Raise = Callable[[Records, Array, Sequence[int]], Sequence[Target]]
 """Models of the recipe, one for each row of bool [models, records], with these seeds."""
-
-
-@dataclass(eq=False)
-class Side:
-    """Records that training sets are drawn from, with what a property may speak of."""
-
-    records: Records
-    columns: Columns
-
-    @classmethod
-    def of(cls, records: Records, columns: Columns | None = None) -> Side:
-        """columns: given where the records do not hold all that the property speaks of."""
-        return cls(records, columns if columns is not None else columns_of(records))
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def take(self, rows: Array) -> Side:
-        """Some of the records."""
-        return Side(self.records.take(rows), {name: np.asarray(v)[rows] for name, v in self.columns.items()})
 
 
 @dataclass(eq=False)
@@ -146,7 +127,7 @@ class PropertyGame:
         for side in (self.victims_from, self.own, self.asked):
             prop.check(side.columns)
         wanted = self.plan.size or (len(self.actual) if self.actual is not None else len(self.victims_from) // 2)
-        flags = [_flags(prop, side) for side in (self.victims_from, self.own)]
+        flags = [_flags(prop, side.speaking_of(prop)) for side in (self.victims_from, self.own)]
         dials = self._dials(prop, flags[0], wanted)
         low, high = min(dials), max(dials)
         if prop.kind in USUAL:
@@ -260,6 +241,8 @@ class PropertyGame:
             said.append(
                 f"models with known values were trained on {design.size:,} records, this one on {len(self.actual):,}"
             )
+        if self.actual is not None and not design.prop.known(self.actual.columns).all():
+            said.append("it is of the records in which the number is not missing")
         if design.shared:
             said.append("the adversary has too few records for an interval")
         return tuple(said)
@@ -308,7 +291,7 @@ class World:
         prop = self.design.prop
         if prop.kind in ("share", "present", "duplicates", "size"):
             return float(dial)
-        side = self.game.victims_from
+        side = self.game.victims_from.speaking_of(prop)
         flags = _flags(prop, side)
         if prop.kind == "correlation":
             return 2 * dial - 1
@@ -342,13 +325,14 @@ class World:
     def _trained(self, side: Side, dials: Array, name: str, half: Array | None = None) -> tuple[list[Target], Array]:
         """A model for each dial, with the value that the property has in its training set."""
         game, prop = self.game, self.design.prop
+        side = side.speaking_of(prop)
         flags = _flags(prop, side)
         twice = prop.kind == "duplicates" or self.arm is Arm.POSITIVE
         records = side.records
         if twice:
             records = concat([side.records, side.records])
         if self.arm is Arm.POSITIVE:
-            records = replace(records, y=_planted(records, len(side)))
+            records = records.relabelled(_planted(records, len(side)))
         keep = np.zeros((len(dials), len(records)), dtype=bool)
         values = np.zeros(len(dials))
         middle = len(side) // 2

@@ -32,8 +32,8 @@ def tunes(estimator: Any) -> bool:
     if isinstance(estimator, Pipeline):
         return any(tunes(step) for _, step in estimator.steps)
     return (
-        hasattr(estimator, "refit")
-        and hasattr(estimator, "scoring")
+        (hasattr(estimator, "refit")
+        and hasattr(estimator, "scoring"))
         or type(estimator).__name__
         in {
             *_CV,

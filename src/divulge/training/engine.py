@@ -320,4 +320,5 @@ def _mapped(records: Records, folder: Path) -> Records:
     for name in ("x", "y"):
         np.save(folder / name, getattr(records, name))
     x, y = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("x", "y"))
-    return replace(records, x=x, y=y)
+    made = replace(records, x=x, y=y)
+    return made.as_given(records.given) if records.schema.framed else made

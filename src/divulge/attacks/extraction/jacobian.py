@@ -77,7 +77,8 @@ def input_gradient(copy: Student, records: Records, label: Array) -> Array:
     """Of the copy's log-probability of a class [records] by the input, shaped like the inputs."""
     import torch
 
-    x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32)).requires_grad_(True)
+    inputs = records.flat().reshape(records.x.shape)
+    x = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32)).requires_grad_(True)
     out = torch.log_softmax(copy.module(x), dim=1)
     (slope,) = torch.autograd.grad(out[torch.arange(len(x)), torch.from_numpy(label.astype(np.int64))].sum(), x)
     return np.asarray(slope.numpy())

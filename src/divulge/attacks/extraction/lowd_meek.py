@@ -48,7 +48,7 @@ class LowdMeek:
 
     def run(self, scene: ExtractionScene) -> ExtractionGuess:
         """See Attack; about halvings x (inputs + 1) queries for each pair of classes."""
-        scene.numeric()
+        scene.numeric(fine=True)
         search = _Search(scene, self.halvings)
         features = int(scene.low.size)
         normals: dict[tuple[int, int], Array] = {}

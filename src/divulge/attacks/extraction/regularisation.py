@@ -47,7 +47,8 @@ class Regularisation:
         scene.numeric()
         model = scene.target.parameters()
         data = scene.training_data
-        x = data.x.reshape(len(data), -1)
+        x = data.native()
+        x = x.reshape(len(data), -1) if isinstance(x, np.ndarray) else x
         steps, last = taken_apart(model)
         x = np.asarray(prepared(steps, x), dtype=np.float64)
         found = solve(last, x, np.asarray(data.y))

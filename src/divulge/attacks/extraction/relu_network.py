@@ -73,7 +73,7 @@ class ReluNetwork:
 
     def run(self, scene: ExtractionScene) -> ExtractionGuess:
         """See Attack."""
-        scene.numeric()
+        scene.numeric(fine=True)
         if self.hidden_layers not in (1, 2):
             raise Impossible("relu_network knows networks with one or two hidden layers")
         centre = ((scene.low + scene.high) / 2).ravel()

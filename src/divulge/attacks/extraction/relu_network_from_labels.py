@@ -245,7 +245,7 @@ class ReluNetworkFromLabels:
 
     def run(self, scene: ExtractionScene) -> ExtractionGuess:
         """See Attack."""
-        scene.numeric()
+        scene.numeric(fine=True)
         if scene.classes != 2 or scene.low.size < 4 or scene.example.x.dtype != np.float64:
             raise Impossible("it is for two classes, four inputs or more, and records in double precision (float64)")
         centre = ((scene.low + scene.high) / 2).ravel()

@@ -43,6 +43,7 @@ class BoundaryDistance:
         summary="measures how much a record must change before its label does",
         needs=Needs(Access.LABEL),
         queries_per_record=540.0,
+        alters=True,
     )
 
     def run(self, scene: MembershipScene) -> MembershipGuess:
@@ -94,7 +95,8 @@ class Search:
         flat[np.tile(self._holes, (copies, 1))] = np.nan  # what is missing stays so
         x = flat.reshape(-1, *self._records.x.shape[1:]).astype(self._records.x.dtype)
         y = np.tile(self._records.y, copies)
-        return np.asarray(self._scene.target.labels(Records(x, y, self._records.schema)) != y).reshape(lead)
+        moved = Records(x, y, self._records.schema).settled()
+        return np.asarray(self._scene.target.labels(moved) != y).reshape(lead)
 
     def _start(self) -> tuple[Array, Array]:
         """Offsets to points of another label: growing random noise, as the algorithm begins."""

@@ -39,6 +39,7 @@ class LabelOnlyNoise:
         summary="disturbs the record and counts how often its label is still predicted rightly",
         needs=Needs(Access.LABEL),
         queries_per_record=51.0,
+        alters=True,
     )
 
     def run(self, scene: MembershipScene) -> MembershipGuess:
@@ -61,7 +62,7 @@ def disturbed(records: Records, level: float, rng: Generator) -> Records:
     for place, column in enumerate(records.schema.columns):
         if column.kind in CODED:
             noisy[:, place] = _drawn_anew(x[:, place], level, rng)
-    return Records(noisy.astype(records.x.dtype), records.y, records.schema)
+    return Records(noisy.astype(records.x.dtype), records.y, records.schema).settled()
 
 
 def _drawn_anew(codes: Array, level: float, rng: Generator) -> Array:

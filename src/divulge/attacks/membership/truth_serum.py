@@ -11,7 +11,6 @@ from divulge.attacks.membership.shadow_statistics import logits_of, normal_log_d
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.evidence import MembershipGuess
-from divulge.core.records import Records
 from divulge.core.scene import MembershipScene, Poison, PoisonScene
 from divulge.core.threat import Access, Asset, Behaviour, Family, Knowledge, Needs, Phase
 
@@ -58,7 +57,7 @@ class TruthSerum:
         about[chosen] = True
         aimed = scene.candidates.take(chosen)
         wrong = (aimed.y + scene.rng.integers(1, classes, number)) % classes
-        copies = Records(np.repeat(aimed.x, self.copies, axis=0), np.repeat(wrong, self.copies), aimed.schema)
+        copies = aimed.take(np.repeat(np.arange(number), self.copies)).relabelled(np.repeat(wrong, self.copies))
         return Poison(copies, about)
 
     def run(self, scene: MembershipScene) -> MembershipGuess:

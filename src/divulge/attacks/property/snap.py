@@ -36,8 +36,8 @@ def poison_of(question: PropertyQuestion, rate: float) -> tuple[Records | None, 
     if wanted == 0:
         return None, left, target
     chosen = np.resize(added, wanted)
-    x = question.queries.x[chosen]
-    return Records(x, np.full(wanted, target, dtype=question.queries.y.dtype), question.schema), left, target
+    labels = np.full(wanted, target, dtype=question.queries.y.dtype)
+    return question.queries.take(chosen).relabelled(labels), left, target
 
 
 @dataclass(frozen=True)

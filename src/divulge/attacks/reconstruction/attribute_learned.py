@@ -43,5 +43,5 @@ class AttributeLearned:
             told = [question.completed(v, records) for v in range(len(question.completions))]
             return np.column_stack([scene.target.log_scores(r)[:, 1:] for r in told])
 
-        public = scene.population.take(np.arange(min(len(scene.population), MOST_LEARNED)))
+        public = scene.telling(question, MOST_LEARNED)
         return Imputer(question, public, answers).log_probabilities(question.known)

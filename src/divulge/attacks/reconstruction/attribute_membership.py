@@ -55,7 +55,7 @@ class AttributeMembership:
 
 def _chances(scene: AttributeScene, question: Question, shadows: Shadows) -> Array:
     """How likely each completion is the one that was trained on: [records, completions]."""
-    public = scene.population.take(np.arange(min(len(scene.population), MOST_PUBLIC)))
+    public = scene.telling(question, MOST_PUBLIC)
     values = range(len(question.completions))
     imputer = Imputer(question, public)
     imputed, truth = imputer.out_of_fold(), question.nearest(public)

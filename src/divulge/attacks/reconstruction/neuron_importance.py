@@ -46,7 +46,7 @@ class NeuronImportance:
         return Answerer(lambda s, q: self._score(module, s, q))(scene)
 
     def _score(self, module: Any, scene: AttributeScene, question: Question) -> Array:
-        public = scene.population.take(np.arange(min(len(scene.population), 5_000)))
+        public = scene.telling(question, 5_000)
         truth = question.nearest(public)
         chosen = []
         for number in range(len(question.completions)):
@@ -78,7 +78,7 @@ def activations(module: Any, records: Records) -> Array:
     try:
         module.eval()
         with torch.inference_mode():
-            module(torch.as_tensor(np.ascontiguousarray(records.x), dtype=dtype))
+            module(torch.as_tensor(np.ascontiguousarray(records.flat().reshape(records.x.shape)), dtype=dtype))
     finally:
         for hook in hooks:
             hook.remove()

@@ -11,7 +11,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.reconstruction import RepeatedScene, SampleGuess
-from divulge.core.records import CODED, Records
+from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
 
 SKETCH = 4_096
@@ -84,7 +84,7 @@ def records_of_ones_own(population: Records, count: int) -> Records:
     """
     rng = derived_rng(0, "records of one's own", population.fingerprint())
     order = rng.permutation(len(population))[:count]
-    numbers = not any(column.kind in CODED for column in population.schema.columns)
+    numbers = not any(column.whole for column in population.schema.columns)
     if len(order) == count or not numbers:
         return population.take(order)
     first = rng.integers(len(population), size=count - len(order))
@@ -92,7 +92,7 @@ def records_of_ones_own(population: Records, count: int) -> Records:
     share = rng.uniform(size=(len(first), *([1] * (population.x.ndim - 1))))
     mixed = share * population.x[first] + (1 - share) * population.x[second]
     x = np.concatenate([population.x[order], mixed.astype(population.x.dtype)])
-    return Records(x, np.concatenate([population.y[order], population.y[first]]), population.schema)
+    return Records(x, np.concatenate([population.y[order], population.y[first]]), population.schema).settled()
 
 
 def weights_of(model: Any) -> Array:
