@@ -206,7 +206,7 @@ def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
     conduct(whole, tmp_path / "hurry", minutes=1e-6)
     hurried = open_run(tmp_path / "hurry")
     assert hurried.findings == () and {left.attack for left in hurried.left_out} == {"loss", "gap", "knockoff"}
-    assert hurried.complete and hurried.verdict is divulge.Verdict.NOT_MEASURABLE
+    assert hurried.complete and hurried.verdict is divulge.Verdict.NOT_EXAMINED
     for text in (html.render(hurried), markdown.render(hurried), sarif.render(hurried)):
         assert "Knock-off from natural data" in text and "left" in text
     conduct(whole, tmp_path / "hurry", resume=True, minutes=5)

@@ -60,13 +60,18 @@ def epsilon(
         if claimed is not None:
             told = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
             out.print(f"{told}: epsilon {claimed:g} was claimed.", soft_wrap=True)
-    blind = claimed is not None and found.verdict != "leak" and found.ceiling <= claimed
-    if blind and not as_json:
+    raise typer.Exit(_code(found, as_json))
+
+
+def _code(found: Any, quiet: bool) -> int:
+    """1 where the claim is refuted, 3 where so few canaries could not have refuted it, which is said."""
+    blind = found.claimed is not None and found.verdict != "leak" and found.ceiling <= found.claimed
+    if blind and not quiet:
         out.print(
             f"! so few canaries could not have refuted it: they show {found.ceiling:.2f} at most; give more of them",
             soft_wrap=True,
         )
-    raise typer.Exit(1 if found.verdict == "leak" else 3 if blind else 0)
+    return 1 if found.verdict == "leak" else 3 if blind else 0
 
 
 def _watched(

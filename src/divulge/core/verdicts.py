@@ -137,8 +137,9 @@ def _judged(own: Sequence[Outcome], found: Sequence[Finding], strength: Mapping[
         return Verdict.FAILED, _error(missed[0])
     if looked:
         return Verdict.NOT_FOUND, ""
-    if found and all(f.metric.startswith(OF_CLASSES) for f in found):
-        return Verdict.NOT_EXAMINED, _most_measurable(found).reason
+    measured = [f for f in found if f.p_value is not None]
+    if measured and all(f.metric.startswith(OF_CLASSES) for f in measured):
+        return Verdict.NOT_EXAMINED, _most_measurable(measured).reason
     if found:
         return Verdict.NOT_MEASURABLE, _most_measurable(found).reason
     if any(isinstance(o.result, Played) for o in own):

@@ -108,11 +108,17 @@ def line_of_family(dossier: Dossier, family: Family) -> Line:
         case Verdict.NOT_MEASURABLE:
             return Line(told.verdict, f"{_upper(about)} could not be measured", why)
         case _:
-            time = f" There was no time for {counted(told.left_out, 'attack')}." if told.left_out else ""
-            if told.played:
-                return Line(told.verdict, f"{_upper(about)} was not examined", why)
-            none = f"No attack could run: {told.why.partition('; ')[0]}." if told.why else "No attack was run."
-            return Line(told.verdict, f"{_upper(about)} was not examined", f"{none}{time}" if told.refused else none)
+            return Line(told.verdict, f"{_upper(about)} was not examined", why if told.played else _unplayed(told))
+
+
+def _unplayed(told: FamilyVerdict) -> str:
+    """Why nothing of a family was played."""
+    why = told.why.partition("; ")[0]
+    time = f"there was no time for {counted(told.left_out, 'attack')}" if told.left_out else ""
+    if not told.refused:
+        return _sentence(time or "no attack was run")
+    cannot = f"{counted(told.refused, 'attack')} could not run ({why})" if time else f"no attack could run: {why}"
+    return _sentence(f"{cannot}, and {time}" if time else cannot)
 
 
 def _broke(told: FamilyVerdict) -> str:
