@@ -76,7 +76,7 @@ def test_the_control_is_at_chance_over_several_trainings():
 def test_the_loss_is_raised_as_far_as_is_asked_for():
     module = RECIPE.untrained(0)[0]
     louder = rounds._raised(RECIPE, module, [SETS[0], SETS[1]], 0)
-    before, after = (np.concatenate([rounds._losses(m, r) for r in SETS[:2]]).mean() for m in (module, louder))
+    before, after = (np.concatenate([rounds._losses(RECIPE, m, r) for r in SETS[:2]]).mean() for m in (module, louder))
     assert rounds.LOUDER < after - before < 5
 
 
