@@ -31,7 +31,7 @@ from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
-from divulge.core.errors import InputError, MissingExtra
+from divulge.core.errors import FOREIGN, InputError, MissingExtra, raised
 from divulge.core.hashing import derived_rng
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
@@ -277,8 +277,8 @@ def _factory(named: str, folder: Path, where: str = "target.factory") -> Callabl
         function: Callable[[], Any] = getattr(module, name)
     except InputError:
         raise
-    except Exception as error:  # the user's own code: it may raise anything
-        raise InputError(f"{where}: cannot load {named!r}: {type(error).__name__}: {error}") from error
+    except FOREIGN as error:  # the user's own code: it may raise anything
+        raise InputError(f"{where}: cannot load {named!r}: {raised(error)}") from error
     return function
 
 

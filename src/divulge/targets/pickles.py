@@ -8,7 +8,7 @@ from typing import Any
 
 from joblib import numpy_pickle, numpy_pickle_utils
 
-from divulge.core.errors import InputError
+from divulge.core.errors import FOREIGN, InputError, raised
 
 KNOWN = re.compile(
     r"^(sklearn|xgboost|lightgbm|catboost|scipy\.(sparse|stats|interpolate|spatial)|pandas\.core|pandas\._libs|"
@@ -65,6 +65,5 @@ def load_trusted(path: Path, trust: bool, trusted_modules: tuple[str, ...] = ())
             return unpickler.load()
     except InputError:
         raise
-    except Exception as error:  # a damaged pickle raises anything
-        first = (str(error).splitlines() or [""])[0]
-        raise InputError(f"target.path: cannot load {path.name}: {type(error).__name__}: {first}") from error
+    except FOREIGN as error:  # a damaged pickle raises anything
+        raise InputError(f"target.path: cannot load {path.name}: {raised(error)}") from error

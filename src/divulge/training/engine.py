@@ -306,11 +306,13 @@ def _in_processes(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         told = _mapped(records, Path(folder))
         with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-            packed = joblib.Parallel(return_as="generator")(
-                joblib.delayed(fit_packed)(recipe, told, row, seed) for row, seed in zip(keep, seeds, strict=True)
-            )
-            for number, content in enumerate(packed):
-                yield number, recipe.unpack(content)
+            parallel = joblib.Parallel(return_as="generator", pre_dispatch="all")
+        # Nothing is yielded inside of that setting: whoever asks a model in between would be set to it as well.
+        packed = parallel(
+            joblib.delayed(fit_packed)(recipe, told, row, seed) for row, seed in zip(keep, seeds, strict=True)
+        )
+        for number, content in enumerate(packed):
+            yield number, recipe.unpack(content)
 
 
 def _mapped(records: Records, folder: Path) -> Records:

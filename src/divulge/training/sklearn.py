@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
-from divulge.core.errors import InputError, TargetError
+from divulge.core.errors import FOREIGN, InputError, TargetError, raised
 from divulge.core.hashing import digest
 from divulge.core.records import Records
 
@@ -78,9 +78,8 @@ class SklearnRecipe:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)  # the recipe is what it is, converged or not
                 return model.fit(x, y)
-        except Exception as error:  # an estimator is foreign code: it may raise anything
-            first = (str(error).splitlines() or [""])[0]
-            raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
+        except FOREIGN as error:  # an estimator is foreign code: it may raise anything
+            raise TargetError(f"training {self.describe()} failed: {raised(error)}") from error
 
     def pack(self, model: Any) -> bytes:
         """The fitted estimator as a pickle: for forests of many small arrays much faster than joblib's format."""
