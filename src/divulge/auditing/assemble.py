@@ -30,11 +30,13 @@ from divulge.core.target import Target
 from divulge.core.threat import PRESETS, Access, Family, ThreatModel
 from divulge.core.wording import joined
 from divulge.data.arrays import from_arrays
+from divulge.data.given import as_pairs
 from divulge.data.splits import Duplicates, separate
 from divulge.games.classes import disjoint
 from divulge.games.membership import shuffled
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
+from divulge.targets.fitted import fitted_columns
 from divulge.targets.score_table import ScoreTable
 from divulge.training.function import FunctionRecipe
 from divulge.training.shadow import OneByOne, ShadowSet, ShadowTrainer, SignalOf
@@ -139,15 +141,21 @@ def _torch(module: Any, name: str | None) -> Target:
 
 
 def records_from(
-    target: Target, members: Any, nonmembers: Any, population: Any = None, sensitive: Iterable[str] = ()
+    target: Target,
+    members: Any,
+    nonmembers: Any,
+    population: Any = None,
+    sensitive: Iterable[str] = (),
+    keep: Iterable[str] = (),
 ) -> Sets:
-    """The three sets as records under one schema, with class codes in the target's order."""
+    """The three sets as records under one schema, with class codes in the target's order.
+
+    keep: columns of data frames that are needed though the model was not fitted on them.
+    """
     if members is None or nonmembers is None:
         raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
     given = {"members": members, "nonmembers": nonmembers, "population": population}
-    for name, pair in given.items():
-        if pair is not None and not isinstance(pair, Records) and (not isinstance(pair, tuple) or len(pair) != 2):
-            raise InputError(f"{name} must be a pair (x, y), not a {type(pair).__name__}")
+    given = as_pairs(given, fitted_columns(getattr(target, "estimator", None)), (*sensitive, *keep))
     pairs = [pair for pair in given.values() if pair is not None]
     if all(isinstance(pair, Records) for pair in pairs):
         return Sets(members, nonmembers, population)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from divulge.auditing.complaints import complaints
 from divulge.auditing.policies import PolicyFile, load_policy, shipped
 from divulge.core.errors import InputError
 from divulge.core.policy import Policy
@@ -77,8 +78,15 @@ class TargetPart(_Part):
 
 class DataPart(_Part):
     """The records: CSV or Parquet with a `target` column, or .npz with arrays x and y; or a named `source`, which is
-    split at random into parts of the sizes given as members, nonmembers and population.  public: .npz of records of
-    other classes than the model's.
+    split at random into parts of the sizes given as members, nonmembers and population.
+
+    members, nonmembers: files of records that were trained on, and that were not; numbers with `source`.  population:
+    further records, which the adversary has.  public: .npz of records of other classes than the model's.  source:
+    breast_cancer, digits, fashion_mnist or census_income.  target: the column that is predicted.  separator, encoding:
+    of CSV files; found out when left out.  dtypes: what columns are where that cannot be seen: str, category, int,
+    float, bool or datetime; digits with a leading zero are text anyway.  sensitive: columns whose values must not come
+    out.  duplicates: refuse, drop or keep records that stand among members and non-members alike; those that may stand
+    there by coincidence are kept where they are not to be dropped.
     """
 
     members: Path | int | None = None
@@ -87,6 +95,9 @@ class DataPart(_Part):
     public: Path | None = None
     source: str | None = None
     target: str | None = None
+    separator: str | None = None
+    encoding: str | None = None
+    dtypes: dict[str, str] = {}
     sensitive: list[str] = []
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
 
@@ -242,27 +253,28 @@ class AuditFile(_Part):
 
 def load(path: Path) -> AuditFile:
     """An audit file; raises InputError with one line: file, field, what was expected."""
+    return parsed(text_of(path), path.name)
+
+
+def text_of(path: Path) -> str:
+    """The text of an audit file; raises InputError where there is none."""
     if not path.is_file():
         raise InputError(f"no audit file at {path} (looked in {path.resolve().parent})")
     try:
-        content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name}: not YAML: {' '.join(str(error).split())[:200]}") from error
+        return path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path.name}: cannot be read as UTF-8 ({error}): save it so") from error
+
+
+def parsed(text: str, name: str) -> AuditFile:
+    """An audit file from its text; raises InputError with one line: file, fields, what was expected of each."""
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{name}: not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path.name}: expected keys and values (target:, data:, ...), see `divulge audit --schema`")
+        raise InputError(f"{name}: expected keys and values (target:, data:, ...), see `divulge audit --schema`")
     try:
         return AuditFile.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path.name}: {_first(error)}") from error
-
-
-def _first(error: ValidationError) -> str:
-    """The first complaint of pydantic as a person would say it."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        said = "no such key: see `divulge audit --schema` for those there are"
-    if first["type"] == "missing":
-        said = "is missing: see `divulge audit --schema`"
-    return f"{where}: {said}" if where else said
+        raise InputError(f"{name}: {complaints(error, AuditFile)}") from error

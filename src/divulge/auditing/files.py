@@ -33,16 +33,20 @@ from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
 from divulge.core.errors import FOREIGN, InputError, MissingExtra, raised
 from divulge.core.hashing import derived_rng
+from divulge.core.properties import named_in
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays, from_frames
+from divulge.data.delimited import Reading
 from divulge.data.files import existing, read_arrays, read_table, read_update
+from divulge.data.given import used
 from divulge.data.sources import SOURCES
 from divulge.data.splits import split
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
+from divulge.targets.fitted import fitted_columns, fitted_kinds
 from divulge.targets.pickles import load_trusted
 from divulge.targets.score_table import ScoreTable
 from divulge.training.shelf import default_folder
@@ -62,7 +66,7 @@ def job_from_file(
         return job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.file.stem)
     assert audit.data is not None
     target, factory = _target(audit.target, folder)
-    sets = met(target, _sets(audit.data, target, folder, seed))
+    sets = met(target, _sets(audit.data, target, folder, seed, named_in(audit.property.properties)))
     made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
     target = _encrypted(audit.target, target, sets)
     chosen_defenses = defenses_from(audit.defenses)
@@ -97,7 +101,7 @@ def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, to
         raise InputError("defences are compared on models that divulge can train: a score table has none")
     seed = audit.seed if seed is None else seed
     target, factory = _target(audit.target, folder)
-    sets = met(target, _sets(audit.data, target, folder, seed))
+    sets = met(target, _sets(audit.data, target, folder, seed, named_in(audit.property.properties)))
     made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
     if made is None:
         raise InputError("recipe: is missing: every row of a comparison of defences is a model trained anew")
@@ -282,7 +286,7 @@ def _factory(named: str, folder: Path, where: str = "target.factory") -> Callabl
     return function
 
 
-def _sets(part: DataPart, target: Target, folder: Path, seed: int) -> Sets:
+def _sets(part: DataPart, target: Target, folder: Path, seed: int, keep: Sequence[str] = ()) -> Sets:
     if part.source is not None:
         return _from_source(part, seed)
     paths: list[tuple[str, Path]] = []
@@ -297,7 +301,12 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int) -> Sets:
         pairs = [read_arrays(path, f"data.{name}") for name, path in paths]
         sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
     else:
-        frames = [read_table(path, f"data.{name}") for name, path in paths]
+        model = getattr(target, "estimator", None)
+        reading = Reading(part.separator, part.encoding, part.dtypes, fitted_kinds(model))
+        tables = {name: read_table(path, f"data.{name}", reading) for name, path in paths}
+        kept = (*part.sensitive, *keep, *([part.target] if part.target is not None else []))
+        there = part.target is not None and all(part.target in table.columns for table in tables.values())
+        frames = list((used(tables, fitted_columns(model), kept) if there else tables).values())
         if part.target is None:
             raise InputError(
                 "data.target: is missing: which column is predicted? The columns are "

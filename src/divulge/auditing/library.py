@@ -29,6 +29,7 @@ from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, write
 from divulge.auditing.job import Job
 from divulge.auditing.policies import policy_of
+from divulge.auditing.runs import RUNS, run_at
 from divulge.auditing.scope import scope_of
 from divulge.auditing.store import RunFolder
 from divulge.auditing.workshop import workshop
@@ -39,12 +40,11 @@ from divulge.core.errors import InputError
 from divulge.core.finding import Finding, Outcome, Verdict
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress
+from divulge.core.properties import named_in
 from divulge.core.threat import ThreatModel
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.score_table import ScoreTable
-
-RUNS = Path("divulge-runs")
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path | str) -> Run:
-        """A run from its folder; raises InputError where there is none."""
-        return cls(Path(folder), open_run(Path(folder)))
+        """A run from its folder, its name under ./divulge-runs, or "latest"; raises InputError where there is none."""
+        found = run_at(folder)
+        return cls(found, open_run(found))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -200,7 +201,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         table = (threat_model, attacks, policy, seed, name or "score table")
         return _carried_out(job_from_table(target, *table), out, progress, minutes)
     asked = target_from(target)
-    sets = met(asked, records_from(asked, members, nonmembers, population, sensitive))
+    spoken = named_in(properties.properties if isinstance(properties, PropertyPlan) else properties)
+    sets = met(asked, records_from(asked, members, nonmembers, population, sensitive, spoken))
     own = recipe_for(recipe, target, asked, tools)
     shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from divulge.cli.screen import Screen, out, show_summary
+from divulge.cli.carry import carry_out
+from divulge.cli.screen import Screen, out
 
 
 class Name(str, Enum):
@@ -35,16 +36,14 @@ def demo(
     if name is Name.defenses:
         _compared(out_dir / "defenses", seed)
         return
-    from divulge.auditing.conduct import conduct
     from divulge.auditing.demos import DEMOS
-    from divulge.auditing.library import Run, new_folder
+    from divulge.auditing.library import new_folder
+    from divulge.auditing.origin import Origin
 
-    for job in DEMOS[name.value](seed):
-        out.print(f"\nAuditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
-        with Screen(refusals=False) as screen:
-            folder = conduct(job, new_folder(out_dir, job.name), progress=screen, minutes=minutes)
-        run = Run.open(folder.path)
-        show_summary(run.dossier, str(run.report().resolve()))
+    for number, job in enumerate(DEMOS[name.value](seed)):
+        out.print()
+        origin = Origin(name.value, number=number, seed=seed, minutes=minutes)
+        carry_out(job, new_folder(out_dir, job.name), origin, minutes, Screen(refusals=False))
 
 
 def _compared(folder: Path, seed: int) -> None:

@@ -29,6 +29,10 @@ class DivulgeError(Exception):
     """The root: catch this to catch everything divulge raises on purpose."""
 
 
+class Notice(UserWarning):
+    """Something that divulge did with what it was given, and that the user may not expect: one line."""
+
+
 class InputError(DivulgeError):
     """What the user gave is wrong.  One line: which file or argument, what was expected, what to do."""
 
