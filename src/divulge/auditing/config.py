@@ -42,11 +42,15 @@ class ServicePart(_Part):
 
 
 class TargetPart(_Part):
-    """The model.  path: relative to the audit file.  trust: needed for pickle and joblib files, which can run code.
+    """The model.  kind: of what file or service.  path: relative to the audit file.  name: for the report.  task:
+    classification or regression; found out when left out.  trust: needed for pickle and joblib files, which can run
+    code: true says that you know who made it.
 
     factory: for torch, what builds the untrained module: `file.py:function` or `package.module:function`.
-    trusted_modules: further modules whose classes a pickle may contain.  service: for http.  encrypted: the model is
-    asked under CKKS, or shared among three parties.
+    modules: files with classes of your own that are in the pickle, relative to the audit file.
+    trusted_modules: names of further modules whose classes a pickle may contain; looked for beside the audit file, then
+    among what is installed.  service: for http.  encrypted: the model is asked under CKKS, or shared among three
+    parties.
     """
 
     kind: Literal["sklearn", "torch", "onnx", "scores", "http"]
@@ -55,6 +59,7 @@ class TargetPart(_Part):
     task: Literal["classification", "regression"] | None = None
     factory: str | None = None
     trust: bool = False
+    modules: list[Path] = []
     trusted_modules: list[str] = []
     service: ServicePart | None = None
     encrypted: Literal["ckks", "mpc"] | None = None

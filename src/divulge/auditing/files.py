@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from cloudpickle import register_pickle_by_value
 
 from divulge.auditing.assemble import (
     Sets,
@@ -23,6 +19,7 @@ from divulge.auditing.assemble import (
     target_from,
     threat_from,
 )
+from divulge.auditing.beside import factory_from, modules_beside
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
 from divulge.auditing.defending import defended, defended_name, under
 from divulge.auditing.job import Job
@@ -31,7 +28,7 @@ from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
-from divulge.core.errors import FOREIGN, InputError, MissingExtra, raised
+from divulge.core.errors import InputError, MissingExtra
 from divulge.core.hashing import derived_rng
 from divulge.core.properties import named_in
 from divulge.core.recipe import Recipe
@@ -218,12 +215,13 @@ def _target(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] |
 
         return OnnxTarget(path, task=Task(part.task), name=part.name), None
     if part.kind == "sklearn":
-        return target_from(load_trusted(path, part.trust, tuple(part.trusted_modules)), part.name), None
+        trusted = modules_beside(part.trusted_modules, part.modules, folder) if part.trust else ()
+        return target_from(load_trusted(path, part.trust, trusted), part.name), None
     try:
         from divulge.targets.pytorch import TorchTarget, load_weights
     except ModuleNotFoundError as error:
         raise MissingExtra("torch", "torch") from error
-    factory = _factory(part.factory or "", folder)
+    factory = factory_from(part.factory or "", folder)
     task = Task(part.task or Task.CLASSIFICATION.value)
     return TorchTarget(load_weights(factory(), path), task=task, name=part.name or path.stem), factory
 
@@ -260,30 +258,6 @@ def service_from(part: TargetPart) -> Target:
     task = Task(part.task or Task.CLASSIFICATION.value)
     kept = default_folder() / "http.sqlite"
     return HttpTarget(service, classes=told.classes, task=task, name=part.name, cache=kept)
-
-
-def _factory(named: str, folder: Path, where: str = "target.factory") -> Callable[[], Any]:
-    """The function behind `file.py:function` or `package.module:function`."""
-    place, _, name = named.partition(":")
-    if not name:
-        raise InputError(f"{where}: {named!r} must be file.py:function or package.module:function")
-    try:
-        if place.endswith(".py"):
-            path = existing(folder / place, where)
-            spec = importlib.util.spec_from_file_location(path.stem, path)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules.setdefault(path.stem, module)
-            spec.loader.exec_module(module)
-            register_pickle_by_value(module)  # workers cannot import it by its name
-        else:
-            module = importlib.import_module(place)
-        function: Callable[[], Any] = getattr(module, name)
-    except InputError:
-        raise
-    except FOREIGN as error:  # the user's own code: it may raise anything
-        raise InputError(f"{where}: cannot load {named!r}: {raised(error)}") from error
-    return function
 
 
 def _sets(part: DataPart, target: Target, folder: Path, seed: int, keep: Sequence[str] = ()) -> Sets:
@@ -333,7 +307,7 @@ def _recipe(part: RecipePart, factory: Callable[[], Any] | None, folder: Path) -
     if part.kind == "auto":
         return "auto"
     if part.factory is not None:
-        factory = _factory(part.factory, folder, "recipe.factory")
+        factory = factory_from(part.factory, folder, "recipe.factory")
     if factory is None:
         raise InputError(f"recipe.factory: is missing: recipe.kind {part.kind} needs a function that builds the model")
     if part.kind == "sklearn":

@@ -20,6 +20,7 @@ from divulge.cli.init import init
 from divulge.cli.papers import papers
 from divulge.cli.report import report
 from divulge.cli.screen import out
+from divulge.cli.watched import watched
 
 app = typer.Typer(
     name="divulge",
@@ -53,8 +54,8 @@ app.add_typer(claim, name="claim")
 
 
 def main() -> None:
-    """Run the command; see cli.ending for how it ends."""
-    app()
+    """Run the command; see cli.ending for how it ends, and cli.watched for what sees to that."""
+    watched(app)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cloudpickle
 import joblib
 import numpy as np
 import pandas as pd
@@ -83,7 +84,10 @@ class SklearnRecipe:
 
     def pack(self, model: Any) -> bytes:
         """The fitted estimator as a pickle: for forests of many small arrays much faster than joblib's format."""
-        return pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+        try:
+            return pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+        except (pickle.PicklingError, AttributeError, TypeError):  # functions and classes that cannot be imported here
+            return bytes(cloudpickle.dumps(model))
 
     def unpack(self, packed: bytes) -> Any:
         """The estimator again.  Only for what `pack` made: a pickle can run code."""
