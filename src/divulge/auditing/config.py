@@ -85,13 +85,13 @@ class DataPart(_Part):
     """The records: CSV or Parquet with a `target` column, or .npz with arrays x and y; or a named `source`, which is
     split at random into parts of the sizes given as members, nonmembers and population.
 
-    members, nonmembers: files of records that were trained on, and that were not; numbers with `source`.  population:
-    further records, which the adversary has.  public: .npz of records of other classes than the model's.  source:
-    breast_cancer, digits, fashion_mnist or census_income.  target: the column that is predicted.  separator, encoding:
-    of CSV files; found out when left out.  dtypes: what columns are where that cannot be seen: str, category, int,
-    float, bool or datetime; digits with a leading zero are text anyway.  sensitive: columns whose values must not come
-    out.  duplicates: refuse, drop or keep records that stand among members and non-members alike; those that may stand
-    there by coincidence are kept where they are not to be dropped.
+    members: a file of the records that were trained on; with `source`, how many.  nonmembers: of records that were not,
+    drawn alike.  population: further records, which the adversary has.  public: .npz of records of other classes than
+    the model's.  source: breast_cancer, digits, fashion_mnist or census_income.  target: the column that is predicted.
+    separator, encoding: of CSV files; found out when left out.  dtypes: by column, what it is where that cannot be
+    seen: str, category, int, float, bool or datetime; digits with a leading zero are text anyway.  sensitive: columns
+    whose values must not come out.  duplicates: what is done with records that stand among members and non-members
+    alike; refuse keeps those that may stand there by coincidence.
     """
 
     members: Path | int | None = None
@@ -115,8 +115,12 @@ class DataPart(_Part):
 
 
 class RecipePart(_Part):
-    """How such a model is trained.  auto: as the scikit-learn estimator is; torch: with these settings; sklearn: as the
-    estimator that `factory` builds.  factory: `file.py:function`; of the target where it has one.
+    """How such a model is trained, for controls and shadow models.
+
+    kind: auto trains it as the scikit-learn estimator was, none not at all, torch with the settings below, sklearn as
+    the estimator that `factory` builds.  factory: `file.py:function`; of the target where it has one.  epochs,
+    batch_size, learning_rate, optimiser, weight_decay, momentum, schedule: of the training, for torch.  augmentation:
+    what is done to images at random while they are trained on.
     """
 
     kind: Literal["auto", "none", "torch", "sklearn"] = "auto"
@@ -132,7 +136,12 @@ class RecipePart(_Part):
 
 
 class ThreatPart(_Part):
-    """A preset with changes."""
+    """Who attacks: a preset with changes.
+
+    preset: its name, mlaas or published-model say.  query_budget: the most queries of one attack.  top_k: only so many
+    of the highest scores are shown.  access: what is seen: label, scores, parameters and so on.  knowledge: what is
+    known besides.  behaviour: passive, or active where the adversary interferes with the training.
+    """
 
     preset: str = "mlaas"
     query_budget: int | None = Field(default=None, gt=0)
@@ -216,13 +225,18 @@ class ComparePart(_Part):
 
 
 class AuditFile(_Part):
-    """An audit.  attacks: names, or a name with its settings; all of `families` that fit the target when left out.
-    families: membership, reconstruction, property, extraction; everything that the threat model allows when neither
-    attacks nor families are named.  minutes: start attacks only as far as they fit, the most telling first.
-    shadows: models to train for attacks that learn from models of their own.  defenses: in order, names or a name with
-    its settings; compare: several such lists, side by side.
-    chain: membership, adversarial, inversion: what the closest copy opens up.
-    detectors: prada, distribution_test: when they would notice an attack that copies the model.
+    """An audit.
+
+    name: of the run and its report.  target: the model.  data: the records; not for a score table.  recipe: how such a
+    model is trained.  threat: who attacks: a preset's name, or keys.  attacks: names, or a name with its settings; all
+    of `families` that fit the target when left out.  families: membership, reconstruction, property, extraction;
+    everything that the threat model allows when neither attacks nor families are named.  minutes: start attacks only as
+    far as they fit, the most telling first.  defenses: in order, names or a name with its settings.  detectors: when
+    `prada` and `distribution_test` would notice an attack that copies the model.  chain: what the closest copy opens
+    up; membership, adversarial and inversion can be asked for.  reconstruction: what reconstruction is played on.
+    property: what is asked about the training set as a whole.  compare: compositions of defences, put side by side.
+    policy: what is tolerated: a policy's name, its file, or keys.  seed: equal seeds give equal results.  shadows:
+    models to train for attacks that learn from models of their own.
     """
 
     name: str | None = None
@@ -248,12 +262,6 @@ class AuditFile(_Part):
         if not isinstance(self.policy, str):
             return self.policy.policy("policy")
         return load_policy(self.policy if self.policy in shipped() else folder / self.policy)
-
-    @model_validator(mode="after")
-    def _data_where_needed(self) -> AuditFile:
-        if self.data is None and self.target.kind != "scores":
-            raise ValueError("`data` is missing: which records were trained on, and which were not")
-        return self
 
 
 def load(path: Path) -> AuditFile:

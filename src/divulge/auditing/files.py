@@ -21,12 +21,11 @@ from divulge.auditing.assemble import (
 )
 from divulge.auditing.beside import factory_from, modules_beside
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
-from divulge.auditing.defending import defended, defended_name, under
+from divulge.auditing.defending import defended, defended_name, named_defenses, under
 from divulge.auditing.job import Job
 from divulge.auditing.scope import scope_of
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
-from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError, MissingExtra
 from divulge.core.hashing import derived_rng
@@ -61,12 +60,13 @@ def job_from_file(
     if audit.target.kind == "scores":
         table = ScoreTable.load(existing(folder / audit.target.file, "target.path"))
         return job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.file.stem)
-    assert audit.data is not None
+    if audit.data is None:
+        raise InputError("data: is missing: which records were trained on, and which were not")
     target, factory = _target(audit.target, folder)
     sets = met(target, _sets(audit.data, target, folder, seed, named_in(audit.property.properties)))
     made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
     target = _encrypted(audit.target, target, sets)
-    chosen_defenses = defenses_from(audit.defenses)
+    chosen_defenses = named_defenses(audit.defenses)
     target, made = defended(target, made, chosen_defenses, sets.members, sets.population, seed)
     return job_from_records(
         target,
@@ -120,7 +120,7 @@ def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, to
         duplicates=audit.data.duplicates,
         workshop=tools or Workshop(),
     )
-    return plan, [defenses_from(part) for part in audit.compare.defenses]
+    return plan, [named_defenses(part) for part in audit.compare.defenses]
 
 
 def _public(part: DataPart, folder: Path) -> Any:
@@ -164,7 +164,7 @@ def recipe_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Recipe, 
     if recipe is None:
         raise InputError("recipe: is missing: testing a claimed epsilon trains the model anew, once, with canaries")
     sets = _sets(audit.data, target, folder, seed)
-    chosen = defenses_from(audit.defenses)
+    chosen = named_defenses(audit.defenses)
     return under(target, recipe, chosen, sets.population), sets
 
 
@@ -179,17 +179,6 @@ def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tup
     x = frame.drop(columns=secret["target"]).to_numpy(dtype=float)
     (records,) = from_arrays([(x, frame[secret["target"]].to_numpy())], classes=classes, task=target.task)
     return target, records
-
-
-def defenses_from(listed: Sequence[str | dict[str, dict[str, Any]]]) -> list[Any]:
-    """Defences as an audit file lists them: names, or names with settings."""
-    chosen: list[Any] = []
-    for item in listed:
-        if isinstance(item, str):
-            chosen.append(defense(item))
-        else:
-            chosen += [defense(name, **settings) for name, settings in item.items()]
-    return chosen
 
 
 def _chosen(audit: AuditFile) -> list[str | Attack[Any, Any]] | None:

@@ -150,7 +150,9 @@ def baseline(game: Game) -> Baseline:
         return Baseline(missing=str(reason))
     readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
     strongest = max(readings, key=lambda reading: reading.low)
-    return Baseline(strongest, blind_alarm_of(strongest))
+    alone = getattr(game, "most_telling", None)
+    telling = alone() if alone is not None and strongest.low > 0.5 else None
+    return Baseline(strongest, blind_alarm_of(strongest, telling))
 
 
 def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:

@@ -24,7 +24,7 @@ MINUTES = 10.0
 RESUME = "go on with this run: its folder, its name, or latest; needs no file"
 
 
-def audit(
+def audit(  # noqa: PLR0913, PLR0917  # a command's options
     file: Annotated[Path | None, typer.Argument(help="the audit file, YAML", show_default=False)] = None,
     out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
     seed: Annotated[int | None, typer.Option(help="instead of the file's seed")] = None,
@@ -39,6 +39,7 @@ def audit(
     minutes: Annotated[float | None, typer.Option(help=LIMIT)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print the verdict only")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of audit files")] = False,
+    keys: Annotated[bool, typer.Option("--keys", help="explain the keys of audit files")] = False,
 ) -> None:
     """Audit a model of your own.  Exit code 0: no leak; 1: a leak; 2: wrong input; 3: incomplete."""
     from divulge.auditing.config import AuditFile, parsed
@@ -49,6 +50,11 @@ def audit(
 
     if schema:
         out.print_json(json.dumps(AuditFile.model_json_schema()))
+        return
+    if keys:
+        from divulge.auditing.keys import page
+
+        typer.echo(page(), nl=False)
         return
     place = run_at(resume, out_dir) if resume is not None else None
     origin = _begun(file, place, seed, _shadows(fast, thorough), minutes)
