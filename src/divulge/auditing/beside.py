@@ -15,6 +15,9 @@ from cloudpickle import register_pickle_by_value
 from divulge.core.errors import FOREIGN, InputError, raised
 from divulge.data.files import existing
 
+_BROUGHT: dict[str, Path] = {}
+"""Modules that were imported from the folder of an audit file, and that folder."""
+
 
 def factory_from(named: str, folder: Path, where: str = "target.factory") -> Callable[[], Any]:
     """The function behind `file.py:function` or `package.module:function`."""
@@ -66,10 +69,14 @@ def _imported(name: str, folder: Path, where: str) -> None:
     """Import a module from a folder, with what it imports from there, and let all of it travel to workers by value."""
     folder = folder.resolve()
     root = name.partition(".")[0]
+    for other in [n for n, place in _BROUGHT.items() if place != folder]:  # of the same names, it may be
+        sys.modules.pop(other, None)
+        del _BROUGHT[other]
     known = sys.modules.get(root)
     if known is not None and not _from(known, folder):  # a module of that name, from another audit file's folder
         for other in [n for n in sys.modules if n == root or n.startswith(f"{root}.")]:
             del sys.modules[other]
+    before = set(sys.modules)
     sys.path.insert(0, str(folder))
     try:
         importlib.invalidate_caches()
@@ -78,7 +85,8 @@ def _imported(name: str, folder: Path, where: str) -> None:
         raise InputError(f"{where}: cannot be imported: {raised(error)}") from error
     finally:
         sys.path.remove(str(folder))
-    for module in [m for m in list(sys.modules.values()) if _from(m, folder)]:
+    for brought, module in [(n, m) for n, m in list(sys.modules.items()) if n not in before and _from(m, folder)]:
+        _BROUGHT[brought] = folder
         register_pickle_by_value(module)  # workers cannot import it by its name
 
 

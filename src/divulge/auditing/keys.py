@@ -16,8 +16,9 @@ from divulge.auditing.config import AuditFile
 
 HEAD = """# The keys of an audit file
 
-`divulge init` writes a first audit file, `divulge audit audit.yaml --dry-run` checks one, `divulge audit --schema` prints the
-JSON schema for an editor. Paths are relative to the audit file. This page is what `divulge audit --keys` prints.
+`divulge init` writes a first audit file, `divulge audit audit.yaml --dry-run` checks one, `divulge audit --schema`
+prints the JSON schema for an editor. Paths are relative to the audit file. This page is what `divulge audit --keys`
+prints.
 """
 
 PLAIN = {

@@ -27,13 +27,14 @@ CODE = r"[+-]?0\d.*|\+\d+|[+-]?\d+[eE]\d+"
 """What a number would not be written as again: 007, +41, and 1e5, which is a code as often as a number."""
 
 SAMPLE = 50
+TEXT = ("str", "text", "string")
 
 
 @dataclass(frozen=True)
 class Reading:
     """How a table is to be read.  separator, encoding: found out when None.  dtypes: column to str, category, int,
     float, bool, number, datetime or any other name that pandas knows.  fitted: what a model was fitted on, where it can
-    be told (str, number or category); columns that are not there are no matter.
+    be told (str, number, category or category:str); columns that are not there are no matter.
     """
 
     separator: str | None = None
@@ -76,14 +77,14 @@ def typed(
     for name in frame.columns:
         wanted = told.get(str(name))
         column = frame[name]
-        if wanted in ("str", "text", "string"):
+        if wanted in (*TEXT, "category:str"):
             made[name] = column
         elif wanted is None or wanted == "category":
             made[name] = _guessed(column, decimal_comma)
         else:
             loose = _numbers(column, decimal_comma, strict=False)
             made[name] = column if wanted.startswith("datetime") or loose is None else loose
-    native = {str(name): "category" for name in frame.columns if told.get(str(name)) == "category"}
+    native = {str(name): "category" for name in frame.columns if told.get(str(name), "").startswith("category")}
     return as_said(pd.DataFrame(made, index=frame.index), native | dict(dtypes))
 
 
@@ -93,7 +94,7 @@ def as_said(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
     for name, wanted in dtypes.items():
         column = frame[name]
         try:
-            if wanted in ("str", "text", "string"):
+            if wanted in TEXT:
                 made: Any = column if _is_text(column) else column.map(str, na_action="ignore")
             elif wanted.startswith("datetime"):
                 made = pd.to_datetime(column)

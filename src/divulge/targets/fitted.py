@@ -20,12 +20,17 @@ def fitted_columns(model: Any) -> tuple[str, ...] | None:
 
 
 def fitted_kinds(model: Any) -> dict[str, str]:
-    """Of columns that encoders or trees treat as categories, what their values were: str, number or category.
+    """Of columns that encoders or trees treat as categories, what their values were: str, number, category, or
+    category:str for categories that are texts.
 
     A table that is read again from a file must give them so, or every value is one that the model never saw.
     """
     names = fitted_columns(model)
-    return {} if names is None else dict(_kinds(model, names, DEEPEST))
+    found: dict[str, str] = {}
+    for name, kind in () if names is None else _kinds(model, names, DEEPEST):
+        native = "category" in (kind, found.get(name))
+        found[name] = "category:str" if native and "str" in (kind, found.get(name)) else "category" if native else kind
+    return found
 
 
 def _kinds(part: Any, names: tuple[str, ...], depth: int) -> Iterable[tuple[str, str]]:
