@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from divulge.core.errors import InputError
+from divulge.core.wording import counted
 
 RUNS = Path("divulge-runs")
 """Where runs go unless told otherwise, below the working directory."""
@@ -43,7 +44,8 @@ def run_at(given: Path | str, root: Path | None = None) -> Path:
     held = runs_in(path)
     if held:
         raise InputError(
-            f"{path} holds {len(held)} runs and is none: name one of them, {held[-1]} say, or {path}/latest"
+            f"{path} is not a run, but holds {counted(len(held), 'run')}: name one of them, {held[-1]} say, or "
+            f"{path}/latest"
         )
     return path
 
