@@ -209,7 +209,9 @@ def test_runs_are_found_by_name(workplace, capsys):
     assert Run.open("latest").dossier.facts.name == "Model b"
     assert Run.open("model-a").dossier.facts.name == "Model a"
     assert Run.open("divulge-runs/latest").folder.parent == Path("divulge-runs")
-    with pytest.raises(InputError, match=r"is not a run, but holds 2 runs: name one of them, .*-model-b say, or .*/latest"):
+    with pytest.raises(
+        InputError, match=r"is not a run, but holds 2 runs: name one of them, .*-model-b say, or .*/latest"
+    ):
         Run.open("divulge-runs")
     assert "Model a" in run(["compare", "model-a", "latest"], capsys)[1]
     assert run(["gate", "latest"], capsys)[0] == 0
