@@ -216,3 +216,11 @@ def test_runs_are_found_by_name(workplace, capsys):
     assert "Model a" in run(["compare", "model-a", "latest"], capsys)[1]
     assert run(["gate", "latest"], capsys)[0] == 0
     assert run(["report", "latest", "--format", "md", "-o", "-"], capsys)[1].startswith("# Model b")
+
+
+def test_a_name_may_hold_what_looks_like_markup(workplace, capsys):
+    text = (workplace / "audit.yaml").read_text()
+    (workplace / "audit.yaml").write_text(f"{text}name: 'x[/bold][red]y'\n")
+    code, out, err = run(["audit", "audit.yaml"], capsys)
+    assert code == 0 and "Auditing x[/bold][red]y: LogisticRegression" in out, err
+    assert "x[/bold][red]y" in run(["compare", "latest"], capsys)[1]

@@ -67,15 +67,21 @@ class TerminalBar(_Counted):
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bar
 
-        columns = TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn()
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task("planning", total=None)
 
     def draw(self) -> None:
         """Show it."""
         self._bar.start()
-        doing = self.doing.ljust(38)[:38].replace("[", "(")
-        self._bar.update(self._task, description=doing, total=self.steps, completed=max(self.done, 0))
+        self._bar.update(
+            self._task, description=self.doing.ljust(38)[:38], total=self.steps, completed=max(self.done, 0)
+        )
 
     def close(self) -> None:
         """Take it away."""

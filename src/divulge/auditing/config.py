@@ -214,7 +214,7 @@ class PropertyPart(_Part):
 
 
 class ComparePart(_Part):
-    """Compositions of defences that `divulge compare --defenses` puts side by side.  defenses: lists of names, or of
+    """Compositions of defences that `compare --defenses` puts side by side.  defenses: lists of names, or of
     names with settings; [] for none.  canaries: share of the members whose labels are made wrong: the worst case.
     tuned: epsilons at which DP-SGD, tuned for accuracy, is a row besides, where it can train such models.
     """

@@ -52,17 +52,17 @@ def attacks(
         ]
         out.print_json(json.dumps(listed))
         return
-    out.print(f"Threat model [bold]{model.name}[/bold]: {model.adversary}", soft_wrap=True)
+    out.print(f"Threat model {model.name}: {model.adversary}", soft_wrap=True)
     for family in Family:
         can = [card for card, lacks in rows if card.family is family and not lacks]
         cannot = [(card, lacks) for card, lacks in rows if card.family is family and lacks]
         if can or cannot:
-            out.print(f"\n[bold]{family.value}[/bold]: {len(can)} can run, {len(cannot)} cannot")
+            out.print(f"\n{family.value}: {len(can)} can run, {len(cannot)} cannot", style="bold")
         for card in can:
             paper = PAPERS[card.paper].short if card.paper in PAPERS else card.paper
             tasks = ", ".join(sorted(task.value for task in card.needs.tasks))
             told = f"{card.needs.access.value}; {_cost(card)}; {tasks}; {paper}"
-            out.print(f"  {card.name:<28} {told}", soft_wrap=True, markup=False)
+            out.print(f"  {card.name:<28} {told}", soft_wrap=True)
         _say_what_cannot(cannot)
 
 
@@ -74,7 +74,7 @@ def _say_what_cannot(cannot: list[tuple[Card, list[str]]]) -> None:
     for reason, names in reasons.items():
         for text, first, other in ((", ".join(names), "  cannot: ", "    "), (reason, "    ", "    ")):
             lines = fill(text, WIDE, initial_indent=first, subsequent_indent=other, break_on_hyphens=False)
-            out.print(lines, soft_wrap=True, markup=False)
+            out.print(lines, soft_wrap=True)
 
 
 def _cost(card: Card) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from rich.text import Text
 
 from divulge.cli.screen import Screen, complain, out, show_summary
 
@@ -27,7 +28,8 @@ def carry_out(
     from divulge.auditing.origin import noted
 
     if not screen.quiet:
-        out.print(f"Auditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
+        named = Text.assemble("Auditing ", (job.name, "bold"), f": {job.target.name}, {len(job.candidates):,} records")
+        out.print(named, soft_wrap=True)
         out.print(f"Run: {place}", soft_wrap=True)
     try:
         with screen, noted(place, origin):

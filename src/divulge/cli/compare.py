@@ -89,7 +89,7 @@ def show_matrix(found: Matrix, page: Path) -> None:
     out.print(shown)
     for part in advice(found):
         out.print(f"• {part}", soft_wrap=True)
-    out.print(f"[dim]The picture: {page}[/dim]", soft_wrap=True)
+    out.print(f"The picture: {page}", style="dim", soft_wrap=True)
 
 
 def _rate(reading: Reading | None) -> str:

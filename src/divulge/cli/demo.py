@@ -52,7 +52,7 @@ def _compared(folder: Path, seed: int) -> None:
     from divulge.cli.compare import show_matrix
 
     plan, compositions = defended_patients(seed)
-    out.print(f"\nComparing {len(compositions)} compositions of defences of [bold]{plan.name}[/bold]")
+    out.print(f"\nComparing {len(compositions)} compositions of defences of {plan.name}")
     with Screen() as screen:
         found = matrix.matrix(plan, compositions, folder, screen)
     show_matrix(found, defenses_compared.write(found, folder))

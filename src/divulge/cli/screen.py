@@ -33,8 +33,9 @@ STYLES = {
 WIDE = 160
 """Columns where the output is no terminal, so that tables in logs are not folded."""
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, highlight=False, markup=False)
+"""Without markup: names of models, columns and files may hold brackets, and mean them."""
 
 
 def complain(message: str) -> None:
@@ -54,7 +55,7 @@ class Screen:
         self._refusals = refusals
         self._refused = 0
         self._bar = Bar(
-            TextColumn("[progress.description]{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
