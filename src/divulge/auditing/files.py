@@ -35,7 +35,7 @@ from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays, from_frames
-from divulge.data.delimited import Reading
+from divulge.data.delimited import Reading, as_fitted
 from divulge.data.files import existing, read_arrays, read_table, read_update
 from divulge.data.given import used
 from divulge.data.sources import SOURCES
@@ -172,7 +172,7 @@ def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tup
     """The model of an audit file, and the canaries of a secret as records that it can be asked about."""
     target, _ = _target(audit.target, folder)
     classes = getattr(target, "classes", None) or secret["labels"]
-    frame = pd.DataFrame(secret["canaries"])
+    frame = as_fitted(pd.DataFrame(secret["canaries"]), fitted_kinds(getattr(target, "estimator", None)))
     if audit.target.kind == "sklearn":
         (records,) = from_frames([frame], target=secret["target"], classes=classes, task=target.task)
         return target, records

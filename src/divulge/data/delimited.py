@@ -114,6 +114,17 @@ def as_said(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
     return frame
 
 
+def as_fitted(frame: pd.DataFrame, fitted: Mapping[str, str]) -> pd.DataFrame:
+    """A table whose columns are texts or numbers as a model was fitted on them, where they can be; see Reading."""
+    for name, kind in fitted.items():
+        if name in frame.columns and kind in ("str", "category:str") and not _is_text(frame[name]):
+            frame = frame.assign(**{name: frame[name].map(str, na_action="ignore")})
+        elif name in frame.columns and kind == "number" and _is_text(frame[name]):
+            numbers = _numbers(frame[name].astype(str), decimal_comma=False, strict=False)
+            frame = frame if numbers is None else frame.assign(**{name: numbers})
+    return frame
+
+
 def refuse_unknown(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> None:
     """Raise InputError for a type that is said of a column that is not there."""
     names = [str(name) for name in frame.columns]
