@@ -110,7 +110,7 @@ def separate(
 
 
 def _refuse_or_tell(exact: int, shared: int, copied: bool) -> None:
-    cure = "duplicates: drop or duplicates: keep in an audit file, duplicates='drop' or 'keep' in Python"
+    cure = "`duplicates: drop` or `duplicates: keep` (in Python duplicates='drop' or 'keep')"
     if copied:
         stand = (
             f"{counted(shared, 'record')} {'stands' if shared == 1 else 'stand'} among members and non-members alike"
