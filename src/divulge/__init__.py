@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from divulge.core.finding import Finding as Finding
     from divulge.core.finding import Verdict as Verdict
     from divulge.core.policy import Policy as Policy
+    from divulge.core.progress import Progress as Progress
     from divulge.core.records import Records as Records
     from divulge.core.records import Schema as Schema
     from divulge.core.scene import MembershipScene as MembershipScene
@@ -66,6 +67,7 @@ _HOME = {
     "Needs": "core.threat",
     "OnnxTarget": "targets.onnx",
     "Policy": "core.policy",
+    "Progress": "core.progress",
     "Records": "core.records",
     "Run": "auditing.library",
     "Schema": "core.records",
@@ -106,6 +108,7 @@ __all__ = [
     "Needs",
     "OnnxTarget",
     "Policy",
+    "Progress",
     "Records",
     "Run",
     "Schema",

@@ -43,3 +43,19 @@ def test_the_same_audit_without_the_shift_is_a_leak(tmp_path):
 @pytest.mark.parametrize("seed", range(4))
 def test_the_shift_is_seen_under_other_seeds(seed, tmp_path):
     assert audited(0.2, tmp_path, seed + 10).verdict is Verdict.INVALID
+
+
+def test_a_column_that_gives_the_split_away_is_named(tmp_path):
+    import pandas as pd
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(400, 3)), columns=["age", "pulse", "weight"])
+    frame["patient"] = np.r_[rng.integers(0, 900, 200), rng.integers(100, 1000, 200)]
+    y = (frame["age"] > 0).astype(int)
+    model = DecisionTreeClassifier(max_depth=2).fit(frame[:200], y[:200])
+    sets = (frame[:200], y[:200]), (frame[200:], y[200:])
+    run = divulge.audit(model, *sets, attacks=["loss"], recipe=None, out=tmp_path / "r")
+    alone = roc_auc_score(np.arange(400) >= 200, frame["patient"])
+    assert run.verdict is Verdict.INVALID
+    assert f"the column 'patient' alone gives it away (AUC {alone:.3f})" in run.dossier.baseline.alarm

@@ -33,11 +33,13 @@ from divulge.core.threat import PRESETS, Access, Family, Task, ThreatModel
 from divulge.core.wording import joined
 from divulge.data.arrays import from_arrays
 from divulge.data.loaders import unpacked
+from divulge.data.pairs import as_pairs
 from divulge.data.splits import Duplicates, separate
 from divulge.games.classes import disjoint
 from divulge.games.membership import shuffled
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
+from divulge.targets.fitted import fitted_columns
 from divulge.targets.score_table import ScoreTable
 from divulge.training.boosters import BoosterRecipe
 from divulge.training.function import FunctionRecipe
@@ -160,14 +162,16 @@ def records_from(
     sensitive: Iterable[str] = (),
     classes: Sequence[Any] | None = None,
     task: Task | str | None = None,
+    keep: Iterable[str] = (),
 ) -> Sets:
-    """The three sets as records under one schema, with class codes in the target's order; see labels_of."""
+    """The three sets as records under one schema, with class codes in the target's order; see labels_of.
+
+    keep: columns of data frames that are needed though the model was not fitted on them.
+    """
     if members is None or nonmembers is None:
         raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
     given = {"members": unpacked(members), "nonmembers": unpacked(nonmembers), "population": unpacked(population)}
-    for name, pair in given.items():
-        if pair is not None and not isinstance(pair, Records) and (not isinstance(pair, tuple) or len(pair) != 2):
-            raise InputError(f"{name} must be a pair (x, y), not a {type(pair).__name__}")
+    given = as_pairs(given, fitted_columns(getattr(target, "estimator", None)), (*sensitive, *keep))
     pairs = [pair for pair in given.values() if pair is not None]
     if all(isinstance(pair, Records) for pair in pairs):
         return Sets(members, nonmembers, population)

@@ -19,7 +19,7 @@ from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, queries_of
 from divulge.auditing.play import shadows_of
 from divulge.core.dossier import LeftOut
-from divulge.core.errors import DivulgeError
+from divulge.core.errors import FOREIGN, DivulgeError
 from divulge.core.finding import Outcome, Played
 from divulge.core.hashing import derived_seed
 from divulge.core.threat import Access, Challenge, Family, Phase
@@ -176,7 +176,7 @@ class Budget:
         started = time.perf_counter()
         try:
             job.recipe.train(job.candidates.take(job.member), derived_seed(job.seed, "how long a training takes"))
-        except Exception:  # foreign code; the attacks that train models will say what it was
+        except FOREIGN:  # foreign code; the attacks that train models will say what it was
             return
         self.model = time.perf_counter() - started
 

@@ -125,9 +125,9 @@ def mint(records: pd.DataFrame, target: str, number: int, folder: Path) -> str:
         raise InputError(f"{folder} already holds a secret: choose another folder, it cannot be minted again")
     folder.mkdir(parents=True, exist_ok=True)
     made.to_csv(folder / "canaries.csv", index=False)
-    (folder / "secret.json").write_text(json.dumps(secret, indent=1, sort_keys=True))
+    (folder / "secret.json").write_text(json.dumps(secret, indent=1, sort_keys=True), encoding="utf-8")
     commitment = commitment_of(folder / "secret.json")
-    (folder / "commitment.txt").write_text(commitment + "\n")
+    (folder / "commitment.txt").write_text(commitment + "\n", encoding="utf-8")
     return commitment
 
 
@@ -144,7 +144,7 @@ def read_secret(secret: Path, commitment: str | None = None) -> dict[str, Any]:
     if commitment is not None and commitment.strip() != found:
         raise InputError(f"{secret.name} is not what was committed to: its hash is {found}")
     try:
-        content: dict[str, Any] = json.loads(secret.read_text())
+        content: dict[str, Any] = json.loads(secret.read_text(encoding="utf-8"))
         if not content["canaries"] or not content["labels"]:
             raise KeyError("canaries")
     except (ValueError, KeyError, TypeError) as error:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from divulge.auditing.complaints import complaints
 from divulge.auditing.policies import PolicyFile, load_policy, shipped
 from divulge.core.errors import InputError
 from divulge.core.policy import Policy
@@ -41,14 +42,17 @@ class ServicePart(_Part):
 
 
 class TargetPart(_Part):
-    """The model.  path: relative to the audit file.  trust: needed for pickle and joblib files, which can run code.
+    """The model.  kind: of what file or service.  path: relative to the audit file.  name: for the report.  task:
+    classification or regression; found out when left out.  trust: needed for pickle and joblib files, which can run
+    code: true says that you know who made it.
 
     factory: for torch, what builds the untrained module: `file.py:function` or `package.module:function`; a whole
     module that was saved needs `trust` instead.  output: what a network returns, where it is not to be recognised;
     pick: which of several things that it returns.
-    trusted_modules: further modules whose classes a pickle may contain.  service: for http.  encrypted: the model is
-    asked under CKKS, or shared among three parties.  average: how often each question is put to a model that answers
-    at random.
+    modules: files with classes of your own that are in the pickle, relative to the audit file.
+    trusted_modules: names of further modules whose classes a pickle may contain; looked for beside the audit file, then
+    among what is installed.  service: for http.  encrypted: the model is asked under CKKS, or shared among three
+    parties.  average: how often each question is put to a model that answers at random.
     """
 
     kind: Literal["sklearn", "torch", "onnx", "scores", "http"]
@@ -59,6 +63,7 @@ class TargetPart(_Part):
     output: Literal["logits", "log_probabilities", "probabilities", "one_vs_rest", "logit", "probability"] | None = None
     pick: str | int | None = None
     trust: bool = False
+    modules: list[Path] = []
     trusted_modules: list[str] = []
     service: ServicePart | None = None
     encrypted: Literal["ckks", "mpc"] | None = None
@@ -83,10 +88,18 @@ class TargetPart(_Part):
 
 class DataPart(_Part):
     """The records: CSV or Parquet with a `target` column, or .npz with arrays x and y; or a named `source`, which is
-    split at random into parts of the sizes given as members, nonmembers and population.  public: .npz of records of
-    other classes than the model's.  classes: the labels that the outputs of a network or of an ONNX file stand for, in
-    their order, where they are not the outputs' numbers.  expect: what you know of the model, accuracy (on members),
-    accuracy_nonmembers, r2 or loss_per_token: where it answers otherwise, the audit stops before anything is attacked.
+    split at random into parts of the sizes given as members, nonmembers and population.
+
+    members: a file of the records that were trained on; with `source`, how many.  nonmembers: of records that were not,
+    drawn alike.  population: further records, which the adversary has.  public: .npz of records of other classes than
+    the model's.  source: breast_cancer, digits, fashion_mnist or census_income.  target: the column that is predicted.
+    separator, encoding: of CSV files; found out when left out.  dtypes: by column, what it is where that cannot be
+    seen: str, category, int, float, bool or datetime; digits with a leading zero are text anyway.  sensitive: columns
+    whose values must not come out.  duplicates: what is done with records that stand among members and non-members
+    alike; refuse keeps those that may stand there by coincidence.  classes: the labels that the outputs of a network or
+    of an ONNX file stand for, in their order, where they are not the outputs' numbers.  expect: what you know of the
+    model, accuracy (on members), accuracy_nonmembers, r2 or loss_per_token: where it answers otherwise, the audit stops
+    before anything is attacked.
     """
 
     members: Path | int | None = None
@@ -95,6 +108,9 @@ class DataPart(_Part):
     public: Path | None = None
     source: str | None = None
     target: str | None = None
+    separator: str | None = None
+    encoding: str | None = None
+    dtypes: dict[str, str] = {}
     sensitive: list[str] = []
     classes: list[Any] = []
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
@@ -109,8 +125,13 @@ class DataPart(_Part):
 
 
 class RecipePart(_Part):
-    """How such a model is trained.  auto: as the scikit-learn estimator is, tuning anew what it tunes; chosen: with
-    the settings that it has chosen; torch: with these settings; sklearn: as the estimator that `factory` builds.  factory: `file.py:function`; of the target where it has one.
+    """How such a model is trained, for controls and shadow models.
+
+    kind: auto trains it as the scikit-learn estimator was, tuning anew what it tunes; chosen with the settings that it
+    has chosen; none not at all; torch with the settings below; sklearn as the estimator that `factory` builds.
+    factory: `file.py:function`; of the target where it has one.  epochs, batch_size, learning_rate, optimiser,
+    weight_decay, momentum, schedule: of the training, for torch.  augmentation: what is done to images at random while
+    they are trained on.
     """
 
     kind: Literal["auto", "chosen", "none", "torch", "sklearn"] = "auto"
@@ -126,7 +147,12 @@ class RecipePart(_Part):
 
 
 class ThreatPart(_Part):
-    """A preset with changes."""
+    """Who attacks: a preset with changes.
+
+    preset: its name, mlaas or published-model say.  query_budget: the most queries of one attack.  top_k: only so many
+    of the highest scores are shown.  access: what is seen: label, scores, parameters and so on.  knowledge: what is
+    known besides.  behaviour: passive, or active where the adversary interferes with the training.
+    """
 
     preset: str = "mlaas"
     query_budget: int | None = Field(default=None, gt=0)
@@ -199,7 +225,7 @@ class PropertyPart(_Part):
 
 
 class ComparePart(_Part):
-    """Compositions of defences that `divulge compare --defenses` puts side by side.  defenses: lists of names, or of
+    """Compositions of defences that `compare --defenses` puts side by side.  defenses: lists of names, or of
     names with settings; [] for none.  canaries: share of the members whose labels are made wrong: the worst case.
     tuned: epsilons at which DP-SGD, tuned for accuracy, is a row besides, where it can train such models.
     """
@@ -210,13 +236,18 @@ class ComparePart(_Part):
 
 
 class AuditFile(_Part):
-    """An audit.  attacks: names, or a name with its settings; all of `families` that fit the target when left out.
-    families: membership, reconstruction, property, extraction; everything that the threat model allows when neither
-    attacks nor families are named.  minutes: start attacks only as far as they fit, the most telling first.
-    shadows: models to train for attacks that learn from models of their own.  defenses: in order, names or a name with
-    its settings; compare: several such lists, side by side.
-    chain: membership, adversarial, inversion: what the closest copy opens up.
-    detectors: prada, distribution_test: when they would notice an attack that copies the model.
+    """An audit.
+
+    name: of the run and its report.  target: the model.  data: the records; not for a score table.  recipe: how such a
+    model is trained.  threat: who attacks: a preset's name, or keys.  attacks: names, or a name with its settings; all
+    of `families` that fit the target when left out.  families: membership, reconstruction, property, extraction;
+    everything that the threat model allows when neither attacks nor families are named.  minutes: start attacks only as
+    far as they fit, the most telling first.  defenses: in order, names or a name with its settings.  detectors: when
+    `prada` and `distribution_test` would notice an attack that copies the model.  chain: what the closest copy opens
+    up; membership, adversarial and inversion can be asked for.  reconstruction: what reconstruction is played on.
+    property: what is asked about the training set as a whole.  compare: compositions of defences, put side by side.
+    policy: what is tolerated: a policy's name, its file, or keys.  seed: equal seeds give equal results.  shadows:
+    models to train for attacks that learn from models of their own.
     """
 
     name: str | None = None
@@ -243,36 +274,31 @@ class AuditFile(_Part):
             return self.policy.policy("policy")
         return load_policy(self.policy if self.policy in shipped() else folder / self.policy)
 
-    @model_validator(mode="after")
-    def _data_where_needed(self) -> AuditFile:
-        if self.data is None and self.target.kind != "scores":
-            raise ValueError("`data` is missing: which records were trained on, and which were not")
-        return self
-
 
 def load(path: Path) -> AuditFile:
     """An audit file; raises InputError with one line: file, field, what was expected."""
+    return parsed(text_of(path), path.name)
+
+
+def text_of(path: Path) -> str:
+    """The text of an audit file; raises InputError where there is none."""
     if not path.is_file():
         raise InputError(f"no audit file at {path} (looked in {path.resolve().parent})")
     try:
-        content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name}: not YAML: {' '.join(str(error).split())[:200]}") from error
+        return path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path.name}: cannot be read as UTF-8 ({error}): save it so") from error
+
+
+def parsed(text: str, name: str) -> AuditFile:
+    """An audit file from its text; raises InputError with one line: file, fields, what was expected of each."""
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{name}: not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path.name}: expected keys and values (target:, data:, ...), see `divulge audit --schema`")
+        raise InputError(f"{name}: expected keys and values (target:, data:, ...), see `divulge audit --schema`")
     try:
         return AuditFile.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path.name}: {_first(error)}") from error
-
-
-def _first(error: ValidationError) -> str:
-    """The first complaint of pydantic as a person would say it."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        said = "no such key: see `divulge audit --schema` for those there are"
-    if first["type"] == "missing":
-        said = "is missing: see `divulge audit --schema`"
-    return f"{where}: {said}" if where else said
+        raise InputError(f"{name}: {complaints(error, AuditFile)}") from error

@@ -22,8 +22,22 @@ RETRAINED = (Stage.DATA, Stage.SETTINGS, Stage.TRAINING)
 
 
 def named_defenses(chosen: Sequence[Any] | None) -> list[Any]:
-    """Defences by name, or as they are."""
-    return [defense(item) if isinstance(item, str) else item for item in chosen or ()]
+    """Defences by name, by name with settings as in an audit file ({"rounding": {"decimals": 1}}), or as they are."""
+    made: list[Any] = []
+    for item in chosen or ():
+        if isinstance(item, dict):
+            made += [defense(name, **_settings(name, settings)) for name, settings in item.items()]
+        else:
+            made.append(defense(item) if isinstance(item, str) else item)
+    return made
+
+
+def _settings(name: str, settings: Any) -> dict[str, Any]:
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise InputError(f"defenses: the settings of {name!r} are {settings!r}: give keys and values")
+    return settings
 
 
 def protections_of(chosen: Sequence[Any] | None) -> tuple[UpdateDefense, ...]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from cloudpickle import register_pickle_by_value
 
 from divulge.auditing.assemble import (
     Sets,
@@ -24,29 +20,33 @@ from divulge.auditing.assemble import (
     target_from,
     threat_from,
 )
+from divulge.auditing.beside import factory_from, modules_beside
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
-from divulge.auditing.defending import defended, defended_name, under
+from divulge.auditing.defending import defended, defended_name, named_defenses, under
 from divulge.auditing.job import Job
 from divulge.auditing.labels import labels_of
 from divulge.auditing.scope import scope_of
 from divulge.auditing.seen import bare
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
-from divulge.catalog.defenses import defense
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError, MissingExtra
 from divulge.core.hashing import derived_rng
+from divulge.core.properties import named_in
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays, from_frames
+from divulge.data.delimited import Reading, as_fitted
 from divulge.data.files import existing, read_arrays, read_table, read_update
+from divulge.data.pairs import used
 from divulge.data.sources import SOURCES
 from divulge.data.splits import split
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.averaged import averaged
+from divulge.targets.fitted import fitted_columns, fitted_kinds
 from divulge.targets.pickles import load_trusted
 from divulge.targets.score_table import ScoreTable
 from divulge.training.shelf import default_folder
@@ -65,12 +65,13 @@ def job_from_file(
         table = ScoreTable.load(existing(folder / audit.target.file, "target.path"))
         job = job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.file.stem)
         return replace(job, expect=audit.data.expect if audit.data is not None else {})
-    assert audit.data is not None
+    if audit.data is None:
+        raise InputError("data: is missing: which records were trained on, and which were not")
     target, factory = _target(audit.target, folder)
-    sets = met(target, _sets(audit.data, target, folder, seed))
+    sets = met(target, _sets(audit.data, target, folder, seed, named_in(audit.property.properties)))
     made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
     asked = target = averaged(_encrypted(audit.target, target, sets), audit.target.average)
-    chosen_defenses = defenses_from(audit.defenses)
+    chosen_defenses = named_defenses(audit.defenses)
     target, made = defended(target, made, chosen_defenses, sets.members, sets.population, seed)
     job = job_from_records(
         target,
@@ -104,7 +105,7 @@ def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, to
         raise InputError("defences are compared on models that divulge can train: a score table has none")
     seed = audit.seed if seed is None else seed
     target, factory = _target(audit.target, folder)
-    sets = met(target, _sets(audit.data, target, folder, seed))
+    sets = met(target, _sets(audit.data, target, folder, seed, named_in(audit.property.properties)))
     made = recipe_for(_recipe(audit.recipe, factory, folder), None, target, tools)
     if made is None:
         raise InputError("recipe: is missing: every row of a comparison of defences is a model trained anew")
@@ -126,7 +127,7 @@ def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, to
         duplicates=audit.data.duplicates,
         workshop=tools or Workshop(),
     )
-    return plan, [defenses_from(part) for part in audit.compare.defenses]
+    return plan, [named_defenses(part) for part in audit.compare.defenses]
 
 
 def _public(part: DataPart, folder: Path) -> Any:
@@ -170,7 +171,7 @@ def recipe_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Recipe, 
     if recipe is None:
         raise InputError("recipe: is missing: testing a claimed epsilon trains the model anew, once, with canaries")
     sets = _sets(audit.data, target, folder, seed)
-    chosen = defenses_from(audit.defenses)
+    chosen = named_defenses(audit.defenses)
     return under(target, recipe, chosen, sets.population), sets
 
 
@@ -178,24 +179,13 @@ def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tup
     """The model of an audit file, and the canaries of a secret as records that it can be asked about."""
     target, _ = _target(audit.target, folder)
     classes = getattr(target, "classes", None) or secret["labels"]
-    frame = pd.DataFrame(secret["canaries"])
+    frame = as_fitted(pd.DataFrame(secret["canaries"]), fitted_kinds(getattr(target, "estimator", None)))
     if audit.target.kind == "sklearn":
         (records,) = from_frames([frame], target=secret["target"], classes=classes, task=target.task)
         return target, records
     x = frame.drop(columns=secret["target"]).to_numpy(dtype=float)
     (records,) = from_arrays([(x, frame[secret["target"]].to_numpy())], classes=classes, task=target.task)
     return target, records
-
-
-def defenses_from(listed: Sequence[str | dict[str, dict[str, Any]]]) -> list[Any]:
-    """Defences as an audit file lists them: names, or names with settings."""
-    chosen: list[Any] = []
-    for item in listed:
-        if isinstance(item, str):
-            chosen.append(defense(item))
-        else:
-            chosen += [defense(name, **settings) for name, settings in item.items()]
-    return chosen
 
 
 def _chosen(audit: AuditFile) -> list[str | Attack[Any, Any]] | None:
@@ -222,15 +212,17 @@ def _target(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] |
 
         return OnnxTarget(path, task=task, name=part.name), None
     if part.kind == "sklearn":
-        return target_from(load_trusted(path, part.trust, tuple(part.trusted_modules)), part.name), None
+        trusted = modules_beside(part.trusted_modules, part.modules, folder) if part.trust else ()
+        return target_from(load_trusted(path, part.trust, trusted), part.name), None
     try:
         from divulge.targets.pytorch import TorchTarget
         from divulge.targets.torch_files import load_weights
     except ModuleNotFoundError as error:
         raise MissingExtra("torch", "torch") from error
-    factory = _factory(part.factory, folder) if part.factory is not None else None
+    factory = factory_from(part.factory, folder) if part.factory is not None else None
     built = factory() if factory is not None else None
-    module = load_weights(built, path, part.trust, tuple(part.trusted_modules))
+    trusted = modules_beside(part.trusted_modules, part.modules, folder) if part.trust else ()
+    module = load_weights(built, path, part.trust, trusted)
     how: dict[str, Any] = {"task": task, "output": part.output, "pick": part.pick, "name": part.name or path.stem}
     return TorchTarget(module, **how), factory
 
@@ -269,31 +261,7 @@ def service_from(part: TargetPart) -> Target:
     return HttpTarget(service, classes=told.classes, task=task, name=part.name, cache=kept)
 
 
-def _factory(named: str, folder: Path, where: str = "target.factory") -> Callable[[], Any]:
-    """The function behind `file.py:function` or `package.module:function`."""
-    place, _, name = named.partition(":")
-    if not name:
-        raise InputError(f"{where}: {named!r} must be file.py:function or package.module:function")
-    try:
-        if place.endswith(".py"):
-            path = existing(folder / place, where)
-            spec = importlib.util.spec_from_file_location(path.stem, path)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules.setdefault(path.stem, module)
-            spec.loader.exec_module(module)
-            register_pickle_by_value(module)  # workers cannot import it by its name
-        else:
-            module = importlib.import_module(place)
-        function: Callable[[], Any] = getattr(module, name)
-    except InputError:
-        raise
-    except Exception as error:  # the user's own code: it may raise anything
-        raise InputError(f"{where}: cannot load {named!r}: {type(error).__name__}: {error}") from error
-    return function
-
-
-def _sets(part: DataPart, target: Target, folder: Path, seed: int) -> Sets:
+def _sets(part: DataPart, target: Target, folder: Path, seed: int, keep: Sequence[str] = ()) -> Sets:
     if part.source is not None:
         return _from_source(part, seed)
     paths: list[tuple[str, Path]] = []
@@ -308,7 +276,12 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int) -> Sets:
         classes = labels_of(target, pairs, part.classes)
         sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
     else:
-        frames = [read_table(path, f"data.{name}") for name, path in paths]
+        model = getattr(target, "estimator", None)
+        reading = Reading(part.separator, part.encoding, part.dtypes, fitted_kinds(model))
+        tables = {name: read_table(path, f"data.{name}", reading) for name, path in paths}
+        kept = (*part.sensitive, *keep, *([part.target] if part.target is not None else []))
+        there = part.target is not None and all(part.target in table.columns for table in tables.values())
+        frames = list((used(tables, fitted_columns(model), kept) if there else tables).values())
         if part.target is None:
             raise InputError(
                 "data.target: is missing: which column is predicted? The columns are "
@@ -337,7 +310,7 @@ def _recipe(part: RecipePart, factory: Callable[[], Any] | None, folder: Path) -
     if part.kind in ("auto", "chosen"):
         return part.kind
     if part.factory is not None:
-        factory = _factory(part.factory, folder, "recipe.factory")
+        factory = factory_from(part.factory, folder, "recipe.factory")
     if factory is None:
         raise InputError(f"recipe.factory: is missing: recipe.kind {part.kind} needs a function that builds the model")
     if part.kind == "sklearn":

@@ -23,12 +23,15 @@ from divulge.auditing.assemble import (
     target_from,
     threat_from,
 )
+from divulge.auditing.bar import progress_of
 from divulge.auditing.conduct import conduct
 from divulge.auditing.defending import defended, defended_name
 from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, write
+from divulge.auditing.glance import as_html, as_text
 from divulge.auditing.job import Job
 from divulge.auditing.policies import policy_of
+from divulge.auditing.runs import RUNS, run_at
 from divulge.auditing.scope import scope_of
 from divulge.auditing.seen import bare
 from divulge.auditing.store import RunFolder
@@ -41,26 +44,34 @@ from divulge.core.finding import Finding, Outcome, Verdict
 from divulge.core.handshake import Handshake
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress
+from divulge.core.properties import named_in
 from divulge.core.threat import Task, ThreatModel
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.averaged import averaged
 from divulge.targets.score_table import ScoreTable
 
-RUNS = Path("divulge-runs")
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished audit.  folder: where everything about it lies."""
 
     folder: Path
     dossier: Dossier
 
+    def __repr__(self) -> str:
+        """Verdict, target and the strongest findings, a dozen lines at most."""
+        return as_text(self.dossier, str(self.folder))
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        return as_html(self.dossier, str(self.folder))
+
     @classmethod
     def open(cls, folder: Path | str) -> Run:
-        """A run from its folder; raises InputError where there is none."""
-        return cls(Path(folder), open_run(Path(folder)))
+        """A run from its folder, its name under ./divulge-runs, or "latest"; raises InputError where there is none."""
+        found = run_at(folder)
+        return cls(found, open_run(found))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -113,11 +124,22 @@ class Run:
         return target
 
     def to_frame(self) -> pd.DataFrame:
-        """The findings as a data frame, one row each."""
-        rows = [
-            {k: v for k, v in vars(f).items() if k != "details"} | {"verdict": f.verdict.value} for f in self.findings
-        ]
-        return pd.DataFrame(rows)
+        """The findings as a data frame, one row each, with the run and the target that they are about, so that frames
+        of several runs can be put together; details holds what is particular to a metric.
+        """
+        about = {"run": self.folder.name, "target": self.dossier.facts.target.name}
+        return pd.DataFrame([about | vars(f) | {"verdict": f.verdict.value} for f in self.findings])
+
+    def roc(self, attack: str) -> pd.DataFrame:
+        """The ROC curve of one attack with its confidence band: columns fpr, tpr, low, high, each in [0, 1].  Raises
+        InputError for an attack without a curve in this run.
+        """
+        curves = {curve.attack: curve for curve in self.dossier.curves}
+        if attack not in curves:
+            raise InputError(
+                f"there is no curve of attack {attack!r} in this run; there are {', '.join(curves) or 'none'}"
+            )
+        return pd.DataFrame({name: getattr(curves[attack], name) for name in ("fpr", "tpr", "low", "high")})
 
     def risk(self) -> pd.DataFrame:
         """One row a member, in the order in which they were given: in how many other trainings it was exposed (named,
@@ -182,16 +204,18 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     engine: str = "auto",
     jobs: int | None = None,
     cache: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | str | None = "auto",
+    resume: Path | str | None = None,
 ) -> Run:
     """Audit a model: who was in its training data, what of it can be rebuilt, what it tells about all of it together,
     and whether the model can be copied.
 
     target: a fitted scikit-learn estimator, a torch.nn.Module, a path to an ONNX file, a function x -> scores
         [records, classes], a `ScoreTable`, or any object with the Target protocol.
-    members, nonmembers, population: (x, y) pairs; x an array [records, ...], a tensor or a data frame; or a Dataset or
-        DataLoader of PyTorch, which is read once.  Members were trained
-        on, non-members were not, and both must have been drawn alike; population records are what the adversary has.
+    members, nonmembers, population: (x, y) pairs; x a data frame, an array, a sparse matrix, a tensor or a list of
+        texts, y [records]; or a whole data frame and the name of its target column; or a Dataset or DataLoader of
+        PyTorch, which is read once.  Members were trained on, non-members were not, and both must have been drawn
+        alike; population records are what the adversary has.
     threat: a preset's name or a ThreatModel.
     recipe: how such a model is trained, for controls and shadow models: "auto" clones a scikit-learn estimator,
         which tunes anew what it tunes; "chosen" trains with the settings that a fitted search has chosen; a
@@ -206,9 +230,9 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     task: "classification" or "regression", where the model does not say and the labels cannot.
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
-    defenses: names or defences, in order; shadow models are defended in the same way.  Where one acts before or while
-        a model is trained, the model that is audited is trained anew by the recipe, on the members.  Those of the
-        interface leave less to see, those of updates are what clients do before they send them.
+    defenses: names, {name: settings} or defences, in order; shadow models are defended in the same way.  Where one
+        acts before or while a model is trained, the model that is audited is trained anew by the recipe, on the
+        members.  Those of the interface leave less to see, those of updates are what clients do before they send them.
     detectors: "prada", "distribution_test": when they would notice each extraction attack.
     chain: "membership", "adversarial", "inversion": what the closest copy of the model opens up.
     public: (x, y) of other classes than the model's, which an adversary may learn from what records look like.
@@ -219,15 +243,19 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     average: how often each question is put to a model that answers at random; its answer is the mean.
     engine, jobs: how they are trained: "auto", "stacked", "processes", "sequential" or "ray", and on how many cores.
     cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
+    progress: "auto" draws a bar on terminals and in notebooks; None draws nothing; or a Progress.
+    resume: the folder, the name or "latest" of a run to go on with, begun with the same model, records and settings.
     Raises InputError, with the cure, for input that cannot be audited.
     """
     threat_model, policy, tools = threat_from(threat), policy_of(policy), workshop(engine, jobs, cache)
     scope = scope_of(attacks, families, minutes)
     if isinstance(target, ScoreTable):
         table = (threat_model, attacks, policy, seed, name or "score table")
-        return _carried_out(replace(job_from_table(target, *table), expect=expect or {}), out, progress, minutes)
+        told = replace(job_from_table(target, *table), expect=expect or {})
+        return _carried_out(told, out, progress, minutes, resume)
     asked = averaged(target_from(target), average)
-    sets = met(asked, records_from(asked, members, nonmembers, population, sensitive, classes, task))
+    spoken = named_in(properties.properties if isinstance(properties, PropertyPlan) else properties)
+    sets = met(asked, records_from(asked, members, nonmembers, population, sensitive, classes, task, spoken))
     own = recipe_for(recipe, target, asked, tools)
     shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}
@@ -237,9 +265,27 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     job = job_from_records(shown, sets, name=name or defended_name(shown.name, defenses), **same)
     ours = bare(shown) is not asked
     job = replace(job, asked=scope.asked(attacks, job.attacks), expect=expect or {}, own=ours)
-    return _carried_out(job, out, progress, minutes)
+    return _carried_out(job, out, progress, minutes, resume)
 
 
-def _carried_out(job: Job, out: Path | str | None, progress: Progress | None, minutes: float | None) -> Run:
-    folder = Path(out) if out is not None else new_folder(RUNS, job.name)
-    return Run(folder, open_run(conduct(job, folder, progress=progress, minutes=minutes).path))
+def _carried_out(
+    job: Job,
+    out: Path | str | None,
+    progress: Progress | str | None,
+    minutes: float | None,
+    resume: Path | str | None,
+) -> Run:
+    if resume is not None and out is not None:
+        raise InputError("out and resume exclude each other: a run goes on in its own folder")
+    folder = run_at(resume) if resume is not None else Path(out) if out is not None else new_folder(RUNS, job.name)
+    drawn = progress_of(progress)
+    try:
+        run = conduct(job, folder, resume=resume is not None, progress=drawn, minutes=minutes)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"what was found is kept in {folder}; pass resume={str(folder)!r} to go on")
+        raise
+    finally:
+        close = getattr(drawn, "close", None)
+        if close is not None:
+            close()
+    return Run(folder, open_run(run.path))

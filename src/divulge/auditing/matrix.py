@@ -209,11 +209,13 @@ def _spent(own: Path, training: float | None, models: int, seconds: float) -> di
     and models trained.
     """
     kept = own / "row.json"
-    told: dict[str, float] = json.loads(kept.read_text()) if kept.is_file() else {"models": 0, "all": 0.0}
+    told: dict[str, float] = (
+        json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {"models": 0, "all": 0.0}
+    )
     told["training"] = training if training is not None else told.get("training", 0.0)
     told["models"] += models
     told["all"] += seconds
-    kept.write_text(json.dumps(told))
+    kept.write_text(json.dumps(told), encoding="utf-8")
     return told
 
 

@@ -78,6 +78,8 @@ def one_run(
     """
     if len(fresh) < FEWEST:
         raise InputError(f"{len(fresh)} canaries show nothing: give at least {FEWEST} fresh records, 1000 say")
+    if claimed is not None and not claimed > 0:
+        raise InputError(f"a claimed epsilon of {claimed:g} cannot be tested: an epsilon that is claimed is above 0")
     if records.schema.task is not Task.CLASSIFICATION:
         raise InputError("a claimed epsilon is tested on classifiers: canaries are told by their labels")
     rng = derived_rng(seed, "one run")

@@ -17,7 +17,7 @@ from divulge.auditing.watch import with_alarms
 from divulge.catalog.standards import standards_of
 from divulge.core.attack import Attack, Card
 from divulge.core.dossier import Baseline
-from divulge.core.errors import AccessDenied, Impossible, MissingExtra, TargetError
+from divulge.core.errors import FOREIGN, AccessDenied, Impossible, MissingExtra, TargetError, raised
 from divulge.core.evidence import Estimate, Evidence
 from divulge.core.extraction import Surrogate
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
@@ -155,7 +155,9 @@ def baseline(game: Game) -> Baseline:
         return Baseline(missing=str(reason))
     readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
     strongest = max(readings, key=lambda reading: reading.low)
-    return Baseline(strongest, blind_alarm_of(strongest))
+    alone = getattr(game, "most_telling", None)
+    telling = alone() if alone is not None and strongest.low > 0.5 else None
+    return Baseline(strongest, blind_alarm_of(strongest, telling))
 
 
 def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
@@ -187,7 +189,7 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
         estimates = table.weigh(evidence, job.policy, table.tests)
     except (AccessDenied, Impossible) as refusal:
         return Result(outcome(Refused(str(refusal))))
-    except Exception as error:  # an attack or a model may be foreign code; the other attacks go on
+    except FOREIGN as error:  # an attack or a model may be foreign code; the other attacks go on
         return Result(outcome(_broken_off(error)))
     draft = outcome(Played((), "; ".join(notes)))
     findings = tuple(
@@ -211,12 +213,11 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
     return Result(played, evidence, p_values, below)
 
 
-def _broken_off(error: Exception) -> Refused | Failed:
+def _broken_off(error: BaseException) -> Refused | Failed:
     """What becomes of an attack that raised; one whose library is not installed is refused with the cure."""
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
         return Refused(str(MissingExtra(error.name, EXTRAS[error.name])))
-    first = (str(error).splitlines() or [""])[0]
-    text = first if isinstance(error, TargetError) else f"{type(error).__name__}: {first}"
+    text = (str(error).splitlines() or [""])[0] if isinstance(error, TargetError) else raised(error)
     return Failed(text, traceback.format_exc())
 
 

@@ -28,16 +28,19 @@ class RulePart(_Part):
 
 
 class AdversaryPart(_Part):
-    """What the adversary of the audit must at least have seen, `parameters` say, and why."""
+    """What the adversary of an audit must at least have seen.  access: `parameters`, say.  why: in words."""
 
     access: str
     why: str = ""
 
 
 class PolicyFile(_Part):
-    """policy.yaml.  thresholds: tolerated advantage by metric, a number or `{at, why, source}`; those left out keep
-    their defaults.  adversary: the least access of an audit that this policy can judge.  requires: families of attacks
-    that must have been measured.
+    """What is tolerated.
+
+    name: of the policy.  purpose: what models it is for.  adversary: the least access of an audit that this policy can
+    judge.  requires: families of attacks that must have been measured.  thresholds: tolerated advantage by metric, a
+    number or keys; those left out keep their defaults.  confidence: of every interval.  delta: at which epsilon is
+    bounded.
     """
 
     name: str = ""

@@ -271,7 +271,7 @@ class RunFolder:
     def training(self) -> list[str]:
         """How models were trained, one line each."""
         path = self.path / "training.json"
-        return [str(line) for line in json.loads(path.read_text())] if path.is_file() else []
+        return [str(line) for line in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
 
     def finish(self) -> None:
         """Mark the run as complete."""
@@ -303,7 +303,7 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
 
 def _version(path: Path) -> object:
     try:
-        return json.loads(path.read_text()).get("schema_version")
+        return json.loads(path.read_text(encoding="utf-8")).get("schema_version")
     except (ValueError, AttributeError) as error:
         raise InputError(f"{path} is damaged (it is not JSON): audit again") from error
 
@@ -311,7 +311,7 @@ def _version(path: Path) -> object:
 def _replace(path: Path, text: str) -> None:
     """Write beside the file, flush to disk, then put it in place: a reader never sees half a file."""
     partial = path.with_suffix(path.suffix + ".partial")
-    with partial.open("w") as stream:
+    with partial.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())

@@ -73,7 +73,7 @@ def tuned_dp_sgd(target: Target, recipe: BoundRecipe, sets: Sets, epsilon: float
     held = held.take(rng.permutation(len(held))[:MOST_HELD_OUT])
     key = digest(recipe.fingerprint(), learned.fingerprint(), held.fingerprint(), str(seed), *map(repr, tried))
     kept = folder / "tuned.json"
-    known: dict[str, list[float]] = json.loads(kept.read_text()) if kept.is_file() else {}
+    known: dict[str, list[float]] = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
     if key not in known:
         right = []
         for setting in tried:
@@ -84,7 +84,7 @@ def tuned_dp_sgd(target: Target, recipe: BoundRecipe, sets: Sets, epsilon: float
             except DivulgeError:  # weights that are no longer finite: a learning rate too high
                 right.append(0.0)
         folder.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(known | {key: right}))
+        kept.write_text(json.dumps(known | {key: right}), encoding="utf-8")
         known[key] = right
     best = tried[int(np.argmax(known[key]))]
     return replace(best, tuned=True)

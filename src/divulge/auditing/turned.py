@@ -24,7 +24,7 @@ from divulge.auditing.surface import GrantedSurface, Memory
 from divulge.core.attack import Attack
 from divulge.core.defense import Defense
 from divulge.core.dossier import Turned
-from divulge.core.errors import AccessDenied, Impossible
+from divulge.core.errors import FOREIGN, AccessDenied, Impossible, raised
 from divulge.core.evidence import Estimate
 from divulge.core.finding import Finding, Outcome, Reading, Verdict
 from divulge.core.game import Arm
@@ -223,8 +223,8 @@ class Turning:
             after, before, price = change.play()
         except (AccessDenied, Impossible) as reason:
             return replace(row, reason=str(reason))
-        except Exception as error:  # foreign models and attacks; the run's findings do not depend on it
-            return replace(row, reason=f"it broke off: {error}")
+        except FOREIGN as error:  # foreign models and attacks; the run's findings do not depend on it
+            return replace(row, reason=f"it broke off: {raised(error)}")
         found, known = ({e.metric: e for e in told}.get(row.metric) for told in (after, before or ()))
         if found is None or found.value is None:
             return replace(row, reason="there is too little to measure it by")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -12,36 +13,50 @@ from divulge.cli.cache import cache
 from divulge.cli.claim import claim
 from divulge.cli.compare import compare
 from divulge.cli.demo import demo
+from divulge.cli.ending import Verbs
 from divulge.cli.epsilon import epsilon
 from divulge.cli.gate import gate
+from divulge.cli.init import init
 from divulge.cli.papers import papers
 from divulge.cli.report import report
-from divulge.cli.screen import complain
-from divulge.core.errors import DivulgeError
+from divulge.cli.screen import out
+from divulge.cli.watched import watched
 
 app = typer.Typer(
     name="divulge",
-    help="What does a model give away, to whom, and how sure are we?  Exit codes: 0 examined and within policy, "
-    "1 a leak above policy, 2 the input is wrong, 3 the audit is incomplete, failed, invalid or not measurable.",
+    cls=Verbs,
+    help="What does a model give away, to whom, and how sure are we?  Exit codes: 0 examined and within policy, 1 a "
+    "leak above policy, 2 the input is wrong, 3 there is no verdict: incomplete, interrupted, failed, invalid or not "
+    "measurable.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, audit, attacks, report, gate, compare, epsilon, papers, cache):
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(f"divulge {metadata.version('divulge')}")
+        raise typer.Exit
+
+
+@app.callback()
+def divulge(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and leave")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+for verb in (demo, init, audit, attacks, report, gate, compare, epsilon, papers, cache):
     app.command()(verb)
 app.add_typer(claim, name="claim")
 
 
 def main() -> None:
-    """Run the command; an error of divulge's own becomes one line and exit code 2."""
-    try:
-        app()
-    except DivulgeError as error:
-        complain(str(error))
-        sys.exit(2)
-    except KeyboardInterrupt:
-        complain("interrupted: what was found is kept, go on with --resume")
-        sys.exit(3)
+    """Run the command; see cli.ending for how it ends, and cli.watched for what sees to that."""
+    watched(app)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from divulge.cli.screen import out, table
+from divulge.cli.screen import out
 from divulge.core.wording import counted
 
 if TYPE_CHECKING:
     from divulge.core.attack import Card
+
+WIDE = 110
+"""Columns of a line."""
 
 
 def attacks(
@@ -24,7 +28,7 @@ def attacks(
     from divulge.catalog.attacks import attack, cards
     from divulge.catalog.papers import PAPERS
     from divulge.catalog.standards import names_of, standards_of
-    from divulge.core.threat import missing
+    from divulge.core.threat import Family, missing
 
     model = threat_from(threat)
     rows = [(card, missing(card.needs, model)) for card in cards()]
@@ -48,14 +52,29 @@ def attacks(
         ]
         out.print_json(json.dumps(listed))
         return
-    out.print(f"Threat model [bold]{model.name}[/bold]: {model.adversary}")
-    shown = table("attack", "paper", "for", "sees", "cost", "can run")
-    for card, lacks in rows:
-        paper = PAPERS[card.paper].short if card.paper in PAPERS else card.paper
-        cost = _cost(card)
-        tasks = ", ".join(sorted(task.value for task in card.needs.tasks))
-        shown.add_row(card.name, paper, tasks, card.needs.access.value, cost, "yes" if not lacks else "; ".join(lacks))
-    out.print(shown)
+    out.print(f"Threat model {model.name}: {model.adversary}", soft_wrap=True)
+    for family in Family:
+        can = [card for card, lacks in rows if card.family is family and not lacks]
+        cannot = [(card, lacks) for card, lacks in rows if card.family is family and lacks]
+        if can or cannot:
+            out.print(f"\n{family.value}: {len(can)} can run, {len(cannot)} cannot", style="bold")
+        for card in can:
+            paper = PAPERS[card.paper].short if card.paper in PAPERS else card.paper
+            tasks = ", ".join(sorted(task.value for task in card.needs.tasks))
+            told = f"{card.needs.access.value}; {_cost(card)}; {tasks}; {paper}"
+            out.print(f"  {card.name:<28} {told}", soft_wrap=True)
+        _say_what_cannot(cannot)
+
+
+def _say_what_cannot(cannot: list[tuple[Card, list[str]]]) -> None:
+    """Attacks that this adversary cannot run, those of one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for card, lacks in cannot:
+        reasons.setdefault("; ".join(lacks), []).append(card.name)
+    for reason, names in reasons.items():
+        for text, first, other in ((", ".join(names), "  cannot: ", "    "), (reason, "    ", "    ")):
+            lines = fill(text, WIDE, initial_indent=first, subsequent_indent=other, break_on_hyphens=False)
+            out.print(lines, soft_wrap=True)
 
 
 def _cost(card: Card) -> str:

@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from divulge.cli.screen import Screen, out, show_plan, show_summary
+from divulge.cli.carry import carry_out
+from divulge.cli.screen import Screen, out, show_plan
 from divulge.core.errors import InputError
 
 if TYPE_CHECKING:
     from divulge.auditing.config import AuditFile
+    from divulge.auditing.origin import Origin
+    from divulge.auditing.workshop import Workshop
 
 LIMIT = "for all of it; 10 where the file names neither attacks nor families"
 MINUTES = 10.0
 """For an audit of everything that the threat model allows."""
 
+RESUME = "go on with this run: its folder, its name, or latest; needs no file"
 
-def audit(
+
+def audit(  # noqa: PLR0913, PLR0917  # a command's options
     file: Annotated[Path | None, typer.Argument(help="the audit file, YAML", show_default=False)] = None,
     out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
     seed: Annotated[int | None, typer.Option(help="instead of the file's seed")] = None,
-    resume: Annotated[Path | None, typer.Option(help="go on with this run's folder")] = None,
+    resume: Annotated[Path | None, typer.Option(help=RESUME)] = None,
     engine: Annotated[str, typer.Option(help="auto, stacked, threads, processes, sequential or ray")] = "auto",
     jobs: Annotated[int | None, typer.Option(help="worker processes; all cores when left out")] = None,
     address: Annotated[str | None, typer.Option(help="of a Ray cluster")] = None,
@@ -34,45 +39,71 @@ def audit(
     minutes: Annotated[float | None, typer.Option(help=LIMIT)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print the verdict only")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of audit files")] = False,
+    keys: Annotated[bool, typer.Option("--keys", help="explain the keys of audit files")] = False,
 ) -> None:
     """Audit a model of your own.  Exit code 0: examined, and no leak found; 1: a leak; 2: wrong input; 3: incomplete,
     failed, invalid or not measurable.
     """
-    from divulge.auditing.config import AuditFile, load
+    from divulge.auditing.config import AuditFile, parsed
+    from divulge.auditing.gate import judge
+    from divulge.auditing.library import new_folder
+    from divulge.auditing.runs import run_at
+    from divulge.auditing.workshop import workshop
 
     if schema:
         out.print_json(json.dumps(AuditFile.model_json_schema()))
         return
-    if file is None:
-        raise InputError("name an audit file: divulge audit AUDIT.yaml (its keys: divulge audit --schema)")
-    described = _limited(load(file), minutes)
-    from divulge.auditing.assemble import FAST_SHADOWS, THOROUGH_SHADOWS
-    from divulge.auditing.conduct import conduct
-    from divulge.auditing.files import job_from_file
-    from divulge.auditing.gate import judge
-    from divulge.auditing.library import Run, new_folder
-    from divulge.auditing.workshop import workshop
+    if keys:
+        from divulge.auditing.keys import page
 
-    if fast and thorough:
-        raise InputError("--fast and --thorough exclude each other: choose one")
-    shadows = FAST_SHADOWS if fast else THOROUGH_SHADOWS if thorough else None
-    tools = workshop("ray" if address else engine, jobs, not no_cache, address)
-    job = job_from_file(described, file.resolve().parent, seed, shadows, tools)
+        typer.echo(page(), nl=False)
+        return
+    place = run_at(resume, out_dir) if resume is not None else None
+    origin = _begun(file, place, seed, _shadows(fast, thorough), minutes)
+    tools: Workshop = workshop("ray" if address else engine, jobs, not no_cache, address)
+    job = origin.job(tools)
     if dry_run:
         show_plan(job)
         return
-    if not quiet:
-        out.print(f"Auditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
-    place = resume if resume is not None else new_folder(out_dir, job.name)
-    with Screen(quiet, refusals=described.attacks is not None) as screen:
-        folder = conduct(job, place, resume=resume is not None, progress=screen, minutes=described.minutes)
-    run = Run.open(folder.path)
-    show_summary(run.dossier, str(run.report().resolve()))
-    raise typer.Exit(judge(folder.path).exit_code)
+    listed = origin.content is not None and parsed(origin.content, origin.name).attacks is not None
+    screen = Screen(quiet, refusals=listed)
+    where = place or new_folder(out_dir, job.name)
+    run = carry_out(job, where, origin, origin.minutes, screen, resume=place is not None)
+    raise typer.Exit(judge(run.folder).exit_code)
 
 
-def _limited(described: AuditFile, minutes: float | None) -> AuditFile:
-    """With its time limit: of the command line, of the file, or the usual one where everything is tried."""
+def _begun(file: Path | None, run: Path | None, seed: int | None, shadows: int | None, minutes: float | None) -> Origin:
+    """What the audit works on: the file that was named, or what the run to go on with was begun with."""
+    from dataclasses import replace
+
+    from divulge.auditing.config import parsed, text_of
+    from divulge.auditing.origin import Origin, origin_of
+
+    if file is not None:
+        content = text_of(file)
+        limit = _limit(parsed(content, file.name), minutes)
+        return Origin(file.name, content, str(file.resolve().parent), 0, seed, shadows, limit)
+    if run is None:
+        raise InputError("name an audit file: divulge audit AUDIT.yaml (divulge init writes a first one)")
+    found = origin_of(run)
+    return replace(
+        found,
+        seed=found.seed if seed is None else seed,
+        shadows=found.shadows if shadows is None else shadows,
+        minutes=found.minutes if minutes is None else minutes,
+    )
+
+
+def _shadows(fast: bool, thorough: bool) -> int | None:
+    from divulge.auditing.assemble import FAST_SHADOWS, THOROUGH_SHADOWS
+
+    if fast and thorough:
+        raise InputError("--fast and --thorough exclude each other: choose one")
+    return FAST_SHADOWS if fast else THOROUGH_SHADOWS if thorough else None
+
+
+def _limit(described: AuditFile, minutes: float | None) -> float | None:
+    """Minutes: of the command line, of the file, or the usual ones where everything is tried."""
     named = described.attacks is not None or described.families is not None
     limit = minutes if minutes is not None else described.minutes
-    return described.model_copy(update={"minutes": MINUTES if limit is None and not named else limit})
+    return MINUTES if limit is None and not named else limit

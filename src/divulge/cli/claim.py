@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from divulge.cli.screen import out
 from divulge.core.wording import counted, percent
 
-claim = typer.Typer(help="For a data owner: were my records used?", no_args_is_help=True)
+if TYPE_CHECKING:
+    from divulge.auditing.cardinality import Cardinality
+    from divulge.auditing.claim import Usage
+
+claim = typer.Typer(
+    help="For a data owner: were my records used?  Exit code 0 whatever comes out: p is evidence, and no verdict.",
+    no_args_is_help=True,
+)
+
+DRAWS = 9_999
+"""Permutations behind a p-value: it cannot come out below one in ten thousand."""
 
 
 @claim.command()
@@ -49,20 +59,33 @@ def used(
         out.print_json(claims.as_json(result, counted_share))
         return
     sizes = f"{counted(result.own, 'own record')} and {counted(result.fresh, 'fresh one')}"
+    for line in _said(result, counted_share, sizes):
+        out.print(line, soft_wrap=True)
+
+
+def _said(result: Usage, share: Cardinality | None, sizes: str) -> list[str]:
+    """What came of it, and how two lower bounds go together."""
+    floor = 1 / (1 + DRAWS)
+    p = f"p <= {floor:g}" if result.p_value <= floor * (1 + 1e-9) else f"p = {result.p_value:.4g}"
     mark = "▲" if result.p_value <= 0.05 else "○"
-    out.print(f"{mark} p = {result.p_value:.4g}: so often a model that saw none of them would show as much ({sizes})")
-    out.print(
+    lines = [
+        f"{mark} {p}: the probability that the own records look so familiar to a model that saw none of them ({sizes})",
         f"At least {percent(result.share)} of the own records were used, at {percent(result.confidence)} confidence. "
         "This holds if own and fresh records were drawn alike.",
-        soft_wrap=True,
+    ]
+    if share is None:
+        return lines
+    lines.append(
+        f"About {percent(share.share)} of them were used ({percent(share.low)} to {percent(share.high)}), if the "
+        f"{share.models} models that were trained for comparison resemble this one."
     )
-    if counted_share is not None:
-        out.print(
-            f"About {percent(counted_share.share)} of them were used ({percent(counted_share.low)} to "
-            f"{percent(counted_share.high)}), if the {counted_share.models} models that were trained for comparison "
-            "resemble this one.",
-            soft_wrap=True,
+    if round(share.low, 2) != round(result.share, 2):
+        lines.append(
+            f"The two lower bounds come from two tests: {percent(result.share)} from comparing own with fresh records, "
+            f"{percent(share.low)} with the uncertainty about how used records score. Neither refutes the other: the "
+            f"higher one, {percent(max(share.low, result.share))}, holds under its own condition."
         )
+    return lines
 
 
 @claim.command()
@@ -105,7 +128,7 @@ def test(
     mark = "▲" if result.p_value <= 0.05 else "○"
     chance = (result.sides - 1) / 2
     out.print(
-        f"{mark} p = {result.p_value:.4g}, exact: so often a model that saw none of the {result.canaries} canaries "
-        f"would rank their labels as high (mean rank {result.mean_rank:.2f}, chance {chance:.2f})",
+        f"{mark} p = {result.p_value:.4g}, exact: the probability that a model that saw none of the {result.canaries} "
+        f"canaries ranks their labels so high (mean rank {result.mean_rank:.2f}, chance {chance:.2f})",
         soft_wrap=True,
     )

@@ -18,7 +18,7 @@ from divulge.core.wording import percent
 
 
 def compare(
-    runs: Annotated[list[Path] | None, typer.Argument(help="folders of the runs")] = None,
+    runs: Annotated[list[Path] | None, typer.Argument(help="the runs: folders or names")] = None,
     defenses: Annotated[
         Path | None, typer.Option(help="audit file: its `compare` lists compositions of defences to measure")
     ] = None,
@@ -30,13 +30,14 @@ def compare(
 ) -> None:
     """Put finished audits side by side, or train a model under several defences and attack each of them."""
     from divulge.auditing.compare import compare as compare_runs
+    from divulge.auditing.runs import run_at
 
     if defenses is not None:
         _matrix(defenses, folder, seed, as_json)
         return
     if not runs:
         raise InputError("name the folders of runs to compare, or an audit file with --defenses")
-    rows = compare_runs(runs)
+    rows = compare_runs([run_at(run) for run in runs])
     if as_json:
         out.print_json(json.dumps([asdict(row) for row in rows]))
         return
@@ -88,7 +89,7 @@ def show_matrix(found: Matrix, page: Path) -> None:
     out.print(shown)
     for part in advice(found):
         out.print(f"• {part}", soft_wrap=True)
-    out.print(f"[dim]The picture: {page}[/dim]", soft_wrap=True)
+    out.print(f"The picture: {page}", style="dim", soft_wrap=True)
 
 
 def _rate(reading: Reading | None) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from divulge.cli.screen import Screen, out, show_summary
+from divulge.cli.carry import carry_out
+from divulge.cli.screen import Screen, out
 from divulge.core.finding import Verdict
 
 
@@ -37,17 +38,15 @@ def demo(
     if name is Name.defenses:
         _compared(out_dir / "defenses", seed)
         return
-    from divulge.auditing.conduct import conduct
     from divulge.auditing.demos import DEMOS
-    from divulge.auditing.library import Run, new_folder
+    from divulge.auditing.library import new_folder
+    from divulge.auditing.origin import Origin
 
     broke = False
-    for job in DEMOS[name.value](seed):
-        out.print(f"\nAuditing [bold]{job.name}[/bold]: {job.target.name}, {len(job.candidates):,} records")
-        with Screen(refusals=False) as screen:
-            folder = conduct(job, new_folder(out_dir, job.name), progress=screen, minutes=minutes)
-        run = Run.open(folder.path)
-        show_summary(run.dossier, str(run.report().resolve()))
+    for number, job in enumerate(DEMOS[name.value](seed)):
+        out.print()
+        origin = Origin(name.value, number=number, seed=seed, minutes=minutes)
+        run = carry_out(job, new_folder(out_dir, job.name), origin, minutes, Screen(refusals=False))
         broke = broke or bool(run.dossier.failed()) or run.verdict in (Verdict.FAILED, Verdict.INVALID)
     if broke:
         raise typer.Exit(3)
@@ -59,7 +58,7 @@ def _compared(folder: Path, seed: int) -> None:
     from divulge.cli.compare import show_matrix
 
     plan, compositions = defended_patients(seed)
-    out.print(f"\nComparing {len(compositions)} compositions of defences of [bold]{plan.name}[/bold]")
+    out.print(f"\nComparing {len(compositions)} compositions of defences of {plan.name}")
     with Screen() as screen:
         found = matrix.matrix(plan, compositions, folder, screen)
     show_matrix(found, defenses_compared.write(found, folder))

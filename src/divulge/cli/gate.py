@@ -12,7 +12,9 @@ from divulge.core.errors import InputError
 
 
 def gate(
-    run: Annotated[Path | None, typer.Argument(help="the run's folder", show_default=False)] = None,
+    run: Annotated[
+        Path | None, typer.Argument(help="the run: its folder, its name, or latest", show_default=False)
+    ] = None,
     policy: Annotated[str | None, typer.Option(help="name or file; the run's own policy when left out")] = None,
     before: Annotated[Path | None, typer.Option(help="run of the model before: leaking more than it fails")] = None,
     junit: Annotated[Path | None, typer.Option(help="write the verdicts as JUnit XML into this file")] = None,
@@ -29,7 +31,9 @@ def gate(
     if run is None:
         raise InputError("name the folder of a run: divulge gate RUN (or --policies for the policies there are)")
     from divulge.auditing.gate import judge
+    from divulge.auditing.runs import run_at
 
+    run, before = run_at(run), run_at(before) if before is not None else None
     judgement = judge(run, load_policy(policy) if policy is not None else None, before)
     for line in judgement.said():
         out.print(line, soft_wrap=True)

@@ -31,7 +31,7 @@ class Page(str, Enum):
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="the run's folder")],
+    run: Annotated[Path, typer.Argument(help="the run: its folder, its name, or latest")],
     format: Annotated[Format | None, typer.Option(help="html; md for the card", show_default=False)] = None,
     page: Annotated[
         Page, typer.Option(help="the report, its page for whoever decides, or a section for a model card")
@@ -42,7 +42,9 @@ def report(
     from divulge.auditing.dossier import open_run
     from divulge.auditing.export import render
     from divulge.auditing.library import Run
+    from divulge.auditing.runs import run_at
 
+    run = run_at(run)
     chosen = format or (Format.md if page is Page.card else Format.html)
     if output is not None and str(output) == "-":
         csv = chosen is Format.csv

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -35,8 +36,9 @@ STYLES = {
 WIDE = 160
 """Columns where the output is no terminal, so that tables in logs are not folded."""
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, highlight=False, markup=False)
+"""Without markup: names of models, columns and files may hold brackets, and mean them."""
 
 
 def complain(message: str) -> None:
@@ -52,11 +54,11 @@ class Screen:
     """
 
     def __init__(self, quiet: bool = False, refusals: bool = True) -> None:
-        self._quiet = quiet
+        self.quiet = quiet
         self._refusals = refusals
         self._refused = 0
         self._bar = Bar(
-            TextColumn("[progress.description]{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -73,12 +75,12 @@ class Screen:
 
     def met(self, handshake: Handshake) -> None:
         """See Progress."""
-        if not self._quiet:
+        if not self.quiet:
             show_handshake(handshake, self._bar.console if err.is_terminal else out)
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
-        if self._refused and not self._quiet:
+        if self._refused and not self.quiet:
             cannot = counted(self._refused, "attack")
             self._bar.console.print(
                 f"  ⊘ {cannot} cannot run under this threat model or with what was given; the report says why",
@@ -101,7 +103,7 @@ class Screen:
         """See Progress."""
         if not self._refusals and isinstance(outcome.result, Refused):
             self._refused += 1
-        elif not self._quiet:
+        elif not self.quiet:
             self._bar.console.print(_line(outcome), soft_wrap=True)
 
 
@@ -150,8 +152,8 @@ def _stolen(found: dict[str, Finding]) -> str:
     return ", ".join(told)
 
 
-def show_summary(dossier: Dossier, report: str) -> None:
-    """The verdict and where the report is."""
+def show_summary(dossier: Dossier, report: str, folder: Path) -> None:
+    """The verdict and where the report is.  folder: of the run."""
     out.print()
     out.print(Text(dossier.facts.name, style="bold"))
     for line in words.lines(dossier):
@@ -164,7 +166,9 @@ def show_summary(dossier: Dossier, report: str) -> None:
     if dossier.left_out:
         left = counted(len(dossier.left_out), "attack")
         out.print(
-            f"There was no time for {left}, see the report; --resume RUN --minutes N goes on with them.", soft_wrap=True
+            f"There was no time for {left}, see the report; to go on with them: "
+            f"divulge audit --resume {folder} --minutes N",
+            soft_wrap=True,
         )
     for outcome, error in dossier.failed():
         out.print(Text(f"! incomplete: {outcome.title} failed: {error}", style="bold yellow"), soft_wrap=True)

@@ -11,9 +11,26 @@ DivulgeError
 
 from __future__ import annotations
 
+FOREIGN: tuple[type[BaseException], ...] = (Exception, SystemExit, GeneratorExit)
+"""What code that is not divulge's own may raise and what is then its failure: an audit must not end with the exit code
+of a model that calls sys.exit.  KeyboardInterrupt is not among them: it is the user who interrupts.
+"""
+
+
+def raised(error: BaseException) -> str:
+    """An exception of foreign code in one line: its kind, and the first line of what it says."""
+    if isinstance(error, SystemExit):
+        return f"it wanted to end the program (sys.exit({'' if error.code is None else repr(error.code)}))"
+    first = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
 
 class DivulgeError(Exception):
     """The root: catch this to catch everything divulge raises on purpose."""
+
+
+class Notice(UserWarning):
+    """Something that divulge did with what it was given, and that the user may not expect: one line."""
 
 
 class InputError(DivulgeError):

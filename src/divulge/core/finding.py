@@ -22,6 +22,9 @@ class Verdict(Enum):
     REFUSED = "refused"
     FAILED = "failed"
 
+    def __str__(self) -> str:
+        return self.value
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -316,3 +317,12 @@ def most_drawn(prop: Property, flags: Array, dials: tuple[float, ...]) -> int:
     most = [inside / max(dials)] if max(dials) > 0 else [len(flags)]
     most += [outside / (1 - min(dials))] if min(dials) < 1 else []
     return int(min(most))
+
+
+def named_in(texts: Iterable[str]) -> tuple[str, ...]:
+    """The words in expressions that may be columns; none of one that cannot be read, which is said elsewhere."""
+    found: list[str] = []
+    for text in texts:
+        with contextlib.suppress(SyntaxError):
+            found += [node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)]
+    return tuple(found)

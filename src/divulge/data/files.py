@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,7 @@ import pandas as pd
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.reconstruction import Update
-
-HOLES = ("NA", "N/A", "NaN", "nan", "null", "None", "?")
-"""Words that stand for a missing number."""
+from divulge.data.delimited import Reading, as_said, read_delimited
 
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
@@ -26,41 +25,37 @@ def existing(path: Path, field: str) -> Path:
     return path
 
 
-def read_table(path: Path, field: str) -> pd.DataFrame:
-    """A CSV (.csv, .csv.gz, .tsv) or Parquet file as a data frame."""
+def read_table(path: Path, field: str, reading: Reading | None = None) -> pd.DataFrame:
+    """A CSV (.csv, .csv.gz, .tsv) or Parquet file as a data frame; raises InputError that names the file."""
     existing(path, field)
     name = path.name.lower()
+    reading = reading or Reading()
     try:
         if name.endswith((".parquet", ".pq")):
-            frame = pd.read_parquet(path)
+            frame = as_said(pd.read_parquet(path), reading.dtypes)
         elif name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
-            frame = _read_text(path, "\t" if ".tsv" in name else ",")
+            frame = read_delimited(path, reading)
         else:
             raise InputError(f"{field}: {path.name} is neither CSV, TSV nor Parquet: convert it to one of these")
-    except (ValueError, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{field}: cannot read {path.name} as a table ({str(error).splitlines()[0]})") from error
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file makes its reader raise anything
+        raise InputError(f"{field}: cannot read {path.name} as a table ({_first(error)})") from error
     if frame.empty:
         raise InputError(f"{field}: {path.name} has no records below its header")
     return frame
 
 
-def _read_text(path: Path, separator: str) -> pd.DataFrame:
-    """A delimited table.  'NA' is a category where others are words too, and a hole only in a column of numbers."""
-    frame = pd.read_csv(path, sep=separator, skipinitialspace=True, keep_default_na=False, na_values=[""])
-    for name in frame.columns:
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            hole = frame[name].isna() | frame[name].isin(HOLES)
-            numbers = pd.to_numeric(frame[name].where(~hole), errors="coerce")
-            if not hole.all() and numbers[~hole].notna().all():
-                frame[name] = numbers
-    return frame
+def header_of(path: Path) -> tuple[str, ...]:
+    """The names of a table's columns; none for arrays."""
+    return () if path.suffix == ".npz" else tuple(map(str, read_table(path, path.name).columns))
 
 
 def read_arrays(path: Path, field: str) -> tuple[Array, Array]:
     """Arrays `x` and `y` of an .npz file; pickled content is refused."""
     existing(path, field)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             lacking = {"x", "y"} - set(archive.files)
             if lacking:
                 raise InputError(
@@ -68,8 +63,10 @@ def read_arrays(path: Path, field: str) -> tuple[Array, Array]:
                     "save it with np.savez(path, x=..., y=...)"
                 )
             return archive["x"], archive["y"]
-    except (ValueError, OSError) as error:
-        raise InputError(f"{field}: cannot read {path.name} as .npz ({error})") from error
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive makes its reader raise anything
+        raise InputError(f"{field}: cannot read {path.name} as .npz ({_first(error)})") from error
 
 
 def read_idx(path: Path, field: str = "idx") -> Array:
@@ -79,7 +76,7 @@ def read_idx(path: Path, field: str = "idx") -> Array:
     if path.suffix == ".gz":
         try:
             content = gzip.decompress(content)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{field}: {path.name} is not a gzip file, or it is cut short: fetch it again") from error
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
         raise InputError(f"{field}: {path.name} is not an idx file (its first bytes are {content[:4]!r})")
@@ -97,7 +94,7 @@ def read_update(
     """A captured update from an .npz file: arrays in the order of the parameters, and `rows` of the members."""
     existing(path, "reconstruction.update")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             if "rows" not in archive.files:
                 raise InputError(
                     f"reconstruction.update: {path.name} has no array 'rows': which of the members is it of?  Save it "
@@ -105,8 +102,15 @@ def read_update(
                 )
             rows = tuple(int(row) for row in archive["rows"])
             change = tuple(archive[name] for name in archive.files if name != "rows")
-    except (ValueError, OSError) as error:
-        raise InputError(f"reconstruction.update: cannot read {path.name} as .npz ({error})") from error
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive makes its reader raise anything
+        raise InputError(f"reconstruction.update: cannot read {path.name} as .npz ({_first(error)})") from error
     if not change or not rows or not all(np.isfinite(part).all() for part in change):
         raise InputError(f"reconstruction.update: {path.name} holds no finite arrays, or no rows")
     return (Update(change, len(rows), steps, rate, epochs),), (rows,)
+
+
+def _first(error: Exception) -> str:
+    """What an error says, in one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

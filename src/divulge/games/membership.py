@@ -18,7 +18,7 @@ from divulge.core.records import Records, concat
 from divulge.core.scene import Means, MembershipScene, Poison
 from divulge.core.target import Surface, Target
 from divulge.core.threat import Family
-from divulge.games.blind import blind_guesses
+from divulge.games.blind import blind_guesses, most_telling
 
 FEWEST_OTHERS = 20
 FEWEST_FOR_CONTROL = 100
@@ -77,6 +77,10 @@ class MembershipGame:
         if features.schema.names == ("row",):
             raise Impossible("the records themselves were not given, so nobody can guess from them alone")
         return blind_guesses(features, self.member, self.seed)
+
+    def most_telling(self) -> tuple[str, float] | None:
+        """The column of the records that alone tells members best, and its AUC."""
+        return most_telling(self.features if self.features is not None else self.candidates, self.member)
 
     def _innocent(self, recipe: Recipe, poison: Poison | None) -> tuple[Target, Array]:
         """A model of the same recipe that saw none of the records it is asked about, and which those are.

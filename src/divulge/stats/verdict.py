@@ -9,14 +9,26 @@ from divulge.core.policy import Policy
 from divulge.core.wording import percent
 from divulge.stats.multiplicity import holm
 
+ALONE = 0.8
+"""Of what a guesser tells beyond chance: a column that has this share of it alone is named."""
 
-def blind_alarm_of(blind: Reading) -> str | None:
-    """Why the split is at fault: a guesser that never saw the model tells members from non-members (its AUC)."""
+
+def blind_alarm_of(blind: Reading, telling: tuple[str, float] | None = None) -> str | None:
+    """Why the split is at fault: a guesser that never saw the model tells members from non-members (its AUC).
+
+    telling: the column that alone tells them best, and its AUC.
+    """
     if blind.low <= 0.5:
         return None
+    cure = "draw them at random from one set"
+    if telling is not None and telling[1] - 0.5 >= ALONE * (blind.value - 0.5):
+        cure = (
+            f"the column {telling[0]!r} alone gives it away (AUC {telling[1]:.3f}): if it is an id, a row number or a "
+            f"date, leave it out, else {cure}"
+        )
     return (
         f"a guesser without the model tells members from non-members (AUC {blind.value:.3f}, "
-        f"{blind.low:.3f} to {blind.high:.3f}), so the two sets were not drawn alike: draw them at random from one set"
+        f"{blind.low:.3f} to {blind.high:.3f}), so the two sets were not drawn alike: {cure}"
     )
 
 

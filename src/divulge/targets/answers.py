@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from divulge.core.errors import TargetError
+from divulge.core.errors import FOREIGN, TargetError, raised
 from divulge.core.hashing import Array
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task, closure
@@ -23,9 +23,8 @@ def guarded(name: str, call: Callable[[], object]) -> object:
         return call()
     except TargetError:
         raise
-    except Exception as error:  # a model is foreign code: it may raise anything
-        first = (str(error).splitlines() or [""])[0]
-        raise TargetError(f"the model {name} crashed: {type(error).__name__}: {first}") from error
+    except FOREIGN as error:  # a model is foreign code: it may raise anything
+        raise TargetError(f"the model {name} crashed: {raised(error)}") from error
 
 
 def checked(name: str, answer: object, records: int, width: int | None) -> Array:

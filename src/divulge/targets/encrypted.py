@@ -190,7 +190,7 @@ class EncryptedTarget:
             np.savez(folder / "owner.npz", **parts)
             np.savez(folder / "asker.npz", x=rows)
             shape = [len(layers.weights), *(w.shape[0] for w in layers.weights), layers.weights[-1].shape[1], len(rows)]
-            (folder / "shape.json").write_text(json.dumps(shape))
+            (folder / "shape.json").write_text(json.dumps(shape), encoding="utf-8")
             script = Path(__file__).with_name("mpc_party.py")
             command = [sys.executable, str(script), "-M3", "--no-log", str(folder)]
             try:
@@ -204,7 +204,7 @@ class EncryptedTarget:
             if done.returncode or not (folder / "answer.npy").is_file():
                 last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
                 raise TargetError(f"three parties did not come to an answer: {last}")
-            told = json.loads((folder / "bytes.json").read_text())
+            told = json.loads((folder / "bytes.json").read_text(encoding="utf-8"))
             self.cost.sent += int(told["asker"])
             self.cost.received += int(told["all"]) - int(told["asker"])
             return np.asarray(np.load(folder / "answer.npy"))

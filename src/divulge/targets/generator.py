@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from divulge.core.errors import InputError, TargetError
+from divulge.core.errors import FOREIGN, InputError, TargetError, raised
 from divulge.core.hashing import Array, digest
 from divulge.core.records import CODED, Records, Schema
 from divulge.core.threat import Access, Task
@@ -57,9 +57,8 @@ class GeneratorTarget:
         """So many generated records; raises TargetError where they are not of the schema's form."""
         try:
             x, y = self._sample(count, seed)
-        except Exception as error:  # foreign code: it may raise anything
-            first = (str(error).splitlines() or [""])[0]
-            raise TargetError(f"the generator {self._name} failed: {type(error).__name__}: {first}") from error
+        except FOREIGN as error:  # foreign code: it may raise anything
+            raise TargetError(f"the generator {self._name} failed: {raised(error)}") from error
         made = _coded(self._name, x, schema)
         labels = _classes(self._name, np.asarray(y), schema)
         if len(made) != count or len(labels) != count:
@@ -77,7 +76,7 @@ class GeneratorTarget:
         try:
             x, y = self._sample(PROBE, 0)
             return digest("generator", np.asarray(x).astype(str), np.asarray(y).astype(str))
-        except Exception:  # foreign code: what is wrong is said when it is asked for records
+        except FOREIGN:  # foreign code: what is wrong is said when it is asked for records
             return digest("generator", self._name)
 
 

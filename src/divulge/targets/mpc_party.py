@@ -21,7 +21,7 @@ BITS, FRACTION = 64, 24
 async def main() -> None:
     """Share, multiply, open to whoever asked."""
     folder = Path(sys.argv[-1])
-    layers, *sizes, records = json.loads((folder / "shape.json").read_text())
+    layers, *sizes, records = json.loads((folder / "shape.json").read_text(encoding="utf-8"))
     number = mpc.SecFxp(BITS, FRACTION)
     await mpc.start()
     owned = np.load(folder / "owner.npz") if mpc.pid == OWNER else None
@@ -46,7 +46,7 @@ async def main() -> None:
     if mpc.pid == ASKER:
         np.save(folder / "answer.npy", np.asarray(answer, dtype=np.float64))
         told = {"asker": everybody[ASKER], "all": sum(everybody)}
-        (folder / "bytes.json").write_text(json.dumps(told))
+        (folder / "bytes.json").write_text(json.dumps(told), encoding="utf-8")
     await mpc.shutdown()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from joblib import numpy_pickle, numpy_pickle_utils
 
-from divulge.core.errors import InputError
+from divulge.core.errors import FOREIGN, InputError, raised
 
 KNOWN = re.compile(
     r"^(sklearn|xgboost|lightgbm|catboost|scipy\.(sparse|stats|interpolate|spatial)|pandas\.core|pandas\._libs|"
@@ -44,7 +44,7 @@ class _Guarded(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
             return super().find_class(module, name)
         raise InputError(
             f"target.path: the file would run {module}.{name}, which no known model needs: if you made it yourself, "
-            f"add {module.split('.', maxsplit=1)[0]!r} to target.trusted_modules"
+            f"add {module.split('.', maxsplit=1)[0]!r} to target.trusted_modules, or its file to target.modules"
         )
 
 
@@ -65,6 +65,10 @@ def load_trusted(path: Path, trust: bool, trusted_modules: tuple[str, ...] = ())
             return unpickler.load()
     except InputError:
         raise
-    except Exception as error:  # a damaged pickle raises anything
-        first = (str(error).splitlines() or [""])[0]
-        raise InputError(f"target.path: cannot load {path.name}: {type(error).__name__}: {first}") from error
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"target.path: {path.name} contains classes of the module {error.name!r}, which is neither beside the "
+            f"audit file nor installed: put it there, and name it in target.modules ({error.name}.py)"
+        ) from error
+    except FOREIGN as error:  # a damaged pickle raises anything
+        raise InputError(f"target.path: cannot load {path.name}: {raised(error)}") from error

@@ -102,9 +102,9 @@ class ScoreTable:
 
 def _from_npz(path: Path) -> ScoreTable:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError) as error:
+    except Exception as error:  # a damaged archive makes its reader raise anything
         raise InputError(f"target.path: cannot read {path.name} as a score table (.npz or .parquet)") from error
     for name in ("keep", "y"):
         if name not in arrays:
@@ -115,7 +115,10 @@ def _from_npz(path: Path) -> ScoreTable:
 def _from_parquet(path: Path) -> ScoreTable:
     import pandas as pd
 
-    frame = pd.read_parquet(path)
+    try:
+        frame = pd.read_parquet(path)
+    except Exception as error:  # a damaged file makes its reader raise anything
+        raise InputError(f"target.path: cannot read {path.name} as a score table (.npz or .parquet)") from error
     columns = [c for c in frame.columns if str(c).startswith("logit_")]
     lacking = {"model", "record", "keep", "y"} - set(frame.columns)
     if lacking or (not columns and "score" not in frame.columns):

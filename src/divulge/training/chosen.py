@@ -31,15 +31,10 @@ def tunes(estimator: Any) -> bool:
     """Whether fitting it chooses settings: a search, an estimator of the CV kind, or a pipeline with such a step."""
     if isinstance(estimator, Pipeline):
         return any(tunes(step) for _, step in estimator.steps)
-    return (
-        (hasattr(estimator, "refit")
-        and hasattr(estimator, "scoring"))
-        or type(estimator).__name__
-        in {
-            *_CV,
-            "TunedThresholdClassifierCV",
-        }
-    )
+    return (hasattr(estimator, "refit") and hasattr(estimator, "scoring")) or type(estimator).__name__ in {
+        *_CV,
+        "TunedThresholdClassifierCV",
+    }
 
 
 def chosen(estimator: Any) -> tuple[Any, dict[str, Any]]:

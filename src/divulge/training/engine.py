@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
@@ -16,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 import joblib
 import numpy as np
 
-from divulge.core.errors import InputError
+from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.training.shelf import Shelf, code_version
@@ -306,11 +307,20 @@ def _in_processes(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         told = _mapped(records, Path(folder))
         with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-            packed = joblib.Parallel(return_as="generator")(
-                joblib.delayed(fit_packed)(recipe, told, row, seed) for row, seed in zip(keep, seeds, strict=True)
-            )
-            for number, content in enumerate(packed):
-                yield number, recipe.unpack(content)
+            parallel = joblib.Parallel(return_as="generator", pre_dispatch="all")
+        # Nothing is yielded inside of that setting: whoever asks a model in between would be set to it as well.
+        packed = parallel(
+            joblib.delayed(fit_packed)(recipe, told, row, seed) for row, seed in zip(keep, seeds, strict=True)
+        )
+        for number in range(len(keep)):
+            try:
+                content = next(packed)
+            except BrokenProcessPool as error:
+                raise TargetError(
+                    f"a worker process died while it trained {recipe.describe()}: was there too little memory? "
+                    "(--jobs 1 trains in this process)"
+                ) from error
+            yield number, recipe.unpack(content)
 
 
 def _mapped(records: Records, folder: Path) -> Records:

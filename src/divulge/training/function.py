@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from divulge.core.errors import TargetError
+from divulge.core.errors import FOREIGN, TargetError, raised
 from divulge.core.hashing import digest
 from divulge.core.records import Records
 
@@ -28,9 +28,8 @@ class FunctionRecipe:
         part = records.take(slice(None, None, self.share))  # type: ignore[arg-type]
         try:
             return self.train_model(part.native(), part.y, seed)
-        except Exception as error:  # the user's own code: it may raise anything
-            first = (str(error).splitlines() or [""])[0]
-            raise TargetError(f"training by {self.describe()} failed: {type(error).__name__}: {first}") from error
+        except FOREIGN as error:  # the user's own code: it may raise anything
+            raise TargetError(f"training by {self.describe()} failed: {raised(error)}") from error
 
     def overfitted(self) -> FunctionRecipe:
         """The same function on an eighth of the records."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,9 +20,19 @@ TRIM_TO = 0.8
 
 
 def default_folder() -> Path:
-    """DIVULGE_CACHE, or divulge in the user's cache folder."""
+    """DIVULGE_CACHE, or divulge in the user's cache folder, wherever the system has that."""
     named = os.environ.get("DIVULGE_CACHE")
-    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "divulge"
+    return Path(named) if named else user_cache(sys.platform) / "divulge"
+
+
+def user_cache(platform: str) -> Path:
+    """The folder for caches of a user, by sys.platform: XDG_CACHE_HOME where that is set, else what is usual there."""
+    said = os.environ.get("XDG_CACHE_HOME")
+    if said:
+        return Path(said)
+    if platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    return Path.home() / ("Library/Caches" if platform == "darwin" else ".cache")
 
 
 def default_limit() -> int:

@@ -10,7 +10,7 @@ import cloudpickle
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from divulge.core.errors import InputError, TargetError
+from divulge.core.errors import FOREIGN, InputError, TargetError, raised
 from divulge.core.hashing import digest
 from divulge.core.identity import content_hash
 from divulge.core.records import Records
@@ -84,12 +84,11 @@ class SklearnRecipe:
             model.set_params(**dict.fromkeys(seeds, seed % 2**31))
             try:
                 return fit_estimator(model, records.take(np.arange(0, len(records), every)))
-            except Exception as error:  # an estimator is foreign code: it may raise anything
+            except FOREIGN as error:  # an estimator is foreign code: it may raise anything
                 if every > 1:
                     every //= 2
                     continue
-                first = (str(error).splitlines() or [""])[0]
-                raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
+                raise TargetError(f"training {self.describe()} failed: {raised(error)}") from error
 
     def pack(self, model: Any) -> bytes:
         """The fitted estimator as a pickle: for forests of many small arrays much faster than joblib's format.  What

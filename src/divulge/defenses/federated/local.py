@@ -28,7 +28,7 @@ from flwr.server.workflow.default_workflows import default_fit_workflow
 from flwr.serverapp import Grid
 from flwr.supercore.task_identity import TaskIdentity
 
-from divulge.core.errors import TargetError
+from divulge.core.errors import FOREIGN, TargetError, raised
 from divulge.core.hashing import Array
 
 Arrays = tuple[Array, ...]
@@ -127,9 +127,8 @@ class LocalGrid(Grid):
             message.metadata.__dict__[name] = value
         try:
             reply = self.apps[node](message, self.contexts[node])
-        except Exception as error:  # a client is foreign code: it may raise anything
-            found = error.__cause__ or error
-            raise TargetError(f"a federated round failed: {type(found).__name__}: {found}") from error
+        except FOREIGN as error:  # a client is foreign code: it may raise anything
+            raise TargetError(f"a federated round failed: {raised(error.__cause__ or error)}") from error
         self._keep(node, reply.content)
         return reply
 

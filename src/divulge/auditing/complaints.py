@@ -1,0 +1,89 @@
+"""What is wrong with a file of keys and values, all of it in one line."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+MOST = 10
+"""Complaints that one line names."""
+
+
+KINDS = {
+    "string_type": "text",
+    "path_type": "a path",
+    "int_": "a whole number",
+    "float_": "a number",
+    "bool_": "true or false",
+    "list_type": "a list",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+}
+"""What a value was to be, by the start of pydantic's name for the mistake."""
+
+
+def complaints(error: ValidationError, model: type[BaseModel]) -> str:
+    """Pydantic's complaints as a person would say them: where, what is wrong, and which key was probably meant.
+
+    model: what the file was read as.
+    """
+    found: dict[tuple[Any, ...], str] = {}
+    for one in error.errors():
+        where = tuple(part for part in one["loc"] if not _of_a_choice(part))
+        found.setdefault(where, _said(one, where, model))
+    meant = {(*where[:-1], said.split("did you mean ")[-1].strip("?'")) for where, said in found.items() if where}
+    lines = [
+        f"{'.'.join(map(str, where))}: {said}" if where else said
+        for where, said in found.items()
+        # A part that may also be one word is not blamed for being no word, where what is in it is at fault.
+        if not any(len(other) > len(where) > 0 and other[: len(where)] == where for other in found)
+        and not (said.startswith("is missing") and where in meant)
+    ]
+    more = f"; and {len(lines) - MOST} more" if len(lines) > MOST else ""
+    return "; ".join(lines[:MOST]) + more
+
+
+def _said(one: Any, where: tuple[Any, ...], model: type[BaseModel]) -> str:
+    if one["type"] == "extra_forbidden":
+        known = _keys(model, where[:-1])
+        near = difflib.get_close_matches(str(where[-1]), known, 1, 0.6)
+        return "no such key: " + (
+            f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}" if known else "leave it out"
+        )
+    if one["type"] == "missing":
+        return "is missing: see `divulge audit --schema`"
+    kind = next((kind for start, kind in KINDS.items() if one["type"].startswith(start)), None)
+    if kind is not None:
+        return f"expected {kind}, not {one['input']!r}"[:120]
+    said = str(one["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+    if one["type"] == "literal_error" and isinstance(one["input"], str):
+        choices = [word.strip(" '") for word in one["ctx"]["expected"].replace(" or ", ", ").split(",")]
+        near = difflib.get_close_matches(one["input"], choices, 1, 0.6)
+        return f"{one['input']!r} is unknown: " + (
+            f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(choices)}"
+        )
+    return said
+
+
+def _keys(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
+    """The keys of the part of a file that stands at this place."""
+    here: type[BaseModel] | None = model
+    for part in where:
+        if here is None or part not in here.model_fields:
+            return []
+        here = part_of(here.model_fields[part].annotation)
+    return list(here.model_fields) if here is not None else []
+
+
+def part_of(annotation: Any) -> type[BaseModel] | None:
+    """The kind of part that a key holds; None where it holds a plain value."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for found in map(part_of, get_args(annotation)) if found is not None), None)
+
+
+def _of_a_choice(part: Any) -> bool:
+    """Whether a place is not a key but pydantic's name for one of several kinds that a value may have."""
+    return isinstance(part, str) and ("[" in part or part.endswith(("Part", "File")) or part in ("str", "int", "path"))

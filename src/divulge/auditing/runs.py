@@ -1,0 +1,64 @@
+"""Which folder is meant: a run by its path, by its short name, or as the latest one."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from divulge.core.errors import InputError
+from divulge.core.wording import counted
+
+RUNS = Path("divulge-runs")
+"""Where runs go unless told otherwise, below the working directory."""
+
+LATEST = "latest"
+_STAMP = re.compile(r"^\d{8}-\d{6}-")
+
+
+def runs_in(root: Path) -> list[Path]:
+    """The runs below a folder, oldest first."""
+    return sorted((path.parent for path in root.glob("*/run.json")), key=lambda run: (_started(run), run.name))
+
+
+def run_at(given: Path | str, root: Path | None = None) -> Path:
+    """The folder of a run.
+
+    given: the folder itself; `latest`, or FOLDER/latest; or a name under `root`, whole or without its time, when the
+    newest run of that name is meant.  root: ./divulge-runs when not given.
+    Raises InputError for a folder of several runs, which says what to do; a path that is nothing is given back.
+    """
+    path, root = Path(given), RUNS if root is None else root
+    if (path / "run.json").is_file():
+        return path
+    if path.name == LATEST:
+        folder = root if len(path.parts) == 1 else path.parent
+        found = runs_in(folder)
+        if not found:
+            raise InputError(f"there is no latest run: {folder} holds none (looked in {folder.resolve()})")
+        return found[-1]
+    if len(path.parts) == 1:
+        named = [run for run in runs_in(root) if path.name in _names(run)]
+        if named:
+            return named[-1]
+    held = runs_in(path)
+    if held:
+        raise InputError(
+            f"{path} is not a run, but holds {counted(len(held), 'run')}: name one of them, {held[-1]} say, or "
+            f"{path}/latest"
+        )
+    return path
+
+
+def _names(run: Path) -> set[str]:
+    """What a run is called: its folder's name, without its time, and without the number of a second one."""
+    bare = _STAMP.sub("", run.name)
+    return {run.name, bare, re.sub(r"-\d+$", "", bare)}
+
+
+def _started(run: Path) -> str:
+    """When it began, as text that sorts; nothing for a run whose file is damaged."""
+    try:
+        return str(json.loads((run / "run.json").read_text(encoding="utf-8"))["provenance"]["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

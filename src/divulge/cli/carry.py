@@ -1,0 +1,47 @@
+"""An audit from its first line on the terminal to its verdict, whatever interrupts it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.text import Text
+
+from divulge.cli.screen import Screen, complain, out, show_summary
+
+if TYPE_CHECKING:
+    from divulge.auditing.job import Job
+    from divulge.auditing.library import Run
+    from divulge.auditing.origin import Origin
+
+
+def carry_out(
+    job: Job, place: Path, origin: Origin | None, minutes: float | None, screen: Screen, resume: bool = False
+) -> Run:
+    """Play a job into a folder that is named first, and show what came of it.
+
+    Raises typer.Exit(3) where the user interrupts it, once it has been said how to go on.
+    """
+    from divulge.auditing.conduct import conduct
+    from divulge.auditing.library import Run
+    from divulge.auditing.origin import noted
+
+    if not screen.quiet:
+        named = Text.assemble("Auditing ", (job.name, "bold"), f": {job.target.name}, {len(job.candidates):,} records")
+        out.print(named, soft_wrap=True)
+        out.print(f"Run: {place}", soft_wrap=True)
+    try:
+        with screen, noted(place, origin):
+            conduct(job, place, resume=resume, progress=screen, minutes=minutes)
+        run = Run.open(place)
+        show_summary(run.dossier, str(run.report().resolve()), place)
+    except KeyboardInterrupt:
+        kept = (place / "run.json").is_file()
+        complain(
+            f"interrupted: what was found is kept; go on with: divulge audit --resume {place}"
+            if kept
+            else "interrupted before anything was found"
+        )
+        raise typer.Exit(3) from None
+    return run

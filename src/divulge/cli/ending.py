@@ -1,0 +1,83 @@
+"""How a command ends: with a verdict, or with one line and an exit code that says that there is none."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import traceback
+import warnings
+from typing import Any, NoReturn, cast
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from divulge.cli.screen import complain
+from divulge.core.errors import DivulgeError, Notice, raised
+
+LEAK, WRONG_INPUT, INCOMPLETE = 1, 2, 3
+"""Exit codes besides 0, for examined and clean."""
+
+
+class Verbs(TyperGroup):
+    """The commands.  What they raise ends in one line on standard error, and never in the exit code of a leak."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run one command."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("always", Notice)
+                warnings.showwarning = cast(Any, _shown)
+                return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except DivulgeError as error:
+            _end(str(error), WRONG_INPUT)
+        except KeyboardInterrupt:
+            _end("interrupted", INCOMPLETE)
+        except BrokenPipeError:
+            # Whoever read the output has seen enough of it: nothing more can be said.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(INCOMPLETE) from None
+        except Exception as error:
+            _end(
+                f"this is a fault of divulge's ({raised(error)}), not a verdict: the trace is in {_kept()}", INCOMPLETE
+            )
+        except (SystemExit, GeneratorExit) as error:  # of a model, a recipe or an attack: divulge ends by typer.Exit
+            _end(f"code that is not divulge's broke off: {raised(error)}: the trace is in {_kept()}", INCOMPLETE)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; what was meant by an unknown one is asked once, though click and typer both ask."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            once = re.sub(r"(\s*Did you mean [^?]*\?)\1+", r"\1", error.message)
+            raise click.UsageError(once, error.ctx) from None
+
+
+def _end(message: str, code: int) -> NoReturn:
+    complain(message)
+    raise typer.Exit(code)
+
+
+def _shown(message: Warning | str, category: type[Warning], *where: object) -> None:
+    """A notice as one line on standard error; whatever else a library warns of as Python shows it."""
+    if issubclass(category, Notice):
+        complain(f"note: {message}")
+    else:
+        _PYTHONS(message, category, *where)
+
+
+_PYTHONS: Any = warnings.showwarning
+
+
+def _kept() -> str:
+    """The path of a file that holds the trace of the exception at hand; only its owner can read it."""
+    handle, path = tempfile.mkstemp(prefix="divulge-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(traceback.format_exc())
+    return path

@@ -1,0 +1,90 @@
+"""What a user passes as records, in the one form that is worked with: pairs of features and targets."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from divulge.core.errors import InputError, Notice
+from divulge.core.records import Records
+from divulge.core.wording import joined
+
+INDEX = re.compile(r"^(Unnamed: \d+|index|level_\d+|)$")
+"""Names that pandas gives to an index that it wrote as a column, or made one."""
+
+
+def as_pairs(given: Mapping[str, Any], fitted: Sequence[str] | None = None, keep: Iterable[str] = ()) -> dict[str, Any]:
+    """Each set as a pair (x, y), or as the Records that it is; None stays None.
+
+    given: by name, a pair; a pair of a whole data frame and the name of its target column; or Records.  y may be a
+    frame of one column, or an array [records, 1].
+    fitted: the columns that the model was fitted on, where it knows; those that it was not fitted on are left out, and
+    so is an index that was written as a column.  keep: columns that are needed all the same.
+    Raises InputError for what is no pair, and for a target column that is not there.
+    """
+    pairs = {name: _pair(name, value) for name, value in given.items()}
+    frames = {
+        name: pair[0] for name, pair in pairs.items() if isinstance(pair, tuple) and isinstance(pair[0], pd.DataFrame)
+    }
+    kept = used(frames, fitted, keep)
+    return {name: (kept[name], pair[1]) if name in kept else pair for name, pair in pairs.items()}
+
+
+def used(frames: Mapping[str, pd.DataFrame], fitted: Sequence[str] | None, keep: Iterable[str]) -> dict[str, Any]:
+    """The same tables without columns that the model was not fitted on; a Notice names what is left out."""
+    wanted = None if fitted is None else {*fitted, *keep}
+    shared = [str(name) for name in next(iter(frames.values()), pd.DataFrame()).columns]
+    for frame in frames.values():  # a column that one table has alone is an error, which is said elsewhere
+        names = {str(name): name for name in frame.columns}
+        shared = [n for n in shared if n in names and (wanted is not None or _is_index(frame, names[n], keep))]
+    surplus = [name for name in shared if wanted is None or name not in wanted]
+    if wanted is not None and any(len(surplus) == len(frame.columns) for frame in frames.values()):
+        surplus = []  # the names are other ones altogether: that is an error, and the target says so
+    if surplus:
+        why = "the model was not fitted on it" if fitted is not None else "it is the index of a table"
+        some = joined([repr(name) for name in surplus[:5]]) + (f" and {len(surplus) - 5} more" if surplus[5:] else "")
+        many = why.replace("on it", "on them") if len(surplus) > 1 else why
+        warnings.warn(f"left out: {some} ({many})", Notice, stacklevel=2)
+    return {
+        name: frame[[c for c in frame.columns if str(c) not in surplus]] if surplus else frame
+        for name, frame in frames.items()
+    }
+
+
+def _pair(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, Records):
+        return value
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise InputError(f"{name} must be a pair (x, y), or a data frame and its target column, not {_a(value)}")
+    x, y = value
+    if isinstance(x, pd.DataFrame) and isinstance(y, str):
+        if y not in x.columns:
+            raise InputError(f"{name}: there is no column {y!r}; the columns are {', '.join(map(str, x.columns[:12]))}")
+        return x.drop(columns=y), x[y]
+    return x, one_dimensional(y)
+
+
+def one_dimensional(y: Any) -> Any:
+    """Targets [records] where they were given as one column; anything else as it is."""
+    if isinstance(y, pd.DataFrame):
+        return y.iloc[:, 0] if y.shape[1] == 1 else y
+    if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+        return y.reshape(-1)
+    return y
+
+
+def _is_index(frame: pd.DataFrame, name: Any, keep: Iterable[str]) -> bool:
+    if str(name) in keep or not INDEX.match(str(name)):
+        return False
+    values = frame[name]
+    return bool(pd.api.types.is_integer_dtype(values) and values.is_unique and len(np.unique(values)) == len(frame))
+
+
+def _a(value: Any) -> str:
+    kind = type(value).__name__
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
