@@ -374,3 +374,59 @@ def test_regression_is_one_value_a_record():
     (records,) = from_arrays([(X, X[:, 1] * 1.5)])
     assert target.reading == "one value a record"
     np.testing.assert_allclose(target.answer(Access.LABEL, records), logits_of(net)[:, 0], rtol=1e-6)
+
+
+class _Tokens(nn.Module):
+    """Reads token ids and a mask by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.out = nn.Embedding(20, 8), nn.Linear(8, 2)
+
+    def forward(self, input_ids, attention_mask=None):
+        seen = self.words(input_ids)
+        mask = torch.ones(input_ids.shape) if attention_mask is None else attention_mask
+        return self.out((seen * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))
+
+
+def test_several_inputs_by_name_and_lists_of_unequal_length():
+    torch.manual_seed(0)
+    module, rng = _Tokens(), np.random.default_rng(0)
+    ids, y = rng.integers(0, 20, (40, 6)), np.arange(40) % 2
+    mask = (rng.random((40, 6)) < 0.7).astype(np.int64)
+    mask[:, 0] = 1
+    with torch.no_grad():
+        wanted = torch.log_softmax(module(torch.tensor(ids), torch.tensor(mask)), 1).double().numpy()
+    from divulge.data.arrays import from_arrays
+
+    target = TorchTarget(module)
+    (records,) = from_arrays([({"input_ids": ids, "attention_mask": mask}, y)])
+    target.settle(records)
+    assert np.allclose(target.answer(Access.SCORES, records), wanted, atol=1e-6)
+    assert Access.GRADIENTS not in target.offers and "one tensor" in target.lacks[Access.GRADIENTS]
+    ragged = [row[: 2 + n % 4].tolist() for n, row in enumerate(ids)]
+    (records,) = from_arrays([(ragged, y)])
+    with torch.no_grad():
+        each = torch.cat([module(torch.tensor([row])) for row in ragged])
+    found = TorchTarget(module).answer(Access.SCORES, records)
+    assert np.allclose(found, torch.log_softmax(each, 1).double().numpy(), atol=1e-6)
+
+
+def test_a_tensor_is_handed_on_as_it_is():
+    seen = []
+
+    class Spy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.out = nn.Linear(3, 2)
+
+        def forward(self, x):
+            seen.append(x)
+            return self.out(x)
+
+    from divulge.data.arrays import from_arrays
+
+    x = torch.randn(6, 3)
+    (records,) = from_arrays([(x, np.arange(6) % 2)])
+    TorchTarget(Spy(), output="logits").answer(Access.SCORES, records)
+    assert all(torch.equal(part, x) for part in seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -147,6 +147,8 @@ def _width(target: Target, pairs: Sequence[Pair]) -> tuple[int | None, str]:
 
 
 def _first(x: Any) -> Any:
+    if isinstance(x, Mapping):
+        return {key: part[:SAMPLE] for key, part in x.items()}
     return x.iloc[:SAMPLE] if isinstance(x, pd.DataFrame) else x[:SAMPLE]
 
 

@@ -16,7 +16,8 @@ TARGETS = ("labels", "y", "label", "target", "targets")
 
 
 def unpacked(pair: Any) -> Any:
-    """(x, y) of arrays for a Dataset, a DataLoader (read once, in its own order) or tensors; anything else as it is.
+    """(x, y) for a Dataset or a DataLoader (read once, in its own order), tensors where it gives tensors; a pair stays
+    what it is, but for a target that is a tensor.
 
     Raises InputError for items that are no pair of tensors or arrays.
     """
@@ -34,7 +35,7 @@ def unpacked(pair: Any) -> Any:
         x, y = pair
         if isinstance(x, Dataset | DataLoader):
             x = _features_of(x)
-        return _plain(x), _plain(y)
+        return x, _plain(y)
     return pair
 
 
@@ -81,6 +82,12 @@ def _plain(values: Any) -> Any:
 
 def _joined(parts: Sequence[Any], whole: bool) -> Any:
     """Parts one after the other; whole: every part is one record.  Records of unequal length stay a list."""
+    if parts and all(hasattr(part, "detach") for part in parts):
+        tensors = [part.detach() for part in parts]
+        if len({tuple(t.shape) if whole else tuple(t.shape[1:]) for t in tensors}) == 1:
+            import torch
+
+            return torch.stack(tensors) if whole else torch.cat(tensors)
     arrays = [np.asarray(_plain(part)) for part in parts]
     if not arrays:
         raise InputError("the DataLoader or Dataset is empty: pass at least one record")

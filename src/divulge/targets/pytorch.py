@@ -38,6 +38,7 @@ from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
 from divulge.targets.torch_gradients import activations, gradient_norms
+from divulge.targets.torch_inputs import Named, Singles, as_owned
 from divulge.targets.torch_lent import as_input, bare, device_of, fingerprint_of, is_quantised, lent, type_of
 from divulge.targets.torch_secrets import of_module
 from divulge.targets.torch_updates import Front, InLogits, change_of, front_of, loss_of, untrained
@@ -94,6 +95,7 @@ class TorchTarget:
         self._device, self._batch_size = device, batch_size
         self._bare: nn.Module | None = None
         self._bundled = pick is not None
+        self._several = False
 
     @property
     def name(self) -> str:
@@ -125,6 +127,10 @@ class TorchTarget:
     @property
     def lacks(self) -> dict[Access, str]:
         """Ports that modules usually have and this one has not, and why."""
+        if self._several:
+            return dict.fromkeys(
+                INSIDE, "its inputs are no single tensor, by whose records gradients could be told apart"
+            )
         if is_quantised(self.module) or not any(p.dtype.is_floating_point for p in self.module.parameters()):
             reason = "its weights are quantised, or it has none, so the loss has no gradient by them"
             return dict.fromkeys(INSIDE, reason)
@@ -146,7 +152,7 @@ class TorchTarget:
         if access is Access.INTERNALS:
             told = np.asarray(guarded(self._name, lambda: self._internals(records)))
             return checked(self._name, told, len(records), told.shape[-1])
-        raw = np.asarray(guarded(self._name, lambda: self._forward(records.x)))
+        raw = np.asarray(guarded(self._name, lambda: self._forward(self._given(records))))
         if self.task is Task.REGRESSION:
             return checked(self._name, raw.reshape(len(raw), -1).squeeze(-1), len(records), None)
         self._settle(raw, records)
@@ -163,15 +169,17 @@ class TorchTarget:
 
         Raises TargetError where the module fails, or where nothing decides.
         """
+        self._given(records)
         if self.task is Task.CLASSIFICATION and not self._settled:
             some = records.take(np.arange(min(LOOKED_AT, len(records))))
-            self._settle(np.asarray(guarded(self._name, lambda: self._forward(some.x))), some)
+            self._settle(np.asarray(guarded(self._name, lambda: self._forward(self._given(some)))), some)
             self._settled = True
         return self.reading
 
-    def outputs(self, x: Array) -> int:
+    def outputs(self, x: Any) -> int:
         """How many numbers it returns for a record, asked about these few; raises TargetError where it fails."""
-        raw = np.asarray(guarded(self._name, lambda: self._forward(np.asarray(x))))
+        own = as_owned(x)
+        raw = np.asarray(guarded(self._name, lambda: self._forward(np.asarray(x) if own is None else own)))
         return int(np.prod(raw.shape[1:]))
 
     def alike(self, module: nn.Module) -> TorchTarget:
@@ -206,7 +214,7 @@ class TorchTarget:
         self._handed = self._handed and len(raw) < MANY
         if self._form is None and len(raw):
             y = records.y if records.y.dtype.kind in "iu" else None
-            self._form = recognised(raw, y, self._ending(records.x[:2], raw), slack)
+            self._form = recognised(raw, y, self._ending(self._given(records)[:2], raw), slack)
 
     def _ending(self, x: Array, raw: Array) -> str:
         """The module's last operation, see `ending`; where it keeps no account of it, whether outputs like `raw` stay
@@ -230,13 +238,28 @@ class TorchTarget:
         except Exception:  # a hint only: values and labels decide without it
             return ""
 
-    def _tensor(self, x: Array) -> Tensor:
-        made = self._as_tensor(x) if self._as_tensor is not None else as_input(x, self._type, self._reads_ids(x))
+    def _given(self, records: Records) -> Any:
+        """What is cut into batches: what the owner gave where only the module understands it, else numbers, which
+        `_tensor` makes a tensor of.
+        """
+        own = as_owned(records.native())
+        self._several = isinstance(own, Named | Singles)
+        return records.x if own is None else own
+
+    def _tensor(self, x: Any) -> Any:
         place = self._device or device_of(self.module)
+        if isinstance(x, Named | Singles):
+            return x.to(place)
+        if isinstance(x, Tensor):
+            other = x.is_floating_point() and x.dtype is not self._type
+            made = x.to(self._type) if other or not (x.is_floating_point() or self._reads_ids(x)) else x
+        else:
+            made = self._as_tensor(x) if self._as_tensor is not None else as_input(x, self._type, self._reads_ids(x))
         return made if place is None else made.to(place)
 
-    def _reads_ids(self, x: Array) -> bool:
+    def _reads_ids(self, x: Any) -> bool:
         """Whether the module takes whole numbers: it embeds something, they are whole, and it does not refuse them."""
+        x = x.cpu().numpy() if isinstance(x, Tensor) else x
         if self._ids is None:
             ids = self.reads_tokens and whole(x)
             if whole(x) and not self._takes(x[:2], ids) and self._takes(x[:2], not ids):
@@ -254,14 +277,14 @@ class TorchTarget:
             return False
         return True
 
-    def _forward(self, x: Array) -> Array:
+    def _forward(self, x: Any) -> Array:
         with lent(self.module, self._device), torch.no_grad():
             parts = [self._plain(self._tensor(x[i : i + self._batch_size])) for i in range(0, len(x), self._batch_size)]
         return np.asarray(torch.cat(parts).numpy())
 
-    def _plain(self, x: Tensor) -> Tensor:
+    def _plain(self, x: Any) -> Tensor:
         """Outputs on the processor, in double precision; of a language model those of the last place."""
-        returned = self.module(x)
+        returned = x.asked(self.module, self._pick) if isinstance(x, Named | Singles) else self.module(x)
         outputs = picked(returned, self._pick)
         self._bundled = self._bundled or outputs is not returned
         outputs = outputs[:, -1] if over_places(outputs, x) else outputs
@@ -298,13 +321,13 @@ class TorchTarget:
         return tuple(np.asarray(part) for part in made)
 
     def _pair(self, records: Records) -> tuple[Tensor, Tensor]:
-        x = self._tensor(records.x)
+        x = self._tensor(self._given(records))
         return x, torch.from_numpy(np.asarray(records.y, dtype=np.int64)).to(x.device)
 
     def _reading_for(self, records: Records) -> Reading:
         """How the module is read, settled on these records where it was not before."""
         if self._form is None or self._handed:
-            self._settle(np.asarray(self._forward(records.x)), records)
+            self._settle(np.asarray(self._forward(self._given(records))), records)
         return self._reading
 
     def updated(self, records: Records, steps: int = 1, rate: float = 0.1, epochs: int = 1) -> TorchTarget:
@@ -354,8 +377,9 @@ class TorchTarget:
         """
         rows, module = [], bare(self.module)
         with lent(module, self._device):
+            given = self._given(records)
             for start in range(0, len(records), self._batch_size):
-                x = self._tensor(records.x[start : start + self._batch_size])
+                x = self._tensor(given[start : start + self._batch_size])
                 rows.append(activations(module, x, module))
         norms = np.log(np.maximum(self._gradient_norms(records), 1e-30))
         return np.column_stack([norms, torch.cat(rows).numpy()])

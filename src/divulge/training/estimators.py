@@ -22,7 +22,7 @@ FEWEST = 5
 
 
 def unfitted(estimator: Any) -> Any:
-    """A clone, also of an estimator that scikit-learn refuses to clone since its constructor changes what it is given, as
+    """A clone, also of an estimator that scikit-learn refuses to clone since its constructor changes what it is given:
     CatBoost's does.
     """
     try:

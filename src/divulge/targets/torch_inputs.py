@@ -1,0 +1,109 @@
+"""Inputs of a module that are no single tensor: several by name, and lists of unequal length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from divulge.core.outputs import Pick, picked
+
+
+@dataclass(frozen=True)
+class Named:
+    """Several inputs by name, as a tokenizer gives them: the module is called with them by name."""
+
+    parts: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return min(len(part) for part in self.parts.values())
+
+    def __getitem__(self, rows: slice) -> Named:
+        return Named({key: part[rows] for key, part in self.parts.items()})
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the token ids, where there are some: [records, places]."""
+        ids = self.parts.get("input_ids")
+        return tuple(ids.shape) if isinstance(ids, Tensor) else (len(self),)
+
+    def is_floating_point(self) -> bool:
+        """Whether it holds no token ids."""
+        return "input_ids" not in self.parts
+
+    def to(self, place: torch.device | str | None) -> Named:
+        """On another device."""
+        moved = {key: part.to(place) if isinstance(part, Tensor) else part for key, part in self.parts.items()}
+        return self if place is None else Named(moved)
+
+    def asked(self, module: nn.Module, pick: Pick) -> Any:
+        """What the module answers."""
+        return module(**self.parts)
+
+
+@dataclass(frozen=True)
+class Singles:
+    """Records that cannot be stacked: the module is asked about one after the other."""
+
+    rows: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: slice) -> Singles:
+        return Singles(self.rows[rows])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all of them: [records]."""
+        return (len(self.rows),)
+
+    def is_floating_point(self) -> bool:
+        """They are no places of a text that a language model answers for one by one."""
+        return True
+
+    def to(self, place: torch.device | str | None) -> Singles:
+        """On another device."""
+        moved = [row.to(place) if isinstance(row, Tensor) else row for row in self.rows]
+        return self if place is None else Singles(moved)
+
+    def asked(self, module: nn.Module, pick: Pick) -> Any:
+        """What the module answers, one record a call; of a language model its answer for the last place."""
+        told = []
+        for row in self.rows:
+            outputs = picked(module(row[None] if isinstance(row, Tensor) else [row]), pick)
+            told.append(outputs[:, -1] if isinstance(row, Tensor) and len(outputs.shape) == 3 else outputs)
+        return torch.cat(told)
+
+
+def as_owned(native: Any) -> Tensor | Named | Singles | None:
+    """Records as their owner would hand them to a module, where they are a tensor, several inputs by name, or lists of
+    unequal length and texts; None for arrays and frames of numbers.
+    """
+    if isinstance(native, Tensor):
+        return native
+    if isinstance(native, Mapping):
+        return Named({key: _as_tensor(part) for key, part in native.items()})
+    if isinstance(native, list | pd.Series):
+        rows = [_as_tensor(row) for row in native]
+        shapes = {tuple(row.shape) if isinstance(row, Tensor) else None for row in rows}
+        return (
+            Singles(rows) if len(shapes) > 1 or None in shapes or isinstance(native, pd.Series) else torch.stack(rows)
+        )
+    return None
+
+
+def _as_tensor(part: Any) -> Any:
+    """An array of numbers as a tensor of its own type; a list of them likewise; anything else as it is."""
+    if isinstance(part, Tensor | str):
+        return part
+    try:
+        array = np.asarray(part)
+    except ValueError:
+        return part
+    return torch.from_numpy(np.ascontiguousarray(array)) if array.dtype.kind in "fiub" else part
