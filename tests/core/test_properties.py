@@ -115,3 +115,51 @@ def test_columns_of_tables_and_images():
     image = Schema((Column("pixels", Kind.IMAGE),), classes=(0, 1))
     bright = columns_of(Records(np.stack([np.zeros((4, 4)), np.ones((4, 4))]), np.array([0, 1]), image))
     assert bright["brightness"].tolist() == [0, 1]
+
+
+MIXED = {
+    "zip": np.array([8001, 8002, None, 8001], dtype=object),
+    "flag": np.array([True, False, True, None], dtype=object),
+    "pay": np.array([1.0, np.nan, 3.0, 8.0]),
+    "since": np.array(["2020-01-01", "2021-06-01", "NaT", "2022-01-01"], dtype="datetime64[us]"),
+    "code": np.array([1, "1", True, 1.0], dtype=object),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("share(zip == 8001)", 0.5),
+        ("share(zip != 8001)", 0.25),  # one is missing, and so neither equal nor unequal
+        ("share(zip in [8001, 8002])", 0.75),
+        ("share(zip not in [8001])", 0.25),
+        ("share(zip == None)", 0.25),
+        ("share(pay != None)", 0.75),
+        ("share(flag)", 0.5),
+        ("share(not flag)", 0.5),
+        ("share(pay > 0 and flag)", 0.5),
+        ("share(since >= '2021-01-01')", 0.5),
+        ("share('2020-06-01' < since < '2021-12-31')", 0.25),
+        ("mean(pay)", 4.0),
+        ("mean(zip)", (8001 + 8002 + 8001) / 3),
+        ("mean(since)", (1577836800 + 1622505600 + 1640995200) / 3),
+        ("correlation(pay, -pay)", -1 / 3),  # of three records the middle one is above neither median
+    ],
+)
+def test_missing_values_compare_as_false_and_are_left_out_of_means(text, value):
+    assert property_of(text).value(MIXED) == pytest.approx(value)
+
+
+def test_copies_are_equal_in_type_too():
+    one = {"code": np.array([1, "1", True, 1.0, 1, None, None], dtype=object)}
+    assert property_of("duplicates()").value(one) == pytest.approx(1 - 5 / 7)
+
+
+def test_a_mean_is_drawn_from_records_whose_number_is_known():
+    prop = property_of("mean(pay)")
+    assert prop.known(MIXED).tolist() == [True, False, True, True]
+    assert dial_of(prop, 4.5, MIXED) == pytest.approx((4.5 - 2) / (8 - 2))  # below the median 1 and 3, above it 8
+    with pytest.raises(InputError, match="missing in all"):
+        prop.value({"pay": np.full(3, np.nan)})
+    with pytest.raises(InputError, match="cannot be compared"):
+        property_of("share(zip < 'a')").value(MIXED)

@@ -88,13 +88,17 @@ def test_records_that_divulge_made_have_the_owners_types(name):
     pd.testing.assert_frame_equal(again, frame.reset_index(drop=True))
 
 
-def test_an_adversarys_fractions_are_passed_on():
+def test_an_adversarys_fractions_become_what_a_column_holds():
+    """A table that wants whole numbers is never asked about others; an array, which has no such columns, is."""
     frame = pd.DataFrame({"n": np.arange(6), "m": pd.array(range(6), dtype="Int32"), "b": [True, False] * 3})
+    frame["s"] = frame["n"].astype(np.uint8)
+    frame["c"] = pd.Categorical(frame["n"] // 2 + 8000)
     (records,) = from_arrays([(frame, np.arange(6) % 2)])
-    moved = Records(records.x + 0.25, records.y, records.schema).native()
-    assert moved["n"].tolist() == [v + 0.25 for v in range(6)]
-    assert moved["m"].astype(float).tolist() == [v + 0.25 for v in range(6)]
-    assert moved["b"].dtype == bool
+    for step in (0.25, -0.25):
+        pd.testing.assert_frame_equal(Records(records.x + step, records.y, records.schema).native(), frame)
+        assert (Records(records.x + step, records.y, records.schema).settled().x == records.x).all()
+    far = Records(records.x + 1e6, records.y, records.schema).native()
+    assert far.dtypes.equals(frame.dtypes) and far["s"].max() == 255 and far["c"].tolist() == [8002] * 6
     (images,) = from_arrays([(np.zeros((4, 2, 2), dtype=np.uint8), [0, 1, 0, 1])])
     assert Records(images.x + 3, images.y, images.schema).native().dtype == np.uint8
     assert Records(images.x + 0.5, images.y, images.schema).native().max() == 0.5
@@ -208,3 +212,11 @@ def test_a_feature_named_like_the_target_stays():
     frame = pd.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0]})
     (records,) = from_arrays([(frame, ["a", "b"])])
     assert records.columns()["y"].tolist() == [3.0, 4.0] and records.schema.target not in frame.columns
+
+
+def test_whole_numbers_that_float64_does_not_tell_apart_are_told_apart():
+    x = np.array([[2**60, 1], [2**60 + 1, 1], [2**60 + 2, 5], [2**60 + 3, 6]], dtype=np.int64)
+    (records,) = from_arrays([(x, [0, 1, 0, 1])])
+    assert len(set(records.input_keys())) == 4
+    again = Records(records.x, records.y, records.schema).native()
+    assert again.dtype == np.int64 and (again == x).all()

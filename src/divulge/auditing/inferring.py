@@ -25,7 +25,7 @@ from divulge.games.inputs import InputGame
 from divulge.games.properties import PropertyGame, Raise
 from divulge.games.sides import Side
 from divulge.stats.rebuilt import weigh_inferred
-from divulge.training.shadow import Answers, Remembered
+from divulge.training.shadow import Answers, Remembered, presented
 
 
 def property_table(job: Job, challenge: Challenge, tests: int) -> Table:
@@ -73,7 +73,7 @@ def raised(job: Job) -> Raise | None:
     def models(records: Records, keep: Array, seeds: Sequence[int]) -> list[Target]:
         found = dict(recipe.train_many(records, keep, seeds))
         keys = [
-            digest("property", recipe.fingerprint(), records.fingerprint(), keep[n], str(seeds[n]))
+            digest("property", recipe.fingerprint(), records.fingerprint(), keep[n], str(seeds[n]), presented(found[n]))
             for n in range(len(keep))
         ]
         return [remembered(found[n], keys[n], answers) for n in range(len(keep))]

@@ -196,6 +196,8 @@ class Job:
                 self.target.fingerprint(),
                 self.candidates.fingerprint(),
                 self.member,
+                self.row,
+                self.features.fingerprint() if self.features is not None else "",
                 self.population.fingerprint() if self.population is not None else "",
                 self.recipe.fingerprint() if self.recipe is not None else "",
                 _threat_text(self.threat),

@@ -23,6 +23,7 @@ from divulge.core.hashing import derived_rng, derived_seed, digest
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
+from divulge.training.shelf import code_version
 
 RATES = (1.0, 3.0, 10.0)
 LINEAR_RATES = (0.1, 0.5, 2.0)
@@ -71,7 +72,9 @@ def tuned_dp_sgd(target: Target, recipe: BoundRecipe, sets: Sets, epsilon: float
         cut = len(order) // 5
         learned, held = learned.take(order[cut:]), learned.take(order[:cut])
     held = held.take(rng.permutation(len(held))[:MOST_HELD_OUT])
-    key = digest(recipe.fingerprint(), learned.fingerprint(), held.fingerprint(), str(seed), *map(repr, tried))
+    key = digest(
+        code_version(), recipe.fingerprint(), learned.fingerprint(), held.fingerprint(), str(seed), *map(repr, tried)
+    )
     kept = folder / "tuned.json"
     known: dict[str, list[float]] = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
     if key not in known:

@@ -68,7 +68,7 @@ class EncryptedTarget:
         if self.inner.task is not Task.CLASSIFICATION:
             raise InputError("encrypted: classifiers are carried out, and this model predicts values")
         model = getattr(self.inner, "module", getattr(self.inner, "estimator", None))
-        rows = np.asarray(self.sample.x.reshape(len(self.sample), -1), dtype=np.float64)
+        rows = self.sample.flat()
         self._middle, self._spread = rows.mean(axis=0), rows.std(axis=0) + 1e-9
         plain: Layered = layered(model, self.sample).around(self._middle, self._spread)
         reach = plain.ranges(self._asked(rows))
@@ -113,7 +113,7 @@ class EncryptedTarget:
         keys = row_digests(records.x)
         new = [n for n, key in enumerate(keys) if key not in self._known]
         if new:
-            rows = self._asked(records.x[new])
+            rows = self._asked(records.flat()[new])
             started = time.perf_counter()
             found = self._by_ckks(rows) if self.scheme == "ckks" else self._by_parties(rows)
             self.cost.seconds += time.perf_counter() - started
@@ -125,7 +125,7 @@ class EncryptedTarget:
 
     def fingerprint(self) -> str:
         """See Target."""
-        return digest("encrypted", self.scheme, self.inner.fingerprint())
+        return digest("encrypted", self.scheme, self.inner.fingerprint(), self.sample.fingerprint())
 
     def story(self) -> str:
         """For the report."""
@@ -133,7 +133,7 @@ class EncryptedTarget:
 
     def plain(self, records: Records) -> Array:
         """What the same polynomials and matrices say in the clear: logits [records, outputs]."""
-        return self._layers.logits(self._asked(records.x), self._polynomials)
+        return self._layers.logits(self._asked(records.flat()), self._polynomials)
 
     def _asked(self, x: Array) -> Array:
         """Centred and scaled: [records, inputs]."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array, digest
+from divulge.core.identity import content_hash
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import (
@@ -57,6 +58,7 @@ class FunctionTarget:
     ) -> None:
         self._function, self._returns = function, Returns(returns)
         self._name = name or str(getattr(function, "__name__", "function"))
+        self._hash: str | None = None
 
     @property
     def name(self) -> str:
@@ -112,6 +114,9 @@ class FunctionTarget:
         return FunctionTarget(function, self._returns)
 
     def fingerprint(self) -> str:
-        """Of the function's compiled code; what it reads from elsewhere does not count."""
-        code = getattr(self._function, "__code__", None)
-        return digest(self._name, code.co_code if code is not None else repr(type(self._function)))
+        """Of the function's code and of what it holds, as it was when first asked for; what it reads from elsewhere
+        does not count.
+        """
+        if self._hash is None:
+            self._hash = digest(self._name, self._returns.value, content_hash(self._function))
+        return self._hash

@@ -131,15 +131,17 @@ class HttpTarget:
         return through(access, read(self._ask(records), how, self._labels(records)), how.form)
 
     def fingerprint(self) -> str:
-        """Of the address and of what is sent; the model behind it cannot be seen."""
-        return digest(self.service.url, json.dumps(self.service.body.request, sort_keys=True))
+        """Of the address, of what is sent and of what is read; the model behind it cannot be seen."""
+        body = self.service.body
+        return digest(self.service.url, json.dumps(body.request, sort_keys=True), body.response)
 
     def _labels(self, records: Records) -> Sequence[Any]:
         return self.classes or records.schema.classes
 
     def _ask(self, records: Records) -> list[Any]:
         """One prediction a record, as it came; what is known is not asked for again."""
-        keys = [digest(self.fingerprint(), json.dumps(row)) for row in listed(records)]
+        about = json.dumps([records.schema.names, records.x.shape[1:]])  # the same values under other names are others
+        keys = [digest(self.fingerprint(), about, json.dumps(row)) for row in listed(records)]
         known = self._kept.get(keys) if self._kept is not None else {}
         missing = [i for i, key in enumerate(keys) if key not in known]
         firsts = list({keys[i]: i for i in reversed(missing)}.values())[::-1]

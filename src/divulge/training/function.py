@@ -8,6 +8,7 @@ from typing import Any
 
 from divulge.core.errors import FOREIGN, TargetError, raised
 from divulge.core.hashing import digest
+from divulge.core.identity import content_hash
 from divulge.core.records import Records
 
 SMALL_SHARE = 8
@@ -40,6 +41,9 @@ class FunctionRecipe:
         return f"{getattr(self.train_model, '__name__', 'function')}(x, y, seed)"
 
     def fingerprint(self) -> str:
-        """Of the function's compiled code."""
-        code = getattr(self.train_model, "__code__", None)
-        return digest(self.describe(), str(self.share), code.co_code if code is not None else "")
+        """Of the function's code and of what it holds, as it was when first asked for."""
+        known = self.__dict__.get("_fingerprint")
+        if known is None:
+            known = digest(self.describe(), str(self.share), content_hash(self.train_model))
+            object.__setattr__(self, "_fingerprint", known)
+        return str(known)

@@ -57,6 +57,14 @@ class Answers:
         return answer
 
 
+def presented(target: Target) -> str:
+    """How an adapter shows a model, in words: answers of one model shown in two ways are not the same."""
+    kind = type(target)
+    ports = sorted(port.value for port in target.offers)
+    told = getattr(target, "settings_told", ""), getattr(target, "classes", ())
+    return repr((kind.__module__, kind.__qualname__, target.task.value, ports, told))
+
+
 @dataclass(frozen=True, eq=False)
 class Remembered:
     """A shadow model whose answers are remembered; see core.target.Target."""
@@ -187,10 +195,16 @@ class ShadowTrainer:
         found: dict[int, Target] = dict(self.recipe.train_many(records, rows, seeds))
         answers = self._targets[0].answers if self._targets else Answers(self.shelf)
         for place in range(models - have):
+            made = found[place]
             key = digest(
-                self.recipe.fingerprint(), records.fingerprint(), str(self.seed), str(have + place), keep[place]
+                self.recipe.fingerprint(),
+                records.fingerprint(),
+                str(self.seed),
+                str(have + place),
+                keep[place],
+                presented(made),
             )
-            self._targets.append(Remembered(found[place], key, answers))
+            self._targets.append(Remembered(made, key, answers))
             self._keep.append(keep[place])
 
     def _half(self, model: int) -> Array:

@@ -1,0 +1,99 @@
+"""The guesser without a model sees a split that is at fault in records of every kind, and none where there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from divulge.auditing.play import baseline
+from divulge.auditing.tokens import counted_tokens
+from divulge.data.arrays import from_arrays
+from divulge.games.membership import MembershipGame
+
+HALF = 300
+
+
+def numbers(rng, n, odd):
+    return rng.normal(loc=0.8 * odd, size=(n, 3))
+
+
+def categories(rng, n, odd):
+    chances = [0.3, 0.3, 0.3, 0.1] if not odd else [0.05, 0.3, 0.3, 0.35]
+    return pd.DataFrame(
+        {"zip": pd.Categorical(rng.choice([8001, 8002, 8003, 8004], n, p=chances)), "n": rng.normal(size=n)}
+    )
+
+
+def truths(rng, n, odd):
+    flags = pd.Series([bool(v) for v in rng.random(n) < (0.8 if odd else 0.4)], dtype=object)
+    return pd.DataFrame({"flag": flags, "n": rng.normal(size=n)})
+
+
+def times(rng, n, odd):
+    days = rng.integers(0, 300, n) + 150 * odd
+    return pd.DataFrame({"when": pd.Timestamp("2020-01-01") + pd.to_timedelta(days, "D"), "n": rng.normal(size=n)})
+
+
+def holes(rng, n, odd):
+    """The numbers that are there are alike; only which are missing is not."""
+    return np.where(rng.random((n, 3)) < (0.4 if odd else 0.05), np.nan, rng.normal(size=(n, 3)))
+
+
+def texts(rng, n, odd):
+    words = np.array([f"word{k}" for k in range(40)])
+    chances = np.ones(40) + 3 * odd * (np.arange(40) < 10)
+    return [" ".join(rng.choice(words, 12, p=chances / chances.sum())) for _ in range(n)]
+
+
+def tokens(rng, n, odd):
+    """Of unequal length."""
+    chances = np.ones(500) + 3 * odd * (np.arange(500) < 100)
+    return [rng.choice(500, int(rng.integers(8, 20)), p=chances / chances.sum()).tolist() for _ in range(n)]
+
+
+def token_array(rng, n, odd):
+    """Odd token numbers for even ones: a set of tokens that no threshold on a place tells."""
+    found = rng.integers(0, 250, (n, 16)) * 2
+    return found + (rng.random((n, 16)) < (0.7 if odd else 0.5))
+
+
+def images(rng, n, odd):
+    return np.clip(rng.normal(0.5 + 0.05 * odd, 0.2, (n, 8, 8)), 0, 1)
+
+
+KINDS = [numbers, categories, truths, times, holes, texts, tokens, token_array, images]
+
+
+class Reader:
+    reads_tokens = True
+
+
+def alarm(kind, odd, seed):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 2 * HALF)
+    sets = from_arrays([(kind(rng, HALF, 0), y[:HALF]), (kind(rng, HALF, odd), y[HALF:])])
+    from divulge.core.records import concat
+
+    together, member = concat(sets), np.arange(2 * HALF) < HALF
+    seen = counted_tokens(Reader(), together) if kind is token_array else None
+    assert (seen is not None) == (kind is token_array)
+    return baseline(MembershipGame(None, together, member, seed, features=seen)).alarm
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_split_at_fault_is_seen(kind):
+    assert "drawn" in alarm(kind, 1, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_fair_split_is_not_accused(kind):
+    assert alarm(kind, 0, 2) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_one_fair_split_in_a_hundred_is_accused(kind):
+    """Of twenty, two or more would be by chance in 2 % of kinds: three in a thousandth."""
+    assert sum(alarm(kind, 0, 100 + seed) is not None for seed in range(20)) <= 2
+    assert all(alarm(kind, 1, 200 + seed) is not None for seed in range(20))
