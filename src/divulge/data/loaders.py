@@ -45,7 +45,7 @@ def _features_of(x: Any) -> Any:
 
     whole = isinstance(x, Dataset)
     parts = [item[0] if isinstance(item, tuple | list) else item for item in (_items(x) if whole else x)]
-    return _joined([_named(p, FEATURES) if isinstance(p, Mapping) else p for p in parts], whole=whole)
+    return _joined([_inputs(p) if isinstance(p, Mapping) else p for p in parts], whole=whole)
 
 
 def _items(dataset: Any) -> Any:
@@ -55,11 +55,28 @@ def _items(dataset: Any) -> Any:
 
 def _pair_of(item: Any) -> tuple[Any, Any]:
     if isinstance(item, Mapping):
-        return _named(item, FEATURES), _named(item, TARGETS)
+        return _inputs(item), _named(item, TARGETS)
     if isinstance(item, tuple | list) and len(item) == 2:
         return item[0], item[1]
     kind = f"{len(item)} things" if isinstance(item, tuple | list) else f"a {type(item).__name__}"
     raise InputError(f"a DataLoader or Dataset of records must give pairs (x, y), and this one gives {kind}")
+
+
+def _inputs(item: Mapping[Any, Any]) -> Any:
+    """Token ids with whatever stands beside them, a mask say; of other dictionaries the one that holds the records."""
+    if "input_ids" not in item:
+        return _named(item, FEATURES)
+    parts = {key: value for key, value in item.items() if key not in TARGETS}
+    return parts if len(parts) > 1 else item["input_ids"]
+
+
+def _together(parts: Sequence[Mapping[Any, Any]], whole: bool) -> Any:
+    """Inputs by name; a mask that leaves nothing out is none."""
+    made = {key: _joined([part[key] for part in parts], whole) for key in parts[0]}
+    mask = made.get("attention_mask")
+    if mask is not None and not isinstance(mask, list) and bool((mask == 1).all()):
+        del made["attention_mask"]
+    return made if len(made) > 1 else made["input_ids"]
 
 
 def _named(item: Mapping[Any, Any], names: Sequence[str]) -> Any:
@@ -82,6 +99,8 @@ def _plain(values: Any) -> Any:
 
 def _joined(parts: Sequence[Any], whole: bool) -> Any:
     """Parts one after the other; whole: every part is one record.  Records of unequal length stay a list."""
+    if parts and all(isinstance(part, Mapping) for part in parts):
+        return _together(parts, whole)
     if parts and all(hasattr(part, "detach") for part in parts):
         tensors = [part.detach() for part in parts]
         if len({tuple(t.shape) if whole else tuple(t.shape[1:]) for t in tensors}) == 1:

@@ -128,9 +128,7 @@ class TorchTarget:
     def lacks(self) -> dict[Access, str]:
         """Ports that modules usually have and this one has not, and why."""
         if self._several:
-            return dict.fromkeys(
-                INSIDE, "its inputs are no single tensor, by whose records gradients could be told apart"
-            )
+            return dict.fromkeys(INSIDE, "its records are not the rows of one tensor")
         if is_quantised(self.module) or not any(p.dtype.is_floating_point for p in self.module.parameters()):
             reason = "its weights are quantised, or it has none, so the loss has no gradient by them"
             return dict.fromkeys(INSIDE, reason)
