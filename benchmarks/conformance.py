@@ -1,5 +1,5 @@
-"""Whether divulge asks an estimator what its owner asks: the AUC of the loss (or of the absolute error) by divulge against
-the one computed by hand from predict_proba, decision_function or predict on the owner's own table.
+"""Whether divulge asks an estimator what its owner asks: the AUC of the loss (or of the absolute error) by divulge
+against the one computed by hand from predict_proba, decision_function or predict on the owner's own table.
 
     python benchmarks/conformance.py            every estimator, as a Markdown table
     python benchmarks/conformance.py --quick    one in six
@@ -22,10 +22,10 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
-import zoo
 from sklearn.metrics import roc_auc_score
 
 import divulge
+import zoo
 from divulge.core.identity import content_hash
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
@@ -117,7 +117,7 @@ def tried(case: zoo.Case, folder: Path) -> Tried:
         return Tried(case, attack, wanted, None, str(error), False, content_hash(model), path, str(error))
     found = {f.attack: f.value for f in run.findings if f.metric == "auc"}
     results = {o.attack: o.result for o in run.outcomes}
-    why = results[shadow] if shadow in results else None
+    why = results.get(shadow)
     said = (
         getattr(why, "error", None) or getattr(why, "reason", None) or "labels alone: no attack that learns from scores"
     )

@@ -99,8 +99,9 @@ class DataPart(_Part):
 
 
 class RecipePart(_Part):
-    """How such a model is trained.  auto: as the scikit-learn estimator is, tuning anew what it tunes; chosen: with
-    the settings that it has chosen; torch: with these settings; sklearn: as the estimator that `factory` builds.  factory: `file.py:function`; of the target where it has one.
+    """How such a model is trained.  auto: as the scikit-learn estimator is, tuning anew what it tunes; chosen: with the
+    settings that it has chosen; torch: with these settings; sklearn: as the estimator that `factory` builds.  factory:
+    `file.py:function`; of the target where it has one.
     """
 
     kind: Literal["auto", "chosen", "none", "torch", "sklearn"] = "auto"
