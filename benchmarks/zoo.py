@@ -104,6 +104,8 @@ def sklearn_estimator(name: str, kind: Any) -> Any:
         "LogisticRegressionCV": lambda: kind(
             Cs=3, cv=3, l1_ratios=(0,), use_legacy_attributes=False, scoring="accuracy"
         ),
+        "LabelPropagation": lambda: kind(gamma=1),
+        "LabelSpreading": lambda: kind(gamma=1),
         "MLPClassifier": lambda: kind(hidden_layer_sizes=(8,), max_iter=60, random_state=0),
         "MLPRegressor": lambda: kind(hidden_layer_sizes=(8,), max_iter=60, random_state=0),
         "MultiOutputClassifier": lambda: kind(_logistic()),

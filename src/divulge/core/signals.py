@@ -10,6 +10,11 @@ import numpy as np
 
 from divulge.core.hashing import Array
 
+NEAR_CERTAIN = 1e-6
+"""What a loss must exceed to be read off the score of the right class itself."""
+
+DECIMALS = 12
+
 LOG_FLOOR = float(np.log(np.nextafter(np.float32(0), np.float32(1), dtype=np.float32)))
 """Logarithm of the smallest positive float32 (about -103.3): what stands for a score of exactly zero."""
 
@@ -26,8 +31,12 @@ def logsumexp(values: Array, axis: int = -1) -> Array:
 def log_softmax(logits: Array) -> Array:
     """Log-probabilities from logits [..., classes], float64, floored at LOG_FLOOR only where they are -inf."""
     logits = np.asarray(logits, dtype=np.float64)
-    log_scores = logits - logsumexp(logits)[..., None]
-    return _floored(log_scores)
+    top = logits.argmax(axis=-1)[..., None]
+    peak = np.take_along_axis(logits, top, axis=-1)
+    below = logits - np.where(np.isfinite(peak), peak, 0.0)
+    others = np.exp(below)
+    np.put_along_axis(others, top, 0.0, axis=-1)  # 1 + others loses what is small: log1p keeps it
+    return _floored(below - np.log1p(others.sum(axis=-1, keepdims=True)))
 
 
 def _floored(log_values: Array) -> Array:
@@ -51,6 +60,17 @@ def log_of_others(log_scores: Array, y: Array) -> Array:
     rest = np.array(log_scores, dtype=np.float64)
     rest[np.arange(len(y)), y.astype(np.int64)] = -np.inf
     return _floored(logsumexp(rest))
+
+
+def log_likelihood(log_scores: Array, y: Array) -> Array:
+    """Log p of the class y as the model gives it, so that equal scores stay equal (logarithms of equal numbers differ in
+    their last digit); from the other classes where it is so near 0 that their order lies there: [records] from
+    [records, classes].
+    """
+    own = of_class(log_scores, y)
+    with np.errstate(divide="ignore"):
+        rest = np.log1p(-np.minimum(np.exp(log_of_others(log_scores, y)), 1.0))
+    return np.where(own < -NEAR_CERTAIN, np.round(own, DECIMALS), rest)
 
 
 def logit_scaled(log_scores: Array, y: Array) -> Array:
