@@ -62,15 +62,15 @@ def log_of_others(log_scores: Array, y: Array) -> Array:
     return _floored(logsumexp(rest))
 
 
-def log_likelihood(log_scores: Array, y: Array) -> Array:
-    """Log p of the class y as the model gives it, so that equal scores stay equal (logarithms of equal numbers differ in
-    their last digit); from the other classes where it is so near 0 that their order lies there: [records] from
-    [records, classes].
+def own_logit(log_scores: Array, y: Array) -> Array:
+    """log(p_y / (1 - p_y)) from p_y alone, so that equal scores stay equal whatever the others are: logarithms of
+    equal numbers differ in their last digit.  From the other classes where p_y is so near 1 that its order lies there:
+    [records] from [records, classes]; finite.
     """
-    own = of_class(log_scores, y)
-    with np.errstate(divide="ignore"):
-        rest = np.log1p(-np.minimum(np.exp(log_of_others(log_scores, y)), 1.0))
-    return np.where(own < -NEAR_CERTAIN, np.round(own, DECIMALS), rest)
+    own, others = of_class(log_scores, y), log_of_others(log_scores, y)
+    left = -np.expm1(np.minimum(np.round(own, DECIMALS), -(NEAR_CERTAIN**2)))
+    certain = (own >= -NEAR_CERTAIN) & (others <= np.log(2 * NEAR_CERTAIN))  # scores need not add up to 1
+    return np.where(certain, own - others, np.round(own, DECIMALS) - np.log(left))
 
 
 def logit_scaled(log_scores: Array, y: Array) -> Array:
