@@ -1,5 +1,5 @@
-"""Whether divulge asks an estimator what its owner asks: the AUC of the loss (or of the absolute error) by divulge against
-the one computed by hand from predict_proba, decision_function or predict on the owner's own table.
+"""Whether divulge asks an estimator what its owner asks: the AUC of the loss (or of the absolute error) by divulge
+against the one computed by hand from predict_proba, decision_function or predict on the owner's own table.
 
     python benchmarks/conformance.py            every estimator, as a Markdown table
     python benchmarks/conformance.py --quick    one in six
@@ -22,14 +22,17 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
-import zoo
 from sklearn.metrics import roc_auc_score
 
 import divulge
+import zoo
 from divulge.core.identity import content_hash
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
 BAR = 1e-9
+TINY = 1e-40
+"""A loss of infinity is none."""
+
 cloudpickle.register_pickle_by_value(zoo)  # what hashes the models elsewhere knows no such module
 QUICK = 6
 HASHES = """
@@ -72,20 +75,25 @@ def by_hand(case: zoo.Case, model: Any, x: Any, y: Any) -> tuple[str, Any]:
         return "absolute_error", -np.abs(np.asarray(said, dtype=float).reshape(len(y)) - y)
     if case.owner is not None:
         said = np.asarray(case.owner(model, x), dtype=float)
-        return "loss", said[np.arange(len(y)), y] if said.ndim == 2 else np.where(y == 1, said, 1 - said)
+        return "loss", np.log(said[np.arange(len(y)), y] if said.ndim == 2 else np.where(y == 1, said, 1 - said))
     known = np.asarray(model.classes_[0] if case.column else model.classes_).tolist()
     code = np.array([known.index(label) for label in y.tolist()])
     if hasattr(model, "predict_proba"):
         said = model.predict_proba(x)
         said = np.asarray(said[0] if isinstance(said, list) else said)
         said = np.column_stack([1 - said, said]) if said.shape[1] == 1 else said
-        return "loss", said[np.arange(len(y)), code]
+        return "loss", np.log(np.maximum(said[np.arange(len(y)), code], TINY))
     if hasattr(model, "decision_function"):
-        said = np.asarray(model.decision_function(x))
-        said = np.column_stack([0 * said, said]) if said.ndim == 1 else said
-        own = said[np.arange(len(y)), code]
-        return "loss", own - np.log(np.exp(said - own[:, None]).sum(axis=1)) - own
+        return "loss", _log_share(np.asarray(model.decision_function(x)), code)
     return "correctness", (np.asarray(model.predict(x)).reshape(len(y)) == y).astype(float)
+
+
+def _log_share(margins: Any, code: Any) -> Any:
+    """Log of the softmax of margins at one class, -log(1 + sum of exp(other - own)), without losing what is small."""
+    margins = np.column_stack([0 * margins, margins]) if margins.ndim == 1 else margins
+    others = margins - margins[np.arange(len(code)), code][:, None]
+    others[np.arange(len(code)), code] = -np.inf
+    return -np.logaddexp(0, np.logaddexp.reduce(others, axis=1))
 
 
 def tried(case: zoo.Case, folder: Path) -> Tried:
@@ -96,6 +104,7 @@ def tried(case: zoo.Case, folder: Path) -> Tried:
     first, second = slice(0, half), slice(half, None)
     model = case.make(rows(x, first), y[first])
     attack, scores = by_hand(case, model, x, y)
+    scores = np.round(scores, 12)  # logarithms of equal numbers differ in their last digit
     wanted = roc_auc_score(np.arange(len(y)) < half, scores)
     path = folder / "model.pickle"
     folder.mkdir(parents=True)
@@ -117,7 +126,7 @@ def tried(case: zoo.Case, folder: Path) -> Tried:
         return Tried(case, attack, wanted, None, str(error), False, content_hash(model), path, str(error))
     found = {f.attack: f.value for f in run.findings if f.metric == "auc"}
     results = {o.attack: o.result for o in run.outcomes}
-    why = results[shadow] if shadow in results else None
+    why = results.get(shadow)
     said = (
         getattr(why, "error", None) or getattr(why, "reason", None) or "labels alone: no attack that learns from scores"
     )

@@ -1,5 +1,5 @@
-"""Every estimator that divulge is tried on, fitted on small tables as people have them: plain arrays, and frames of mixed
-types with missing values.
+"""Every estimator that divulge is tried on, fitted on small tables as people have them: plain arrays, and frames of
+mixed types with missing values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, MinMaxScaler, OneHotEncoder, StandardScaler
-from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils import all_estimators
 
 RECORDS = 120
@@ -43,7 +42,7 @@ class Case:
 
 
 def plain(seed: int = 0) -> tuple[Any, Any, Any]:
-    """x [records, 4] in [0, 3], three classes for a classifier, positive values for a regressor."""
+    """Records [records, 4] in [0, 3], three classes for a classifier, positive values for a regressor."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(0, 3, size=(RECORDS, 4))
     said = x[:, 0] - x[:, 1] + rng.normal(size=RECORDS)
@@ -51,7 +50,7 @@ def plain(seed: int = 0) -> tuple[Any, Any, Any]:
 
 
 def mixed(seed: int = 1) -> tuple[Any, Any, Any]:
-    """A frame with floats, nullable integers, a category of integers, text and booleans, with holes; labels are 0, 1."""
+    """A frame with floats, nullable integers, a category of integers, text and booleans, with holes; labels 0 and 1."""
     rng = np.random.default_rng(seed)
     age, visits = rng.normal(50, 15, RECORDS), rng.integers(0, 9, RECORDS)
     frame = pd.DataFrame(
@@ -102,7 +101,11 @@ def sklearn_estimator(name: str, kind: Any) -> Any:
         "ClassifierChain": lambda: kind(tree.DecisionTreeClassifier(max_depth=3, random_state=0)),
         "FixedThresholdClassifier": lambda: kind(_logistic(), threshold=0.4),
         "IsotonicRegression": lambda: kind(out_of_bounds="clip"),
-        "LogisticRegressionCV": lambda: kind(Cs=3, cv=3, l1_ratios=(0,), use_legacy_attributes=False),
+        "LogisticRegressionCV": lambda: kind(
+            Cs=3, cv=3, l1_ratios=(0,), use_legacy_attributes=False, scoring="accuracy"
+        ),
+        "LabelPropagation": lambda: kind(gamma=1),
+        "LabelSpreading": lambda: kind(gamma=1),
         "MLPClassifier": lambda: kind(hidden_layer_sizes=(8,), max_iter=60, random_state=0),
         "MLPRegressor": lambda: kind(hidden_layer_sizes=(8,), max_iter=60, random_state=0),
         "MultiOutputClassifier": lambda: kind(_logistic()),
@@ -204,9 +207,11 @@ def composed() -> dict[str, tuple[bool, Callable[[], Any]]]:
 BINARY = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV", "ClassifierChain"})
 """Estimators of two classes."""
 
-COLUMN = frozenset({"ClassifierChain", "MultiOutputClassifier", "MultiOutputRegressor", "RegressorChain"}) | {
-    name for name in ("MultiTaskElasticNet", "MultiTaskElasticNetCV", "MultiTaskLasso", "MultiTaskLassoCV")
-}
+COLUMN = frozenset(
+    {"ClassifierChain", "MultiOutputClassifier", "MultiOutputRegressor", "RegressorChain"}
+    | {"MultiTaskElasticNet", "MultiTaskElasticNetCV", "MultiTaskLasso", "MultiTaskLassoCV"}
+)
+"""Estimators that are made for several outputs, and are given one as a column."""
 
 
 def _fit(made: Callable[[], Any], column: bool) -> Callable[[Any, Any], Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -14,6 +15,7 @@ from divulge.core.signals import (
     logit_scaled,
     modified_entropy,
     of_class,
+    own_logit,
 )
 
 LOGITS = arrays(np.float64, (5, 4), elements=st.floats(-200, 200))
@@ -64,3 +66,35 @@ def test_a_sure_and_right_answer_has_the_least_modified_entropy():
     log_scores = log_softmax(np.array([[9.0, 0, 0], [1.0, 0, 0], [0, 9.0, 0]]))
     values = modified_entropy(log_scores, np.zeros(3, dtype=int))
     assert values[0] < values[1] < values[2]
+
+
+@given(st.lists(st.floats(-700, 700), min_size=2, max_size=5), st.integers(0, 4))
+def test_log_softmax_keeps_what_is_small_of_a_sure_class(logits, place):
+    """Against exact arithmetic: the log of a probability near 1 is minus what is left, to a relative error."""
+    from fractions import Fraction
+    from math import exp, log1p
+
+    place %= len(logits)
+    top = max(logits)
+    if sorted(logits)[-2] > top - 1:
+        return
+    left = sum(Fraction(exp(value - top)) for value in logits if value != top)
+    told = log_softmax(np.array([logits]))[0]
+    assert told[logits.index(top)] == pytest.approx(-log1p(float(left)), rel=1e-12, abs=1e-310)
+
+
+@given(st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), min_size=6, max_size=40), st.integers(0, 2**31))
+def test_equal_scores_have_equal_losses_whatever_the_other_classes_say(scores, seed):
+    rng = np.random.default_rng(seed)
+    own = np.array(scores)
+    first = rng.uniform(0, 1 - own)
+    rows = np.log(np.column_stack([own, first, 1 - own - first]))
+    told = own_logit(rows, np.zeros(len(own), dtype=int))
+    assert len(np.unique(told)) == len(np.unique(own))
+    np.testing.assert_allclose(told, np.log(own / (1 - own)), atol=1e-11)
+
+
+def test_a_confidence_that_prints_as_one_is_ordered_by_what_is_left():
+    left = np.array([1e-20, 1e-30, 1e-25])
+    told = own_logit(np.column_stack([np.zeros(3), np.log(left)]), np.zeros(3, dtype=int))
+    assert (np.argsort(told) == [0, 2, 1]).all()

@@ -18,6 +18,13 @@ DEEPEST = 100
 """Nesting from which an object is left to pickle, which goes deeper than this reader."""
 
 
+MAPPINGS = frozenset({"builtins", "collections", "sklearn.utils._bunch"})
+"""Where mappings come from that are nothing but their items, whatever their pickles say besides."""
+
+COUNTERS = slice(7, 11)
+"""Where a search tree of scikit-learn counts, in its state, how often it was asked."""
+
+
 def content_hash(value: Any) -> str:
     """Hex digest (32 characters) of an object's content.
 
@@ -69,7 +76,7 @@ class _Reader:
             self._array(np.asarray(value), depth)
         elif isinstance(value, np.generic):
             self.tell(kind.__name__, value.tobytes() if value.dtype.names is None else repr(value))
-        elif isinstance(value, Mapping) and kind.__module__ in ("builtins", "collections"):
+        elif isinstance(value, Mapping) and kind.__module__ in MAPPINGS:
             self._unordered("mapping", list(value.items()), depth)
         elif isinstance(value, set | frozenset):
             self._unordered("set", list(value), depth)
@@ -142,9 +149,17 @@ class _Reader:
             self.read(maker, depth + 1)
             self._ordered("arguments", arguments, depth)
             for part in rest[:1]:
-                self.read(part, depth + 1)
+                self.read(_lasting(kind, part), depth + 1)
             for more in rest[1:3]:
                 self._ordered("items", list(more) if more is not None else (), depth)
+
+
+def _lasting(kind: type, state: Any) -> Any:
+    """The state of an object without what changes when it is asked."""
+    searches = kind.__module__ in ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
+    if searches and isinstance(state, tuple) and len(state) >= COUNTERS.stop:
+        return (*state[: COUNTERS.start], *state[COUNTERS.stop :])
+    return state
 
 
 def _own_words(value: Any) -> str | bytes | None:

@@ -10,6 +10,11 @@ import numpy as np
 
 from divulge.core.hashing import Array
 
+NEAR_CERTAIN = 1e-6
+"""What a loss must exceed to be read off the score of the right class itself."""
+
+DECIMALS = 12
+
 LOG_FLOOR = float(np.log(np.nextafter(np.float32(0), np.float32(1), dtype=np.float32)))
 """Logarithm of the smallest positive float32 (about -103.3): what stands for a score of exactly zero."""
 
@@ -26,8 +31,12 @@ def logsumexp(values: Array, axis: int = -1) -> Array:
 def log_softmax(logits: Array) -> Array:
     """Log-probabilities from logits [..., classes], float64, floored at LOG_FLOOR only where they are -inf."""
     logits = np.asarray(logits, dtype=np.float64)
-    log_scores = logits - logsumexp(logits)[..., None]
-    return _floored(log_scores)
+    top = logits.argmax(axis=-1)[..., None]
+    peak = np.take_along_axis(logits, top, axis=-1)
+    below = logits - np.where(np.isfinite(peak), peak, 0.0)
+    others = np.exp(below)
+    np.put_along_axis(others, top, 0.0, axis=-1)  # 1 + others loses what is small: log1p keeps it
+    return _floored(below - np.log1p(others.sum(axis=-1, keepdims=True)))
 
 
 def _floored(log_values: Array) -> Array:
@@ -51,6 +60,17 @@ def log_of_others(log_scores: Array, y: Array) -> Array:
     rest = np.array(log_scores, dtype=np.float64)
     rest[np.arange(len(y)), y.astype(np.int64)] = -np.inf
     return _floored(logsumexp(rest))
+
+
+def own_logit(log_scores: Array, y: Array) -> Array:
+    """log(p_y / (1 - p_y)) from p_y alone, so that equal scores stay equal whatever the others are: logarithms of
+    equal numbers differ in their last digit.  From the other classes where p_y is so near 1 that its order lies there:
+    [records] from [records, classes]; finite.
+    """
+    own, others = of_class(log_scores, y), log_of_others(log_scores, y)
+    left = -np.expm1(np.minimum(np.round(own, DECIMALS), -(NEAR_CERTAIN**2)))
+    certain = (own >= -NEAR_CERTAIN) & (others <= np.log(2 * NEAR_CERTAIN))  # scores need not add up to 1
+    return np.where(certain, own - others, np.round(own, DECIMALS) - np.log(left))
 
 
 def logit_scaled(log_scores: Array, y: Array) -> Array:

@@ -31,10 +31,8 @@ def tunes(estimator: Any) -> bool:
     """Whether fitting it chooses settings: a search, an estimator of the CV kind, or a pipeline with such a step."""
     if isinstance(estimator, Pipeline):
         return any(tunes(step) for _, step in estimator.steps)
-    return (hasattr(estimator, "refit") and hasattr(estimator, "scoring")) or type(estimator).__name__ in {
-        *_CV,
-        "TunedThresholdClassifierCV",
-    }
+    searches = hasattr(estimator, "refit") and hasattr(estimator, "scoring")
+    return searches or type(estimator).__name__ in {*_CV, "TunedThresholdClassifierCV"}
 
 
 def chosen(estimator: Any) -> tuple[Any, dict[str, Any]]:
@@ -60,7 +58,8 @@ def chosen(estimator: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _of_pipeline(pipeline: Pipeline) -> tuple[Any, dict[str, Any]]:
-    made, told = unfitted(pipeline), {}
+    made = unfitted(pipeline)
+    told: dict[str, Any] = {}
     for place, (name, step) in enumerate(pipeline.steps):
         if hasattr(step, "get_params"):
             inner, found = chosen(step)

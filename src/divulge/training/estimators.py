@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 
 from divulge.core.hashing import Array
@@ -22,11 +23,18 @@ FEWEST = 5
 
 
 def unfitted(estimator: Any) -> Any:
-    """A clone, also of an estimator that scikit-learn refuses to clone since its constructor changes what it is given:
-    CatBoost's does.
+    """A clone, also of an estimator that scikit-learn refuses to clone since its constructor changes what it is given,
+    as CatBoost's does.  What was frozen thaws, here and inside: fitting it would leave it the very model that is
+    audited.
     """
+    if isinstance(estimator, FrozenEstimator):
+        return unfitted(estimator.estimator)
     try:
-        return clone(estimator)
+        made = clone(estimator)
+        for name, value in made.get_params().items():
+            if isinstance(value, FrozenEstimator):
+                made.set_params(**{name: unfitted(value)})
+        return made
     except Exception:  # RuntimeError of scikit-learn, and whatever a constructor raises
         settings = estimator.get_params(deep=False)
         return type(estimator)(**{name: _rebuilt(value) for name, value in settings.items()})
@@ -50,7 +58,17 @@ def inputs_of(records: Records) -> Any:
 
 def labels_of(records: Records) -> Array:
     """Class labels as they were given, or values: [records]."""
-    return np.asarray(records.schema.classes)[records.y] if records.schema.classes else records.y
+    return known_labels(records)[records.y] if records.schema.classes else records.y
+
+
+def known_labels(records: Records) -> Array:
+    """The labels behind the codes: numbers as numbers, words as objects, so that a mixture stays one."""
+    labels = np.asarray(records.schema.classes)
+    if labels.dtype.kind in "biuf":
+        return labels
+    made = np.empty(len(labels), dtype=object)
+    made[:] = records.schema.classes
+    return made
 
 
 def fit_estimator(model: Any, records: Records) -> Any:
@@ -63,6 +81,7 @@ def fit_estimator(model: Any, records: Records) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the recipe is what it is, converged or not
         warnings.filterwarnings("ignore", message="The least populated class in y has only", category=UserWarning)
+        warnings.filterwarnings("ignore", message="y contains no unlabeled samples", category=UserWarning)
         try:
             return model.fit(x, y)
         except Exception:
@@ -107,7 +126,7 @@ class Recoded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """On the records of these classes (codes of the schema)."""
         part = records.take(np.isin(records.y, classes))
         codes = np.searchsorted(classes, part.y)
-        return cls(model.fit(inputs_of(part), codes), np.asarray(records.schema.classes)[classes])
+        return cls(model.fit(inputs_of(part), codes), known_labels(records)[classes])
 
     @property
     def classes_(self) -> Array:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.scene import MembershipScene
-from divulge.core.signals import logit_scaled
+from divulge.core.signals import own_logit
 from divulge.core.threat import Access, Asset, Family, Needs
 
 
@@ -32,4 +32,4 @@ class Loss:
 
     def run(self, scene: MembershipScene) -> MembershipGuess:
         """Cost: one query a record."""
-        return MembershipGuess(logit_scaled(scene.target.log_scores(scene.candidates), scene.candidates.y))
+        return MembershipGuess(own_logit(scene.target.log_scores(scene.candidates), scene.candidates.y))

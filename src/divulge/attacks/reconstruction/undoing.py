@@ -98,7 +98,7 @@ def _numbers(rows: Array, schema: Schema) -> Array | None:
 
 
 def _key(value: Any) -> Any:
-    return "missing" if value is None or value != value else value
+    return "missing" if value is None or (isinstance(value, float) and np.isnan(value)) else value
 
 
 def _number(value: Any) -> float:
