@@ -78,7 +78,8 @@ class TargetPart(_Part):
 class DataPart(_Part):
     """The records: CSV or Parquet with a `target` column, or .npz with arrays x and y; or a named `source`, which is
     split at random into parts of the sizes given as members, nonmembers and population.  public: .npz of records of
-    other classes than the model's.
+    other classes than the model's.  groups: the column, or array of an .npz, that says whose records they are, where a
+    person has several; aggregate: how the scores of a person's records become one.
     """
 
     members: Path | int | None = None
@@ -89,6 +90,8 @@ class DataPart(_Part):
     target: str | None = None
     sensitive: list[str] = []
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
+    groups: str | None = None
+    aggregate: Literal["mean", "max", "sum"] = "mean"
 
     @model_validator(mode="after")
     def _both_sides(self) -> DataPart:

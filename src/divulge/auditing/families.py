@@ -50,7 +50,7 @@ class Tables:
     def _membership(self) -> Table:
         job = self.job
         game = MembershipGame(
-            job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features
+            job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features, job.aggregate
         )
         return Table(job, game, self.tests)
 

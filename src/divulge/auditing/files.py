@@ -26,6 +26,7 @@ from divulge.auditing.assemble import (
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
 from divulge.auditing.defending import defended, defended_name, under
 from divulge.auditing.job import Job
+from divulge.auditing.people import Labels, columns_apart, labels_of_arrays, with_groups
 from divulge.auditing.scope import scope_of
 from divulge.auditing.workshop import Workshop
 from divulge.catalog.attacks import attack
@@ -59,7 +60,8 @@ def job_from_file(
     chosen = _chosen(audit)
     if audit.target.kind == "scores":
         table = ScoreTable.load(existing(folder / audit.target.file, "target.path"))
-        return job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.file.stem)
+        how = audit.data.aggregate if audit.data is not None else "mean"
+        return job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.file.stem, how)
     assert audit.data is not None
     target, factory = _target(audit.target, folder)
     sets = met(target, _sets(audit.data, target, folder, seed))
@@ -293,8 +295,10 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int) -> Sets:
         if value is not None:
             paths.append((name, folder / value))
     classes = getattr(target, "classes", None) or None
+    labels: Labels | None = None
     if all(path.suffix == ".npz" for _, path in paths):
         pairs = [read_arrays(path, f"data.{name}") for name, path in paths]
+        labels = labels_of_arrays(paths, part.groups)
         sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
     else:
         frames = [read_table(path, f"data.{name}") for name, path in paths]
@@ -303,11 +307,15 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int) -> Sets:
                 "data.target: is missing: which column is predicted? The columns are "
                 + ", ".join(map(str, frames[0].columns[:12]))
             )
+        if part.groups is not None:
+            frames, labels = columns_apart(frames, part.groups, target, "data.groups")
         sets = from_frames(frames, target=part.target, classes=classes, task=target.task, sensitive=part.sensitive)
-    return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
+    return with_groups(Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None), labels, part.aggregate)
 
 
 def _from_source(part: DataPart, seed: int) -> Sets:
+    if part.groups is not None:
+        raise InputError("data.groups: a named source has one record a person: leave it out, or give files")
     if part.source not in SOURCES:
         raise InputError(f"data.source: {part.source!r} is unknown: choose one of {', '.join(SOURCES)}")
     sizes = [getattr(part, name) or 0 for name in ("members", "nonmembers", "population")]

@@ -160,6 +160,8 @@ class Job:
     chain: steps that go on from the closest copy, see auditing.chain.
     detectors: names of those that watch, see auditing.watch.
     most_shadows: how many there can be, None for as many as one asks for.
+    persons: the label behind each number of the candidates' groups.  aggregate: how scores of a person's rows become
+    one, see core.persons.
     """
 
     name: str
@@ -183,6 +185,8 @@ class Job:
     detectors: tuple[str, ...] = ()
     reconstruction: Reconstruction = field(default_factory=Reconstruction)
     properties: PropertyPlan = field(default_factory=PropertyPlan)
+    persons: tuple[str, ...] = ()
+    aggregate: str = "mean"
 
     def records_fingerprint(self) -> str:
         """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""
@@ -209,6 +213,7 @@ class Job:
             repr([(attack.card.name, attack) for attack in self.attacks]),
             repr((sorted(self.policy.thresholds.items()), self.policy.confidence, self.policy.delta)),
             *((repr((self.chain, self.detectors)),) if self.chain or self.detectors else ()),
+            *((self.aggregate, repr(self.persons)) if self.candidates.groups is not None else ()),
         )
 
 

@@ -28,6 +28,7 @@ from divulge.auditing.defending import defended, defended_name
 from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, write
 from divulge.auditing.job import Job
+from divulge.auditing.people import of_persons, told_apart, with_groups
 from divulge.auditing.policies import policy_of
 from divulge.auditing.scope import scope_of
 from divulge.auditing.store import RunFolder
@@ -150,6 +151,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     policy: Policy | str | None = None,
     sensitive: Iterable[str] = (),
     duplicates: str = "refuse",
+    groups: Any = None,
+    aggregate: str = "mean",
     name: str | None = None,
     seed: int = 0,
     out: Path | str | None = None,
@@ -180,6 +183,11 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     minutes: start attacks only as far as they fit, those first that tell most a second, and say what is left out.
         With neither attacks nor families named, all families and everything that the threat model allows is tried.
     policy: what is tolerated: the name of one that comes with divulge, a file, or a Policy.
+    groups: whose records they are, where a person has several: (labels of members, labels of non-members[, labels of
+        the population]), or the name of a column of the frames, which is no feature unless the model was fitted with
+        it; for a score table one label a record.  Persons are then split, trained on, compared and counted whole.
+    aggregate: how the scores of a person's records become one: "mean", "max" (of one record that gives a person away)
+        or "sum" (of log likelihood ratios, as `lira` has them).
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
     defenses: names or defences, in order; shadow models are defended in the same way.  Where one acts before or while
@@ -197,10 +205,11 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     threat_model, policy, tools = threat_from(threat), policy_of(policy), workshop(engine, jobs, cache)
     scope = scope_of(attacks, families, minutes)
     if isinstance(target, ScoreTable):
-        table = (threat_model, attacks, policy, seed, name or "score table")
-        return _carried_out(job_from_table(target, *table), out, progress, minutes)
+        table = (threat_model, attacks, policy, seed, name or "score table", aggregate)
+        return _carried_out(job_from_table(of_persons(target, groups), *table), out, progress, minutes)
     asked = target_from(target)
-    sets = met(asked, records_from(asked, members, nonmembers, population, sensitive))
+    pairs, labels = told_apart(groups, asked, (members, nonmembers, population))
+    sets = with_groups(met(asked, records_from(asked, pairs[0], pairs[1], pairs[2], sensitive)), labels, aggregate)
     own = recipe_for(recipe, target, asked, tools)
     shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}

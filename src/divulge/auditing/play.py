@@ -145,7 +145,7 @@ class Result:
 def baseline(game: Game) -> Baseline:
     """The model-blind baseline of a game: the stronger of its guessers, and whether it raises the alarm."""
     try:
-        areas = [auc(evidence) for evidence in game.baseline()]
+        areas = [auc(evidence.by_unit()) for evidence in game.baseline()]
     except Impossible as reason:
         return Baseline(missing=str(reason))
     readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
@@ -325,6 +325,7 @@ def _finding(
         paper=card.paper,
         standards=standards_of(card),
         details=estimate.details,
+        unit=estimate.unit,
     )
 
 

@@ -30,7 +30,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Finding:
-    """One metric of one attack, with everything needed to trust it.  Field names are those of findings.json."""
+    """One metric of one attack, with everything needed to trust it.  Field names are those of findings.json.
+
+    unit: what was counted, "record", or "person" with all their rows: an epsilon is then one of persons (user-level).
+    """
 
     attack: str
     game: str
@@ -60,6 +63,7 @@ class Finding:
     paper: str
     standards: tuple[str, ...] = ()
     details: tuple[Detail, ...] = ()
+    unit: str = "record"
 
     def judged(self, verdict: Verdict, reason: str, p_adjusted: float | None) -> Finding:
         """The same numbers under another verdict."""

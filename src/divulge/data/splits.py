@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 
@@ -13,6 +13,7 @@ from numpy.random import Generator
 from divulge.core.errors import InputError
 from divulge.core.records import Records, concat
 from divulge.core.wording import counted
+from divulge.data.persons import apart
 
 ROUNDING = 6
 """Decimals, in units of a column's standard deviation, within which two values count as equal."""
@@ -33,6 +34,7 @@ class Overlap:
     exact, rounded: non-members that equal a member, to the letter and after rounding.
     within: members that equal another member.
     population: population records that equal a candidate; they are always dropped.
+    persons: who stood among members and non-members alike, and was dropped from the latter.
     """
 
     exact: int
@@ -40,8 +42,12 @@ class Overlap:
     within: int
     population: int
     treatment: Duplicates
+    persons: int = 0
 
     def __str__(self) -> str:
+        if self.persons:
+            dropped = f"{counted(self.persons, 'person')} among members and non-members alike, dropped from the latter"
+            return f"{dropped}; {replace(self, persons=0)}"
         if not self.exact and not self.rounded and not self.within and not self.population:
             return "no record occurs twice"
         words = [f"{counted(self.exact, 'non-member')} equal to a member, {self.rounded:,} after rounding"]
@@ -66,14 +72,19 @@ def split(records: Records, sizes: tuple[int, ...], rng: Generator) -> list[Reco
 def separate(
     members: Records, nonmembers: Records, population: Records | None, duplicates: Duplicates
 ) -> tuple[Records, Records, Records | None, Overlap]:
-    """The sets without what they share, as `duplicates` says; raises InputError for REFUSE when they share records."""
+    """The sets without what they share, as `duplicates` says; raises InputError for REFUSE when they share records.
+
+    Persons stand in one set only, and a person's own rows may equal each other.
+    """
+    nonmembers, population, persons = apart(members, nonmembers, population, duplicates is Duplicates.DROP)
     inside = members.row_keys()
     inside_set = set(inside)
     exact = sum(key in inside_set for key in nonmembers.row_keys())
     together = concat([members, nonmembers]).row_keys(ROUNDING)
     inside_rounded = set(together[: len(members)])
     shared = np.array([key in inside_rounded for key in together[len(members) :]])
-    within = sum(n - 1 for n in Counter(inside).values())
+    whose = members.groups.tolist() if members.groups is not None else range(len(inside))
+    within = sum(n - 1 for n in Counter(key for key, _ in set(zip(inside, whose, strict=True))).values())
     if shared.any() and duplicates is Duplicates.REFUSE:
         raise InputError(
             f"{counted(int(shared.sum()), 'record')} stand among members and non-members alike ({exact} to the "
@@ -89,4 +100,4 @@ def separate(
         known = np.array([key in candidates for key in population.row_keys()])
         common = int(known.sum())
         population = population.take(~known) if not known.all() else None
-    return members, nonmembers, population, Overlap(exact, int(shared.sum()), within, common, duplicates)
+    return members, nonmembers, population, Overlap(exact, int(shared.sum()), within, common, duplicates, persons)
