@@ -145,12 +145,13 @@ class Result:
 def baseline(game: Game) -> Baseline:
     """The model-blind baseline of a game: the stronger of its guessers, and whether it raises the alarm."""
     try:
-        areas = [auc(evidence.by_unit()) for evidence in game.baseline()]
+        told = list(game.baseline())
+        areas = [auc(evidence.by_unit()) for evidence in told]
     except Impossible as reason:
         return Baseline(missing=str(reason))
     readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
     strongest = max(readings, key=lambda reading: reading.low)
-    return Baseline(strongest, blind_alarm_of(strongest))
+    return Baseline(strongest, blind_alarm_of(strongest, any(evidence.grouped for evidence in told)))
 
 
 def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:

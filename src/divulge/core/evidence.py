@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Evidence:
             if values is not None and not np.isfinite(values).all():
                 raise TargetError(f"{int((~np.isfinite(values)).sum())} values of {name} are NaN or infinite")
 
-    @property
+    @cached_property
     def grouped(self) -> bool:
         """Whether several trials belong to one unit, so that they say less than as many independent ones."""
         return len(np.unique(self.unit)) < len(self.unit)

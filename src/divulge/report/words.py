@@ -6,7 +6,7 @@ from divulge.core.dossier import Dossier, Stability, overall
 from divulge.core.finding import Finding, Reading, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.wording import counted, joined, percent
-from divulge.report import inferred, rebuilt, theft
+from divulge.report import inferred, people, rebuilt, theft
 
 MARKS = {
     Verdict.LEAK: "▲",
@@ -93,7 +93,7 @@ def membership_sentence(dossier: Dossier) -> str:
         return strongest.reason[:1].upper() + strongest.reason[1:] + "."
     title = dossier.titles.get(strongest.attack, strongest.attack)
     picks = (
-        f"shown one member and one non-member, the attack “{title}” picks the member in "
+        f"{people.picks(strongest, title)} in "
         f"{percent(strongest.value or 0)} of cases ({interval(strongest)}; guessing gives 50 %)"
     )
     if verdict is Verdict.LEAK:
@@ -114,10 +114,7 @@ def sharpest(dossier: Dossier) -> str:
         return ""
     best = min(low, key=lambda f: (f.chance, -(f.low or 0)))
     title = dossier.titles.get(best.attack, best.attack)
-    return (
-        f"While wrongly naming {percent(best.chance)} of the non-members, “{title}” names "
-        f"{percent(best.value or 0)} of the members ({interval(best)})."
-    )
+    return f"{people.named(best, title)} ({interval(best)})."
 
 
 def stability_sentence(stability: Stability) -> str:
@@ -179,9 +176,9 @@ def certainties(dossier: Dossier) -> list[str]:
             *copies,
         ]
     sizes = (
-        f"{counted(facts.data.members, 'member')} and {counted(facts.data.nonmembers, 'non-member')} were judged by "
+        f"{people.sizes(facts.data)} were judged by "
         f"{counted(attacks, 'attack')}; the chance that any verdict “leak” of this run is an accident is at most "
-        f"{alpha} (Holm's correction)."
+        f"{alpha} (Holm's correction).{people.certainty(dossier)}"
     )
     return [f"{sizes} {baseline_sentence(dossier)} {controls_sentence(dossier)}", *copies]
 

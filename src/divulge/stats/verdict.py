@@ -10,13 +10,21 @@ from divulge.core.wording import percent
 from divulge.stats.multiplicity import holm
 
 
-def blind_alarm_of(blind: Reading) -> str | None:
-    """Why the split is at fault: a guesser that never saw the model tells members from non-members (its AUC)."""
+def blind_alarm_of(blind: Reading, persons: bool = False) -> str | None:
+    """Why the split is at fault: a guesser that never saw the model tells members from non-members (its AUC).
+
+    persons: whether it is known whose the records are; else that may be what is wrong.
+    """
     if blind.low <= 0.5:
         return None
+    cure = (
+        "draw persons at random from one set"
+        if persons
+        else ("draw them at random from one set, or say whose records they are (`groups`) where a person has several")
+    )
     return (
         f"a guesser without the model tells members from non-members (AUC {blind.value:.3f}, "
-        f"{blind.low:.3f} to {blind.high:.3f}), so the two sets were not drawn alike: draw them at random from one set"
+        f"{blind.low:.3f} to {blind.high:.3f}), so the two sets were not drawn alike: {cure}"
     )
 
 
@@ -53,7 +61,8 @@ def _settle(finding: Finding, p_adjusted: float | None, policy: Policy, alarm: s
 
 def _leak_reason(finding: Finding) -> str:
     if finding.metric == "epsilon":
-        return f"no training with an epsilon below {finding.value or 0.0:.2f} could show this"
+        which = "a user-level epsilon" if finding.unit == "person" else "an epsilon"
+        return f"no training with {which} below {finding.value or 0.0:.2f} could show this"
     if finding.metric.endswith("_recovered"):
         return f"{percent(finding.value or 0.0)} of them are right"
     if finding.metric.startswith("fidelity"):
