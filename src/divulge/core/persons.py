@@ -66,3 +66,10 @@ def half_of_persons(groups: Array, rng: Generator) -> Array:
     """Bool [rows]: all rows of a random half of the persons."""
     _, place, rows = numbered(groups)
     return np.asarray(np.isin(place, rng.permutation(len(rows))[: len(rows) // 2]))
+
+
+def every_nth(records: int, step: int, groups: Array | None) -> Array:
+    """Every n-th record, or all records of every n-th person where it is known whose they are: int [rows]."""
+    if groups is None:
+        return np.arange(0, records, step)
+    return np.flatnonzero(numbered(groups)[1] % step == 0)

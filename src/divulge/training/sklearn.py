@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import cloudpickle
-import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import digest
 from divulge.core.identity import content_hash
+from divulge.core.persons import every_nth
 from divulge.core.records import Records
 from divulge.training.estimators import fit_estimator
 
@@ -54,7 +54,7 @@ SMALL_SHARE = 8
 
 @dataclass(frozen=True)
 class SklearnRecipe:
-    """Fit a clone of `estimator`.  take_every: train on every n-th record only."""
+    """Fit a clone of `estimator`.  take_every: train on every n-th record, or person, only."""
 
     estimator: Any
     take_every: int = 1
@@ -68,7 +68,7 @@ class SklearnRecipe:
         model = clone(self.estimator)
         seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
         model.set_params(**dict.fromkeys(seeds, seed % 2**31))
-        part = records.take(np.arange(0, len(records), self.take_every))
+        part = records.take(every_nth(len(records), self.take_every, records.groups))
         try:
             return fit_estimator(model, part)
         except Exception as error:  # an estimator is foreign code: it may raise anything
