@@ -30,7 +30,7 @@ from divulge.core.scene import Means, Poison, PoisonScene, Shadows
 from divulge.core.target import Surface, Target
 from divulge.core.theft import Theft
 from divulge.core.threat import Access, Asset, Family, ThreatModel, closure
-from divulge.stats.auc import auc
+from divulge.stats.auc import Auc, auc
 from divulge.stats.theft import PLACES
 from divulge.stats.verdict import blind_alarm_of
 from divulge.stats.weigh import METRICS, weigh
@@ -146,12 +146,20 @@ def baseline(game: Game) -> Baseline:
     """The model-blind baseline of a game: the stronger of its guessers, and whether it raises the alarm."""
     try:
         told = list(game.baseline())
-        areas = [auc(evidence.by_unit()) for evidence in told]
+        areas = [_area(evidence) for evidence in told]
     except Impossible as reason:
         return Baseline(missing=str(reason))
     readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
     strongest = max(readings, key=lambda reading: reading.low)
     return Baseline(strongest, blind_alarm_of(strongest, any(evidence.grouped for evidence in told)))
+
+
+def _area(evidence: Evidence) -> Auc:
+    """Of persons where records belong together: they are few, so the variance is not taken as known."""
+    persons = evidence.by_unit()
+    area = auc(persons)
+    few = min(persons.n_exposed, persons.n_control)
+    return replace(area, freedom=float(max(few - 1, 1))) if evidence.grouped else area
 
 
 def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
