@@ -347,19 +347,6 @@ def job_from_table(
         keep = scores.keep[1 : 1 + models]
         return ShadowSet(records, keep, tuple(scores.model(row) for row in rows), see, places, signals)
 
-    data = DataFacts(
-        members=int(member.sum()),
-        nonmembers=int((~member).sum()),
-        population=0,
-        columns=int(np.prod(scores.x.shape[1:])) if scores.x is not None else 0,
-        classes=tuple(map(str, records.schema.classes)),
-        sensitive=(),
-        overlap="not checked: the records were not given" if scores.x is None else "not checked for a score table",
-        fingerprint=digest(scores.keep[0], scores.y),
-        member_persons=count(candidates.take(member).groups),
-        nonmember_persons=count(candidates.take(~member).groups),
-        aggregate=aggregate if records.groups is not None else "",
-    )
     return Job(
         name=name,
         target=target,
@@ -368,11 +355,27 @@ def job_from_table(
         row=order,
         threat=threat,
         attacks=attacks_for(chosen, target, max(scores.models - 1, 1), threat),
-        data=data,
+        data=_table_facts(scores, candidates, member, aggregate),
         policy=policy,
         seed=seed,
         features=features,
         shadows=shadows if scores.models > 1 else None,
         most_shadows=scores.models - 1,
         aggregate=checked_aggregate(aggregate),
+    )
+
+
+def _table_facts(scores: ScoreTable, candidates: Records, member: Array, aggregate: str) -> DataFacts:
+    return DataFacts(
+        members=int(member.sum()),
+        nonmembers=int((~member).sum()),
+        population=0,
+        columns=int(np.prod(scores.x.shape[1:])) if scores.x is not None else 0,
+        classes=tuple(map(str, candidates.schema.classes)),
+        sensitive=(),
+        overlap="not checked: the records were not given" if scores.x is None else "not checked for a score table",
+        fingerprint=digest(scores.keep[0], scores.y),
+        member_persons=count(candidates.take(member).groups),
+        nonmember_persons=count(candidates.take(~member).groups),
+        aggregate=aggregate if candidates.groups is not None else "",
     )

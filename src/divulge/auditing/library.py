@@ -215,14 +215,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}
     same |= {"policy": policy, "reconstruction": reconstruction_of(public, sets.members, reconstruction, defenses)}
     same |= {"properties": scope.properties(properties, sets.members), "threat": threat_model, "recipe": made}
-    job = job_from_records(
-        shown,
-        sets,
-        attacks=attacks_for(attacks, shown, shadows, threat_model, scope.families),
-        name=name or defended_name(shown.name, defenses),
-        workshop=tools,
-        **same,
-    )
+    same |= {"attacks": attacks_for(attacks, shown, shadows, threat_model, scope.families), "workshop": tools}
+    job = job_from_records(shown, sets, name=name or defended_name(shown.name, defenses), **same)
     return _carried_out(job, out, progress, minutes)
 
 
