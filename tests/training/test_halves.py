@@ -50,3 +50,31 @@ def test_a_rare_class_that_an_estimator_cannot_do_without():
         assert scores.shape == (60, 4)
         assert np.exp(scores[:, 1]).max() < 1e-6
         assert np.allclose(np.exp(scores).sum(axis=1), 1)
+
+
+@given(rows=st.lists(st.integers(1, 20), min_size=2, max_size=30), classes=st.integers(1, 4), seed=st.integers(0, 1000))
+def test_persons_are_in_a_half_with_all_their_records_or_with_none(rows, classes, seed):
+    rng = np.random.default_rng(seed)
+    groups = rng.permutation(np.repeat(np.arange(len(rows)) * 3 - 5, rows))
+    keep = half_of(len(groups), rng.integers(0, classes, len(groups)), rng, groups)
+    assert not set(groups[keep]) & set(groups[~keep])
+    assert keep.any() and not keep.all()
+
+
+def test_every_person_is_in_a_half_with_probability_one_half_and_halves_differ():
+    groups = np.repeat(np.arange(12), [1, 20, 3, 1, 1, 5, 2, 2, 8, 1, 4, 6])
+    classes = np.random.default_rng(1).integers(0, 3, len(groups))
+    rng = np.random.default_rng(0)
+    drawn = np.array([half_of(len(groups), classes, rng, groups) for _ in range(3000)])
+    assert np.abs(drawn.mean(axis=0) - 0.5).max() < 4 * 0.5 / np.sqrt(3000)
+    assert len({row.tobytes() for row in drawn}) > 50
+
+
+def test_halves_of_persons_hold_as_much_of_every_class_as_can_be():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(100), 5)
+    classes = np.repeat(rng.permutation(np.repeat([0, 1, 2], [60, 30, 10])), 5)
+    for _ in range(20):
+        keep = half_of(500, classes, rng, groups)
+        for number, count in enumerate((300, 150, 50)):
+            assert abs(int((classes[keep] == number).sum()) - count / 2) <= 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from divulge.core.attack import Attack
 from divulge.core.dossier import DataFacts
 from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, digest
+from divulge.core.persons import checked_aggregate, count
 from divulge.core.policy import Policy
 from divulge.core.properties import columns_of, property_of
 from divulge.core.recipe import Recipe
@@ -53,11 +54,15 @@ THOROUGH_SHADOWS = 64
 
 @dataclass(frozen=True)
 class Sets:
-    """The records of an audit under one schema."""
+    """The records of an audit under one schema.  persons: the label behind each number of `Records.groups`.
+    aggregate: how scores of a person's records become one.
+    """
 
     members: Records
     nonmembers: Records
     population: Records | None
+    persons: tuple[str, ...] = field(default=(), kw_only=True)
+    aggregate: str = field(default="mean", kw_only=True)
 
 
 def threat_from(threat: str | ThreatModel) -> ThreatModel:
@@ -289,7 +294,7 @@ def job_from_records(
         row=row,
         threat=threat,
         attacks=attacks,
-        data=_data_facts(Sets(members, nonmembers, population), str(overlap)),
+        data=_data_facts(Sets(members, nonmembers, population, aggregate=sets.aggregate), str(overlap)),
         policy=policy,
         seed=seed,
         recipe=recipe,
@@ -301,6 +306,8 @@ def job_from_records(
         detectors=checked_detectors(detectors),
         reconstruction=reconstruction,
         properties=properties_of(properties, candidates),
+        persons=sets.persons,
+        aggregate=checked_aggregate(sets.aggregate),
     )
 
 
@@ -324,6 +331,9 @@ def _data_facts(sets: Sets, overlap: str) -> DataFacts:
         sensitive=schema.sensitive,
         overlap=overlap,
         fingerprint=digest(sets.members.fingerprint(), sets.nonmembers.fingerprint()),
+        member_persons=count(sets.members.groups),
+        nonmember_persons=count(sets.nonmembers.groups),
+        aggregate=sets.aggregate if sets.members.groups is not None else "",
     )
 
 
@@ -351,6 +361,7 @@ def job_from_table(
     policy: Policy,
     seed: int,
     name: str,
+    aggregate: str = "mean",
 ) -> Job:
     """A job about a score table: its further rows are the shadow models, and nothing can be trained."""
     records = scores.records()
@@ -359,7 +370,8 @@ def job_from_table(
     candidates, member = records.take(order), scores.keep[0][order]
     features = None
     if scores.x is not None:
-        features = from_arrays([(scores.x, scores.y)], classes=list(range(len(records.schema.classes))))[0].take(order)
+        made = from_arrays([(scores.x, scores.y)], classes=list(range(len(records.schema.classes))))[0]
+        features = replace(made, groups=records.groups).as_given(made.given).take(order)
 
     places: dict[str, Array] = {}
     signals: dict[tuple[SignalOf, str], Array] = {}
@@ -369,16 +381,6 @@ def job_from_table(
         keep = scores.keep[1 : 1 + models]
         return ShadowSet(records, keep, tuple(scores.model(row) for row in rows), see, places, signals)
 
-    data = DataFacts(
-        members=int(member.sum()),
-        nonmembers=int((~member).sum()),
-        population=0,
-        columns=int(np.prod(scores.x.shape[1:])) if scores.x is not None else 0,
-        classes=tuple(map(str, records.schema.classes)),
-        sensitive=(),
-        overlap="not checked: the records were not given" if scores.x is None else "not checked for a score table",
-        fingerprint=digest(scores.keep[0], scores.y),
-    )
     return Job(
         name=name,
         target=target,
@@ -387,10 +389,27 @@ def job_from_table(
         row=order,
         threat=threat,
         attacks=attacks_for(chosen, target, max(scores.models - 1, 1), threat),
-        data=data,
+        data=_table_facts(scores, candidates, member, aggregate),
         policy=policy,
         seed=seed,
         features=features,
         shadows=shadows if scores.models > 1 else None,
         most_shadows=scores.models - 1,
+        aggregate=checked_aggregate(aggregate),
+    )
+
+
+def _table_facts(scores: ScoreTable, candidates: Records, member: Array, aggregate: str) -> DataFacts:
+    return DataFacts(
+        members=int(member.sum()),
+        nonmembers=int((~member).sum()),
+        population=0,
+        columns=int(np.prod(scores.x.shape[1:])) if scores.x is not None else 0,
+        classes=tuple(map(str, candidates.schema.classes)),
+        sensitive=(),
+        overlap="not checked: the records were not given" if scores.x is None else "not checked for a score table",
+        fingerprint=digest(scores.keep[0], scores.y),
+        member_persons=count(candidates.take(member).groups),
+        nonmember_persons=count(candidates.take(~member).groups),
+        aggregate=aggregate if candidates.groups is not None else "",
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from divulge.auditing.by_person import Units, persons_of, units_of
 from divulge.auditing.job import Job
 from divulge.auditing.surface import GrantedSurface
 from divulge.auditing.surroundings import LONELY, Surroundings
@@ -34,23 +35,25 @@ def causes_of(job: Job, scores: pd.DataFrame, confidence: float, around: Surroun
 
     scores: of the strongest attack, columns member, row, score.  A member is named when it scores above 99 % of the
     non-members, or above 90 or 75 % where hardly any does.  Shares are compared by Fisher's exact test, corrected for
-    the number of traits (Holm).  Empty where fewer than ten members are named, or where the records are not here.
+    the number of traits (Holm).  A person with several records has what at least half of them have.  Empty where fewer
+    than ten members are named, or where the records are not here.
     """
     records = job.features or job.candidates
     if records.schema.names == ("row",) or records.schema.task is Task.REGRESSION:
         return ()
+    scores, units = persons_of(scores, job.aggregate), units_of(job)
     inside, outside = scores[scores["member"]], scores.loc[~scores["member"], "score"].to_numpy()
     score_of = dict(zip(inside["row"], inside["score"], strict=True))
-    members = np.flatnonzero(job.member)
-    score = np.array([score_of[row] for row in job.row[members]])
+    members = np.flatnonzero(units.member)
+    score = np.array([score_of[row] for row in units.row[members]])
     levels = [(above, score > np.quantile(outside, above, method="higher")) for above in NAMED_ABOVE]
     enough = [(above, named) for above, named in levels if named.sum() >= FEWEST_NAMED and not named.all()]
     if not enough:
         return ()
     above, named = enough[0]
-    everybody = list(_traits(job, around))
+    everybody = [(name, units.mostly(has), advice) for name, has, advice in _traits(job, around)]
     traits = [(name, has[members], advice) for name, has, advice in everybody]
-    shares = [_share(job, scores, has) for _, has, _ in everybody]
+    shares = [_share(units, scores, has) for _, has, _ in everybody]
     p_values = [_p_value(has, named) for _, has, _ in traits]
     found = [
         Cause(
@@ -68,16 +71,16 @@ def causes_of(job: Job, scores: pd.DataFrame, confidence: float, around: Surroun
     return tuple(sorted(found, key=lambda cause: cause.p_adjusted))
 
 
-def _share(job: Job, scores: pd.DataFrame, has: Array) -> float | None:
+def _share(units: Units, scores: pd.DataFrame, has: Array) -> float | None:
     """How much of the attack's advantage goes away without the records that have a trait; None where it has none, or
     where too few records are left.
     """
     score_of = {(m, r): s for m, r, s in zip(scores["member"], scores["row"], scores["score"], strict=True)}
-    score = np.array([score_of[key] for key in zip(job.member.tolist(), job.row.tolist(), strict=True)])
-    left = ~has
-    if min((job.member & left).sum(), (~job.member & left).sum()) < FEWEST_NAMED:
+    score = np.array([score_of[key] for key in zip(units.member.tolist(), units.row.tolist(), strict=True)])
+    left, member = ~has, units.member
+    if min((member & left).sum(), (~member & left).sum()) < FEWEST_NAMED:
         return None
-    whole, part = _advantage(score, job.member), _advantage(score[left], job.member[left])
+    whole, part = _advantage(score, member), _advantage(score[left], member[left])
     return None if whole <= 0 else float(np.clip(1 - part / whole, 0.0, 1.0))
 
 

@@ -97,8 +97,8 @@ def _membership(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
     categories = any(c.kind in CODED for c in job.candidates.schema.columns)
     inside = "gradient_norm" if Access.GRADIENTS in target.offers and not categories else "loss"
     direct = "loss" if job.threat.grants(Access.SCORES) and Access.SCORES in job.target.offers else "correctness"
-    through = _guessed(job, tables, inside, target, free=True)
-    alone = _guessed(job, tables, direct, job.target)
+    through = _guessed(job, tables, inside, target, free=True).by_unit()
+    alone = _guessed(job, tables, direct, job.target).by_unit()
     rng = derived_rng(job.seed, "chain", "membership")
 
     def areas(evidence: Sequence[Evidence]) -> list[float]:

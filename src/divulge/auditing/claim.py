@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.random import Generator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from divulge.auditing.cardinality import Cardinality
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
+from divulge.core.persons import condensed, count, numbered
 from divulge.core.records import Records
 from divulge.core.signals import entropy, logit_scaled, modified_entropy, of_class
 from divulge.core.target import Target
@@ -63,18 +65,32 @@ def was_used(target: Target, own: Records, fresh: Records, seed: int = 0, confid
 
     own: records that may have been used.  fresh: records like them that cannot have been.  Under the hypothesis that
     none was used the two are exchangeable, provided that they were drawn alike: that is the owner's to make sure of.
+    Where records say whose they are, persons are exchanged, each with the mean score of all records.
     """
-    if min(len(own), len(fresh)) < FEWEST:
-        raise InputError(f"a claim needs at least {FEWEST} own and {FEWEST} fresh records")
+    whose, strangers = (r.groups if r.groups is not None else np.arange(len(r)) for r in (own, fresh))
+    if min(count(whose), count(strangers)) < FEWEST:
+        what = "records" if own.groups is None else "persons"
+        raise InputError(f"a claim needs at least {FEWEST} own and {FEWEST} fresh {what}")
     rng = derived_rng(seed, "claim")
     mine, theirs = _signals(target, own), _signals(target, fresh)
-    teach_own, teach_fresh = rng.permutation(len(mine)) % 2 == 0, rng.permutation(len(theirs)) % 2 == 0
+    teach_own, teach_fresh = _taught(whose, rng), _taught(strangers, rng)
     x = np.concatenate([mine[teach_own], theirs[teach_fresh]])
     y = np.r_[np.ones(teach_own.sum()), np.zeros(teach_fresh.sum())]
     score = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced")).fit(x, y)
-    a, b = score.decision_function(mine[~teach_own]), score.decision_function(theirs[~teach_fresh])
+    a = _by_person(score.decision_function(mine[~teach_own]), whose[~teach_own])
+    b = _by_person(score.decision_function(theirs[~teach_fresh]), strangers[~teach_fresh])
     p_value = permutation_p_value(a, b, rng)
     return Usage(p_value, used_share_at_least(a, b, 1 - confidence), confidence, len(own), len(fresh))
+
+
+def _taught(whose: Array, rng: Generator) -> Array:
+    """Bool [records]: half of the persons, with all their records."""
+    _, place, rows = numbered(whose)
+    return np.asarray((rng.permutation(len(rows)) % 2 == 0)[place])
+
+
+def _by_person(score: Array, whose: Array) -> Array:
+    return condensed(score, numbered(whose)[1])
 
 
 def _signals(target: Target, records: Records) -> Array:

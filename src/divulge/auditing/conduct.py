@@ -14,6 +14,7 @@ import numpy as np
 
 from divulge.auditing import index
 from divulge.auditing.budget import STRENGTH, Budget
+from divulge.auditing.by_person import units_of
 from divulge.auditing.causes import causes_of
 from divulge.auditing.chain import gains_of
 from divulge.auditing.families import Tables, tests_of
@@ -144,7 +145,7 @@ def _explain(
         if p.card.family is Family.MEMBERSHIP and isinstance(done[p.card.name].outcome.result, Played)
     ]
     found = named_when_retrained(job, max(models, default=0))
-    steady = stability(found.of(job.member), job.policy.confidence) if found is not None else None
+    steady = stability(found.of(units_of(job).member), job.policy.confidence) if found is not None else None
     run.write_risk(per_record(job, around, found), steady)
     kept.keep()
 

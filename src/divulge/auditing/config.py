@@ -99,7 +99,8 @@ class DataPart(_Part):
     alike; refuse keeps those that may stand there by coincidence.  classes: the labels that the outputs of a network or
     of an ONNX file stand for, in their order, where they are not the outputs' numbers.  expect: what you know of the
     model, accuracy (on members), accuracy_nonmembers, r2 or loss_per_token: where it answers otherwise, the audit stops
-    before anything is attacked.
+    before anything is attacked.  groups: the column, or array of an .npz, that says whose records they are,
+    where a person has several.  aggregate: how the scores of a person's records become one.
     """
 
     members: Path | int | None = None
@@ -115,6 +116,8 @@ class DataPart(_Part):
     classes: list[Any] = []
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
     expect: dict[str, float] = {}
+    groups: str | None = None
+    aggregate: Literal["mean", "max", "sum"] = "mean"
 
     @model_validator(mode="after")
     def _both_sides(self) -> DataPart:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from divulge.auditing.budget import STRENGTH
+from divulge.auditing.by_person import SEVERAL, persons_of
 from divulge.auditing.conduct import final_findings, strongest_attack
 from divulge.auditing.store import RunFolder
 from divulge.auditing.subgroups import subgroups
@@ -65,7 +66,7 @@ def _subgroups(run: RunFolder, attack: str | None, confidence: float) -> tuple[S
     attributes = run.attributes()
     if attack is None or attributes is None:
         return ()
-    return subgroups(run.scores(attack), attributes, confidence)
+    return subgroups(run.scores(attack), attributes, confidence, run.facts().data.aggregate)
 
 
 def _at_risk(
@@ -77,9 +78,11 @@ def _at_risk(
     best = strongest_attack(run, findings)
     if best is None:
         return None, ()
-    scores = run.scores(best)
+    how = run.facts().data.aggregate
+    scores = persons_of(run.scores(best), how)
     judged = [f.attack for f in findings if f.metric == "auc" and f.low is not None]
-    above = {attack: _above_nonmembers(run, attack) for attack in judged if len(run.scores(attack)) == len(scores)}
+    told = {attack: persons_of(run.scores(attack), how) for attack in judged}
+    above = {attack: _above_nonmembers(frame) for attack, frame in told.items() if len(frame) == len(scores)}
     agreement = np.sum([shares >= NAMED_AT for shares in above.values()], axis=0)
     members = scores[scores["member"]].reset_index(drop=True)
     risk = run.risk()
@@ -88,9 +91,10 @@ def _at_risk(
     listed = []
     for i in order:
         y = members["y"].iloc[i]
-        label = classes[int(y)] if classes else f"{float(y):.4g}"
+        label = f"{float(y):.4g}" if not classes else classes[int(y)] if y != SEVERAL else "several"
         row = int(members["row"].iloc[i])
-        listed.append(AtRisk(row, label, float(above[best][i]), int(agreement[i]), **_retold(risk, i)))
+        rows = int(members["rows"].iloc[i]) if "rows" in members else 1
+        listed.append(AtRisk(row, label, float(above[best][i]), int(agreement[i]), rows=rows, **_retold(risk, i)))
     return best, tuple(listed)
 
 
@@ -106,9 +110,8 @@ def _retold(risk: pd.DataFrame | None, place: int) -> dict[str, Any]:
     return told
 
 
-def _above_nonmembers(run: RunFolder, attack: str) -> Array:
+def _above_nonmembers(frame: pd.DataFrame) -> Array:
     """For every member the share of non-members with a lower score, ties counting half."""
-    frame = run.scores(attack)
     member = frame["member"].to_numpy()
     inside, outside = frame["score"].to_numpy()[member], np.sort(frame["score"].to_numpy()[~member])
     below = np.searchsorted(outside, inside, side="left") + np.searchsorted(outside, inside, side="right")

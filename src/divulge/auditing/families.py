@@ -54,7 +54,7 @@ class Tables:
     def _membership(self) -> Table:
         job = self.job
         game = MembershipGame(
-            job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features
+            job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features, job.aggregate
         )
         return self._knowing(Table(job, game, self.tests))
 

@@ -25,6 +25,7 @@ from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart,
 from divulge.auditing.defending import defended, defended_name, named_defenses, under
 from divulge.auditing.job import Job
 from divulge.auditing.labels import labels_of
+from divulge.auditing.people import Labels, columns_apart, labels_of_arrays, with_groups
 from divulge.auditing.scope import scope_of
 from divulge.auditing.seen import bare
 from divulge.auditing.workshop import Workshop
@@ -63,7 +64,8 @@ def job_from_file(
     chosen = _chosen(audit)
     if audit.target.kind == "scores":
         table = ScoreTable.load(existing(folder / audit.target.file, "target.path"))
-        job = job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.file.stem)
+        how = audit.data.aggregate if audit.data is not None else "mean"
+        job = job_from_table(table, threat, chosen, policy, seed, audit.name or audit.target.file.stem, how)
         return replace(job, expect=audit.data.expect if audit.data is not None else {})
     if audit.data is None:
         raise InputError("data: is missing: which records were trained on, and which were not")
@@ -271,9 +273,11 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int, keep: Sequenc
             raise InputError(f"data.{name}: {value} is a number: name a file of records, or give `source` as well")
         if value is not None:
             paths.append((name, folder / value))
+    labels: Labels | None = None
     if all(path.suffix == ".npz" for _, path in paths):
         pairs = [read_arrays(path, f"data.{name}") for name, path in paths]
         classes = labels_of(target, pairs, part.classes)
+        labels = labels_of_arrays(paths, part.groups)
         sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
     else:
         model = getattr(target, "estimator", None)
@@ -287,13 +291,17 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int, keep: Sequenc
                 "data.target: is missing: which column is predicted? The columns are "
                 + ", ".join(map(str, frames[0].columns[:12]))
             )
+        if part.groups is not None:
+            frames, labels = columns_apart(frames, part.groups, target, "data.groups")
         told = [(f.drop(columns=part.target), f[part.target]) for f in frames if part.target in f.columns]
         classes = labels_of(target, told, part.classes) if len(told) == len(frames) else None
         sets = from_frames(frames, target=part.target, classes=classes, task=target.task, sensitive=part.sensitive)
-    return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
+    return with_groups(Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None), labels, part.aggregate)
 
 
 def _from_source(part: DataPart, seed: int) -> Sets:
+    if part.groups is not None:
+        raise InputError("data.groups: a named source has one record a person: leave it out, or give files")
     if part.source not in SOURCES:
         raise InputError(f"data.source: {part.source!r} is unknown: choose one of {', '.join(SOURCES)}")
     sizes = [getattr(part, name) or 0 for name in ("members", "nonmembers", "population")]

@@ -198,7 +198,9 @@ def _weighed_again(run: RunFolder, stored: StoredOutcome, policy: Policy, tests:
     frame = run.scores(stored.outcome.attack)
     index = np.arange(len(frame))
     tie_break = frame["tie_break"].to_numpy() if "tie_break" in frame.columns else None
-    evidence = Evidence(frame["score"].to_numpy(), frame["member"].to_numpy(), index, index, tie_break)
+    unit = frame["person"].to_numpy() if "person" in frame.columns else index
+    how = run.facts().data.aggregate or "mean"
+    evidence = Evidence(frame["score"].to_numpy(), frame["member"].to_numpy(), unit, index, tie_break, how)
     return _rejudged(stored, result, {e.metric: e for e in weigh(evidence, policy, tests)}, policy)
 
 

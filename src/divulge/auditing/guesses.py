@@ -84,7 +84,7 @@ def baseline_of(job: Job, compute: Callable[[], Baseline]) -> Baseline:
     """The model-blind baseline of these records, computed once: no model has a part in it."""
     shelf = job.workshop.shelf
     seen = (job.features or job.candidates).fingerprint()
-    key = digest("baseline", code_version(), seen, job.member, str(job.seed))
+    key = digest("baseline", code_version(), seen, job.member, str(job.seed), job.aggregate)
     stored = shelf.read(key) if shelf is not None else None
     if stored is not None:
         try:

@@ -161,6 +161,8 @@ class Job:
     asked: families that were asked for by name, so that one which cannot be examined leaves the audit incomplete.
     expect: what the owner knows of the target, see auditing.handshake.EXPECTED.
     own: whether divulge itself trained the target by the recipe, so that there is nothing to compare it with.
+    persons: the label behind each number of the candidates' groups.  aggregate: how scores of a person's rows become
+    one, see core.persons.
     """
 
     name: str
@@ -187,6 +189,8 @@ class Job:
     asked: tuple[str, ...] = ()
     expect: Mapping[str, float] = field(default_factory=dict)
     own: bool = False
+    persons: tuple[str, ...] = ()
+    aggregate: str = "mean"
 
     def records_fingerprint(self) -> str:
         """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""
@@ -215,6 +219,7 @@ class Job:
             repr([(attack.card.name, attack) for attack in self.attacks]),
             repr((sorted(self.policy.thresholds.items()), self.policy.confidence, self.policy.delta)),
             *((repr((self.chain, self.detectors)),) if self.chain or self.detectors else ()),
+            *((self.aggregate, repr(self.persons)) if self.candidates.groups is not None else ()),
         )
 
 

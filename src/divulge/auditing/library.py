@@ -30,6 +30,7 @@ from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, write
 from divulge.auditing.glance import as_html, as_text
 from divulge.auditing.job import Job
+from divulge.auditing.people import of_persons, told_apart, with_groups
 from divulge.auditing.policies import policy_of
 from divulge.auditing.runs import RUNS, run_at
 from divulge.auditing.scope import scope_of
@@ -189,6 +190,8 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     classes: Sequence[Any] | None = None,
     task: Task | str | None = None,
     duplicates: str = "refuse",
+    groups: Any = None,
+    aggregate: str = "mean",
     name: str | None = None,
     seed: int = 0,
     out: Path | str | None = None,
@@ -228,6 +231,11 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     classes: the labels that the model's outputs stand for, in their order, where it cannot say so itself (networks and
         functions); needed where labels are not the outputs' numbers.
     task: "classification" or "regression", where the model does not say and the labels cannot.
+    groups: whose records they are, where a person has several: (labels of members, labels of non-members[, labels of
+        the population]), or the name of a column of the frames, which is no feature unless the model was fitted with
+        it; for a score table one label a record.  Persons are then split, trained on, compared and counted whole.
+    aggregate: how the scores of a person's records become one: "mean", "max" (of one record that gives a person away)
+        or "sum" (of log likelihood ratios, as `lira` has them).
     out: the run's folder; a new one under ./divulge-runs when not given.
     shadows: models to train for attacks that learn from models of their own; more find more and cost more.
     defenses: names, {name: settings} or defences, in order; shadow models are defended in the same way.  Where one
@@ -250,12 +258,14 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     threat_model, policy, tools = threat_from(threat), policy_of(policy), workshop(engine, jobs, cache)
     scope = scope_of(attacks, families, minutes)
     if isinstance(target, ScoreTable):
-        table = (threat_model, attacks, policy, seed, name or "score table")
-        told = replace(job_from_table(target, *table), expect=expect or {})
+        table = (threat_model, attacks, policy, seed, name or "score table", aggregate)
+        told = replace(job_from_table(of_persons(target, groups), *table), expect=expect or {})
         return _carried_out(told, out, progress, minutes, resume)
     asked = averaged(target_from(target), average)
     spoken = named_in(properties.properties if isinstance(properties, PropertyPlan) else properties)
-    sets = met(asked, records_from(asked, members, nonmembers, population, sensitive, classes, task, spoken))
+    pairs, whose = told_apart(groups, asked, (members, nonmembers, population))
+    sets = records_from(asked, pairs[0], pairs[1], pairs[2], sensitive, classes, task, spoken)
+    sets = with_groups(met(asked, sets), whose, aggregate)
     own = recipe_for(recipe, target, asked, tools)
     shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}

@@ -114,7 +114,7 @@ def matrix(
     members, nonmembers, population, _ = separate(
         plan.sets.members, plan.sets.nonmembers, plan.sets.population, Duplicates(plan.duplicates)
     )
-    clean = Sets(members, nonmembers, population)
+    clean = replace(plan.sets, members=members, nonmembers=nonmembers, population=population)
     laid = replace(plan, sets=with_canaries(clean, plan.canaries, plan.seed), duplicates="keep")
     rows: list[tuple[Row, Dossier | None, str]] = []
     progress.plan(len(names))
@@ -157,7 +157,7 @@ def with_canaries(sets: Sets, share: float, seed: int) -> Sets:
         y = np.array(records.y)
         y[:count] = (y[:count] + rng.integers(1, classes, count)) % classes
         wrong.append(records.relabelled(y))
-    return Sets(wrong[0], wrong[1], sets.population)
+    return replace(sets, members=wrong[0], nonmembers=wrong[1])
 
 
 def _row(
@@ -278,7 +278,8 @@ def _canaries(run: RunFolder, dossier: Dossier, plan: MatrixPlan) -> Cell | None
     limit = np.where(frame["member"], counts[0], counts[1])
     worst = frame[frame["row"].to_numpy() < limit]
     places = np.arange(len(worst))
-    area = auc(Evidence(worst["score"].to_numpy(), worst["member"].to_numpy(dtype=bool), places, places))
+    unit = worst["person"].to_numpy() if "person" in worst.columns else places
+    area = auc(Evidence(worst["score"].to_numpy(), worst["member"].to_numpy(dtype=bool), unit, places).by_unit())
     low, high = area.interval(1 - plan.policy.confidence)
     return Cell(
         Reading(area.value, low, high),

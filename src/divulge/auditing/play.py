@@ -30,7 +30,7 @@ from divulge.core.scene import Means, Poison, PoisonScene, Shadows
 from divulge.core.target import Surface, Target
 from divulge.core.theft import Theft
 from divulge.core.threat import Access, Asset, Family, ThreatModel, closure
-from divulge.stats.auc import auc
+from divulge.stats.auc import Auc, auc
 from divulge.stats.theft import PLACES
 from divulge.stats.verdict import blind_alarm_of
 from divulge.stats.weigh import METRICS, weigh
@@ -150,14 +150,23 @@ class Result:
 def baseline(game: Game) -> Baseline:
     """The model-blind baseline of a game: the stronger of its guessers, and whether it raises the alarm."""
     try:
-        areas = [auc(evidence) for evidence in game.baseline()]
+        told = list(game.baseline())
+        areas = [_area(evidence) for evidence in told]
     except Impossible as reason:
         return Baseline(missing=str(reason))
     readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
     strongest = max(readings, key=lambda reading: reading.low)
     alone = getattr(game, "most_telling", None)
     telling = alone() if alone is not None and strongest.low > 0.5 else None
-    return Baseline(strongest, blind_alarm_of(strongest, telling))
+    return Baseline(strongest, blind_alarm_of(strongest, telling, any(evidence.grouped for evidence in told)))
+
+
+def _area(evidence: Evidence) -> Auc:
+    """Of persons where records belong together: they are few, so the variance is not taken as known."""
+    persons = evidence.by_unit()
+    area = auc(persons)
+    few = min(persons.n_exposed, persons.n_control)
+    return replace(area, freedom=float(max(few - 1, 1))) if evidence.grouped else area
 
 
 def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
@@ -337,6 +346,7 @@ def _finding(
         attainable=estimate.attainable,
         enough=estimate.enough,
         p_below=estimate.p_below if card.family is Family.MEMBERSHIP else None,
+        unit=estimate.unit,
     )
 
 

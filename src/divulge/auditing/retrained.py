@@ -11,6 +11,7 @@ from numpy.random import Generator
 
 from divulge.attacks.membership.learned_ratio import Pool, pool_of
 from divulge.attacks.membership.shadow_statistics import normal_log_density
+from divulge.auditing.by_person import units_of
 from divulge.auditing.job import Job
 from divulge.auditing.surface import GrantedSurface
 from divulge.auditing.surroundings import Surroundings
@@ -18,6 +19,7 @@ from divulge.core.dossier import Stability
 from divulge.core.errors import DivulgeError
 from divulge.core.evidence import Rate
 from divulge.core.hashing import Array, derived_rng
+from divulge.core.persons import condensed
 from divulge.core.signals import logit_scaled, of_class
 from divulge.core.threat import Access, Task
 from divulge.stats.intervals import Interval, clopper_pearson, ratio_of_sums
@@ -29,8 +31,8 @@ FALSE_POSITIVES = (0.01, 0.1)
 
 @dataclass(frozen=True, eq=False)
 class Retrained:
-    """named, could: which candidates each model exposes, and which it could have, bool [models, candidates] each.
-    at: the false positive rate.
+    """named, could: which candidates, or persons, each model exposes, and which it could have, bool [models, units]
+    each.  at: the false positive rate.
     """
 
     named: Array
@@ -62,7 +64,10 @@ def named_when_retrained(job: Job, models: int) -> Retrained | None:
         return None
     pool, rng = pool_of(logit, likelihood, shadows.trained_on(job.candidates)), derived_rng(job.seed, "retrained")
     judged = [_ratios(pool, model, rng) for model in range(len(pool.seen))]
-    found = (_named(judged, pool.seen, at) for at in FALSE_POSITIVES)
+    units = units_of(job)
+    if units.several:
+        judged = [_of_persons(ratio, units.place, job.aggregate) for ratio in judged]
+    found = (_named(judged, pool.seen[:, units.head], at) for at in FALSE_POSITIVES)
     return next((f for f in found if f.named.any()), None)
 
 
@@ -74,6 +79,15 @@ def _ratios(pool: Pool, model: int, rng: Generator) -> Array:
     outside = pool.outside.without(pool.logit[left_out, records])
     above, below = (normal_log_density(pool.logit[model], of.mean, of.pooled_variance(1.0)) for of in (inside, outside))
     return np.where(usable, above - below, np.nan)
+
+
+def _of_persons(ratio: Array, place: Array, aggregate: str) -> Array:
+    """One ratio a person, from those rows of which something is known; NaN where there are none."""
+    made, known = np.full(int(place.max()) + 1, np.nan), np.isfinite(ratio)
+    if known.any():
+        who, where = np.unique(place[known], return_inverse=True)
+        made[who] = condensed(ratio[known], where, aggregate)
+    return made
 
 
 def _named(judged: Sequence[Array], seen: Array, at: float) -> Retrained:
@@ -103,13 +117,21 @@ def stability(found: Retrained, confidence: float) -> Stability | None:
 
 
 def per_record(job: Job, around: Surroundings | None, found: Retrained | None) -> pd.DataFrame:
-    """One row a member, in the order in which they were given: row, y, in how many other trainings that used it the
+    """One row a member, in the order in which they were given (a person with several records by the first one, with
+    the person's label and the number of records: person, rows): row, y, in how many other trainings that used it the
     member was named (named, trainings, and an exact 95 % interval low to high of the probability), how lonely it is,
     how many of its neighbours disagree, how many copies there are, and the same in words (why); nothing of that where
     the records are not here.
     """
-    members = np.flatnonzero(job.member)[np.argsort(job.row[job.member], kind="stable")]
-    frame = pd.DataFrame({"row": job.row[members], "y": job.candidates.y[members]})
+    units = units_of(job)
+    members = np.flatnonzero(units.member)[np.argsort(units.row[units.member], kind="stable")]
+    frame = pd.DataFrame({"row": units.row[members], "y": job.candidates.y[units.head[members]]})
+    if units.several:
+        assert job.candidates.groups is not None
+        number = job.candidates.groups[units.head[members]]
+        frame["person"] = [job.persons[n] if job.persons else str(n) for n in number]
+        frame["rows"] = np.bincount(units.place)[members]
+        around = around.of_persons(units.place) if around is not None else None
     if found is not None:
         named, could = (part[:, members].sum(axis=0) for part in (found.named, found.could))
         frame["named"], frame["trainings"] = named, could

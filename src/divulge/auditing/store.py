@@ -140,6 +140,8 @@ class RunFolder:
         columns = {"member": evidence.exposed, "row": row, "y": y, "score": evidence.score}
         if evidence.tie_break is not None:
             columns["tie_break"] = evidence.tie_break
+        if evidence.grouped:
+            columns["person"] = evidence.unit
         frame = pd.DataFrame({name: values[order] for name, values in columns.items()})
         path = self.path / "scores" / f"{attack}.parquet"
         frame.to_parquet(path.with_suffix(".partial"))
@@ -197,7 +199,7 @@ class RunFolder:
             yield self._read(path, Curve)
 
     def scores(self, attack: str) -> pd.DataFrame:
-        """Columns member, row, y, score for one attack."""
+        """Columns member, row, y, score for one attack, and person where several records belong to one."""
         return pd.read_parquet(self.path / "scores" / f"{attack}.parquet")
 
     def write_findings(self, content: FindingsFile) -> None:

@@ -12,6 +12,7 @@ from divulge.core.dossier import Subgroup
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Reading
 from divulge.core.hashing import Array
+from divulge.core.persons import count
 from divulge.core.records import Column, Records
 from divulge.stats.auc import Auc, auc
 from divulge.stats.multiplicity import holm
@@ -60,30 +61,33 @@ def _bands(values: Array, column: Column) -> Array:
     return np.asarray(names[place])
 
 
-def subgroups(scores: pd.DataFrame, attributes: pd.DataFrame, confidence: float) -> tuple[Subgroup, ...]:
+def subgroups(
+    scores: pd.DataFrame, attributes: pd.DataFrame, confidence: float, aggregate: str = "mean"
+) -> tuple[Subgroup, ...]:
     """The AUC of one attack within each group, and whether it is higher than among all others.
 
     scores: columns member, row, score.  The difference to the others is tested with both DeLong variances, and the
-    p-values are corrected for the number of groups (Holm).
+    p-values are corrected for the number of groups (Holm).  With a column person, persons are counted, each by those of
+    their rows that have the value.
     """
     together = scores.merge(attributes, on=["member", "row"], validate="one_to_one")
-    member, score = together["member"].to_numpy(), together["score"].to_numpy()
+    unit = together["person"].to_numpy() if "person" in together.columns else np.arange(len(together))
+    member, told = together["member"].to_numpy(), (together["score"].to_numpy(), unit, aggregate or "mean")
     found: list[tuple[str, str, Array, Auc]] = []
     for name in attributes.columns.difference(["member", "row"]):
         values = together[name].to_numpy()
         for value in sorted(set(values), key=str):
             inside = values == value
-            enough = min((inside & member).sum(), (inside & ~member).sum()) >= FEWEST
-            others = min((~inside & member).sum(), (~inside & ~member).sum()) >= FEWEST
-            if enough and others:
-                found.append((name, str(value), inside, _area(score, member, inside)))
-    p_values = [_p_value(a, _area(score, member, ~inside)) for _, _, inside, a in found]
+            sides = [part & side for part in (inside, ~inside) for side in (member, ~member)]
+            if min(count(unit[side]) for side in sides) >= FEWEST:
+                found.append((name, str(value), inside, _area(told, member, inside)))
+    p_values = [_p_value(a, _area(told, member, ~inside)) for _, _, inside, a in found]
     return tuple(
         Subgroup(
             attribute=name,
             value=value,
-            members=int((inside & member).sum()),
-            nonmembers=int((inside & ~member).sum()),
+            members=count(unit[inside & member]),
+            nonmembers=count(unit[inside & ~member]),
             auc=Reading(area.value, *area.interval(1 - confidence)),
             p_adjusted=float(p),
             more_at_risk=bool(p <= 1 - confidence),
@@ -92,9 +96,10 @@ def subgroups(scores: pd.DataFrame, attributes: pd.DataFrame, confidence: float)
     )
 
 
-def _area(score: Array, member: Array, group: Array) -> Auc:
+def _area(told: tuple[Array, Array, str], member: Array, group: Array) -> Auc:
+    score, unit, aggregate = told
     index = np.arange(int(group.sum()))
-    return auc(Evidence(score[group], member[group], index, index))
+    return auc(Evidence(score[group], member[group], unit[group], index, aggregate=aggregate).by_unit())
 
 
 def _p_value(group: Auc, others: Auc) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,27 +11,38 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from divulge.core.hashing import Array
+from divulge.core.persons import condensed, numbered
 from divulge.core.records import Records
 from divulge.core.wording import percent
 
 NEIGHBOURS = 5
 MOST_FEATURES = 64
 LONELY = 0.9
+CHUNK = 2_000
 
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
     """lonelier: share of the records that are nearer to their neighbours.  disagree: share of the five most similar
-    records that have another class.  copies: how often the record occurs.  All [records].
+    records that have another class.  copies: how often the record occurs.  All [records], or [persons] where `persons`.
+    Where records say whose they are, a person's other records are no neighbours and no copies.
     """
 
     lonelier: Array
     disagree: Array
     copies: Array
+    persons: bool = False
+
+    def of_persons(self, place: Array) -> Surroundings:
+        """The same of persons, on average over their records.  place: int [records], whose each is."""
+        mean = condensed(self.lonelier, place), condensed(self.disagree, place)
+        return Surroundings(*mean, condensed(self.copies, place, "max"), True)
 
     def words(self, place: int) -> list[str]:
-        """What is remarkable about one record."""
+        """What is remarkable about one record, or person."""
         said = []
+        if self.persons:
+            return self._of_person(place)
         if self.disagree[place] > 0.5:
             others = round(float(self.disagree[place]) * NEIGHBOURS)
             said.append(f"{others} of the {NEIGHBOURS} records most like it are of another class")
@@ -38,6 +50,16 @@ class Surroundings:
             said.append(f"further from its neighbours than {percent(float(self.lonelier[place]))} of the records")
         if self.copies[place] > 1:
             said.append(f"occurs {int(self.copies[place])} times")
+        return said
+
+    def _of_person(self, place: int) -> list[str]:
+        said = []
+        if self.disagree[place] > 0.5:
+            said.append(f"{percent(float(self.disagree[place]))} of the records most like theirs are of another class")
+        if self.lonelier[place] >= LONELY:
+            said.append(f"further from others than {percent(float(self.lonelier[place]))} of the records")
+        if self.copies[place] > 1:
+            said.append(f"a record of theirs occurs with {int(self.copies[place])} persons")
         return said
 
 
@@ -48,10 +70,32 @@ def surroundings(records: Records) -> Surroundings:
     x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     if x.shape[1] > MOST_FEATURES:
         x = PCA(min(MOST_FEATURES, len(x)), svd_solver="randomized", random_state=0).fit_transform(x)
-    apart, which = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(x))).fit(x).kneighbors(x)
-    distance = apart[:, -1]
+    distance, which = _nearest(x) if records.groups is None else _nearest_of_others(x, records.groups)
     lonelier = np.searchsorted(np.sort(distance), distance) / len(distance)
-    disagree = (records.y[which[:, 1:]] != records.y[:, None]).mean(axis=1)
+    disagree = (records.y[which] != records.y[:, None]).mean(axis=1)
     keys = records.row_keys()
+    if records.groups is not None:
+        persons = Counter(key for key, _ in set(zip(keys, records.groups.tolist(), strict=True)))
+        return Surroundings(lonelier, disagree, np.array([persons[key] for key in keys]))
     counts = pd.Series(keys).value_counts()
     return Surroundings(lonelier, disagree, np.array([counts[key] for key in keys]))
+
+
+def _nearest(x: Array) -> tuple[Array, Array]:
+    """Distance to the fifth neighbour [records], and which the five are [records, neighbours]."""
+    apart, which = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(x))).fit(x).kneighbors(x)
+    return apart[:, -1], which[:, 1:]
+
+
+def _nearest_of_others(x: Array, groups: Array) -> tuple[Array, Array]:
+    """The same among records of other persons."""
+    _, place, rows = numbered(groups)
+    index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + int(rows.max()), len(x))).fit(x)
+    apart, which = np.empty(len(x)), np.empty((len(x), NEIGHBOURS), dtype=np.int64)
+    for chunk in np.array_split(np.arange(len(x)), len(x) // CHUNK + 1):
+        far, near = index.kneighbors(x[chunk])
+        own = place[near] == place[chunk, None]
+        order = np.argsort(own, axis=1, kind="stable")[:, :NEIGHBOURS]  # of others first, the nearest first
+        apart[chunk] = np.take_along_axis(far, order, axis=1)[:, -1]
+        which[chunk] = np.take_along_axis(near, order, axis=1)
+    return apart, which

@@ -13,6 +13,7 @@ from divulge.core.dossier import WhatIf
 from divulge.core.errors import DivulgeError
 from divulge.core.evidence import Evidence
 from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.persons import half_of_persons
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.signals import logit_scaled
@@ -45,7 +46,7 @@ def _measured(job: Job) -> Iterator[WhatIf]:
     shadows = job.shadows(TRAININGS, lambda t: GrantedSurface(t, job.threat, Access.SCORES, free=True))
     seen = shadows.trained_on(records)
     answers = [shadows.surface(model).log_scores(records) for model in range(TRAININGS)]
-    before = np.array([_advantage(a, records.y, mine) for a, mine in zip(answers, seen, strict=True)])
+    before = np.array([_advantage(a, records, mine) for a, mine in zip(answers, seen, strict=True)])
     right = np.array([a.argmax(axis=1) == records.y for a in answers])
     inside = np.array([r[mine].mean() for r, mine in zip(right, seen, strict=True)])
     outside = np.array([r[~mine].mean() for r, mine in zip(right, seen, strict=True)])
@@ -98,7 +99,7 @@ class _Told:
 
 
 def _told(answers: list[Array], records: Records, seen: Array) -> _Told:
-    advantage = [_advantage(a, records.y, mine) for a, mine in zip(answers, seen, strict=True)]
+    advantage = [_advantage(a, records, mine) for a, mine in zip(answers, seen, strict=True)]
     right = [float((a.argmax(axis=1) == records.y)[~mine].mean()) for a, mine in zip(answers, seen, strict=True)]
     return _Told(np.array(advantage), np.array(right))
 
@@ -126,8 +127,8 @@ def _row(name: str, measured: str, before: Array, after: Array, advice: str) -> 
 
 def _half_of(job: Job, model: int, mine: Array) -> Array:
     rng = derived_rng(job.seed, "what if, fewer records", str(model))
-    half = np.zeros(len(mine), dtype=bool)
-    half[rng.permutation(np.flatnonzero(mine))[: int(mine.sum()) // 2]] = True
+    half, rows, groups = np.zeros(len(mine), dtype=bool), np.flatnonzero(mine), job.candidates.groups
+    half[rng.permutation(rows)[: len(rows) // 2] if groups is None else rows[half_of_persons(groups[rows], rng)]] = True
     return half
 
 
@@ -139,10 +140,11 @@ def _trained(job: Job, records: Records, keep: Array, seen: Array, name: str) ->
     for number, target in job.recipe.train_many(records, keep, seeds):
         about = keep[number] | ~seen[number]
         part = records.take(about)
-        found[number] = _advantage(target.answer(Access.SCORES, part), part.y, keep[number][about])
+        found[number] = _advantage(target.answer(Access.SCORES, part), part, keep[number][about])
     return found
 
 
-def _advantage(log_scores: Array, y: Array, member: Array) -> float:
-    index = np.arange(len(y))
-    return 2 * auc(Evidence(logit_scaled(log_scores, y), member, index, index)).value - 1
+def _advantage(log_scores: Array, records: Records, member: Array) -> float:
+    index = np.arange(len(records))
+    unit = index if records.groups is None else records.groups
+    return 2 * auc(Evidence(logit_scaled(log_scores, records.y), member, unit, index).by_unit()).value - 1

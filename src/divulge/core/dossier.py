@@ -39,7 +39,11 @@ class TargetFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What it was asked about."""
+    """What it was asked about.
+
+    member_persons, nonmember_persons: whose records they are, 0 where each record stands for itself.  aggregate: how
+    the scores of a person's rows become one.
+    """
 
     members: int
     nonmembers: int
@@ -49,6 +53,9 @@ class DataFacts:
     sensitive: tuple[str, ...]
     overlap: str
     fingerprint: str
+    member_persons: int = 0
+    nonmember_persons: int = 0
+    aggregate: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class AtRisk:
     attacks: how many attacks place it above 99 % of the non-members.
     named: in how many of `trainings` other trainings that used it, it was named at a false positive rate of 1 %; low
     and high: interval of the probability that another training exposes it.  None where that is not known.
-    why: what is remarkable about it.
+    why: what is remarkable about it.  rows: records of a person, of whom `row` is the first.
     """
 
     row: int
@@ -130,6 +137,7 @@ class AtRisk:
     low: float | None = None
     high: float | None = None
     why: tuple[str, ...] = ()
+    rows: int = 1
 
 
 @dataclass(frozen=True)

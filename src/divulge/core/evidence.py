@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array
+from divulge.core.persons import condensed, numbered
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,7 @@ class Evidence:
     unit: int [trials], what was drawn independently (a person, a model): statistics resample units, never rows.
     trial: int [trials], which record of the audit each trial is about.
     tie_break: [trials], decides between equal scores.
+    aggregate: how scores of one unit become one, see core.persons.
     """
 
     score: Array
@@ -38,6 +41,7 @@ class Evidence:
     unit: Array
     trial: Array
     tie_break: Array | None = None
+    aggregate: str = "mean"
 
     def __post_init__(self) -> None:
         if self.exposed.all() or not self.exposed.any():
@@ -45,6 +49,24 @@ class Evidence:
         for name, values in (("score", self.score), ("tie_break", self.tie_break)):
             if values is not None and not np.isfinite(values).all():
                 raise TargetError(f"{int((~np.isfinite(values)).sum())} values of {name} are NaN or infinite")
+
+    @cached_property
+    def grouped(self) -> bool:
+        """Whether several trials belong to one unit, so that they say less than as many independent ones."""
+        return len(np.unique(self.unit)) < len(self.unit)
+
+    def by_unit(self) -> Evidence:
+        """One trial a unit, in the order of their first ones, so that trials are independent; the same evidence where
+        they are already.  Raises TargetError where a unit stands in both arms.
+        """
+        if not self.grouped:
+            return self
+        first, place, rows = numbered(self.unit)
+        if (np.bincount(place, self.exposed) % rows).any():
+            raise TargetError("a person stands among members and non-members alike")
+        ties = condensed(self.tie_break, place, self.aggregate) if self.tie_break is not None else None
+        score = condensed(self.score, place, self.aggregate)
+        return Evidence(score, self.exposed[first], self.unit[first], self.trial[first], ties, self.aggregate)
 
     @property
     def n_exposed(self) -> int:
@@ -100,6 +122,7 @@ class Estimate:
     attainable: the p-value that an attack which never errs would have had on as many trials; None where unknown.
     enough: what would do, in words, where even that is too high.
     p_below: of the hypothesis that the attack is right at least as often as chance; None where that says nothing.
+    unit: what was counted, records or persons with all their rows.
     """
 
     metric: str
@@ -118,3 +141,4 @@ class Estimate:
     attainable: float | None = None
     enough: str = ""
     p_below: float | None = None
+    unit: str = "record"

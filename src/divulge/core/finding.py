@@ -41,6 +41,7 @@ class Finding:
 
     attainable: p-value of an attack that never errs, on as many trials.  enough: what would do where that is too high,
     in words.  p_below: of the hypothesis that the attack is right at least as often as chance.
+    unit: what was counted, "record", or "person" with all their rows: an epsilon is then one of persons (user-level).
     """
 
     attack: str
@@ -74,6 +75,7 @@ class Finding:
     attainable: float | None = None
     enough: str = ""
     p_below: float | None = None
+    unit: str = "record"
 
     def judged(self, verdict: Verdict, reason: str, p_adjusted: float | None) -> Finding:
         """The same numbers under another verdict."""

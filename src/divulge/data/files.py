@@ -69,6 +69,21 @@ def read_arrays(path: Path, field: str) -> tuple[Array, Array]:
         raise InputError(f"{field}: cannot read {path.name} as .npz ({_first(error)})") from error
 
 
+def read_labels(path: Path, field: str, name: str, needed: bool) -> Array | None:
+    """A further array of an .npz file; None where it is not there and not needed."""
+    with np.load(existing(path, field), allow_pickle=False) as archive:
+        if name in archive.files:
+            try:
+                return np.asarray(archive[name])
+            except ValueError as error:
+                raise InputError(
+                    f"{field}: cannot read {name!r} of {path.name} ({error}): save numbers or text"
+                ) from error
+        if needed:
+            raise InputError(f"{field}: {path.name} has no array {name!r} (it has {', '.join(archive.files)})")
+        return None
+
+
 def read_idx(path: Path, field: str = "idx") -> Array:
     """An array from an idx file (the format of MNIST and its successors), gzipped or not."""
     existing(path, field)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 
@@ -16,6 +16,7 @@ from divulge.core.errors import InputError, Notice
 from divulge.core.hashing import row_digests
 from divulge.core.records import Records, concat
 from divulge.core.wording import counted
+from divulge.data.persons import apart
 
 ROUNDING = 6
 """Decimals, in units of a column's spread, within which two values count as equal."""
@@ -44,6 +45,7 @@ class Overlap:
     exact, rounded: non-members that equal a member, to the letter and after rounding.
     within: members that equal another member.
     population: population records that equal a candidate; they are always dropped.
+    persons: who stood among members and non-members alike, and was dropped from the latter.
     """
 
     exact: int
@@ -51,8 +53,12 @@ class Overlap:
     within: int
     population: int
     treatment: Duplicates
+    persons: int = 0
 
     def __str__(self) -> str:
+        if self.persons:
+            dropped = f"{counted(self.persons, 'person')} among members and non-members alike, dropped from the latter"
+            return f"{dropped}; {replace(self, persons=0)}"
         if not self.exact and not self.rounded and not self.within and not self.population:
             return "no record occurs twice"
         words = [f"{counted(self.exact, 'non-member')} equal to a member, {self.rounded:,} after rounding"]
@@ -81,8 +87,9 @@ def separate(
 
     REFUSE raises InputError where records stand among members and non-members alike to the letter, and more of them
     than chance puts there, and where half of the non-members or more equal members after rounding.  What may be alike
-    by coincidence stays, with a Notice.
+    by coincidence stays, with a Notice.  Persons stand in one set only, and a person's own rows may equal each other.
     """
+    nonmembers, population, persons = apart(members, nonmembers, population, duplicates is Duplicates.DROP)
     inside, outside = members.row_keys(), nonmembers.row_keys()
     inside_set = set(inside)
     exact = np.array([key in inside_set for key in outside])
@@ -90,7 +97,8 @@ def separate(
     near, near_outside = rounded[: len(members)], rounded[len(members) :]
     near_set = set(near)
     shared = exact | np.array([key in near_set for key in near_outside])
-    within = sum(n - 1 for n in Counter(inside).values())
+    whose = members.groups.tolist() if members.groups is not None else range(len(inside))
+    within = sum(n - 1 for n in Counter(key for key, _ in set(zip(inside, whose, strict=True))).values())
     if shared.any() and duplicates is Duplicates.REFUSE:
         copied = bool(exact.any()) and not likely(inside, outside, members, nonmembers)
         copied = copied or (shared.mean() >= HALF and not likely(near, near_outside, members, nonmembers))
@@ -106,7 +114,7 @@ def separate(
         common = int(known.sum())
         population = population.take(~known) if not known.all() else None
     counts = int(exact.sum()), int(shared.sum()), within, common
-    return members, nonmembers, population, Overlap(*counts, duplicates)
+    return members, nonmembers, population, Overlap(*counts, duplicates, persons)
 
 
 def _refuse_or_tell(exact: int, shared: int, copied: bool) -> None:

@@ -120,6 +120,9 @@ class AttributeGame:
         if len(guess.choices) != len(self.questions):
             raise TargetError(f"the attack answered {len(guess.choices)} of {len(self.questions)} questions")
         measures, qualities, rows, used = [], [], [], []
+        groups = self.candidates.groups
+        whose = np.arange(len(self.member)) if groups is None else groups
+        units = tuple(np.unique(whose[self.member], return_inverse=True)[1].tolist())
         for question, choice in zip(self.questions, map(np.asarray, guess.choices), strict=True):
             if choice.shape != (len(self.candidates),) or choice.min() < 0 or choice.max() >= len(question.completions):
                 raise TargetError(
@@ -139,7 +142,7 @@ class AttributeGame:
                     f"attribute_accuracy:{question.name}",
                     tuple(map(float, right[inside])),
                     tuple(map(float, blind[inside])),
-                    tuple(range(int(inside.sum()))),
+                    units,
                     note,
                 )
             )

@@ -15,13 +15,14 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from divulge.core.errors import Impossible
 from divulge.core.evidence import Evidence
 from divulge.core.hashing import Array, derived_seed
+from divulge.core.persons import count, numbered, whole
 from divulge.core.records import Records
 from divulge.core.threat import Task
 
@@ -31,25 +32,33 @@ MOST_RECORDS = 20_000
 FEWEST_RECORDS = 10
 
 
-def blind_guesses(candidates: Records, member: Array, seed: int) -> Iterator[Evidence]:
+def blind_guesses(candidates: Records, member: Array, seed: int, aggregate: str = "mean") -> Iterator[Evidence]:
     """Cross-fitted guesses of a linear and of a boosted classifier from the records alone, as evidence each.
 
     member: bool [records].  Ranks are taken within each fold, since folds are scored by different classifiers.
-    Raises Impossible for fewer than ten records in either arm.
+    All rows of a person are in one fold, every person has the same weight, and how many rows a person has is a feature.
+    aggregate: how guesses about a person's rows become one.
+    Raises Impossible for fewer than ten records, or persons, in either arm.
     """
-    if min(member.sum(), (~member).sum()) < FEWEST_RECORDS:
-        raise Impossible(f"the model-blind baseline needs at least {FEWEST_RECORDS} members and non-members")
+    groups = candidates.groups
+    arms = [int(side.sum()) if groups is None else count(groups[side]) for side in (member, ~member)]
+    if min(arms) < FEWEST_RECORDS:
+        who = "members and non-members" if groups is None else "persons among the members and among the non-members"
+        raise Impossible(f"the model-blind baseline needs at least {FEWEST_RECORDS} {who}")
     rng = np.random.default_rng(derived_seed(seed, "blind"))
     chosen = rng.permutation(len(candidates))[:MOST_RECORDS]
+    if groups is not None:
+        chosen = np.arange(len(groups)) if len(groups) <= MOST_RECORDS else whole(groups, MOST_RECORDS, rng)
     features, truth = blind_features(candidates.take(chosen)), member[chosen]
+    unit = chosen if groups is None else groups[chosen]
     linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
     boosted = HistGradientBoostingClassifier(
         max_iter=100, learning_rate=0.05, max_leaf_nodes=15, early_stopping=False, random_state=0
     )
     for guesser in (linear, boosted):
         with threadpool_limits(1, user_api="openmp"):  # small trees: threads would wait for each other
-            score = _cross_fitted(guesser, features, truth, derived_seed(seed, "folds"))
-        yield Evidence(score, truth, chosen, chosen)
+            score = _cross_fitted(guesser, features, truth, unit, derived_seed(seed, "folds"))
+        yield Evidence(score, truth, unit, chosen, aggregate=aggregate)
 
 
 def most_telling(candidates: Records, member: Array) -> tuple[str, float] | None:
@@ -82,11 +91,23 @@ def blind_features(records: Records) -> Array:
     return np.column_stack([flat, np.eye(int(records.y.max()) + 1)[records.y.astype(np.int64)]])
 
 
-def _cross_fitted(guesser: ClassifierMixin, features: Array, truth: Array, seed: int) -> Array:
-    score = np.empty(len(truth))
+def _cross_fitted(guesser: Pipeline | ClassifierMixin, features: Array, truth: Array, unit: Array, seed: int) -> Array:
+    """Ranks within folds [records].  unit: whose records they are; folds hold as many units of either arm."""
+    score, (first, place, rows) = np.empty(len(truth)), numbered(unit)
+    several = len(first) < len(unit)
+    if several:
+        features = np.column_stack([features, np.log(rows)[place]])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**31)
-    for fit_on, judge_on in folds.split(features, truth):
-        guesser.fit(features[fit_on], truth[fit_on])
+    for _, judged in folds.split(first, truth[first]):
+        held = np.isin(place, judged)
+        fit_on, judge_on = np.flatnonzero(~held), np.flatnonzero(held)
+        weight = {_weight(guesser): 1 / rows[place[fit_on]]} if several else {}
+        guesser.fit(features[fit_on], truth[fit_on], **weight)
         guess = guesser.predict_proba(features[judge_on])[:, 1]
         score[judge_on] = guess.argsort(kind="stable").argsort(kind="stable") / len(judge_on)
     return score
+
+
+def _weight(guesser: Pipeline | ClassifierMixin) -> str:
+    """What `fit` calls the weights of records."""
+    return f"{guesser.steps[-1][0]}__sample_weight" if isinstance(guesser, Pipeline) else "sample_weight"

@@ -13,6 +13,7 @@ from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence, MembershipGuess
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.persons import count, half_of_persons, whole
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
 from divulge.core.scene import Means, MembershipScene, Poison
@@ -30,6 +31,7 @@ class MembershipGame:
 
     recipe: trains the control models.  others: records, none of them a candidate, for the negative control.
     features: what the model-blind baseline sees of each candidate, where `candidates` are only row numbers.
+    aggregate: how the scores of a person's rows become one, see core.persons; persons are drawn whole throughout.
     """
 
     target: Target
@@ -39,6 +41,7 @@ class MembershipGame:
     recipe: Recipe | None = None
     others: Records | None = None
     features: Records | None = None
+    aggregate: str = "mean"
 
     def __post_init__(self) -> None:
         if not self.member.any() or self.member.all():
@@ -76,7 +79,7 @@ class MembershipGame:
         features = self.features if self.features is not None else self.candidates
         if features.schema.names == ("row",):
             raise Impossible("the records themselves were not given, so nobody can guess from them alone")
-        return blind_guesses(features, self.member, self.seed)
+        return blind_guesses(features, self.member, self.seed, self.aggregate)
 
     def most_telling(self) -> tuple[str, float] | None:
         """The column of the records that alone tells members best, and its AUC."""
@@ -91,14 +94,20 @@ class MembershipGame:
         rng = derived_rng(self.seed, "negative control records")
         members, asked = int(self.member.sum()), np.ones(len(self.member), dtype=bool)
         if self.others is not None and len(self.others) >= min(members, FEWEST_FOR_CONTROL):
-            records = self.others.take(rng.permutation(len(self.others))[:members])
+            groups = self.others.groups
+            drawn = rng.permutation(len(self.others))[:members] if groups is None else whole(groups, members, rng)
+            records = self.others.take(drawn)
         else:
-            outside = rng.permutation(np.flatnonzero(~self.member))
-            if len(outside) < 2 * FEWEST_OTHERS:
+            outside, groups = np.flatnonzero(~self.member), self.candidates.groups
+            if (len(outside) if groups is None else count(groups[outside])) < 2 * FEWEST_OTHERS:
+                who = "non-members" if groups is None else "persons among the non-members"
                 raise Impossible(
-                    f"the negative control needs at least {2 * FEWEST_OTHERS} non-members, or population records"
+                    f"the negative control needs at least {2 * FEWEST_OTHERS} {who}, or population records"
                 )
-            asked[outside[: len(outside) // 2]] = False
+            if groups is None:
+                asked[rng.permutation(outside)[: len(outside) // 2]] = False
+            else:
+                asked[outside[half_of_persons(groups[outside], rng)]] = False
             records = self.candidates.take(~asked)
         return recipe.train(_with(records, poison), derived_seed(self.seed, "negative control")), asked
 
@@ -106,8 +115,9 @@ class MembershipGame:
         """A model of the recipe without its regularisation, trained on half of the candidates."""
         rng = derived_rng(self.seed, "positive control records")
         size = min(int(self.member.sum()), len(self.member) // 2)
-        member = np.zeros(len(self.member), dtype=bool)
-        member[rng.permutation(len(member))[: max(size, 1)]] = True
+        member, groups = np.zeros(len(self.member), dtype=bool), self.candidates.groups
+        drawn = rng.permutation(len(member))[: max(size, 1)] if groups is None else half_of_persons(groups, rng)
+        member[drawn] = True
         records = _with(self.candidates.take(member), poison)
         return recipe.overfitted().train(records, derived_seed(self.seed, "positive control")), member
 
@@ -126,7 +136,8 @@ class MembershipGame:
             index = np.arange(len(member)) if guess.about is None else np.flatnonzero(guess.about)
             scores = np.asarray(guess.scores, dtype=np.float64)[index]
             ties = guess.tie_break[index] if guess.tie_break is not None else None
-            return Evidence(scores, member[index], index, index, ties)
+            unit = index if candidates.groups is None else candidates.groups[index]
+            return Evidence(scores, member[index], unit, index, ties, self.aggregate)
 
         return Round(target, open_scene, judge)
 

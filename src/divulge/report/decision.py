@@ -15,7 +15,7 @@ from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Access, Family
 from divulge.core.verdicts import family_verdict, worst
 from divulge.core.wording import counted, joined, percent
-from divulge.report import handshake, limits, words
+from divulge.report import handshake, limits, people, words
 from divulge.report.causes import helpful
 from divulge.report.next_steps import basis_lacks, steps
 
@@ -304,7 +304,7 @@ def _risks(dossier: Dossier) -> tuple[Risk, ...]:
     """Singling out, linkability and inference (Article 29 Working Party, Opinion 05/2014), and groups."""
     data = dossier.facts.data
     sensitive = f"; sensitive: {joined(list(data.sensitive))}" if data.sensitive else ""
-    people = counted(data.members, "training record") + " were asked about"
+    asked = people.asked_about(data) + " were asked about"
     leaks = dossier.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK
     listed = f"; the {counted(len(dossier.at_risk), 'record')} most at risk are listed in the report"
     exposed = listed if dossier.at_risk and leaks else ""
@@ -322,21 +322,21 @@ def _risks(dossier: Dossier) -> tuple[Risk, ...]:
             "singling out",
             "Can one person be named as being in the training data, or their record be rebuilt?",
             _worst(dossier, low + rebuilt),
-            people + exposed + more,
+            asked + exposed + more,
             causes,
         ),
         Risk(
             "linkability",
             "Can a record that is known from elsewhere be tied to the training data?",
             _worst(dossier, area),
-            people + more,
+            asked + more,
             causes,
         ),
         Risk(
             "inference",
             "Can something be learned about a person that was not known?",
             _worst(dossier, attribute),
-            people + sensitive,
+            asked + sensitive,
             "; or ".join(helpful(dossier, Family.RECONSTRUCTION, "attribute_accuracy")[:2]),
         ),
         Risk(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from divulge.core.dossier import Dossier
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
-from divulge.core.wording import counted, percent
-from divulge.report import handshake, inferred, limits, rebuilt, theft, words
+from divulge.core.wording import percent
+from divulge.report import handshake, inferred, limits, people, rebuilt, theft, words
 from divulge.report.causes import by_family, changes
 from divulge.report.next_steps import first_step
 
@@ -36,7 +36,7 @@ def render(dossier: Dossier) -> str:
         _limits(dossier),
         "## Provenance",
         f"- model: {facts.target.name} ({facts.target.kind}), hash `{facts.target.fingerprint}`\n"
-        f"- records: {counted(facts.data.members, 'member')}, {counted(facts.data.nonmembers, 'non-member')}, hash "
+        f"- records: {people.sizes(facts.data, ', ')}, hash "
         f"`{facts.data.fingerprint}`; duplicates: {facts.data.overlap}\n"
         f"- recipe: {facts.recipe or 'not known'}\n"
         f"- seed {facts.provenance.seed}, divulge {facts.provenance.divulge}, {facts.provenance.started}",

@@ -47,7 +47,7 @@ def sentence(dossier: Dossier) -> str:
 def in_people(dossier: Dossier, finding: Finding) -> str:
     """One finding on membership as what an attacker can do to so many persons."""
     title = dossier.titles.get(finding.attack, finding.attack)
-    value, sure = finding.value or 0.0, percent(finding.confidence)
+    value, sure, persons = finding.value or 0.0, percent(finding.confidence), finding.unit == "person"
     if finding.metric.startswith("tpr_at_fpr_"):
         scale = _scale(finding.chance, value)
         named, wrong = _of(value, scale), _of(finding.chance, scale)
@@ -57,11 +57,13 @@ def in_people(dossier: Dossier, finding: Finding) -> str:
             f"others (“{title}”; {sure} interval {low} to {high})"
         )
     if finding.metric == "auc":
-        return f"Given one member and one other, “{title}” picks the member in {_bounded(finding)}"
+        one = "the records of one person in the data and of one who is not" if persons else "one member and one other"
+        return f"Given {one}, “{title}” picks the {'former' if persons else 'member'} in {_bounded(finding)}"
     if finding.metric == "balanced_accuracy":
         return f"Asked who was in the data, with as many members as others, “{title}” is right in {_bounded(finding)}"
     rates = {d.name: d.value for d in finding.details}
-    shown = f"No training with an epsilon below {value:.2f} could show what “{title}” shows ({sure} confidence)"
+    which = "a user-level epsilon" if persons else "an epsilon"
+    shown = f"No training with {which} below {value:.2f} could show what “{title}” shows ({sure} confidence)"
     for who, whom, done in (("members", "others", "named"), ("others", "members", "ruled_out")):
         if f"{who}_{done}" in rates:
             return f"{shown}: {_certain(done, rates[f'{who}_{done}'], rates[f'{whom}_{done}_wrongly'])}"

@@ -6,7 +6,7 @@ from divulge.core.dossier import Dossier
 from divulge.core.finding import Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted
-from divulge.report import limits, words
+from divulge.report import limits, people, words
 from divulge.report.decision import decision, line_of
 
 
@@ -44,7 +44,7 @@ def render(dossier: Dossier) -> str:
     for question in decision(dossier).questions:
         lines.append(f"- {question.title} {question.answer}.")
     lines += ["", " ".join(filter(None, notes)), ""]
-    sizes = f"{counted(facts.data.members, 'member')} and {counted(facts.data.nonmembers, 'non-member')}"
+    sizes = people.sizes(facts.data)
     hashes = f"model {facts.target.fingerprint[:16]}, job {facts.job[:16]}, seed {facts.provenance.seed}"
     lines.append(f"Audited on {sizes}; {hashes}.")
     return "\n".join(lines).rstrip() + "\n"

@@ -9,7 +9,7 @@ from divulge.core.finding import Reading, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.verdicts import WORST_FIRST, FamilyVerdict, overall
 from divulge.core.wording import counted, joined, percent
-from divulge.report import handshake, inferred, membership, rebuilt, theft
+from divulge.report import handshake, inferred, membership, people, rebuilt, theft
 
 MARKS = {
     Verdict.LEAK: "▲",
@@ -217,9 +217,9 @@ def certainties(dossier: Dossier) -> list[str]:
             *copies,
         ]
     sizes = (
-        f"{counted(facts.data.members, 'member')} and {counted(facts.data.nonmembers, 'non-member')} were judged by "
+        f"{people.sizes(facts.data)} were judged by "
         f"{counted(attacks, 'attack')}; the chance that any verdict “leak” of this run is an accident is at most "
-        f"{alpha} (Holm's correction)."
+        f"{alpha} (Holm's correction).{people.certainty(dossier)}"
     )
     return [f"{sizes} {baseline_sentence(dossier)} {controls_sentence(dossier)}", *copies]
 

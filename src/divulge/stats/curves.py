@@ -13,11 +13,12 @@ Band = tuple[list[float], list[float], list[float], list[float]]
 
 
 def roc_band(evidence: Evidence, confidence: float, points: int = 64) -> Band:
-    """False positive rate, true positive rate, low and high of the latter (Clopper-Pearson), at real thresholds only.
+    """False positive rate, true positive rate, low and high of the latter (Clopper-Pearson), at real thresholds only;
+    of units, where trials belong together.
 
     The points are spread evenly over the logarithm of the false positive rate.
     """
-    curve = roc(evidence)
+    curve = roc(evidence.by_unit())
     wanted = np.unique(np.round(np.geomspace(1, curve.n_control, points)).astype(int))
     index = np.unique(np.searchsorted(curve.fp, wanted, side="right") - 1)
     index = index[curve.fp[index] > 0]
@@ -33,6 +34,7 @@ def histogram(evidence: Evidence, bins: int = 40) -> tuple[list[float], list[flo
 
     The range leaves out the outermost half per cent on either side; what lies there counts in the end bins.
     """
+    evidence = evidence.by_unit()
     edges = _edges(evidence.score, bins)
     clipped = np.clip(evidence.score, edges[0], edges[-1])
     inside = np.histogram(clipped[evidence.exposed], edges)[0] / evidence.n_exposed

@@ -13,14 +13,19 @@ ALONE = 0.8
 """Of what a guesser tells beyond chance: a column that has this share of it alone is named."""
 
 
-def blind_alarm_of(blind: Reading, telling: tuple[str, float] | None = None) -> str | None:
+def blind_alarm_of(blind: Reading, telling: tuple[str, float] | None = None, persons: bool = False) -> str | None:
     """Why the split is at fault: a guesser that never saw the model tells members from non-members (its AUC).
 
-    telling: the column that alone tells them best, and its AUC.
+    telling: the column that alone tells them best, and its AUC.  persons: whether it is known whose the records are;
+    else that may be what is wrong.
     """
     if blind.low <= 0.5:
         return None
-    cure = "draw them at random from one set"
+    cure = (
+        "draw persons at random from one set"
+        if persons
+        else "draw them at random from one set, or say whose records they are (`groups`) where a person has several"
+    )
     if telling is not None and telling[1] - 0.5 >= ALONE * (blind.value - 0.5):
         cure = (
             f"the column {telling[0]!r} alone gives it away (AUC {telling[1]:.3f}): if it is an id, a row number or a "
@@ -154,7 +159,8 @@ def _too_few(finding: Finding) -> str:
 
 def _leak_reason(finding: Finding) -> str:
     if finding.metric == "epsilon":
-        return f"no training with an epsilon below {finding.value or 0.0:.2f} could show this"
+        which = "a user-level epsilon" if finding.unit == "person" else "an epsilon"
+        return f"no training with {which} below {finding.value or 0.0:.2f} could show this"
     if finding.metric.endswith("_recovered"):
         return f"{percent(finding.value or 0.0)} of them are right"
     if finding.metric.startswith("fidelity"):

@@ -23,7 +23,13 @@ METRICS = ("auc", "balanced_accuracy", *(f"tpr_at_fpr_{rate}" for rate in FALSE_
 
 
 def weigh(evidence: Evidence, policy: Policy, tests: int = 1) -> tuple[Estimate, ...]:
-    """All metrics of one attack.  tests: how many findings share the error rate, for an honest power."""
+    """All metrics of one attack.  tests: how many findings share the error rate, for an honest power.
+
+    Where a person has several rows, persons are judged, one score each: they are independent, so that exact statistics
+    hold; the AUC of rows is told beside it, with an interval that knows of persons.
+    """
+    if evidence.grouped:
+        return tuple(_of_persons(e, evidence) for e in weigh(evidence.by_unit(), policy, tests))
     curve = roc(evidence)
     alpha = 1 - policy.confidence
     estimates = [_auc(evidence, policy, alpha, tests), _balanced_accuracy(evidence, policy, alpha, tests)]
@@ -46,6 +52,18 @@ def _with_reach(estimate: Estimate, curve: Roc, policy: Policy, level: float) ->
     number = enough_records(metric, threshold, policy.delta, level)
     words = "" if number is None else f"at least {counted(number, 'member')} and as many non-members"
     return replace(estimate, attainable=best, enough=words)
+
+
+def _of_persons(estimate: Estimate, rows: Evidence) -> Estimate:
+    reason = estimate.unmeasurable
+    for word, person in (("non-members", "persons among the non-members"), ("two records", "two persons")):
+        reason = reason.replace(word, person) if reason is not None else None
+    made = replace(estimate, unit="person", unmeasurable=reason)
+    if estimate.metric != "auc":
+        return made
+    area = auc(rows)
+    beside = Detail("auc_of_rows", area.value, *area.interval(1 - estimate.confidence))
+    return replace(made, details=(*estimate.details, beside))
 
 
 def _auc(evidence: Evidence, policy: Policy, alpha: float, tests: int) -> Estimate:

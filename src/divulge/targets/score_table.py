@@ -24,6 +24,7 @@ class ScoreTable:
     keep: bool [models, records], which record each model was trained on.
     y: [records], class codes.
     x: [records, ...], features, optional: with them the model-blind baseline can be run.
+    groups: [records], whose records they are where a person has several: labels of any type, optional.
     """
 
     logits: Array | None
@@ -31,6 +32,7 @@ class ScoreTable:
     keep: Array
     y: Array
     x: Array | None = None
+    groups: Array | None = None
 
     def __post_init__(self) -> None:
         self._as_arrays()
@@ -51,8 +53,24 @@ class ScoreTable:
             raise InputError(f"score table: {name} has NaN or infinite values: leave those records out")
         if self.keep[0].all() or not self.keep[0].any():
             raise InputError("score table: row 0 of keep has members only, or none: both kinds are needed")
+        self._check_groups()
         if name == "logits" and (self.y.min() < 0 or self.y.max() >= given.shape[2]):
             raise InputError(f"score table: y has class {self.y.max()}, logits have {given.shape[2]} classes")
+
+    def _check_groups(self) -> None:
+        """Labels become numbers 0 .. k - 1; a person was trained on with all records or with none."""
+        if self.groups is None:
+            return
+        labels = np.array([str(label) for label in self.groups])
+        if labels.shape != self.y.shape:
+            raise InputError(f"score table: there are {len(labels)} groups for {len(self.y)} records: one a record")
+        codes = np.unique(labels, return_inverse=True)[1]
+        if set(codes[self.keep[0]]) & set(codes[~self.keep[0]]):
+            raise InputError(
+                "score table: persons of `groups` stand among members and non-members alike in row 0 of keep: leave "
+                "out the records of such persons that were not trained on"
+            )
+        object.__setattr__(self, "groups", codes)
 
     def _as_arrays(self) -> None:
         """Lists and tensors become arrays, and a mask of 0 and 1 a mask of truth values."""
@@ -82,6 +100,7 @@ class ScoreTable:
     def save(self, path: Path | str) -> None:
         """As .npz."""
         arrays = {"logits": self.logits, "scores": self.scores, "keep": self.keep, "y": self.y, "x": self.x}
+        arrays["groups"] = self.groups
         np.savez_compressed(path, **{name: a for name, a in arrays.items() if a is not None})  # type: ignore[arg-type]
 
     @property
@@ -93,7 +112,7 @@ class ScoreTable:
         """The records as row numbers: what `TableModel` answers for."""
         width = self.logits.shape[2] if self.logits is not None else max(2, int(self.y.max()) + 1)
         schema = Schema((Column("row"),), classes=tuple(range(width)))
-        return Records(np.arange(len(self.y), dtype=np.float64)[:, None], self.y.astype(np.int64), schema)
+        return Records(np.arange(len(self.y), dtype=np.float64)[:, None], self.y.astype(np.int64), schema, self.groups)
 
     def model(self, row: int) -> TableModel:
         """One model of the table as a target."""
@@ -109,7 +128,8 @@ def _from_npz(path: Path) -> ScoreTable:
     for name in ("keep", "y"):
         if name not in arrays:
             raise InputError(f"target.path: {path.name} has no array {name!r} (it has {', '.join(arrays)})")
-    return ScoreTable(arrays.get("logits"), arrays.get("scores"), arrays["keep"], arrays["y"], arrays.get("x"))
+    optional = {name: arrays.get(name) for name in ("logits", "scores", "x", "groups")}
+    return ScoreTable(keep=arrays["keep"], y=arrays["y"], **optional)
 
 
 def _from_parquet(path: Path) -> ScoreTable:

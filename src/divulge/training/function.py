@@ -9,6 +9,7 @@ from typing import Any
 from divulge.core.errors import FOREIGN, TargetError, raised
 from divulge.core.hashing import digest
 from divulge.core.identity import content_hash
+from divulge.core.persons import every_nth
 from divulge.core.records import Records
 
 SMALL_SHARE = 8
@@ -18,7 +19,8 @@ SMALL_SHARE = 8
 class FunctionRecipe:
     """`train(x, y, seed)` returns a model of any kind that divulge can audit; x is as the records were given, y codes.
 
-    share: the part of the records, one in `share`, that is really used; the overfitted variant uses few.
+    share: the part of the records (of persons, where they are known), one in `share`, that is really used; the
+    overfitted variant uses few.
     """
 
     train_model: Callable[..., Any]
@@ -26,7 +28,7 @@ class FunctionRecipe:
 
     def fit(self, records: Records, seed: int) -> Any:
         """What the function returns; whatever it raises becomes TargetError."""
-        part = records.take(slice(None, None, self.share))  # type: ignore[arg-type]
+        part = records.take(every_nth(len(records), self.share, records.groups))
         try:
             return self.train_model(part.native(), part.y, seed)
         except FOREIGN as error:  # the user's own code: it may raise anything

@@ -12,6 +12,7 @@ from numpy.random import Generator
 
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
+from divulge.core.persons import numbered
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
 from divulge.core.target import Surface, Target
@@ -115,8 +116,8 @@ class ShadowSet:
         """See Shadows."""
         places = self._places.get(records.fingerprint())
         if places is None:
-            place = {key: i for i, key in enumerate(self.records.row_keys())}
-            places = np.array([place.get(key, -1) for key in records.row_keys()])
+            place = {key: i for i, key in enumerate(_whose(self.records, records))}
+            places = np.array([place.get(key, -1) for key in _whose(records, self.records)])
             self._places[records.fingerprint()] = places
         return np.where(places >= 0, self.keep[:, places], False)
 
@@ -149,6 +150,15 @@ class ShadowSet:
             self._signals.pop(next(iter(self._signals)))
         assert found is not None
         return found[: len(self)]
+
+
+def _whose(records: Records, others: Records) -> list[tuple[bytes, int]]:
+    """What a record is found by among others: itself, and its person where persons are known on both sides, for two
+    persons may have equal rows.
+    """
+    known = records.groups is not None and others.groups is not None
+    groups = records.groups.tolist() if known and records.groups is not None else [0] * len(records)
+    return list(zip(records.row_keys(), groups, strict=True))
 
 
 @dataclass
@@ -211,14 +221,17 @@ class ShadowTrainer:
         """A paired design: models 2k and 2k + 1 share nothing and together use every record."""
         rng = derived_rng(self.seed, "shadow halves", str(model // 2))
         classes = self.records.y if self.records.schema.task is Task.CLASSIFICATION else None
-        keep = half_of(len(self.records), classes, rng)
+        keep = half_of(len(self.records), classes, rng, self.records.groups)
         return keep if model % 2 == 0 else ~keep
 
 
-def half_of(count: int, classes: Array | None, rng: Generator) -> Array:
+def half_of(count: int, classes: Array | None, rng: Generator, groups: Array | None = None) -> Array:
     """Bool [records]: a random half, in which every class of two records or more has its share.  Each record is in it
-    with probability one half.
+    with probability one half.  groups: int [records], persons, who are in it with all their records or with none;
+    classes are then halved as far as that allows.
     """
+    if groups is not None:
+        return _half_of_persons(groups, classes, rng)
     order = rng.permutation(count)
     if classes is not None:  # alike ones side by side, so that every other record is half of each class
         first = rng.permutation(int(classes.max()) + 1)
@@ -226,6 +239,24 @@ def half_of(count: int, classes: Array | None, rng: Generator) -> Array:
     keep = np.zeros(count, dtype=bool)
     keep[order[::2]] = True
     return keep if rng.random() < 0.5 else ~keep
+
+
+def _half_of_persons(groups: Array, classes: Array | None, rng: Generator) -> Array:
+    """One person after the other, in random order, goes to where records, classes and persons are lacking most; which
+    of the two halves it is in the end is a coin.
+    """
+    _, place, rows = numbered(groups)
+    codes = classes.astype(np.int64) if classes is not None else np.zeros(len(groups), dtype=np.int64)
+    counts = np.zeros((len(rows), int(codes.max()) + 1))
+    np.add.at(counts, (place, codes), 1.0)
+    counts /= np.maximum(counts.sum(axis=0), 1)  # a rare class counts as much as a common one
+    profile = np.column_stack([counts, np.full(len(rows), 1 / len(rows))])
+    ahead, first = np.zeros(profile.shape[1]), np.zeros(len(rows), dtype=bool)
+    for person in rng.permutation(len(rows)):
+        lead = float(ahead @ profile[person])
+        first[person] = lead < -1e-15 or (lead <= 1e-15 and rng.random() < 0.5)
+        ahead += profile[person] if first[person] else -profile[person]
+    return np.asarray(first[place] if rng.random() < 0.5 else ~first[place])
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import cloudpickle
-import numpy as np
 from sklearn.pipeline import Pipeline
 
 from divulge.core.errors import FOREIGN, InputError, TargetError, raised
 from divulge.core.hashing import digest
 from divulge.core.identity import content_hash
+from divulge.core.persons import every_nth
 from divulge.core.records import Records
 from divulge.training.chosen import chosen, tunes
 from divulge.training.estimators import fit_estimator, unfitted
@@ -55,7 +55,7 @@ SMALL_SHARE = 8
 @dataclass(frozen=True)
 class SklearnRecipe:
     """Fit a clone of `estimator`, which tunes anew whatever it tunes; see of_chosen for the other way.  take_every:
-    train on every n-th record only, on more where the estimator fails with so few.  told: what was chosen, in words.
+    train on every n-th record, or person, only; on more where the estimator fails with so few.  told: what was chosen.
     """
 
     estimator: Any
@@ -83,7 +83,7 @@ class SklearnRecipe:
             seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
             model.set_params(**dict.fromkeys(seeds, seed % 2**31))
             try:
-                return fit_estimator(model, records.take(np.arange(0, len(records), every)))
+                return fit_estimator(model, records.take(every_nth(len(records), every, records.groups)))
             except FOREIGN as error:  # an estimator is foreign code: it may raise anything
                 if every > 1:
                     every //= 2

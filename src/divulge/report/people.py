@@ -1,0 +1,42 @@
+"""How a report speaks of persons with several records, and of records that stand for themselves."""
+
+from __future__ import annotations
+
+from divulge.core.dossier import DataFacts, Dossier
+from divulge.core.wording import counted
+
+HOW = {"mean": "the mean of their records' scores", "max": "the highest of their records' scores"}
+
+
+def sizes(data: DataFacts, last: str = " and ") -> str:
+    """'600 members and 500 non-members', or '60 persons and as many others (300 and 280 records)'."""
+    if not data.member_persons:
+        return f"{counted(data.members, 'member')}{last}{counted(data.nonmembers, 'non-member')}"
+    same = data.member_persons == data.nonmember_persons
+    others = "as many others" if same else counted(data.nonmember_persons, "other")
+    persons = f"{counted(data.member_persons, 'person')}{last}{others}"
+    return f"{persons} ({data.members:,} and {counted(data.nonmembers, 'record')})"
+
+
+def asked_about(data: DataFacts) -> str:
+    """Whom the questions were about: '300 training records', or '60 persons with 300 training records'."""
+    records = counted(data.members, "training record")
+    return f"{counted(data.member_persons, 'person')} with {records}" if data.member_persons else records
+
+
+def certainty(dossier: Dossier) -> str:
+    """What is counted, where it is not records; else nothing."""
+    data = dossier.facts.data
+    if not data.member_persons:
+        return ""
+    how = HOW.get(data.aggregate, "the sum of their records' scores")
+    told = (
+        f" Persons were drawn, trained on and judged whole: every figure counts persons, each by {how}, and an epsilon "
+        "is one of persons (user-level)."
+    )
+    strongest = dossier.strongest()
+    rows = [d for d in strongest.details if d.name == "auc_of_rows"] if strongest is not None else []
+    if not rows or rows[0].low is None or rows[0].high is None:
+        return told
+    area = f"{rows[0].value:.3f} ({rows[0].low:.3f} to {rows[0].high:.3f}, persons as clusters)"
+    return f"{told} Record by record the AUC of the strongest attack is {area}."
