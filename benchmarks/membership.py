@@ -14,7 +14,8 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import nn
 
 import divulge
-from divulge.auditing.assemble import attacks_for, job_from_table
+from divulge.auditing.assemble import attacks_for
+from divulge.auditing.from_table import job_from_table
 from divulge.auditing.play import Table, _play_arm
 from divulge.core.evidence import Evidence, Rate
 from divulge.core.game import Arm

@@ -28,7 +28,7 @@ def gaussian_pool(models, gap=1.0, records=N, seed=0, paired=True):
 
 def audited(signal, keep, name, tmp_path, **settings):
     """The evidence of one attack on a score table."""
-    from divulge.auditing.assemble import job_from_table
+    from divulge.auditing.from_table import job_from_table
     from divulge.auditing.play import Table, _play_arm
     from divulge.catalog.attacks import attack
     from divulge.core.game import Arm

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
 from divulge.core.attack import Attack
 from divulge.core.dossier import DataFacts
 from divulge.core.errors import InputError, MissingExtra, TargetError
-from divulge.core.hashing import Array, digest
+from divulge.core.hashing import digest
 from divulge.core.persons import checked_aggregate, count
 from divulge.core.policy import Policy
 from divulge.core.properties import columns_of, property_of
@@ -41,10 +41,9 @@ from divulge.games.membership import shuffled
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.fitted import fitted_columns
-from divulge.targets.score_table import ScoreTable
 from divulge.training.boosters import BoosterRecipe
 from divulge.training.function import FunctionRecipe
-from divulge.training.shadow import OneByOne, ShadowSet, ShadowTrainer, SignalOf
+from divulge.training.shadow import OneByOne, ShadowTrainer
 from divulge.training.sklearn import SklearnRecipe
 
 DEFAULT_SHADOWS = 16
@@ -352,64 +351,3 @@ def _shadows(
         return cast(Pool, ShadowTrainer(recipe, candidates, seed, shelf, beside).pool)
 
     return poisoned(None), poisoned
-
-
-def job_from_table(
-    scores: ScoreTable,
-    threat: ThreatModel,
-    chosen: Sequence[str | Attack[Any, Any]] | None,
-    policy: Policy,
-    seed: int,
-    name: str,
-    aggregate: str = "mean",
-) -> Job:
-    """A job about a score table: its further rows are the shadow models, and nothing can be trained."""
-    records = scores.records()
-    target = scores.model(0)
-    order = np.random.default_rng(seed).permutation(len(records))
-    candidates, member = records.take(order), scores.keep[0][order]
-    features = None
-    if scores.x is not None:
-        made = from_arrays([(scores.x, scores.y)], classes=list(range(len(records.schema.classes))))[0]
-        features = replace(made, groups=records.groups).as_given(made.given).take(order)
-
-    places: dict[str, Array] = {}
-    signals: dict[tuple[SignalOf, str], Array] = {}
-
-    def shadows(models: int, see: See) -> Shadows:
-        rows = range(1, 1 + models)
-        keep = scores.keep[1 : 1 + models]
-        return ShadowSet(records, keep, tuple(scores.model(row) for row in rows), see, places, signals)
-
-    return Job(
-        name=name,
-        target=target,
-        candidates=candidates,
-        member=member,
-        row=order,
-        threat=threat,
-        attacks=attacks_for(chosen, target, max(scores.models - 1, 1), threat),
-        data=_table_facts(scores, candidates, member, aggregate),
-        policy=policy,
-        seed=seed,
-        features=features,
-        shadows=shadows if scores.models > 1 else None,
-        most_shadows=scores.models - 1,
-        aggregate=checked_aggregate(aggregate),
-    )
-
-
-def _table_facts(scores: ScoreTable, candidates: Records, member: Array, aggregate: str) -> DataFacts:
-    return DataFacts(
-        members=int(member.sum()),
-        nonmembers=int((~member).sum()),
-        population=0,
-        columns=int(np.prod(scores.x.shape[1:])) if scores.x is not None else 0,
-        classes=tuple(map(str, candidates.schema.classes)),
-        sensitive=(),
-        overlap="not checked: the records were not given" if scores.x is None else "not checked for a score table",
-        fingerprint=digest(scores.keep[0], scores.y),
-        member_persons=count(candidates.take(member).groups),
-        nonmember_persons=count(candidates.take(~member).groups),
-        aggregate=aggregate if candidates.groups is not None else "",
-    )

@@ -13,7 +13,6 @@ from divulge.auditing.assemble import (
     Sets,
     attacks_for,
     job_from_records,
-    job_from_table,
     met,
     recipe_for,
     reconstruction_of,
@@ -23,6 +22,7 @@ from divulge.auditing.assemble import (
 from divulge.auditing.beside import factory_from, modules_beside
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
 from divulge.auditing.defending import defended, defended_name, named_defenses, under
+from divulge.auditing.from_table import job_from_table
 from divulge.auditing.job import Job
 from divulge.auditing.labels import labels_of
 from divulge.auditing.people import Labels, columns_apart, labels_of_arrays, with_groups

@@ -15,11 +15,8 @@ from divulge.auditing.assemble import (
     DEFAULT_SHADOWS,
     attacks_for,
     job_from_records,
-    job_from_table,
-    met,
     recipe_for,
     reconstruction_of,
-    records_from,
     target_from,
     threat_from,
 )
@@ -28,9 +25,10 @@ from divulge.auditing.conduct import conduct
 from divulge.auditing.defending import defended, defended_name
 from divulge.auditing.dossier import open_run
 from divulge.auditing.export import FORMATS, write
+from divulge.auditing.from_table import job_from_table
 from divulge.auditing.glance import as_html, as_text
 from divulge.auditing.job import Job
-from divulge.auditing.people import of_persons, told_apart, with_groups
+from divulge.auditing.people import of_persons, sets_of
 from divulge.auditing.policies import policy_of
 from divulge.auditing.runs import RUNS, run_at
 from divulge.auditing.scope import scope_of
@@ -258,14 +256,11 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     threat_model, policy, tools = threat_from(threat), policy_of(policy), workshop(engine, jobs, cache)
     scope = scope_of(attacks, families, minutes)
     if isinstance(target, ScoreTable):
-        table = (threat_model, attacks, policy, seed, name or "score table", aggregate)
-        told = replace(job_from_table(of_persons(target, groups), *table), expect=expect or {})
-        return _carried_out(told, out, progress, minutes, resume)
+        table = (of_persons(target, groups), threat_model, attacks, policy, seed, name or "score table", aggregate)
+        return _carried_out(replace(job_from_table(*table), expect=expect or {}), out, progress, minutes, resume)
     asked = averaged(target_from(target), average)
-    spoken = named_in(properties.properties if isinstance(properties, PropertyPlan) else properties)
-    pairs, whose = told_apart(groups, asked, (members, nonmembers, population))
-    sets = records_from(asked, pairs[0], pairs[1], pairs[2], sensitive, classes, task, spoken)
-    sets = with_groups(met(asked, sets), whose, aggregate)
+    how = {"sensitive": sensitive, "classes": classes, "task": task, "keep": _spoken_of(properties)}
+    sets = sets_of(asked, (members, nonmembers, population), groups, aggregate, **how)
     own = recipe_for(recipe, target, asked, tools)
     shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}
@@ -273,9 +268,13 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     same |= {"properties": scope.properties(properties, sets.members), "threat": threat_model, "recipe": made}
     same |= {"attacks": attacks_for(attacks, shown, shadows, threat_model, scope.families), "workshop": tools}
     job = job_from_records(shown, sets, name=name or defended_name(shown.name, defenses), **same)
-    ours = bare(shown) is not asked
-    job = replace(job, asked=scope.asked(attacks, job.attacks), expect=expect or {}, own=ours)
+    job = replace(job, asked=scope.asked(attacks, job.attacks), expect=expect or {}, own=bare(shown) is not asked)
     return _carried_out(job, out, progress, minutes, resume)
+
+
+def _spoken_of(properties: PropertyPlan | Sequence[str]) -> tuple[str, ...]:
+    """Columns that a property is about."""
+    return named_in(properties.properties if isinstance(properties, PropertyPlan) else properties)
 
 
 def _carried_out(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from divulge.auditing.assemble import Sets
+from divulge.auditing.assemble import Sets, met, records_from
 from divulge.core.errors import InputError
 from divulge.core.persons import checked_aggregate
 from divulge.core.records import Records
@@ -24,6 +24,15 @@ HOW = "groups must be (groups of members, groups of non-members), one label a re
 
 Labels = list[Any | None]
 """For members, non-members and population; None where every record stands for a person."""
+
+
+def sets_of(target: Target, pairs: Sequence[Any], groups: Any, aggregate: str, **how: Any) -> Sets:
+    """Members, non-members and population as records, numbered by person, once the target has been met.
+
+    groups, aggregate: see told_apart and with_groups.  how: see assemble.records_from.
+    """
+    parts, whose = told_apart(groups, target, pairs)
+    return with_groups(met(target, records_from(target, parts[0], parts[1], parts[2], **how)), whose, aggregate)
 
 
 def told_apart(groups: Any, target: Target, pairs: Sequence[Any]) -> tuple[list[Any], Labels | None]:
