@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from divulge.core.threat import Needs as Needs
     from divulge.core.threat import Task as Task
     from divulge.core.threat import ThreatModel as ThreatModel
+    from divulge.targets.boosters import BoosterTarget as BoosterTarget
     from divulge.targets.function import FunctionTarget as FunctionTarget
     from divulge.targets.generator import GeneratorTarget as GeneratorTarget
     from divulge.targets.http import HttpTarget as HttpTarget
@@ -56,6 +57,7 @@ _HOME = {
     "DivulgeError": "core.errors",
     "Family": "core.threat",
     "Finding": "core.finding",
+    "BoosterTarget": "targets.boosters",
     "FunctionTarget": "targets.function",
     "GeneratorTarget": "targets.generator",
     "HttpTarget": "targets.http",
@@ -91,6 +93,7 @@ __all__ = [
     "Access",
     "AccessDenied",
     "Asset",
+    "BoosterTarget",
     "BudgetSpent",
     "Card",
     "DivulgeError",
