@@ -104,7 +104,9 @@ def tried(case: zoo.Case, folder: Path) -> Tried:
     first, second = slice(0, half), slice(half, None)
     model = case.make(rows(x, first), y[first])
     attack, scores = by_hand(case, model, x, y)
-    scores = np.round(scores, 12)  # logarithms of equal numbers differ in their last digit
+    scores = np.where(
+        scores < -1e-6, np.round(scores, 12), scores
+    )  # equal numbers' logarithms differ in the last digit
     wanted = roc_auc_score(np.arange(len(y)) < half, scores)
     path = folder / "model.pickle"
     folder.mkdir(parents=True)
@@ -151,6 +153,10 @@ def chosen(quick: bool, names: Iterable[str] = ()) -> list[zoo.Case]:
     return every[::QUICK] if quick else every
 
 
+def _figure(value: float) -> str:
+    return f"{round(value, 9):.3f}"
+
+
 def table(done: Sequence[Tried], same: Sequence[bool]) -> str:
     """The results as Markdown, one line an estimator and kind of table."""
     lines = [
@@ -159,8 +165,8 @@ def table(done: Sequence[Tried], same: Sequence[bool]) -> str:
     ]
     for one, hashed in zip(done, same, strict=True):
         case = one.case
-        told = f"{one.told:.3f}" if one.told is not None else one.failed.replace("|", "/")
-        cells = [case.name, case.library, case.form, f"`{one.attack}`", f"{one.by_hand:.3f}", told]
+        told = _figure(one.told) if one.told is not None else one.failed.replace("|", "/")
+        cells = [case.name, case.library, case.form, f"`{one.attack}`", _figure(one.by_hand), told]
         cells += ["yes" if one.holds else "NO", f"`{one.shadow}`" if one.played else one.shadow.replace("|", "/")]
         lines.append("| " + " | ".join([*cells, "yes" if hashed else "NO"]) + " |")
     return "\n".join(lines)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from divulge.core.threat import Needs as Needs
     from divulge.core.threat import Task as Task
     from divulge.core.threat import ThreatModel as ThreatModel
+    from divulge.targets.boosters import BoosterTarget as BoosterTarget
     from divulge.targets.function import FunctionTarget as FunctionTarget
     from divulge.targets.generator import GeneratorTarget as GeneratorTarget
     from divulge.targets.http import HttpTarget as HttpTarget
@@ -57,6 +58,7 @@ _HOME = {
     "DivulgeError": "core.errors",
     "Family": "core.threat",
     "Finding": "core.finding",
+    "BoosterTarget": "targets.boosters",
     "FunctionTarget": "targets.function",
     "GeneratorTarget": "targets.generator",
     "HttpTarget": "targets.http",
@@ -93,6 +95,7 @@ __all__ = [
     "Access",
     "AccessDenied",
     "Asset",
+    "BoosterTarget",
     "BudgetSpent",
     "Card",
     "DivulgeError",

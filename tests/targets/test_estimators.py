@@ -352,3 +352,38 @@ def test_boosted_models_have_one_hash_in_every_process(name, tmp_path):
 def test_records_from_uses_what_the_target_knows():
     sets = records_from(target_from(LogisticRegression().fit(X, Y)), (X[:40], Y[:40]), (X[40:], Y[40:]))
     assert sets.members.schema.classes == (0, 1)
+
+
+FRAME = pd.DataFrame(X, columns=list("abcd"), index=RNG.permutation(80) + 7)
+WORDS = np.where(Y, "b", "a")
+LABELS = {
+    "booleans": Y.astype(bool),
+    "nullable booleans": pd.Series(Y.astype(bool), dtype="boolean"),
+    "small integers": Y.astype(np.int8),
+    "nullable integers": pd.Series(Y, index=FRAME.index, dtype="Int64"),
+    "floats": Y.astype(float),
+    "words": WORDS,
+    "objects": WORDS.astype(object),
+    "strings": pd.Series(WORDS, dtype="string"),
+    "categories": pd.Series(pd.Categorical(WORDS), index=FRAME.index),
+    "categories of integers": pd.Series(pd.Categorical(Y + 4)),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=list(LABELS))
+@pytest.mark.filterwarnings("ignore:X (does not )?ha(s|ve) (valid )?feature names")
+def test_labels_of_any_type_on_frames_and_arrays_fitted_on_either(labels):
+    for fitted_on in (FRAME, X):
+        model = LogisticRegression().fit(fitted_on, labels)
+        for asked in (FRAME, X):
+            target = target_from(model)
+            halves = [(asked[part], labels[part]) for part in (slice(0, 40), slice(40, 80))]
+            records = records_from(target, *halves).members
+            np.testing.assert_allclose(np.exp(target.answer(Access.SCORES, records)), model.predict_proba(asked[:40]))
+            assert (target.answer(Access.LABEL, records) == codes_of(model, asked[:40])).all()
+            assert (records.y == Y[:40]).all()
+            assert SklearnRecipe(model).fit(records, 0).classes_.tolist() == list(model.classes_)
+
+
+def codes_of(model, x):
+    return [list(model.classes_).index(label) for label in model.predict(x)]

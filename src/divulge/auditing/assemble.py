@@ -274,11 +274,8 @@ def job_from_records(
     properties: PropertyPlan | Sequence[str] = (),
 ) -> Job:
     """A job about records that are here; raises InputError when members and non-members share records."""
-    if duplicates not in [d.value for d in Duplicates]:
-        raise InputError(f"duplicates: {duplicates!r} is unknown: choose refuse, drop or keep")
-    members, nonmembers, population, overlap = separate(
-        sets.members, sets.nonmembers, sets.population, Duplicates(duplicates)
-    )
+    how = _duplicates(duplicates)
+    members, nonmembers, population, overlap = separate(sets.members, sets.nonmembers, sets.population, how)
     reconstruction = reconstruction or Reconstruction()
     if reconstruction.public is not None:
         disjoint(reconstruction.public, members)
@@ -308,6 +305,12 @@ def job_from_records(
         persons=sets.persons,
         aggregate=checked_aggregate(sets.aggregate),
     )
+
+
+def _duplicates(named: str) -> Duplicates:
+    if named not in [d.value for d in Duplicates]:
+        raise InputError(f"duplicates: {named!r} is unknown: choose refuse, drop or keep")
+    return Duplicates(named)
 
 
 def properties_of(given: PropertyPlan | Sequence[str], records: Records) -> PropertyPlan:

@@ -31,7 +31,7 @@ from divulge.auditing.job import Job
 from divulge.auditing.people import of_persons, sets_of
 from divulge.auditing.policies import policy_of
 from divulge.auditing.runs import RUNS, run_at
-from divulge.auditing.scope import scope_of
+from divulge.auditing.scope import Scope, scope_of
 from divulge.auditing.seen import bare
 from divulge.auditing.store import RunFolder
 from divulge.auditing.workshop import workshop
@@ -44,6 +44,7 @@ from divulge.core.handshake import Handshake
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress
 from divulge.core.properties import named_in
+from divulge.core.records import Records
 from divulge.core.threat import Task, ThreatModel
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
@@ -264,12 +265,25 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     own = recipe_for(recipe, target, asked, tools)
     shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
     same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}
-    same |= {"policy": policy, "reconstruction": reconstruction_of(public, sets.members, reconstruction, defenses)}
-    same |= {"properties": scope.properties(properties, sets.members), "threat": threat_model, "recipe": made}
-    same |= {"attacks": attacks_for(attacks, shown, shadows, threat_model, scope.families), "workshop": tools}
-    job = job_from_records(shown, sets, name=name or defended_name(shown.name, defenses), **same)
-    job = replace(job, asked=scope.asked(attacks, job.attacks), expect=expect or {}, own=bare(shown) is not asked)
+    same |= _rebuilt_and_told(sets.members, scope, public, reconstruction, defenses, properties)
+    same |= {"policy": policy, "threat": threat_model, "recipe": made, "workshop": tools}
+    chosen = attacks_for(attacks, shown, shadows, threat_model, scope.families)
+    job = job_from_records(shown, sets, name=name or defended_name(shown.name, defenses), attacks=chosen, **same)
+    job = replace(job, asked=scope.asked(attacks, chosen), expect=expect or {}, own=bare(shown) is not asked)
     return _carried_out(job, out, progress, minutes, resume)
+
+
+def _rebuilt_and_told(
+    members: Records,
+    scope: Scope,
+    public: Any,
+    plan: RebuildPlan | None,
+    defenses: Sequence[Any],
+    properties: PropertyPlan | Sequence[str],
+) -> dict[str, Any]:
+    """What is rebuilt, and what is asked about all records together, as a job has it."""
+    rebuilt = reconstruction_of(public, members, plan, defenses)
+    return {"reconstruction": rebuilt, "properties": scope.properties(properties, members)}
 
 
 def _spoken_of(properties: PropertyPlan | Sequence[str]) -> tuple[str, ...]:
