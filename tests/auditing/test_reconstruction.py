@@ -92,6 +92,7 @@ def job_of(sets):
     from divulge.auditing.assemble import (
         attacks_for,
         job_from_records,
+        met,
         reconstruction_of,
         records_from,
         target_from,
@@ -100,7 +101,7 @@ def job_of(sets):
 
     target = target_from(dense())
     threat = threat_from("federated-server")
-    records = records_from(target, *sets)
+    records = met(target, records_from(target, *sets))
     return job_from_records(
         target, records, threat=threat, recipe=None, attacks=attacks_for(NAMES, target, threat=threat),
         policy=Policy(), duplicates="refuse", seed=0, name=target.name,
