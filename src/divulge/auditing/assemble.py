@@ -259,10 +259,10 @@ def _adapter_like(target: Target) -> Callable[[Any], Target]:
 def job_from_records(
     target: Target,
     sets: Sets,
+    attacks: Sequence[Attack[Any, Any]],
     *,
     threat: ThreatModel,
     recipe: Recipe | None,
-    attacks: Sequence[Attack[Any, Any]],
     policy: Policy,
     duplicates: str,
     seed: int,

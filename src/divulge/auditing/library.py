@@ -13,6 +13,7 @@ import pandas as pd
 
 from divulge.auditing.assemble import (
     DEFAULT_SHADOWS,
+    Sets,
     attacks_for,
     job_from_records,
     recipe_for,
@@ -43,8 +44,9 @@ from divulge.core.finding import Finding, Outcome, Verdict
 from divulge.core.handshake import Handshake
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress
-from divulge.core.properties import named_in
+from divulge.core.recipe import Recipe
 from divulge.core.records import Records
+from divulge.core.target import Target
 from divulge.core.threat import Task, ThreatModel
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
@@ -254,23 +256,24 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     resume: the folder, the name or "latest" of a run to go on with, begun with the same model, records and settings.
     Raises InputError, with the cure, for input that cannot be audited.
     """
-    threat_model, policy, tools = threat_from(threat), policy_of(policy), workshop(engine, jobs, cache)
-    scope = scope_of(attacks, families, minutes)
+    threat, policy, scope = threat_from(threat), policy_of(policy), scope_of(attacks, families, minutes)
+    tools = workshop(engine, jobs, cache)
     if isinstance(target, ScoreTable):
-        table = (of_persons(target, groups), threat_model, attacks, policy, seed, name or "score table", aggregate)
-        return _carried_out(replace(job_from_table(*table), expect=expect or {}), out, progress, minutes, resume)
+        table = (of_persons(target, groups), threat, attacks, policy, seed, name or "score table", aggregate)
+        return _carried_out(_known(job_from_table(*table), (), expect, False), out, progress, minutes, resume)
     asked = averaged(target_from(target), average)
-    how = {"sensitive": sensitive, "classes": classes, "task": task, "keep": _spoken_of(properties)}
-    sets = sets_of(asked, (members, nonmembers, population), groups, aggregate, **how)
-    own = recipe_for(recipe, target, asked, tools)
-    shown, made = defended(asked, own, defenses, sets.members, sets.population, seed)
-    same: dict[str, Any] = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors}
+    sets = sets_of(asked, (members, nonmembers, population), groups, aggregate, sensitive, classes, task, properties)
+    shown, made = _defended(asked, recipe_for(recipe, target, asked, tools), defenses, sets, seed)
+    same: Any = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors, "workshop": tools}
     same |= _rebuilt_and_told(sets.members, scope, public, reconstruction, defenses, properties)
-    same |= {"policy": policy, "threat": threat_model, "recipe": made, "workshop": tools}
-    chosen = attacks_for(attacks, shown, shadows, threat_model, scope.families)
-    job = job_from_records(shown, sets, name=name or defended_name(shown.name, defenses), attacks=chosen, **same)
-    job = replace(job, asked=scope.asked(attacks, chosen), expect=expect or {}, own=bare(shown) is not asked)
+    same |= {"policy": policy, "threat": threat, "recipe": made, "name": name or defended_name(shown.name, defenses)}
+    job = job_from_records(shown, sets, attacks_for(attacks, shown, shadows, threat, scope.families), **same)
+    job = _known(job, scope.asked(attacks, job.attacks), expect, bare(shown) is not asked)
     return _carried_out(job, out, progress, minutes, resume)
+
+
+def _known(job: Job, families: tuple[str, ...], expect: Mapping[str, float] | None, own: bool) -> Job:
+    return replace(job, asked=families, expect=expect or {}, own=own)
 
 
 def _rebuilt_and_told(
@@ -286,9 +289,8 @@ def _rebuilt_and_told(
     return {"reconstruction": rebuilt, "properties": scope.properties(properties, members)}
 
 
-def _spoken_of(properties: PropertyPlan | Sequence[str]) -> tuple[str, ...]:
-    """Columns that a property is about."""
-    return named_in(properties.properties if isinstance(properties, PropertyPlan) else properties)
+def _defended(asked: Target, own: Recipe | None, defenses: Sequence[Any], sets: Sets, seed: int) -> Any:
+    return defended(asked, own, defenses, sets.members, sets.population, seed)
 
 
 def _carried_out(
