@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,26 @@ def twice(job: Job, few: Array) -> list[Concern]:
     if apart.max() > noise:
         return [_random(target, apart.max(), _by_how_much(together, again, scale))]
     return _company(target, port, records, together, scale, noise)
+
+
+def as_owner_asks(job: Job, few: Array) -> list[Concern]:
+    """Whether an estimator answers the owner's very rows, asked as its owner asks it, as the audit is answered."""
+    target, records = bare(job.target), job.candidates.take(few)
+    estimator: Any = getattr(target, "estimator", None)
+    if records.given is None or Access.SCORES not in target.offers or not hasattr(estimator, "predict_proba"):
+        return []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            own = np.asarray(estimator.predict_proba(records.given.value))
+        through = np.exp(target.answer(Access.SCORES, records))
+    except Exception:  # an owner who hands over other columns, or an estimator of several outputs: nothing to compare
+        return []
+    if own.shape != through.shape or np.allclose(np.sort(own, axis=1), np.sort(through, axis=1), rtol=1e-4, atol=1e-6):
+        return []
+    seen = "the model answers these records otherwise than the same records as the audit hands them over"
+    cause, cure = "columns lost their types on the way", "tell us: it is a fault of divulge"
+    return [Concern("native", True, seen, cause, cure)]
 
 
 def _random(target: Target, apart: float, how_much: str) -> Concern:

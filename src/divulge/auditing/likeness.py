@@ -9,6 +9,7 @@ import numpy as np
 
 from divulge.auditing.job import Job
 from divulge.auditing.seen import Seen, ask
+from divulge.core.errors import Impossible
 from divulge.core.handshake import Concern
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import Kind, Records
@@ -194,7 +195,10 @@ def reference(job: Job, asked: Array) -> tuple[Array, Seen] | None:
         return None
     places = asked[:MOST_RECORDS]
     part = job.candidates.take(places)
-    x = records.take(places).flat()
+    try:
+        x = records.take(places).features()
+    except Impossible:
+        return None
     if len(places) < 2 * FEWEST or x.shape[1] > MOST_FEATURES or np.ptp(part.y) == 0:
         return None
     return places, _forest(x, part, derived_seed(job.seed, "reference") % 2**31)

@@ -115,6 +115,11 @@ class TorchTarget:
         return "not asked yet" if self._form is None else str(self._reading)
 
     @property
+    def settings_told(self) -> str:
+        """How the module is asked and read, as far as it was settled or stated."""
+        return repr((self._form, self._pick, self.stated_task, getattr(self._as_tensor, "__qualname__", None)))
+
+    @property
     def parameters(self) -> int:
         """How many weights the module has."""
         return sum(p.numel() for p in self.module.parameters())
