@@ -25,7 +25,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 import divulge
-import zoo
+from estimators import zoo
 from divulge.core.identity import content_hash
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"

@@ -152,7 +152,7 @@ def played(game, recipe, name, arm=Arm.TARGET, threat="acquaintance") -> Rebuilt
 def memorising_sets():
     """Few coarse columns and noisy classes: a full tree must use the colour to tell its records apart."""
     made = []
-    for seed, count in enumerate((700, 700, 3000)):
+    for seed, count in enumerate((1400, 1400, 4000)):
         rng = np.random.default_rng(seed)
         numbers = rng.integers(0, 4, (count, 3))
         colour = rng.integers(0, 3, count)

@@ -55,7 +55,7 @@ class Deaf:
 
 
 def bootstrap(x, y, seed):
-    return Bootstrap(x, y)
+    return Bootstrap(np.asarray(x, dtype=float), y)
 
 
 def mixture(x, y, seed):

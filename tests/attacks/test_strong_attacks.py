@@ -105,7 +105,7 @@ def run(tmp_path_factory):
 @pytest.mark.parametrize("attack", ABOUT_ALL)
 def test_members_are_found_and_the_controls_behave(run, attack):
     (area,) = (f for f in run.findings if f.metric == "auc" and f.attack == attack)
-    assert area.low > 0.5 and area.positive_control > 0.6
+    assert area.low > 0.5 and area.positive_control > 0.56, "three standard errors of 900 records above a half"
     assert abs(area.control - 0.5) < 0.065
 
 

@@ -28,13 +28,27 @@ def results(run):
 
 @pytest.mark.parametrize("ending", ENDINGS, ids=repr)
 def test_a_model_that_ends_the_program_has_failed(ending, tmp_path):
+    asked = []
+
+    def model(x):
+        asked.append(x)
+        if len(asked) > 20:  # the handshake is over
+            raise ending
+        return np.column_stack([x[:, 0] < 0, x[:, 0] >= 0]) * 0.8 + 0.1
+
+    run = divulge.audit(model, **SETS, attacks=["label_only_noise"], recipe=None, out=tmp_path / "r")
+    found = results(run)["label_only_noise"]
+    assert isinstance(found, Failed) and "crashed" in found.error and "\n" not in found.error
+    assert run.verdict is not Verdict.NOT_FOUND and run.verdict is not Verdict.LEAK
+
+
+@pytest.mark.parametrize("ending", ENDINGS, ids=repr)
+def test_a_model_that_ends_the_program_at_once_is_wrong_input(ending, tmp_path):
     def model(x):
         raise ending
 
-    run = divulge.audit(model, **SETS, attacks=["loss"], recipe=None, out=tmp_path / "r")
-    found = results(run)["loss"]
-    assert isinstance(found, Failed) and "crashed" in found.error and "\n" not in found.error
-    assert run.verdict is not Verdict.NOT_FOUND and run.verdict is not Verdict.LEAK
+    with pytest.raises(divulge.InputError, match="asked about the first records, before anything was attacked"):
+        divulge.audit(model, **SETS, attacks=["loss"], recipe=None, out=tmp_path / "r")
 
 
 @pytest.mark.parametrize("ending", ENDINGS[:2], ids=repr)

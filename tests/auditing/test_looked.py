@@ -41,15 +41,21 @@ def test_weak_attacks_do_not_speak_for_strong_ones_that_failed(careful, sets, tm
     assert run.verdict is Verdict.FAILED and run.verdicts["membership"] is Verdict.FAILED
     title = "4 of 5 attacks failed, so this audit says nothing about membership"
     assert words.headline(run.dossier) == title
-    assert markdown.render(run.dossier).splitlines()[2].startswith(f"**! {title}.**")
+    assert markdown.render(run.dossier).splitlines()[4].startswith(f"**! {title}.**")
     assert judge(run.folder).exit_code == 3
 
 
 def test_an_audit_in_which_everything_failed_has_failed(sets, tmp_path):
-    def model(x):
-        raise ValueError("no such column")
+    asked = []
 
-    run = divulge.audit(model, *sets, recipe=None, attacks=["loss", "correctness"], out=tmp_path / "r")
+    def model(x):
+        asked.append(x)
+        if len(asked) > 20:  # the handshake is over
+            raise ValueError("no such column")
+        return np.column_stack([x[:, 0] < 0, x[:, 0] >= 0]) * 0.8 + 0.1
+
+    attacks = ["label_only_noise", "boundary_distance"]
+    run = divulge.audit(model, *sets, recipe=None, attacks=attacks, out=tmp_path / "r")
     assert run.verdict is Verdict.FAILED and judge(run.folder).exit_code == 3
     assert set(run.verdicts.values()) == {Verdict.FAILED, Verdict.NOT_EXAMINED}
     assert words.headline(run.dossier) == "All 2 attacks failed, so this audit says nothing about membership"
@@ -89,6 +95,18 @@ def test_classes_in_another_order_than_the_labels_are_a_fault_and_no_all_clear(s
 
     members, others = (sets[0][0], noisy[0]), (sets[1][0], noisy[1])
     run = divulge.audit(swapped, members, others, recipe=None, attacks=["loss"], out=tmp_path / "r")
+    assert run.verdict is Verdict.INVALID and judge(run.folder).exit_code == 3
+    (line,) = words.lines(run.dossier)
+    assert line.title == "The audit is invalid: the model does not answer as the one that was trained"
+    assert "swapped" in line.text or "other" in line.text
+
+
+def test_scores_of_the_wrong_sign_are_a_fault_and_no_all_clear(tmp_path):
+    rng = np.random.default_rng(0)
+    keep = np.arange(400)[None] < 200
+    scores = rng.normal(size=(1, 400)) - 0.7 * keep
+    table = divulge.ScoreTable(None, scores, keep, np.zeros(400, int))
+    run = divulge.audit(table, attacks=["loss"], out=tmp_path / "r")
     assert run.verdict is Verdict.INVALID and judge(run.folder).exit_code == 3
     (line,) = words.lines(run.dossier)
     assert line.title == "The audit is invalid: an attack does worse than chance"

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 from sklearn.datasets import load_breast_cancer
 from sklearn.tree import DecisionTreeClassifier
 
@@ -53,7 +54,7 @@ def test_the_auc_stays_within_two_standard_errors_of_a_half(runs, attack):
     values = [f.value for r in runs for f in r.findings if f.attack == attack and f.metric == "auc"]
     assert len(values) == SEEDS
     near = np.abs(np.array(values) - 0.5) <= 2 * null_deviation(150, 150)
-    assert near.mean() >= 0.95
+    assert near.sum() >= binom.ppf(0.001, SEEDS, 0.954)  # how many of so many are near, all but once in a thousand
 
 
 def test_the_baseline_hardly_ever_raises_a_false_alarm(runs):

@@ -211,7 +211,7 @@ def test_the_budget_refuses_rather_than_overspends(tmp_path, halves, careful_mod
     run = divulge.audit(careful_model, (x, y), (u, v), threat=threat, attacks=["loss"], out=tmp_path / "r")
     (outcome,) = run.outcomes
     assert isinstance(outcome.result, Refused) and "400 more queries are needed" in outcome.result.reason
-    assert run.verdict is Verdict.NOT_MEASURABLE
+    assert run.verdict is Verdict.NOT_EXAMINED
 
 
 def test_an_adversary_who_sees_labels_only(tmp_path, halves, careful_model):

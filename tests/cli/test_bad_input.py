@@ -99,11 +99,11 @@ BAD = {
         {},
         "different columns (height)",
     ),
-    "holes": (lambda f: edit(f, "members.csv", lambda t: t.assign(age=t.age.where(t.age > 0))), {}, "SimpleImputer"),
+    "holes": (lambda f: edit(f, "members.csv", lambda t: t.assign(age=t.age.where(t.age > 0))), {}, "X contains NaN"),
     "infinite values": (
         lambda f: edit(f, "members.csv", lambda t: t.assign(age=np.inf)),
         {},
-        "column 'age' has 60 NaN or infinite",
+        "Input X contains infinity",
     ),
     "a label that the model does not know": (
         lambda f: edit(f, "members.csv", lambda t: t.assign(ill="perhaps")),

@@ -133,15 +133,17 @@ class Run:
         return pd.DataFrame([about | vars(f) | {"verdict": f.verdict.value} for f in self.findings])
 
     def roc(self, attack: str) -> pd.DataFrame:
-        """The ROC curve of one attack with its confidence band: columns fpr, tpr, low, high, each in [0, 1].  Raises
-        InputError for an attack without a curve in this run.
+        """The ROC curve of one attack with its confidence band: columns fpr, tpr, low, high, each in [0, 1]; from the
+        origin on, at thresholds that exist.  Raises InputError for an attack without a curve in this run.
         """
         curves = {curve.attack: curve for curve in self.dossier.curves}
         if attack not in curves:
             raise InputError(
                 f"there is no curve of attack {attack!r} in this run; there are {', '.join(curves) or 'none'}"
             )
-        return pd.DataFrame({name: getattr(curves[attack], name) for name in ("fpr", "tpr", "low", "high")})
+        curve = pd.DataFrame({name: getattr(curves[attack], name) for name in ("fpr", "tpr", "low", "high")})
+        start = pd.DataFrame({"fpr": [0.0], "tpr": [0.0], "low": [0.0], "high": [min([1.0, *curve["high"]])]})
+        return pd.concat([start, curve], ignore_index=True)
 
     def risk(self) -> pd.DataFrame:
         """One row a member, in the order in which they were given: in how many other trainings it was exposed (named,

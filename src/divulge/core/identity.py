@@ -181,7 +181,7 @@ def _catboost_words(model: Any) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
         model.save_model(str(path), format="json")
-        told = json.loads(path.read_text())
+        told = json.loads(path.read_text(encoding="utf-8"))
     told.pop("model_info", None)  # when it was trained
     return json.dumps([told, [repr(label) for label in getattr(model, "classes_", ())]], sort_keys=True)
 
