@@ -25,8 +25,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 import divulge
-from estimators import zoo
 from divulge.core.identity import content_hash
+from estimators import zoo
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
 BAR = 1e-9
