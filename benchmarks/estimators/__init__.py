@@ -1,0 +1,1 @@
+"""Estimators of every kind, for the conformance table."""
