@@ -144,7 +144,7 @@ def test_an_equal_audit_uses_everything_again_in_another_process_too(tmp_path, m
     script = (
         "import json, sys\n"
         "from pathlib import Path\n"
-        "from tests.auditing import test_identity as here\n"
+        "from tests.auditing import test_cached_answers as here\n"
         "from divulge.training.shelf import Shelf\n"
         "seen, read = [], Shelf.read\n"
         "def spied(self, key):\n"

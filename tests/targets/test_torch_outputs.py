@@ -19,6 +19,7 @@ from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.torch_lent import lent
+from divulge.training.pytorch import TorchRecipe
 
 NET, ONE = trained(), trained(1)
 (RECORDS,) = from_arrays([(X, Y)], classes=[0, 1])
@@ -430,3 +431,82 @@ def test_a_tensor_is_handed_on_as_it_is():
     (records,) = from_arrays([(x, np.arange(6) % 2)])
     TorchTarget(Spy(), output="logits").answer(Access.SCORES, records)
     assert all(torch.equal(part, x) for part in seen)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int64", "bool", "float16"])
+@pytest.mark.parametrize("form", [torch.from_numpy, lambda x: x], ids=["tensor", "array"])
+def test_a_module_is_fed_in_the_owners_type_where_it_takes_it(kind, form):
+    class Strict(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.out = nn.Linear(4, 2)
+
+        def forward(self, x):
+            if str(x.dtype) != f"torch.{kind}":
+                raise TypeError(x.dtype)
+            return self.out(x.float())
+
+    from divulge.data.arrays import from_arrays
+
+    x = (np.random.default_rng(0).random((60, 4)) * 2).astype(kind)
+    (records,) = from_arrays([(form(x), np.arange(60) % 2)])
+    torch.manual_seed(0)
+    module = Strict()
+    with torch.no_grad():
+        wanted = torch.log_softmax(module(torch.from_numpy(x)), 1).double().numpy()
+    target = TorchTarget(module)
+    target.settle(records)
+    assert np.allclose(target.answer(Access.SCORES, records), wanted, atol=1e-6)
+    assert np.isfinite(target.answer(Access.GRADIENTS, records)).all()
+    if kind != "float16":
+        TorchRecipe(Strict, epochs=1).fit(records, 0)
+
+
+def test_a_module_that_wants_its_own_type_is_fed_in_it():
+    from divulge.data.arrays import from_arrays
+
+    x = np.random.default_rng(0).integers(0, 9, (20, 4))
+    (records,) = from_arrays([(x, np.arange(20) % 2)])
+    module = nn.Linear(4, 2)
+    with torch.no_grad():
+        wanted = torch.log_softmax(module(torch.from_numpy(x).float()), 1).double().numpy()
+    assert np.allclose(TorchTarget(module).answer(Access.SCORES, records), wanted, atol=1e-6)
+
+
+def test_a_squeezing_module_answers_one_record_too():
+    class Squeezed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.out = nn.Linear(4, 1)
+
+        def forward(self, x):
+            return self.out(x).squeeze()
+
+    from divulge.data.arrays import from_arrays
+
+    x = np.random.default_rng(0).normal(size=(41, 4)).astype(np.float32)
+    (records,) = from_arrays([(x, np.arange(41) % 2)])
+    target = TorchTarget(Squeezed())
+    target.settle(records)
+    one = records.take(np.arange(1))
+    whole, alone = (target.answer(Access.SCORES, part) for part in (records, one))
+    assert np.allclose(whole[:1], alone)
+    assert np.isfinite(target.answer(Access.GRADIENTS, records)).all()
+    TorchRecipe(Squeezed, epochs=1, batch_size=8).fit(records, 0)
+
+
+def test_records_that_cannot_be_stacked_are_refused_by_a_recipe_of_modules():
+    from divulge.core.errors import Impossible
+    from divulge.data.arrays import from_arrays
+
+    (records,) = from_arrays([([[1, 2], [3], [4, 5, 6], [1]], [0, 1, 0, 1])])
+    with pytest.raises(Impossible, match="cannot stack: pass a function"):
+        TorchRecipe(lambda: nn.Linear(1, 2), epochs=1).fit(records, 0)
+
+
+def test_a_factory_that_fails_is_said_in_one_line():
+    def bad():
+        raise RuntimeError("no weights here")
+
+    with pytest.raises(InputError, match="the factory of the module failed: RuntimeError: no weights here"):
+        TorchRecipe(bad).fingerprint()

@@ -43,6 +43,14 @@ def factory_from(named: str, folder: Path, where: str = "target.factory") -> Cal
     return function
 
 
+def built_by(factory: Callable[[], Any], named: str, where: str = "target.factory") -> Any:
+    """What a factory makes; raises InputError where it fails."""
+    try:
+        return factory()
+    except FOREIGN as error:  # the user's own code: it may raise anything
+        raise InputError(f"{where}: {named!r} failed: {raised(error)}: call it yourself") from error
+
+
 def modules_beside(trusted: Iterable[str], files: Iterable[Path], folder: Path) -> tuple[str, ...]:
     """The names of modules whose classes a pickle may contain, with those imported that lie beside the audit file.
 

@@ -19,7 +19,7 @@ from divulge.auditing.assemble import (
     target_from,
     threat_from,
 )
-from divulge.auditing.beside import factory_from, modules_beside
+from divulge.auditing.beside import built_by, factory_from, modules_beside
 from divulge.auditing.config import AuditFile, DataPart, RecipePart, TargetPart, ThreatPart
 from divulge.auditing.defending import defended, defended_name, named_defenses, under
 from divulge.auditing.from_table import job_from_table
@@ -222,7 +222,7 @@ def _target(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] |
     except ModuleNotFoundError as error:
         raise MissingExtra("torch", "torch") from error
     factory = factory_from(part.factory, folder) if part.factory is not None else None
-    built = factory() if factory is not None else None
+    built = built_by(factory, part.factory or "") if factory is not None else None
     trusted = modules_beside(part.trusted_modules, part.modules, folder) if part.trust else ()
     module = load_weights(built, path, part.trust, trusted)
     how: dict[str, Any] = {"task": task, "output": part.output, "pick": part.pick, "name": part.name or path.stem}
@@ -283,7 +283,7 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int, keep: Sequenc
         model = getattr(target, "estimator", None)
         reading = Reading(part.separator, part.encoding, part.dtypes, fitted_kinds(model))
         tables = {name: read_table(path, f"data.{name}", reading) for name, path in paths}
-        kept = (*part.sensitive, *keep, *([part.target] if part.target is not None else []))
+        kept = (*part.sensitive, *keep, *(name for name in (part.target, part.groups) if name is not None))
         there = part.target is not None and all(part.target in table.columns for table in tables.values())
         frames = list((used(tables, fitted_columns(model), kept) if there else tables).values())
         if part.target is None:
@@ -322,7 +322,7 @@ def _recipe(part: RecipePart, factory: Callable[[], Any] | None, folder: Path) -
     if factory is None:
         raise InputError(f"recipe.factory: is missing: recipe.kind {part.kind} needs a function that builds the model")
     if part.kind == "sklearn":
-        return factory()
+        return built_by(factory, part.factory or "", "recipe.factory")
     from divulge.training.augment import Augmentation
     from divulge.training.pytorch import Optimiser, Schedule, TorchRecipe
 

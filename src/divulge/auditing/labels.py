@@ -43,9 +43,9 @@ def labels_of(
         return own
     if not getattr(target, "needs_classes", False):
         return None
-    width, _ = _width(target, pairs)
+    width, reason = _width(target, pairs)
     own = list(getattr(target, "classes", None) or ())  # some files tell them with their answers
-    return own or _numbered(target, width, found)
+    return own or _numbered(target, width, found, reason)
 
 
 def _stated(target: Target, classes: list[Any], own: list[Any], found: list[Any], pairs: Sequence[Pair]) -> list[Any]:
@@ -72,7 +72,7 @@ def _stated(target: Target, classes: list[Any], own: list[Any], found: list[Any]
     return classes
 
 
-def _numbered(target: Target, width: int | None, found: list[Any]) -> list[Any] | None:
+def _numbered(target: Target, width: int | None, found: list[Any], reason: str) -> list[Any] | None:
     """Labels that are the outputs' numbers."""
     if found and all(_is_whole(v) for v in found):
         codes = sorted(int(v) for v in found)
@@ -84,6 +84,8 @@ def _numbered(target: Target, width: int | None, found: list[Any]) -> list[Any] 
             return list(range(max(width, 2)))
         if width is None and codes == list(range(len(codes))):
             return None
+    if reason:
+        raise InputError(f"{target.name} cannot be asked about these records: {reason}")
     many = "" if width is None else f"{max(width, 2)} "
     raise InputError(
         f"the model's outputs stand for {many}classes, and the records say {_few(found)}: which output is which? pass "

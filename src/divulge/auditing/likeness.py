@@ -225,7 +225,8 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
     names = _names(target, simple).replace("on members", "on the same records")
     if _empty(target, simple):
         seen = f"records are answered no better than by chance, but a forest that never saw them is good ({names})"
-        return Concern("chance", True, seen, CAUSES, CURE)
+        honest = target.log_scores is not None and target.boast < GAP  # it says itself that it knows nothing
+        return Concern("chance", not honest, seen, CAUSES, CURE)
     ranks_worse = target.order < max(simple.order, 0.0) * RANKS_WORSE or target.log_scores is None
     far = simple.well and target.skill < simple.skill * LOST and ranks_worse
     if far and simple.skill - target.skill >= 0.25:

@@ -286,6 +286,8 @@ def flat(outputs: Any) -> Any:
     shape = tuple(outputs.shape)
     if len(shape) == 2:
         return outputs
+    if len(shape) == 0:  # of one record, squeezed
+        return outputs.reshape(1, 1)
     if len(shape) == 0 or int(np.prod(shape[1:])) != max((1, *shape[1:])):
         raise TargetError(
             f"the network answers with shape {shape}: one row of scores a record, (records, classes), is expected"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from divulge.core.errors import InputError
+from divulge.core.errors import InputError, Notice
 from divulge.core.hashing import Array
 from divulge.core.records import CODED, Column, Form, Kind, Records, Schema
 from divulge.core.threat import Task
@@ -171,17 +172,19 @@ def _one_frame(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     for name in names:
         types: list[Any] = [frame[name].dtype for frame in ordered]
         if all(isinstance(t, pd.CategoricalDtype) for t in types) and any(t != types[0] for t in types):
+            told = f"column {name!r} has other categories, or in another order, in one set than in another"
+            warnings.warn(f"{told}: the members' list is used, with what it lacks behind it", Notice, stacklevel=4)
             shared: Any = pd.CategoricalDtype(_union([t.categories for t in types]), types[0].ordered)
             ordered = [frame.assign(**{name: frame[name].astype(shared)}) for frame in ordered]
     return pd.concat(ordered)
 
 
 def _union(categories: Sequence[pd.Index[Any]]) -> pd.Index[Any]:
-    """The categories of all, in the longest list's order, then what it lacks."""
-    longest = max(categories, key=len)
-    for other in categories:
-        longest = longest.append(other[~other.isin(longest)])
-    return longest
+    """The categories of all: the first list, whose codes stay what they are, then what it lacks."""
+    together = categories[0]
+    for other in categories[1:]:
+        together = together.append(other[~other.isin(together)])
+    return together
 
 
 def _numbered(together: Any) -> Numbered:
@@ -197,6 +200,8 @@ def _numbered(together: Any) -> Numbered:
     if isinstance(together, np.ndarray) and together.ndim != 1:
         return _of_array(together)
     if isinstance(together, np.ndarray) and together.dtype.kind not in "OUS":
+        if together.dtype.names is not None:
+            raise InputError("x is a structured array: pass pd.DataFrame(x), and give the model the same")
         raise InputError("x has one dimension: pass a table [records, features], reshape(-1, 1) for a single feature")
     column, numbers, form = pooled(together)
     return (column,), numbers, form
@@ -219,6 +224,8 @@ def _of_frame(frame: pd.DataFrame) -> tuple[tuple[Column, ...], Array, tuple[int
 def _of_array(array: Array) -> Numbered:
     if array.dtype.kind in "fiub" and (array.ndim > 2 or _exact(array)):
         numbers = array if array.dtype.kind == "f" else array.astype(np.float64)
+        if isinstance(numbers, np.ma.MaskedArray):
+            numbers = np.asarray(np.ma.filled(numbers.astype(np.float64), np.nan))
         if array.ndim > 2:
             return (Column("image", Kind.IMAGE),), numbers, ArrayForm(array.dtype)
         columns, holes = _filled(_plain(array.shape[1]), numbers)

@@ -45,8 +45,12 @@ class GivenRows:
         return GivenRows(stacked([part.value for part in parts]))
 
     def fingerprint(self) -> str:
-        """See Given: of the types; the values are told by the records' numbers and their schema."""
-        return digest(described(self.whole))
+        """See Given: of the types, and of the labels of a table's rows, by which a model may look something up; the
+        values are told by the records' numbers and their schema.
+        """
+        labels = self.value.index if isinstance(self.whole, pd.DataFrame | pd.Series) else None
+        told = "" if labels is None else repr(list(map(str, labels)))
+        return digest(described(self.whole), told)
 
 
 def described(value: Any) -> str:

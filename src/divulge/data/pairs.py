@@ -14,6 +14,9 @@ from divulge.core.errors import InputError, Notice
 from divulge.core.records import Records
 from divulge.core.wording import joined
 
+SIGNS = re.compile(r"\W")
+"""What libraries of trees replace in the names of columns."""
+
 INDEX = re.compile(r"^(Unnamed: \d+|index|level_\d+|)$")
 """Names that pandas gives to an index that it wrote as a column, or made one."""
 
@@ -42,7 +45,8 @@ def used(frames: Mapping[str, pd.DataFrame], fitted: Sequence[str] | None, keep:
     for frame in frames.values():  # a column that one table has alone is an error, which is said elsewhere
         names = {str(name): name for name in frame.columns}
         shared = [n for n in shared if n in names and (wanted is not None or _is_index(frame, names[n], keep))]
-    surplus = [name for name in shared if wanted is None or name not in wanted]
+    known = set() if wanted is None else {SIGNS.sub("_", name) for name in wanted}
+    surplus = [name for name in shared if wanted is None or SIGNS.sub("_", name) not in known]
     if wanted is not None and any(len(surplus) == len(frame.columns) for frame in frames.values()):
         surplus = []  # the names are other ones altogether: that is an error, and the target says so
     if surplus:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.stats import mannwhitneyu
 
 from divulge.core.evidence import Detail, Estimate, Evidence, Rate
 from divulge.core.policy import Policy
@@ -81,8 +82,16 @@ def _auc(evidence: Evidence, policy: Policy, alpha: float, tests: int) -> Estima
         detectable=detectable_auc(evidence.n_exposed, evidence.n_control, threshold, alpha / tests),
         p_value=p_value(lambda a: 2 * area.interval(a).low - 1, threshold),
         threshold=threshold,
-        p_below=p_value(lambda a: 1 - 2 * area.interval(a).high, 0.0),
+        p_below=_below(evidence),
     )
+
+
+def _below(evidence: Evidence) -> float:
+    """P-value of the hypothesis that members score at least as high as others: Mann and Whitney's test, whose variance
+    is the null's and does not vanish where few scores are all on one side.
+    """
+    score = evidence.ranks()
+    return float(mannwhitneyu(score[evidence.exposed], score[~evidence.exposed], alternative="less").pvalue)
 
 
 def _best_threshold(ranks: np.ndarray, exposed: np.ndarray) -> int:

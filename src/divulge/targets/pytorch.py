@@ -38,7 +38,7 @@ from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
 from divulge.targets.torch_gradients import activations, gradient_norms
-from divulge.targets.torch_inputs import Named, Singles, as_owned
+from divulge.targets.torch_inputs import Named, Singles, as_numbers, as_owned
 from divulge.targets.torch_lent import as_input, bare, device_of, fingerprint_of, is_quantised, lent, type_of
 from divulge.targets.torch_secrets import of_module
 from divulge.targets.torch_updates import Front, InLogits, change_of, front_of, loss_of, untrained
@@ -96,6 +96,7 @@ class TorchTarget:
         self._bare: nn.Module | None = None
         self._bundled = pick is not None
         self._several = False
+        self._own: dict[torch.dtype, bool] = {}
 
     @property
     def name(self) -> str:
@@ -181,8 +182,8 @@ class TorchTarget:
 
     def outputs(self, x: Any) -> int:
         """How many numbers it returns for a record, asked about these few; raises TargetError where it fails."""
-        own = as_owned(x)
-        raw = np.asarray(guarded(self._name, lambda: self._forward(np.asarray(x) if own is None else own)))
+        own = self._owned(x)
+        raw = np.asarray(guarded(self._name, lambda: self._forward(as_numbers(x) if own is None else own)))
         return int(np.prod(raw.shape[1:]))
 
     def alike(self, module: nn.Module) -> TorchTarget:
@@ -242,27 +243,34 @@ class TorchTarget:
             return ""
 
     def _given(self, records: Records) -> Any:
-        """What is cut into batches: what the owner gave where only the module understands it, else numbers, which
-        `_tensor` makes a tensor of.
-        """
-        own = as_owned(records.native())
+        """What is cut into batches: what the owner gave, where the module takes it in its type; else numbers."""
+        own = self._owned(records.native())
         self._several = isinstance(own, Named | Singles)
         return records.x if own is None else own
+
+    def _owned(self, native: Any) -> Tensor | Named | Singles | None:
+        own = as_owned(native)
+        tensor = isinstance(own, Tensor) and (self._as_tensor is not None or not self._takes_type(own))
+        return None if tensor else own
+
+    def _takes_type(self, x: Tensor) -> bool:
+        """Whether the module takes records in the type in which their owner holds them; tried once for each."""
+        if x.dtype is self._type:
+            return True
+        if x.dtype not in self._own:
+            self._own[x.dtype] = self._works(x[:2])
+        return self._own[x.dtype]
 
     def _tensor(self, x: Any) -> Any:
         place = self._device or device_of(self.module)
         if isinstance(x, Named | Singles):
             return x.to(place)
-        if isinstance(x, Tensor):
-            other = x.is_floating_point() and x.dtype is not self._type
-            made = x.to(self._type) if other or not (x.is_floating_point() or self._reads_ids(x)) else x
-        else:
-            made = self._as_tensor(x) if self._as_tensor is not None else as_input(x, self._type, self._reads_ids(x))
-        return made if place is None else made.to(place)
+        if not isinstance(x, Tensor):
+            x = self._as_tensor(x) if self._as_tensor is not None else as_input(x, self._type, self._reads_ids(x))
+        return x if place is None else x.to(place)
 
     def _reads_ids(self, x: Any) -> bool:
         """Whether the module takes whole numbers: it embeds something, they are whole, and it does not refuse them."""
-        x = x.cpu().numpy() if isinstance(x, Tensor) else x
         if self._ids is None:
             ids = self.reads_tokens and whole(x)
             if whole(x) and not self._takes(x[:2], ids) and self._takes(x[:2], not ids):
@@ -271,8 +279,10 @@ class TorchTarget:
         return self._ids
 
     def _takes(self, x: Array, ids: bool) -> bool:
+        return self._works(as_input(x, self._type, ids))
+
+    def _works(self, given: Tensor) -> bool:
         try:
-            given = as_input(x, self._type, ids)
             place = self._device or device_of(self.module)
             with lent(self.module, self._device), torch.no_grad():
                 self.module(given if place is None else given.to(place))
@@ -291,6 +301,8 @@ class TorchTarget:
         outputs = picked(returned, self._pick)
         self._bundled = self._bundled or outputs is not returned
         outputs = outputs[:, -1] if over_places(outputs, x) else outputs
+        if len(x) == 1 and (len(outputs.shape) == 0 or len(outputs) != 1):
+            outputs = outputs.reshape(1, -1)  # squeezed
         if len(outputs.shape) == 0 or len(outputs) != len(x):
             raise TargetError(
                 f"the network answers with shape {tuple(outputs.shape)} for {len(x)} records: one row a record is "

@@ -42,9 +42,11 @@ class Presenter:
                 self._values = self._wants_values(frame)
             return frame.to_numpy() if self._values else frame
         lacking = [name for name in names if name not in frame.columns]
+        if lacking and len(names) == frame.shape[1]:
+            return frame  # XGBoost and LightGBM keep names of their own making; whether they fit, the model says
         if lacking:
             raise InputError(
-                f"the {self._name} was fitted with the column {lacking[0]!r}, which the records do not have: "
+                f"the {self._name} was fitted with the column {str(lacking[0])!r}, which the records do not have: "
                 "give the columns it was trained on"
             )
         return frame if list(frame.columns) == names else frame[names]

@@ -82,11 +82,13 @@ class Singles:
 
 
 def as_owned(native: Any) -> Tensor | Named | Singles | None:
-    """Records as their owner would hand them to a module, where they are a tensor, several inputs by name, or lists of
-    unequal length and texts; None for arrays and frames of numbers.
+    """Records as their owner would hand them to a module: a tensor, also of an array; several inputs by name; lists of
+    unequal length and texts.  None for frames.
     """
     if isinstance(native, Tensor):
         return native
+    if isinstance(native, np.ndarray):
+        return torch.from_numpy(np.ascontiguousarray(native)) if native.dtype.kind in "fiub" else None
     if isinstance(native, Mapping):
         return Named({key: _as_tensor(part) for key, part in native.items()})
     if isinstance(native, list | pd.Series):
@@ -96,6 +98,11 @@ def as_owned(native: Any) -> Tensor | Named | Singles | None:
             Singles(rows) if len(shapes) > 1 or None in shapes or isinstance(native, pd.Series) else torch.stack(rows)
         )
     return None
+
+
+def as_numbers(native: Any) -> np.ndarray[Any, Any]:
+    """Rows as numbers of float32, for a module that does not take them as they are."""
+    return native.cpu().float().numpy() if isinstance(native, Tensor) else np.asarray(native)
 
 
 def _as_tensor(part: Any) -> Any:

@@ -12,7 +12,7 @@ from torch import nn
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.training.feed import feed_of, rounds
+from divulge.training.feed import feed_of, numbers_of, rounds
 from divulge.training.stacked import batches
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ def distil(recipe: TorchRecipe, records: Records, log_scores: Array, seed: int, 
     log_scores: of the teacher, [records, classes].
     """
     module, generator = recipe.untrained(seed)
-    feed = feed_of(module, records.x, recipe.batch_size)
-    x, asked = feed.x(records.x), feed.logits(module)
+    given = numbers_of(records)
+    feed = feed_of(module, given, recipe.batch_size)
+    x, asked = feed.x(given), feed.logits(module)
     wanted = torch.from_numpy(np.exp(log_scores).astype(np.float32))
     optimiser, rate = recipe.optimiser_for(module.parameters(), fused=True), recipe.rates(len(x), feed.merged)
     a_round = rounds(len(x), recipe.batch_size, feed.merged)

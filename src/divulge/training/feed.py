@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from divulge.core.errors import TargetError
+from divulge.core.errors import Impossible, TargetError
 from divulge.core.hashing import Array
 from divulge.core.outputs import (
     Form,
@@ -29,6 +29,7 @@ from divulge.core.outputs import (
     recognised,
     whole,
 )
+from divulge.core.records import Records
 from divulge.training.modules import draws_no_lots
 
 LOOKED_AT = 32
@@ -39,19 +40,22 @@ LOGITS = Reading(Form.LOGITS)
 
 @dataclass(frozen=True)
 class Feed:
-    """Of one module.  kind: of its inputs.  ids: whether they are token ids.  plain: whether it returns a tensor
-    [records, outputs] of logits, which needs no reading.  merged: whether a batch of one record is more than it can
-    train on, so that it joins the one before.
+    """Of one module.  kind: of its inputs.  ids: whether they are token ids.  own: whether whole numbers and truth
+    values are fed in their own type.  plain: whether it returns a tensor [records, outputs] of logits, which needs no reading.
+    merged: whether a batch of one record is more than it can train on, so that it joins the one before.
     """
 
     kind: torch.dtype = torch.float32
     ids: bool = False
+    own: bool = False
     reading: Reading = LOGITS
     plain: bool = True
     merged: bool = False
 
     def x(self, values: Array) -> Tensor:
         """Inputs."""
+        if self.own and values.dtype.kind in "iub":
+            return torch.from_numpy(np.ascontiguousarray(values))
         if self.ids and whole(values):
             return torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))
         wide = np.float64 if self.kind is torch.float64 else np.float32
@@ -89,6 +93,23 @@ class Feed:
         return functional.cross_entropy(self.reading.logits(outputs).float(), y)
 
 
+def numbers_of(records: Records) -> Array:
+    """What a module is trained on: whole numbers and truth values in the type in which they were given, else numbers.
+
+    Raises Impossible for records that are not the rows of one array.
+    """
+    if records.schema.opaque:
+        raise Impossible(
+            "these records are not the rows of one tensor (several inputs by name, or of unequal length), which a "
+            "TorchRecipe cannot stack: pass a function train(x, y, seed) -> module as recipe"
+        )
+    native = records.native()
+    if isinstance(native, Tensor):
+        native = native.cpu().numpy() if not native.is_floating_point() else records.x
+    owned = isinstance(native, np.ndarray) and native.dtype.kind in "iub" and native.shape == records.x.shape
+    return np.asarray(native) if owned else records.x
+
+
 def feed_of(module: nn.Module, x: Array, batch_size: int, regression: bool = False) -> Feed:
     """What a module and these records ask for, found by looking at a few of them; nothing of the module changes, and
     nothing is drawn from the process's generator.
@@ -115,15 +136,15 @@ def _looked(module: nn.Module, feed: Feed, x: Array, batch_size: int, regression
             part.training = mode
     lone = batch_size > 1 and len(x) > batch_size and len(x) % batch_size == 1
     merged = lone and not _trains_on(module, feed.x(x[:1]))
-    return Feed(feed.kind, feed.ids, feed.reading, feed.plain, merged)
+    return replace(feed, merged=merged)
 
 
 def _fed(module: nn.Module, feed: Feed, x: Array) -> tuple[Feed, Any]:
     """As token ids, or as numbers: what the module takes; and what it returns, None where it takes neither."""
     ids = embeds(module) and whole(x)
-    for likely in (ids, not ids):
-        tried = Feed(feed.kind, likely)
-        if likely and not whole(x):
+    own = [Feed(feed.kind, own=True)] if x.dtype.kind in "iub" and not ids else []
+    for tried in (*own, Feed(feed.kind, ids), Feed(feed.kind, not ids)):
+        if tried.ids and not whole(x):
             continue
         try:
             place = next((p.device for p in module.parameters()), torch.device("cpu"))
@@ -137,12 +158,12 @@ def _read(module: nn.Module, feed: Feed, x: Tensor, returned: Any, regression: b
     try:
         outputs = picked(returned)
         if over_places(outputs, x):
-            return Feed(feed.kind, feed.ids, plain=False)
+            return replace(feed, plain=False)
         outputs = outputs if regression else flat(outputs)
     except TargetError:
         return feed
     if regression:
-        return Feed(feed.kind, feed.ids, plain=outputs is returned)
+        return replace(feed, plain=outputs is returned)
     values = outputs.detach().double().cpu().numpy()
     try:
         form = recognised(values, None, _ending(module, x, outputs, values))
@@ -151,7 +172,7 @@ def _read(module: nn.Module, feed: Feed, x: Tensor, returned: Any, regression: b
     plain = (
         outputs is returned and len(returned.shape) == 2 and form in (Form.LOGITS, Form.LOGIT, Form.LOG_PROBABILITIES)
     )
-    return Feed(feed.kind, feed.ids, Reading(form), plain)
+    return replace(feed, reading=Reading(form), plain=plain)
 
 
 def _ending(module: nn.Module, x: Tensor, outputs: Tensor, values: Array) -> str:

@@ -14,13 +14,13 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from divulge.core.errors import InputError, TargetError
+from divulge.core.errors import FOREIGN, InputError, TargetError, raised
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.threat import Task
 from divulge.training.augment import Augmentation, augmented
 from divulge.training.distil import distil
-from divulge.training.feed import Feed, feed_of, rounds
+from divulge.training.feed import Feed, feed_of, numbers_of, rounds
 from divulge.training.modules import draws_no_lots, pooled_first
 from divulge.training.stacked import batches, stack_of, train_stacked
 from divulge.training.vmapped import train_vmapped
@@ -104,9 +104,19 @@ class TorchRecipe:
                 torch.manual_seed(seed)
             else:  # the same for the processor, without what torch keeps for GPUs that may come
                 torch.default_generator.manual_seed(seed)
-            module = self.factory()
+            module = self._built()
             generator.set_state(torch.get_rng_state())
         return module, generator
+
+    def _built(self) -> nn.Module:
+        """What the factory makes; raises InputError where it fails, or makes no module."""
+        try:
+            module = self.factory()
+        except FOREIGN as error:  # the user's own code: it may raise anything
+            raise InputError(f"recipe: the factory of the module failed: {raised(error)}: call it yourself") from error
+        if not isinstance(module, nn.Module):
+            raise InputError(f"recipe: the factory makes a {type(module).__name__}, and a torch.nn.Module is needed")
+        return module
 
     def fit(self, records: Records, seed: int, *, half: bool = False, steps: int | None = None) -> nn.Module:
         """A trained module; equal records and seed give equal weights.  Raises TargetError where training fails.
@@ -145,8 +155,9 @@ class TorchRecipe:
     def _train(self, module: nn.Module, records: Records, generator: Generator, how: Stepping) -> None:
         regression = records.schema.task is Task.REGRESSION
         device = device_of_choice()
-        feed = self.feed(module, records.x, regression)
-        x = feed.x(records.x).to(device)
+        given = numbers_of(records)
+        feed = self.feed(module, given, regression)
+        x = feed.x(given).to(device)
         y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64)).to(device)
         module.to(device)
         if any(isinstance(part, nn.Conv2d) for part in module.modules()):

@@ -15,7 +15,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Task
-from divulge.training.feed import feed_of
+from divulge.training.feed import feed_of, numbers_of
 from divulge.training.stacked import batches
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def train_vmapped(
     weights = {name: value.detach().requires_grad_() for name, value in found.items()}
     shape = copy.deepcopy(modules[0]).to("meta")
     regression = records.schema.task is Task.REGRESSION
-    feed = feed_of(modules[0], records.x[np.flatnonzero(keep[0])], recipe.batch_size, regression)
+    given = numbers_of(records)
+    feed = feed_of(modules[0], given[np.flatnonzero(keep[0])], recipe.batch_size, regression)
 
     def loss(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
         with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
@@ -48,7 +49,7 @@ def train_vmapped(
         return feed.loss(outputs, x, y, regression)
 
     gradients = vmap(grad(loss), randomness="different")
-    x = feed.x(records.x).to(device)
+    x = feed.x(given).to(device)
     y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64)).to(device)
     rows = torch.from_numpy(np.stack([np.flatnonzero(row) for row in keep]))
     optimiser, rate = recipe.optimiser_for(weights.values(), fused=True), recipe.rates(rows.shape[1], feed.merged)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.scene import MembershipScene
-from divulge.core.signals import own_logit
+from divulge.core.signals import of_class, own_logit
 from divulge.core.threat import Access, Asset, Family, Needs
 
 
@@ -16,7 +16,8 @@ from divulge.core.threat import Access, Asset, Family, Needs
 class Loss:
     """Call records with a small loss members (Yeom et al. 2018, adversary 2, one threshold for all).
 
-    The score is log(p_y / (1 - p_y)), which orders records as the cross-entropy does and does not saturate at p_y = 1.
+    The score is log p_y, minus the cross-entropy; where it saturates at p_y = 1, log(p_y / (1 - p_y)) goes on telling
+    records apart.
     """
 
     card: ClassVar[Card] = Card(
@@ -32,4 +33,5 @@ class Loss:
 
     def run(self, scene: MembershipScene) -> MembershipGuess:
         """Cost: one query a record."""
-        return MembershipGuess(own_logit(scene.target.log_scores(scene.candidates), scene.candidates.y))
+        told, y = scene.target.log_scores(scene.candidates), scene.candidates.y
+        return MembershipGuess(of_class(told, y), own_logit(told, y))
