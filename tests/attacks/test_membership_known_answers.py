@@ -14,9 +14,10 @@ def log(*rows):
     return np.log(np.array(rows))
 
 
-def test_loss_is_the_logit_of_the_true_class():
+def test_loss_is_the_likelihood_of_the_true_class_and_its_logit_where_that_is_equal():
     guess = toy(log([0.9, 0.1], [0.2, 0.8]), y=np.array([0, 0])).guess("loss")
-    np.testing.assert_allclose(guess.scores, np.log([9, 0.25]))
+    np.testing.assert_allclose(guess.scores, np.log([0.9, 0.2]))
+    np.testing.assert_allclose(guess.tie_break, np.log([9, 0.25]))
 
 
 def test_correctness_is_the_generalisation_gap():

@@ -283,8 +283,9 @@ def _sets(part: DataPart, target: Target, folder: Path, seed: int, keep: Sequenc
         model = getattr(target, "estimator", None)
         reading = Reading(part.separator, part.encoding, part.dtypes, fitted_kinds(model))
         tables = {name: read_table(path, f"data.{name}", reading) for name, path in paths}
-        kept = (*part.sensitive, *keep, *(name for name in (part.target, part.groups) if name is not None))
-        there = part.target is not None and all(part.target in table.columns for table in tables.values())
+        named = [name for name in (part.target, part.groups) if name is not None]
+        kept = (*part.sensitive, *keep, *named)
+        there = part.target is not None and all(name in table for table in tables.values() for name in named)
         frames = list((used(tables, fitted_columns(model), kept) if there else tables).values())
         if part.target is None:
             raise InputError(

@@ -122,7 +122,6 @@ class AttributeGame:
         measures, qualities, rows, used = [], [], [], []
         groups = self.candidates.groups
         whose = np.arange(len(self.member)) if groups is None else groups
-        units = tuple(np.unique(whose[self.member], return_inverse=True)[1].tolist())
         for question, choice in zip(self.questions, map(np.asarray, guess.choices), strict=True):
             if choice.shape != (len(self.candidates),) or choice.min() < 0 or choice.max() >= len(question.completions):
                 raise TargetError(
@@ -135,6 +134,7 @@ class AttributeGame:
             inside = self.member & known
             if not inside.any():
                 raise Impossible(f"{question.name!r} is missing in all members")
+            units = tuple(np.unique(whose[inside], return_inverse=True)[1].tolist())
             note = "the very value" if question.exact else f"within {NEAR:.0%} of its range"
             note += "" if known.all() else ", where it is not missing"
             measures.append(

@@ -41,8 +41,8 @@ LOGITS = Reading(Form.LOGITS)
 @dataclass(frozen=True)
 class Feed:
     """Of one module.  kind: of its inputs.  ids: whether they are token ids.  own: whether whole numbers and truth
-    values are fed in their own type.  plain: whether it returns a tensor [records, outputs] of logits, which needs no reading.
-    merged: whether a batch of one record is more than it can train on, so that it joins the one before.
+    values are fed in their own type.  plain: whether it returns a tensor [records, outputs] of logits, which needs no
+    reading.  merged: whether a batch of one record is more than it can train on, so that it joins the one before.
     """
 
     kind: torch.dtype = torch.float32
