@@ -12,7 +12,7 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_digits, make_classification, make_regression
 from torch import nn
 
-from divulge.auditing.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
+from divulge.auditing.assemble import attacks_for, job_from_records, met, recipe_for, records_from, target_from
 from divulge.auditing.handshake import shake
 from divulge.core.handshake import Handshake
 from divulge.core.policy import Policy
@@ -33,7 +33,7 @@ class Case:
     def handshake(self) -> Handshake:
         """What the handshake says of it."""
         target = target_from(self.model)
-        sets = records_from(target, self.members, self.nonmembers)
+        sets = met(target, records_from(target, self.members, self.nonmembers, classes=self._stated(target)))
         job = job_from_records(
             target,
             sets,
@@ -46,6 +46,15 @@ class Case:
             name="handshake",
         )
         return shake(job)
+
+    def _stated(self, target: Any) -> list[Any] | None:
+        """The classes in the order of the alphabet, as an owner says who believes in it; none where labels are numbers,
+        or where the model knows them.
+        """
+        labels = np.unique(np.concatenate([np.asarray(pair[1]) for pair in (self.members, self.nonmembers)]))
+        needed = getattr(target, "needs_classes", False) and not getattr(target, "classes", ())
+        ordered = labels.dtype.kind in "iu" and labels.min() >= 0
+        return labels.tolist() if needed and labels.dtype.kind != "f" and not ordered else None
 
 
 Made = Callable[[], Case]

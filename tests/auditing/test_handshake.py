@@ -482,3 +482,19 @@ def test_a_language_model_is_known_by_its_loss_per_token(careful_model):
     assert [(c.kind, c.fault) for c in met(high + 1, high + 1).concerns] == [("chance", True)]
     with pytest.raises(divulge.InputError, match="loss_per_token is 1"):
         met(low, high, expect={"loss_per_token": 1.0})
+
+
+def test_a_model_that_says_itself_that_it_knows_nothing_is_doubted_and_not_accused():
+    """A line cannot tell the corners of a square: honest about it, unlike a model that is asked something else."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 2))
+    y = ((x[:, 0] > 0) ^ (x[:, 1] > 0)).astype(int)
+    model = LogisticRegression().fit(x[:300], y[:300])
+    met = shake(job_of(model, (x[:300], y[:300]), (x[300:], y[300:])))
+    assert not met.faults and "no better than by chance" in met.warnings[0]
+    forest = RandomForestClassifier(30, random_state=0).fit(x[:300], y[:300])
+
+    def astray(q):
+        return forest.predict_proba(q + [5, 0])
+
+    assert shake(job_of(astray, (x[:300], y[:300]), (x[300:], y[300:]))).faults

@@ -22,6 +22,9 @@ TRAININGS, TRAININGS_OF_ESTIMATORS = 3, 8
 
 FEWEST = 20
 GAP, SLIGHT = 0.05, 0.02
+HUMBLE = 1.05
+"""How much more than the entropy of the classes the loss of a model is that says itself that it knows nothing."""
+
 LOST = 1 / 3
 """Share of what can be learned that a target must lack on records nobody trained on, to be called another model."""
 
@@ -225,8 +228,7 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
     names = _names(target, simple).replace("on members", "on the same records")
     if _empty(target, simple):
         seen = f"records are answered no better than by chance, but a forest that never saw them is good ({names})"
-        honest = target.log_scores is not None and target.boast < GAP  # it says itself that it knows nothing
-        return Concern("chance", not honest, seen, CAUSES, CURE)
+        return Concern("chance", not _humble(target), seen, CAUSES, CURE)
     ranks_worse = target.order < max(simple.order, 0.0) * RANKS_WORSE or target.log_scores is None
     far = simple.well and target.skill < simple.skill * LOST and ranks_worse
     if far and simple.skill - target.skill >= 0.25:
@@ -241,6 +243,17 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
         )
         return Concern("lower", False, seen, CAUSES, CURE)
     return None
+
+
+def _humble(target: Seen) -> bool:
+    """Whether it says itself that it knows nothing: its loss is that of the classes' shares, or hardly more.  A model
+    that is asked something else than it was trained on is as sure as ever.
+    """
+    if target.log_scores is None:
+        return False
+    shares = np.bincount(target.y) / len(target.y)
+    entropy = -float(np.sum(shares[shares > 0] * np.log(shares[shares > 0])))
+    return float(np.mean(target.loss)) <= HUMBLE * entropy
 
 
 def believable(right: float, target: Seen, likes: Likes, simple: Callable[[], Seen | None]) -> bool:
