@@ -495,6 +495,6 @@ def test_a_model_that_says_itself_that_it_knows_nothing_is_doubted_and_not_accus
     forest = RandomForestClassifier(30, random_state=0).fit(x[:300], y[:300])
 
     def astray(q):
-        return forest.predict_proba(q + [5, 0])
+        return forest.predict_proba(q + np.array([5, 0]))
 
     assert shake(job_of(astray, (x[:300], y[:300]), (x[300:], y[300:]))).faults
