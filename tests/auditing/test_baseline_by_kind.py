@@ -94,8 +94,8 @@ def test_a_fair_split_is_not_accused(kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_one_fair_split_in_a_hundred_is_accused(kind):
-    """Of twenty, two or more would be by chance in 2 % of kinds: three in a thousandth.  Sets that differ are told apart
-    most times: rows of token numbers, of which so few records say little, in about three of four.
+    """Of twenty, two or more would be by chance in 2 % of kinds: three in a thousandth.  Sets that differ are told
+    apart most times: rows of token numbers, of which so few records say little, in about three of four.
     """
     assert sum(alarm(kind, 0, 100 + seed) is not None for seed in range(20)) <= 2
     assert sum(alarm(kind, 1, 200 + seed) is not None for seed in range(20)) >= 12
