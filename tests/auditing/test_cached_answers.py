@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -155,7 +156,9 @@ def test_an_equal_audit_uses_everything_again_in_another_process_too(tmp_path, m
         f"here.audited(Path({str(tmp_path / 'third')!r}))\n"
         "print(json.dumps(seen))\n"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    root = Path(__file__).parents[2]
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root)
+    assert told.returncode == 0, told.stderr
     seen = json.loads(told.stdout.splitlines()[-1])
     assert len(seen) == len(reads) and all(seen)
 
