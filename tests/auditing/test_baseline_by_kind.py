@@ -91,6 +91,7 @@ def test_a_fair_split_is_not_accused(kind):
     assert alarm(kind, 0, 2) is None
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_one_fair_split_in_a_hundred_is_accused(kind):

@@ -89,6 +89,7 @@ def test_the_page_is_what_the_command_prints(bench, monkeypatch):
     assert set(rows_of(bench.table(done, same))) <= set(rows_of(PAGE))
 
 
+@pytest.mark.timeout(2400)
 @pytest.mark.slow
 def test_every_estimator_gives_the_figure_that_its_owner_computes(bench):
     done, same = bench.measure(bench.chosen(False))
