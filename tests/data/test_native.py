@@ -202,7 +202,7 @@ def test_whether_a_number_is_missing_is_a_feature():
 def test_columns_of_another_order_and_categories_of_another_list():
     a = pd.DataFrame({"n": [1, 2], "c": pd.Categorical(["x", "y"])})
     b = pd.DataFrame({"c": pd.Categorical(["z", "x"]), "n": [3, 4]})
-    with pytest.warns(Notice, match="column 'c' has other categories"):
+    with pytest.warns(Notice, match="column 'c' is of another type in one set"):
         first, second = from_arrays([(a, [0, 1]), (b, [0, 1])])
     assert first.native()["c"].cat.codes.tolist() == a["c"].cat.codes.tolist()
     assert list(second.native().columns) == ["n", "c"]

@@ -98,9 +98,7 @@ def _tidied(x: Any) -> Any:
         return x.detach()
     if is_sparse(x):
         return x.tocsr()
-    if isinstance(x, Mapping) and not isinstance(x, dict):  # what a tokenizer gives
-        return {key: _tidied(part) for key, part in x.items()}
-    if isinstance(x, dict):
+    if isinstance(x, Mapping):  # what a tokenizer gives, too
         return {key: _tidied(part) for key, part in x.items()}
     if isinstance(x, pd.DataFrame | pd.Series | np.ndarray):
         return x
@@ -171,11 +169,18 @@ def _one_frame(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     ordered = [frame[names] for frame in frames]
     for name in names:
         types: list[Any] = [frame[name].dtype for frame in ordered]
-        if all(isinstance(t, pd.CategoricalDtype) for t in types) and any(t != types[0] for t in types):
-            told = f"column {name!r} has other categories, or in another order, in one set than in another"
-            warnings.warn(f"{told}: the members' list is used, with what it lacks behind it", Notice, stacklevel=4)
+        if all(t == types[0] for t in types):
+            continue
+        if all(isinstance(t, pd.CategoricalDtype) for t in types):
+            how, odd = "the members' list, with what it lacks behind it", "has other categories"
             shared: Any = pd.CategoricalDtype(_union([t.categories for t in types]), types[0].ordered)
             ordered = [frame.assign(**{name: frame[name].astype(shared)}) for frame in ordered]
+        else:
+            how = str(pd.concat([frame[name].iloc[:0] for frame in ordered]).dtype)
+        told = f"column {name!r} is of another type in one set than in another ({', '.join(map(str, types))})"
+        warnings.warn(
+            f"{told}: the model is handed {how}; give all sets the type of the training", Notice, stacklevel=4
+        )
     return pd.concat(ordered)
 
 

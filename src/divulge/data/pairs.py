@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from divulge.core.errors import InputError, Notice
@@ -17,17 +16,14 @@ from divulge.core.wording import joined
 SIGNS = re.compile(r"\W")
 """What libraries of trees replace in the names of columns."""
 
-INDEX = re.compile(r"^(Unnamed: \d+|index|level_\d+|)$")
-"""Names that pandas gives to an index that it wrote as a column, or made one."""
-
 
 def as_pairs(given: Mapping[str, Any], fitted: Sequence[str] | None = None, keep: Iterable[str] = ()) -> dict[str, Any]:
     """Each set as a pair (x, y), or as the Records that it is; None stays None.
 
     given: by name, a pair; a pair of a whole data frame and the name of its target column; or Records.  y may be a
     frame of one column, or an array [records, 1].
-    fitted: the columns that the model was fitted on, where it knows; those that it was not fitted on are left out, and
-    so is an index that was written as a column.  keep: columns that are needed all the same.
+    fitted: the columns that the model was fitted on, where it knows; those that it was not fitted on are left out, an
+    index that was written as a column say.  keep: columns that are needed all the same.
     Raises InputError for what is no pair, and for a target column that is not there.
     """
     pairs = {name: _pair(name, value) for name, value in given.items()}
@@ -39,25 +35,21 @@ def as_pairs(given: Mapping[str, Any], fitted: Sequence[str] | None = None, keep
 
 
 def used(frames: Mapping[str, pd.DataFrame], fitted: Sequence[str] | None, keep: Iterable[str]) -> dict[str, Any]:
-    """The same tables without columns that the model was not fitted on; a Notice names what is left out."""
-    wanted = None if fitted is None else {*fitted, *keep}
-    shared = [str(name) for name in next(iter(frames.values()), pd.DataFrame()).columns]
-    for frame in frames.values():  # a column that one table has alone is an error, which is said elsewhere
-        names = {str(name): name for name in frame.columns}
-        shared = [n for n in shared if n in names and (wanted is not None or _is_index(frame, names[n], keep))]
-    known = set() if wanted is None else {SIGNS.sub("_", name) for name in wanted}
-    surplus = [name for name in shared if wanted is None or SIGNS.sub("_", name) not in known]
-    if wanted is not None and any(len(surplus) == len(frame.columns) for frame in frames.values()):
-        surplus = []  # the names are other ones altogether: that is an error, and the target says so
-    if surplus:
-        why = "the model was not fitted on it" if fitted is not None else "it is the index of a table"
-        some = joined([repr(name) for name in surplus[:5]]) + (f" and {len(surplus) - 5} more" if surplus[5:] else "")
-        many = why.replace("on it", "on them") if len(surplus) > 1 else why
-        warnings.warn(f"left out: {some} ({many})", Notice, stacklevel=2)
-    return {
-        name: frame[[c for c in frame.columns if str(c) not in surplus]] if surplus else frame
-        for name, frame in frames.items()
-    }
+    """The same tables without columns that the model was not fitted on; a Notice names what is left out.  Where a model
+    does not know, it is handed all that its owner gave.
+    """
+    if fitted is None or not frames:
+        return dict(frames)
+    known = {SIGNS.sub("_", name) for name in (*fitted, *keep)}
+    shared = set.intersection(*({str(name) for name in frame.columns} for frame in frames.values()))
+    surplus = [str(name) for name in next(iter(frames.values())).columns if str(name) in shared]
+    surplus = [name for name in surplus if SIGNS.sub("_", name) not in known]
+    if not surplus or any(len(surplus) == len(frame.columns) for frame in frames.values()):
+        return dict(frames)  # where all names are other ones, that is an error, and the target says so
+    some = joined([repr(name) for name in surplus[:5]]) + (f" and {len(surplus) - 5} more" if surplus[5:] else "")
+    them = "them" if len(surplus) > 1 else "it"
+    warnings.warn(f"left out: {some} (the model was not fitted on {them})", Notice, stacklevel=2)
+    return {name: frame[[c for c in frame.columns if str(c) not in surplus]] for name, frame in frames.items()}
 
 
 def _pair(name: str, value: Any) -> Any:
@@ -80,13 +72,6 @@ def one_dimensional(y: Any) -> Any:
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         return y.reshape(-1)
     return y
-
-
-def _is_index(frame: pd.DataFrame, name: Any, keep: Iterable[str]) -> bool:
-    if str(name) in keep or not INDEX.match(str(name)):
-        return False
-    values = frame[name]
-    return bool(pd.api.types.is_integer_dtype(values) and values.is_unique and len(np.unique(values)) == len(frame))
 
 
 def _a(value: Any) -> str:
