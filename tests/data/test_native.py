@@ -202,12 +202,18 @@ def test_whether_a_number_is_missing_is_a_feature():
 def test_columns_of_another_order_and_categories_of_another_list():
     a = pd.DataFrame({"n": [1, 2], "c": pd.Categorical(["x", "y"])})
     b = pd.DataFrame({"c": pd.Categorical(["z", "x"]), "n": [3, 4]})
-    with pytest.warns(Notice, match="column 'c' is of another type in one set"):
+    with pytest.warns(Notice, match="column 'c' has other categories"):
         first, second = from_arrays([(a, [0, 1]), (b, [0, 1])])
     assert first.native()["c"].cat.codes.tolist() == a["c"].cat.codes.tolist()
     assert list(second.native().columns) == ["n", "c"]
     assert first.native()["c"].dtype == second.native()["c"].dtype
     assert second.native()["c"].tolist() == ["z", "x"]
+
+
+def test_a_type_that_differs_between_the_sets_is_said():
+    a, b = pd.DataFrame({"n": [1, 2]}), pd.DataFrame({"n": [1.5, np.nan]})
+    with pytest.warns(Notice, match="column 'n' is of another type in one set than in another, .* handed float64"):
+        from_arrays([(a, [0, 1]), (b, [0, 1])])
 
 
 def test_a_feature_named_like_the_target_stays():

@@ -176,11 +176,9 @@ def _one_frame(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
             shared: Any = pd.CategoricalDtype(_union([t.categories for t in types]), types[0].ordered)
             ordered = [frame.assign(**{name: frame[name].astype(shared)}) for frame in ordered]
         else:
-            how = str(pd.concat([frame[name].iloc[:0] for frame in ordered]).dtype)
-        told = f"column {name!r} is of another type in one set than in another ({', '.join(map(str, types))})"
-        warnings.warn(
-            f"{told}: the model is handed {how}; give all sets the type of the training", Notice, stacklevel=4
-        )
+            how, odd = str(pd.concat([frame[name].iloc[:0] for frame in ordered]).dtype), "is of another type"
+        told = f"column {name!r} {odd} in one set than in another, and the model is handed {how}"
+        warnings.warn(f"{told}: give all sets the type of the training", Notice, stacklevel=4)
     return pd.concat(ordered)
 
 
