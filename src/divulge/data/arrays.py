@@ -172,12 +172,13 @@ def _one_frame(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         if all(t == types[0] for t in types):
             continue
         if all(isinstance(t, pd.CategoricalDtype) for t in types):
-            how, odd = "the members' list, with what it lacks behind it", "has other categories"
+            how, what = "the members' list, with what it lacks behind it", "has other categories"
             shared: Any = pd.CategoricalDtype(_union([t.categories for t in types]), types[0].ordered)
             ordered = [frame.assign(**{name: frame[name].astype(shared)}) for frame in ordered]
         else:
-            how, odd = str(pd.concat([frame[name].iloc[:0] for frame in ordered]).dtype), "is of another type"
-        told = f"column {name!r} {odd} in one set than in another, and the model is handed {how}"
+            together: Any = pd.concat([frame[name].iloc[:0] for frame in ordered])
+            how, what = str(together.dtype), "is of another type"
+        told = f"column {name!r} {what} in one set than in another, and the model is handed {how}"
         warnings.warn(f"{told}: give all sets the type of the training", Notice, stacklevel=4)
     return pd.concat(ordered)
 
