@@ -25,24 +25,25 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 import divulge
-from divulge.core.identity import content_hash
-from estimators import zoo
+from divulge.auditing.assemble import target_from
+from estimators import networks, zoo
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
 BAR = 1e-9
 TINY = 1e-40
 """A loss of infinity is none."""
 
+cloudpickle.register_pickle_by_value(networks)
 cloudpickle.register_pickle_by_value(zoo)  # what hashes the models elsewhere knows no such module
 QUICK = 6
 HASHES = """
 import sys, warnings
 import cloudpickle
-from divulge.core.identity import content_hash
+from divulge.auditing.assemble import target_from
 warnings.simplefilter("ignore")
 for path in sys.argv[1:]:
     with open(path, "rb") as file:
-        print(content_hash(cloudpickle.load(file)))
+        print(target_from(cloudpickle.load(file)).fingerprint())
 """
 
 
@@ -104,9 +105,7 @@ def tried(case: zoo.Case, folder: Path) -> Tried:
     first, second = slice(0, half), slice(half, None)
     model = case.make(rows(x, first), y[first])
     attack, scores = by_hand(case, model, x, y)
-    scores = np.where(
-        scores < -1e-6, np.round(scores, 12), scores
-    )  # equal numbers' logarithms differ in the last digit
+    scores = np.where(scores < -1e-6, np.round(scores, 12), scores)  # logarithms of equal numbers differ in a digit
     wanted = roc_auc_score(np.arange(len(y)) < half, scores)
     path = folder / "model.pickle"
     folder.mkdir(parents=True)
@@ -118,6 +117,7 @@ def tried(case: zoo.Case, folder: Path) -> Tried:
             (rows(x, first), y[first]),
             (rows(x, second), y[second]),
             attacks=[attack, shadow] if attack != "correctness" else [attack],
+            recipe=case.recipe,
             shadows=4,
             cache=False,
             engine="sequential",
@@ -125,7 +125,7 @@ def tried(case: zoo.Case, folder: Path) -> Tried:
             out=folder / "run",
         )
     except divulge.InputError as error:
-        return Tried(case, attack, wanted, None, str(error), False, content_hash(model), path, str(error))
+        return Tried(case, attack, wanted, None, str(error), False, target_from(model).fingerprint(), path, str(error))
     found = {f.attack: f.value for f in run.findings if f.metric == "auc"}
     results = {o.attack: o.result for o in run.outcomes}
     why = results.get(shadow)
@@ -135,7 +135,7 @@ def tried(case: zoo.Case, folder: Path) -> Tried:
     failed = str(getattr(results[attack], "error", "") or getattr(results[attack], "reason", ""))
     played = shadow in found
     told = shadow if played else str(said)
-    return Tried(case, attack, wanted, found.get(attack), told, played, content_hash(model), path, failed)
+    return Tried(case, attack, wanted, found.get(attack), told, played, target_from(model).fingerprint(), path, failed)
 
 
 def elsewhere(done: Sequence[Tried]) -> list[bool]:
@@ -181,14 +181,7 @@ def measure(cases: Sequence[zoo.Case], tell: bool = False) -> tuple[list[Tried],
             warnings.simplefilter("ignore")
             for number, case in enumerate(cases):
                 started = time.perf_counter()
-                try:
-                    done.append(tried(case, folder / str(number)))
-                except Exception as error:
-                    import traceback
-
-                    traceback.print_exc(limit=-3)
-                    print("EXC", case.name, case.form, type(error).__name__, str(error)[:300], file=sys.stderr)
-                    continue
+                done.append(tried(case, folder / str(number)))
                 if tell:
                     one, took = done[-1], time.perf_counter() - started
                     said = f"{number + 1}/{len(cases)} {case.name} ({case.form}), {took:.1f} s"

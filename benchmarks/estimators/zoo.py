@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,23 +21,11 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.utils import all_estimators
 
+from estimators.case import Case
+from estimators.networks import BINARY_NETWORKS, network_cases
+
 RECORDS = 120
 TREES = {"n_estimators": 8, "random_state": 0}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One estimator on one kind of table.  owner: as the model's owner would ask it: x -> [records, classes] or
-    [records].  make: what fits it.  column: whether y must be a column.
-    """
-
-    name: str
-    library: str
-    form: str
-    classifies: bool
-    make: Callable[[Any, Any], Any]
-    owner: Callable[[Any, Any], Any] | None = None
-    column: bool = False
 
 
 def plain(seed: int = 0) -> tuple[Any, Any, Any]:
@@ -204,7 +191,7 @@ def composed() -> dict[str, tuple[bool, Callable[[], Any]]]:
     }
 
 
-BINARY = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV", "ClassifierChain"})
+BINARY = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV", "ClassifierChain", *BINARY_NETWORKS})
 """Estimators of two classes."""
 
 COLUMN = frozenset(
@@ -359,13 +346,13 @@ def _for_catboost(frame: Any) -> Any:
 
 def cases() -> list[Case]:
     """All of them."""
-    return [*sklearn_cases(), *booster_cases()]
+    return [*sklearn_cases(), *booster_cases(), *network_cases()]
 
 
 def table_of(case: Case) -> tuple[Any, Any]:
     """(x, y) that a case is fitted on, the first half, and audited with."""
     x, labels, values = plain() if case.form == "array" else mixed()
-    if case.owner is not None:
+    if case.owner is not None and case.form == "frame":
         x = _categories(x)
     if not case.classifies:
         return x, values

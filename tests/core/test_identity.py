@@ -96,6 +96,14 @@ def test_functions_by_their_code_and_what_they_hold():
     assert content_hash(steps[0]) == content_hash(steps[1])
 
 
+def test_tensors_by_their_type_and_values():
+    torch = pytest.importorskip("torch")
+    one = torch.arange(3.0)
+    assert content_hash([one]) == content_hash([one.clone().requires_grad_()])
+    others = [one + 1, one.double(), one.bfloat16(), one.long(), one[:2], torch.complex(one, one)]
+    assert len({content_hash(value) for value in (one, *others)}) == 7
+
+
 def test_what_contains_itself_or_cannot_be_pickled_has_a_hash_too():
     ring: list[object] = [1]
     ring.append(ring)

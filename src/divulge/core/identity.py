@@ -74,6 +74,11 @@ class _Reader:
             self._array(shown, depth)
         elif isinstance(value, np.ndarray):
             self._array(np.asarray(value), depth)
+        elif hasattr(value, "detach") and any(f"{k.__module__}.{k.__name__}" == "torch.Tensor" for k in kind.__mro__):
+            self.tell("tensor", str(value.dtype))
+            plain = value.detach().cpu()
+            plain = plain.dequantize() if plain.is_quantized else plain
+            self._array(np.asarray(plain.numpy() if plain.is_complex() else plain.double().numpy()), depth)
         elif isinstance(value, np.generic):
             self.tell(kind.__name__, value.tobytes() if value.dtype.names is None else repr(value))
         elif isinstance(value, Mapping) and kind.__module__ in MAPPINGS:
@@ -136,8 +141,8 @@ class _Reader:
         if own is not None:
             self.tell("model", own)
             return
-        try:
-            reduced = value.__reduce_ex__(2)
+        try:  # skorch writes its networks as bytes, which differ from process to process
+            reduced = None if kind.__module__.partition(".")[0] == "skorch" else value.__reduce_ex__(2)
         except Exception:  # locks, sockets, generators: foreign code raises what it likes
             reduced = None
         if isinstance(reduced, str):

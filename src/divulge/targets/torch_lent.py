@@ -110,9 +110,9 @@ def content_of(module: nn.Module) -> list[str | bytes | Array]:
     """What its answers follow from: its layers, the code of its own forward methods, and its weights."""
     parts: list[str | bytes | Array] = [str(module)]
     kinds = {type(part) for part in module.modules() if not type(part).__module__.startswith("torch.")}
-    for kind in sorted(kinds, key=lambda k: f"{k.__module__}.{k.__qualname__}"):
+    for kind in sorted(kinds, key=lambda k: f"{k.__module__}.{k.__name__}"):  # cloudpickle forgets where it was defined
         code = getattr(getattr(kind, "forward", None), "__code__", None)
-        parts += [kind.__qualname__, *(_code(code) if code is not None else [])]
+        parts += [kind.__name__, *(_code(code) if code is not None else [])]
     if isinstance(module, torch.jit.ScriptModule):
         parts.append(str(getattr(module, "code", "")))
     for name, value in module.state_dict().items():
