@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.scene import MembershipScene
-from divulge.core.signals import of_class, own_logit
+from divulge.core.signals import own_logit
 from divulge.core.threat import Access, Asset, Family, Needs
 
 
@@ -33,5 +35,5 @@ class Loss:
 
     def run(self, scene: MembershipScene) -> MembershipGuess:
         """Cost: one query a record."""
-        told, y = scene.target.log_scores(scene.candidates), scene.candidates.y
-        return MembershipGuess(of_class(told, y), own_logit(told, y))
+        logit = own_logit(scene.target.log_scores(scene.candidates), scene.candidates.y)
+        return MembershipGuess(-np.logaddexp(0, -logit), logit)
