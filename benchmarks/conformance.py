@@ -25,7 +25,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 import divulge
-from divulge.auditing.assemble import target_from
+from divulge.setup.assemble import target_from
 from estimators import networks, zoo
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
@@ -39,7 +39,7 @@ QUICK = 6
 HASHES = """
 import sys, warnings
 import cloudpickle
-from divulge.auditing.assemble import target_from
+from divulge.setup.assemble import target_from
 warnings.simplefilter("ignore")
 for path in sys.argv[1:]:
     with open(path, "rb") as file:

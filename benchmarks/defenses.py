@@ -22,12 +22,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 import divulge
-from divulge.auditing.assemble import Sets, recipe_for, threat_from
-from divulge.auditing.defenses_compared import write
-from divulge.auditing.dp_training import dp_training
-from divulge.auditing.matrix import MatrixPlan, matrix
-from divulge.auditing.workshop import Workshop
+from divulge.auditing.resources import Workshop
 from divulge.catalog.defenses import defense
+from divulge.claims.dp_training import dp_training
 from divulge.core.hashing import derived_rng
 from divulge.core.matrix import Matrix
 from divulge.core.records import Kind, Records
@@ -41,6 +38,8 @@ from divulge.defenses.memguard import MemGuard
 from divulge.defenses.shield import shielded
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
+from divulge.setup.assemble import Sets, recipe_for, threat_from
+from divulge.setup.comparison import MatrixPlan
 from divulge.targets.encrypted import EncryptedTarget
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
@@ -48,6 +47,8 @@ from divulge.training.defended import defended_recipe
 from divulge.training.engine import Trainer
 from divulge.training.pytorch import TorchRecipe
 from divulge.training.shelf import Shelf
+from divulge.workflows.compare_defenses import write
+from divulge.workflows.defense_matrix import matrix
 from harness import Row, main
 
 WOMEN = "share(sex == 'Female')"

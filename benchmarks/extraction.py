@@ -26,7 +26,7 @@ from torch import nn
 
 from divulge.attacks.extraction.architecture import CHOICES, Reader, random_designs
 from divulge.attacks.extraction.regularisation import solve
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import DEFENSES, defense
 from divulge.core.extraction import ExtractionGuess, ExtractionMeans, ExtractionScene

@@ -14,9 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import nn
 
 import divulge
-from divulge.auditing.assemble import attacks_for
-from divulge.auditing.from_table import job_from_table
-from divulge.auditing.play import Table, _play_arm
+from divulge.auditing.run_attack import Table, _play_arm
 from divulge.core.evidence import Evidence, Rate
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng
@@ -27,6 +25,8 @@ from divulge.core.threat import PRESETS
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income, digits, fashion_mnist
 from divulge.games.membership import MembershipGame
+from divulge.setup.assemble import attacks_for
+from divulge.setup.from_table import job_from_table
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
 from divulge.stats.roc import at_fpr, roc

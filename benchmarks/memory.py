@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.catalog.attacks import attack
 from divulge.core.hashing import Array
 from divulge.core.records import Column, Records, Schema

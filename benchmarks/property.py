@@ -15,8 +15,8 @@ from sklearn.mixture import GaussianMixture
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
-from divulge.auditing.inferring import remembered
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.property import remembered
 from divulge.catalog.attacks import attack
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, digest

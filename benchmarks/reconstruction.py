@@ -24,9 +24,8 @@ from torch import nn
 
 from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_adam, by_lbfgs
 from divulge.attacks.reconstruction.last_layer_gradients import classes_of
-from divulge.auditing.assemble import recipe_for
 from divulge.auditing.job import BoundRecipe
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
 from divulge.core.errors import Impossible
@@ -42,6 +41,7 @@ from divulge.games.attributes import AttributeGame, asked_about
 from divulge.games.classes import InversionGame
 from divulge.games.models_beside import Beside
 from divulge.games.rebuild import RebuildGame, RebuildPlan
+from divulge.setup.assemble import recipe_for
 from divulge.stats.rebuilt import by_unit, gain_low, mean_bounds, median_with_interval
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget

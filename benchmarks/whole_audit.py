@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from divulge.auditing.conduct import conduct
-from divulge.auditing.demos import DEMOS
-from divulge.auditing.library import Run
 from divulge.core.finding import Failed, Played
 from divulge.core.threat import Family
+from divulge.workflows.audit import Run
+from divulge.workflows.demos import DEMOS
+from divulge.workflows.run_audit import conduct
 from harness import Row, main, seconds
 
 

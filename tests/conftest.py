@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from divulge.auditing.store import FindingsFile, RunFolder
+from divulge.runs.folder import FindingsFile, RunFolder
 
 if "DIVULGE_DATA" in os.environ:
     os.environ["DIVULGE_DATA"] = str(Path(os.environ["DIVULGE_DATA"]).resolve())

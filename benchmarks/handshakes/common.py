@@ -12,11 +12,11 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_digits, make_classification, make_regression
 from torch import nn
 
-from divulge.auditing.assemble import attacks_for, job_from_records, met, recipe_for, records_from, target_from
 from divulge.auditing.handshake import shake
 from divulge.core.handshake import Handshake
 from divulge.core.policy import Policy
 from divulge.core.threat import PRESETS
+from divulge.setup.assemble import attacks_for, job_from_records, met, recipe_for, records_from, target_from
 
 Pair = tuple[Any, Any]
 

@@ -9,12 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from divulge.auditing.defenses_compared import compare_defenses as compare_defenses
-    from divulge.auditing.gate import assert_no_leak as assert_no_leak
-    from divulge.auditing.library import Run as Run
-    from divulge.auditing.library import audit as audit
-    from divulge.auditing.one_run import audit_epsilon as audit_epsilon
-    from divulge.auditing.rounds import audit_rounds as audit_rounds
+    from divulge.claims.one_run import audit_epsilon as audit_epsilon
+    from divulge.claims.rounds import audit_rounds as audit_rounds
     from divulge.core.attack import Card as Card
     from divulge.core.errors import AccessDenied as AccessDenied
     from divulge.core.errors import BudgetSpent as BudgetSpent
@@ -37,6 +33,7 @@ if TYPE_CHECKING:
     from divulge.core.threat import Needs as Needs
     from divulge.core.threat import Task as Task
     from divulge.core.threat import ThreatModel as ThreatModel
+    from divulge.runs.gate import assert_no_leak as assert_no_leak
     from divulge.targets.boosters import BoosterTarget as BoosterTarget
     from divulge.targets.function import FunctionTarget as FunctionTarget
     from divulge.targets.generator import GeneratorTarget as GeneratorTarget
@@ -47,6 +44,9 @@ if TYPE_CHECKING:
     from divulge.targets.score_table import ScoreTable as ScoreTable
     from divulge.targets.sklearn import SklearnTarget as SklearnTarget
     from divulge.training.pytorch import TorchRecipe as TorchRecipe
+    from divulge.workflows.audit import Run as Run
+    from divulge.workflows.audit import audit as audit
+    from divulge.workflows.compare_defenses import compare_defenses as compare_defenses
 
 _HOME = {
     "PRESETS": "core.threat",
@@ -71,7 +71,7 @@ _HOME = {
     "Policy": "core.policy",
     "Progress": "core.progress",
     "Records": "core.records",
-    "Run": "auditing.library",
+    "Run": "workflows.audit",
     "Schema": "core.records",
     "ScoreTable": "targets.score_table",
     "Service": "targets.http",
@@ -82,11 +82,11 @@ _HOME = {
     "TorchRecipe": "training.pytorch",
     "TorchTarget": "targets.pytorch",
     "Verdict": "core.finding",
-    "assert_no_leak": "auditing.gate",
-    "audit": "auditing.library",
-    "audit_epsilon": "auditing.one_run",
-    "audit_rounds": "auditing.rounds",
-    "compare_defenses": "auditing.defenses_compared",
+    "assert_no_leak": "runs.gate",
+    "audit": "workflows.audit",
+    "audit_epsilon": "claims.one_run",
+    "audit_rounds": "claims.rounds",
+    "compare_defenses": "workflows.compare_defenses",
 }
 _EXTRA = {"torch": "torch", "onnxruntime": "onnx", "httpx": "http", "stamina": "http"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.core.extraction import ExtractionGuess, ExtractionMeans
 from divulge.core.game import Arm
 from divulge.core.records import Records

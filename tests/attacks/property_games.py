@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from divulge.auditing.inferring import remembered
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.property import remembered
 from divulge.catalog.attacks import attack
 from divulge.core.game import Arm
 from divulge.core.hashing import digest

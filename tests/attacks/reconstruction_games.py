@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.catalog.attacks import attack
 from divulge.core.game import Arm
 from divulge.core.rebuilt import Rebuilt

@@ -7,8 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from divulge.auditing.assemble import recipe_for
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible, TargetError
 from divulge.core.game import Arm
@@ -19,6 +18,7 @@ from divulge.core.threat import PRESETS, Knowledge, Task
 from divulge.games.attributes import AttributeGame, completions_of, questions_about
 from divulge.games.imputer import impute
 from divulge.games.models_beside import Beside
+from divulge.setup.assemble import recipe_for
 from divulge.stats.rebuilt import gain_low
 from divulge.targets.function import FunctionTarget
 from divulge.targets.sklearn import SklearnTarget

@@ -10,13 +10,13 @@ from sklearn.datasets import load_digits, make_regression
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeRegressor
 
-from divulge.auditing.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
-from divulge.auditing.play import Table, _play_arm, number_of_tests
+from divulge.auditing.run_attack import Table, _play_arm, number_of_tests
 from divulge.catalog.attacks import cards
 from divulge.core.game import Arm
 from divulge.core.policy import Policy
 from divulge.core.threat import PRESETS, Access, Family, Task
 from divulge.games.membership import MembershipGame
+from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
 from divulge.stats.auc import auc, null_deviation
 
 # The white-box attack needs a network: tests/attacks/test_gradient_norm.py has its controls.

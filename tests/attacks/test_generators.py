@@ -190,7 +190,7 @@ def test_what_a_generator_gets_wrong_is_said(target, says):
 def test_samples_count_as_queries_and_later_ones_are_others():
     from dataclasses import replace
 
-    from divulge.auditing.surface import GrantedSurface
+    from divulge.auditing.oracle import GrantedSurface
 
     schema = Schema((Column("a"), Column("b"), Column("c")), classes=("0", "1"))
     threat = replace(PRESETS["synthetic-data"], query_budget=10)

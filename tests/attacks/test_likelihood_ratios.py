@@ -28,12 +28,12 @@ def gaussian_pool(models, gap=1.0, records=N, seed=0, paired=True):
 
 def audited(signal, keep, name, tmp_path, **settings):
     """The evidence of one attack on a score table."""
-    from divulge.auditing.from_table import job_from_table
-    from divulge.auditing.play import Table, _play_arm
+    from divulge.auditing.run_attack import Table, _play_arm
     from divulge.catalog.attacks import attack
     from divulge.core.game import Arm
     from divulge.core.policy import Policy
     from divulge.games.membership import MembershipGame
+    from divulge.setup.from_table import job_from_table
 
     table = divulge.ScoreTable(None, signal, keep, np.zeros(signal.shape[1], dtype=int))
     made = attack(name, shadows=len(keep) - 1, **settings)

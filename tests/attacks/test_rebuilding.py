@@ -21,8 +21,7 @@ from divulge.attacks.reconstruction.generator import generator_for
 from divulge.attacks.reconstruction.kkt import agreeing
 from divulge.attacks.reconstruction.linear_models import LinearModel, linear_model
 from divulge.attacks.reconstruction.unlearned_batch import batch_behind
-from divulge.auditing.assemble import recipe_for
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible, InputError
 from divulge.core.game import Arm
@@ -31,6 +30,7 @@ from divulge.core.threat import PRESETS
 from divulge.data.arrays import from_arrays
 from divulge.games.classes import InversionGame
 from divulge.games.rebuild import RebuildPlan
+from divulge.setup.assemble import recipe_for
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.students import Classroom

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.catalog.attacks import attack
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.records import Column, Kind, Records, Schema

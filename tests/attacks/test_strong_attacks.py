@@ -14,7 +14,7 @@ import divulge
 from divulge.attacks.membership.label_only_augmentation import LabelOnlyAugmentation
 from divulge.attacks.membership.lira_augmented import LiraAugmented, _log_density
 from divulge.attacks.membership.truth_serum import TruthSerum
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.core.errors import Impossible
 from divulge.core.finding import Refused
 from divulge.core.images import mirrored, shifted

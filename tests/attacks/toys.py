@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.catalog.attacks import attack
 from divulge.core.records import Column, Records, Schema
 from divulge.core.scene import Means, MembershipScene

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from divulge.auditing.play import baseline
-from divulge.auditing.tokens import counted_tokens
+from divulge.auditing.run_attack import baseline
 from divulge.data.arrays import from_arrays
 from divulge.games.membership import MembershipGame
+from divulge.setup.tokens import counted_tokens
 
 HALF = 300
 

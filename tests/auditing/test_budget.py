@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
@@ -14,11 +13,11 @@ import divulge
 from divulge.auditing import budget as budgets
 from divulge.auditing.budget import AGAIN, Budget
 from divulge.auditing.plan import Planned
-from divulge.auditing.scope import ALL_FAMILIES, FAMILIES, scope_of, usual_properties
 from divulge.catalog.attacks import attack
 from divulge.core.finding import Outcome, Played, Refused
 from divulge.core.threat import Family
 from divulge.data.arrays import from_arrays, from_frames
+from divulge.setup.scope import ALL_FAMILIES, FAMILIES, scope_of, usual_properties
 
 
 @dataclass
@@ -183,12 +182,12 @@ def test_an_audit_with_minutes_tries_every_family(data, tmp_path):
 
 def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
     """A run of no time, resumed with more, ends in the findings of one without a limit."""
-    from divulge.auditing.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
-    from divulge.auditing.conduct import conduct
-    from divulge.auditing.dossier import open_run
     from divulge.core.policy import Policy
     from divulge.core.threat import PRESETS
     from divulge.report import html, markdown, sarif
+    from divulge.runs.result import open_run
+    from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
+    from divulge.workflows.run_audit import conduct
 
     model, sets, population = data
     target = target_from(model)
@@ -218,9 +217,3 @@ def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
         return [replace(f, seconds=0.0) for f in findings]
 
     assert plain(later.findings) == plain(calm.findings) and later.findings
-
-
-def test_every_attack_with_a_price_exists():
-    from divulge.catalog.attacks import ATTACKS
-
-    assert set(itertools.chain(budgets.STRENGTH, budgets.SECONDS)) <= set(ATTACKS)

@@ -11,12 +11,7 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import divulge
-from divulge.auditing.assemble import attacks_for, job_from_records, records_from, target_from
-from divulge.auditing.claim import was_used
-from divulge.auditing.config import load
-from divulge.auditing.files import job_from_file
-from divulge.auditing.gate import judge
-from divulge.auditing.people import told_apart, with_groups
+from divulge.claims.dataset_use import was_used
 from divulge.core.errors import InputError
 from divulge.core.finding import Verdict
 from divulge.core.policy import Policy
@@ -24,6 +19,11 @@ from divulge.core.threat import PRESETS
 from divulge.data.arrays import from_arrays
 from divulge.data.persons import with_persons
 from divulge.report import words
+from divulge.runs.gate import judge
+from divulge.setup.assemble import attacks_for, job_from_records, records_from, target_from
+from divulge.setup.audit_file import load
+from divulge.setup.from_file import job_from_file
+from divulge.setup.persons import told_apart, with_groups
 from divulge.targets.function import FunctionTarget
 
 SIDE = 50

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import divulge
-from divulge.auditing.play import baseline
+from divulge.auditing.run_attack import baseline
 from divulge.core.finding import Verdict
 from divulge.data.arrays import from_arrays
 from divulge.games.membership import MembershipGame

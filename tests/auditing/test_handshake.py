@@ -15,11 +15,9 @@ from sklearn.tree import DecisionTreeClassifier
 from typer.testing import CliRunner
 
 import divulge
-from divulge.auditing.askings import as_owner_asks
-from divulge.auditing.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
-from divulge.auditing.gate import judge
 from divulge.auditing.handshake import shake
-from divulge.auditing.surface import Memory
+from divulge.auditing.oracle import Memory
+from divulge.auditing.probes import as_owner_asks
 from divulge.cli.app import app
 from divulge.core.errors import TargetError
 from divulge.core.finding import Verdict
@@ -28,6 +26,8 @@ from divulge.core.policy import Policy
 from divulge.core.records import Column, Records, Schema
 from divulge.core.threat import PRESETS, Access, Task
 from divulge.defenses.gaussian_noise import GaussianNoise
+from divulge.runs.gate import judge
+from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
 from divulge.stats.handshake import (
     answered_worse,
     area_of,
@@ -340,7 +340,7 @@ def test_a_service_is_asked_within_the_budget_of_the_adversary(halves, careful_m
 
 
 def test_a_resumed_run_is_not_asked_again(tmp_path, halves, careful_model):
-    from divulge.auditing.conduct import conduct
+    from divulge.workflows.run_audit import conduct
 
     x, y, u, v = halves
     service = Service(careful_model, 0.0)

@@ -11,11 +11,11 @@ from sklearn.tree import DecisionTreeClassifier
 from typer.testing import CliRunner
 
 import divulge
-from divulge.auditing.gate import judge
 from divulge.cli.app import app
 from divulge.core.finding import Verdict
 from divulge.core.threat import Family
 from divulge.report import markdown, words
+from divulge.runs.gate import judge
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from sklearn.naive_bayes import GaussianNB
 from tests.attacks.property_games import drawn
 
 import divulge
-from divulge.auditing.config import load
-from divulge.auditing.gate import judge
 from divulge.core.errors import InputError
 from divulge.core.finding import Refused, Verdict
 from divulge.core.policy import Policy
 from divulge.games.properties import PropertyPlan
+from divulge.runs.gate import judge
+from divulge.setup.audit_file import load
 
 NAMES = ["property_chosen", "property_kl_test", "property_neurons", "snap"]
 PLAN = PropertyPlan(("share(y == 1)",), victims=24, shadows=32, size=200, queries=200)

@@ -11,11 +11,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from tests.attacks.reconstruction_games import dense, pictures
 
 import divulge
-from divulge.auditing.conduct import conduct
-from divulge.auditing.config import load
-from divulge.auditing.dossier import open_run
-from divulge.auditing.files import job_from_file
-from divulge.auditing.gate import judge
 from divulge.core.errors import InputError
 from divulge.core.finding import Refused, Verdict
 from divulge.core.policy import Policy
@@ -24,6 +19,11 @@ from divulge.defenses.updates import UpdateNoise
 from divulge.games.rebuild import RebuildPlan
 from divulge.report import rebuilt as words_of
 from divulge.report.png import data_uri
+from divulge.runs.gate import judge
+from divulge.runs.result import open_run
+from divulge.setup.audit_file import load
+from divulge.setup.from_file import job_from_file
+from divulge.workflows.run_audit import conduct
 
 NAMES = ["analytic_gradient", "label_counts", "stored_data", "fredrikson_map", "gmi"]
 
@@ -89,7 +89,7 @@ def test_resume_gives_the_same(run, sets, tmp_path):
 
 
 def job_of(sets):
-    from divulge.auditing.assemble import (
+    from divulge.setup.assemble import (
         attacks_for,
         job_from_records,
         met,

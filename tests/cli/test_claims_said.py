@@ -13,8 +13,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from divulge.auditing.cardinality import Cardinality
-from divulge.auditing.claim import Usage
+from divulge.claims.cardinality import Cardinality
+from divulge.claims.dataset_use import Usage
 from divulge.cli.claim import DRAWS, _said
 from divulge.core.evidence import Rate
 from divulge.stats.exchange import permutation_p_value

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from divulge.auditing import conduct
 from divulge.cli import app, papers
 from divulge.core.errors import TargetError
+from divulge.workflows import run_audit as conduct
 
 STEPS = """
 import os, signal, sys

@@ -19,10 +19,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from divulge.auditing import keys
-from divulge.auditing.complaints import part_of
-from divulge.auditing.config import AuditFile, load, parsed
 from divulge.core.errors import InputError
+from divulge.setup import audit_file_keys as keys
+from divulge.setup.audit_file import AuditFile, load, parsed
+from divulge.setup.validation import part_of
 from divulge.targets.fitted import fitted_kinds
 from tests.cli.test_endings import run
 

@@ -22,7 +22,7 @@ STRENGTH = {"loss": 0.7, "lira": 0.9, "rmia": 0.9, "attack_r": 0.5}
 
 
 def outcome(attack, result, game="membership"):
-    return Outcome(attack, attack.upper(), game, game, "paper", result)
+    return Outcome(attack, attack.upper(), game, game, "paper", result, strength=STRENGTH.get(attack, 0.5))
 
 
 def played(attack, verdict=Verdict.NOT_FOUND, game="membership", **changes):
@@ -44,7 +44,7 @@ def findings(outcomes):
 
 
 def of(outcomes, family=Family.MEMBERSHIP, left_out=()):
-    return family_verdicts(outcomes, findings(outcomes), left_out, STRENGTH)[family]
+    return family_verdicts(outcomes, findings(outcomes), left_out)[family]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ made = st.builds(
 
 @given(st.lists(made, max_size=8), st.lists(st.sampled_from(["membership", "extraction"]), max_size=2))
 def test_no_family_is_not_found_without_an_attack_that_looked(outcomes, left):
-    told = family_verdicts(outcomes, findings(outcomes), left, STRENGTH)
+    told = family_verdicts(outcomes, findings(outcomes), left)
     for family, verdict in told.items():
         own = [o for o in outcomes if o.game == family.value]
         seen = [f.verdict for f in findings(own)]

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from divulge.auditing.subgroups import attributes_of
 from divulge.core.records import Column, Kind
 from divulge.data.arrays import from_arrays
 from divulge.games.pictures import row_string
+from divulge.runs.subgroups import attributes_of
 
 
 def test_sets_share_only_what_is_equal_in_type():

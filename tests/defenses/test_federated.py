@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import divulge
-from divulge.auditing.federated import Wire
+from divulge.auditing.federated_target import Wire
 from divulge.catalog.defenses import defense
 from divulge.core.errors import InputError, TargetError
 from divulge.defenses.federated.flower import MODULUS, Federation, clipped, run

@@ -20,7 +20,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 import divulge
-from divulge.auditing.dp_training import dp_training
+from divulge.claims.dp_training import dp_training
 from divulge.cli.app import app
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays

@@ -14,7 +14,7 @@ from tests.defenses.nets import digits, mislabelled
 
 pytest.importorskip("flwr")
 
-from divulge.auditing import rounds
+from divulge.claims import rounds
 from divulge.defenses.federated.learning import Federated
 
 

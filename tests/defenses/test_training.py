@@ -17,8 +17,6 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 import divulge
-from divulge.auditing.assemble import recipe_for
-from divulge.auditing.defending import checked
 from divulge.catalog.defenses import DEFENSES, defense
 from divulge.catalog.papers import PAPERS
 from divulge.core.errors import InputError
@@ -30,6 +28,8 @@ from divulge.defenses.minimisation import Minimisation
 from divulge.defenses.pate import Pate
 from divulge.defenses.selena import Selena
 from divulge.defenses.steps import cross_entropy, one_hot, wide
+from divulge.setup.assemble import recipe_for
+from divulge.setup.defended import checked
 from divulge.targets.pytorch import TorchTarget
 from divulge.training.pytorch import TorchRecipe
 from divulge.training.sklearn import SklearnRecipe

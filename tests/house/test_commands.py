@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tests.house.pages import PAGES, TUTORIALS, blocks, said
 from tests.targets.server import App, serving
 
-from divulge.auditing.claim import commitment_of
+from divulge.claims.dataset_use import commitment_of
 
 LEAST = """
 target: {kind: sklearn, path: tree.joblib, trust: true}

@@ -66,7 +66,7 @@ def test_the_python_of_a_page_runs(tmp_path, page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_the_yaml_of_a_page_is_an_audit_file_or_a_part_of_one(page):
-    from divulge.auditing.config import AuditFile
+    from divulge.setup.audit_file import AuditFile
 
     least = {"target": {"kind": "sklearn", "path": "m.joblib"}, "data": {"members": "a.csv", "nonmembers": "b.csv"}}
     for block in blocks(page.read_text(), "yaml"):

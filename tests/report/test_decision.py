@@ -12,11 +12,11 @@ from sklearn.tree import DecisionTreeClassifier
 from typer.testing import CliRunner
 
 import divulge
-from divulge.auditing.export import PAGES, render
 from divulge.cli.app import app
 from divulge.core.dossier import LeftOut
 from divulge.core.finding import Verdict
 from divulge.report.decision import ALWAYS_UNTRIED, decision
+from divulge.runs.export import PAGES, render
 
 PROMISE = re.compile(r"\b(is|are|was) (anonymous|safe|private|secure)\b|no risk|risk-free|guarantee", re.IGNORECASE)
 
@@ -127,7 +127,7 @@ def test_the_command_writes_every_page(leaky, tmp_path):
 
 
 def test_a_pdf_needs_a_browser(leaky, tmp_path, monkeypatch):
-    from divulge.auditing import pdf
+    from divulge.runs import pdf
 
     monkeypatch.setattr(pdf.shutil, "which", lambda name: None)
     monkeypatch.delenv(pdf.VARIABLE, raising=False)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import divulge
-from divulge.auditing.assemble import recipe_for, target_from
 from divulge.core.errors import InputError
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
+from divulge.setup.assemble import recipe_for, target_from
 from divulge.targets.boosters import BoosterTarget
 from divulge.training.boosters import BoosterRecipe
 

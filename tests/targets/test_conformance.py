@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from torch import nn
 
-from divulge.auditing.surface import GrantedSurface
+from divulge.auditing.oracle import GrantedSurface
 from divulge.core.errors import AccessDenied, BudgetSpent, TargetError
 from divulge.core.threat import PRESETS, Access, Task, closure
 from divulge.data.arrays import from_arrays

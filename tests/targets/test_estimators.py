@@ -29,12 +29,12 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
 
 import divulge
-from divulge.auditing.assemble import recipe_for, records_from, target_from
 from divulge.core.errors import InputError, TargetError
 from divulge.core.identity import content_hash
 from divulge.core.inside import taken_apart, unwrapped
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
+from divulge.setup.assemble import recipe_for, records_from, target_from
 from divulge.targets.secrets import of_estimator
 from divulge.training.chosen import chosen
 from divulge.training.sklearn import SklearnRecipe
@@ -237,8 +237,8 @@ def test_a_recipe_tunes_anew_or_trains_with_what_was_chosen_and_says_which():
 
 
 def test_an_audit_file_may_ask_for_what_was_chosen():
-    from divulge.auditing.config import RecipePart
-    from divulge.auditing.files import _recipe
+    from divulge.setup.audit_file import RecipePart
+    from divulge.setup.from_file import _recipe
 
     assert _recipe(RecipePart(kind="chosen"), None, ROOT) == "chosen"
 

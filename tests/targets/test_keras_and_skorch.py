@@ -13,10 +13,10 @@ from tests.targets.networks import MEMBER, X, Y, auc, right_class, sets, softmax
 from torch import nn
 
 import divulge
-from divulge.auditing.assemble import target_from
 from divulge.core.errors import InputError
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
+from divulge.setup.assemble import target_from
 from divulge.targets.keras import KerasTarget
 
 keras = pytest.importorskip("keras")

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import divulge
-from divulge.auditing.workshop import workshop
+from divulge.auditing.resources import workshop
 from divulge.core.errors import InputError
 from divulge.core.finding import Played
 from divulge.core.threat import Access
@@ -37,8 +37,8 @@ def test_a_score_table_gives_the_same_findings_as_the_built_in_pool(material, tm
     pool = divulge.audit(
         model, members, nonmembers, recipe=recipe, attacks=NAMES, shadows=8, seed=4, out=tmp_path / "pool"
     )
-    from divulge.auditing.assemble import job_from_records, recipe_for, records_from, target_from
     from divulge.core.policy import Policy
+    from divulge.setup.assemble import job_from_records, recipe_for, records_from, target_from
 
     target = target_from(model)
     sets = records_from(target, members, nonmembers)

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from divulge.auditing.handshake import places_of
-from divulge.auditing.inferring import set_sizes
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, queries_of
-from divulge.auditing.play import shadows_of
+from divulge.auditing.property import set_sizes
+from divulge.auditing.run_attack import shadows_of
 from divulge.core.dossier import LeftOut
 from divulge.core.errors import FOREIGN, DivulgeError
 from divulge.core.finding import Outcome, Played
@@ -26,55 +26,12 @@ from divulge.core.threat import Access, Challenge, Family, Phase
 
 Group = tuple[Family, Challenge | None]
 
-STRENGTH = {
-    "learned_ratio": 1.0,
-    "lira": 0.9,
-    "rmia": 0.9,
-    "loss": 0.7,
-    "boundary_distance": 0.8,
-    "equation_solving": 1.0,
-    "knockoff": 0.9,
-    "attribute_learned": 1.0,
-    "attribute_membership": 0.8,
-    "black_box_inversion": 0.7,
-    "plug_and_play": 1.0,
-    "stored_data": 1.0,
-    "inverting_gradients": 1.0,
-    "analytic_gradient": 0.9,
-    "property_queries": 0.9,
-    "property_parameters": 1.0,
-}
-"""How much an attack is expected to find of what its challenge hides, from the benchmarks; OTHER for the rest."""
-
-OTHER = 0.5
 AGAIN = 0.5
 """What an attack is worth after another on the same challenge."""
-
-SECONDS = {
-    "active_thief": 20.0,
-    "attribute_learned": 60.0,
-    "attribute_membership": 110.0,
-    "attack_r": 7.0,
-    "copycat": 15.0,
-    "data_free": 60.0,
-    "gmi": 60.0,
-    "ked_mi": 90.0,
-    "kkt": 140.0,
-    "knockoff": 15.0,
-    "plug_and_play": 60.0,
-    "property_activations": 45.0,
-    "property_chosen": 6.0,
-    "property_neurons": 20.0,
-    "repeated_training": 60.0,
-    "updates_leak": 30.0,
-    "white_box": 9.0,
-}
-"""Of its own computing, for a job of 10,000 records, beside the models that it trains and the queries that it sends."""
 
 TOGETHER = 0.6
 """Of the time that models take one by one, when many are trained: cores and stacks share the work."""
 
-USUAL = 2.0
 USUAL_SIZE = 10_000
 LEAST = 0.02
 TRUSTED = 10.0
@@ -145,7 +102,7 @@ class Budget:
     def _expected(self, step: Planned) -> float:
         pool, models = self._models(step)
         new = max(0, models - self._trained.get(pool, 0))
-        own = SECONDS.get(step.card.name, USUAL) * len(self.job.candidates) / USUAL_SIZE
+        own = step.card.seconds * len(self.job.candidates) / USUAL_SIZE
         asked = queries_of(step.attack, len(self.job.candidates)) or 0
         return own + TOGETHER * new * self.model + asked * self.query
 
@@ -200,7 +157,7 @@ class Budget:
         """Expected information a second."""
         card = step.card
         before = self._played.get((card.family, card.challenge), 0)
-        return STRENGTH.get(card.name, OTHER) * AGAIN**before / self.seconds(step)
+        return card.strength * AGAIN**before / self.seconds(step)
 
     def _models(self, step: Planned) -> tuple[str, int]:
         """Models that an attack needs, and the name of the pool that it shares with others; models that learn from

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from divulge.auditing.askings import ANSWERS, as_owner_asks, few_of, refuse_silence, twice
+from divulge.auditing.answers import SCORED, Seen, bare, seen_of
 from divulge.auditing.job import Job
 from divulge.auditing.likeness import Likes, Side, believable, poorer, reference, unlike
-from divulge.auditing.seen import SCORED, Seen, bare, seen_of
-from divulge.auditing.surface import GrantedSurface, Memory
+from divulge.auditing.oracle import GrantedSurface, Memory
+from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, twice
 from divulge.core.errors import InputError, TargetError
 from divulge.core.handshake import Concern, Handshake
 from divulge.core.hashing import Array, row_digests

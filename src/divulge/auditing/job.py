@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from divulge.auditing.workshop import Workshop
+from divulge.auditing.resources import Workshop
 from divulge.core.attack import Attack
 from divulge.core.defense import UpdateDefense
 from divulge.core.dossier import DataFacts
@@ -155,8 +155,8 @@ class Job:
     candidates, member, row: the records in question in random order, who is a member, and where each stood in the
     set it was given in.  shadows: the adversary's own models, made with its view of them; None where there are none.
     poisoned: the same, trained with records that the adversary contributes.
-    chain: steps that go on from the closest copy, see auditing.chain.
-    detectors: names of those that watch, see auditing.watch.
+    chain: steps that go on from the closest copy, see explain.copy_chain.
+    detectors: names of those that watch, see auditing.detection.
     most_shadows: how many there can be, None for as many as one asks for.
     asked: families that were asked for by name, so that one which cannot be examined leaves the audit incomplete.
     expect: what the owner knows of the target, see auditing.handshake.EXPECTED.

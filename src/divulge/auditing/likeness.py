@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from divulge.auditing.answers import Seen, ask
 from divulge.auditing.job import Job
-from divulge.auditing.seen import Seen, ask
 from divulge.core.errors import Impossible
 from divulge.core.handshake import Concern
 from divulge.core.hashing import Array, derived_seed

@@ -13,9 +13,9 @@ from divulge.cli.screen import Screen, out, show_plan
 from divulge.core.errors import InputError
 
 if TYPE_CHECKING:
-    from divulge.auditing.config import AuditFile
-    from divulge.auditing.origin import Origin
-    from divulge.auditing.workshop import Workshop
+    from divulge.auditing.resources import Workshop
+    from divulge.setup.audit_file import AuditFile
+    from divulge.workflows.origin import Origin
 
 LIMIT = "for all of it; 10 where the file names neither attacks nor families"
 MINUTES = 10.0
@@ -44,17 +44,17 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
     """Audit a model of your own.  Exit code 0: examined, and no leak found; 1: a leak; 2: wrong input; 3: incomplete,
     failed, invalid or not measurable.
     """
-    from divulge.auditing.config import AuditFile, parsed
-    from divulge.auditing.gate import judge
-    from divulge.auditing.library import new_folder
-    from divulge.auditing.runs import run_at
-    from divulge.auditing.workshop import workshop
+    from divulge.auditing.resources import workshop
+    from divulge.runs.find import run_at
+    from divulge.runs.gate import judge
+    from divulge.setup.audit_file import AuditFile, parsed
+    from divulge.workflows.audit import new_folder
 
     if schema:
         out.print_json(json.dumps(AuditFile.model_json_schema()))
         return
     if keys:
-        from divulge.auditing.keys import page
+        from divulge.setup.audit_file_keys import page
 
         typer.echo(page(), nl=False)
         return
@@ -76,8 +76,8 @@ def _begun(file: Path | None, run: Path | None, seed: int | None, shadows: int |
     """What the audit works on: the file that was named, or what the run to go on with was begun with."""
     from dataclasses import replace
 
-    from divulge.auditing.config import parsed, text_of
-    from divulge.auditing.origin import Origin, origin_of
+    from divulge.setup.audit_file import parsed, text_of
+    from divulge.workflows.origin import Origin, origin_of
 
     if file is not None:
         content = text_of(file)
@@ -95,7 +95,7 @@ def _begun(file: Path | None, run: Path | None, seed: int | None, shadows: int |
 
 
 def _shadows(fast: bool, thorough: bool) -> int | None:
-    from divulge.auditing.assemble import FAST_SHADOWS, THOROUGH_SHADOWS
+    from divulge.setup.assemble import FAST_SHADOWS, THOROUGH_SHADOWS
 
     if fast and thorough:
         raise InputError("--fast and --thorough exclude each other: choose one")

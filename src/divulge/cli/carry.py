@@ -12,8 +12,8 @@ from divulge.cli.screen import Screen, complain, out, show_summary
 
 if TYPE_CHECKING:
     from divulge.auditing.job import Job
-    from divulge.auditing.library import Run
-    from divulge.auditing.origin import Origin
+    from divulge.workflows.audit import Run
+    from divulge.workflows.origin import Origin
 
 
 def carry_out(
@@ -23,9 +23,9 @@ def carry_out(
 
     Raises typer.Exit(3) where the user interrupts it, once it has been said how to go on.
     """
-    from divulge.auditing.conduct import conduct
-    from divulge.auditing.library import Run
-    from divulge.auditing.origin import noted
+    from divulge.workflows.audit import Run
+    from divulge.workflows.origin import noted
+    from divulge.workflows.run_audit import conduct
 
     if not screen.quiet:
         named = Text.assemble("Auditing ", (job.name, "bold"), f": {job.target.name}, {len(job.candidates):,} records")

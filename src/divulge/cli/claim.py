@@ -11,8 +11,8 @@ from divulge.cli.screen import out
 from divulge.core.wording import counted, percent
 
 if TYPE_CHECKING:
-    from divulge.auditing.cardinality import Cardinality
-    from divulge.auditing.claim import Usage
+    from divulge.claims.cardinality import Cardinality
+    from divulge.claims.dataset_use import Usage
 
 claim = typer.Typer(
     help="For a data owner: were my records used?  Exit code 0 whatever comes out: p is evidence, and no verdict.",
@@ -36,10 +36,10 @@ def used(
     """Test whether a model was trained on one's own records, and on how many of them.  Exit code 0 whatever the answer,
     which is the p-value; 2: wrong input.
     """
-    from divulge.auditing import claim as claims
-    from divulge.auditing.cardinality import used_share
-    from divulge.auditing.config import load
-    from divulge.auditing.files import recipe_and_sets, target_and_sets
+    from divulge.claims import dataset_use as claims
+    from divulge.claims.cardinality import used_share
+    from divulge.setup.audit_file import load
+    from divulge.setup.from_file import recipe_and_sets, target_and_sets
 
     target, sets = target_and_sets(load(file), file.resolve().parent, seed)
     result = claims.was_used(target, sets.members, sets.nonmembers, seed, confidence)
@@ -96,7 +96,7 @@ def mint(
     number: Annotated[int, typer.Option(help="of canaries")] = 50,
 ) -> None:
     """Make marked records to publish among one's own, and commit to them."""
-    from divulge.auditing import claim as claims
+    from divulge.claims import dataset_use as claims
     from divulge.data.files import read_table
 
     commitment = claims.mint(read_table(records, "records"), target, number, folder)
@@ -115,9 +115,9 @@ def test(
     """Test, exactly, whether a model was trained on minted canaries.  Exit code 0 whatever the answer, which is the
     p-value; 2: wrong input.
     """
-    from divulge.auditing import claim as claims
-    from divulge.auditing.config import load
-    from divulge.auditing.files import canaries_from
+    from divulge.claims import dataset_use as claims
+    from divulge.setup.audit_file import load
+    from divulge.setup.from_file import canaries_from
 
     content = claims.read_secret(secret, commitment)
     target, canaries = canaries_from(load(file), file.resolve().parent, content)

@@ -29,8 +29,8 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Put finished audits side by side, or train a model under several defences and attack each of them."""
-    from divulge.auditing.compare import compare as compare_runs
-    from divulge.auditing.runs import run_at
+    from divulge.runs.compare import compare as compare_runs
+    from divulge.runs.find import run_at
 
     if defenses is not None:
         _matrix(defenses, folder, seed, as_json)
@@ -56,10 +56,11 @@ def compare(
 
 def _matrix(file: Path, folder: Path | None, seed: int | None, as_json: bool) -> None:
     """One row for each composition; a run that is there already is not done again."""
-    from divulge.auditing import defenses_compared, matrix
-    from divulge.auditing.config import load
-    from divulge.auditing.files import matrix_from_file
-    from divulge.auditing.workshop import workshop
+    from divulge.auditing.resources import workshop
+    from divulge.setup.audit_file import load
+    from divulge.setup.from_file import matrix_from_file
+    from divulge.workflows import compare_defenses as defenses_compared
+    from divulge.workflows import defense_matrix as matrix
 
     audit = load(file)
     if not audit.compare.defenses:

@@ -38,9 +38,9 @@ def demo(
     if name is Name.defenses:
         _compared(out_dir / "defenses", seed)
         return
-    from divulge.auditing.demos import DEMOS
-    from divulge.auditing.library import new_folder
-    from divulge.auditing.origin import Origin
+    from divulge.workflows.audit import new_folder
+    from divulge.workflows.demos import DEMOS
+    from divulge.workflows.origin import Origin
 
     broke = False
     for number, job in enumerate(DEMOS[name.value](seed)):
@@ -53,9 +53,10 @@ def demo(
 
 
 def _compared(folder: Path, seed: int) -> None:
-    from divulge.auditing import defenses_compared, matrix
-    from divulge.auditing.demos import defended_patients
     from divulge.cli.compare import show_matrix
+    from divulge.workflows import compare_defenses as defenses_compared
+    from divulge.workflows import defense_matrix as matrix
+    from divulge.workflows.demos import defended_patients
 
     plan, compositions = defended_patients(seed)
     out.print(f"\nComparing {len(compositions)} compositions of defences of {plan.name}")

@@ -24,9 +24,9 @@ def epsilon(
     """Train once with canaries by fair coins, and bound epsilon from below.  Exit code 0: measured, and the claim is
     not refuted; 1: it is; 2: wrong input; 3: so few canaries could not have refuted it.
     """
-    from divulge.auditing import one_run
-    from divulge.auditing.config import load
-    from divulge.auditing.files import recipe_and_sets
+    from divulge.claims import one_run
+    from divulge.setup.audit_file import load
+    from divulge.setup.from_file import recipe_and_sets
 
     if canary not in [kind.value for kind in one_run.Canary]:
         raise InputError(f"--canary {canary!r} is unknown: choose mislabelled or natural")
@@ -78,7 +78,7 @@ def _watched(
     recipe: Any, sets: Any, claimed: float | None, delta: float, confidence: float, seed: int, as_json: bool
 ) -> None:
     """The training once more, seen from inside."""
-    from divulge.auditing import dp_training
+    from divulge.claims import dp_training
 
     if claimed is None:
         raise InputError("--watch needs --claimed: the epsilon that the training is said to cost")

@@ -23,15 +23,15 @@ def gate(
     """Judge a run.  Exit code 0: examined, and within policy; 1: leaks above it, or more than before; 2: bad input; 3:
     incomplete, failed, invalid or not measurable.
     """
-    from divulge.auditing.policies import load_policy
+    from divulge.runs.policies import load_policy
 
     if policies:
         _list()
         return
     if run is None:
         raise InputError("name the folder of a run: divulge gate RUN (or --policies for the policies there are)")
-    from divulge.auditing.gate import judge
-    from divulge.auditing.runs import run_at
+    from divulge.runs.find import run_at
+    from divulge.runs.gate import judge
 
     run, before = run_at(run), run_at(before) if before is not None else None
     judgement = judge(run, load_policy(policy) if policy is not None else None, before)
@@ -41,14 +41,14 @@ def gate(
         named = f" {judgement.policy.name}" if judgement.policy.name else ""
         out.print(f"○ within policy{named}: no finding above a threshold.  A result is a lower bound.", soft_wrap=True)
     if junit is not None:
-        from divulge.auditing.export import junit_of
+        from divulge.runs.export import junit_of
 
         junit.write_text(junit_of(run, judgement), encoding="utf-8")
     raise typer.Exit(judgement.exit_code)
 
 
 def _list() -> None:
-    from divulge.auditing.policies import load_policy, shipped
+    from divulge.runs.policies import load_policy, shipped
 
     shown = table("policy", "for", "AUC", "TPR at 1 % FPR", "copies", "must be measured")
     for name in shipped():

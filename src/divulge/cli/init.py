@@ -19,8 +19,8 @@ def init(
     ),
 ) -> None:
     """Look at a folder, and write a first audit file for the model and the tables in it."""
-    from divulge.auditing.config import parsed
-    from divulge.auditing.first_file import look, written
+    from divulge.setup.audit_file import parsed
+    from divulge.setup.first_audit_file import look, written
 
     path = folder / file
     if path.exists():

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from divulge.auditing.library import Run
+    from divulge.workflows.audit import Run
 
 PROPERTY = "divulge"
 """Under which a test's record, and JUnit XML, say where a report is."""

@@ -39,10 +39,10 @@ def report(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write; - for the terminal")] = None,
 ) -> None:
     """Write the report of a run, finished or not."""
-    from divulge.auditing.dossier import open_run
-    from divulge.auditing.export import render
-    from divulge.auditing.library import Run
-    from divulge.auditing.runs import run_at
+    from divulge.runs.export import render
+    from divulge.runs.find import run_at
+    from divulge.runs.result import open_run
+    from divulge.workflows.audit import Run
 
     run = run_at(run)
     chosen = format or (Format.md if page is Page.card else Format.html)

@@ -22,6 +22,8 @@ class Card:
     challenge: what it is asked to rebuild, for attacks of the reconstruction family.
     default: whether it runs when no attacks are named.
     alters: whether it asks about records that it changes or makes up, number by number.
+    strength: how much it is expected to find of what its challenge hides, from 0 to 1, going by the benchmarks.
+    seconds: of its own computing for 10,000 records, beside the models that it trains and the queries that it sends.
     models: shadow models that it needs.  students: whether it lets models of the recipe learn from the target's scores.
     """
 
@@ -40,6 +42,8 @@ class Card:
     challenge: Challenge | None = None
     uses: Access | None = None
     alters: bool = False
+    strength: float = 0.5
+    seconds: float = 2.0
 
 
 class Attack(Protocol[Scene_contra, Guess_co]):

@@ -292,7 +292,6 @@ class Dossier:
     gains: tuple[Gain, ...] = ()
     inferred: Mapping[str, Inferred] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
-    strength: Mapping[str, float] = field(default_factory=dict)
     handshake: Handshake | None = None
 
     @property
@@ -303,7 +302,7 @@ class Dossier:
     @cached_property
     def family_verdicts(self) -> Mapping[Family, FamilyVerdict]:
         """What can be said of each of the four families, from what was played."""
-        return family_verdicts(self.outcomes, self.findings, [left.game for left in self.left_out], self.strength)
+        return family_verdicts(self.outcomes, self.findings, [left.game for left in self.left_out])
 
     def verdict_of(self, family: Family) -> Verdict:
         """The verdict of one family."""

@@ -112,7 +112,7 @@ class Played:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one attack of the plan."""
+    """What became of one attack of the plan.  strength: how much it is expected to find, see its card."""
 
     attack: str
     title: str
@@ -124,3 +124,4 @@ class Outcome:
     seconds: float = 0.0
     queries: int = 0
     models_trained: int = 0
+    strength: float = 0.5

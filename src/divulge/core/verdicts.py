@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verdict
 from divulge.core.threat import Family
 
-USUAL_STRENGTH = 0.5
-"""Of an attack about whose strength nothing is known."""
-
 OF_CLASSES = "classes_"
 """Metrics whose trials are the model's classes: where those are too few, no other data would make them more."""
 
@@ -70,17 +67,16 @@ def family_verdict(
     outcomes: Sequence[Outcome],
     findings: Sequence[Finding],
     left_out: int = 0,
-    strength: Mapping[str, float] | None = None,
 ) -> FamilyVerdict:
     """The verdict of one family.
 
     outcomes, findings: of the whole run, findings under their final verdicts.  left_out: attacks of this family that
-    there was no time for.  strength: how much each attack is expected to find, from 0 to 1.
+    there was no time for.
     """
     own = [o for o in outcomes if o.game == family.value]
     found = [f for f in findings if f.game == family.value]
     counts = [sum(isinstance(o.result, kind) for o in own) for kind in (Played, Failed, Refused)]
-    verdict, why = _judged(own, found, strength or {})
+    verdict, why = _judged(own, found)
     fired = [o.result.fired for o in own if isinstance(o.result, Played) and o.result.fired is not None]
     blunt = bool(fired) and not any(fired)
     return FamilyVerdict(family, verdict, why, counts[0], counts[1], counts[2], left_out, blunt)
@@ -90,13 +86,9 @@ def family_verdicts(
     outcomes: Sequence[Outcome],
     findings: Sequence[Finding],
     left_out: Sequence[str] = (),
-    strength: Mapping[str, float] | None = None,
 ) -> dict[Family, FamilyVerdict]:
     """The verdict of each of the four families.  left_out: the family of every attack that there was no time for."""
-    return {
-        family: family_verdict(family, outcomes, findings, list(left_out).count(family.value), strength)
-        for family in Family
-    }
+    return {family: family_verdict(family, outcomes, findings, list(left_out).count(family.value)) for family in Family}
 
 
 def run_verdict(verdicts: Mapping[Family, FamilyVerdict]) -> Verdict:
@@ -125,14 +117,14 @@ def gaps(verdicts: Mapping[Family, FamilyVerdict], asked: Sequence[str] = ()) ->
     return found
 
 
-def _judged(own: Sequence[Outcome], found: Sequence[Finding], strength: Mapping[str, float]) -> tuple[Verdict, str]:
+def _judged(own: Sequence[Outcome], found: Sequence[Finding]) -> tuple[Verdict, str]:
     for verdict in (Verdict.LEAK, Verdict.INVALID):
         of = [f for f in found if f.verdict is verdict]
         if of:
             return verdict, of[0].reason if verdict is Verdict.INVALID else ""
     broken = [o for o in own if isinstance(o.result, Failed)]
     looked = [o for o in own if isinstance(o.result, Played) and any(_looks(f) for f in found if f.attack == o.attack)]
-    missed = uncovered(broken, looked, strength)
+    missed = uncovered(broken, looked)
     if missed:
         return Verdict.FAILED, _error(missed[0])
     if looked:
@@ -148,13 +140,13 @@ def _judged(own: Sequence[Outcome], found: Sequence[Finding], strength: Mapping[
     return Verdict.NOT_EXAMINED, max(refused, key=refused.count, default="")
 
 
-def uncovered(broken: Sequence[Outcome], looked: Sequence[Outcome], strength: Mapping[str, float]) -> list[Outcome]:
+def uncovered(broken: Sequence[Outcome], looked: Sequence[Outcome]) -> list[Outcome]:
     """Attacks that broke off while none as strong on the same asset was played, the strongest first."""
     reached: dict[str, float] = {}
     for outcome in looked:
-        reached[outcome.asset] = max(reached.get(outcome.asset, 0.0), strength.get(outcome.attack, USUAL_STRENGTH))
-    lacking = [o for o in broken if strength.get(o.attack, USUAL_STRENGTH) > reached.get(o.asset, 0.0)]
-    return sorted(lacking, key=lambda o: -strength.get(o.attack, USUAL_STRENGTH))
+        reached[outcome.asset] = max(reached.get(outcome.asset, 0.0), outcome.strength)
+    lacking = [o for o in broken if o.strength > reached.get(o.asset, 0.0)]
+    return sorted(lacking, key=lambda o: -o.strength)
 
 
 def _looks(finding: Finding) -> bool:

@@ -1,8 +1,8 @@
 """Why the other families leak: the survey's causes, each with what this run measured of it and the knob that moves it.
 
-What makes membership leak is measured by training models otherwise (auditing.whatif) and by looking at the records
-(auditing.causes).  Here are those that show in the findings themselves, and what is left of each leak when one thing is
-changed (auditing.turned).
+What makes membership leak is measured by training models otherwise (explain.what_if) and by looking at the records
+(explain.causes).  Here are those that show in the findings themselves, and what is left of each leak when one thing is
+changed (explain.mitigations).
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ def _answered(dossier: Dossier, findings: list[Finding], queries: bool) -> Verdi
         return access in QUERIES if queries else _holds(dossier) or access not in QUERIES
 
     outcomes = [o for o in dossier.outcomes if bears(o.access)]
-    return worst(family_verdict(family, outcomes, findings, 0, dossier.strength).verdict for family in PERSONAL)
+    return worst(family_verdict(family, outcomes, findings).verdict for family in PERSONAL)
 
 
 def _unexamined(dossier: Dossier, queries: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from divulge.core.errors import MissingExtra, TargetError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.training.packed import fit_packed
 
 RETRIES = 3
 
@@ -25,7 +26,6 @@ def train_on_ray(
         import ray
     except ModuleNotFoundError as error:
         raise MissingExtra("ray", "ray") from error
-    from divulge.training.engine import fit_packed
 
     if not ray.is_initialized():
         local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}

@@ -20,6 +20,7 @@ import numpy as np
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
+from divulge.training.packed import fit_packed
 from divulge.training.shelf import Shelf, code_version
 
 Made = TypeVar("Made")
@@ -290,14 +291,6 @@ def _side_by_side(recipe: Any, work: Sequence[Callable[[], Made]], workers: int)
     finally:
         pool.shutdown(cancel_futures=True)
         recipe.all_threads(before)
-
-
-def fit_packed(recipe: Any, records: Records, row: Array, seed: int) -> bytes:
-    """One model as bytes, trained on one thread: what a worker does."""
-    limit = getattr(recipe, "one_thread", None)
-    if limit is not None:
-        limit()
-    return bytes(recipe.pack(recipe.fit(records.take(row), seed)))
 
 
 def _in_processes(

@@ -15,7 +15,7 @@ from torch.nn import functional
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.signals import log_softmax
-from divulge.training.students import encoded
+from divulge.training.encoding import encoded
 
 TEMPERATURE = 3.0
 """At which scores are matched (Hinton et al. 2015): at 1, the order of unlikely classes would not be learned."""

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.extraction import Student
 from divulge.core.hashing import Array
-from divulge.core.records import CODED, Kind, Records, filled
+from divulge.core.records import Records
 from divulge.core.signals import log_of_scores
 from divulge.core.threat import Task
 
@@ -82,23 +82,6 @@ def lessons(records: Records, answers: Array) -> Array:
     if answers.shape[1] != classes or answers.max() > 1e-6 or total.min() < 0.5 or total.max() > 1.5:
         raise TargetError("a student learns from labels or log-probabilities: these answers are neither (logits?)")
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
-def encoded(records: Records) -> Array:
-    """Inputs as a float matrix [records, features], categories one by one."""
-    columns = records.schema.columns
-    if records.schema.opaque:
-        return records.features()
-    if records.schema.is_image or not any(c.kind in CODED for c in columns):
-        return records.flat()
-    parts = []
-    for place, column in enumerate(columns):
-        values = records.x[:, place]
-        if column.kind is Kind.CATEGORICAL:
-            parts.append(np.eye(max(len(column.categories), 1))[values.astype(np.int64)])
-        else:
-            parts.append(filled(values, column)[:, None])
-    return np.concatenate(parts, axis=1)
 
 
 def few_threads(records: int) -> AbstractContextManager[Any]:

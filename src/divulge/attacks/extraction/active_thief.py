@@ -45,6 +45,7 @@ class ActiveThief:
         needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION})),
         uses=Access.SCORES,
         default=False,
+        seconds=20.0,
     )
 
     def __post_init__(self) -> None:

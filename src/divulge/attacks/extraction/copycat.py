@@ -31,6 +31,7 @@ class Copycat:
         equations="section III",
         summary="teaches a copy with the target's labels of records of the population",
         needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION})),
+        seconds=15.0,
     )
 
     def run(self, scene: ExtractionScene) -> ExtractionGuess:

@@ -46,6 +46,7 @@ class DataFree:
         needs=Needs(Access.LABEL),
         uses=Access.SCORES,
         default=False,
+        seconds=60.0,
     )
 
     def run(self, scene: ExtractionScene) -> ExtractionGuess:

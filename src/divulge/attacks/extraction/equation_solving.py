@@ -30,6 +30,7 @@ class EquationSolving:
         equations="section 4.1",
         summary="solves linear equations for the weights of linear, logistic and softmax models",
         needs=Needs(Access.SCORES, tasks=frozenset({Task.CLASSIFICATION, Task.REGRESSION})),
+        strength=1.0,
     )
 
     def run(self, scene: ExtractionScene) -> ExtractionGuess:

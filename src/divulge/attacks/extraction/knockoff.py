@@ -37,6 +37,8 @@ class Knockoff:
         summary="teaches a copy with the target's answers to records of the population",
         needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION}), tasks=REGULAR),
         uses=Access.SCORES,
+        strength=0.9,
+        seconds=15.0,
     )
 
     def run(self, scene: ExtractionScene) -> ExtractionGuess:
@@ -62,6 +64,8 @@ class KnockoffRandom:
         summary="teaches a copy with the target's answers to random inputs",
         needs=Needs(Access.LABEL, tasks=REGULAR),
         default=False,
+        strength=0.5,
+        seconds=2.0,
     )
 
     def run(self, scene: ExtractionScene) -> ExtractionGuess:
@@ -95,6 +99,8 @@ class KnockoffAdaptive:
         summary="teaches a copy, and learns which public classes are worth asking about",
         needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION})),
         default=False,
+        strength=0.5,
+        seconds=2.0,
     )
 
     def run(self, scene: ExtractionScene) -> ExtractionGuess:

@@ -34,6 +34,7 @@ class AttackR:
         summary="counts the models that never saw the record and fit it worse than this one does",
         needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE})),
         models=2,
+        seconds=7.0,
     )
 
     def run(self, scene: MembershipScene) -> MembershipGuess:

@@ -44,6 +44,7 @@ class BoundaryDistance:
         needs=Needs(Access.LABEL),
         queries_per_record=540.0,
         alters=True,
+        strength=0.8,
     )
 
     def run(self, scene: MembershipScene) -> MembershipGuess:

@@ -54,6 +54,7 @@ class LearnedRatio:
         summary="learns on its own models, whose members it knows, which comparison gives members away",
         needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE})),
         models=2,
+        strength=1.0,
     )
 
     def run(self, scene: MembershipScene) -> MembershipGuess:

@@ -41,6 +41,7 @@ class Lira:
         summary="asks whether the confidence is more likely of a model that saw the record or of one that did not",
         needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE})),
         models=2,
+        strength=0.9,
     )
 
     def run(self, scene: MembershipScene) -> MembershipGuess:

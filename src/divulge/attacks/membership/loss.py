@@ -31,6 +31,7 @@ class Loss:
         equations="adversary 2, section 3.2",
         summary="calls a record a member when the model's loss on it is small",
         needs=Needs(Access.SCORES),
+        strength=0.7,
     )
 
     def run(self, scene: MembershipScene) -> MembershipGuess:

@@ -38,6 +38,7 @@ class Rmia:
         summary="compares how much this model prefers the record with how much it prefers other records",
         needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE})),
         models=2,
+        strength=0.9,
     )
 
     def run(self, scene: MembershipScene) -> MembershipGuess:

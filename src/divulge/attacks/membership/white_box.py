@@ -42,6 +42,7 @@ class WhiteBox:
         needs=Needs(Access.INTERNALS, frozenset({Knowledge.RECIPE})),
         queries_per_record=2.0,
         models=2,
+        seconds=9.0,
     )
 
     def run(self, scene: MembershipScene) -> MembershipGuess:

@@ -45,6 +45,7 @@ class PropertyActivations:
         equations="section 4.2",
         summary="learns on own models how what layers pass on goes with the property",
         needs=Needs(Access.INTERNALS, frozenset({Knowledge.POPULATION, Knowledge.RECIPE})),
+        seconds=45.0,
     )
 
     def run(self, scene: PropertyScene) -> PropertyGuess:

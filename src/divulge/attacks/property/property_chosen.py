@@ -89,6 +89,7 @@ class PropertyChosen:
         summary="tries several meta-classifiers on own models and weighs them",
         needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION, Knowledge.RECIPE}), tasks=frozenset(Task)),
         uses=Access.PARAMETERS,
+        seconds=6.0,
     )
 
     def run(self, scene: PropertyScene) -> PropertyGuess:

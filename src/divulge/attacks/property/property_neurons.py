@@ -35,6 +35,7 @@ class PropertyNeurons:
         equations="section 4.2",
         summary="learns on own networks how their neurons, as a set, go with the property",
         needs=Needs(Access.PARAMETERS, frozenset({Knowledge.POPULATION, Knowledge.RECIPE}), tasks=frozenset(Task)),
+        seconds=20.0,
     )
 
     def run(self, scene: PropertyScene) -> PropertyGuess:

@@ -34,6 +34,7 @@ class PropertyParameters:
         equations="section 3, algorithm 1",
         summary="learns on own models how fitted parameters go with the property",
         needs=Needs(Access.PARAMETERS, frozenset({Knowledge.POPULATION, Knowledge.RECIPE}), tasks=frozenset(Task)),
+        strength=1.0,
     )
 
     def run(self, scene: PropertyScene) -> PropertyGuess:

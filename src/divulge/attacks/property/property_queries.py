@@ -34,6 +34,7 @@ class PropertyQueries:
         equations="section 4",
         summary="learns on own models how answers to chosen queries go with the property",
         needs=Needs(Access.SCORES, frozenset({Knowledge.POPULATION, Knowledge.RECIPE}), tasks=frozenset(Task)),
+        strength=0.9,
     )
 
     def run(self, scene: PropertyScene) -> PropertyGuess:

@@ -35,6 +35,7 @@ class AnalyticGradient:
         equations="section 3.1",
         summary="divides the gradient of the first layer's weights by that of its bias",
         needs=Needs(Access.UPDATES),
+        strength=0.9,
     )
 
     def run(self, scene: UpdateScene) -> SampleGuess:

@@ -32,6 +32,8 @@ class AttributeLearned:
         equations="AttributeInferenceBlackBox, with the answers for every value in place of the record's own",
         summary="learns on public records how the model's answers go with the attribute",
         needs=Needs(Access.SCORES, KNOWN),
+        strength=1.0,
+        seconds=60.0,
     )
 
     def run(self, scene: AttributeScene) -> AttributeGuess:

@@ -45,6 +45,8 @@ class AttributeMembership:
         summary="takes the value with which the record is most likely a training record",
         needs=Needs(Access.SCORES, KNOWN | {Knowledge.RECIPE}),
         models=2,
+        strength=0.8,
+        seconds=110.0,
     )
 
     def run(self, scene: AttributeScene) -> AttributeGuess:

@@ -38,6 +38,7 @@ class BlackBoxInversion:
         equations="algorithm 1, with numeric gradients",
         summary="climbs the model's score of a class by asking about random changes",
         needs=Needs(Access.SCORES),
+        strength=0.7,
     )
 
     def run(self, scene: ClassScene) -> ClassGuess:

@@ -37,6 +37,7 @@ class Gmi:
         equations="equation 4",
         summary="climbs the score of a class among images that a generator makes",
         needs=Needs(Access.PARAMETERS, PUBLIC),
+        seconds=60.0,
     )
 
     def run(self, scene: ClassScene) -> ClassGuess:

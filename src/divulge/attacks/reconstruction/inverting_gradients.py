@@ -35,6 +35,7 @@ class InvertingGradients:
         equations="equation 4",
         summary="looks for smooth images whose gradient points where the one that was sent points",
         needs=Needs(Access.UPDATES),
+        strength=1.0,
     )
 
     def run(self, scene: UpdateScene) -> SampleGuess:

@@ -38,6 +38,7 @@ class KedMi:
         equations="sections 3.1 and 3.2",
         summary="climbs the score of a class among images of a generator that was taught with the model's help",
         needs=Needs(Access.PARAMETERS, PUBLIC),
+        seconds=90.0,
     )
 
     def run(self, scene: ClassScene) -> ClassGuess:

@@ -51,6 +51,7 @@ class Kkt:
         summary="looks for records of which the network's weights are a weighted sum of gradients",
         needs=Needs(Access.PARAMETERS, frozenset({Knowledge.POPULATION})),
         default=False,
+        seconds=140.0,
     )
 
     def run(self, scene: FileScene) -> SampleGuess:

@@ -33,6 +33,8 @@ class PlugAndPlay:
         equations="section 3",
         summary="looks for generated images that are of a class however they are moved",
         needs=Needs(Access.PARAMETERS, PUBLIC),
+        strength=1.0,
+        seconds=60.0,
     )
 
     def run(self, scene: ClassScene) -> ClassGuess:

@@ -49,6 +49,7 @@ class RepeatedTraining:
             Access.PARAMETERS,
             frozenset({Knowledge.TRAINING_DATA, Knowledge.RECIPE, Knowledge.POPULATION}),
         ),
+        seconds=60.0,
     )
 
     def run(self, scene: RepeatedScene) -> SampleGuess:

@@ -38,6 +38,7 @@ class StoredData:
         equations="inspection",
         summary="looks for training records in the model file itself",
         needs=Needs(Access.PARAMETERS, tasks=frozenset({Task.CLASSIFICATION, Task.REGRESSION})),
+        strength=1.0,
     )
 
     def run(self, scene: FileScene) -> SampleGuess:

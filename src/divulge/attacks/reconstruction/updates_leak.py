@@ -50,6 +50,7 @@ class UpdatesLeak:
         summary="learns on updates of its own what a change of answers says of the new records",
         needs=Needs(Access.SCORES_OVER_TIME, frozenset({Knowledge.POPULATION, Knowledge.RECIPE})),
         models=2,
+        seconds=30.0,
     )
 
     def run(self, scene: UpdatedScene) -> SampleGuess:

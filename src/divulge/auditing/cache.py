@@ -1,0 +1,156 @@
+"""Guesses on the shelf: an attack that was played under an equal job is not played again."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from divulge.auditing.job import Job
+from divulge.core.attack import Attack
+from divulge.core.dossier import Baseline
+from divulge.core.evidence import MembershipGuess
+from divulge.core.game import Arm
+from divulge.core.hashing import digest
+from divulge.core.inferred import Inferred
+from divulge.core.rebuilt import Rebuilt
+from divulge.core.theft import Theft
+from divulge.core.threat import Family
+from divulge.runs.folder import EXPLANATION, RunFolder
+from divulge.training.shelf import Shelf, code_version
+
+_JUDGED: dict[Family, TypeAdapter[Any]] = {
+    Family.EXTRACTION: TypeAdapter(tuple[int, Theft]),
+    Family.RECONSTRUCTION: TypeAdapter(tuple[int, Rebuilt]),
+    Family.PROPERTY: TypeAdapter(tuple[int, Inferred]),
+}
+"""Families whose guess is not kept, but what it achieved."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A guess made before, or what it achieved, with the queries it cost."""
+
+    guess: MembershipGuess | None
+    queries: int
+    achieved: Theft | Rebuilt | Inferred | None = None
+
+
+def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
+    """The guess that this attack made in an equal job; None where none is known."""
+    shelf = _shelf(job, attack)
+    content = shelf.read(_key(job, attack, arm)) if shelf is not None else None
+    if content is None:
+        return None
+    if attack.card.family in _JUDGED:
+        try:
+            queries, achieved = _JUDGED[attack.card.family].validate_json(content)
+        except ValidationError:
+            return None
+        return Known(None, queries, achieved)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            tie_break = stored["tie_break"] if "tie_break" in stored.files else None
+            about = stored["about"] if "about" in stored.files else None
+            return Known(MembershipGuess(stored["scores"], tie_break, about), int(stored["queries"]))
+    except (ValueError, KeyError, OSError, EOFError):
+        return None
+
+
+def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int) -> None:
+    """Put a guess on the shelf, or what a theft or a reconstruction achieved: a copy itself is not kept."""
+    shelf = _shelf(job, attack)
+    if shelf is not None and isinstance(guess, Theft | Rebuilt | Inferred):
+        shelf.write(_key(job, attack, arm), _JUDGED[attack.card.family].dump_json((queries, guess)))
+    if shelf is None or not isinstance(guess, MembershipGuess):
+        return
+    arrays = {"scores": guess.scores, "queries": np.array(queries)}
+    if guess.tie_break is not None:
+        arrays["tie_break"] = guess.tie_break
+    if guess.about is not None:
+        arrays["about"] = guess.about
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
+    shelf.write(_key(job, attack, arm), stream.getvalue())
+
+
+def baseline_of(job: Job, compute: Callable[[], Baseline]) -> Baseline:
+    """The model-blind baseline of these records, computed once: no model has a part in it."""
+    shelf = job.workshop.shelf
+    seen = (job.features or job.candidates).fingerprint()
+    key = digest("baseline", code_version(), seen, job.member, str(job.seed), job.aggregate)
+    stored = shelf.read(key) if shelf is not None else None
+    if stored is not None:
+        try:
+            return TypeAdapter(Baseline).validate_json(stored)
+        except ValidationError:
+            pass
+    made = compute()
+    if shelf is not None:
+        shelf.write(key, TypeAdapter(Baseline).dump_json(made))
+    return made
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The files of a run that say why it leaks, on the shelf between equal runs."""
+
+    shelf: Shelf | None
+    key: str
+    folder: Path
+    files: tuple[str, ...] = EXPLANATION
+
+    def restore(self) -> bool:
+        """Put the files where they belong; whether they were known."""
+        content = self.shelf.read(self.key) if self.shelf is not None else None
+        if content is None:
+            return False
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                for name in self.files:
+                    if name in archive.namelist():
+                        (self.folder / name).write_bytes(archive.read(name))
+        except (zipfile.BadZipFile, KeyError):
+            return False
+        return True
+
+    def keep(self) -> None:
+        """Put the files on the shelf."""
+        if self.shelf is None:
+            return
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            for name in self.files:
+                if (self.folder / name).is_file():
+                    archive.write(self.folder / name, name)
+        self.shelf.write(self.key, stream.getvalue())
+
+
+def keeper(job: Job, run: RunFolder, *about: str, files: tuple[str, ...] = EXPLANATION) -> Explanation:
+    """Of an explanation of one run, by everything that decides it: the job, and which attacks it starts from."""
+    key = digest("explanation", code_version(), job.fingerprint(), *files, *about)
+    ours = all(type(attack).__module__.startswith("divulge.") for attack in job.attacks)
+    return Explanation(_lasting(job) if ours else None, key, run.path, files)
+
+
+def _lasting(job: Job) -> Shelf | None:
+    """None where a hash cannot tell that nothing has changed: functions, foreign recipes."""
+    recipe = job.recipe is None or bool(getattr(job.recipe, "lasting", False))
+    return job.workshop.shelf if recipe and getattr(job.target, "lasting", True) else None
+
+
+def _shelf(job: Job, attack: Attack[Any, Any]) -> Shelf | None:
+    """None for foreign attacks too."""
+    return _lasting(job) if type(attack).__module__.startswith("divulge.") else None
+
+
+def _key(job: Job, attack: Attack[Any, Any], arm: Arm) -> str:
+    watched = (repr(job.detectors),) if job.detectors else ()
+    which = repr((attack.card.name, attack, arm.value))
+    return digest("guess", code_version(), job.records_fingerprint(), which, *watched)

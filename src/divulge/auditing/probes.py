@@ -1,0 +1,182 @@
+"""Asking a target about a few records: whether it answers at all, alone as in company, and the same again."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from divulge.auditing.answers import SCORED, bare
+from divulge.auditing.job import Job
+from divulge.core.errors import InputError, TargetError
+from divulge.core.handshake import Concern
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.core.signals import log_softmax
+from divulge.core.target import Target
+from divulge.core.threat import Access, Task
+from divulge.stats.handshake import distance
+from divulge.targets.averaged import Averaged
+
+FEW, SIDE = 3, 3
+"""Records that a target must answer, and records of each side that are asked one by one, together, and once more."""
+
+NOISE, LARGE = 5e-3, 0.1
+"""Distance of two answers to one record, see stats.handshake.distance: what arithmetic explains, and from where on an
+audit means nothing.
+"""
+
+HALF = 10.0
+"""How much more of it half precision explains."""
+
+ANSWERS = (*SCORED, Access.LABEL)
+INSIDE = (Access.GRADIENTS, Access.INTERNALS, Access.LEAVES)
+
+CURES = (
+    (("shape", "expected", "features", "classes"), "give the records in the form, and the classes, of its training"),
+    (("index out of range", "embedding", "long, int", "vocabulary"), "give it the tokens of the tokenizer it knows"),
+    (("string", "object", "categor", "dtype", "isnan"), "give every column the type that it had in training"),
+    (("nan", "infinit", "missing"), "look for missing values, and for numbers in another scale than in training"),
+)
+"""What to do about an error, by words that stand in it."""
+
+BY_HAND = "call the model on three of these records yourself, and give the audit what it accepts"
+
+
+def few_of(job: Job) -> Array:
+    """Places of a few members and a few non-members among the candidates."""
+    sides = [np.flatnonzero(job.member == side)[:SIDE] for side in (True, False)]
+    return np.concatenate(sides)
+
+
+def refuse_silence(target: Target, records: Records) -> str:
+    """Raises InputError, with the model's error and what to do, where it answers these records at none of its ports.
+
+    Returns the error where only what it computes inside can be seen; else nothing.
+    """
+    some = records.take(np.arange(min(FEW, len(records))))
+    first = ""
+    for port in (*ANSWERS, *INSIDE):
+        if port not in target.offers:
+            continue
+        try:
+            target.answer(port, some)
+        except TargetError as error:
+            first = first or str(error)
+            continue
+        return first if port in INSIDE else ""
+    raise InputError(
+        f"{' '.join(first.split())}: asked about the first records, before anything was attacked; {_cure(first)}"
+    )
+
+
+def _cure(error: str) -> str:
+    told = error.lower()
+    return next((cure for words, cure in CURES if any(word in told for word in words)), BY_HAND)
+
+
+def twice(job: Job, few: Array) -> list[Concern]:
+    """What is wrong with answers that are given again, and given to one record at a time.  Defences of the interface
+    are taken off: some answer at random on purpose.
+    """
+    target, records = bare(job.target), job.candidates.take(few)
+    port = next(p for p in ANSWERS if p in target.offers)
+    try:
+        together, again = _told(target, port, records), _told(target, port, records)
+    except TargetError:
+        return []
+    scale = float(np.std(job.candidates.y)) if target.task is Task.REGRESSION else 0.0
+    noise = NOISE * (HALF if _half(target) else 1.0)
+    apart = distance(together, again, scale)
+    if apart.max() > noise:
+        return [_random(target, apart.max(), _by_how_much(together, again, scale))]
+    return _company(target, port, records, together, scale, noise)
+
+
+def as_owner_asks(job: Job, few: Array) -> list[Concern]:
+    """Whether an estimator answers the owner's very rows, asked as its owner asks it, as the audit is answered."""
+    target, records = bare(job.target), job.candidates.take(few)
+    estimator: Any = getattr(target, "estimator", None)
+    if records.given is None or Access.SCORES not in target.offers or not hasattr(estimator, "predict_proba"):
+        return []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            own = np.asarray(estimator.predict_proba(records.given.value))
+        through = np.exp(target.answer(Access.SCORES, records))
+    except Exception:  # an owner who hands over other columns, or an estimator of several outputs: nothing to compare
+        return []
+    if tuple(getattr(target, "classes", ())) != records.schema.classes or own.shape != through.shape:
+        return []
+    if np.allclose(own, through, rtol=1e-4, atol=1e-6):
+        return []
+    seen = "the model answers these records otherwise than the same records as the audit hands them over"
+    cause, cure = "columns lost their types on the way", "tell us: it is a fault of divulge"
+    return [Concern("native", True, seen, cause, cure)]
+
+
+def _random(target: Target, apart: float, how_much: str) -> Concern:
+    if isinstance(target, Averaged):
+        seen = (
+            f"the same records get other answers when they are asked again, {how_much}, each the mean of {target.times}"
+        )
+        return Concern("random", False, seen, "the model answers at random", "a higher `average` leaves less of it")
+    seen = f"the same records get other answers when they are asked again, {how_much}"
+    cause = "dropout or another random layer is on"
+    cure = "switch it off (eval mode), or ask for the mean of several answers, `average=5` say"
+    return Concern("random", bool(apart > LARGE), seen, cause, cure)
+
+
+def _company(
+    target: Target, port: Access, records: Records, together: Array, scale: float, noise: float
+) -> list[Concern]:
+    """Whether answers depend on which records are asked about at the same time."""
+    apart, error = np.zeros(1), ""
+    how_much = ""
+    for size in (1, 2):
+        parts = [records.take(np.arange(at, min(at + size, len(records)))) for at in range(0, len(records), size)]
+        try:
+            alone = np.concatenate([_told(target, port, part) for part in parts])
+        except TargetError as told:
+            error = error or str(told)
+            continue
+        apart, how_much = distance(together, alone, scale), _by_how_much(together, alone, scale)
+        break
+    else:
+        return []
+    if apart.max() <= noise:
+        return [_only_in_batches(error)] if error else []
+    seen = f"a record gets another answer alone than among others, {how_much}"
+    cause = "batch normalisation in training mode, or records that are scaled batch by batch"
+    return [
+        Concern(
+            "company", bool(apart.max() > LARGE), seen, cause, "switch the model to eval mode, and scale as in training"
+        )
+    ]
+
+
+def _only_in_batches(error: str) -> Concern:
+    seen = f"the model answers several records and no single one ({error})"
+    return Concern("batches", False, seen, "a fixed size of its batches", "attacks that ask about one record will fail")
+
+
+def _told(target: Target, port: Access, records: Records) -> Array:
+    answer = np.asarray(target.answer(port, records), dtype=np.float64)
+    return log_softmax(answer) if port is Access.LOGITS and answer.ndim == 2 else answer
+
+
+def _by_how_much(one: Array, other: Array, scale: float) -> str:
+    if one.ndim == 2:
+        return f"{np.abs(np.exp(one) - np.exp(other)).max(axis=1).mean():.2g} of probability apart in the mean"
+    if scale > 0:
+        return f"{np.abs(one - other).mean() / scale:.2g} standard deviations of the target apart in the mean"
+    return f"another label for {int((one != other).sum())} of {len(one)}"
+
+
+def _half(target: Target) -> bool:
+    """Whether a module works in half precision, seen without importing its library."""
+    parameters: Any = getattr(getattr(target, "module", None), "parameters", None)
+    if parameters is None:
+        return False
+    return any(str(getattr(p, "dtype", "")).endswith("float16") for p in parameters())

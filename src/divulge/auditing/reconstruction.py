@@ -1,0 +1,129 @@
+"""The tables of reconstruction: one for each thing that can be rebuilt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+from numpy.random import Generator
+
+from divulge.auditing.federated_target import Wire
+from divulge.auditing.job import Job
+from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.run_attack import Table
+from divulge.core.attack import Attack
+from divulge.core.defense import UpdateDefense
+from divulge.core.errors import Impossible
+from divulge.core.extraction import Surrogate
+from divulge.core.game import Game
+from divulge.core.hashing import Array, derived_seed
+from divulge.core.reconstruction import RebuildMeans
+from divulge.core.records import Records
+from divulge.core.scene import Shadows
+from divulge.core.target import Target
+from divulge.core.threat import Access, Challenge
+from divulge.games.attributes import AttributeGame, asked_about
+from divulge.games.classes import InversionGame
+from divulge.games.models_beside import Beside
+from divulge.games.rebuild import RebuildGame
+from divulge.stats.rebuilt import weigh_rebuilt
+from divulge.training.shadow import ShadowTrainer
+from divulge.training.students import Classroom
+
+FEWEST_FOR_EVALUATOR = 200
+
+
+def rebuild_table(job: Job, challenge: Challenge, tests: int) -> Table:
+    """A game of reconstruction laid out; raises Impossible where what it needs was not given."""
+    lay = {Challenge.ATTRIBUTES: _attributes, Challenge.CLASSES: _classes}.get(challenge, partial(_records, challenge))
+    game = lay(job)
+    pools: list[Callable[..., Shadows]] = []
+
+    def adversary(attack: Attack[Any, Any]) -> RebuildMeans:
+        def shadows(models: int) -> Shadows:
+            if not pools:
+                pools.append(_pool(job))
+            needed = attack.card.needs.access
+            return pools[0](models, lambda target: GrantedSurface(target, job.threat, needed, free=True))
+
+        able = job.recipe is not None and job.population is not None
+        return RebuildMeans(job.population, job.reconstruction.public, shadows if able else None)
+
+    return Table(job, game, tests, weigh_rebuilt, adversary)
+
+
+def _pool(job: Job) -> Callable[..., Shadows]:
+    """Shadow models of an adversary who does not know the records that are asked about: trained on the population."""
+    assert job.recipe is not None and job.population is not None
+    shelf = job.workshop.shelf if getattr(job.recipe, "lasting", False) else None
+    seed = derived_seed(job.seed, "shadows on the population")
+    return cast(Callable[..., Shadows], ShadowTrainer(job.recipe, job.population, seed, shelf).pool)
+
+
+def _training(job: Job) -> Records:
+    """Members in the order in which they were given."""
+    places = np.flatnonzero(job.member)
+    return job.candidates.take(places[np.argsort(job.row[places], kind="stable")])
+
+
+def _unseen(job: Job) -> Records:
+    return job.candidates.take(~job.member)
+
+
+def _attributes(job: Job) -> Game:
+    if job.population is None:
+        raise Impossible("attributes are compared with an imputer, which needs population records: pass `population`")
+    asked, member = asked_about(job.candidates, job.member, job.reconstruction.plan.asked, job.seed)
+    beside = Beside(job.recipe, _training(job), job.population, job.seed)
+    return AttributeGame(job.target, asked, member, job.population, job.candidates.schema.sensitive, job.seed, beside)
+
+
+def _records(challenge: Challenge, job: Job) -> Game:
+    unseen = _unseen(job)
+    threat = job.threat
+
+    def see(target: Target) -> GrantedSurface:
+        return GrantedSurface(target, threat, Access.PARAMETERS, free=True)
+
+    plan = job.reconstruction.plan
+    target: Any = job.target
+    if plan.clients and challenge is Challenge.UPDATES:
+        if plan.sees == "sum" and plan.batch < plan.clients:
+            raise Impossible(f"a batch of {plan.batch} leaves some of {plan.clients} clients without a record")
+        target = Wire(job.target, plan.clients, plan.secure, plan.sees)
+    return RebuildGame(
+        challenge=challenge,
+        target=target,
+        training=_training(job),
+        unseen=unseen,
+        public=job.population,
+        seed=job.seed,
+        plan=plan,
+        beside=Beside(job.recipe, _training(job), job.population if job.population is not None else unseen, job.seed),
+        see=see,
+        shield=partial(protected, job.reconstruction.protections) if job.reconstruction.protections else None,
+    )
+
+
+def protected(protections: tuple[UpdateDefense, ...], change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
+    """An update as clients send it, each protection applied in order."""
+    for protection in protections:
+        change = protection.protect(change, rng)
+    return change
+
+
+def _classes(job: Job) -> Game:
+    """The evaluator learns from the population, or from half of the unseen records where there is none."""
+    unseen = _unseen(job)
+    learned_from = job.population
+    if learned_from is None or len(learned_from) < FEWEST_FOR_EVALUATOR:
+        half = len(unseen) // 2
+        learned_from, unseen = unseen.take(np.arange(half)), unseen.take(np.arange(half, len(unseen)))
+
+    def evaluator() -> Surrogate:
+        room = Classroom(learned_from)
+        return room.teach(room.kinds[-1], learned_from, learned_from.y, derived_seed(job.seed, "evaluator"))
+
+    return InversionGame(job.target, _training(job), unseen, evaluator, job.reconstruction.public, job.seed)

@@ -1,0 +1,376 @@
+"""One attack, played against the target and both controls, and its evidence weighed."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, cast
+
+from divulge.auditing import cache as guesses
+from divulge.auditing.detection import with_alarms
+from divulge.auditing.job import Job, See
+from divulge.auditing.oracle import GrantedSurface, Memory
+from divulge.auditing.plan import ports_of
+from divulge.catalog.standards import standards_of
+from divulge.core.attack import Attack, Card
+from divulge.core.dossier import Baseline
+from divulge.core.errors import FOREIGN, AccessDenied, Impossible, MissingExtra, TargetError, raised
+from divulge.core.evidence import Estimate, Evidence
+from divulge.core.extraction import Surrogate
+from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
+from divulge.core.game import Arm, Game, Round
+from divulge.core.hashing import derived_rng, derived_seed, digest
+from divulge.core.inferred import INFERRED, Inferred
+from divulge.core.policy import Policy
+from divulge.core.rebuilt import REBUILT, Rebuilt
+from divulge.core.scene import Means, Poison, PoisonScene, Shadows
+from divulge.core.target import Surface, Target
+from divulge.core.theft import Theft
+from divulge.core.threat import Access, Asset, Family, ThreatModel, closure
+from divulge.stats.auc import Auc, auc
+from divulge.stats.theft import PLACES
+from divulge.stats.verdict import blind_alarm_of
+from divulge.stats.weigh import METRICS, weigh
+
+BLIND_CONFIDENCE = 0.995
+"""Of each of the two guessers of the baseline, so that a fair split is called unfair in one audit of a hundred."""
+
+
+CONTROL_QUERIES = 1_000
+
+EXTRAS = {"torch": "torch", "safetensors": "torch", "onnxruntime": "onnx", "skimage": "images", "opacus": "dp"}
+"""Libraries that an installation may do without, and the extra that brings them."""
+
+
+@dataclass
+class Table:
+    """A game laid out: its rounds are dealt once and its models answer once, for all attacks of a run.
+
+    weigh: from this game's evidence to estimates.  adversary: what an attack holds, where it is not `Means`.
+    copies: of the target, by the attack that made them.
+    """
+
+    job: Job
+    game: Game
+    tests: int
+    weigh: Callable[[Any, Policy, int], tuple[Estimate, ...]] = weigh
+    adversary: Callable[[Attack[Any, Any]], Any] | None = None
+    copies: dict[str, Surrogate] = field(default_factory=dict)
+    _rounds: dict[tuple[Arm, str], list[Round[Any, Any]] | Impossible] = field(default_factory=dict)
+    _pools: dict[str, Callable[[int, See], Shadows]] = field(default_factory=dict)
+    _memories: dict[int, Memory] = field(default_factory=dict)
+    _taught: dict[str, list[Target]] = field(default_factory=dict)
+
+    def rounds(self, arm: Arm, poison: Poison | None = None) -> list[Round[Any, Any]]:
+        """The rounds of an arm; raises Impossible, always with the same reason, where it cannot be played."""
+        key = (arm, poison.records.fingerprint() if poison is not None else "")
+        if key not in self._rounds:
+            try:
+                self._rounds[key] = list(self.game.deal(arm, poison))
+            except (Impossible, TargetError) as reason:
+                self._rounds[key] = Impossible(str(reason))
+        dealt = self._rounds[key]
+        if isinstance(dealt, Impossible):
+            raise dealt
+        return dealt
+
+    def remember(self, target: Target, memory: Memory) -> None:
+        """What this target, which must live as long as the table, has answered before."""
+        self._memories[id(target)] = memory
+
+    def surface(self, target: Target, attack: Attack[Any, Any], free: bool) -> GrantedSurface:
+        """The target through this attack's eyes."""
+        memory = self._memories.setdefault(id(target), Memory())
+        return GrantedSurface(target, self.job.threat, attack.card.uses or attack.card.needs.access, memory, free)
+
+    def poison(self, attack: Attack[Any, Any]) -> Poison | None:
+        """What an attack adds to the training data, the same in every arm; None for one that only looks."""
+        planned = getattr(attack, "poison", None)
+        if planned is None:
+            return None
+        rng = derived_rng(self.job.seed, attack.card.name, "poison")
+        made: Poison = planned(PoisonScene(self.job.candidates, int(self.job.member.sum()), rng))
+        return made
+
+    def means(self, attack: Attack[Any, Any], poison: Poison | None = None) -> Any:
+        """What the adversary of this attack holds."""
+        job = self.job
+        if self.adversary is not None:
+            return self.adversary(attack)
+
+        def shadows(models: int) -> Shadows:
+            needed = attack.card.needs.access
+            pool = self._pool(poison)
+            return pool(models, lambda target: GrantedSurface(target, job.threat, needed, free=True))
+
+        taught = getattr(job.recipe, "teachable", False) and job.population is not None
+        return Means(
+            job.population,
+            None,
+            shadows if job.shadows is not None else None,
+            partial(self._students, attack) if taught else None,
+        )
+
+    def _pool(self, poison: Poison | None) -> Callable[[int, See], Shadows]:
+        """The shadow models of an adversary who contributed these records, trained with them; one pool for all arms."""
+        assert self.job.shadows is not None
+        if poison is None or self.job.poisoned is None:
+            return self.job.shadows
+        key = poison.records.fingerprint()
+        if key not in self._pools:
+            self._pools[key] = self.job.poisoned(poison.records)
+        return self._pools[key]
+
+    def _students(self, attack: Attack[Any, Any], teacher: Surface) -> list[Surface]:
+        """Students of one model, taught once for all arms and attacks."""
+        job, population = self.job, self.job.population
+        assert population is not None
+        said = teacher.log_scores(population)
+        key = digest(said)
+        if key not in self._taught:
+            recipe: Any = job.recipe
+            self._taught[key] = recipe.distil(population, said, derived_seed(job.seed, "student"))
+        needed = attack.card.needs.access
+        return [GrantedSurface(student, job.threat, needed, free=True) for student in self._taught[key]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one attack, with the evidence that the run keeps."""
+
+    outcome: Outcome
+    evidence: Evidence | Theft | Rebuilt | Inferred | None = None
+    control_p_values: tuple[float, ...] = ()
+    control_p_below: tuple[float, ...] = ()
+
+
+def baseline(game: Game) -> Baseline:
+    """The model-blind baseline of a game: the stronger of its guessers, and whether it raises the alarm."""
+    try:
+        told = list(game.baseline())
+        areas = [_area(evidence) for evidence in told]
+    except Impossible as reason:
+        return Baseline(missing=str(reason))
+    readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
+    strongest = max(readings, key=lambda reading: reading.low)
+    alone = getattr(game, "most_telling", None)
+    telling = alone() if alone is not None and strongest.low > 0.5 else None
+    return Baseline(strongest, blind_alarm_of(strongest, telling, any(evidence.grouped for evidence in told)))
+
+
+def _area(evidence: Evidence) -> Auc:
+    """Of persons where records belong together: they are few, so the variance is not taken as known."""
+    persons = evidence.by_unit()
+    area = auc(persons)
+    few = min(persons.n_exposed, persons.n_control)
+    return replace(area, freedom=float(max(few - 1, 1))) if evidence.grouped else area
+
+
+def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
+    """Play one attack; whatever goes wrong becomes a refused or failed outcome, never an exception."""
+    started = time.perf_counter()
+    job, card = table.job, attack.card
+    surface: GrantedSurface | None = None
+
+    def outcome(result: Played | Refused | Failed) -> Outcome:
+        return Outcome(
+            card.name,
+            card.title,
+            card.family.value,
+            card.asset.value,
+            card.paper,
+            result,
+            _seen(card, job.threat).value,
+            time.perf_counter() - started,
+            max(queries, surface.queries if surface is not None else 0),
+            shadows_of(attack) if isinstance(result, Played) else 0,
+            card.strength,
+        )
+
+    queries = 0
+    try:
+        (dealt,) = table.rounds(Arm.TARGET, table.poison(attack))
+        surface = table.surface(dealt.target, attack, free=False)
+        evidence, queries = _play_arm(table, attack, Arm.TARGET, surface)
+        negative, positive, notes = _controls(table, attack)
+        estimates = table.weigh(evidence, job.policy, table.tests)
+    except (AccessDenied, Impossible) as refusal:
+        return Result(outcome(Refused(str(refusal))))
+    except FOREIGN as error:  # an attack or a model may be foreign code; the other attacks go on
+        return Result(outcome(_broken_off(error)))
+    draft = outcome(Played((), "; ".join(notes)))
+    findings = tuple(
+        _finding(
+            attack,
+            estimate,
+            negative.get(estimate.metric),
+            positive.get(estimate.metric),
+            blind,
+            draft,
+            job,
+        )
+        for estimate in estimates
+    )
+    judged = negative.values() if isinstance(evidence, Evidence) else ()  # a copy may agree by accident: no taint
+    p_values = tuple(e.p_value for e in judged if e.p_value is not None)
+    below = tuple(e.p_below for e in judged if e.p_below is not None)
+    spoken = positive and card.family is not Family.EXTRACTION  # there it is a model of the same kind, no easier one
+    fired = not _unfired(positive, table.game.family) if spoken else None
+    return Result(outcome(Played(findings, "; ".join(notes), fired)), evidence, p_values, below)
+
+
+def _broken_off(error: BaseException) -> Refused | Failed:
+    """What becomes of an attack that raised; one whose library is not installed is refused with the cure."""
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        return Refused(str(MissingExtra(error.name, EXTRAS[error.name])))
+    text = (str(error).splitlines() or [""])[0] if isinstance(error, TargetError) else raised(error)
+    return Failed(text, traceback.format_exc())
+
+
+def shadows_of(attack: Attack[Any, Any]) -> int:
+    """How many shadow models it uses: its own choice where it has one, else what its card says."""
+    return int(getattr(attack, "shadows", attack.card.models))
+
+
+def _play_arm(
+    table: Table, attack: Attack[Any, Any], arm: Arm, surface: GrantedSurface | None = None
+) -> tuple[Any, int]:
+    """The evidence of one arm and the queries it cost; the games of this family have one round."""
+    poison = table.poison(attack)
+    (dealt,) = table.rounds(arm, poison)
+    if arm is not Arm.TARGET and attack.card.needs.access not in ports_of(dealt.target, table.job.recipe):
+        raise Impossible(f"{dealt.target.name} does not offer {attack.card.needs.access.value}")
+    known = guesses.recall(table.job, attack, arm)
+    if known is not None:
+        return (known.achieved or dealt.judge(known.guess)), known.queries
+    if surface is not None and table.job.detectors:
+        surface.watched = []
+    seen = surface if surface is not None else table.surface(dealt.target, attack, free=True)
+    rng = derived_rng(table.job.seed, attack.card.name, arm.value)
+    played = attack if arm is Arm.TARGET else _lightened(attack)
+    guess = played.run(dealt.open(seen, attack.card, table.means(attack, poison), rng))
+    evidence = dealt.judge(guess)
+    if isinstance(evidence, Theft) and arm is Arm.TARGET:
+        if guess.surrogate is not None:
+            table.copies[attack.card.name] = guess.surrogate
+        evidence = with_alarms(evidence, table.job, seen)
+    guesses.keep(table.job, attack, arm, guess if isinstance(evidence, Evidence) else evidence, seen.queries)
+    return evidence, seen.queries
+
+
+def _lightened(attack: Attack[Any, Any]) -> Attack[Any, Any]:
+    """For a control: an attack that stops at several numbers of queries stops once, after a thousand at most."""
+    stops = getattr(attack, "queries", None)
+    if not isinstance(stops, tuple | list) or attack.card.family is not Family.EXTRACTION:
+        return attack
+    lighter: Attack[Any, Any] = replace(cast(Any, attack), queries=(min(max(stops), CONTROL_QUERIES),))
+    return lighter
+
+
+def _controls(table: Table, attack: Attack[Any, Any]) -> tuple[dict[str, Estimate], dict[str, Estimate], list[str]]:
+    """Estimates against the negative and the positive control, and what a reader should know of them."""
+    measured: dict[Arm, dict[str, Estimate]] = {Arm.NEGATIVE: {}, Arm.POSITIVE: {}}
+    notes: list[str] = []
+    for arm, estimates in measured.items():
+        try:
+            evidence, _ = _play_arm(table, attack, arm)
+        except Impossible as reason:
+            notes.append(f"no {arm.value}: {reason}")
+            continue
+        except TargetError as error:
+            notes.append(f"the {arm.value} broke off: {error}")
+            continue
+        estimates.update({e.metric: e for e in table.weigh(evidence, table.job.policy, table.tests)})
+    notes += _unfired(measured[Arm.POSITIVE], table.game.family)
+    return measured[Arm.NEGATIVE], measured[Arm.POSITIVE], notes
+
+
+def _unfired(positive: dict[str, Estimate], family: Family) -> list[str]:
+    """What to say where an attack fails against the positive control too."""
+    if family is Family.MEMBERSHIP:
+        fired = positive.get("auc")
+        if fired is not None and (fired.low or 0.0) <= 0.5:
+            return ["the attack did not find members even in the model that was overfitted on purpose"]
+        return []
+    if family in (Family.RECONSTRUCTION, Family.PROPERTY):
+        if positive and not any((e.advantage or 0.0) > e.threshold for e in positive.values()):
+            return ["it shows nothing in the easiest case of its kind either"]
+        return []
+    if positive and not any((e.advantage_low or 0.0) > e.threshold for e in positive.values()):
+        return ["it shows no leak of an undefended model of the same recipe either"]
+    return []
+
+
+def _finding(
+    attack: Attack[Any, Any],
+    estimate: Estimate,
+    negative: Estimate | None,
+    positive: Estimate | None,
+    blind: Baseline,
+    outcome: Outcome,
+    job: Job,
+) -> Finding:
+    card = attack.card
+    return Finding(
+        attack=card.name,
+        game=card.family.value,
+        asset=_asset(card, estimate.metric).value,
+        access=_seen(card, job.threat).value,
+        metric=estimate.metric,
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        confidence=estimate.confidence,
+        chance=estimate.chance,
+        baseline=_baseline(estimate, blind),
+        control=negative.value if negative is not None else None,
+        positive_control=positive.value if positive is not None else None,
+        advantage=estimate.advantage,
+        advantage_low=estimate.advantage_low,
+        power=estimate.detectable,
+        threshold=estimate.threshold,
+        p_value=estimate.p_value,
+        p_adjusted=None,
+        verdict=Verdict.NOT_MEASURABLE,
+        reason=estimate.unmeasurable or "",
+        queries=outcome.queries,
+        models_trained=outcome.models_trained,
+        seconds=outcome.seconds,
+        seed=job.seed,
+        paper=card.paper,
+        standards=standards_of(card),
+        details=estimate.details,
+        attainable=estimate.attainable,
+        enough=estimate.enough,
+        p_below=estimate.p_below if card.family is Family.MEMBERSHIP else None,
+        unit=estimate.unit,
+    )
+
+
+def _asset(card: Card, metric: str) -> Asset:
+    """What a metric is about, where an attack has several."""
+    return Asset.FUNCTIONALITY if metric.startswith("fidelity") else card.asset
+
+
+def _seen(card: Card, threat: ThreatModel) -> Access:
+    """The strongest port of its kind that the attack made use of."""
+    uses = card.uses
+    stronger = uses is not None and card.needs.access in closure({uses}) and threat.grants(uses)
+    return uses if stronger and uses is not None else card.needs.access
+
+
+def _baseline(estimate: Estimate, blind: Baseline) -> float | None:
+    """What the same metric gives without the model: for a copy, its own baseline."""
+    if estimate.metric.startswith("fidelity") or estimate.metric.partition(":")[0] in (*REBUILT, *INFERRED):
+        return estimate.chance
+    return blind.reading.value if blind.reading is not None and estimate.metric == "auc" else None
+
+
+def number_of_tests(attacks: int, copies: int = 0, rebuilt: int = 0) -> int:
+    """How many findings will share the error rate of a run.  attacks: on membership.  copies: on the model.  rebuilt:
+    questions of the reconstruction and the property game.
+    """
+    return max(1, attacks * len(METRICS) + copies * len(PLACES) + rebuilt)

@@ -1,0 +1,1 @@
+"""Why a model leaks, and what would help."""

@@ -1,0 +1,149 @@
+"""Why it leaks: what the members that an attack names have in common, compared with all members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from divulge.auditing.job import Job
+from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.units import Units, units_of
+from divulge.core.dossier import Cause
+from divulge.core.errors import DivulgeError
+from divulge.core.evidence import Evidence
+from divulge.core.hashing import Array
+from divulge.core.signals import of_class
+from divulge.core.threat import Access, Task
+from divulge.explain.neighborhood import LONELY, Surroundings
+from divulge.runs.by_person import persons_of
+from divulge.stats.auc import auc
+from divulge.stats.multiplicity import holm
+
+FEWEST_NAMED = 10
+NAMED_ABOVE = (0.99, 0.9, 0.75)
+"""Shares of the non-members; the first above which at least ten members lie."""
+
+SHADOWS = 4
+
+Trait = tuple[str, Array, str]
+
+
+def causes_of(job: Job, scores: pd.DataFrame, confidence: float, around: Surroundings) -> tuple[Cause, ...]:
+    """For every trait the share of named members and of all members that have it, and whether they differ.
+
+    scores: of the strongest attack, columns member, row, score.  A member is named when it scores above 99 % of the
+    non-members, or above 90 or 75 % where hardly any does.  Shares are compared by Fisher's exact test, corrected for
+    the number of traits (Holm).  A person with several records has what at least half of them have.  Empty where fewer
+    than ten members are named, or where the records are not here.
+    """
+    records = job.features or job.candidates
+    if records.schema.names == ("row",) or records.schema.task is Task.REGRESSION:
+        return ()
+    scores, units = persons_of(scores, job.aggregate), units_of(job)
+    inside, outside = scores[scores["member"]], scores.loc[~scores["member"], "score"].to_numpy()
+    score_of = dict(zip(inside["row"], inside["score"], strict=True))
+    members = np.flatnonzero(units.member)
+    score = np.array([score_of[row] for row in units.row[members]])
+    levels = [(above, score > np.quantile(outside, above, method="higher")) for above in NAMED_ABOVE]
+    enough = [(above, named) for above, named in levels if named.sum() >= FEWEST_NAMED and not named.all()]
+    if not enough:
+        return ()
+    above, named = enough[0]
+    everybody = [(name, units.mostly(has), advice) for name, has, advice in _traits(job, around)]
+    traits = [(name, has[members], advice) for name, has, advice in everybody]
+    shares = [_share(units, scores, has) for _, has, _ in everybody]
+    p_values = [_p_value(has, named) for _, has, _ in traits]
+    found = [
+        Cause(
+            name=name,
+            above=above,
+            named=float(has[named].mean()),
+            everybody=float(has.mean()),
+            p_adjusted=float(p),
+            telling=bool(p <= 1 - confidence),
+            advice=advice,
+            share=share,
+        )
+        for (name, has, advice), p, share in zip(traits, holm(p_values), shares, strict=True)
+    ]
+    return tuple(sorted(found, key=lambda cause: cause.p_adjusted))
+
+
+def _share(units: Units, scores: pd.DataFrame, has: Array) -> float | None:
+    """How much of the attack's advantage goes away without the records that have a trait; None where it has none, or
+    where too few records are left.
+    """
+    score_of = {(m, r): s for m, r, s in zip(scores["member"], scores["row"], scores["score"], strict=True)}
+    score = np.array([score_of[key] for key in zip(units.member.tolist(), units.row.tolist(), strict=True)])
+    left, member = ~has, units.member
+    if min((member & left).sum(), (~member & left).sum()) < FEWEST_NAMED:
+        return None
+    whole, part = _advantage(score, member), _advantage(score[left], member[left])
+    return None if whole <= 0 else float(np.clip(1 - part / whole, 0.0, 1.0))
+
+
+def _advantage(score: Array, member: Array) -> float:
+    index = np.arange(len(score))
+    return 2 * auc(Evidence(score, member, index, index)).value - 1
+
+
+def _p_value(has: Array, named: Array) -> float:
+    """One-sided: that named members have the trait no more often than others."""
+    table = np.array([[(has & named).sum(), (~has & named).sum()], [(has & ~named).sum(), (~has & ~named).sum()]])
+    return float(stats.fisher_exact(table, alternative="greater").pvalue)
+
+
+def _traits(job: Job, around: Surroundings) -> Iterator[Trait]:
+    """Name, whether each candidate has it, and what to try."""
+    records = job.features or job.candidates
+    yield (
+        "most similar records have another class",
+        around.disagree > 0.5,
+        "check these labels; stop training earlier or regularise more, so that single records are not learned by heart",
+    )
+    yield (
+        "unlike all others (the loneliest tenth)",
+        around.lonelier >= LONELY,
+        "merge rare values, generalise or leave out outliers, or train with differential privacy",
+    )
+    share = np.bincount(records.y, minlength=len(records.schema.classes)) / len(records)
+    yield (
+        "of a class with less than half of its fair share",
+        share[records.y] < 0.5 / len(records.schema.classes),
+        "collect more of these classes, or merge them",
+    )
+    yield (
+        "occurs more than once",
+        around.copies > 1,
+        "remove duplicates before training: each copy is learned again",
+    )
+    learned = _learned_by_heart(job)
+    if learned is not None:
+        yield (
+            "right only because it was trained on",
+            learned,
+            "the model memorises these: fewer epochs, a smaller model, stronger regularisation or differential privacy",
+        )
+
+
+def _learned_by_heart(job: Job) -> Array | None:
+    """Likelier than not to the target, and unlikelier than not to models that did not see it (the leave-one-out
+    estimate of memorisation of Feldman and Zhang 2020, from the shadow models); None where there are none.
+    """
+    if job.shadows is None or not job.threat.grants(Access.SCORES) or Access.SCORES not in job.target.offers:
+        return None
+    try:
+        shadows = job.shadows(
+            min(SHADOWS, job.most_shadows or SHADOWS),
+            lambda target: GrantedSurface(target, job.threat, Access.SCORES, free=True),
+        )
+        others = np.exp(shadows.signals(job.candidates, of_class))
+        strangers = ~shadows.trained_on(job.candidates)
+        mine = np.exp(of_class(job.target.answer(Access.SCORES, job.candidates), job.candidates.y))
+    except DivulgeError:
+        return None
+    mean = np.where(strangers, others, 0).sum(axis=0) / np.maximum(strangers.sum(axis=0), 1)
+    return np.asarray((mine > 0.5) & (mean < 0.5) & strangers.any(axis=0))

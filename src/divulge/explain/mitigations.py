@@ -1,0 +1,273 @@
+"""What is left of a leak of the other families when one thing is changed: the same attack, played once more.
+
+What the interface shows is changed without training anything: the same models answer, those of the adversary too, and
+say less.  Where a column is left out, or a setting of the training turned, models are trained anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+
+from divulge.auditing.budget import Budget
+from divulge.auditing.cache import keeper
+from divulge.auditing.job import Job
+from divulge.auditing.oracle import GrantedSurface, Memory
+from divulge.auditing.sessions import Tables
+from divulge.core.attack import Attack
+from divulge.core.defense import Defense
+from divulge.core.dossier import Turned
+from divulge.core.errors import FOREIGN, AccessDenied, Impossible, raised
+from divulge.core.evidence import Estimate
+from divulge.core.finding import Finding, Outcome, Reading, Verdict
+from divulge.core.game import Arm
+from divulge.core.hashing import derived_rng, derived_seed
+from divulge.core.inference import PropertyMeans
+from divulge.core.recipe import Recipe
+from divulge.core.target import Target
+from divulge.core.threat import Access, Challenge, Family, Task, closure
+from divulge.core.wording import counted
+from divulge.defenses.label_only import LabelOnly
+from divulge.defenses.minimisation import Minimisation
+from divulge.defenses.rounding import Rounding
+from divulge.defenses.shield import shielded
+from divulge.runs.folder import RunFolder
+from divulge.setup.defended import under
+
+INTERFACE: tuple[tuple[str, Defense], ...] = (
+    ("labels instead of scores", LabelOnly()),
+    ("scores to one decimal", Rounding(decimals=1)),
+)
+MOST = 2
+"""Leaks of a family that are looked into."""
+
+LEAST = 10
+FEWER = 10
+"""How many times fewer queries."""
+
+SAME = "the model stays as it is"
+ASKING = closure({Access.SCORES})
+PART = 0.5
+"""Of the seconds that an attack took with its controls: what it takes to play it once more."""
+
+NO_TIME = "there was no time left"
+
+
+After = tuple[Sequence[Estimate], Sequence[Estimate] | None, str]
+
+
+@dataclass(frozen=True)
+class _Leak:
+    """The strongest leak of a challenge that an attack found by asking alone."""
+
+    attack: Attack[Any, Any]
+    finding: Finding
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """An attack that can do with labels can be played behind every interface."""
+        return self.attack.card.needs.access is Access.LABEL, self.finding.advantage_low or 0.0
+
+    @property
+    def before(self) -> Reading:
+        """What the run found."""
+        return _reading(self.finding)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """One change, in words; `play` gives the estimates after it, what was there before (None: what the run found), and
+    its price in words.  trainings: models that are trained for it.
+    """
+
+    knob: str
+    play: Callable[[], After]
+    trainings: int = 0
+
+
+@dataclass
+class Turning:
+    """left: seconds that there still are, None for no limit.  model: seconds for a training."""
+
+    job: Job
+    tables: Tables
+    left: Callable[[], float | None] = lambda: None
+    model: float = 0.0
+    _trained: dict[str, tuple[Target, float]] = field(default_factory=dict)
+    _seen: dict[tuple[str, str], tuple[Estimate, ...]] = field(default_factory=dict)
+
+    def all(self, findings: Sequence[Finding], outcomes: Sequence[Outcome]) -> Iterator[Turned]:
+        """For the strongest leak of every challenge but membership, which has explain.what_if."""
+        seconds = {o.attack: o.seconds for o in outcomes}
+        for leak in self._leaks(findings):
+            card = leak.attack.card
+            for change in self._changes(leak):
+                row = Turned(card.family.value, card.name, leak.finding.metric, change.knob, leak.finding.chance)
+                left = self.left()
+                if left is not None and PART * seconds.get(card.name, 0.0) + change.trainings * self.model > left:
+                    yield replace(row, reason=NO_TIME)
+                    continue
+                yield self._measured(row, leak, change)
+
+    def _leaks(self, findings: Sequence[Finding]) -> list[_Leak]:
+        """The strongest of each challenge and metric, of attacks that need no more than an interface."""
+        by_name = {a.card.name: a for a in self.job.attacks}
+        best: dict[tuple[str, str], _Leak] = {}
+        for f in findings:
+            attack = by_name.get(f.attack)
+            if attack is None or f.verdict is not Verdict.LEAK or f.game == Family.MEMBERSHIP.value:
+                continue
+            card = attack.card
+            asks = card.needs.access in ASKING and not card.models and getattr(attack, "poison", None) is None
+            if not asks or (card.family is Family.EXTRACTION and f.metric != "fidelity"):
+                continue
+            found, key = _Leak(attack, f), (f"{card.family.value} {card.challenge}", f.metric)
+            if key not in best or found.rank > best[key].rank:
+                best[key] = found
+        return _few(list(best.values()))
+
+    def _changes(self, leak: _Leak) -> Iterator[_Change]:
+        card = leak.attack.card
+        shown = Access.SCORES in self.job.target.offers and self.job.threat.grants(Access.SCORES)
+        withheld = ", and the file withheld" if self.job.threat.grants(Access.PARAMETERS) else ""
+        for knob, defense in INTERFACE if shown and self.job.target.task is Task.CLASSIFICATION else ():
+            yield _Change(knob + withheld, partial(self._behind, leak.attack, (defense,)))
+        stops, sent = getattr(leak.attack, "queries", None), leak.finding.queries
+        if card.family is Family.EXTRACTION and isinstance(stops, tuple | list) and sent >= LEAST * FEWER:
+            fewer = sent // FEWER
+            lighter: Any = replace(cast(Any, leak.attack), queries=(fewer,))
+            knob = f"{counted(fewer, 'query')} instead of {sent:,}"
+            yield _Change(knob, partial(self._behind, lighter, ()))
+        yield from self._of_the_training(leak)
+
+    def _behind(self, attack: Attack[Any, Any], behind: tuple[Defense, ...]) -> After:
+        return self._again(attack, behind), None, SAME
+
+    def _of_the_training(self, leak: _Leak) -> Iterator[_Change]:
+        """Columns that are left out, and the first setting of the recipe."""
+        job, card = self.job, leak.attack.card
+        if job.recipe is None or job.population is None or not hasattr(job.recipe, "knobs"):
+            return
+        told = card.challenge is Challenge.ATTRIBUTES
+        if not told and card.challenge is not Challenge.TRAINING_SET:
+            return
+        about = leak.finding.metric.partition(":")[2]
+        for column in () if job.candidates.schema.is_image else job.candidates.schema.columns:
+            if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", about):
+                recipe = under(job.target, job.recipe, [Minimisation(drop=(column.name,))], job.population)
+                yield self._retrained(leak, f"{column.name} left out of the training", recipe)
+        if told:
+            for knob, turned in job.recipe.knobs()[:1]:
+                yield self._retrained(leak, knob, turned)
+
+    def _retrained(self, leak: _Leak, knob: str, recipe: Recipe) -> _Change:
+        job, card = self.job, leak.attack.card
+
+        def play() -> After:
+            assert job.recipe is not None
+            (plain, before), (target, after) = self._model("as it is", job.recipe), self._model(knob, recipe)
+            price = _price(before, after, job.target.task)
+            if card.family is Family.PROPERTY:
+                return self._again(leak.attack, job=replace(job, target=target, recipe=recipe)), None, price
+            known = self._again(leak.attack, job=replace(job, target=plain))
+            return self._again(leak.attack, job=replace(job, target=target, recipe=recipe)), known, price
+
+        trains = job.properties.victims + job.properties.shadows if card.family is Family.PROPERTY else 2
+        return _Change(knob, play, trains)
+
+    def _model(self, knob: str, recipe: Recipe) -> tuple[Target, float]:
+        """A model of the members, the same seed for all, with its accuracy, or mean absolute error, on the others."""
+        if knob not in self._trained:
+            job = self.job
+            made = recipe.train(job.candidates.take(job.member), derived_seed(job.seed, "turned"))
+            others = job.candidates.take(~job.member)
+            told, values = made.answer(Access.LABEL, others), job.target.task is Task.REGRESSION
+            self._trained[knob] = made, float(np.mean(np.abs(told - others.y) if values else told == others.y))
+        return self._trained[knob]
+
+    def _again(
+        self, attack: Attack[Any, Any], behind: tuple[Defense, ...] = (), job: Job | None = None
+    ) -> tuple[Estimate, ...]:
+        """The attack against the target, or another job's, behind these defences."""
+        key = repr((attack.card.name, attack, behind)), job.records_fingerprint() if job is not None else ""
+        if key not in self._seen:
+            self._seen[key] = self._played(attack, behind, job)
+        return self._seen[key]
+
+    def _played(self, attack: Attack[Any, Any], behind: tuple[Defense, ...], other: Job | None) -> tuple[Estimate, ...]:
+        card, job = attack.card, other or self.job
+        tables = self.tables if other is None else Tables(job, self.tables.tests)
+        table = tables.of(card.family, card.challenge)
+        (dealt,) = table.rounds(Arm.TARGET)
+        needed = card.uses or card.needs.access
+        if card.needs.access not in closure(shielded(dealt.target, behind).offers):
+            raise Impossible(f"this attack needs {card.needs.access.value}")
+
+        def see(target: Target, **how: Any) -> GrantedSurface:
+            return GrantedSurface(shielded(target, behind), job.threat, needed, **how)
+
+        means = table.means(attack)
+        if card.family is Family.PROPERTY:
+            means = PropertyMeans(lambda target: see(target, free=True))
+        rng = derived_rng(job.seed, card.name, Arm.TARGET.value)
+        guess = attack.run(dealt.open(see(dealt.target, memory=Memory()), card, means, rng))
+        return table.weigh(dealt.judge(guess), job.policy, table.tests)
+
+    def _measured(self, row: Turned, leak: _Leak, change: _Change) -> Turned:
+        try:
+            after, before, price = change.play()
+        except (AccessDenied, Impossible) as reason:
+            return replace(row, reason=str(reason))
+        except FOREIGN as error:  # foreign models and attacks; the run's findings do not depend on it
+            return replace(row, reason=f"it broke off: {raised(error)}")
+        found, known = ({e.metric: e for e in told}.get(row.metric) for told in (after, before or ()))
+        if found is None or found.value is None:
+            return replace(row, reason="there is too little to measure it by")
+        if known is not None and known.value is not None:
+            row = replace(row, chance=known.chance)
+        was = leak.before if known is None else _reading(known)
+        return replace(row, before=was, after=_reading(found), chance_after=found.chance, price=price)
+
+
+def _few(leaks: list[_Leak]) -> list[_Leak]:
+    """Of each family the strongest few; of attributes those that are asked about one by one."""
+    kept = []
+    for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
+        found = [x for x in leaks if x.attack.card.family is family]
+        if family is Family.RECONSTRUCTION:
+            found = [x for x in found if " and " not in x.finding.metric]
+        kept += sorted(found, key=lambda x: -(x.finding.advantage_low or 0.0))[:MOST]
+    return kept
+
+
+def _price(before: float, after: float, task: Task) -> str:
+    if task is Task.REGRESSION:
+        return f"mean absolute error on unseen records {before:.3g} to {after:.3g}"
+    a, b = 100 * before, 100 * after
+    return f"accuracy on unseen records {b - a:+.1f} points ({a:.1f} % to {b:.1f} %)"
+
+
+def _reading(of: Estimate | Finding) -> Reading:
+    return Reading(of.value or 0.0, of.low or 0.0, of.high if of.high is not None else 1.0)
+
+
+def turn_knobs(
+    run: RunFolder, tables: Tables, findings: Sequence[Finding], outcomes: Sequence[Outcome], budget: Budget
+) -> None:
+    """Into the run's folder; what an equal run has measured is not measured again.  A service is not asked again."""
+    if hasattr(tables.job.target, "meet"):
+        return
+    leaks = [f"{f.attack} {f.metric}" for f in findings if f.verdict is Verdict.LEAK]
+    kept = keeper(tables.job, run, *leaks, files=("turned.json",))
+    if kept.restore():
+        return
+    rows = tuple(Turning(tables.job, tables, lambda: budget.remaining, budget.model).all(findings, outcomes))
+    if rows or run.turned():
+        run.write_turned(rows)
+    if not any(row.reason == NO_TIME for row in rows):
+        kept.keep()

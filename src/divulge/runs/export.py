@@ -1,0 +1,62 @@
+"""A dossier in every format that a report has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from divulge.core.dossier import Dossier
+from divulge.core.errors import InputError
+from divulge.report import decision_text, html, junit, markdown, model_card, sarif
+from divulge.runs.gate import Judgement, first
+from divulge.runs.pdf import print_pdf
+from divulge.runs.result import open_run
+
+FORMATS = ("html", "md", "json", "sarif", "pdf")
+PAGES = {"report": FORMATS, "decision": ("html", "md", "pdf"), "card": ("md",)}
+"""What can be written, and how: the whole report, the page for whoever decides, a section for a model card."""
+
+
+def render(dossier: Dossier, format: str, page: str = "report") -> str:
+    """A page as text; raises InputError for a page or format that does not exist."""
+    if page not in PAGES:
+        raise InputError(f"page {page!r} is unknown: choose one of {', '.join(PAGES)}")
+    if format not in PAGES[page] or format == "pdf":
+        raise InputError(f"page {page} cannot be shown as {format}: choose {' or '.join(PAGES[page])}")
+    if page == "card":
+        return model_card.render(dossier)
+    if page == "decision":
+        return {"html": html.render_decision, "md": decision_text.render}[format](dossier)
+    if format == "json":
+        return TypeAdapter(Dossier).dump_json(dossier, indent=2).decode()
+    return {"html": html.render, "md": markdown.render, "sarif": sarif.render}[format](dossier)
+
+
+def write(dossier: Dossier, path: Path, format: str, page: str = "report") -> None:
+    """The same into a file, which may be a PDF."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if format == "pdf" and page in PAGES and "pdf" in PAGES[page]:
+        print_pdf(render(dossier, "html", page), path)
+    else:
+        path.write_text(render(dossier, format, page), encoding="utf-8")
+
+
+def junit_of(run: Path, judgement: Judgement) -> str:
+    """The verdicts of a gate as JUnit XML."""
+    policy = judgement.policy
+    rules: dict[str, list[str]] = {f"requires {family}": [] for family in policy.requires}
+    rules |= {f"adversary sees {policy.least_access}": []} if policy.least_access else {}
+    rules |= {f"no worse than {judgement.before}": []} if judgement.before else {}
+    rules["the audit is complete"] = [reason for reason in judgement.incomplete if reason not in judgement.unmet]
+    for reason in judgement.unmet:
+        asked = reason.removeprefix("rule ").partition(":")[0]
+        family = asked.removeprefix("requires.")
+        name = f"requires {family}" if asked.startswith("requires.") else f"adversary sees {policy.least_access}"
+        rules[name].append(reason)
+    grown = [
+        f"{w.finding.attack}: {w.finding.metric} {w.before.value:.3f} to {w.finding.value:.3f}" for w in judgement.worse
+    ]
+    if grown:
+        rules[f"no worse than {judgement.before}"].append(first(grown))
+    return junit.render(open_run(run), judgement.broken, rules)

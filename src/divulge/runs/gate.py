@@ -1,0 +1,222 @@
+"""The gate: a run judged again, from its stored scores, under a policy of the reader's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from divulge.core.dossier import Baseline
+from divulge.core.evidence import Estimate, Evidence
+from divulge.core.finding import Failed, Finding, Played, Verdict
+from divulge.core.policy import Policy
+from divulge.core.threat import Access, Family, ThreatModel
+from divulge.core.verdicts import FamilyVerdict, family_verdicts, gaps, run_verdict
+from divulge.core.wording import joined, percent
+from divulge.runs.folder import RunFolder, StoredOutcome
+from divulge.runs.policies import policy_of
+from divulge.runs.regression import Worse, compared_with
+from divulge.runs.settle import final_findings
+from divulge.stats.rebuilt import weigh_inferred, weigh_rebuilt
+from divulge.stats.theft import weigh_theft
+from divulge.stats.weigh import weigh
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the gate says.  broken: the findings above the policy.  incomplete: why the run cannot pass otherwise.
+    unmet: of the incomplete, what the policy wants looked at.  worse: what leaks more than in the run before.
+    """
+
+    policy: Policy
+    verdict: Verdict
+    broken: tuple[Finding, ...]
+    incomplete: tuple[str, ...]
+    unmet: tuple[str, ...] = ()
+    worse: tuple[Worse, ...] = ()
+    before: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """1 a leak above the policy, or more than before; 0 where every family that was asked for was examined and
+        nothing was found; 3 otherwise: incomplete, failed, invalid or not measurable.
+        """
+        return 1 if self.broken or self.worse else 3 if self.incomplete else 0
+
+    def said(self) -> list[str]:
+        """Every rule that failed, in words."""
+        lines = []
+        for metric in dict.fromkeys(f.metric for f in self.broken):
+            lines.append(_broken([f for f in self.broken if f.metric == metric], self.policy))
+        for metric in dict.fromkeys(w.finding.metric for w in self.worse):
+            lines.append(_grown([w for w in self.worse if w.finding.metric == metric], self.before))
+        return lines + [f"! incomplete: {reason}" for reason in self.incomplete]
+
+
+MOST_NAMED = 4
+"""Attacks that a broken rule is said to be broken by."""
+
+
+def _broken(findings: list[Finding], policy: Policy) -> str:
+    """A rule that failed, by whom, and why it is one."""
+    ordered = sorted(findings, key=lambda f: -(f.advantage_low or 0.0))
+    metric, of = ordered[0].metric, f" of policy {policy.name}" if policy.name else ""
+    who = [
+        f"{f.attack} (at least {f.low or 0.0:.2f})"
+        if metric == "epsilon"
+        else f"{f.attack} (at least {percent(f.advantage_low or 0.0)})"
+        for f in ordered
+    ]
+    why = policy.reason(metric)
+    said = f"▲ rule thresholds.{metric} = {ordered[0].threshold:g}{of} is broken by {first(who)}"
+    return said + (f"\n    because: {why}" if why else "")
+
+
+def first(items: list[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(items) - MOST_NAMED
+    return joined([*items[:MOST_NAMED], f"{more} more"] if more > 0 else items)
+
+
+def _grown(worse: list[Worse], before: str) -> str:
+    """A metric that has grown since the run before."""
+    said = [f"{w.finding.attack} ({w.before.value:.3f} to {w.finding.value:.3f})" for w in worse]
+    return f"▲ rule no-worse-than {before}: {worse[0].finding.metric} has grown for {first(said)}"
+
+
+def judge(path: Path, policy: Policy | None = None, before: Path | None = None) -> Judgement:
+    """Judge a run folder, under its own policy when none is given.
+
+    before: the run of the model before; what leaks more than in it fails as well, see runs.regression.
+    """
+    run = RunFolder(path)
+    facts = run.facts()
+    stored = run.outcomes()
+    ordered = [stored[name] for name in facts.planned if name in stored]
+    if policy is not None:
+        ordered = _all_again(run, ordered, policy)
+    blind = run.baseline() or Baseline()
+    chosen = policy or facts.policy
+    faults = _faults(run)
+    findings = final_findings(ordered, chosen, blind, faults)
+    broken = tuple(f for f in findings if f.verdict is Verdict.LEAK)
+    wanted = tuple(unmet(chosen, facts.threat, findings))
+    left = [each.game for each in run.left_out()]
+    families = family_verdicts([s.outcome for s in ordered], findings, left)
+    lacking = (*incomplete(run, ordered, families), *wanted)
+    worse: tuple[Worse, ...] = ()
+    if before is not None:
+        earlier = RunFolder(before).facts()
+        worse = compared_with(findings, _findings(before, chosen), chosen, (facts.threat, earlier.threat)).worse
+    verdict = Verdict.INVALID if faults else run_verdict(families)
+    return Judgement(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "")
+
+
+def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
+    """Of another run, under this policy."""
+    run = RunFolder(path)
+    stored = run.outcomes()
+    ordered = _all_again(run, [stored[name] for name in run.facts().planned if name in stored], policy)
+    return final_findings(ordered, policy, run.baseline() or Baseline(), _faults(run))
+
+
+def _faults(run: RunFolder) -> tuple[str, ...]:
+    """What the handshake found, for which nothing in a run means anything."""
+    met = run.handshake()
+    return met.faults if met is not None else ()
+
+
+def assert_no_leak(run: Any, policy: Policy | str | Path | None = None, before: Any = None) -> None:
+    """Raise AssertionError, naming every rule that failed, unless a run is within a policy.
+
+    run, before: a Run, or its folder.  policy: the name of one that comes with divulge, a file, or a Policy; that of
+    the run when None.  An incomplete audit fails too: it is no evidence that nothing leaks.
+    """
+    chosen = policy_of(policy) if policy is not None else None
+    earlier = Path(getattr(before, "folder", before)) if before is not None else None
+    judgement = judge(Path(getattr(run, "folder", run)), chosen, earlier)
+    if judgement.exit_code:
+        raise AssertionError("\n".join(judgement.said()))
+
+
+def unmet(policy: Policy, threat: ThreatModel, findings: tuple[Finding, ...]) -> list[str]:
+    """What the policy wants an audit to have looked at, and this one has not."""
+    lacking = []
+    if policy.least_access and not threat.grants(Access(policy.least_access)):
+        seen = ", ".join(sorted(port.value for port in threat.access))
+        why = f": {policy.why['adversary']}" if "adversary" in policy.why else ""
+        lacking.append(
+            f"rule adversary.access = {policy.least_access}: the adversary of this run ({threat.name}) saw only "
+            f"{seen}{why}; audit under a threat model that grants it"
+        )
+    measured = {f.game for f in findings if f.value is not None}
+    for family in policy.requires:
+        if family not in measured:
+            lacking.append(f"rule requires.{family}: no attack of this family was measured; audit with all families")
+    return lacking
+
+
+def incomplete(
+    run: RunFolder, outcomes: Sequence[StoredOutcome], families: Mapping[Family, FamilyVerdict]
+) -> list[str]:
+    """Why this run is no evidence that nothing leaks, even if no finding is a leak."""
+    reasons = [
+        f"{s.outcome.title} failed: {s.outcome.result.error}" for s in outcomes if isinstance(s.outcome.result, Failed)
+    ]
+    if not run.complete:
+        reasons.append("the run was cut short: go on with --resume")
+    reasons += [f"the findings are invalid: {fault}" for fault in _faults(run)[:1]]
+    reasons += gaps(families, run.facts().asked)
+    return reasons
+
+
+def _all_again(run: RunFolder, outcomes: Sequence[StoredOutcome], policy: Policy) -> list[StoredOutcome]:
+    """All attacks of a run, their scores weighed under another policy."""
+    played = [s.outcome.result for s in outcomes if isinstance(s.outcome.result, Played)]
+    tests = max(1, sum(len(result.findings) for result in played))
+    return [_weighed_again(run, outcome, policy, tests) for outcome in outcomes]
+
+
+def _weighed_again(run: RunFolder, stored: StoredOutcome, policy: Policy, tests: int) -> StoredOutcome:
+    """The same scores under other thresholds."""
+    result = stored.outcome.result
+    if not isinstance(result, Played):
+        return stored
+    theft = run.thefts().get(stored.outcome.attack)
+    if theft is not None:
+        return _rejudged(stored, result, {e.metric: e for e in weigh_theft(theft, policy, tests)}, policy)
+    rebuilt = run.rebuilt().get(stored.outcome.attack)
+    if rebuilt is not None:
+        return _rejudged(stored, result, {e.metric: e for e in weigh_rebuilt(rebuilt, policy, tests)}, policy)
+    inferred = run.inferred().get(stored.outcome.attack)
+    if inferred is not None:
+        return _rejudged(stored, result, {e.metric: e for e in weigh_inferred(inferred, policy, tests)}, policy)
+    frame = run.scores(stored.outcome.attack)
+    index = np.arange(len(frame))
+    tie_break = frame["tie_break"].to_numpy() if "tie_break" in frame.columns else None
+    unit = frame["person"].to_numpy() if "person" in frame.columns else index
+    how = run.facts().data.aggregate or "mean"
+    evidence = Evidence(frame["score"].to_numpy(), frame["member"].to_numpy(), unit, index, tie_break, how)
+    return _rejudged(stored, result, {e.metric: e for e in weigh(evidence, policy, tests)}, policy)
+
+
+def _rejudged(stored: StoredOutcome, result: Played, estimates: dict[str, Estimate], policy: Policy) -> StoredOutcome:
+    findings = tuple(
+        replace(
+            f,
+            low=estimates[f.metric].low,
+            high=estimates[f.metric].high,
+            confidence=policy.confidence,
+            advantage_low=estimates[f.metric].advantage_low,
+            threshold=estimates[f.metric].threshold,
+            p_value=estimates[f.metric].p_value,
+            power=estimates[f.metric].detectable,
+            attainable=estimates[f.metric].attainable,
+            enough=estimates[f.metric].enough,
+        )
+        for f in result.findings
+    )
+    return replace(stored, outcome=replace(stored.outcome, result=replace(result, findings=findings)))

@@ -1,0 +1,116 @@
+"""From a run folder to what a report shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from divulge.catalog.papers import PAPERS
+from divulge.core.dossier import AtRisk, Baseline, Dossier, Subgroup
+from divulge.core.finding import Finding
+from divulge.core.hashing import Array
+from divulge.runs.by_person import SEVERAL, persons_of
+from divulge.runs.folder import RunFolder
+from divulge.runs.settle import final_findings, strongest_attack
+from divulge.runs.subgroups import subgroups
+from divulge.stats.theft import with_intervals
+
+MOST_AT_RISK = 10
+NAMED_AT = 0.99
+"""A record counts as named by an attack that places it above this share of the non-members."""
+
+
+def open_run(path: Path) -> Dossier:
+    """Read a run, finished or not; raises InputError where there is none."""
+    run = RunFolder(path)
+    facts = run.facts()
+    stored = run.outcomes()
+    ordered = [stored[name] for name in facts.planned if name in stored]
+    blind = run.baseline() or Baseline(missing="the run was cut short before the baseline")
+    met = run.handshake()
+    findings = final_findings(ordered, facts.policy, blind, met.faults if met is not None else ())
+    risk_attack, at_risk = _at_risk(run, findings, facts.data.classes)
+    outcomes = tuple(s.outcome for s in ordered)
+    return Dossier(
+        facts=facts,
+        baseline=blind,
+        outcomes=outcomes,
+        findings=findings,
+        curves=tuple(run.curves()),
+        at_risk=at_risk,
+        risk_attack=risk_attack,
+        complete=run.complete,
+        titles={o.attack: o.title for o in outcomes},
+        training=tuple(run.training()),
+        causes=run.causes(),
+        what_if=run.what_if(),
+        turned=run.turned(),
+        stability=run.stability(),
+        gains=run.gains(),
+        thefts={name: with_intervals(theft) for name, theft in run.thefts().items()},
+        rebuilt=run.rebuilt(),
+        inferred=run.inferred(),
+        left_out=run.left_out(),
+        handshake=met,
+        subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
+        papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
+    )
+
+
+def _subgroups(run: RunFolder, attack: str | None, confidence: float) -> tuple[Subgroup, ...]:
+    attributes = run.attributes()
+    if attack is None or attributes is None:
+        return ()
+    return subgroups(run.scores(attack), attributes, confidence, run.facts().data.aggregate)
+
+
+def _at_risk(
+    run: RunFolder, findings: tuple[Finding, ...], classes: tuple[str, ...]
+) -> tuple[str | None, tuple[AtRisk, ...]]:
+    """Members by how often other trainings expose them too, then by how many attacks agree, then by the score of the
+    strongest attack.
+    """
+    best = strongest_attack(run, findings)
+    if best is None:
+        return None, ()
+    how = run.facts().data.aggregate
+    scores = persons_of(run.scores(best), how)
+    judged = [f.attack for f in findings if f.metric == "auc" and f.low is not None]
+    told = {attack: persons_of(run.scores(attack), how) for attack in judged}
+    above = {attack: _above_nonmembers(frame) for attack, frame in told.items() if len(frame) == len(scores)}
+    agreement = np.sum([shares >= NAMED_AT for shares in above.values()], axis=0)
+    members = scores[scores["member"]].reset_index(drop=True)
+    risk = run.risk()
+    again = risk["low"].to_numpy() if risk is not None and "low" in risk else np.zeros(len(members))
+    order = np.lexsort((-members["score"].to_numpy(), -above[best], -agreement, -again))[:MOST_AT_RISK]
+    listed = []
+    for i in order:
+        y = members["y"].iloc[i]
+        label = f"{float(y):.4g}" if not classes else classes[int(y)] if y != SEVERAL else "several"
+        row = int(members["row"].iloc[i])
+        rows = int(members["rows"].iloc[i]) if "rows" in members else 1
+        listed.append(AtRisk(row, label, float(above[best][i]), int(agreement[i]), rows=rows, **_retold(risk, i)))
+    return best, tuple(listed)
+
+
+def _retold(risk: pd.DataFrame | None, place: int) -> dict[str, Any]:
+    """What is known of a member besides its scores."""
+    if risk is None:
+        return {}
+    found = risk.iloc[place]
+    told: dict[str, Any] = {"why": tuple(filter(None, str(found["why"]).split("; ")))}
+    if "named" in risk:
+        told |= {"named": int(found["named"]), "trainings": int(found["trainings"])}
+        told |= {"low": float(found["low"]), "high": float(found["high"])}
+    return told
+
+
+def _above_nonmembers(frame: pd.DataFrame) -> Array:
+    """For every member the share of non-members with a lower score, ties counting half."""
+    member = frame["member"].to_numpy()
+    inside, outside = frame["score"].to_numpy()[member], np.sort(frame["score"].to_numpy()[~member])
+    below = np.searchsorted(outside, inside, side="left") + np.searchsorted(outside, inside, side="right")
+    return np.asarray(below / (2 * len(outside)))

@@ -1,0 +1,1 @@
+"""From an audit file, or arguments, to a job."""

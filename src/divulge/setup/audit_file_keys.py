@@ -1,0 +1,105 @@
+"""The keys of an audit file in words: a page made from the models that files are checked with."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from divulge.setup.audit_file import AuditFile
+from divulge.setup.validation import part_of
+
+HEAD = """# The keys of an audit file
+
+`divulge init` writes a first audit file, `divulge audit audit.yaml --dry-run` checks one, `divulge audit --schema`
+prints the JSON schema for an editor. Paths are relative to the audit file. This page is what `divulge audit --keys`
+prints.
+"""
+
+PLAIN = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    type(None): "nothing",
+    Any: "anything",
+}
+
+
+def page() -> str:
+    """All keys, part by part, as Markdown."""
+    parts: dict[str, type[BaseModel]] = {"": AuditFile}
+    for name, field in AuditFile.model_fields.items():
+        _add(parts, name, field)
+    return HEAD + "".join(_section(path, part) for path, part in parts.items())
+
+
+def meanings(part: type[BaseModel]) -> dict[str, str]:
+    """What the docstring of a part says about each of its keys: `key: what it is.` or `one, other: what they are.`"""
+    text = " ".join((inspect.getdoc(part) or "").split())
+    names = "|".join(map(re.escape, part.model_fields))
+    found = list(re.finditer(rf"(?:^|(?<=[.;] )|(?<=[.;]  ))((?:{names})(?:, (?:{names}))*): ", text))
+    told = {}
+    for place, match in enumerate(found):
+        end = found[place + 1].start() if place + 1 < len(found) else len(text)
+        for name in match[1].split(", "):
+            told[name] = text[match.end() : end].strip().rstrip(";.")
+    return told
+
+
+def _add(parts: dict[str, type[BaseModel]], path: str, field: FieldInfo) -> None:
+    inner = part_of(field.annotation)
+    if inner is not None:
+        parts[path] = inner
+        for name, below in inner.model_fields.items():
+            _add(parts, f"{path}.{name}", below)
+
+
+def _section(path: str, part: type[BaseModel]) -> str:
+    said = meanings(part)
+    lead = (inspect.getdoc(part) or "").split("\n\n")[0].replace("\n", " ")
+    first = re.split(r"(?<=\.) +(?=\w+(?:, \w+)*: )", lead)[0]
+    lines = [f"\n## {path or 'The file'}\n\n{first if not re.match(r'[a-z_]+: ', first) else ''}".rstrip() + "\n"]
+    lines += ["| key | value | when left out | meaning |", "|---|---|---|---|"]
+    for name, field in part.model_fields.items():
+        cells = f"`{name}`", _kind(field.annotation), _default(field), said.get(name, "")
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _kind(annotation: Any) -> str:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "keys, see below"
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in inner)
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(_kind(one) for one in inner if one is not type(None)))
+    if origin in (list, tuple):
+        return f"list of {_kind(inner[0])}"
+    if origin is dict and get_origin(inner[1]) is dict:
+        return "a name with its settings"
+    if origin is dict:
+        return f"keys with {_kind(inner[1])}"
+    if getattr(annotation, "__metadata__", None):
+        return _kind(inner[0])
+    return PLAIN.get(annotation, str(annotation))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value in (None, "", [], {}):
+        return ""
+    return (
+        "its own defaults"
+        if isinstance(value, BaseModel)
+        else f"`{value}`".replace("True", "true").replace("False", "false")
+    )

@@ -1,0 +1,323 @@
+"""The run: baseline first, then attack after attack; everything is stored as it is found."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from divulge.auditing.budget import Budget
+from divulge.auditing.cache import baseline_of, keeper
+from divulge.auditing.handshake import places_of, shake
+from divulge.auditing.job import Job
+from divulge.auditing.oracle import Memory
+from divulge.auditing.plan import Planned, plan
+from divulge.auditing.run_attack import Result, baseline, play, shadows_of
+from divulge.auditing.sessions import Tables, tests_of
+from divulge.auditing.units import units_of
+from divulge.core.dossier import (
+    SCHEMA_VERSION,
+    Baseline,
+    Curve,
+    Provenance,
+    RunFacts,
+    TargetFacts,
+)
+from divulge.core.errors import Impossible, InputError, TargetError
+from divulge.core.evidence import Evidence
+from divulge.core.finding import Finding, Outcome, Played, Refused, Verdict
+from divulge.core.handshake import Handshake
+from divulge.core.inferred import Inferred
+from divulge.core.policy import Policy
+from divulge.core.progress import Progress, Quiet
+from divulge.core.rebuilt import Rebuilt
+from divulge.core.records import Records
+from divulge.core.theft import Theft
+from divulge.core.threat import Access, Family, Task
+from divulge.core.verdicts import family_verdicts, run_verdict
+from divulge.defenses.shield import Shielded
+from divulge.explain.causes import causes_of
+from divulge.explain.copy_chain import gains_of
+from divulge.explain.mitigations import turn_knobs
+from divulge.explain.neighborhood import Surroundings, surroundings
+from divulge.explain.stability import named_when_retrained, per_record, stability
+from divulge.explain.what_if import what_if
+from divulge.runs import index
+from divulge.runs.folder import FindingsFile, RunFolder, StoredOutcome
+from divulge.runs.settle import final_findings, strongest_attack
+from divulge.runs.subgroups import attributes_of
+from divulge.stats.curves import histogram, roc_band
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "onnxruntime")
+
+
+def conduct(
+    job: Job,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    minutes: float | None = None,
+    explain: bool = True,
+) -> RunFolder:
+    """Play a job into a folder.
+
+    minutes: for all of it; which attacks are played in them, and in which order, says auditing.budget.
+    resume: go on with the run in `folder`; raises InputError when that was another job.  An attack that already has
+    an outcome is not played again, and since every seed is derived from the attack's name the result is the same as
+    that of a run that was never interrupted.
+    explain: whether to look into why it leaks.
+    """
+    progress = progress or Quiet()
+    planned, run = plan(job), RunFolder(folder)
+    met, memory = _begin(run, job, planned, resume, minutes)
+    progress.met(met)
+    tables = Tables(job, tests_of(job, [p.card for p in planned if not p.lacks]), memory)
+    run.write_attributes(attributes_of(job.candidates, job.member, job.row))
+    done = run.outcomes()
+    progress.plan(len(planned) + 2)
+    progress.step("guessing without the model")
+    blind = run.baseline()
+    if blind is None:
+        blind = Baseline(missing="no membership attack is part of this run")
+        if any(p.card.family is Family.MEMBERSHIP for p in planned):
+            blind = baseline_of(job, lambda: baseline(tables.of(Family.MEMBERSHIP).game))
+        run.write_baseline(blind)
+    for outcome in done.values():
+        progress.step(outcome.outcome.title)
+        progress.outcome(outcome.outcome)
+    budget = Budget(job, planned, minutes)
+    for step in budget.order(tuple(done)):
+        progress.step(step.card.title)
+        done[step.card.name] = _one(run, tables, step, blind)
+        budget.spent(step, done[step.card.name].outcome)
+        _publish(run, job, planned, done, blind)
+        progress.outcome(done[step.card.name].outcome)
+    run.write_left_out(tuple(budget.left_out))
+    played = [step for step in planned if step.card.name in done]
+    _publish(run, job, played, done, blind)
+    findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met.faults)
+    if explain:
+        progress.step("looking into why it leaks")
+        _explain(run, job, played, done, findings)
+        turn_knobs(run, tables, findings, [done[p.card.name].outcome for p in played], budget)
+    if job.chain and not run.gains():
+        progress.step("going on from the copy")
+        run.write_gains(gains_of(job, tables, findings, job.chain))
+    story = getattr(job.target, "story", None)
+    run.write_training([*job.workshop.trainer.told, *([story()] if story is not None else [])])
+    run.finish()
+    _publish(run, job, planned, done, blind)
+    return run
+
+
+def _explain(
+    run: RunFolder,
+    job: Job,
+    planned: Sequence[Planned],
+    done: dict[str, StoredOutcome],
+    findings: Sequence[Finding],
+) -> None:
+    """Where the strongest attack leaks: what the members that it names have in common, whether they would be named
+    again, and what the model would leak if it were trained otherwise.
+    """
+    strongest = strongest_attack(run, findings)
+    leaks = any(f.game == Family.MEMBERSHIP.value and f.verdict is Verdict.LEAK for f in findings)
+    if strongest is None or not leaks:
+        return
+    kept = keeper(job, run, strongest)
+    if kept.restore():
+        return
+    records = job.features or job.candidates
+    around = _around(records)
+    causes = causes_of(job, run.scores(strongest), job.policy.confidence, around) if around is not None else ()
+    if records.schema.names != ("row",):
+        run.write_causes(causes, what_if(job))
+    models = [
+        shadows_of(p.attack)
+        for p in planned
+        if p.card.family is Family.MEMBERSHIP and isinstance(done[p.card.name].outcome.result, Played)
+    ]
+    found = named_when_retrained(job, max(models, default=0))
+    steady = stability(found.of(units_of(job).member), job.policy.confidence) if found is not None else None
+    run.write_risk(per_record(job, around, found), steady)
+    kept.keep()
+
+
+def _around(records: Records) -> Surroundings | None:
+    """Where records stand among the others; None where nothing is known of them."""
+    if records.schema.names == ("row",):
+        return None
+    try:
+        return surroundings(records)
+    except Impossible:
+        return None
+
+
+def _begin(
+    run: RunFolder, job: Job, planned: Sequence[Planned], resume: bool, minutes: float | None
+) -> tuple[Handshake, Memory]:
+    """Open the run's folder.  How the target answered before the first attack, which it is asked once a run, and the
+    answers.
+    """
+    memory = Memory()
+    if not resume:
+        met = shake(job, memory, minutes=minutes)
+        run.create(_facts(job, planned, met))
+        run.write_handshake(met)
+        return met, memory
+    facts = run.facts()
+    if facts.job != job.fingerprint():
+        raise InputError(
+            f"{run.path} is a run of another job (other records, model, attacks, settings or seed): "
+            "resume with what it was begun with, or start a new run"
+        )
+    found = run.handshake()
+    if found is None:
+        found = shake(job, memory, minutes=minutes)
+        run.write_handshake(found)
+    return found, memory
+
+
+def _one(run: RunFolder, tables: Tables, planned: Planned, blind: Baseline) -> StoredOutcome:
+    """Play one attack and store what became of it."""
+    card, job = planned.card, tables.job
+    lacks, table = list(planned.lacks), None
+    if not lacks:
+        try:
+            table = tables.of(card.family, card.challenge)
+        except Impossible as reason_why:
+            lacks.append(str(reason_why))
+    if table is None:
+        reason = Refused("; ".join(lacks))
+        outcome = Outcome(
+            card.name,
+            card.title,
+            card.family.value,
+            card.asset.value,
+            card.paper,
+            reason,
+            card.needs.access.value,
+            strength=card.strength,
+        )
+        result = Result(outcome)
+    else:
+        result = play(table, planned.attack, blind)
+    if isinstance(result.evidence, Theft):
+        run.write_theft(card.name, result.evidence)
+    elif isinstance(result.evidence, Rebuilt):
+        run.write_rebuilt(card.name, result.evidence)
+    elif isinstance(result.evidence, Inferred):
+        run.write_inferred(card.name, result.evidence)
+    elif result.evidence is not None:
+        curve = _curve(card.name, result.evidence, job.policy)
+        seen = result.evidence.trial
+        run.write_evidence(card.name, result.evidence, job.row[seen], job.candidates.y[seen], curve)
+    stored = StoredOutcome(result.outcome, result.control_p_values, result.control_p_below)
+    run.write_outcome(stored)
+    return stored
+
+
+def _curve(attack: str, evidence: Evidence, policy: Policy) -> Curve:
+    fpr, tpr, low, high = roc_band(evidence, policy.confidence)
+    edges, inside, outside = histogram(evidence)
+    return Curve(attack, *map(tuple, (fpr, tpr, low, high, edges, inside, outside)))
+
+
+def _publish(
+    run: RunFolder, job: Job, planned: Sequence[Planned], done: dict[str, StoredOutcome], blind: Baseline
+) -> None:
+    """Rewrite findings.json and the run's line in the index."""
+    ordered = [done[p.card.name] for p in planned if p.card.name in done]
+    met = run.handshake()
+    findings = final_findings(ordered, job.policy, blind, met.faults if met is not None else ())
+    left = [each.game for each in run.left_out()]
+    families = family_verdicts([s.outcome for s in ordered], findings, left)
+    verdict = Verdict.INVALID if met is not None and met.faults else run_verdict(families)
+    told = {family.value: each.verdict.value for family, each in families.items()}
+    run.write_findings(FindingsFile(SCHEMA_VERSION, run.path.name, verdict.value, run.complete, findings, told))
+    facts = run.facts()
+    leaks = sum(f.verdict.value == "leak" for f in findings)
+    row = index.RunRow(
+        folder=run.path.name,
+        name=job.name,
+        target=job.target.name,
+        threat=job.threat.name,
+        started=facts.provenance.started,
+        verdict=verdict.value,
+        leaks=leaks,
+        complete=run.complete,
+    )
+    index.record(run.path.parent, row)
+
+
+def _facts(job: Job, planned: Sequence[Planned], met: Handshake) -> RunFacts:
+    return RunFacts(
+        name=job.name,
+        job=job.fingerprint(),
+        threat=job.threat,
+        target=_target_facts(job, met),
+        data=job.data,
+        policy=job.policy,
+        provenance=_provenance(job.seed),
+        recipe=job.recipe.describe() if job.recipe is not None else None,
+        planned=tuple(p.card.name for p in planned),
+        settings={p.card.name: repr(p.attack) for p in planned},
+        asked=job.asked,
+    )
+
+
+def _target_facts(job: Job, met: Handshake) -> TargetFacts:
+    """Facts about the target, with its quality on both arms as the handshake found it."""
+    target = job.target
+    regression = target.task is Task.REGRESSION
+    asked = job.candidates.take(places_of(job))
+    return TargetFacts(
+        name=target.name,
+        kind=type(target).__name__,
+        task=target.task.value,
+        fingerprint=target.fingerprint(),
+        offers=tuple(sorted(port.value for port in target.offers)),
+        quality_name="mean absolute error" if regression else "accuracy",
+        quality_members=met.quality[0],
+        quality_nonmembers=met.quality[1],
+        defenses=tuple(repr(d) for d in target.defenses) if isinstance(target, Shielded) else (),
+        distortion=_distortion(target, asked) if isinstance(target, Shielded) else None,
+    )
+
+
+def _distortion(target: Shielded, records: Records) -> float | None:
+    """Mean total variation distance between the scores that are shown and the model's own; None where none are."""
+    port = next((p for p in (Access.SCORES, Access.TOPK) if p in target.offers), None)
+    if port is None:
+        return None
+    try:
+        shown, own = np.exp(target.answer(port, records)), np.exp(target.inner.answer(Access.SCORES, records))
+    except TargetError:
+        return None
+    return float(np.abs(shown - own).sum(axis=1).mean() / 2)
+
+
+def _provenance(seed: int) -> Provenance:
+    versions = {}
+    for library in LIBRARIES:
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    command = " ".join([os.path.basename(sys.argv[0] or "python"), *sys.argv[1:]])
+    return Provenance(
+        divulge=metadata.version("divulge"),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        libraries=versions,
+        command=command,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=seed,
+    )
