@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 import divulge
-from divulge.auditing.resources import Workshop
+from divulge.auditing.resources import Resources
 from divulge.catalog.defenses import defense
 from divulge.claims.dp_training import dp_training
 from divulge.core.hashing import derived_rng
@@ -43,10 +43,10 @@ from divulge.setup.comparison import MatrixPlan
 from divulge.targets.encrypted import EncryptedTarget
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
+from divulge.training.artifact_cache import ArtifactCache
 from divulge.training.defended import defended_recipe
 from divulge.training.engine import Trainer
 from divulge.training.pytorch import TorchRecipe
-from divulge.training.shelf import Shelf
 from divulge.workflows.compare_defenses import write
 from divulge.workflows.defense_matrix import matrix
 from harness import Row, main
@@ -347,8 +347,8 @@ def compositions(images: bool) -> list[list[Any]]:
 
 
 def laid(images: bool, quick: bool) -> MatrixPlan:
-    shelf = Shelf(Path(tempfile.mkdtemp()))
-    tools = Workshop(shelf, Trainer(shelf))
+    artifact_cache = ArtifactCache(Path(tempfile.mkdtemp()))
+    tools = Resources(artifact_cache, Trainer(artifact_cache))
     shadows = 4 if quick else 8
     if images:
         records = fashion_mnist()
@@ -375,7 +375,7 @@ def laid(images: bool, quick: bool) -> MatrixPlan:
         more = {"properties": plan}
     return MatrixPlan(
         target, recipe_for(recipe, None, target, tools), Sets(*parts), threat_from("acquaintance"), target.name,
-        attacks=attacks, shadows=shadows, workshop=tools, duplicates="drop", **more,
+        attacks=attacks, shadows=shadows, resources=tools, duplicates="drop", **more,
     )  # fmt: skip
 
 

@@ -26,16 +26,16 @@ from torch import nn
 
 from divulge.attacks.extraction.architecture import CHOICES, Reader, random_designs
 from divulge.attacks.extraction.regularisation import solve
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import DEFENSES, defense
-from divulge.core.extraction import ExtractionGuess, ExtractionMeans, ExtractionScene
 from divulge.core.game import Arm
 from divulge.core.hashing import Array
 from divulge.core.records import Column, Records, Schema
 from divulge.core.target import Target
 from divulge.core.theft import Agreement, Theft
 from divulge.core.threat import PRESETS, Access, ThreatModel
+from divulge.core.views.extraction import ExtractionAuxiliary, ExtractionGuess, ExtractionView
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import breast_cancer, census_income, digits, fashion_mnist
 from divulge.defenses.detectors import DistributionTest, Prada, first_alarm, threshold
@@ -47,10 +47,10 @@ from divulge.targets.http_bodies import body_from
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.pytorch import TorchRecipe
-from divulge.training.students import Classroom
-from divulge.training.zoo import raise_zoo
+from divulge.training.students import SurrogateTrainer
+from divulge.training.zoo import train_zoo
 from harness import Row, main
-from peers.environment import play
+from peers.environment import run_attack
 
 BUDGETS = (100, 1_000, 5_000, 10_000)
 LEARNED: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -78,13 +78,13 @@ def steal(
     population: Records | None = None,
     threat: ThreatModel = OPEN,
     seed: int = 0,
-) -> tuple[ExtractionGuess, Theft, GrantedSurface, float]:
+) -> tuple[ExtractionGuess, Theft, GrantedOracle, float]:
     """One attack: what it handed in, what that is worth, what it asked, and its seconds."""
-    dealt, surface, scene = opened(target, held, made, population, threat, seed)
+    dealt, oracle, view = opened(target, held, made, population, threat, seed)
     started = perf_counter()
-    guess = made.run(scene)
+    guess = made.run(view)
     took = perf_counter() - started
-    return guess, with_intervals(dealt.judge(guess)), surface, took
+    return guess, with_intervals(dealt.judge(guess)), oracle, took
 
 
 def opened(
@@ -94,14 +94,14 @@ def opened(
     population: Records | None = None,
     threat: ThreatModel = OPEN,
     seed: int = 0,
-) -> tuple[Any, GrantedSurface, ExtractionScene]:
+) -> tuple[Any, GrantedOracle, ExtractionView]:
     """The round, and the attack's view of it."""
-    room = Classroom(held)
+    room = SurrogateTrainer(held)
     (dealt,) = ExtractionGame(target, held, seed, None, population, None, room).deal(Arm.TARGET)
-    surface = GrantedSurface(target, threat, made.card.uses or made.card.needs.access)
-    surface.watched = []
-    means = ExtractionMeans(population, None, room)
-    return dealt, surface, dealt.open(surface, made.card, means, np.random.default_rng(seed))
+    oracle = GrantedOracle(target, threat, made.card.uses or made.card.needs.access)
+    oracle.watched = []
+    means = ExtractionAuxiliary(population, None, room)
+    return dealt, oracle, dealt.open(oracle, made.card, means, np.random.default_rng(seed))
 
 
 def agreement(name: str, theft: Theft, where: str = "data", bar: float | None = None) -> Row:
@@ -134,19 +134,19 @@ def linear() -> Iterator[Row]:
     """Equation solving."""
     own, held = split(digits(), (1_000, 797))
     softmax = SklearnTarget(LogisticRegression(C=0.01, max_iter=5_000).fit(own.flat(), own.y))
-    guess, theft, surface, _ = steal(softmax, held, attack("equation_solving"))
-    yield Row("softmax regression, digits: queries", surface.queries, bar=65, better="below")
+    guess, theft, oracle, _ = steal(softmax, held, attack("equation_solving"))
+    yield Row("softmax regression, digits: queries", oracle.queries, bar=65, better="below")
     yield Row(
         "softmax regression, digits: worst error of 650 parameters", worst(guess, softmax), bar=1e-8, better="below"
     )
     yield agreement("softmax regression, digits: agreement", theft, bar=1.0)
-    guess, theft, surface, _ = steal(softmax, held, attack("lowd_meek"), own)
-    yield Row("softmax regression, digits, labels only: queries", surface.queries)
+    guess, theft, oracle, _ = steal(softmax, held, attack("lowd_meek"), own)
+    yield Row("softmax regression, digits, labels only: queries", oracle.queries)
     yield agreement("softmax regression, digits, labels only: agreement", theft)
     own, held = split(breast_cancer(), (300, 269))
     logistic = SklearnTarget(make_pipeline(StandardScaler(), LogisticRegression()).fit(own.flat(), own.y))
-    guess, theft, surface, _ = steal(logistic, held, attack("equation_solving"))
-    yield Row("logistic regression, breast cancer: queries", surface.queries, bar=31, better="below")
+    guess, theft, oracle, _ = steal(logistic, held, attack("equation_solving"))
+    yield Row("logistic regression, breast cancer: queries", oracle.queries, bar=31, better="below")
     yield Row("logistic regression, breast cancer: worst error", worst(guess, logistic))
     yield agreement("logistic regression, breast cancer: agreement", theft, bar=1.0)
 
@@ -178,12 +178,12 @@ def service() -> Iterator[Row]:
         target = HttpTarget(asked, classes=list(range(10)), name="service", cache=Path(folder) / "kept.sqlite")
         met = target.meet(held)
         before = sum(served)
-        _, surface, scene = opened(target, held, attack("equation_solving"))
-        guess = attack("equation_solving").run(scene)
-        yield Row(f"HTTP service ({met}): queries by the surface", surface.queries)
+        _, oracle, view = opened(target, held, attack("equation_solving"))
+        guess = attack("equation_solving").run(view)
+        yield Row(f"HTTP service ({met}): queries by the oracle", oracle.queries)
         logged = sum(served) - before
         yield Row(
-            "HTTP service: queries by the server's own log less those", logged - surface.queries, bar=0, better="below"
+            "HTTP service: queries by the server's own log less those", logged - oracle.queries, bar=0, better="below"
         )
         error = worst(guess, SklearnTarget(model))
         yield Row("HTTP service: worst error of 650 parameters", error, bar=1e-8, better="below")
@@ -221,7 +221,7 @@ def tree(quick: bool) -> Iterator[Row]:
     whole = Records(records.x.astype(float), records.y, plain)
     own, pool, held = split(whole, (20_000, 25_000, 10_000))
     target = SklearnTarget(DecisionTreeClassifier(max_depth=12, random_state=0).fit(own.x, own.y))
-    _, theft, surface, took = steal(target, held, attack("tree_paths"), threat=replace(OPEN, access=_leaves()))
+    _, theft, oracle, took = steal(target, held, attack("tree_paths"), threat=replace(OPEN, access=_leaves()))
     (leaves,) = theft.recoveries
     yield Row(
         f"12-level tree, census, with leaf ids: {leaves.values} leaves, share found",
@@ -230,13 +230,13 @@ def tree(quick: bool) -> Iterator[Row]:
     )
     yield agreement("12-level tree, with leaf ids: agreement on unseen records", theft, bar=1.0)
     yield agreement("12-level tree, with leaf ids: agreement on random inputs", theft, "uniform")
-    yield Row("12-level tree, with leaf ids: queries", surface.queries)
+    yield Row("12-level tree, with leaf ids: queries", oracle.queries)
     yield Row("12-level tree, with leaf ids: seconds", took)
     made = attack("tree_paths_by_scores", queries=100_000 if quick else 300_000)
-    _, theft, surface, took = steal(target, held, made, pool)
+    _, theft, oracle, took = steal(target, held, made, pool)
     yield agreement("12-level tree, by scores: agreement on unseen records", theft, bar=None if quick else 0.99)
     yield agreement("12-level tree, by scores: agreement on random inputs", theft, "uniform")
-    yield Row("12-level tree, by scores: queries", surface.queries)
+    yield Row("12-level tree, by scores: queries", oracle.queries)
 
 
 def _leaves() -> frozenset[Access]:
@@ -259,19 +259,19 @@ def relu(quick: bool) -> Iterator[Row]:
         held = records.take(np.arange(10_000))
         target, name = TorchTarget(module), "-".join(map(str, shape))
         made = attack("relu_network", hidden_layers=len(shape) - 2)
-        guess, theft, surface, took = steal(target, held, made)
+        guess, theft, oracle, took = steal(target, held, made)
         said, true = guess.surrogate.log_scores(held), target.answer(Access.SCORES, held)
         error = float(np.abs((said - said.mean(1, keepdims=True)) - (true - true.mean(1, keepdims=True))).max())
         yield Row(f"ReLU {name}: largest logit error on 10,000 points", error, bar=1e-6, better="below")
         for found in theft.recoveries:  # none where a neuron never switches
             yield Row(f"ReLU {name}: parameters recovered", found.recovered / found.values)
         if quick or len(shape) > 3:
-            yield Row(f"ReLU {name}: queries", surface.queries)
+            yield Row(f"ReLU {name}: queries", oracle.queries)
             yield Row(f"ReLU {name}: seconds", took)
             continue
         arrays = dict(zip(("w0", "b0", "w1", "b1"), (p.detach().numpy() for p in module.parameters()), strict=True))
         theirs = _peer(exact=1, **arrays)
-        yield Row(f"ReLU {name}: queries (bar: ART's)", surface.queries, bar=float(theirs["queries"]), better="below")
+        yield Row(f"ReLU {name}: queries (bar: ART's)", oracle.queries, bar=float(theirs["queries"]), better="below")
         yield Row(f"ReLU {name}: seconds (bar: ART's)", took, bar=float(theirs["seconds"]), better="below")
         yield Row(f"ReLU {name}, ART: largest logit error (inf: no result in 120 s)", float(theirs["error"]))
 
@@ -285,13 +285,13 @@ def relu_labels() -> Iterator[Row]:
         with torch.no_grad():
             module[-1].bias -= module(torch.from_numpy(x)).mean()
         (held,) = from_arrays([(x, np.arange(len(x)) % 2)])
-        _, theft, surface, took = steal(TorchTarget(module), held, attack("relu_network_from_labels"))
+        _, theft, oracle, took = steal(TorchTarget(module), held, attack("relu_network_from_labels"))
         name = f"ReLU {inputs}-{hidden}-1, labels only"
         yield agreement(f"{name}: agreement on 10,000 records", theft)
         yield agreement(f"{name}: agreement at the boundary", theft, "boundary")
         for found in theft.recoveries:
             yield Row(f"{name}: parameters recovered", found.recovered / found.values)
-        yield Row(f"{name}: queries", surface.queries)
+        yield Row(f"{name}: queries", oracle.queries)
         yield Row(f"{name}: seconds", took)
 
 
@@ -299,7 +299,7 @@ def _peer(**given: Any) -> dict[str, Array]:
     with tempfile.TemporaryDirectory() as folder:
         source, answer = Path(folder) / "given.npz", Path(folder) / "answer.npz"
         np.savez(source, **given)
-        play("art", "art_extraction.py", source, answer)
+        run_attack("art", "art_extraction.py", source, answer)
         with np.load(answer) as found:
             return dict(found)
 
@@ -313,10 +313,10 @@ def width() -> Iterator[Row]:
         target = TorchTarget(
             nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, hidden), nn.ReLU(), nn.Linear(hidden, 100))
         )
-        guess, _, surface, _ = steal(target, records, attack("last_layer"))
+        guess, _, oracle, _ = steal(target, records, attack("last_layer"))
         found = float(guess.claims[0].value)
         yield Row(
-            f"hidden width {hidden}, 100 classes, {surface.queries} queries: error",
+            f"hidden width {hidden}, 100 classes, {oracle.queries} queries: error",
             abs(found - hidden),
             bar=0,
             better="below",
@@ -382,8 +382,8 @@ def architecture(quick: bool) -> Iterator[Row]:
     pool, theirs, sent = split(fashion_mnist(), (3_000, 3_000, 200))
     rng = np.random.default_rng(0)
     mine, victims = random_designs(rng, 60 if quick else 400), random_designs(rng, 30 if quick else 100)
-    own = np.stack([net.log_scores(sent) for net in raise_zoo(pool, mine, 1)])
-    seen = np.stack([net.log_scores(sent) for net in raise_zoo(theirs, victims, 2)])
+    own = np.stack([net.log_scores(sent) for net in train_zoo(pool, mine, 1)])
+    seen = np.stack([net.log_scores(sent) for net in train_zoo(theirs, victims, 2)])
     reader, p_values = Reader(own, mine, 0), {}
     for name, values in CHOICES.items():
         truth = [asdict(design)[name] for design in victims]
@@ -469,9 +469,9 @@ def _stream(target: Target, held: Records, pool: Records | None, name: str, size
     from divulge.core.records import concat
 
     made = attack(name, queries=(size,)) if name != "equation_solving" else attack(name)
-    _, _, surface, _ = steal(target, held, made, pool)
-    assert surface.watched is not None
-    asked = concat(surface.watched)
+    _, _, oracle, _ = steal(target, held, made, pool)
+    assert oracle.watched is not None
+    asked = concat(oracle.watched)
     return asked.take(np.arange(min(len(asked), size)))
 
 

@@ -14,7 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import nn
 
 import divulge
-from divulge.auditing.run_attack import Table, _play_arm
+from divulge.auditing.run_attack import Session, _play_arm
 from divulge.core.evidence import Evidence, Rate
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng
@@ -31,12 +31,12 @@ from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
 from divulge.stats.roc import at_fpr, roc
 from divulge.targets.score_table import ScoreTable
+from divulge.training.artifact_cache import default_cache
 from divulge.training.engine import Trainer
 from divulge.training.pytorch import TorchRecipe
-from divulge.training.shelf import default_shelf
 from divulge.training.sklearn import SklearnRecipe
 from harness import Row, main
-from peers.environment import play
+from peers.environment import run_attack
 
 TARGETS = 8
 BUDGETS = (2, 4, 16, 64)
@@ -120,7 +120,7 @@ def trained(task: Task, models: int) -> tuple[Array, Array, Records]:
         keep[model, rng.permutation(len(records))[: len(records) // 2]] = True
         keep[model + 1] = ~keep[model]
     logits = np.empty((models, len(records), len(records.schema.classes)), dtype=np.float32)
-    for number, model in Trainer(default_shelf()).fit_many(task.recipe, records, keep, list(range(models))):
+    for number, model in Trainer(default_cache()).fit_many(task.recipe, records, keep, list(range(models))):
         if isinstance(task.recipe, TorchRecipe):
             with torch.inference_mode():
                 logits[number] = model(torch.from_numpy(records.x)).numpy()
@@ -135,7 +135,7 @@ def evidence_of(logits: Array, keep: Array, y: Array, rows: list[int], names: tu
     policy = Policy()
     job = job_from_table(table, PRESETS["mlaas"], list(names), policy, 0, "benchmark")
     job = replace(job, attacks=attacks_for(list(names), job.target, len(rows) - 1))
-    laid = Table(job, MembershipGame(job.target, job.candidates, job.member, 0), 1)
+    laid = Session(job, MembershipGame(job.target, job.candidates, job.member, 0), 1)
     return {attack.card.name: _play_arm(laid, attack, Arm.TARGET)[0] for attack in job.attacks}
 
 
@@ -185,7 +185,7 @@ def beside(task: Task, logits: Array, keep: Array, y: Array, targets: int) -> It
     with tempfile.TemporaryDirectory() as folder:
         given, answer = Path(folder) / "given.npz", Path(folder) / "answer.npz"
         np.savez(given, logits=logits, keep=keep, y=y, targets=targets)
-        play("art", "art_membership.py", given, answer)
+        run_attack("art", "art_membership.py", given, answer)
         with np.load(answer) as found:
             scores = {name: found[name] for name in found.files}
     index = np.arange(len(y))

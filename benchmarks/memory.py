@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.hashing import Array
 from divulge.core.records import Column, Records, Schema
-from divulge.core.scene import Means, MembershipScene
 from divulge.core.threat import PRESETS, Access
+from divulge.core.views.membership import Auxiliary, MembershipView
 from divulge.targets.function import FunctionTarget
 from divulge.training.shadow import Answers, Remembered, ShadowSet
 from harness import Row, main, seconds
@@ -52,13 +52,13 @@ def measure(quick: bool) -> Iterator[Row]:
     for name in ATTACKS:
         made = attack(name, shadows=models)
 
-        def see(target: Remembered) -> GrantedSurface:
-            return GrantedSurface(target, PRESETS["mlaas"], Access.SCORES, free=True)
+        def see(target: Remembered) -> GrantedOracle:
+            return GrantedOracle(target, PRESETS["mlaas"], Access.SCORES, free=True)
 
-        means = Means(shadows=lambda n: ShadowSet(candidates, keep[:n], targets[:n], see, {}, signals))
-        surface = GrantedSurface(model(0), PRESETS["mlaas"], Access.SCORES)
-        scene = MembershipScene(surface, candidates, np.random.default_rng(0), made.card.needs, means)
-        yield Row(f"seconds, {name}", seconds(lambda made=made, scene=scene: made.run(scene)))
+        means = Auxiliary(shadows=lambda n: ShadowSet(candidates, keep[:n], targets[:n], see, {}, signals))
+        oracle = GrantedOracle(model(0), PRESETS["mlaas"], Access.SCORES)
+        view = MembershipView(oracle, candidates, np.random.default_rng(0), made.card.needs, means)
+        yield Row(f"seconds, {name}", seconds(lambda made=made, view=view: made.run(view)))
     size = f"{models} models x {records:,} records"
     yield Row(f"GiB at most, {size}", resident(), bar=1.5, better="below")
 

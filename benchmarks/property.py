@@ -15,16 +15,16 @@ from sklearn.mixture import GaussianMixture
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.property import remembered
 from divulge.catalog.attacks import attack
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, digest
-from divulge.core.inference import PropertyMeans
 from divulge.core.inferred import Fact
-from divulge.core.properties import columns_of
+from divulge.core.property_expression import columns_of
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.threat import PRESETS, Access
+from divulge.core.views.property import PropertyAuxiliary
 from divulge.data.sources import census_income, fashion_mnist
 from divulge.games.batches import BatchGame
 from divulge.games.inputs import MINE, InputGame
@@ -125,12 +125,12 @@ def played(
     adversary = replace(PRESETS[threat], query_budget=None)
     needed = made.card.uses or made.card.needs.access
 
-    def see(target: Any) -> GrantedSurface:
-        return GrantedSurface(target, adversary, needed, free=True)
+    def see(target: Any) -> GrantedOracle:
+        return GrantedOracle(target, adversary, needed, free=True)
 
     (dealt_round,) = dealt.deal(arm)
-    scene = dealt_round.open(None, made.card, PropertyMeans(see), np.random.default_rng(0))  # type: ignore[arg-type]
-    fact: Fact = dealt_round.judge(made.run(scene)).facts[0]
+    view = dealt_round.open(None, made.card, PropertyAuxiliary(see), np.random.default_rng(0))  # type: ignore[arg-type]
+    fact: Fact = dealt_round.judge(made.run(view)).facts[0]
     return fact
 
 
@@ -312,8 +312,8 @@ def federated(quick: bool) -> Iterator[Row]:
         made = attack(name)
         for arm in (Arm.TARGET, Arm.NEGATIVE):
             (dealt_round,) = dealt.deal(arm)
-            scene = dealt_round.open(None, made.card, None, np.random.default_rng(0))  # type: ignore[arg-type]
-            fact = dealt_round.judge(made.run(scene)).facts[0]
+            view = dealt_round.open(None, made.card, None, np.random.default_rng(0))  # type: ignore[arg-type]
+            fact = dealt_round.judge(made.run(view)).facts[0]
             low, high = mean_bounds(np.array(fact.measures[0].hits), 0.05)
             what = "women in a client's batch of 32" if arm is Arm.TARGET else "  batches that do not differ"
             yield Row(f"{what}, {name}: AUC", fact.measures[0].value, low, high)
@@ -454,8 +454,8 @@ def overlearned(quick: bool) -> Iterator[Row]:
         dealt = InputGame(target, halves[0].take(rows), halves[1].take(rows), 0, PropertyPlan((WOMEN,)), layer="1")
         made = attack("overlearning")
         (dealt_round,) = dealt.deal(Arm.TARGET)
-        scene = dealt_round.open(None, made.card, None, np.random.default_rng(0))  # type: ignore[arg-type]
-        fact = dealt_round.judge(made.run(scene)).facts[0]
+        view = dealt_round.open(None, made.card, None, np.random.default_rng(0))  # type: ignore[arg-type]
+        fact = dealt_round.judge(made.run(view)).facts[0]
         low, high = mean_bounds(np.array(fact.measures[0].hits), 0.05)
         yield Row(f"sex told from {MINE}, {name}", fact.measures[0].value, low, high)
         for quality in fact.qualities:

@@ -25,21 +25,21 @@ from torch import nn
 from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_adam, by_lbfgs
 from divulge.attacks.reconstruction.last_layer_gradients import classes_of
 from divulge.auditing.job import BoundRecipe
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
 from divulge.core.errors import Impossible
 from divulge.core.game import Arm
 from divulge.core.rebuilt import Measure, Rebuilt
-from divulge.core.reconstruction import RebuildMeans
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, Access, Task
+from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income, digits, fashion_mnist
 from divulge.games.attributes import AttributeGame, asked_about
 from divulge.games.classes import InversionGame
-from divulge.games.models_beside import Beside
+from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame, RebuildPlan
 from divulge.setup.assemble import recipe_for
 from divulge.stats.rebuilt import by_unit, gain_low, mean_bounds, median_with_interval
@@ -47,9 +47,9 @@ from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.pytorch import TorchRecipe
 from divulge.training.shadow import ShadowTrainer
-from divulge.training.students import Classroom
+from divulge.training.students import SurrogateTrainer
 from harness import Row, main
-from peers.environment import play
+from peers.environment import run_attack
 
 Sets = tuple[Records, Records, Records]
 """Of training, unseen, of the population."""
@@ -151,20 +151,20 @@ def played(
     training, unseen, population = sets
     assert made.card.challenge is not None
 
-    def see(model: Target) -> GrantedSurface:
-        return GrantedSurface(model, PRESETS[threat], Access.PARAMETERS, free=True)
+    def see(model: Target) -> GrantedOracle:
+        return GrantedOracle(model, PRESETS[threat], Access.PARAMETERS, free=True)
 
     game = RebuildGame(
         made.card.challenge, target, training, unseen, population, 0, plan,
-        Beside(recipe, training, population, 0), see, shield,
+        ControlModels(recipe, training, population, 0), see, shield,
     )  # fmt: skip
     (dealt,) = game.deal(arm)
-    surface = GrantedSurface(dealt.target, PRESETS[threat], made.card.uses or made.card.needs.access)
+    oracle = GrantedOracle(dealt.target, PRESETS[threat], made.card.uses or made.card.needs.access)
     pool = None if recipe is None else ShadowTrainer(recipe, population, 0).pool
-    means = RebuildMeans(population, None, None if pool is None else lambda models: pool(models, see))
-    scene = dealt.open(surface, made.card, means, np.random.default_rng(0))
+    means = ReconstructionAuxiliary(population, None, None if pool is None else lambda models: pool(models, see))
+    view = dealt.open(oracle, made.card, means, np.random.default_rng(0))
     started = perf_counter()
-    guess = made.run(scene)
+    guess = made.run(view)
     spent = perf_counter() - started
     return dealt.judge(guess), spent
 
@@ -252,18 +252,18 @@ def at_once(quick: bool, small: Sets, fashion: Sets) -> Iterator[Row]:
     ):
         made = attack("inverting_gradients")
         game = RebuildGame(
-            made.card.challenge, TorchTarget(module), *sets, 0, RebuildPlan(10), Beside(None, sets[0], sets[2], 0),
-            lambda t: None,  # type: ignore[arg-type, return-value]
+            made.card.challenge, TorchTarget(module), *sets, 0, RebuildPlan(10),
+            ControlModels(None, sets[0], sets[2], 0), lambda t: None,  # type: ignore[arg-type, return-value]
         )  # fmt: skip
         (dealt,) = game.deal(Arm.TARGET)
-        surface = GrantedSurface(dealt.target, PRESETS["federated-server"], Access.UPDATES)
-        scene = dealt.open(surface, made.card, RebuildMeans(sets[2]), np.random.default_rng(0))
-        codes = classes_of(scene, scene.updates)
+        oracle = GrantedOracle(dealt.target, PRESETS["federated-server"], Access.UPDATES)
+        view = dealt.open(oracle, made.card, ReconstructionAuxiliary(sets[2]), np.random.default_rng(0))
+        codes = classes_of(view, view.updates)
         steps, restarts = (20 if quick else 60), 3
 
-        def search(which: list[int], repeat: int, seed: int, scene=scene, codes=codes, cosine=cosine, steps=steps):  # type: ignore[no-untyped-def]
-            updates = [scene.updates[w] for w in which]
-            matcher = Matcher(scene, updates, codes[which], Prior(1e-3 if cosine else 0.0), cosine=cosine, seed=seed)
+        def search(which: list[int], repeat: int, seed: int, view=view, codes=codes, cosine=cosine, steps=steps):  # type: ignore[no-untyped-def]
+            updates = [view.updates[w] for w in which]
+            matcher = Matcher(view, updates, codes[which], Prior(1e-3 if cosine else 0.0), cosine=cosine, seed=seed)
             found = by_adam(matcher, repeat, steps, 0.1, True) if cosine else by_lbfgs(matcher, repeat, steps)
             return matcher.fit(*found)
 
@@ -320,7 +320,7 @@ def attribute_game(model: Any, sets: Sets, names: tuple[str, ...], asked: int) -
     recipe = recipe_for(model, model, target)
     both = Records(np.concatenate([training.x, unseen.x]), np.concatenate([training.y, unseen.y]), training.schema)
     candidates, member = asked_about(both, np.arange(len(both)) < len(training), asked, 0)
-    beside = Beside(recipe, training, population, 0)
+    beside = ControlModels(recipe, training, population, 0)
     return AttributeGame(target, candidates, member, population, names, 0, beside), recipe
 
 
@@ -330,12 +330,12 @@ def asked(game: AttributeGame, recipe: Any, name: str) -> Rebuilt:
     threat = replace(PRESETS["published-model"], query_budget=None)
     pool = ShadowTrainer(recipe, game.population, 1).pool
 
-    def see(model: Target) -> GrantedSurface:
-        return GrantedSurface(model, threat, made.card.needs.access, free=True)
+    def see(model: Target) -> GrantedOracle:
+        return GrantedOracle(model, threat, made.card.needs.access, free=True)
 
-    means = RebuildMeans(game.population, None, lambda n: pool(n, see))
-    surface = GrantedSurface(dealt.target, threat, made.card.uses or made.card.needs.access)
-    return dealt.judge(made.run(dealt.open(surface, made.card, means, np.random.default_rng(0))))
+    means = ReconstructionAuxiliary(game.population, None, lambda n: pool(n, see))
+    oracle = GrantedOracle(dealt.target, threat, made.card.uses or made.card.needs.access)
+    return dealt.judge(made.run(dealt.open(oracle, made.card, means, np.random.default_rng(0))))
 
 
 def attributes(quick: bool) -> Iterator[Row]:
@@ -402,7 +402,7 @@ def beside_art(game: AttributeGame, recipe: Any) -> Iterator[Row]:
         given[f"values_{k}"] = np.arange(len(question.completions))
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "given.npz", **given)
-        play("art", "art_attributes.py", Path(folder) / "given.npz", Path(folder) / "answer.npz")
+        run_attack("art", "art_attributes.py", Path(folder) / "given.npz", Path(folder) / "answer.npz")
         answer = dict(np.load(Path(folder) / "answer.npz"))
     own = asked(game, recipe, "attribute_learned")
     for k, question in enumerate(questions):
@@ -556,19 +556,21 @@ def inversion(quick: bool, fashion_records: Records) -> Iterator[Row]:
         module = taught(Convolutional(side, len(private)), sets[0], epochs)
         game = InversionGame(
             TorchTarget(module), sets[0], sets[1],
-            lambda sets=sets: Classroom(sets[2]).teach("network", sets[2], sets[2].y, 0), public, 0,
+            lambda sets=sets: SurrogateTrainer(sets[2]).teach("network", sets[2], sets[2].y, 0), public, 0,
         )  # fmt: skip
         (dealt,) = game.deal(Arm.TARGET)
         for attack_name in INVERSIONS:
             made_attack = attack(attack_name)
-            surface = GrantedSurface(dealt.target, PRESETS["published-model"], made_attack.card.needs.access)
-            scene = dealt.open(surface, made_attack.card, RebuildMeans(sets[2], public), np.random.default_rng(0))
-            found = dealt.judge(made_attack.run(scene))
+            oracle = GrantedOracle(dealt.target, PRESETS["published-model"], made_attack.card.needs.access)
+            view = dealt.open(
+                oracle, made_attack.card, ReconstructionAuxiliary(sets[2], public), np.random.default_rng(0)
+            )
+            found = dealt.judge(made_attack.run(view))
             bar = 0.8 if attack_name == "fredrikson_inversion" else None
             yield share(f"{name}, {attack_name}: classes recognised", found, "classes_recognised", bar)
             yield share(f"{name}, {attack_name}: classes shown", found, "classes_shown")
-            if surface.queries:
-                yield Row(f"{name}, {attack_name}: queries", surface.queries)
+            if oracle.queries:
+                yield Row(f"{name}, {attack_name}: queries", oracle.queries)
 
 
 # Defences of updates

@@ -11,7 +11,7 @@ from divulge.core.finding import Failed, Played
 from divulge.core.threat import Family
 from divulge.workflows.audit import Run
 from divulge.workflows.demos import DEMOS
-from divulge.workflows.run_audit import conduct
+from divulge.workflows.run_audit import run_audit
 from harness import Row, main, seconds
 
 
@@ -23,14 +23,14 @@ def measure(quick: bool) -> Iterator[Row]:
         for name in ("patients",) if quick else ("patients", "fashion", "census"):
             job = next(iter(DEMOS[name](0)))
             out = Path(folder) / name
-            took = seconds(lambda job=job, out=out: conduct(job, out, minutes=minutes))
+            took = seconds(lambda job=job, out=out: run_audit(job, out, minutes=minutes))
             run = Run.open(out)
             played = [o for o in run.outcomes if isinstance(o.result, Played)]
             failed = sum(isinstance(o.result, Failed) for o in run.outcomes)
             games = {o.game for o in played}
             yield Row(f"{name}: minutes of {minutes:g}", took / 60, bar=minutes, better="below")
             yield Row(f"{name}: attacks played", len(played))
-            yield Row(f"{name}: attacks that had no time", len(run.dossier.left_out))
+            yield Row(f"{name}: attacks that had no time", len(run.result.left_out))
             yield Row(f"{name}: families of {len(Family)}", len(games), bar=None if quick else len(Family))
             yield Row(f"{name}: attacks that broke off", failed, bar=0, better="below")
 

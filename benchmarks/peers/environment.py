@@ -32,6 +32,6 @@ def python_of(peer: str) -> Path:
     return python
 
 
-def play(peer: str, script: str, given: Path, answer: Path) -> None:
+def run_attack(peer: str, script: str, given: Path, answer: Path) -> None:
     """Run peers/SCRIPT in the peer's environment; it reads arrays from `given` and writes arrays to `answer`."""
     subprocess.run([python_of(peer), HERE / script, given, answer], check=True, stdout=sys.stderr)

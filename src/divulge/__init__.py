@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from divulge.core.progress import Progress as Progress
     from divulge.core.records import Records as Records
     from divulge.core.records import Schema as Schema
-    from divulge.core.scene import MembershipScene as MembershipScene
     from divulge.core.threat import PRESETS as PRESETS
     from divulge.core.threat import Access as Access
     from divulge.core.threat import Asset as Asset
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from divulge.core.threat import Needs as Needs
     from divulge.core.threat import Task as Task
     from divulge.core.threat import ThreatModel as ThreatModel
+    from divulge.core.views.membership import MembershipView as MembershipView
     from divulge.runs.gate import assert_no_leak as assert_no_leak
     from divulge.targets.boosters import BoosterTarget as BoosterTarget
     from divulge.targets.function import FunctionTarget as FunctionTarget
@@ -65,7 +65,7 @@ _HOME = {
     "InputError": "core.errors",
     "Knowledge": "core.threat",
     "MembershipGuess": "core.evidence",
-    "MembershipScene": "core.scene",
+    "MembershipView": "core.view",
     "Needs": "core.threat",
     "OnnxTarget": "targets.onnx",
     "Policy": "core.policy",
@@ -107,7 +107,7 @@ __all__ = [
     "InputError",
     "Knowledge",
     "MembershipGuess",
-    "MembershipScene",
+    "MembershipView",
     "Needs",
     "OnnxTarget",
     "Policy",
@@ -132,7 +132,15 @@ __all__ = [
 ]
 
 
+_RENAMED = {"MembershipScene": "MembershipView"}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        from warnings import warn
+
+        warn(f"divulge.{name} is now divulge.{_RENAMED[name]}", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
     if name not in _HOME:
         raise AttributeError(f"module 'divulge' has no attribute {name!r}")
     try:

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from divulge.auditing.oracle import GrantedSurface
-from divulge.core.extraction import ExtractionGuess, ExtractionMeans
+from divulge.auditing.oracle import GrantedOracle
 from divulge.core.game import Arm
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.theft import Theft
 from divulge.core.threat import PRESETS, ThreatModel
+from divulge.core.views.extraction import ExtractionAuxiliary, ExtractionGuess
 from divulge.data.arrays import from_arrays
 from divulge.games.extraction import ExtractionGame
-from divulge.training.students import Classroom
+from divulge.training.students import SurrogateTrainer
 
 OPEN = replace(PRESETS["published-model"], query_budget=None)
 MLAAS = PRESETS["mlaas"]
@@ -45,14 +45,14 @@ def steal(
     arm: Arm = Arm.TARGET,
     seed: int = 0,
     zoo: Any = None,
-) -> tuple[ExtractionGuess, Theft, GrantedSurface]:
-    room = Classroom(held, 300)
+) -> tuple[ExtractionGuess, Theft, GrantedOracle]:
+    room = SurrogateTrainer(held, 300)
     game = ExtractionGame(target, held, seed, None, population, training, room)
     (dealt,) = game.deal(arm)
-    surface = GrantedSurface(dealt.target, threat, attack.card.uses or attack.card.needs.access)
-    means = ExtractionMeans(population, training, room, zoo)
-    guess = attack.run(dealt.open(surface, attack.card, means, np.random.default_rng(seed)))
-    return guess, dealt.judge(guess), surface
+    oracle = GrantedOracle(dealt.target, threat, attack.card.uses or attack.card.needs.access)
+    means = ExtractionAuxiliary(population, training, room, zoo)
+    guess = attack.run(dealt.open(oracle, attack.card, means, np.random.default_rng(seed)))
+    return guess, dealt.judge(guess), oracle
 
 
 def fidelity(theft: Theft, where: str = "data") -> float:

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.property import remembered
 from divulge.catalog.attacks import attack
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
-from divulge.core.inference import PropertyMeans
 from divulge.core.inferred import Fact
 from divulge.core.records import Column, Records, Schema
 from divulge.core.threat import PRESETS
+from divulge.core.views.property import PropertyAuxiliary
 from divulge.games.properties import PropertyGame, PropertyPlan
 from divulge.games.sides import Side
 from divulge.targets.sklearn import SklearnTarget
@@ -65,10 +65,10 @@ def played(
     made = attack(name, **settings)
     needed = made.card.uses or made.card.needs.access
 
-    def see(target: Any) -> GrantedSurface:
-        return GrantedSurface(target, PRESETS[threat], needed, free=True)
+    def see(target: Any) -> GrantedOracle:
+        return GrantedOracle(target, PRESETS[threat], needed, free=True)
 
     (dealt_round,) = dealt.deal(arm)
-    scene = dealt_round.open(see(dealt.target), made.card, PropertyMeans(see), np.random.default_rng(0))
-    fact: Fact = dealt_round.judge(made.run(scene)).facts[0]
+    view = dealt_round.open(see(dealt.target), made.card, PropertyAuxiliary(see), np.random.default_rng(0))
+    fact: Fact = dealt_round.judge(made.run(view)).facts[0]
     return fact

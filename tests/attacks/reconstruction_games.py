@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.game import Arm
 from divulge.core.rebuilt import Rebuilt
-from divulge.core.reconstruction import RebuildMeans
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, Access
+from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.data.arrays import from_arrays
-from divulge.games.models_beside import Beside
+from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame, RebuildPlan
 from divulge.targets.pytorch import TorchTarget
 from divulge.training.shadow import ShadowTrainer
@@ -89,8 +89,8 @@ def played(
     training, unseen, population = records
     assert made.card.challenge is not None
 
-    def see(model: Target) -> GrantedSurface:
-        return GrantedSurface(model, PRESETS[threat], Access.PARAMETERS, free=True)
+    def see(model: Target) -> GrantedOracle:
+        return GrantedOracle(model, PRESETS[threat], Access.PARAMETERS, free=True)
 
     game = RebuildGame(
         challenge=made.card.challenge,
@@ -100,18 +100,18 @@ def played(
         public=population,
         seed=seed,
         plan=plan or RebuildPlan(6),
-        beside=Beside(recipe, training, population, seed),
+        beside=ControlModels(recipe, training, population, seed),
         see=see,
         shield=shield,
     )
     (dealt,) = game.deal(arm)
-    surface = GrantedSurface(dealt.target, PRESETS[threat], made.card.uses or made.card.needs.access)
+    oracle = GrantedOracle(dealt.target, PRESETS[threat], made.card.uses or made.card.needs.access)
     shadows = None
     if recipe is not None and population is not None:
         trainer = ShadowTrainer(recipe, population, seed)
         shadows = lambda models: trainer.pool(models, see)  # noqa: E731
-    means = RebuildMeans(population, public, shadows)
-    return dealt.judge(made.run(dealt.open(surface, made.card, means, np.random.default_rng(seed))))
+    means = ReconstructionAuxiliary(population, public, shadows)
+    return dealt.judge(made.run(dealt.open(oracle, made.card, means, np.random.default_rng(seed))))
 
 
 def share(rebuilt: Rebuilt, metric: str) -> float:

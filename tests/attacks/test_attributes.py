@@ -7,17 +7,17 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible, TargetError
 from divulge.core.game import Arm
 from divulge.core.rebuilt import Rebuilt
-from divulge.core.reconstruction import AttributeGuess, AttributeScene, RebuildMeans
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.threat import PRESETS, Knowledge, Task
+from divulge.core.views.reconstruction import AttributeGuess, AttributeView, ReconstructionAuxiliary
 from divulge.games.attributes import AttributeGame, completions_of, questions_about
+from divulge.games.control_models import ControlModels
 from divulge.games.imputer import impute
-from divulge.games.models_beside import Beside
 from divulge.setup.assemble import recipe_for
 from divulge.stats.rebuilt import gain_low
 from divulge.targets.function import FunctionTarget
@@ -43,20 +43,18 @@ def drawn(count, seed, colours=3, numbers=6):
     return table(np.column_stack([colour, numbers_]), y, categories=None)
 
 
-def scene_of(target, known, name, threat="published-model", population=None):
+def view_of(target, known, name, threat="published-model", population=None):
     made = attack(name)
     questions = tuple(questions_about(known, population or known, known.schema.sensitive))
-    surface = GrantedSurface(target, PRESETS[threat], made.card.uses or made.card.needs.access)
+    oracle = GrantedOracle(target, PRESETS[threat], made.card.uses or made.card.needs.access)
     box = known.x.min(axis=0), known.x.max(axis=0)
-    means = RebuildMeans(population or known)
-    return made, AttributeScene(
-        surface, known.schema, *box, np.random.default_rng(0), made.card.needs, means, questions
-    )
+    means = ReconstructionAuxiliary(population or known)
+    return made, AttributeView(oracle, known.schema, *box, np.random.default_rng(0), made.card.needs, means, questions)
 
 
 def guessed(target, known, name, **settings):
-    made, scene = scene_of(target, known, name, **settings)
-    return made.run(scene)
+    made, view = view_of(target, known, name, **settings)
+    return made.run(view)
 
 
 def by_colour(table_of_scores):
@@ -105,8 +103,8 @@ def test_the_counts_of_a_tree_by_hand():
     known = table(np.column_stack([colour, np.zeros(len(y))]), y, categories=None)
     tree = DecisionTreeClassifier().fit(known.x, y)
     asked = table(np.array([[0, 0.0], [0, 0.0]]), np.array([1, 0]), categories=None)
-    made, scene = scene_of(SklearnTarget(tree), asked, "fredrikson_tree_counts", population=known)
-    np.testing.assert_array_equal(made.run(scene).choices[0], [2, 0])
+    made, view = view_of(SklearnTarget(tree), asked, "fredrikson_tree_counts", population=known)
+    np.testing.assert_array_equal(made.run(view).choices[0], [2, 0])
     with pytest.raises(Impossible, match="one decision tree"):
         guessed(SklearnTarget(LogisticRegression().fit(known.x, y)), asked, "fredrikson_tree_counts")
 
@@ -132,7 +130,7 @@ def game_of(model, sets, names=("colour",), seed=0):
     recipe = recipe_for(model, model, target)
     x = Records(np.concatenate([training.x, unseen.x]), np.concatenate([training.y, unseen.y]), training.schema)
     member = np.arange(len(x)) < len(training)
-    beside = Beside(recipe, training, population, seed)
+    beside = ControlModels(recipe, training, population, seed)
     return AttributeGame(target, x, member, population, names, seed, beside), recipe
 
 
@@ -141,12 +139,12 @@ def played(game, recipe, name, arm=Arm.TARGET, threat="acquaintance") -> Rebuilt
     (dealt,) = game.deal(arm)
 
     def see(model):
-        return GrantedSurface(model, PRESETS[threat], made.card.needs.access, free=True)
+        return GrantedOracle(model, PRESETS[threat], made.card.needs.access, free=True)
 
     pool = ShadowTrainer(recipe, game.population, 5).pool if recipe is not None else None
-    means = RebuildMeans(game.population, None, (lambda n: pool(n, see)) if pool is not None else None)
-    surface = GrantedSurface(dealt.target, PRESETS[threat], made.card.uses or made.card.needs.access)
-    return dealt.judge(made.run(dealt.open(surface, made.card, means, np.random.default_rng(0))))
+    means = ReconstructionAuxiliary(game.population, None, (lambda n: pool(n, see)) if pool is not None else None)
+    oracle = GrantedOracle(dealt.target, PRESETS[threat], made.card.uses or made.card.needs.access)
+    return dealt.judge(made.run(dealt.open(oracle, made.card, means, np.random.default_rng(0))))
 
 
 def memorising_sets():
@@ -240,7 +238,9 @@ def test_neurons_tell_what_few_own_records_do_not(trained):
     module = recipe.fit(members, 0) if trained else build()
     asked = members.take(np.arange(400))
     x = Records(np.concatenate([asked.x, others.x]), np.concatenate([asked.y, others.y]), asked.schema)
-    game = AttributeGame(TorchTarget(module), x, np.arange(800) < 400, few, ("colour",), 0, Beside(None, asked, few, 0))
+    game = AttributeGame(
+        TorchTarget(module), x, np.arange(800) < 400, few, ("colour",), 0, ControlModels(None, asked, few, 0)
+    )
     found = played(game, None, "neuron_importance", threat="published-model").measures[0]
     if trained:
         assert found.value > found.chance + 0.1 and gain_low(found, 0.05) > 0
@@ -281,7 +281,9 @@ def test_numbers_count_as_right_when_they_are_near():
     rng = np.random.default_rng(0)
     x = np.column_stack([rng.integers(0, 3, 400), rng.uniform(0, 100, 400)])
     records = table(x, rng.integers(0, 2, 400), sensitive=("n0",))
-    game = AttributeGame(None, records, np.ones(400, bool), records, ("n0",), 0, Beside(None, records, records, 0))
+    game = AttributeGame(
+        None, records, np.ones(400, bool), records, ("n0",), 0, ControlModels(None, records, records, 0)
+    )
     (question,) = game.questions
     nearest = question.nearest(records)
     found = game.judge(AttributeGuess((nearest,)))
@@ -294,11 +296,11 @@ def test_numbers_count_as_right_when_they_are_near():
 
 def test_scenes_give_only_what_the_card_names():
     known = drawn(20, 0)
-    made, scene = scene_of(by_colour([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "csmia")
+    made, view = view_of(by_colour([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "csmia")
     assert Knowledge.POPULATION not in made.card.needs.knowledge
     from divulge.core.errors import AccessDenied
 
     with pytest.raises(AccessDenied):
-        _ = scene.population
+        _ = view.population
     with pytest.raises(AccessDenied):
-        scene.shadows(2)
+        view.shadows(2)

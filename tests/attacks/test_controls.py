@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits, make_regression
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeRegressor
 
-from divulge.auditing.run_attack import Table, _play_arm, number_of_tests
+from divulge.auditing.run_attack import Session, _play_arm, number_of_tests
 from divulge.catalog.attacks import cards
 from divulge.core.game import Arm
 from divulge.core.policy import Policy
@@ -59,7 +59,7 @@ def played(task):
         name="controls",
     )
     game = MembershipGame(target, job.candidates, job.member, job.seed, job.recipe, job.population)
-    return job, Table(job, game, number_of_tests(len(job.attacks)))
+    return job, Session(job, game, number_of_tests(len(job.attacks)))
 
 
 def area(card, arm):

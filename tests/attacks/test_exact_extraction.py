@@ -58,8 +58,8 @@ def inputs(count: int, features: int, classes: int = 2, seed: int = 5):
     ids=["softmax", "scaled", "scaled twice", "svm"],
 )
 def test_linear_models_are_solved_with_one_query_an_unknown(model):
-    _guess, theft, surface = steal(SklearnTarget(model.fit(OWN.flat(), OWN.y)), HELD, EquationSolving())
-    assert surface.queries == 7
+    _guess, theft, oracle = steal(SklearnTarget(model.fit(OWN.flat(), OWN.y)), HELD, EquationSolving())
+    assert oracle.queries == 7
     (found,) = theft.recoveries
     assert found.recovered == found.values == 21
     assert found.worst < 1e-9
@@ -133,16 +133,16 @@ def test_a_leaf_that_no_whole_number_reaches_does_not_count():
     y = np.tile([0, 1, 0, 1], 20)
     held = records(x, y)
     target = SklearnTarget(DecisionTreeClassifier().fit(x, y))
-    _, theft, surface = steal(target, held, TreePaths(), threat=OPEN)
+    _, theft, oracle = steal(target, held, TreePaths(), threat=OPEN)
     assert theft.recoveries[0].values == theft.recoveries[0].recovered == 4
-    assert surface.queries <= 4
+    assert oracle.queries <= 4
 
 
 def test_a_tree_is_found_by_its_scores_too_and_its_decoy_is_another_tree():
     target = SklearnTarget(DecisionTreeClassifier(max_depth=6, random_state=0).fit(OWN.flat(), OWN.y))
-    _, theft, surface = steal(target, HELD, TreePathsByScores(50_000), POOL)
+    _, theft, oracle = steal(target, HELD, TreePathsByScores(50_000), POOL)
     assert fidelity(theft) > 0.97
-    assert surface.queries <= 50_000
+    assert oracle.queries <= 50_000
     _, theft, _ = steal(target, HELD, TreePathsByScores(20_000), POOL, arm=Arm.NEGATIVE)
     assert fidelity(theft) < 0.6
     with pytest.raises(Impossible, match="no decision tree"):
@@ -224,12 +224,12 @@ def test_labels_alone_give_a_relu_network_up_to_scale(shape, seed):
     with torch.no_grad():  # so that both classes are common
         out = module(torch.from_numpy(held.flat()))
         module[-1].bias -= out.median(dim=0).values + 1e-3
-    guess, theft, surface = steal(TorchTarget(module), held, ReluNetworkFromLabels(), threat=PRESETS["label-only"])
+    guess, theft, oracle = steal(TorchTarget(module), held, ReluNetworkFromLabels(), threat=PRESETS["label-only"])
     assert fidelity(theft) == 1.0
     assert fidelity(theft, "uniform") >= 0.9999
     if guess.parameters is not None:
         assert theft.recoveries[0].recovered == theft.recoveries[0].values
-    assert surface.queries < 1_000_000
+    assert oracle.queries < 1_000_000
 
 
 def test_bends_of_a_smooth_boundary_explain_nothing():
@@ -245,9 +245,9 @@ def test_bends_of_a_smooth_boundary_explain_nothing():
 @pytest.mark.parametrize("hidden", [3, 11, 18])
 def test_the_hidden_width_is_the_rank_of_the_logits(hidden):
     held = inputs(200, 8, 20)
-    guess, theft, surface = steal(TorchTarget(network(8, 30, hidden, 20)), held, LastLayer())
+    guess, theft, oracle = steal(TorchTarget(network(8, 30, hidden, 20)), held, LastLayer())
     assert guess.claims[0].value == hidden
-    assert surface.queries == 40
+    assert oracle.queries == 40
     assert theft.recoveries[0].what == "architecture"
     assert theft.recoveries[0].recovered == 1
 
@@ -287,9 +287,9 @@ def test_a_setting_is_told_from_shuffled_training_data_and_not_from_other_data()
     own, other = records(X[order], Y[order], task=Task.REGRESSION), records(X, Y[order], task=Task.REGRESSION)
     threat = PRESETS["training-customer"]
     for data, right in ((own, 1), (other, 0)):
-        _, theft, surface = steal(SklearnTarget(model), own, Regularisation(), threat=threat, training=data)
+        _, theft, oracle = steal(SklearnTarget(model), own, Regularisation(), threat=threat, training=data)
         assert theft.recoveries[0].what == "hyperparameters"
         assert theft.recoveries[0].recovered == right
-        assert surface.queries == 0
+        assert oracle.queries == 0
     with pytest.raises(Impossible, match="GaussianNB"):
         solve(GaussianNB().fit(X, (Y > 0).astype(int)), X, Y)

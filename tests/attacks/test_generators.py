@@ -93,7 +93,7 @@ def test_a_generator_that_gives_its_records_again_tells_the_share_as_well_as_so_
     run = audited(tmp_path, bootstrap)
     assert run.verdict is Verdict.LEAK and {f.attack for f in run.findings} == {"property_samples"}
     assert of(run, "property_told").value == 1.0
-    (fact,) = next(iter(run.dossier.inferred.values())).facts
+    (fact,) = next(iter(run.result.inferred.values())).facts
     assert fact.error < 0.02 < fact.blind_error
     truth = people(1500, 0)[0][:, 2].mean()
     assert fact.answer.low <= truth <= fact.answer.high and fact.answer.high - fact.answer.low < 0.1
@@ -127,11 +127,11 @@ def test_a_generator_that_has_learned_nothing_tells_nothing(tmp_path):
 
 def test_other_attacks_are_refused_and_properties_must_be_about_a_kind(tmp_path):
     run = audited(tmp_path, bootstrap, families=None, attacks=["loss", "property_samples", "knockoff"], threat="mlaas")
-    reasons = {o.attack: o.result.reason for o in run.dossier.outcomes if isinstance(o.result, Refused)}
+    reasons = {o.attack: o.result.reason for o in run.result.outcomes if isinstance(o.result, Refused)}
     assert set(reasons) == {"loss", "property_samples", "knockoff"}
     assert "does not offer scores" in reasons["loss"] and "generated samples" in reasons["property_samples"]
     plan = PropertyPlan(("size()",), victims=12, shadows=16, queries=300)
-    (_, refused) = audited(tmp_path / "size", bootstrap, properties=plan).dossier.refused()[0]
+    (_, refused) = audited(tmp_path / "size", bootstrap, properties=plan).result.refused()[0]
     assert "not about a kind" in refused
     with pytest.raises(InputError, match="no attack of membership"):
         audited(tmp_path, bootstrap, families=["membership"])
@@ -190,19 +190,19 @@ def test_what_a_generator_gets_wrong_is_said(target, says):
 def test_samples_count_as_queries_and_later_ones_are_others():
     from dataclasses import replace
 
-    from divulge.auditing.oracle import GrantedSurface
+    from divulge.auditing.oracle import GrantedOracle
 
     schema = Schema((Column("a"), Column("b"), Column("c")), classes=("0", "1"))
     threat = replace(PRESETS["synthetic-data"], query_budget=10)
-    surface = GrantedSurface(GeneratorTarget(Deaf()), threat, Access.SAMPLES)
-    first, second = surface.samples(4, schema), surface.samples(4, schema)
-    assert surface.queries == 8 and not np.array_equal(first.x, second.x)
+    oracle = GrantedOracle(GeneratorTarget(Deaf()), threat, Access.SAMPLES)
+    first, second = oracle.samples(4, schema), oracle.samples(4, schema)
+    assert oracle.queries == 8 and not np.array_equal(first.x, second.x)
     with pytest.raises(BudgetSpent):
-        surface.samples(4, schema)
+        oracle.samples(4, schema)
     with pytest.raises(AccessDenied):
-        surface.labels(first)
+        oracle.labels(first)
     with pytest.raises(TargetError, match="answers none"):
         GeneratorTarget(Deaf()).answer(Access.LABEL, first)
-    denied = GrantedSurface(GeneratorTarget(Deaf()), PRESETS["mlaas"], Access.SCORES)
+    denied = GrantedOracle(GeneratorTarget(Deaf()), PRESETS["mlaas"], Access.SCORES)
     with pytest.raises(AccessDenied, match="samples"):
         denied.samples(1, schema)

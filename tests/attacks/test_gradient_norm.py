@@ -72,9 +72,9 @@ def test_nobody_sees_gradients_through_an_interface(tmp_path):
 
 
 def test_an_attack_that_asks_for_scores_gets_no_gradients():
-    from divulge.auditing.oracle import GrantedSurface
+    from divulge.auditing.oracle import GrantedOracle
 
     (records,) = from_arrays([(np.zeros((4, 64)), [0, 1, 2, 3])])
-    surface = GrantedSurface(TorchTarget(build()), divulge.PRESETS["published-model"], Access.SCORES)
+    oracle = GrantedOracle(TorchTarget(build()), divulge.PRESETS["published-model"], Access.SCORES)
     with pytest.raises(AccessDenied):
-        surface.gradient_norms(records)
+        oracle.gradient_norms(records)

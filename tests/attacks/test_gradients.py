@@ -13,8 +13,8 @@ from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_
 from divulge.attacks.reconstruction.last_layer_gradients import _solved, label_counts
 from divulge.core.errors import AccessDenied, Impossible, InputError, TargetError
 from divulge.core.game import Arm
-from divulge.core.reconstruction import Update, UpdateScene
 from divulge.core.threat import Access, Needs
+from divulge.core.views.reconstruction import Update, UpdateView
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.torch_updates import change_of
 from tests.attacks.reconstruction_games import Convolutions, dense, pictures, played, quality, share, taught
@@ -30,7 +30,7 @@ class Holder:
         return self.module
 
 
-def scene_of(module, records, batch=1, steps=1, rate=0.1, classes=3):
+def view_of(module, records, batch=1, steps=1, rate=0.1, classes=3):
     dtype = next(module.parameters()).dtype
     updates = []
     for start in range(0, len(records) // batch * batch, batch):
@@ -38,7 +38,7 @@ def scene_of(module, records, batch=1, steps=1, rate=0.1, classes=3):
         x, y = torch.as_tensor(part.x).to(dtype), torch.as_tensor(part.y)
         updates.append(Update(change_of(module, x, y, steps, rate), batch, steps, rate))
     low, high = np.zeros((8, 8)), np.ones((8, 8))
-    return UpdateScene(
+    return UpdateView(
         Holder(module), records.schema, low, high, np.random.default_rng(0), Needs(Access.UPDATES),
         updates=tuple(updates), classes=classes,
     )  # fmt: skip
@@ -88,8 +88,8 @@ def test_inputs_that_a_module_moves_and_scales_are_brought_back():
 @given(st.integers(0, 2**31), st.integers(1, 24))
 def test_label_counts_sum_up_to_the_batch(seed, batch):
     records = pictures(30, seed=seed).take(np.random.default_rng(seed).integers(0, 30, batch))
-    scene = scene_of(Convolutions(), records, batch)
-    counts = label_counts(scene, scene.updates[0])
+    view = view_of(Convolutions(), records, batch)
+    counts = label_counts(view, view.updates[0])
     assert counts.sum() == batch and (counts >= 0).all()
 
 
@@ -97,9 +97,9 @@ def test_most_classes_of_a_batch_are_counted_rightly_for_an_untrained_module():
     right = []
     for seed in range(30):
         records = SETS[2].take(np.random.default_rng(seed).permutation(300)[:16])
-        scene = scene_of(Convolutions(), records, 16)
+        view = view_of(Convolutions(), records, 16)
         own = np.bincount(records.y, minlength=3)
-        right.append(np.minimum(own, label_counts(scene, scene.updates[0])).sum() / 16)
+        right.append(np.minimum(own, label_counts(view, view.updates[0])).sum() / 16)
     assert np.mean(right) > 0.9
 
 
@@ -115,8 +115,8 @@ def test_what_a_trained_module_does_not_tell_is_taken_for_equally_common():
     module, right, equal = taught(Convolutions(), SETS[0]), [], []
     for seed in range(30):
         records = SETS[2].take(np.random.default_rng(seed).permutation(300)[:16])
-        scene = scene_of(module, records, 16)
-        own, told = np.bincount(records.y, minlength=3), label_counts(scene, scene.updates[0])
+        view = view_of(module, records, 16)
+        own, told = np.bincount(records.y, minlength=3), label_counts(view, view.updates[0])
         right.append(np.minimum(own, told).sum() / 16)
         equal.append(np.minimum(own, [6, 5, 5]).sum() / 16)
     assert np.mean(right) > np.mean(equal) - 0.1
@@ -124,31 +124,31 @@ def test_what_a_trained_module_does_not_tell_is_taken_for_equally_common():
 
 def test_matching_is_zero_at_the_truth_and_nowhere_near():
     records = SETS[0].take(np.arange(4))
-    scene = scene_of(Convolutions(smooth=True).double(), records, 2)
+    view = view_of(Convolutions(smooth=True).double(), records, 2)
     codes = records.y.reshape(2, 2)
-    matcher = Matcher(scene, scene.updates, codes, Prior(), cosine=False, seed=0)
+    matcher = Matcher(view, view.updates, codes, Prior(), cosine=False, seed=0)
     truth = torch.as_tensor(records.x.reshape(2, 2, 8, 8)).double()
     assert matcher.fit(truth, None).max() < 1e-12
     assert matcher.fit(1 - truth, None).min() > 1e-6
-    cosine = Matcher(scene, scene.updates, codes, Prior(), cosine=True, seed=0)
+    cosine = Matcher(view, view.updates, codes, Prior(), cosine=True, seed=0)
     assert cosine.fit(truth, None).abs().max() < 1e-9
 
 
 def test_all_guesses_at_once_are_the_same_as_one_at_a_time():
     records = SETS[0].take(np.arange(3))
-    scene = scene_of(Convolutions(smooth=True).double(), records)
+    view = view_of(Convolutions(smooth=True).double(), records)
     codes = records.y.reshape(3, 1)
-    whole = Matcher(scene, scene.updates, codes, Prior(), cosine=False, seed=0)
+    whole = Matcher(view, view.updates, codes, Prior(), cosine=False, seed=0)
     together = whole.distance(torch.full((3, 1, 8, 8), 0.5, dtype=torch.float64), None)
     for place in range(3):
-        one = Matcher(scene, scene.updates[place : place + 1], codes[place : place + 1], Prior(), cosine=False, seed=0)
+        one = Matcher(view, view.updates[place : place + 1], codes[place : place + 1], Prior(), cosine=False, seed=0)
         alone = one.distance(torch.full((1, 1, 8, 8), 0.5, dtype=torch.float64), None)
         torch.testing.assert_close(alone[0], together[place])
 
 
 def test_lbfgs_never_climbs_and_ends_at_the_truth():
-    scene = scene_of(Convolutions(smooth=True).double(), SETS[0].take(np.arange(5)))
-    matcher = Matcher(scene, scene.updates, SETS[0].y[:5].reshape(5, 1), Prior(), cosine=False, seed=0)
+    view = view_of(Convolutions(smooth=True).double(), SETS[0].take(np.arange(5)))
+    matcher = Matcher(view, view.updates, SETS[0].y[:5].reshape(5, 1), Prior(), cosine=False, seed=0)
     first = matcher.fit(*matcher.start(2))
     some = matcher.fit(*by_lbfgs(matcher, 2, 20))
     more = matcher.fit(*by_lbfgs(matcher, 2, 200))
@@ -230,7 +230,7 @@ def test_an_active_server_gets_single_records_out_of_batches(name):
     if name == "imprint_block":
         assert share(own, "records_exact") >= 0.75
     with pytest.raises(AccessDenied):
-        scene_of(module, SETS[0].take(np.arange(2))).ask(module)
+        view_of(module, SETS[0].take(np.arange(2))).ask(module)
 
 
 def test_imprint_bins_hold_the_very_records():
@@ -242,8 +242,8 @@ def test_imprint_bins_hold_the_very_records():
     sums = np.sort(records.flat().mean(axis=1))
     edges = torch.as_tensor([sums[0] - 1, (sums[0] + sums[1]) / 2, (sums[1] + sums[2]) / 2])
     block = Imprint(dense(dtype=torch.float64), along, edges)
-    scene = scene_of(block, records, 3)
-    found = _caught(scene.updates[0], scene)
+    view = view_of(block, records, 3)
+    found = _caught(view.updates[0], view)
     for record in records.x:
         assert np.abs(found - record).reshape(3, -1).max(axis=1).min() < 1e-9
 
@@ -287,10 +287,10 @@ def test_texts_are_read_off_the_gradients_of_a_transformer():
 
 
 def test_what_is_not_of_the_module_is_refused():
-    scene = scene_of(dense(), SETS[0].take(np.arange(2)))
+    view = view_of(dense(), SETS[0].take(np.arange(2)))
     stranger = Holder(dense(hidden=7))
-    wrong = UpdateScene(
-        stranger, scene.schema, scene.low, scene.high, scene.rng, scene.needs, updates=scene.updates, classes=3
+    wrong = UpdateView(
+        stranger, view.schema, view.low, view.high, view.rng, view.needs, updates=view.updates, classes=3
     )
     with pytest.raises(Impossible, match="other shapes"):
         Matcher(wrong, wrong.updates, np.zeros((2, 1), int), Prior(), cosine=True, seed=0)
@@ -315,8 +315,8 @@ def test_a_module_that_crashes_is_said_to():
 
 def test_a_text_that_a_model_was_trained_on_is_exposed():
     """Of 64 public texts none has a lower loss than one that was learned by heart: log2 of 65 bits."""
-    from divulge.core.reconstruction import SampleGuess
-    from divulge.games.writing import TextJudge, edit_distance, rouge
+    from divulge.core.views.reconstruction import SampleGuess
+    from divulge.games.judges.text import TextJudge, edit_distance, rouge
 
     torch.manual_seed(0)
     module, known = Gpt(), texts(90, 1)

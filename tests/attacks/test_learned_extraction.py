@@ -24,8 +24,8 @@ from divulge.defenses.top_k import TopK
 from divulge.targets.function import FunctionTarget
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
-from divulge.training.students import Classroom, lessons
-from divulge.training.zoo import build, raise_zoo, train_one
+from divulge.training.students import SurrogateTrainer, lessons
+from divulge.training.zoo import build, train_one, train_zoo
 from tests.attacks.extraction_games import MLAAS, blobs, fidelity, records, steal
 
 OWN, HELD, POOL = blobs(400), blobs(300, seed=1), blobs(600, seed=2)
@@ -48,11 +48,11 @@ NAMES = [f"{a.card.name} {getattr(a, 'strategy', getattr(a, 'student', ''))}" fo
 
 @pytest.mark.parametrize("attack", LEARNED, ids=NAMES)
 def test_a_copy_agrees_and_pays_for_what_it_asks(attack):
-    guess, theft, surface = steal(TARGET, HELD, attack, POOL)
+    guess, theft, oracle = steal(TARGET, HELD, attack, POOL)
     assert fidelity(theft) > (0.85 if attack.card.name != "data_free" else 0.6)
-    assert surface.queries <= max(attack.queries)
+    assert oracle.queries <= max(attack.queries)
     assert [s.queries for s in guess.stages] == sorted({s.queries for s in guess.stages})
-    assert guess.stages[-1].queries == surface.queries
+    assert guess.stages[-1].queries == oracle.queries
     assert all(s.agreement.points == len(HELD) for s in theft.curve)
 
 
@@ -85,7 +85,7 @@ def test_categories_are_not_moved_along_gradients():
 
 
 def test_the_budget_ends_the_last_stage():
-    guess, _, _surface = steal(TARGET, HELD, Knockoff((50, 300)), POOL, threat=MLAAS.with_budget(120))
+    guess, _, _oracle = steal(TARGET, HELD, Knockoff((50, 300)), POOL, threat=MLAAS.with_budget(120))
     assert [s.queries for s in guess.stages] == [50, 120]
     with pytest.raises(Impossible, match="ten queries"):
         steal(TARGET, HELD, Knockoff(), POOL, threat=MLAAS.with_budget(9))
@@ -96,9 +96,9 @@ def test_what_lies_beyond_the_top_k_is_spread_evenly():
     seen = []
 
     class Peek(Knockoff):
-        def run(self, scene):
-            seen.append(ask(scene, HELD))
-            return super().run(scene)
+        def run(self, view):
+            seen.append(ask(view, HELD))
+            return super().run(view)
 
     _, theft, _ = steal(shielded(TARGET, [TopK(1)]), HELD, Peek((300,)), POOL, threat=threat)
     shares = np.exp(seen[0])
@@ -130,11 +130,11 @@ def test_logits_cannot_be_taken_for_probabilities():
     rounded = np.log(np.tile([0.3, 0.3, 0.3], (len(HELD), 1)))  # scores to one decimal do not add up to one
     np.testing.assert_allclose(lessons(HELD, rounded), 1 / 3)
     with pytest.raises(InputError, match="network or trees"):
-        Classroom(HELD).teach("forest", HELD, HELD.y, 0)
+        SurrogateTrainer(HELD).teach("forest", HELD, HELD.y, 0)
 
 
 def test_equal_seeds_teach_equal_students():
-    room = Classroom(HELD, 50)
+    room = SurrogateTrainer(HELD, 50)
     for kind in ("network", "trees"):
         a, b = (room.teach(kind, HELD, HELD.y, 3).log_scores(POOL) for _ in range(2))
         np.testing.assert_array_equal(a, b)
@@ -191,9 +191,9 @@ def test_attributes_of_unseen_networks_are_told_from_their_scores():
     right = 0
     for number, design in enumerate(designs[:3]):
         victim = TorchTarget(train_one(blobs(900, seed=7), design, number))
-        zoo = lambda wanted, seed: raise_zoo(POOL, wanted, seed)  # noqa: E731
-        guess, theft, surface = steal(victim, HELD, Architecture(models=120, queries=100), POOL, zoo=zoo)
-        assert surface.queries == 100
+        zoo = lambda wanted, seed: train_zoo(POOL, wanted, seed)  # noqa: E731
+        guess, theft, oracle = steal(victim, HELD, Architecture(models=120, queries=100), POOL, zoo=zoo)
+        assert oracle.queries == 100
         assert theft.recoveries[0].what == "architecture"
         assert theft.recoveries[0].values == 4  # what a bare module tells; the recipe would tell more
         right += {c.name: c.value for c in guess.claims}["activation"] == design.activation

@@ -27,11 +27,11 @@ from divulge.attacks.property.snap import log_ratio, poison_of
 from divulge.catalog.attacks import attack
 from divulge.core.errors import AccessDenied, Impossible, InputError, TargetError
 from divulge.core.game import Arm
-from divulge.core.inference import BatchGuess, PropertyAnswer, PropertyGuess, PropertyMeans
 from divulge.core.records import Column, Records, Schema
+from divulge.core.views.property import BatchGuess, PropertyAnswer, PropertyAuxiliary, PropertyGuess
 from divulge.games.batches import BatchGame
-from divulge.games.facts import leaked_records
 from divulge.games.inputs import MINE, InputGame
+from divulge.games.judges.property import leaked_records
 from divulge.games.properties import PropertyGame, PropertyPlan
 from divulge.games.sides import Side
 from divulge.stats.rebuilt import mean_bounds
@@ -127,7 +127,7 @@ def test_what_tells_nothing_has_no_weight():
 def test_what_is_contributed_is_of_the_kind_with_one_class(kinds):
     made = attack("snap")
     (dealt,) = kinds.deal(Arm.TARGET)
-    question = dealt.open(None, made.card, PropertyMeans(lambda t: t), np.random.default_rng(0)).questions[0]
+    question = dealt.open(None, made.card, PropertyAuxiliary(lambda t: t), np.random.default_rng(0)).questions[0]
     poison, left, target = poison_of(question, 0.1)
     assert len(poison) == 30 and set(poison.y) == {target}
     kept = {row.tobytes() for row in question.queries.x[question.flags]}
@@ -166,7 +166,7 @@ def test_the_loss_test_names_the_kind_that_a_model_is_better_on():
     made = game(regression, "share(kind == 1)")
     (dealt,) = made.deal(Arm.TARGET)
     card = attack("property_loss_test").card
-    question = dealt.open(None, card, PropertyMeans(lambda t: t), np.random.default_rng(0)).questions[0]
+    question = dealt.open(None, card, PropertyAuxiliary(lambda t: t), np.random.default_rng(0)).questions[0]
 
     class Model:
         ports = frozenset()
@@ -311,7 +311,7 @@ def test_a_guess_by_lot_is_worth_nothing(kinds):
 def test_only_an_active_adversary_contributes(kinds):
     (dealt,) = kinds.deal(Arm.TARGET)
     card = attack("property_chosen").card
-    question = dealt.open(None, card, PropertyMeans(lambda t: t), np.random.default_rng(0)).questions[0]
+    question = dealt.open(None, card, PropertyAuxiliary(lambda t: t), np.random.default_rng(0)).questions[0]
     with pytest.raises(AccessDenied, match="active"):
         question.poisoned(question.queries)
 

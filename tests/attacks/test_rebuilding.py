@@ -21,19 +21,19 @@ from divulge.attacks.reconstruction.generator import generator_for
 from divulge.attacks.reconstruction.kkt import agreeing
 from divulge.attacks.reconstruction.linear_models import LinearModel, linear_model
 from divulge.attacks.reconstruction.unlearned_batch import batch_behind
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible, InputError
 from divulge.core.game import Arm
-from divulge.core.reconstruction import FileScene, RebuildMeans
 from divulge.core.threat import PRESETS
+from divulge.core.views.reconstruction import FileView, ReconstructionAuxiliary
 from divulge.data.arrays import from_arrays
 from divulge.games.classes import InversionGame
 from divulge.games.rebuild import RebuildPlan
 from divulge.setup.assemble import recipe_for
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
-from divulge.training.students import Classroom
+from divulge.training.students import SurrogateTrainer
 from tests.attacks.reconstruction_games import Convolutions, dense, pictures, played, quality, share, taught
 
 SETS = pictures(90, seed=1), pictures(90, seed=2), pictures(400, seed=3)
@@ -181,11 +181,11 @@ def test_weights_that_are_the_gradient_of_one_record_give_it_away():
         module.one.weight.copy_(values[:, None] * record / wide.norm())
         module.one.bias.copy_(values / wide.norm())
     box = np.zeros((8, 8)), np.ones((8, 8))
-    scene = FileScene(None, SETS[0].schema, *box, np.random.default_rng(0), None, classes=2)
-    made, left = solve(module, scene, np.full((8, 8), 0.5), 0, 2, 3_000, 0.02, 0.0)
+    view = FileView(None, SETS[0].schema, *box, np.random.default_rng(0), None, classes=2)
+    made, left = solve(module, view, np.full((8, 8), 0.5), 0, 2, 3_000, 0.02, 0.0)
     errors = ((made - SETS[0].x[0]) ** 2).mean(axis=(1, 2))
-    strangers = ((made[:, None] - SETS[1].x[None]) ** 2).mean(axis=(2, 3))
-    assert left < 1e-3 and errors.min() < 0.1 * strangers.min()
+    nonmembers = ((made[:, None] - SETS[1].x[None]) ** 2).mean(axis=(2, 3))
+    assert left < 1e-3 and errors.min() < 0.1 * nonmembers.min()
 
 
 def test_candidates_that_agree_by_hand():
@@ -208,13 +208,13 @@ def classes_of(name, module, arm=Arm.TARGET, public=None, threat="published-mode
     training, unseen, population = SETS
     game = InversionGame(
         TorchTarget(module), training, unseen,
-        lambda: Classroom(population, 300).teach("network", population, population.y, 0), public, seed,
+        lambda: SurrogateTrainer(population, 300).teach("network", population, population.y, 0), public, seed,
     )  # fmt: skip
     made = attack(name, **settings)
     (dealt,) = game.deal(arm)
-    surface = GrantedSurface(dealt.target, PRESETS[threat], made.card.needs.access)
-    scene = dealt.open(surface, made.card, RebuildMeans(population, public), np.random.default_rng(seed))
-    return dealt.judge(made.run(scene))
+    oracle = GrantedOracle(dealt.target, PRESETS[threat], made.card.needs.access)
+    view = dealt.open(oracle, made.card, ReconstructionAuxiliary(population, public), np.random.default_rng(seed))
+    return dealt.judge(made.run(view))
 
 
 def others(count=400):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.records import Column, Kind, Records, Schema
-from divulge.core.scene import Means, MembershipScene
 from divulge.core.threat import PRESETS
+from divulge.core.views.membership import Auxiliary, MembershipView
 from divulge.data.arrays import from_arrays
 from divulge.targets.function import FunctionTarget
 from tests.attacks.toys import records_of, toy
@@ -19,9 +19,9 @@ from tests.attacks.toys import records_of, toy
 
 def played(made, function, candidates, population=None, returns="logits", threat="published-model"):
     """What an attack says of candidates, with strangers at hand."""
-    surface = GrantedSurface(FunctionTarget(function, returns), PRESETS[threat], made.card.needs.access)
-    scene = MembershipScene(surface, candidates, np.random.default_rng(0), made.card.needs, Means(population))
-    return made.run(scene).scores, surface
+    oracle = GrantedOracle(FunctionTarget(function, returns), PRESETS[threat], made.card.needs.access)
+    view = MembershipView(oracle, candidates, np.random.default_rng(0), made.card.needs, Auxiliary(population))
+    return made.run(view).scores, oracle
 
 
 def two(signal):
@@ -31,9 +31,9 @@ def two(signal):
 def test_attack_p_is_the_share_of_strangers_with_a_larger_loss():
     population = records_of(40, np.zeros(40, int))
     candidates = Records(np.array([[-1.0], [100.0], [19.5]]), np.zeros(3, int), population.schema)
-    scores, surface = played(attack("attack_p"), lambda x: two(x[:, 0]), candidates, population)
+    scores, oracle = played(attack("attack_p"), lambda x: two(x[:, 0]), candidates, population)
     np.testing.assert_allclose(scores, [0.0, 1.0, 0.5])
-    assert surface.queries == 43
+    assert oracle.queries == 43
 
 
 def test_attack_p_compares_within_the_class():
@@ -119,14 +119,14 @@ def test_robustness_to_noise_of_a_linear_model_is_a_normal_probability():
     w = np.array([1.0, -2.0, 0.5])
     (candidates,) = from_arrays([(x, (x @ w > 0).astype(int))])
     made = attack("label_only_noise", copies=60)
-    scores, surface = played(made, lambda v: (v @ w > 0).astype(int), candidates, returns="labels", threat="label-only")
+    scores, oracle = played(made, lambda v: (v @ w > 0).astype(int), candidates, returns="labels", threat="label-only")
     margin = np.abs(x @ w) / np.linalg.norm(w)
     from divulge.attacks.membership.label_only_noise import LEVELS
 
     expected = (1 + 60 * sum(stats.norm.cdf(margin / level) for level in LEVELS)) / (1 + 60 * len(LEVELS))
     np.testing.assert_allclose(scores, expected, atol=0.1)
     assert np.abs(scores - expected).mean() < 0.02
-    assert surface.queries == 400 * 301
+    assert oracle.queries == 400 * 301
 
 
 def test_categories_are_drawn_anew_and_never_invented():
@@ -163,6 +163,6 @@ def test_a_record_that_is_labelled_wrongly_has_no_distance_and_queries_are_as_th
     labels[0] = 1 - labels[0]
     (candidates,) = from_arrays([(x, labels)])
     made = attack("boundary_distance")
-    scores, surface = played(made, lambda v: (v[:, 0] > 0).astype(int), candidates, returns="labels")
+    scores, oracle = played(made, lambda v: (v[:, 0] > 0).astype(int), candidates, returns="labels")
     assert scores[0] == 0 and (scores[1:] > 0).all()
-    assert 0.5 < surface.queries / 50 / made.card.queries_per_record < 1.2
+    assert 0.5 < oracle.queries / 50 / made.card.queries_per_record < 1.2

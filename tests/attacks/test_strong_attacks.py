@@ -14,12 +14,12 @@ import divulge
 from divulge.attacks.membership.label_only_augmentation import LabelOnlyAugmentation
 from divulge.attacks.membership.lira_augmented import LiraAugmented, _log_density
 from divulge.attacks.membership.truth_serum import TruthSerum
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.core.errors import Impossible
 from divulge.core.finding import Refused
 from divulge.core.images import mirrored, shifted
-from divulge.core.scene import MembershipScene, PoisonScene
 from divulge.core.threat import Access
+from divulge.core.views.membership import MembershipView, PoisonView
 from divulge.data.arrays import from_arrays
 from divulge.stats.auc import null_deviation
 from divulge.targets.trees import internals
@@ -196,10 +196,10 @@ def test_a_class_that_a_tree_never_saw_is_no_error():
     assert np.isfinite(SklearnTarget(model).answer(Access.INTERNALS, records)).all()
 
 
-def scene(n=400, size=200, classes=10):
+def view(n=400, size=200, classes=10):
     x, y = data()
     (records,) = from_arrays([(x[:n], y[:n])])
-    return PoisonScene(records, size, np.random.default_rng(0))
+    return PoisonView(records, size, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("kind", ["moved", "plain", "stranger"])
@@ -240,13 +240,13 @@ def test_moved_copies_by_hand():
     (records,) = from_arrays([(images, [1, 1])], classes=[0, 1])
     target = divulge.FunctionTarget(lambda x: (x[:, 1, 1] > 0).astype(int), "labels")
     attack = LabelOnlyAugmentation(reach=1)
-    surface = GrantedSurface(target, divulge.PRESETS["label-only"], Access.LABEL)
-    guess = attack.run(MembershipScene(surface, records, np.random.default_rng(0), attack.card.needs))
+    oracle = GrantedOracle(target, divulge.PRESETS["label-only"], Access.LABEL)
+    guess = attack.run(MembershipView(oracle, records, np.random.default_rng(0), attack.card.needs))
     np.testing.assert_allclose(guess.scores, [1.0, 2 / 10])
 
 
 def test_poison_is_copies_under_one_wrong_label_and_keeps_to_its_share():
-    asked = scene()
+    asked = view()
     made = TruthSerum(copies=2, share=0.3).poison(asked)
     assert made.about.sum() == 30 and len(made.records) == 60
     aimed = asked.candidates.x
@@ -258,7 +258,7 @@ def test_poison_is_copies_under_one_wrong_label_and_keeps_to_its_share():
 
 def test_too_little_poison_is_refused():
     with pytest.raises(Impossible, match="at least 20 are needed"):
-        TruthSerum(share=0.05).poison(scene())
+        TruthSerum(share=0.05).poison(view())
 
 
 @pytest.fixture(scope="module")

@@ -168,7 +168,7 @@ def test_an_audit_names_the_class_of_a_new_record(target, tmp_path):
     found = next(f for f in run.findings if f.metric == "labels_counted")
     assert found.verdict.value == "leak", found
     assert found.value >= 0.9
-    direct, asked = decision(run.dossier).questions
+    direct, asked = decision(run.result).questions
     assert any("Answers before and after" in line for line in asked.evidence), "whoever asks need not hold the model"
     assert not any("Answers before and after" in line for line in direct.evidence)
     missing = divulge.audit(

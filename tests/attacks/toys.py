@@ -1,4 +1,4 @@
-"""Small scenes in which the right answer is known."""
+"""Small views in which the right answer is known."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.records import Column, Records, Schema
-from divulge.core.scene import Means, MembershipScene
 from divulge.core.threat import PRESETS, Task
+from divulge.core.views.membership import Auxiliary, MembershipView
 from divulge.targets.function import FunctionTarget
 from divulge.training.shadow import ShadowSet
 
@@ -39,12 +39,12 @@ class Toy:
         """What an attack says about the records."""
         made = attack(name, **settings)
         threat = PRESETS["published-model"]
-        see = lambda target: GrantedSurface(target, threat, made.card.needs.access)  # noqa: E731
-        means = Means(
+        see = lambda target: GrantedOracle(target, threat, made.card.needs.access)  # noqa: E731
+        means = Auxiliary(
             self.records, None, lambda n: ShadowSet(self.records, self.keep[:n], tuple(self.shadows[:n]), see)
         )
-        scene = MembershipScene(see(self.target), self.records, np.random.default_rng(seed), made.card.needs, means)
-        return made.run(scene)
+        view = MembershipView(see(self.target), self.records, np.random.default_rng(seed), made.card.needs, means)
+        return made.run(view)
 
 
 def toy(target, shadows=(), keep=None, y=None, returns="logits", task=Task.CLASSIFICATION):

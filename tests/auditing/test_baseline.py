@@ -32,12 +32,12 @@ def test_a_planted_shift_of_a_fifth_of_a_deviation_is_invalid(tmp_path):
     run = audited(0.2, tmp_path)
     assert run.verdict is Verdict.INVALID
     assert {f.verdict for f in run.findings} <= {Verdict.INVALID, Verdict.NOT_MEASURABLE}
-    assert "draw them at random from one set" in run.dossier.baseline.alarm
+    assert "draw them at random from one set" in run.result.baseline.alarm
 
 
 def test_the_same_audit_without_the_shift_is_a_leak(tmp_path):
     run = audited(0.0, tmp_path)
-    assert run.verdict is Verdict.LEAK and run.dossier.baseline.alarm is None
+    assert run.verdict is Verdict.LEAK and run.result.baseline.alarm is None
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -58,4 +58,4 @@ def test_a_column_that_gives_the_split_away_is_named(tmp_path):
     run = divulge.audit(model, *sets, attacks=["loss"], recipe=None, out=tmp_path / "r")
     alone = roc_auc_score(np.arange(400) >= 200, frame["patient"])
     assert run.verdict is Verdict.INVALID
-    assert f"the column 'patient' alone gives it away (AUC {alone:.3f})" in run.dossier.baseline.alarm
+    assert f"the column 'patient' alone gives it away (AUC {alone:.3f})" in run.result.baseline.alarm

@@ -175,7 +175,7 @@ def test_an_audit_with_minutes_tries_every_family(data, tmp_path):
     )
     games = {o.game for o in run.outcomes if isinstance(o.result, Played)}
     assert games == {f.value for f in Family}
-    assert run.dossier.complete and run.verdict is divulge.Verdict.LEAK
+    assert run.result.complete and run.verdict is divulge.Verdict.LEAK
     told = [f for f in run.findings if f.game == "property"]
     assert told and all("share(" in f.metric for f in told)
 
@@ -187,7 +187,7 @@ def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
     from divulge.report import html, markdown, sarif
     from divulge.runs.result import open_run
     from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
-    from divulge.workflows.run_audit import conduct
+    from divulge.workflows.run_audit import run_audit
 
     model, sets, population = data
     target = target_from(model)
@@ -202,14 +202,14 @@ def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
         seed=0,
         name="in a hurry",
     )
-    conduct(whole, tmp_path / "hurry", minutes=1e-6)
+    run_audit(whole, tmp_path / "hurry", minutes=1e-6)
     hurried = open_run(tmp_path / "hurry")
     assert hurried.findings == () and {left.attack for left in hurried.left_out} == {"loss", "gap", "knockoff"}
     assert hurried.complete and hurried.verdict is divulge.Verdict.NOT_EXAMINED
     for text in (html.render(hurried), markdown.render(hurried), sarif.render(hurried)):
         assert "Knock-off from natural data" in text and "left" in text
-    conduct(whole, tmp_path / "hurry", resume=True, minutes=5)
-    conduct(whole, tmp_path / "calm")
+    run_audit(whole, tmp_path / "hurry", resume=True, minutes=5)
+    run_audit(whole, tmp_path / "calm")
     later, calm = open_run(tmp_path / "hurry"), open_run(tmp_path / "calm")
     assert later.left_out == () == calm.left_out
 

@@ -22,8 +22,8 @@ import divulge.training.shadow
 from divulge.core.records import Records
 from divulge.data.arrays import from_arrays
 from divulge.targets.function import FunctionTarget
+from divulge.training.artifact_cache import ArtifactCache
 from divulge.training.function import FunctionRecipe
-from divulge.training.shelf import Shelf
 
 N = 40
 
@@ -57,16 +57,16 @@ def audited(folder, x=None, y=None, recipe_split=2, target_depth=None, **options
 
 @pytest.fixture
 def reads(monkeypatch):
-    """Who asked the shelf for something, and whether it was there."""
+    """Who asked the cache for something, and whether it was there."""
     seen: list[tuple[str, bool]] = []
-    read = Shelf.read
+    read = ArtifactCache.read
 
     def spied(self, key):
         found = read(self, key)
         seen.append((sys._getframe(1).f_code.co_name, found is not None))
         return found
 
-    monkeypatch.setattr(Shelf, "read", spied)
+    monkeypatch.setattr(ArtifactCache, "read", spied)
     return seen
 
 
@@ -146,7 +146,7 @@ def test_an_equal_audit_uses_everything_again_in_another_process_too(tmp_path, m
         "import json, sys\n"
         "from pathlib import Path\n"
         "from tests.auditing import test_cached_answers as here\n"
-        "from divulge.training.shelf import Shelf\n"
+        "from divulge.training.artifact_cache import Shelf\n"
         "seen, read = [], Shelf.read\n"
         "def spied(self, key):\n"
         "    found = read(self, key)\n"

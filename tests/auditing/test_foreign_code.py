@@ -78,7 +78,7 @@ class Ends:
         equations="none",
     )
 
-    def run(self, scene):
+    def run(self, view):
         """Ends the program."""
         sys.exit(0)
 

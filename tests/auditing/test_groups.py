@@ -72,13 +72,13 @@ def test_a_leak_is_found_in_persons(leaky):
     run, _, frame, _, inside = leaky
     assert run.verdict is Verdict.LEAK
     assert {f.unit for f in run.findings} == {"person"}
-    assert {o.attack for o in run.outcomes} == {"loss", "lira", "rmia", "correctness"} and not run.dossier.failed()
-    data = run.dossier.facts.data
+    assert {o.attack for o in run.outcomes} == {"loss", "lira", "rmia", "correctness"} and not run.result.failed()
+    data = run.result.facts.data
     assert (data.member_persons, data.nonmember_persons, data.aggregate) == (SIDE, SIDE, "mean")
     assert (data.members, data.nonmembers) == (inside.sum(), (~inside).sum()) and data.columns == 3
-    best = run.dossier.strongest()
+    best = run.result.strongest()
     assert best.positive_control is not None and best.control is not None
-    assert run.dossier.baseline.alarm is None
+    assert run.result.baseline.alarm is None
     scores = run.scores("rmia")
     labels = np.concatenate([frame["patient"][inside], frame["patient"][~inside]])
     pd.testing.assert_series_equal(
@@ -97,7 +97,7 @@ def test_the_auc_is_that_of_mean_scores_of_persons(leaky):
 
 def test_reports_speak_of_persons(leaky, tmp_path):
     run = leaky[0]
-    told = words.summary(run.dossier) + words.certainty(run.dossier)
+    told = words.summary(run.result) + words.certainty(run.result)
     assert "persons in the data an attacker can name" in told or "the records of one person in the data" in told
     assert f"{SIDE} persons and as many others (" in told and "user-level" in told
     assert "Record by record the AUC of the strongest attack is" in told
@@ -106,8 +106,8 @@ def test_reports_speak_of_persons(leaky, tmp_path):
     for name in ("r.html", "r.md", "d.html"):
         text = run.report(tmp_path / name, page="decision" if name == "d.html" else "report").read_text()
         assert f"{SIDE} persons" in text
-    dossier = json.loads(run.report(tmp_path / "r.json").read_text())
-    assert dossier["facts"]["data"]["member_persons"] == SIDE and dossier["findings"][0]["unit"] == "person"
+    result = json.loads(run.report(tmp_path / "r.json").read_text())
+    assert result["facts"]["data"]["member_persons"] == SIDE and result["findings"][0]["unit"] == "person"
 
 
 def test_risk_is_told_person_by_person(leaky):
@@ -118,7 +118,7 @@ def test_risk_is_told_person_by_person(leaky):
     assert risk["rows"].tolist() == mine.value_counts()[pd.unique(mine)].tolist()
     assert (mine.to_numpy()[risk["row"]] == risk["person"]).all()
     assert (risk["named"] <= risk["trainings"]).all() and (risk["trainings"] == 4).all()
-    listed = run.dossier.at_risk[0]
+    listed = run.result.at_risk[0]
     assert listed.rows == risk.set_index("row").loc[listed.row, "rows"]
     assert "and " in run.report(run.folder / "again.html").read_text()
 
@@ -162,7 +162,7 @@ def test_the_column_stays_a_feature_where_the_model_was_fitted_with_it(tmp_path)
     frame["patient"] = frame["patient"].str[1:].astype(int)
     model = DecisionTreeClassifier(random_state=0).fit(frame[inside], y[inside])
     run = audited(model, frame, y, inside, tmp_path / "with", groups="patient", recipe=None)
-    assert run.dossier.facts.data.columns == 4 and run.dossier.facts.data.member_persons == 20
+    assert run.result.facts.data.columns == 4 and run.result.facts.data.member_persons == 20
 
 
 def test_input_that_cannot_be_grouped_is_refused_with_the_cure(tmp_path):
@@ -186,7 +186,7 @@ def test_input_that_cannot_be_grouped_is_refused_with_the_cure(tmp_path):
     with pytest.raises(InputError, match="stand among members and non-members alike: draw persons"):
         audited(fair, frame, y, mixed, tmp_path / "no", groups="patient")
     run = audited(fair, frame, y, mixed, tmp_path / "dropped", groups="patient", duplicates="drop")
-    assert "dropped from the latter" in run.dossier.facts.data.overlap
+    assert "dropped from the latter" in run.result.facts.data.overlap
 
 
 def test_controls_and_shadow_halves_hold_whole_persons(tmp_path):
@@ -231,7 +231,7 @@ def test_regression_and_every_way_to_put_records_together(aggregate, tmp_path):
     run = audited(
         model, frame, value, inside, tmp_path / "run", groups="patient", aggregate=aggregate, attacks=["absolute_error"]
     )
-    assert run.verdict is Verdict.LEAK and run.dossier.facts.data.aggregate == aggregate
+    assert run.verdict is Verdict.LEAK and run.result.facts.data.aggregate == aggregate
     told = run.scores("absolute_error").groupby("person").agg({"score": aggregate, "member": "first"})
     inside_, outside_ = (told.loc[told["member"] == side, "score"].to_numpy() for side in (True, False))
     pairs = (inside_[:, None] > outside_[None]) + 0.5 * (inside_[:, None] == outside_[None])
@@ -247,13 +247,13 @@ def test_a_split_that_differs_by_the_number_of_records_is_invalid(tmp_path):
     inside = who < 40
     run = audited(fair, x, y, inside, tmp_path / "run", groups=(who[inside], who[~inside]))
     assert run.verdict is Verdict.INVALID
-    assert "draw persons at random from one set" in run.dossier.baseline.alarm
+    assert "draw persons at random from one set" in run.result.baseline.alarm
 
 
 def test_too_few_persons_are_not_measurable(tmp_path):
     frame, y, inside = people(side=8, rows=(20, 20))
     run = audited(fair, frame, y, inside, tmp_path / "run", groups="patient")
-    assert "at least 10 persons" in run.dossier.baseline.missing
+    assert "at least 10 persons" in run.result.baseline.missing
     (low,) = [f for f in run.findings if f.metric == "tpr_at_fpr_0.1" and f.attack == "loss"]
     assert low.verdict is Verdict.NOT_MEASURABLE and "10 persons among the non-members, there are 8" in low.reason
 
@@ -344,7 +344,7 @@ def test_a_score_table_knows_persons(tmp_path):
     y = rng.integers(0, 2, len(who))
     table = divulge.ScoreTable(None, scores, keep, y)
     run = divulge.audit(table, groups=[f"p{n}" for n in who], attacks=["loss"], out=tmp_path / "run")
-    assert run.dossier.facts.data.member_persons == 30 and {f.unit for f in run.findings} == {"person"}
+    assert run.result.facts.data.member_persons == 30 and {f.unit for f in run.findings} == {"person"}
     assert run.verdict is Verdict.LEAK
     divulge.ScoreTable(None, scores, keep, y, groups=who).save(tmp_path / "t.npz")
     again = divulge.ScoreTable.load(tmp_path / "t.npz")

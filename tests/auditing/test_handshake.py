@@ -340,15 +340,15 @@ def test_a_service_is_asked_within_the_budget_of_the_adversary(halves, careful_m
 
 
 def test_a_resumed_run_is_not_asked_again(tmp_path, halves, careful_model):
-    from divulge.workflows.run_audit import conduct
+    from divulge.workflows.run_audit import run_audit
 
     x, y, u, v = halves
     service = Service(careful_model, 0.0)
     job = job_of(service, (x, y), (u, v))
     object.__setattr__(job, "attacks", attacks_for(["loss"], service))
-    conduct(job, tmp_path / "r")
+    run_audit(job, tmp_path / "r")
     before = service.asked
-    conduct(job, tmp_path / "r", resume=True)
+    run_audit(job, tmp_path / "r", resume=True)
     assert service.asked == before == 400
 
 

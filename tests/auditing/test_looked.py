@@ -40,8 +40,8 @@ def test_weak_attacks_do_not_speak_for_strong_ones_that_failed(careful, sets, tm
     run = divulge.audit(careful, *sets, recipe=broken, attacks=attacks, shadows=4, out=tmp_path / "r")
     assert run.verdict is Verdict.FAILED and run.verdicts["membership"] is Verdict.FAILED
     title = "4 of 5 attacks failed, so this audit says nothing about membership"
-    assert words.headline(run.dossier) == title
-    assert markdown.render(run.dossier).splitlines()[4].startswith(f"**! {title}.**")
+    assert words.headline(run.result) == title
+    assert markdown.render(run.result).splitlines()[4].startswith(f"**! {title}.**")
     assert judge(run.folder).exit_code == 3
 
 
@@ -58,7 +58,7 @@ def test_an_audit_in_which_everything_failed_has_failed(sets, tmp_path):
     run = divulge.audit(model, *sets, recipe=None, attacks=attacks, out=tmp_path / "r")
     assert run.verdict is Verdict.FAILED and judge(run.folder).exit_code == 3
     assert set(run.verdicts.values()) == {Verdict.FAILED, Verdict.NOT_EXAMINED}
-    assert words.headline(run.dossier) == "All 2 attacks failed, so this audit says nothing about membership"
+    assert words.headline(run.result) == "All 2 attacks failed, so this audit says nothing about membership"
 
 
 def test_what_was_asked_for_alone_is_not_found_though_it_is_narrow(careful, sets, tmp_path):
@@ -82,7 +82,7 @@ def test_a_family_that_was_asked_for_and_could_not_be_examined_leaves_the_audit_
 def test_nothing_played_is_nothing_examined(careful, sets, tmp_path):
     run = divulge.audit(careful, *sets, attacks=["lira"], recipe=None, out=tmp_path / "r")
     assert run.verdict is Verdict.NOT_EXAMINED and judge(run.folder).exit_code == 3
-    assert words.headline(run.dossier) == "Membership was not examined"
+    assert words.headline(run.result) == "Membership was not examined"
 
 
 def test_classes_in_another_order_than_the_labels_are_a_fault_and_no_all_clear(sets, tmp_path):
@@ -96,7 +96,7 @@ def test_classes_in_another_order_than_the_labels_are_a_fault_and_no_all_clear(s
     members, others = (sets[0][0], noisy[0]), (sets[1][0], noisy[1])
     run = divulge.audit(swapped, members, others, recipe=None, attacks=["loss"], out=tmp_path / "r")
     assert run.verdict is Verdict.INVALID and judge(run.folder).exit_code == 3
-    (line,) = words.lines(run.dossier)
+    (line,) = words.lines(run.result)
     assert line.title == "The audit is invalid: the model does not answer as the one that was trained"
     assert "swapped" in line.text or "other" in line.text
 
@@ -108,7 +108,7 @@ def test_scores_of_the_wrong_sign_are_a_fault_and_no_all_clear(tmp_path):
     table = divulge.ScoreTable(None, scores, keep, np.zeros(400, int))
     run = divulge.audit(table, attacks=["loss"], out=tmp_path / "r")
     assert run.verdict is Verdict.INVALID and judge(run.folder).exit_code == 3
-    (line,) = words.lines(run.dossier)
+    (line,) = words.lines(run.result)
     assert line.title == "The audit is invalid: an attack does worse than chance"
     assert "less often than chance (AUC 0." in line.text and "order of the classes" in line.text
 
@@ -123,8 +123,8 @@ def test_a_leak_by_any_metric_tells_who_is_at_risk(tmp_path):
     )
     leaks = {f.metric for f in run.findings if f.verdict is Verdict.LEAK}
     assert leaks and "auc" not in leaks
-    assert len(run.risk()) == 1000 and run.dossier.at_risk
-    line = words.line_of_family(run.dossier, Family.MEMBERSHIP)
+    assert len(run.risk()) == 1000 and run.result.at_risk
+    line = words.line_of_family(run.result, Family.MEMBERSHIP)
     assert line.verdict is Verdict.LEAK and "picks the member" not in line.text
 
 

@@ -149,7 +149,7 @@ def test_attributes_of_a_mixed_table(sensitive, tmp_path):
     assert sound(run) == set(attacks)
     x = people(180)[0][:60]
     for attack in attacks:
-        rebuilt = run.dossier.rebuilt[attack]
+        rebuilt = run.result.rebuilt[attack]
         units = {measure.metric: len(measure.hits) for measure in rebuilt.measures}
         for name in names:
             assert units[f"attribute_accuracy:{name}"] == x[name].notna().sum()
@@ -220,6 +220,6 @@ def test_records_of_an_unknown_kind_have_no_baseline(tmp_path):
         model, (things[:40], y[:40]), (things[40:], y[40:]), attacks=["loss"], recipe=None, out=tmp_path
     )
     assert sound(run) == {"loss"} and value(run, "loss", "auc") == 1.0
-    assert run.dossier.baseline.reading is None
-    assert "nothing meaningful can be said in numbers" in run.dossier.baseline.missing
+    assert run.result.baseline.reading is None
+    assert "nothing meaningful can be said in numbers" in run.result.baseline.missing
     assert "There is no model-blind baseline: nothing meaningful" in run.report(tmp_path / "r.md").read_text()

@@ -58,4 +58,4 @@ def test_the_auc_stays_within_two_standard_errors_of_a_half(runs, attack):
 
 
 def test_the_baseline_hardly_ever_raises_a_false_alarm(runs):
-    assert sum(r.dossier.baseline.alarm is not None for r in runs) <= 3
+    assert sum(r.result.baseline.alarm is not None for r in runs) <= 3

@@ -44,7 +44,7 @@ def test_a_share_of_classes_is_told_with_an_interval_for_the_audited_model(run):
     assert found.verdict is Verdict.LEAK and found.value == 1 and found.chance == 0.5
     assert 0.2 <= found.control <= 0.8 and found.positive_control == 1
     assert "NISTAML.034" in " ".join(found.standards)
-    answer = run.dossier.inferred["property_chosen"].facts[0].answer
+    answer = run.result.inferred["property_chosen"].facts[0].answer
     assert answer.low <= answer.truth <= answer.high and answer.high - answer.low < 0.2
 
 

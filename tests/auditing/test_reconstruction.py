@@ -23,7 +23,7 @@ from divulge.runs.gate import judge
 from divulge.runs.result import open_run
 from divulge.setup.audit_file import load
 from divulge.setup.from_file import job_from_file
-from divulge.workflows.run_audit import conduct
+from divulge.workflows.run_audit import run_audit
 
 NAMES = ["analytic_gradient", "label_counts", "stored_data", "fredrikson_map", "gmi"]
 
@@ -72,7 +72,7 @@ def test_every_report_shows_what_was_rebuilt(run, tmp_path):
     assert "## Rebuilt records" in text and "First layer" in text
     sarif = json.loads(run.report(tmp_path / "r.sarif").read_text())
     assert any("analytic_gradient" in json.dumps(r) for r in sarif["runs"][0]["results"])
-    assert run.dossier.tried(Family.RECONSTRUCTION) and run.dossier.rebuilt["analytic_gradient"].pictures
+    assert run.result.tried(Family.RECONSTRUCTION) and run.result.rebuilt["analytic_gradient"].pictures
 
 
 def test_the_gate_judges_again(run):
@@ -84,7 +84,7 @@ def test_the_gate_judges_again(run):
 def test_resume_gives_the_same(run, sets, tmp_path):
     (run.folder / "outcomes" / "label_counts.json").unlink()
     job = job_of(sets)
-    again = open_run(conduct(job, run.folder, resume=True).path)
+    again = open_run(run_audit(job, run.folder, resume=True).path)
     assert {f.attack for f in again.findings} == {f.attack for f in run.findings}
 
 
@@ -138,9 +138,9 @@ def test_a_captured_update_and_public_records_from_an_audit_file(sets, tmp_path)
     )
     job = job_from_file(load(tmp_path / "audit.yaml"), tmp_path)
     assert len(job.reconstruction.plan.captured[0]) == 1 and len(job.reconstruction.protections) == 1
-    dossier = open_run(conduct(job, tmp_path / "run").path)
-    assert dossier.rebuilt["analytic_gradient"].measures[1].hits == (1.0,)
-    assert "inversion_network" in dossier.rebuilt
+    result = open_run(run_audit(job, tmp_path / "run").path)
+    assert result.rebuilt["analytic_gradient"].measures[1].hits == (1.0,)
+    assert "inversion_network" in result.rebuilt
     np.savez(tmp_path / "update.npz", *change)
     with pytest.raises(InputError, match="rows"):
         job_from_file(load(tmp_path / "audit.yaml"), tmp_path)
@@ -155,8 +155,8 @@ def test_a_model_that_stores_its_records_is_caught_by_name(tmp_path):
 
 
 def test_words_for_every_outcome(run):
-    assert words_of.headline(run.dossier) == "Training records can be rebuilt"
-    assert "First layer" in words_of.sentence(run.dossier)
+    assert words_of.headline(run.result) == "Training records can be rebuilt"
+    assert "First layer" in words_of.sentence(run.result)
     assert words_of.name_of("attribute_accuracy:sex") == "right answers: sex"
     assert words_of.differing("a b c", "a x c") == [("a", True), ("x", False), ("c", True)]
 
@@ -213,7 +213,7 @@ def test_a_number_is_told_from_a_network_that_learned_it_by_heart(tmp_path):
         sensitive=["age"],
         out=tmp_path / "r",
     )
-    assert not audited.dossier.failed() and not audited.dossier.refused()
+    assert not audited.result.failed() and not audited.result.refused()
     found = {f.attack: f for f in audited.findings if f.metric == "attribute_accuracy:age"}
     assert set(found) == set(names) and found["fredrikson_map"].verdict is Verdict.LEAK
     assert found["fredrikson_map"].value > 0.85 and found["fredrikson_map"].chance < 0.65

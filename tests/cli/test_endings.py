@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from divulge.cli import app, papers
 from divulge.core.errors import TargetError
-from divulge.workflows import run_audit as conduct
+from divulge.workflows import run_audit
 
 STEPS = """
 import os, signal, sys
@@ -150,14 +150,14 @@ def test_an_interrupted_audit_says_how_to_go_on_and_goes_on(workplace):
 
 
 def test_a_run_goes_on_from_its_folder_alone(workplace, capsys, monkeypatch):
-    played = conduct._one
+    played = run_audit._one
 
     def interrupted(run, tables, planned, blind):
         if planned.card.name == "entropy":
             raise KeyboardInterrupt
         return played(run, tables, planned, blind)
 
-    monkeypatch.setattr(conduct, "_one", interrupted)
+    monkeypatch.setattr(run_audit, "_one", interrupted)
     code, out, err = run(["audit", "audit.yaml", "--seed", "3"], capsys)
     place = re.search(r"Run: (\S+)", out)[1]
     assert code == 3 and f"go on with: divulge audit --resume {place}" in err
@@ -206,8 +206,8 @@ def test_runs_are_found_by_name(workplace, capsys):
         (workplace / f"{name}.yaml").write_text(f"{text}name: Model {name}\n")
         assert run(["audit", f"{name}.yaml", "--quiet"], capsys)[0] == 0
         time.sleep(1.1)
-    assert Run.open("latest").dossier.facts.name == "Model b"
-    assert Run.open("model-a").dossier.facts.name == "Model a"
+    assert Run.open("latest").result.facts.name == "Model b"
+    assert Run.open("model-a").result.facts.name == "Model a"
     assert Run.open("divulge-runs/latest").folder.parent == Path("divulge-runs")
     with pytest.raises(
         InputError, match=r"is not a run, but holds 2 runs: name one of them, .*-model-b say, or .*/latest"

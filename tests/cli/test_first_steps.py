@@ -256,7 +256,7 @@ def test_what_a_model_tells_of_its_table():
     [("linux", ".cache"), ("darwin", "Library/Caches"), ("win32", "AppData/Local"), ("freebsd14", ".cache")],
 )
 def test_the_cache_is_where_the_system_has_caches(platform, wanted, monkeypatch, tmp_path):
-    from divulge.training.shelf import user_cache
+    from divulge.training.artifact_cache import user_cache
 
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)

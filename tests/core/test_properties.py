@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from divulge.core.errors import InputError
-from divulge.core.properties import columns_of, dial_of, evaluated, most_drawn, property_of, rows_with
+from divulge.core.property_expression import columns_of, dial_of, evaluated, most_drawn, property_of, rows_with
 from divulge.core.records import Column, Kind, Records, Schema
 
 TABLE = {

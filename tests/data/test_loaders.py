@@ -137,4 +137,4 @@ def test_an_audit_takes_loaders(shuffle, tmp_path):
     run = divulge.audit(net, members, outside, recipe=None, attacks=["loss"], out=tmp_path / "run")
     found = next(f.value for f in run.findings if f.metric == "auc")
     assert abs(found - auc(right_class(softmax(logits_of(net))))) < 1e-6
-    assert len(sets()[0][0]) == run.dossier.facts.data.members
+    assert len(sets()[0][0]) == run.result.facts.data.members

@@ -8,7 +8,7 @@ import pytest
 
 from divulge.core.records import Column, Kind
 from divulge.data.arrays import from_arrays
-from divulge.games.pictures import row_string
+from divulge.games.judges.image import row_string
 from divulge.runs.subgroups import attributes_of
 
 

@@ -109,5 +109,5 @@ def test_encryption_leaves_the_leak_where_it_was(tmp_path):
     ]
     areas = [next(f.value for f in run.findings if f.metric == "auc") for run in found]
     assert areas[0] > 0.6 and areas[1] == pytest.approx(areas[0], abs=0.01)
-    assert found[1].dossier.facts.target.name.endswith("under MPC")
-    assert any("questions" in line and "bytes sent" in line for line in found[1].dossier.training)
+    assert found[1].result.facts.target.name.endswith("under MPC")
+    assert any("questions" in line and "bytes sent" in line for line in found[1].result.training)

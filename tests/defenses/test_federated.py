@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import divulge
-from divulge.auditing.federated_target import Wire
+from divulge.auditing.federated_target import FederatedTarget
 from divulge.catalog.defenses import defense
 from divulge.core.errors import InputError, TargetError
 from divulge.defenses.federated.flower import MODULUS, Federation, clipped, run
@@ -110,7 +110,7 @@ def updates(tmp_path_factory):
             out=tmp_path_factory.mktemp("updates") / "run",
         )
         told = {f.metric: f.value for f in found.findings}
-        return told["records_rebuilt"], next(iter(found.dossier.rebuilt.values())).told
+        return told["records_rebuilt"], next(iter(found.result.rebuilt.values())).told
 
     return played
 
@@ -129,6 +129,6 @@ def test_secure_aggregation_does_not_stop_a_server_that_makes_up_the_module(upda
 
 def test_a_wire_needs_a_module_and_a_record_for_each_client(updates):
     with pytest.raises(InputError, match="modules of PyTorch"):
-        Wire(object(), 4, False)
+        FederatedTarget(object(), 4, False)
     with pytest.raises(KeyError):
         updates("analytic_gradient", batch=2, clients=4)

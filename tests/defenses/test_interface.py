@@ -203,12 +203,12 @@ def test_shadow_models_stand_behind_the_same_defence(runs):
 
 
 def test_what_a_defence_costs_is_said(runs):
-    facts = runs[("rounding",)].dossier.facts.target
+    facts = runs[("rounding",)].result.facts.target
     assert facts.defenses == ("Rounding(decimals=2)",) and 0 <= facts.distortion < 0.05
-    assert facts.quality_members == runs[()].dossier.facts.target.quality_members
+    assert facts.quality_members == runs[()].result.facts.target.quality_members
     page = runs[("rounding",)].report().read_text()
     assert "Rounding(decimals=2)" in page and "total variation" in page
-    assert runs[()].dossier.facts.target.defenses == ()
+    assert runs[()].result.facts.target.defenses == ()
 
 
 def test_defences_in_an_audit_file(tmp_path, monkeypatch):

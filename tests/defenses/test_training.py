@@ -184,7 +184,7 @@ def test_minimised_models_are_asked_as_they_were_trained(tmp_path):
         defenses=[Minimisation(drop=("feature 0",))],
         out=tmp_path / "run",
     )
-    assert run.dossier.facts.target.quality_nonmembers < 0.65 and "minimisation" in run.dossier.facts.name
+    assert run.result.facts.target.quality_nonmembers < 0.65 and "minimisation" in run.result.facts.name
     (records,) = from_arrays([(x, y)])
     shown = Minimisation(coarsen={"feature 1": 0.5}).show(records)
     assert set(np.unique(shown.x[:, 1] * 2 % 1).tolist()) == {0.0}

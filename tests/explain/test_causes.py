@@ -10,7 +10,7 @@ import divulge
 from divulge.core.finding import Verdict
 from divulge.data.arrays import from_arrays
 from divulge.explain.causes import _p_value
-from divulge.explain.neighborhood import surroundings
+from divulge.explain.neighborhood import neighborhood
 from divulge.explain.stability import Retrained, stability
 
 
@@ -33,7 +33,7 @@ def run(tmp_path_factory):
 
 def test_records_that_their_neighbours_contradict_are_named_as_the_cause(run):
     assert run.verdict is Verdict.LEAK
-    found = {c.name: c for c in run.dossier.causes}
+    found = {c.name: c for c in run.result.causes}
     told = found["most similar records have another class"]
     assert told.telling and told.named > 2 * told.everybody
     assert found["right only because it was trained on"].telling
@@ -49,7 +49,7 @@ def test_the_report_says_what_to_try(run):
 def test_without_a_leak_nothing_is_explained(tmp_path, halves, careful_model):
     x, y, u, v = halves
     quiet = divulge.audit(careful_model, (x, y), (u, v), attacks=["loss"], out=tmp_path / "r")
-    assert quiet.dossier.causes == ()
+    assert quiet.result.causes == ()
 
 
 def test_traits_by_lot_are_hardly_ever_telling():
@@ -60,28 +60,28 @@ def test_traits_by_lot_are_hardly_ever_telling():
 
 def test_neighbours_by_hand():
     (records,) = from_arrays([(np.array([[0.0], [1], [2], [3], [4], [5], [100]]), [0, 0, 0, 1, 1, 1, 0])])
-    around = surroundings(records)
-    assert around.lonelier.argmax() == 6 and around.disagree[0] == 3 / 5 and around.disagree[5] == 3 / 5
+    around = neighborhood(records)
+    assert around.outlier_rank.argmax() == 6 and around.disagree[0] == 3 / 5 and around.disagree[5] == 3 / 5
     assert (around.copies == 1).all()
     assert around.words(0) == ["3 of the 5 records most like it are of another class"]
 
 
 def test_copies_are_counted():
     (records,) = from_arrays([(np.array([[0.0], [0], [0], [3], [4], [5], [6]]), [0, 0, 1, 1, 1, 1, 1])])
-    around = surroundings(records)
+    around = neighborhood(records)
     assert around.copies.tolist() == [2, 2, 1, 1, 1, 1, 1], "a copy has the same class"
     assert "occurs 2 times" in around.words(0)
 
 
 def test_the_share_of_the_leak_that_a_trait_accounts_for(run):
     """Nearly all of the advantage comes from records whose neighbours contradict them; none from rare classes."""
-    found = {c.name: c.share for c in run.dossier.causes}
+    found = {c.name: c.share for c in run.result.causes}
     assert found["most similar records have another class"] > 0.3
     assert found["of a class with less than half of its fair share"] == 0
 
 
 def test_what_if_the_model_were_trained_otherwise(run):
-    found = {w.name: w for w in run.dossier.what_if}
+    found = {w.name: w for w in run.result.what_if}
     assert set(found) >= {"generalisation gap", "capacity for so few records"}
     assert "number of classes" not in found, "two classes cannot be merged"
     gap = found["generalisation gap"]
@@ -101,9 +101,9 @@ def test_the_risk_of_every_member_is_kept(run, tmp_path):
 
 
 def test_members_that_other_trainings_expose_come_first(run):
-    listed = run.dossier.at_risk
+    listed = run.result.at_risk
     assert listed[0].named >= listed[-1].named and listed[0].trainings == 4
-    steady = run.dossier.stability
+    steady = run.result.stability
     assert steady.trainings == 4 and steady.low <= steady.again <= steady.high
     assert steady.again > 2 * steady.anybody, "wrong labels are learned by heart whenever they are trained on"
 
@@ -135,16 +135,16 @@ def test_a_run_without_a_leak_has_no_risk_by_member(tmp_path, halves, careful_mo
 
 
 def test_an_equal_run_explains_itself_at_once_and_alike(tmp_path, monkeypatch):
-    """The second run finds the explanation on the shelf; the one without a shelf works it out and says the same."""
-    from divulge.workflows import run_audit as conduct
+    """The second run finds the explanation in the cache; the one without a cache works it out and says the same."""
+    from divulge.workflows import run_audit
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1200, 4))
     y = ((x[:, 0] > 0) ^ (rng.random(1200) < 0.15)).astype(int)
     model = DecisionTreeClassifier(random_state=0).fit(x[:400], y[:400])
     worked = []
-    real = conduct.causes_of
-    monkeypatch.setattr(conduct, "causes_of", lambda *given: worked.append(1) or real(*given))
+    real = run_audit.causes_of
+    monkeypatch.setattr(run_audit, "causes_of", lambda *given: worked.append(1) or real(*given))
     runs = [
         divulge.audit(
             model,
@@ -159,8 +159,8 @@ def test_an_equal_run_explains_itself_at_once_and_alike(tmp_path, monkeypatch):
     ]
     assert len(worked) == 2
     for other in runs[1:]:
-        assert other.dossier.causes == runs[0].dossier.causes and other.dossier.what_if == runs[0].dossier.what_if
-        assert other.risk().equals(runs[0].risk()) and other.dossier.stability == runs[0].dossier.stability
+        assert other.result.causes == runs[0].result.causes and other.result.what_if == runs[0].result.what_if
+        assert other.risk().equals(runs[0].risk()) and other.result.stability == runs[0].result.stability
 
 
 def test_every_format_says_why(run, tmp_path):

@@ -18,11 +18,11 @@ from divulge.attacks.extraction.equation_solving import EquationSolving
 from divulge.attacks.extraction.knockoff import Knockoff, KnockoffRandom
 from divulge.auditing.job import BoundRecipe
 from divulge.core.errors import InputError
-from divulge.core.extraction import Claim, ExtractionGuess, Secrets
 from divulge.core.finding import Verdict
 from divulge.core.policy import Policy
 from divulge.core.theft import Agreement, Recovery, Theft
 from divulge.core.threat import Family
+from divulge.core.views.extraction import Claim, ExtractionGuess, Secrets
 from divulge.defenses.label_only import LabelOnly
 from divulge.games.secrets import recoveries
 from divulge.runs.compare import compare
@@ -30,7 +30,7 @@ from divulge.runs.gate import judge
 from divulge.stats.theft import guessing, resolved, weigh_theft
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.pytorch import TorchRecipe
-from divulge.workflows.run_audit import conduct
+from divulge.workflows.run_audit import run_audit
 
 
 @pytest.fixture(scope="module")
@@ -58,22 +58,22 @@ def run(sets, tmp_path_factory):
 
 def test_each_family_has_its_own_verdict(run):
     assert run.verdict is Verdict.LEAK
-    dossier = run.dossier
-    assert all(f.game == "membership" for f in dossier.of(Family.MEMBERSHIP))
-    exact = {f.metric: f for f in dossier.findings if f.attack == "equation_solving"}
+    result = run.result
+    assert all(f.game == "membership" for f in result.of(Family.MEMBERSHIP))
+    exact = {f.metric: f for f in result.findings if f.attack == "equation_solving"}
     assert exact["parameters_recovered"].value == exact["fidelity"].value == 1.0
     assert exact["parameters_recovered"].asset == "parameters"
     assert exact["fidelity"].asset == "functionality"
     assert exact["fidelity"].queries == 65
     assert exact["fidelity"].standards
-    knockoff = next(f for f in dossier.findings if f.attack == "knockoff" and f.metric == "fidelity")
+    knockoff = next(f for f in result.findings if f.attack == "knockoff" and f.metric == "fidelity")
     assert knockoff.access == "scores"
     assert knockoff.value > knockoff.chance
     assert knockoff.control < knockoff.low
     assert knockoff.positive_control > 0.9
-    refused = {o.attack: reason for o, reason in dossier.refused()}
+    refused = {o.attack: reason for o, reason in result.refused()}
     assert "leaf identities" in refused["tree_paths"]
-    linear = next(f for f in dossier.findings if f.attack == "relu_network" and f.metric == "fidelity")
+    linear = next(f for f in result.findings if f.attack == "relu_network" and f.metric == "fidelity")
     assert linear.value == 1.0  # a linear model is a network without neurons
 
 
@@ -93,7 +93,7 @@ def test_the_report_tells_both_stories(run, tmp_path):
 
 
 def test_a_chain_says_what_the_copy_is_good_for(run):
-    gains = {g.step: g for g in run.dossier.gains}
+    gains = {g.step: g for g in run.result.gains}
     assert set(gains) == {"membership", "adversarial", "inversion"}
     assert all(g.through.low <= g.through.value <= g.through.high for g in gains.values())
     assert gains["adversarial"].gained
@@ -109,7 +109,7 @@ def test_detectors_tell_after_how_many_queries_they_would_have_warned(tmp_path):
         detectors=["distribution_test"],
         out=tmp_path / "run",
     )
-    thefts = run.dossier.thefts
+    thefts = run.result.thefts
     (natural,), (even,) = thefts["copycat"].alarms, thefts["knockoff_random"].alarms
     assert even.at == 100 and even.watched == 300
     assert natural.at is None
@@ -128,7 +128,7 @@ def test_a_step_that_cannot_be_taken_says_why(tmp_path):
         chain=["adversarial"],
         out=tmp_path / "run",
     )
-    (gain,) = run.dossier.gains
+    (gain,) = run.result.gains
     assert gain.gain is None and "no classes" in gain.measure
     assert "not taken" in run.report(tmp_path / "r.html").read_text()
     assert "no classes" in run.report(tmp_path / "r.md").read_text()
@@ -153,7 +153,7 @@ def test_the_boundary_is_looked_for_between_whole_numbers_too():
 
 def test_the_gate_weighs_copies_again(run):
     assert judge(run.folder).exit_code == 1
-    lenient = Policy(dict.fromkeys(run.dossier.facts.policy.thresholds, 1.0))
+    lenient = Policy(dict.fromkeys(run.result.facts.policy.thresholds, 1.0))
     assert judge(run.folder, lenient).broken == ()
     assert compare([run.folder])[0].copy.value == 1.0
 
@@ -166,7 +166,7 @@ def test_an_audit_of_copies_alone_needs_no_membership(sets, tmp_path):
     page = first.report(tmp_path / "r.html").read_text()
     assert "Records at risk" not in page
     assert "Can the model be copied?" in page
-    assert first.dossier.baseline.missing == "no membership attack is part of this run"
+    assert first.result.baseline.missing == "no membership attack is part of this run"
     assert "no recipe is known" in first.outcomes[0].result.note
     again = divulge.audit(model, members, nonmembers, population, out=tmp_path / "b", **settings)
     strip = lambda run: [replace(f, seconds=0.0) for f in run.findings]  # noqa: E731
@@ -220,11 +220,11 @@ def test_an_interrupted_audit_of_copies_goes_on(sets, tmp_path):
             chain=["adversarial"],
         )
 
-    whole = conduct(job(), tmp_path / "whole")
-    cut = conduct(job(), tmp_path / "cut")
+    whole = run_audit(job(), tmp_path / "whole")
+    cut = run_audit(job(), tmp_path / "cut")
     for lost in ("outcomes/copycat.json", "thefts/copycat.json", "gains.json", "complete.json"):
         (tmp_path / "cut" / lost).unlink()
-    cut = conduct(job(), tmp_path / "cut", resume=True)
+    cut = run_audit(job(), tmp_path / "cut", resume=True)
     assert cut.thefts() == whole.thefts()
     assert cut.gains() == whole.gains()
 

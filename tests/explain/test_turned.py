@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.core.dossier import Turned
+from divulge.core.audit_result import Mitigation
 from divulge.core.finding import Reading, Verdict
 from divulge.explain.mitigations import NO_TIME, _price
 from divulge.games.properties import PropertyPlan
@@ -46,7 +46,7 @@ def told(tmp_path_factory):
 
 
 def rows_of(run):
-    return {row.knob: row for row in run.dossier.turned}
+    return {row.knob: row for row in run.result.mitigations}
 
 
 def test_a_column_that_is_left_out_is_told_no_better_than_by_lot(told):
@@ -77,7 +77,7 @@ def test_what_cannot_help_does_not(told):
 
 
 def test_the_page_says_what_helps_and_at_what_price(told, tmp_path):
-    best = helpful(told.dossier, divulge.Family.RECONSTRUCTION, least=0.5)[0]
+    best = helpful(told.result, divulge.Family.RECONSTRUCTION, least=0.5)[0]
     assert best.startswith("secret left out of the training: right answers, secret 100 % (99 % to 100 %) before")
     page = told.report(tmp_path / "report.html").read_text()
     assert "What is left when one thing is changed?" in page and "secret left out of the training" in page
@@ -88,7 +88,7 @@ def test_the_page_says_what_helps_and_at_what_price(told, tmp_path):
 
 def test_where_nothing_leaks_nothing_is_changed(tmp_path):
     run = attributes(tmp_path, False)
-    assert run.verdict is not Verdict.LEAK and run.dossier.turned == ()
+    assert run.verdict is not Verdict.LEAK and run.result.mitigations == ()
     assert not (run.folder / "turned.json").exists()
 
 
@@ -135,14 +135,16 @@ def test_time_that_is_up_is_said(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Budget, "remaining", property(lambda self: -1.0))
     run = attributes(tmp_path, True, seed=1)
-    assert {row.reason for row in run.dossier.turned} == {NO_TIME}
-    assert [change.price for change in changes(run.dossier)] == [f"not measured: {NO_TIME}"] * len(run.dossier.turned)
+    assert {row.reason for row in run.result.mitigations} == {NO_TIME}
+    assert [change.price for change in changes(run.result)] == [f"not measured: {NO_TIME}"] * len(
+        run.result.mitigations
+    )
 
 
 def test_a_run_without_time_left_is_not_remembered_and_a_whole_one_is(tmp_path, told):
     again = attributes(tmp_path, True)
-    assert again.dossier.turned == told.dossier.turned
-    assert all(row.reason != NO_TIME for row in again.dossier.turned)
+    assert again.result.mitigations == told.result.mitigations
+    assert all(row.reason != NO_TIME for row in again.result.mitigations)
 
 
 def test_a_property_of_several_columns_and_a_model_that_can_be_downloaded(tmp_path):
@@ -168,8 +170,8 @@ def test_the_price_for_a_model_of_values_is_its_error():
 
 
 def test_share_that_goes_away():
-    half = Turned("property", "p", "m", "k", 0.5, Reading(0.9, 0, 1), Reading(0.7, 0, 1), 0.5)
+    half = Mitigation("property", "p", "m", "k", 0.5, Reading(0.9, 0, 1), Reading(0.7, 0, 1), 0.5)
     assert half.share == pytest.approx(0.5)
-    assert Turned("property", "p", "m", "k", 0.5).share == 0.0
-    worse = Turned("property", "p", "m", "k", 0.5, Reading(0.8, 0, 1), Reading(0.9, 0, 1), 0.5)
+    assert Mitigation("property", "p", "m", "k", 0.5).share == 0.0
+    worse = Mitigation("property", "p", "m", "k", 0.5, Reading(0.8, 0, 1), Reading(0.9, 0, 1), 0.5)
     assert worse.share == 0.0

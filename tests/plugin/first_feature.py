@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from divulge import Access, Asset, Card, Family, MembershipGuess, MembershipScene, Needs
+from divulge import Access, Asset, Card, Family, MembershipGuess, MembershipView, Needs
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,6 @@ class FirstFeature:
         queries_per_record=0,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: nothing."""
-        return MembershipGuess(self.sign * scene.candidates.x.reshape(len(scene.candidates), -1)[:, 0])
+        return MembershipGuess(self.sign * view.candidates.x.reshape(len(view.candidates), -1)[:, 0])

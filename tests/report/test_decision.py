@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import divulge
 from divulge.cli.app import app
-from divulge.core.dossier import LeftOut
+from divulge.core.audit_result import LeftOut
 from divulge.core.finding import Verdict
 from divulge.report.decision import ALWAYS_UNTRIED, decision
 from divulge.runs.export import PAGES, render
@@ -44,7 +44,7 @@ def quiet(data, tmp_path_factory):
 
 
 def test_a_leak_is_evidence_on_both_questions_for_whoever_holds_the_file(leaky):
-    made = decision(leaky.dossier)
+    made = decision(leaky.result)
     assert made.verdict is Verdict.LEAK and "membership" in made.headline
     direct, asked = made.questions
     for question in (direct, asked):
@@ -63,7 +63,7 @@ def test_a_leak_is_evidence_on_both_questions_for_whoever_holds_the_file(leaky):
 
 
 def test_nothing_found_is_said_with_what_would_have_been_seen(quiet):
-    made = decision(quiet.dossier)
+    made = decision(quiet.result)
     direct, asked = made.questions
     assert asked.answer == "No evidence that it can was found" and "no proof" in asked.residual
     assert any("would probably have been seen" in line for line in asked.power)
@@ -74,18 +74,16 @@ def test_nothing_found_is_said_with_what_would_have_been_seen(quiet):
 
 
 def test_an_audit_that_failed_or_is_invalid_is_no_basis(quiet):
-    cut = replace(quiet.dossier, complete=False)
+    cut = replace(quiet.result, complete=False)
     assert decision(cut).headline == "This audit is no basis for a decision yet"
-    invalid = replace(
-        quiet.dossier, findings=tuple(replace(f, verdict=Verdict.INVALID) for f in quiet.dossier.findings)
-    )
+    invalid = replace(quiet.result, findings=tuple(replace(f, verdict=Verdict.INVALID) for f in quiet.result.findings))
     assert "no basis" in decision(invalid).headline
     assert decision(invalid).questions[1].answer.startswith("Not answered")
 
 
 def test_what_had_no_time_is_untried(quiet):
     left = LeftOut("lira", "LiRA, online", "membership", "it needs about 9 min")
-    made = decision(replace(quiet.dossier, left_out=(left,)))
+    made = decision(replace(quiet.result, left_out=(left,)))
     assert "“LiRA, online”: it needs about 9 min" in made.questions[1].untried
     assert any("1 attack had none" in step for step in made.steps)
 
@@ -96,22 +94,22 @@ def test_no_page_promises_anything(leaky, quiet, page, format):
     for run in (leaky, quiet):
         if format not in PAGES[page]:
             with pytest.raises(divulge.InputError, match="cannot be shown"):
-                render(run.dossier, format, page)
+                render(run.result, format, page)
             continue
-        text = render(run.dossier, format, page)
+        text = render(run.result, format, page)
         found = PROMISE.search(text.partition("<script")[0])
         assert found is None, found
         assert "lower bound" in text
 
 
 def test_the_model_card_says_what_was_measured_and_what_was_not(leaky, quiet):
-    card = render(leaky.dossier, "md", "card")
+    card = render(leaky.result, "md", "card")
     assert card.startswith("## Privacy\n") and "| Who was in the training data | ▲ leak |" in card
     assert (
         "| What the records look like | – not measured | |" in card
         and "Not measured: reconstruction, property." in card
     )
-    assert "| Who was in the training data | ○ not found |" in render(quiet.dossier, "md", "card")
+    assert "| Who was in the training data | ○ not found |" in render(quiet.result, "md", "card")
 
 
 def test_the_command_writes_every_page(leaky, tmp_path):

@@ -61,19 +61,19 @@ def test_verdicts_are_what_they_should_be(leak, quiet, invalid):
 
 
 def test_no_report_promises_anything(run):
-    for text in (text_of(html.render(run.dossier)), markdown.render(run.dossier)):
+    for text in (text_of(html.render(run.result)), markdown.render(run.result)):
         assert not re.search(r"\b(safe|private|anonymous|anonymi[sz]ed|secure)\b", text, re.I)
         assert "lower bound" in text
 
 
 def test_the_first_screen_has_verdict_need_and_certainty(run):
-    page = text_of(html.render(run.dossier))
-    assert words.headline(run.dossier) in page
+    page = text_of(html.render(run.result))
+    assert words.headline(run.result) in page
     assert "What the adversary needed" in page and "How sure this is" in page and "What was not tried" in page
 
 
 def test_a_page_is_one_file_below_three_megabytes(run):
-    page = html.render(run.dossier)
+    page = html.render(run.result)
     assert len(page.encode()) < 3_000_000
     without_library = page.replace(html.asset("plotly-basic.min.js"), "")
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", without_library)
@@ -97,7 +97,7 @@ class Tags(HTMLParser):
 
 
 def test_the_page_is_well_formed_and_every_link_leads_somewhere(run):
-    page = html.render(run.dossier)
+    page = html.render(run.result)
     tags = Tags()
     tags.feed(page)
     assert tags.open == [] and len(tags.ids) == len(set(tags.ids))
@@ -106,30 +106,30 @@ def test_the_page_is_well_formed_and_every_link_leads_somewhere(run):
 
 
 def test_names_are_escaped(leak):
-    page = html.render(leak.dossier)
+    page = html.render(leak.result)
     assert "A &lt;leaky&gt; &amp; old tree" in page and "<leaky>" not in page
 
 
 def test_a_leak_names_the_records_and_an_invalid_run_does_not(leak, invalid):
-    assert leak.dossier.at_risk and "The members most at risk" in html.render(leak.dossier)
-    assert "Not listed: the sets differ" in html.render(invalid.dossier)
+    assert leak.result.at_risk and "The members most at risk" in html.render(leak.result)
+    assert "Not listed: the sets differ" in html.render(invalid.result)
 
 
 def test_sarif_is_valid_and_fails_for_leaks_only(run):
-    document = json.loads(sarif.render(run.dossier))
+    document = json.loads(sarif.render(run.result))
     schema = json.loads((HERE / "sarif-2.1.0.json").read_text())
     jsonschema.Draft4Validator(schema).validate(document)
     results = document["runs"][0]["results"]
     assert len(results) == len(run.findings)
     failing = [r for r in results if r["kind"] == "fail"]
-    assert len(failing) == len(run.dossier.leaks())
+    assert len(failing) == len(run.result.leaks())
     assert all(r["level"] == "error" for r in failing)
 
 
 def test_sarif_tells_of_attacks_that_could_not_run(tmp_path, halves, careful_model):
     x, y, u, v = halves
     run = divulge.audit(careful_model, (x, y), (u, v), threat="label-only", out=tmp_path / "r")
-    document = json.loads(sarif.render(run.dossier))
+    document = json.loads(sarif.render(run.result))
     notes = document["runs"][0]["invocations"][0]["toolExecutionNotifications"]
     assert any("sees only labels" in n["message"]["text"] for n in notes)
 
@@ -141,10 +141,10 @@ def test_json_is_complete(run, tmp_path):
 
 
 def test_markdown_tables_have_as_many_cells_as_heads(run):
-    rows = [line for line in markdown.render(run.dossier).splitlines() if line.startswith("|")]
+    rows = [line for line in markdown.render(run.result).splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in rows}) == 1 and len(rows) > 3
 
 
 def test_equal_reasons_stand_once(leak):
-    listed = html._unmeasured(leak.dossier)
+    listed = html._unmeasured(leak.result)
     assert len(listed) == len(set(listed)) <= 6

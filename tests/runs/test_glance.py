@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 import divulge
 from divulge.core.finding import Verdict
 from divulge.core.progress import Quiet
-from divulge.workflows import run_audit as conduct
+from divulge.workflows import run_audit
 from divulge.workflows.progress_bar import NotebookBar, TerminalBar, progress_of
 
 RNG = np.random.default_rng(0)
@@ -94,14 +94,14 @@ def test_frames_of_runs_can_be_put_together(run):
 
 
 def test_an_interrupted_audit_goes_on_in_its_folder(tmp_path, monkeypatch):
-    played = conduct._one
+    played = run_audit._one
 
     def interrupted(run, tables, planned, blind):
         if planned.card.name == "entropy":
             raise KeyboardInterrupt
         return played(run, tables, planned, blind)
 
-    monkeypatch.setattr(conduct, "_one", interrupted)
+    monkeypatch.setattr(run_audit, "_one", interrupted)
     asked = SETS | {"attacks": ["loss", "entropy"]}
     with pytest.raises(KeyboardInterrupt) as stopped:
         divulge.audit(MODEL, **asked, out=tmp_path / "r")
@@ -110,12 +110,12 @@ def test_an_interrupted_audit_goes_on_in_its_folder(tmp_path, monkeypatch):
     with pytest.raises(divulge.InputError, match="exclude each other"):
         divulge.audit(MODEL, **asked, out=tmp_path / "r", resume=tmp_path / "r")
     whole = divulge.audit(MODEL, **asked, resume=tmp_path / "r")
-    assert {o.attack for o in whole.outcomes} == {"loss", "entropy"} and whole.dossier.complete
+    assert {o.attack for o in whole.outcomes} == {"loss", "entropy"} and whole.result.complete
 
 
 def test_defences_in_the_form_of_an_audit_file(tmp_path):
     asked = SETS | {"attacks": ["loss"], "out": tmp_path / "r", "defenses": [{"rounding": {"decimals": 1}}]}
-    assert "decimals=1" in divulge.audit(MODEL, **asked).dossier.facts.target.defenses[0]
+    assert "decimals=1" in divulge.audit(MODEL, **asked).result.facts.target.defenses[0]
     with pytest.raises(divulge.InputError, match="give keys and values"):
         divulge.audit(MODEL, **asked | {"defenses": [{"rounding": 3}], "out": tmp_path / "s"})
 
@@ -144,7 +144,7 @@ def test_records_in_the_forms_that_people_have(form, run, tmp_path):
 def test_a_column_that_is_needed_though_the_model_was_not_fitted_on_it_stays(tmp_path):
     sets = {name: (SETS[name][0].assign(sex=["f", "m"] * 75), SETS[name][1]) for name in ("members", "nonmembers")}
     asked = {"recipe": None, "attacks": ["loss"], "out": tmp_path / "r", "sensitive": ["sex"]}
-    assert divulge.audit(MODEL, **sets, **asked).dossier.facts.data.sensitive == ("sex",)
+    assert divulge.audit(MODEL, **sets, **asked).result.facts.data.sensitive == ("sex",)
 
 
 def test_what_is_no_pair_and_a_target_column_that_is_not_there():

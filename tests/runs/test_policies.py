@@ -205,5 +205,5 @@ def test_an_audit_may_name_its_policy(tmp_path, runs, halves):
     x, y, u, v = halves
     model = LogisticRegression(max_iter=5000).fit(x, y)
     run = divulge.audit(model, (x, y), (u, v), attacks=["loss"], policy="serve-by-api", out=tmp_path / "r")
-    assert run.dossier.facts.policy.name == "serve-by-api"
+    assert run.result.facts.policy.name == "serve-by-api"
     assert judge(run.folder).policy.reason("fidelity").startswith("a copy that settles half")

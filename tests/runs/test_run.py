@@ -86,7 +86,7 @@ def test_kill_minus_nine_and_resume(tmp_path):
     made = {p.stem: p.stat().st_mtime_ns for p in (cut / "outcomes").glob("*.json")}
     assert set(told) <= set(made) and 3 <= len(made) < 8
     assert not json.loads((cut / "findings.json").read_text())["complete"]
-    assert divulge.Run.open(cut).dossier.complete is False
+    assert divulge.Run.open(cut).result.complete is False
 
     finish(begin(tmp_path, cut, "resume", 0))
     after = {p.stem: p.stat().st_mtime_ns for p in (cut / "outcomes").glob("*.json")}
@@ -100,7 +100,7 @@ def test_a_run_of_another_job_is_not_resumed(tmp_path, halves, careful_model):
     from divulge.core.policy import Policy
     from divulge.core.threat import PRESETS
     from divulge.setup.assemble import attacks_for, job_from_records, records_from, target_from
-    from divulge.workflows.run_audit import conduct
+    from divulge.workflows.run_audit import run_audit
 
     def job(seed):
         target = target_from(careful_model)
@@ -116,11 +116,11 @@ def test_a_run_of_another_job_is_not_resumed(tmp_path, halves, careful_model):
             name="n",
         )
 
-    conduct(job(1), tmp_path / "r")
+    run_audit(job(1), tmp_path / "r")
     with pytest.raises(divulge.InputError, match="is a run of another job"):
-        conduct(job(2), tmp_path / "r", resume=True)
+        run_audit(job(2), tmp_path / "r", resume=True)
     with pytest.raises(divulge.InputError, match="already holds a run"):
-        conduct(job(1), tmp_path / "r")
+        run_audit(job(1), tmp_path / "r")
 
 
 def test_equal_seeds_give_equal_findings_in_any_order_of_attacks(tmp_path, halves, careful_model):
@@ -145,28 +145,28 @@ class Crashing:
         needs=divulge.Needs(divulge.Access.LABEL),
     )
 
-    def run(self, scene):
+    def run(self, view):
         raise ZeroDivisionError("of all things")
 
 
 class Greedy(Crashing):
-    def run(self, scene):
-        return divulge.MembershipGuess(scene.target.log_scores(scene.candidates)[:, 0])
+    def run(self, view):
+        return divulge.MembershipGuess(view.target.log_scores(view.candidates)[:, 0])
 
 
 class Nosy(Crashing):
-    def run(self, scene):
-        return divulge.MembershipGuess(scene.population.y)
+    def run(self, view):
+        return divulge.MembershipGuess(view.population.y)
 
 
 class Short(Crashing):
-    def run(self, scene):
+    def run(self, view):
         return divulge.MembershipGuess(np.zeros(3))
 
 
 class Undecided(Crashing):
-    def run(self, scene):
-        return divulge.MembershipGuess(np.full(len(scene.candidates), np.nan))
+    def run(self, view):
+        return divulge.MembershipGuess(np.full(len(view.candidates), np.nan))
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_scores_are_kept_in_the_order_in_which_records_were_given(tmp_path, halv
 
 
 def test_files_never_appear_half_written(tmp_path, monkeypatch):
-    from divulge.core.dossier import Baseline
+    from divulge.core.audit_result import Baseline
     from divulge.runs import folder as store
 
     folder = RunFolder(tmp_path)
@@ -285,7 +285,7 @@ def test_time_does_not_stand_in_the_job(tmp_path, halves, careful_model):
     for name in ("a", "b"):
         runs.append(divulge.audit(careful_model, (x, y), (u, v), attacks=["loss"], out=tmp_path / name))
         time.sleep(0.01)
-    assert runs[0].dossier.facts.job == runs[1].dossier.facts.job
+    assert runs[0].result.facts.job == runs[1].result.facts.job
 
 
 @dataclass(frozen=True)
@@ -305,7 +305,7 @@ class Wanting:
         needs=divulge.Needs(divulge.Access.SCORES),
     )
 
-    def run(self, scene):
+    def run(self, view):
         raise ModuleNotFoundError(f"No module named {self.module!r}", name=self.module)
 
 

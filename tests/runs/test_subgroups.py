@@ -69,5 +69,5 @@ def test_a_report_says_who_is_more_at_risk(tmp_path):
         sensitive=["town"],
         out=tmp_path / "r",
     )
-    assert {g.value: g.more_at_risk for g in run.dossier.subgroups} == {"Rom": False, "Ulm": True}
+    assert {g.value: g.more_at_risk for g in run.result.subgroups} == {"Rom": False, "Ulm": True}
     assert "Is anyone more at risk than others?" in run.report().read_text()

@@ -206,7 +206,7 @@ def test_classes_and_outputs_are_stated_in_an_audit_file(tmp_path):
     from divulge.runs.result import open_run
     from divulge.setup.audit_file import load
     from divulge.setup.from_file import job_from_file
-    from divulge.workflows.run_audit import conduct
+    from divulge.workflows.run_audit import run_audit
 
     (tmp_path / "made.py").write_text(FACTORY)
     (tmp_path / "audit.yaml").write_text(AUDIT)
@@ -218,7 +218,7 @@ def test_classes_and_outputs_are_stated_in_an_audit_file(tmp_path):
     frame[:120].to_csv(tmp_path / "in.csv", index=False)
     frame[120:].to_csv(tmp_path / "out.csv", index=False)
     job = job_from_file(load(tmp_path / "audit.yaml"), tmp_path)
-    run = open_run(conduct(job, tmp_path / "run").path)
+    run = open_run(run_audit(job, tmp_path / "run").path)
     assert abs(found(run) - auc(right_class(softmax(logits_of(NET))))) < 2e-3
     told = (tmp_path / "audit.yaml").read_text()
     (tmp_path / "audit.yaml").write_text(told.replace(', classes: ["yes", "no"]', ""))

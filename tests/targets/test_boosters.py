@@ -82,9 +82,9 @@ def test_lightgbm_and_regression():
 def test_columns_are_matched_by_name_and_a_lacking_one_is_named():
     booster = xgb("binary:logistic", THREE > 0)
     (records,) = from_arrays([(FRAME, (THREE > 0).astype(int))])
-    (turned,) = from_arrays([(FRAME[["c", "b", "a"]], (THREE > 0).astype(int))])
+    (mitigations,) = from_arrays([(FRAME[["c", "b", "a"]], (THREE > 0).astype(int))])
     target = target_from(booster)
-    np.testing.assert_array_equal(target.answer(Access.SCORES, turned), target.answer(Access.SCORES, records))
+    np.testing.assert_array_equal(target.answer(Access.SCORES, mitigations), target.answer(Access.SCORES, records))
     (short,) = from_arrays([(FRAME[["a", "b"]], (THREE > 0).astype(int))])
     with pytest.raises(Exception, match="'c', which the records do not have"):
         target.answer(Access.SCORES, short)

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from torch import nn
 
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.core.errors import AccessDenied, BudgetSpent, TargetError
 from divulge.core.threat import PRESETS, Access, Task, closure
 from divulge.data.arrays import from_arrays
@@ -154,36 +154,36 @@ def test_a_broken_model_is_a_target_error_that_names_it(kind):
 def test_a_surface_grants_counts_and_stops_exactly(name, tmp_path):
     target, records = CLASSIFIERS[name](tmp_path), records_for(name)
     budget = PRESETS["label-only"].with_budget(30)
-    surface = GrantedSurface(target, budget, Access.LABEL)
+    oracle = GrantedOracle(target, budget, Access.LABEL)
     with pytest.raises(AccessDenied, match="scores are not granted here"):
-        surface.log_scores(records)
+        oracle.log_scores(records)
     with pytest.raises(AccessDenied):
-        surface.logits(records)
-    surface.labels(records.take(np.arange(20)))
-    surface.labels(records.take(np.arange(20)))
-    assert surface.queries == 20
+        oracle.logits(records)
+    oracle.labels(records.take(np.arange(20)))
+    oracle.labels(records.take(np.arange(20)))
+    assert oracle.queries == 20
     with pytest.raises(BudgetSpent, match="11 more queries are needed and 20 of 30 are spent"):
-        surface.labels(records.take(np.arange(31)))
-    assert surface.queries == 20
-    surface.labels(records.take(np.arange(30)))
-    assert surface.queries == 30
+        oracle.labels(records.take(np.arange(31)))
+    assert oracle.queries == 20
+    oracle.labels(records.take(np.arange(30)))
+    assert oracle.queries == 30
 
 
 def test_a_card_that_asks_for_labels_gets_no_scores_from_a_generous_threat_model():
-    surface = GrantedSurface(CLASSIFIERS["logistic"](None), PRESETS["mlaas"], Access.LABEL)
+    oracle = GrantedOracle(CLASSIFIERS["logistic"](None), PRESETS["mlaas"], Access.LABEL)
     with pytest.raises(AccessDenied):
-        surface.log_scores(records_for("logistic"))
+        oracle.log_scores(records_for("logistic"))
     with pytest.raises(AccessDenied, match="is a classifier"):
-        surface.values(records_for("logistic"))
+        oracle.values(records_for("logistic"))
 
 
 def test_top_k_shows_the_k_best_and_no_more():
     target = CLASSIFIERS["logistic"](None)
-    surface = GrantedSurface(target, PRESETS["mlaas"], Access.TOPK)
-    classes, scores = surface.top_k(records_for("logistic"))
+    oracle = GrantedOracle(target, PRESETS["mlaas"], Access.TOPK)
+    classes, scores = oracle.top_k(records_for("logistic"))
     assert classes.shape == scores.shape == (60, 3) and (np.diff(scores, axis=1) <= 0).all()
     with pytest.raises(AccessDenied):
-        surface.log_scores(records_for("logistic"))
+        oracle.log_scores(records_for("logistic"))
 
 
 def test_the_budget_is_exact_when_threads_ask():
@@ -194,7 +194,7 @@ def test_the_budget_is_exact_when_threads_ask():
         asked.append(len(x))
         return (x @ W).argmax(axis=1)
 
-    surface = GrantedSurface(FunctionTarget(counting, "labels"), PRESETS["label-only"].with_budget(25), Access.LABEL)
+    oracle = GrantedOracle(FunctionTarget(counting, "labels"), PRESETS["label-only"].with_budget(25), Access.LABEL)
     records = records_for("function")
     answered = set()
     refused = []
@@ -203,7 +203,7 @@ def test_the_budget_is_exact_when_threads_ask():
         for step in range(60):
             i = (start * 7 + step) % 60
             try:
-                surface.labels(records.take(np.array([i])))
+                oracle.labels(records.take(np.array([i])))
                 answered.add(i)
             except BudgetSpent:
                 refused.append(i)
@@ -213,7 +213,7 @@ def test_the_budget_is_exact_when_threads_ask():
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(answered) == surface.queries == sum(asked) == 25
+    assert len(answered) == oracle.queries == sum(asked) == 25
     assert refused and not answered & set(refused)
 
 
@@ -224,8 +224,8 @@ def test_equal_records_within_a_batch_are_one_query_and_one_computation():
         asked.append(len(x))
         return x @ W
 
-    surface = GrantedSurface(FunctionTarget(counting, "logits"), PRESETS["mlaas"], Access.SCORES)
+    oracle = GrantedOracle(FunctionTarget(counting, "logits"), PRESETS["mlaas"], Access.SCORES)
     records = records_for("function").take(np.array([3, 3, 5, 3]))
-    answer = surface.log_scores(records)
-    assert surface.queries == 2 and asked == [2]
+    answer = oracle.log_scores(records)
+    assert oracle.queries == 2 and asked == [2]
     assert (answer[0] == answer[1]).all() and (answer[0] == answer[3]).all()

@@ -21,8 +21,8 @@ def test_a_softmax_model_is_stolen_with_as_many_queries_as_the_server_counts(tmp
         service = target(url, tmp_path, classes=[0, 1, 2])
         service.meet(RECORDS)
         before = app.log.records
-        guess, theft, surface = steal(service, RECORDS, EquationSolving())
-        assert surface.queries == 5
+        guess, theft, oracle = steal(service, RECORDS, EquationSolving())
+        assert oracle.queries == 5
         weights, _bias = guess.parameters.arrays
         true = np.column_stack([2 * np.eye(3), np.zeros(3)])
         np.testing.assert_allclose(weights - weights.mean(axis=0), true - true.mean(axis=0), atol=1e-9)
@@ -63,7 +63,7 @@ def test_a_service_is_not_asked_again_to_see_what_fewer_queries_would_give(tmp_p
     here = divulge.audit(scores, *sets, **how, out=tmp_path / "here")
     for audited in (run, here):
         assert next(f for f in audited.findings if f.metric == "fidelity").verdict is Verdict.LEAK
-    assert run.dossier.turned == () and here.dossier.turned
+    assert run.result.mitigations == () and here.result.mitigations
 
 
 def test_a_service_that_breaks_off_fails_one_attack_with_one_line(tmp_path):

@@ -12,12 +12,12 @@ from torch import nn
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays
 from divulge.training import engine
+from divulge.training.artifact_cache import ArtifactCache
 from divulge.training.augment import Augmentation, augmented
 from divulge.training.engine import Plan, Trainer, Way, choose, stackable, train
 from divulge.training.modules import pooled_first
 from divulge.training.pytorch import Optimiser, Schedule, TorchRecipe
 from divulge.training.shadow import ShadowTrainer
-from divulge.training.shelf import Shelf
 from divulge.training.sklearn import SklearnRecipe
 from divulge.training.stacked import layers
 from divulge.training.vmapped import train_vmapped
@@ -215,7 +215,7 @@ def test_a_recipe_that_cannot_be_stacked_says_so():
 
 @pytest.mark.parametrize("recipe", [TorchRecipe(network, epochs=1), SklearnRecipe(LogisticRegression())])
 def test_a_second_trainer_trains_nothing(tmp_path, recipe):
-    first, second = Trainer(Shelf(tmp_path), Way.SEQUENTIAL), Trainer(Shelf(tmp_path), Way.SEQUENTIAL)
+    first, second = Trainer(ArtifactCache(tmp_path), Way.SEQUENTIAL), Trainer(ArtifactCache(tmp_path), Way.SEQUENTIAL)
     trained = dict(first.fit_many(recipe, RECORDS, KEEP, SEEDS))
     again = dict(second.fit_many(recipe, RECORDS, KEEP, SEEDS))
     assert (first.trained, second.trained) == (4, 0)
@@ -230,16 +230,16 @@ def test_a_second_trainer_trains_nothing(tmp_path, recipe):
 
 def test_training_that_is_cut_short_goes_on_model_by_model(tmp_path):
     recipe = SklearnRecipe(LogisticRegression())
-    cut = Trainer(Shelf(tmp_path), Way.SEQUENTIAL).fit_many(recipe, RECORDS, KEEP, SEEDS)
+    cut = Trainer(ArtifactCache(tmp_path), Way.SEQUENTIAL).fit_many(recipe, RECORDS, KEEP, SEEDS)
     next(cut), next(cut)
     cut.close()
-    rest = Trainer(Shelf(tmp_path), Way.SEQUENTIAL)
+    rest = Trainer(ArtifactCache(tmp_path), Way.SEQUENTIAL)
     assert len(dict(rest.fit_many(recipe, RECORDS, KEEP, SEEDS))) == 4
     assert rest.trained in (2, 3), "the one in progress may have been lost"
 
 
 def test_other_records_recipes_seeds_and_code_are_other_models(tmp_path, monkeypatch):
-    trainer = Trainer(Shelf(tmp_path), Way.SEQUENTIAL)
+    trainer = Trainer(ArtifactCache(tmp_path), Way.SEQUENTIAL)
     recipe = SklearnRecipe(LogisticRegression())
     other_records = from_arrays([(X + 1, RECORDS.y)])[0]
     trainer.fit(recipe, RECORDS, 1)
@@ -254,25 +254,27 @@ def test_other_records_recipes_seeds_and_code_are_other_models(tmp_path, monkeyp
 def test_a_shelf_keeps_to_its_limit_and_forgets_what_was_used_longest_ago(tmp_path):
     import os
 
-    shelf = Shelf(tmp_path, limit=1000)
+    artifact_cache = ArtifactCache(tmp_path, limit=1000)
     for number in range(8):
-        shelf.write(f"{number:032x}", bytes(100))
-        os.utime(shelf._path(f"{number:032x}"), (number, number))
-    shelf.write("f" * 32, bytes(500))
-    shelf.trim()
-    assert shelf.usage()[1] <= 800
+        artifact_cache.write(f"{number:032x}", bytes(100))
+        os.utime(artifact_cache._path(f"{number:032x}"), (number, number))
+    artifact_cache.write("f" * 32, bytes(500))
+    artifact_cache.trim()
+    assert artifact_cache.usage()[1] <= 800
     assert (
-        shelf.read("f" * 32) == bytes(500) and shelf.read(f"{0:032x}") is None and shelf.read(f"{7:032x}") is not None
+        artifact_cache.read("f" * 32) == bytes(500)
+        and artifact_cache.read(f"{0:032x}") is None
+        and artifact_cache.read(f"{7:032x}") is not None
     )
-    shelf.clear()
-    assert shelf.usage() == (0, 0)
+    artifact_cache.clear()
+    assert artifact_cache.usage() == (0, 0)
 
 
 def test_a_shelf_that_cannot_be_written_is_without_effect(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    shelf = Shelf(tmp_path / "file")
-    shelf.write("a" * 32, b"x")
-    assert shelf.read("a" * 32) is None
+    artifact_cache = ArtifactCache(tmp_path / "file")
+    artifact_cache.write("a" * 32, b"x")
+    assert artifact_cache.read("a" * 32) is None
 
 
 def test_every_record_is_in_the_training_data_of_exactly_half_of_the_models():

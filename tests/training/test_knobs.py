@@ -16,22 +16,22 @@ from divulge.training.knobs import MOST, knobs
 from divulge.training.sklearn import SklearnRecipe
 
 
-def turned(estimator):
+def mitigations(estimator):
     return {words: recipe.estimator for words, recipe in knobs(SklearnRecipe(estimator))}
 
 
 def test_estimators_are_turned_where_their_settings_are_known():
-    assert turned(LogisticRegression(C=2.0))["a tenth of C (0.2 for 2.0)"].C == 0.2
-    assert turned(GaussianNB()) == {}
-    found = turned(GradientBoostingClassifier(n_estimators=80, max_depth=8))
+    assert mitigations(LogisticRegression(C=2.0))["a tenth of C (0.2 for 2.0)"].C == 0.2
+    assert mitigations(GaussianNB()) == {}
+    found = mitigations(GradientBoostingClassifier(n_estimators=80, max_depth=8))
     assert [m.n_estimators for m in found.values()] == [40, 80] and [m.max_depth for m in found.values()] == [8, 4]
-    assert turned(RandomForestClassifier())["a limit to max_depth (6 for None)"].max_depth == 6
-    assert len(turned(DecisionTreeClassifier(max_depth=9))) <= MOST
+    assert mitigations(RandomForestClassifier())["a limit to max_depth (6 for None)"].max_depth == 6
+    assert len(mitigations(DecisionTreeClassifier(max_depth=9))) <= MOST
 
 
 def test_an_estimator_inside_a_pipeline_is_turned_too():
     inside = make_pipeline(StandardScaler(), LogisticRegression(C=1.0))
-    (made,) = turned(inside).values()
+    (made,) = mitigations(inside).values()
     assert made[-1].C == 0.1 and inside[-1].C == 1.0
 
 
@@ -53,7 +53,7 @@ def test_a_knob_that_helps_is_seen_to_help_and_its_price_is_said(tmp_path):
     y = (x[:, 0] + 1.5 * rng.normal(size=800) > 0).astype(int)
     tree = DecisionTreeClassifier(random_state=0).fit(x[:400], y[:400])
     run = divulge.audit(tree, (x[:400], y[:400]), (x[400:], y[400:]), attacks=["loss"], out=tmp_path / "r")
-    found = {w.name: w for w in run.dossier.what_if}
+    found = {w.name: w for w in run.result.what_if}
     shallow = found["a limit to max_depth (6 for None)"]
     assert shallow.after < shallow.before - 0.1 and shallow.share > 0.2
     assert shallow.measured.startswith("on unseen records accuracy +") and "points" in shallow.measured

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import divulge
-from divulge.auditing.resources import workshop
+from divulge.auditing.resources import resources
 from divulge.core.errors import InputError
 from divulge.core.finding import Played
 from divulge.core.threat import Access
@@ -116,13 +116,13 @@ def test_functions_are_never_answered_from_the_cache(tmp_path, monkeypatch, halv
 )
 def test_a_workshop_that_cannot_be_had(settings, message):
     with pytest.raises(InputError, match=message):
-        workshop(**settings)
+        resources(**settings)
 
 
 def test_a_limit_that_is_no_number(monkeypatch):
     monkeypatch.setenv("DIVULGE_CACHE_LIMIT", "much")
     with pytest.raises(InputError, match="must be a number of bytes"):
-        workshop()
+        resources()
 
 
 @pytest.mark.parametrize("with_features", [True, False])
@@ -144,6 +144,6 @@ def test_a_table_tells_the_risk_of_every_member_too(tmp_path, with_features):
     assert len(risk) == keep[0].sum() and (risk["trainings"] == 4).all()
     exposed = risk["named"] == 4
     assert (risk["row"][exposed] < 60).mean() > 0.9 and exposed.sum() >= 20
-    assert ("lonelier" in risk) == with_features and bool(run.dossier.causes) == with_features
-    assert run.dossier.stability.again > 5 * run.dossier.stability.anybody / 2
+    assert ("outlier_rank" in risk) == with_features and bool(run.result.causes) == with_features
+    assert run.result.stability.again > 5 * run.result.stability.anybody / 2
     assert run.report().stat().st_size > 10_000

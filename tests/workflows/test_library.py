@@ -74,7 +74,7 @@ def test_data_frames_with_categories_and_sensitive_columns(tmp_path):
         sensitive=["town"],
         out=tmp_path / "r",
     )
-    assert run.verdict is Verdict.LEAK and run.dossier.facts.data.sensitive == ("town",)
+    assert run.verdict is Verdict.LEAK and run.result.facts.data.sensitive == ("town",)
     frame_of_findings = run.to_frame()
     assert set(frame_of_findings["metric"]) >= {"auc", "epsilon"}
 
@@ -87,7 +87,7 @@ def test_a_score_table_is_audited_like_a_model(tmp_path):
     run = divulge.audit(table, attacks=["loss"], out=tmp_path / "r")
     (area,) = (f for f in run.findings if f.metric == "auc")
     assert area.low < 0.760 < area.high, "normal scores one deviation apart have an AUC of 0.760"
-    assert "the records themselves were not given" in run.dossier.baseline.missing
+    assert "the records themselves were not given" in run.result.baseline.missing
 
 
 @pytest.mark.parametrize("format", ["html", "md", "json", "sarif"])

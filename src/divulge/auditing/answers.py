@@ -13,7 +13,7 @@ from divulge.core.records import Records
 from divulge.core.signals import log_softmax, of_class
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
-from divulge.defenses.shield import Shielded
+from divulge.defenses.shield import DefendedTarget
 from divulge.stats.handshake import gini, kappa, line, r_squared
 
 SCORED = (Access.LOGITS, Access.SCORES, Access.TOPK)
@@ -105,7 +105,7 @@ def seen_of(answer: Array, records: Records, port: Access, task: Task) -> Seen:
 
 def bare(target: Target) -> Target:
     """The model behind its defences of the interface."""
-    return target.inner if isinstance(target, Shielded) else target
+    return target.inner if isinstance(target, DefendedTarget) else target
 
 
 def ask(target: Target, records: Records) -> Seen | None:

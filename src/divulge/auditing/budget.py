@@ -18,7 +18,7 @@ from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, queries_of
 from divulge.auditing.property import set_sizes
 from divulge.auditing.run_attack import shadows_of
-from divulge.core.dossier import LeftOut
+from divulge.core.audit_result import LeftOut
 from divulge.core.errors import FOREIGN, DivulgeError
 from divulge.core.finding import Outcome, Played
 from divulge.core.hashing import derived_seed

@@ -1,4 +1,4 @@
-"""Guesses on the shelf: an attack that was played under an equal job is not played again."""
+"""Guesses in the cache: an attack that was played under an equal job is not played again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack
-from divulge.core.dossier import Baseline
+from divulge.core.audit_result import Baseline
 from divulge.core.evidence import MembershipGuess
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
@@ -23,7 +23,7 @@ from divulge.core.rebuilt import Rebuilt
 from divulge.core.theft import Theft
 from divulge.core.threat import Family
 from divulge.runs.folder import EXPLANATION, RunFolder
-from divulge.training.shelf import Shelf, code_version
+from divulge.training.artifact_cache import ArtifactCache, code_version
 
 _JUDGED: dict[Family, TypeAdapter[Any]] = {
     Family.EXTRACTION: TypeAdapter(tuple[int, Theft]),
@@ -44,8 +44,8 @@ class Known:
 
 def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
     """The guess that this attack made in an equal job; None where none is known."""
-    shelf = _shelf(job, attack)
-    content = shelf.read(_key(job, attack, arm)) if shelf is not None else None
+    artifact_cache = _artifact_cache(job, attack)
+    content = artifact_cache.read(_key(job, attack, arm)) if artifact_cache is not None else None
     if content is None:
         return None
     if attack.card.family in _JUDGED:
@@ -64,11 +64,11 @@ def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
 
 
 def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int) -> None:
-    """Put a guess on the shelf, or what a theft or a reconstruction achieved: a copy itself is not kept."""
-    shelf = _shelf(job, attack)
-    if shelf is not None and isinstance(guess, Theft | Rebuilt | Inferred):
-        shelf.write(_key(job, attack, arm), _JUDGED[attack.card.family].dump_json((queries, guess)))
-    if shelf is None or not isinstance(guess, MembershipGuess):
+    """Put a guess in the cache, or what a theft or a reconstruction achieved: a copy itself is not kept."""
+    artifact_cache = _artifact_cache(job, attack)
+    if artifact_cache is not None and isinstance(guess, Theft | Rebuilt | Inferred):
+        artifact_cache.write(_key(job, attack, arm), _JUDGED[attack.card.family].dump_json((queries, guess)))
+    if artifact_cache is None or not isinstance(guess, MembershipGuess):
         return
     arrays = {"scores": guess.scores, "queries": np.array(queries)}
     if guess.tie_break is not None:
@@ -77,38 +77,38 @@ def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int)
         arrays["about"] = guess.about
     stream = io.BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]
-    shelf.write(_key(job, attack, arm), stream.getvalue())
+    artifact_cache.write(_key(job, attack, arm), stream.getvalue())
 
 
 def baseline_of(job: Job, compute: Callable[[], Baseline]) -> Baseline:
     """The model-blind baseline of these records, computed once: no model has a part in it."""
-    shelf = job.workshop.shelf
+    artifact_cache = job.resources.artifact_cache
     seen = (job.features or job.candidates).fingerprint()
     key = digest("baseline", code_version(), seen, job.member, str(job.seed), job.aggregate)
-    stored = shelf.read(key) if shelf is not None else None
+    stored = artifact_cache.read(key) if artifact_cache is not None else None
     if stored is not None:
         try:
             return TypeAdapter(Baseline).validate_json(stored)
         except ValidationError:
             pass
     made = compute()
-    if shelf is not None:
-        shelf.write(key, TypeAdapter(Baseline).dump_json(made))
+    if artifact_cache is not None:
+        artifact_cache.write(key, TypeAdapter(Baseline).dump_json(made))
     return made
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """The files of a run that say why it leaks, on the shelf between equal runs."""
+    """The files of a run that say why it leaks, in the cache between equal runs."""
 
-    shelf: Shelf | None
+    artifact_cache: ArtifactCache | None
     key: str
     folder: Path
     files: tuple[str, ...] = EXPLANATION
 
     def restore(self) -> bool:
         """Put the files where they belong; whether they were known."""
-        content = self.shelf.read(self.key) if self.shelf is not None else None
+        content = self.artifact_cache.read(self.key) if self.artifact_cache is not None else None
         if content is None:
             return False
         try:
@@ -121,33 +121,33 @@ class Explanation:
         return True
 
     def keep(self) -> None:
-        """Put the files on the shelf."""
-        if self.shelf is None:
+        """Put the files in the cache."""
+        if self.artifact_cache is None:
             return
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
             for name in self.files:
                 if (self.folder / name).is_file():
                     archive.write(self.folder / name, name)
-        self.shelf.write(self.key, stream.getvalue())
+        self.artifact_cache.write(self.key, stream.getvalue())
 
 
 def keeper(job: Job, run: RunFolder, *about: str, files: tuple[str, ...] = EXPLANATION) -> Explanation:
     """Of an explanation of one run, by everything that decides it: the job, and which attacks it starts from."""
     key = digest("explanation", code_version(), job.fingerprint(), *files, *about)
     ours = all(type(attack).__module__.startswith("divulge.") for attack in job.attacks)
-    return Explanation(_lasting(job) if ours else None, key, run.path, files)
+    return Explanation(_cacheable(job) if ours else None, key, run.path, files)
 
 
-def _lasting(job: Job) -> Shelf | None:
+def _cacheable(job: Job) -> ArtifactCache | None:
     """None where a hash cannot tell that nothing has changed: functions, foreign recipes."""
-    recipe = job.recipe is None or bool(getattr(job.recipe, "lasting", False))
-    return job.workshop.shelf if recipe and getattr(job.target, "lasting", True) else None
+    recipe = job.recipe is None or bool(getattr(job.recipe, "cacheable", False))
+    return job.resources.artifact_cache if recipe and getattr(job.target, "cacheable", True) else None
 
 
-def _shelf(job: Job, attack: Attack[Any, Any]) -> Shelf | None:
+def _artifact_cache(job: Job, attack: Attack[Any, Any]) -> ArtifactCache | None:
     """None for foreign attacks too."""
-    return _lasting(job) if type(attack).__module__.startswith("divulge.") else None
+    return _cacheable(job) if type(attack).__module__.startswith("divulge.") else None
 
 
 def _key(job: Job, attack: Attack[Any, Any], arm: Arm) -> str:

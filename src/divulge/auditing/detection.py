@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from divulge.auditing.job import Job
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.records import Records, concat
@@ -31,15 +31,15 @@ def checked_detectors(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def with_alarms(theft: Theft, job: Job, surface: GrantedSurface) -> Theft:
+def with_alarms(theft: Theft, job: Job, oracle: GrantedOracle) -> Theft:
     """The same theft, with after how many queries each detector of the job raises the alarm.
 
     Benign queries are those unseen and population records; a quarter of them is the reference, the rest sets the
     threshold.
     """
-    if not job.detectors or not surface.watched:
+    if not job.detectors or not oracle.watched:
         return theft
-    asked = concat(surface.watched)
+    asked = concat(oracle.watched)
     asked = asked.take(np.arange(min(len(asked), MOST_WATCHED)))
     benign = job.candidates.take(~job.member)
     benign = concat([benign, job.population]) if job.population is not None else benign

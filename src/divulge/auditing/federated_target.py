@@ -15,7 +15,7 @@ from divulge.defenses.federated.flower import CLIPPING_RANGE, MODULUS, Arrays, F
 
 
 @dataclass(eq=False)
-class Wire:
+class FederatedTarget:
     """A target whose updates take part in a round of `clients`, each with as many records as the others.
 
     secure: under SecAgg+.  sees: "sum" for a server, which asks about the records of all clients together; "client"
@@ -36,9 +36,9 @@ class Wire:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def fresh(self, seed: int) -> Wire:
+    def fresh(self, seed: int) -> FederatedTarget:
         """See TorchTarget."""
-        return Wire(self.inner.fresh(seed), self.clients, self.secure, self.sees)
+        return FederatedTarget(self.inner.fresh(seed), self.clients, self.secure, self.sees)
 
     def update(
         self, records: Records, steps: int = 1, rate: float = 0.1, module: Any = None, epochs: int = 1
@@ -77,7 +77,7 @@ class Wire:
             for part, b in zip(sent[1:], whole, strict=True)
         )
 
-    def story(self) -> str:
+    def provenance_note(self) -> str:
         """For the report."""
         how = "their sum under SecAgg+" if self.secure else "their mean"
         what = how if self.sees == "sum" else f"what one of them sends{', masked by SecAgg+' if self.secure else ''}"

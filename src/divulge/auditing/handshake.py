@@ -13,14 +13,14 @@ import numpy as np
 from divulge.auditing.answers import SCORED, Seen, bare, seen_of
 from divulge.auditing.job import Job
 from divulge.auditing.likeness import Likes, Side, believable, poorer, reference, unlike
-from divulge.auditing.oracle import GrantedSurface, Memory
+from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, twice
 from divulge.core.errors import InputError, TargetError
 from divulge.core.handshake import Concern, Handshake
 from divulge.core.hashing import Array, row_digests
 from divulge.core.threat import Access, Task
 from divulge.core.wording import joined
-from divulge.defenses.shield import Shielded
+from divulge.defenses.shield import DefendedTarget
 from divulge.stats.handshake import Permutation, answered_worse, exchanged, line, permutation, second_softmax
 from divulge.training.sklearn import SklearnRecipe
 
@@ -137,7 +137,7 @@ def _ask(job: Job, memory: Memory) -> Asked:
         answer = memory.answer(target, port, records, keys)
     seen = plain = seen_of(answer, records, port, target.task)
     inner = bare(target)
-    if isinstance(target, Shielded):
+    if isinstance(target, DefendedTarget):
         labels = np.asarray(target.answer(Access.LABEL, records))
         seen = Seen(records.y, labels, seen.width, seen.log_scores)
         own = next(p for p in ANSWERS if p in inner.offers)
@@ -150,7 +150,7 @@ def _port(job: Job) -> Access:
     """The port that attacks will ask at, so that nothing is asked twice; scores where they see labels only and the
     model is here.
     """
-    seen = GrantedSurface(job.target, job.threat, Access.LABEL, free=True).port
+    seen = GrantedOracle(job.target, job.threat, Access.LABEL, free=True).port
     if seen in SCORED or _service(job):
         return seen
     return Access.SCORES if Access.SCORES in job.target.offers else Access.LABEL

@@ -6,25 +6,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from divulge.auditing.resources import Workshop
+from divulge.auditing.resources import Resources
 from divulge.core.attack import Attack
+from divulge.core.audit_result import DataFacts
 from divulge.core.defense import UpdateDefense
-from divulge.core.dossier import DataFacts
 from divulge.core.hashing import Array, digest
 from divulge.core.policy import Policy
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
-from divulge.core.scene import Shadows
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, ThreatModel
-from divulge.defenses.coarse import Coarse
+from divulge.core.views.membership import Shadows
+from divulge.defenses.coarse import MinimizedTarget
 from divulge.defenses.shield import shielded
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.training.engine import Trainer
 from divulge.training.knobs import knobs
 
-See = Callable[[Target], Surface]
+See = Callable[[Target], Oracle]
 
 
 class ModelRecipe(Protocol):
@@ -62,7 +62,7 @@ class BoundRecipe:
         target = self.adapt(model)
         for defense in self.before:
             if hasattr(defense, "show"):
-                target = Coarse(target, defense)
+                target = MinimizedTarget(target, defense)
         return self.guarded(target, records, seed)
 
     def guarded(self, target: Target, records: Records, seed: int) -> Target:
@@ -115,7 +115,7 @@ class BoundRecipe:
         return replace(self, recipe=self.recipe.overfitted(), behind=loose, before=shown)
 
     @property
-    def lasting(self) -> bool:
+    def cacheable(self) -> bool:
         """Whether the fingerprint tells everything, so that what the recipe made may be used again by a later run."""
         return hasattr(self.recipe, "pack")
 
@@ -181,7 +181,7 @@ class Job:
     shadows: Callable[[int, See], Shadows] | None = None
     poisoned: Callable[[Records], Callable[[int, See], Shadows]] | None = None
     most_shadows: int | None = None
-    workshop: Workshop = field(default_factory=Workshop)
+    resources: Resources = field(default_factory=Resources)
     chain: tuple[str, ...] = ()
     detectors: tuple[str, ...] = ()
     reconstruction: Reconstruction = field(default_factory=Reconstruction)

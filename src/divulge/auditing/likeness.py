@@ -136,7 +136,7 @@ def _against(target: Side, like: Side, exact: bool) -> tuple[int, Concern] | Non
     if inside.gap >= GAP and inside.p < 1e-4 and _no_better(outside, exact):
         seen = f"a model of the same recipe is better, on records that neither was trained on too ({names})"
         return 1, Concern("lower", False, seen, CAUSES, CURE)
-    if exact and _strangers(target, like) and inside.gap >= 2 * GAP and inside.p < 1e-6:
+    if exact and _nonmembers(target, like) and inside.gap >= 2 * GAP and inside.p < 1e-6:
         seen = f"members are answered like non-members, and a model of the same recipe remembers its members ({names})"
         cause = "the model was not trained on these members"
         return 1, Concern("strangers", False, seen, cause, "check that it is the model that was trained on them")
@@ -175,7 +175,7 @@ def _empty(mine: Seen, theirs: Seen) -> bool:
     return theirs.skill - mine.skill >= 0.25 or (mine.width > 0 and theirs.order - mine.order >= 0.4)
 
 
-def _strangers(target: Side, like: Side) -> bool:
+def _nonmembers(target: Side, like: Side) -> bool:
     within = abs(target.members.right - target.nonmembers.right) < 0.03
     remembers = like.members.right - like.nonmembers.right >= 2 * GAP
     return within and remembers and target.nonmembers.right <= like.nonmembers.right + SLIGHT

@@ -58,11 +58,11 @@ class Memory:
             return np.stack([self.rows[port, key] for key in keys])
 
 
-class GrantedSurface:
-    """See core.target.Surface.  Only what both the threat model and the attack's card name is granted.
+class GrantedOracle:
+    """See core.target.Oracle.  Only what both the threat model and the attack's card name is granted.
 
     A batch that would exceed the budget is refused whole and costs nothing; records asked before are free.  A free
-    surface without a memory, a shadow model's, asks on every call and counts nothing.
+    oracle without a memory, a shadow model's, asks on every call and counts nothing.
     """
 
     def __init__(
@@ -88,55 +88,55 @@ class GrantedSurface:
 
     @property
     def task(self) -> Task:
-        """See Surface."""
+        """See Oracle."""
         return self._target.task
 
     @property
     def queries(self) -> int:
-        """See Surface."""
+        """See Oracle."""
         return len(self._asked) + self._drawn
 
     @property
     def ports(self) -> frozenset[Access]:
-        """See Surface."""
+        """See Oracle."""
         return self._granted & self._target.offers
 
     def labels(self, records: Records) -> Array:
-        """See Surface."""
+        """See Oracle."""
         answer = self._ask(Access.LABEL, records)
         if self.task is Task.REGRESSION or self._port is Access.LABEL:
             return answer
         return np.asarray(answer.argmax(axis=1))
 
     def top_k(self, records: Records) -> tuple[Array, Array]:
-        """See Surface."""
+        """See Oracle."""
         log_scores = self._log_scores(self._ask(Access.TOPK, records))
         k = min(self._threat.top_k, log_scores.shape[1])
         best = np.argsort(-log_scores, axis=1, kind="stable")[:, :k]
         return best, np.take_along_axis(log_scores, best, axis=1)
 
     def log_scores(self, records: Records) -> Array:
-        """See Surface."""
+        """See Oracle."""
         return self._log_scores(self._ask(Access.SCORES, records))
 
     def logits(self, records: Records) -> Array:
-        """See Surface."""
+        """See Oracle."""
         return self._ask(Access.LOGITS, records)
 
     def gradient_norms(self, records: Records) -> Array:
-        """See Surface."""
+        """See Oracle."""
         return self._ask(Access.GRADIENTS, records)
 
     def internals(self, records: Records) -> Array:
-        """See Surface."""
+        """See Oracle."""
         return self._ask(Access.INTERNALS, records)
 
     def leaves(self, records: Records) -> Array:
-        """See Surface."""
+        """See Oracle."""
         return self._ask(Access.LEAVES, records)
 
     def parameters(self) -> Any:
-        """See Surface."""
+        """See Oracle."""
         if Access.PARAMETERS not in self._granted:
             raise AccessDenied("parameters are not granted here")
         model = getattr(self._target, "model", None)
@@ -150,13 +150,13 @@ class GrantedSurface:
         return self._budget
 
     def values(self, records: Records) -> Array:
-        """See Surface."""
+        """See Oracle."""
         if self.task is not Task.REGRESSION:
             raise AccessDenied(f"{self._target.name} is a classifier: it predicts no values, ask for its labels")
         return self._ask(Access.LABEL, records)
 
     def samples(self, count: int, schema: Schema) -> Records:
-        """See Surface.  Later calls bring others, in the same order in every run."""
+        """See Oracle.  Later calls bring others, in the same order in every run."""
         if Access.SAMPLES not in self._granted:
             raise AccessDenied("generated samples are not granted here")
         draw = getattr(self._target, "draw", None)

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from divulge.auditing.job import Job
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.reconstruction import protected
-from divulge.auditing.run_attack import Table
+from divulge.auditing.run_attack import Session
 from divulge.core.attack import Attack
 from divulge.core.errors import Impossible, InputError
 from divulge.core.game import Game
 from divulge.core.hashing import Array, digest
-from divulge.core.inference import PropertyMeans
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge
+from divulge.core.views.property import PropertyAuxiliary
 from divulge.games.batches import BatchGame
 from divulge.games.inputs import InputGame
 from divulge.games.properties import PropertyGame, Raise
@@ -28,7 +28,7 @@ from divulge.stats.rebuilt import weigh_inferred
 from divulge.training.shadow import Answers, Remembered, presented
 
 
-def property_table(job: Job, challenge: Challenge, tests: int) -> Table:
+def property_table(job: Job, challenge: Challenge, tests: int) -> Session:
     """A game of property inference laid out; raises Impossible where what it needs was not given."""
     if job.population is None:
         raise Impossible("the adversary needs records of its own, disjoint from the audited ones: pass `population`")
@@ -38,11 +38,11 @@ def property_table(job: Job, challenge: Challenge, tests: int) -> Table:
     except InputError as reason:  # too few records for this property, say: the other attacks go on
         raise Impossible(str(reason)) from reason
 
-    def adversary(attack: Attack[Any, Any]) -> PropertyMeans:
+    def adversary(attack: Attack[Any, Any]) -> PropertyAuxiliary:
         needed = attack.card.uses or attack.card.needs.access
-        return PropertyMeans(lambda target: GrantedSurface(target, job.threat, needed, free=True))
+        return PropertyAuxiliary(lambda target: GrantedOracle(target, job.threat, needed, free=True))
 
-    return Table(job, game, tests, weigh_inferred, adversary)
+    return Session(job, game, tests, weigh_inferred, adversary)
 
 
 def _training_sets(job: Job, adversary: Side) -> PropertyGame:
@@ -68,7 +68,7 @@ def raised(job: Job) -> Raise | None:
     recipe = job.recipe
     if recipe is None:
         return None
-    answers = Answers(job.workshop.shelf if getattr(recipe, "lasting", False) else None)
+    answers = Answers(job.resources.artifact_cache if getattr(recipe, "cacheable", False) else None)
 
     def models(records: Records, keep: Array, seeds: Sequence[int]) -> list[Target]:
         found = dict(recipe.train_many(records, keep, seeds))

@@ -9,57 +9,57 @@ from typing import Any, cast
 import numpy as np
 from numpy.random import Generator
 
-from divulge.auditing.federated_target import Wire
+from divulge.auditing.federated_target import FederatedTarget
 from divulge.auditing.job import Job
-from divulge.auditing.oracle import GrantedSurface
-from divulge.auditing.run_attack import Table
+from divulge.auditing.oracle import GrantedOracle
+from divulge.auditing.run_attack import Session
 from divulge.core.attack import Attack
 from divulge.core.defense import UpdateDefense
 from divulge.core.errors import Impossible
-from divulge.core.extraction import Surrogate
 from divulge.core.game import Game
 from divulge.core.hashing import Array, derived_seed
-from divulge.core.reconstruction import RebuildMeans
 from divulge.core.records import Records
-from divulge.core.scene import Shadows
 from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge
+from divulge.core.views.extraction import Surrogate
+from divulge.core.views.membership import Shadows
+from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.games.attributes import AttributeGame, asked_about
 from divulge.games.classes import InversionGame
-from divulge.games.models_beside import Beside
+from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame
 from divulge.stats.rebuilt import weigh_rebuilt
 from divulge.training.shadow import ShadowTrainer
-from divulge.training.students import Classroom
+from divulge.training.students import SurrogateTrainer
 
 FEWEST_FOR_EVALUATOR = 200
 
 
-def rebuild_table(job: Job, challenge: Challenge, tests: int) -> Table:
+def rebuild_table(job: Job, challenge: Challenge, tests: int) -> Session:
     """A game of reconstruction laid out; raises Impossible where what it needs was not given."""
     lay = {Challenge.ATTRIBUTES: _attributes, Challenge.CLASSES: _classes}.get(challenge, partial(_records, challenge))
     game = lay(job)
     pools: list[Callable[..., Shadows]] = []
 
-    def adversary(attack: Attack[Any, Any]) -> RebuildMeans:
+    def adversary(attack: Attack[Any, Any]) -> ReconstructionAuxiliary:
         def shadows(models: int) -> Shadows:
             if not pools:
                 pools.append(_pool(job))
             needed = attack.card.needs.access
-            return pools[0](models, lambda target: GrantedSurface(target, job.threat, needed, free=True))
+            return pools[0](models, lambda target: GrantedOracle(target, job.threat, needed, free=True))
 
         able = job.recipe is not None and job.population is not None
-        return RebuildMeans(job.population, job.reconstruction.public, shadows if able else None)
+        return ReconstructionAuxiliary(job.population, job.reconstruction.public, shadows if able else None)
 
-    return Table(job, game, tests, weigh_rebuilt, adversary)
+    return Session(job, game, tests, weigh_rebuilt, adversary)
 
 
 def _pool(job: Job) -> Callable[..., Shadows]:
     """Shadow models of an adversary who does not know the records that are asked about: trained on the population."""
     assert job.recipe is not None and job.population is not None
-    shelf = job.workshop.shelf if getattr(job.recipe, "lasting", False) else None
+    artifact_cache = job.resources.artifact_cache if getattr(job.recipe, "cacheable", False) else None
     seed = derived_seed(job.seed, "shadows on the population")
-    return cast(Callable[..., Shadows], ShadowTrainer(job.recipe, job.population, seed, shelf).pool)
+    return cast(Callable[..., Shadows], ShadowTrainer(job.recipe, job.population, seed, artifact_cache).pool)
 
 
 def _training(job: Job) -> Records:
@@ -76,7 +76,7 @@ def _attributes(job: Job) -> Game:
     if job.population is None:
         raise Impossible("attributes are compared with an imputer, which needs population records: pass `population`")
     asked, member = asked_about(job.candidates, job.member, job.reconstruction.plan.asked, job.seed)
-    beside = Beside(job.recipe, _training(job), job.population, job.seed)
+    beside = ControlModels(job.recipe, _training(job), job.population, job.seed)
     return AttributeGame(job.target, asked, member, job.population, job.candidates.schema.sensitive, job.seed, beside)
 
 
@@ -84,15 +84,15 @@ def _records(challenge: Challenge, job: Job) -> Game:
     unseen = _unseen(job)
     threat = job.threat
 
-    def see(target: Target) -> GrantedSurface:
-        return GrantedSurface(target, threat, Access.PARAMETERS, free=True)
+    def see(target: Target) -> GrantedOracle:
+        return GrantedOracle(target, threat, Access.PARAMETERS, free=True)
 
     plan = job.reconstruction.plan
     target: Any = job.target
     if plan.clients and challenge is Challenge.UPDATES:
         if plan.sees == "sum" and plan.batch < plan.clients:
             raise Impossible(f"a batch of {plan.batch} leaves some of {plan.clients} clients without a record")
-        target = Wire(job.target, plan.clients, plan.secure, plan.sees)
+        target = FederatedTarget(job.target, plan.clients, plan.secure, plan.sees)
     return RebuildGame(
         challenge=challenge,
         target=target,
@@ -101,7 +101,9 @@ def _records(challenge: Challenge, job: Job) -> Game:
         public=job.population,
         seed=job.seed,
         plan=plan,
-        beside=Beside(job.recipe, _training(job), job.population if job.population is not None else unseen, job.seed),
+        beside=ControlModels(
+            job.recipe, _training(job), job.population if job.population is not None else unseen, job.seed
+        ),
         see=see,
         shield=partial(protected, job.reconstruction.protections) if job.reconstruction.protections else None,
     )
@@ -123,7 +125,7 @@ def _classes(job: Job) -> Game:
         learned_from, unseen = unseen.take(np.arange(half)), unseen.take(np.arange(half, len(unseen)))
 
     def evaluator() -> Surrogate:
-        room = Classroom(learned_from)
+        room = SurrogateTrainer(learned_from)
         return room.teach(room.kinds[-1], learned_from, learned_from.y, derived_seed(job.seed, "evaluator"))
 
     return InversionGame(job.target, _training(job), unseen, evaluator, job.reconstruction.public, job.seed)

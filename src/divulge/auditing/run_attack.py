@@ -12,24 +12,24 @@ from typing import Any, cast
 from divulge.auditing import cache as guesses
 from divulge.auditing.detection import with_alarms
 from divulge.auditing.job import Job, See
-from divulge.auditing.oracle import GrantedSurface, Memory
+from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.plan import ports_of
 from divulge.catalog.standards import standards_of
 from divulge.core.attack import Attack, Card
-from divulge.core.dossier import Baseline
+from divulge.core.audit_result import Baseline
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, MissingExtra, TargetError, raised
 from divulge.core.evidence import Estimate, Evidence
-from divulge.core.extraction import Surrogate
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
 from divulge.core.game import Arm, Game, Round
 from divulge.core.hashing import derived_rng, derived_seed, digest
 from divulge.core.inferred import INFERRED, Inferred
 from divulge.core.policy import Policy
 from divulge.core.rebuilt import REBUILT, Rebuilt
-from divulge.core.scene import Means, Poison, PoisonScene, Shadows
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.theft import Theft
 from divulge.core.threat import Access, Asset, Family, ThreatModel, closure
+from divulge.core.views.extraction import Surrogate
+from divulge.core.views.membership import Auxiliary, Poison, PoisonView, Shadows
 from divulge.stats.auc import Auc, auc
 from divulge.stats.theft import PLACES
 from divulge.stats.verdict import blind_alarm_of
@@ -46,7 +46,7 @@ EXTRAS = {"torch": "torch", "safetensors": "torch", "onnxruntime": "onnx", "skim
 
 
 @dataclass
-class Table:
+class Session:
     """A game laid out: its rounds are dealt once and its models answer once, for all attacks of a run.
 
     weigh: from this game's evidence to estimates.  adversary: what an attack holds, where it is not `Means`.
@@ -81,10 +81,10 @@ class Table:
         """What this target, which must live as long as the table, has answered before."""
         self._memories[id(target)] = memory
 
-    def surface(self, target: Target, attack: Attack[Any, Any], free: bool) -> GrantedSurface:
+    def oracle(self, target: Target, attack: Attack[Any, Any], free: bool) -> GrantedOracle:
         """The target through this attack's eyes."""
         memory = self._memories.setdefault(id(target), Memory())
-        return GrantedSurface(target, self.job.threat, attack.card.uses or attack.card.needs.access, memory, free)
+        return GrantedOracle(target, self.job.threat, attack.card.uses or attack.card.needs.access, memory, free)
 
     def poison(self, attack: Attack[Any, Any]) -> Poison | None:
         """What an attack adds to the training data, the same in every arm; None for one that only looks."""
@@ -92,7 +92,7 @@ class Table:
         if planned is None:
             return None
         rng = derived_rng(self.job.seed, attack.card.name, "poison")
-        made: Poison = planned(PoisonScene(self.job.candidates, int(self.job.member.sum()), rng))
+        made: Poison = planned(PoisonView(self.job.candidates, int(self.job.member.sum()), rng))
         return made
 
     def means(self, attack: Attack[Any, Any], poison: Poison | None = None) -> Any:
@@ -104,10 +104,10 @@ class Table:
         def shadows(models: int) -> Shadows:
             needed = attack.card.needs.access
             pool = self._pool(poison)
-            return pool(models, lambda target: GrantedSurface(target, job.threat, needed, free=True))
+            return pool(models, lambda target: GrantedOracle(target, job.threat, needed, free=True))
 
         taught = getattr(job.recipe, "teachable", False) and job.population is not None
-        return Means(
+        return Auxiliary(
             job.population,
             None,
             shadows if job.shadows is not None else None,
@@ -124,7 +124,7 @@ class Table:
             self._pools[key] = self.job.poisoned(poison.records)
         return self._pools[key]
 
-    def _students(self, attack: Attack[Any, Any], teacher: Surface) -> list[Surface]:
+    def _students(self, attack: Attack[Any, Any], teacher: Oracle) -> list[Oracle]:
         """Students of one model, taught once for all arms and attacks."""
         job, population = self.job, self.job.population
         assert population is not None
@@ -134,7 +134,7 @@ class Table:
             recipe: Any = job.recipe
             self._taught[key] = recipe.distil(population, said, derived_seed(job.seed, "student"))
         needed = attack.card.needs.access
-        return [GrantedSurface(student, job.threat, needed, free=True) for student in self._taught[key]]
+        return [GrantedOracle(student, job.threat, needed, free=True) for student in self._taught[key]]
 
 
 @dataclass(frozen=True)
@@ -169,11 +169,11 @@ def _area(evidence: Evidence) -> Auc:
     return replace(area, freedom=float(max(few - 1, 1))) if evidence.grouped else area
 
 
-def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
+def run_attack(table: Session, attack: Attack[Any, Any], blind: Baseline) -> Result:
     """Play one attack; whatever goes wrong becomes a refused or failed outcome, never an exception."""
     started = time.perf_counter()
     job, card = table.job, attack.card
-    surface: GrantedSurface | None = None
+    oracle: GrantedOracle | None = None
 
     def outcome(result: Played | Refused | Failed) -> Outcome:
         return Outcome(
@@ -185,7 +185,7 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
             result,
             _seen(card, job.threat).value,
             time.perf_counter() - started,
-            max(queries, surface.queries if surface is not None else 0),
+            max(queries, oracle.queries if oracle is not None else 0),
             shadows_of(attack) if isinstance(result, Played) else 0,
             card.strength,
         )
@@ -193,8 +193,8 @@ def play(table: Table, attack: Attack[Any, Any], blind: Baseline) -> Result:
     queries = 0
     try:
         (dealt,) = table.rounds(Arm.TARGET, table.poison(attack))
-        surface = table.surface(dealt.target, attack, free=False)
-        evidence, queries = _play_arm(table, attack, Arm.TARGET, surface)
+        oracle = table.oracle(dealt.target, attack, free=False)
+        evidence, queries = _play_arm(table, attack, Arm.TARGET, oracle)
         negative, positive, notes = _controls(table, attack)
         estimates = table.weigh(evidence, job.policy, table.tests)
     except (AccessDenied, Impossible) as refusal:
@@ -236,7 +236,7 @@ def shadows_of(attack: Attack[Any, Any]) -> int:
 
 
 def _play_arm(
-    table: Table, attack: Attack[Any, Any], arm: Arm, surface: GrantedSurface | None = None
+    table: Session, attack: Attack[Any, Any], arm: Arm, oracle: GrantedOracle | None = None
 ) -> tuple[Any, int]:
     """The evidence of one arm and the queries it cost; the games of this family have one round."""
     poison = table.poison(attack)
@@ -246,9 +246,9 @@ def _play_arm(
     known = guesses.recall(table.job, attack, arm)
     if known is not None:
         return (known.achieved or dealt.judge(known.guess)), known.queries
-    if surface is not None and table.job.detectors:
-        surface.watched = []
-    seen = surface if surface is not None else table.surface(dealt.target, attack, free=True)
+    if oracle is not None and table.job.detectors:
+        oracle.watched = []
+    seen = oracle if oracle is not None else table.oracle(dealt.target, attack, free=True)
     rng = derived_rng(table.job.seed, attack.card.name, arm.value)
     played = attack if arm is Arm.TARGET else _lightened(attack)
     guess = played.run(dealt.open(seen, attack.card, table.means(attack, poison), rng))
@@ -270,7 +270,7 @@ def _lightened(attack: Attack[Any, Any]) -> Attack[Any, Any]:
     return lighter
 
 
-def _controls(table: Table, attack: Attack[Any, Any]) -> tuple[dict[str, Estimate], dict[str, Estimate], list[str]]:
+def _controls(table: Session, attack: Attack[Any, Any]) -> tuple[dict[str, Estimate], dict[str, Estimate], list[str]]:
     """Estimates against the negative and the positive control, and what a reader should know of them."""
     measured: dict[Arm, dict[str, Estimate]] = {Arm.NEGATIVE: {}, Arm.POSITIVE: {}}
     notes: list[str] = []

@@ -10,22 +10,22 @@ from divulge.auditing.job import Job
 from divulge.auditing.oracle import Memory
 from divulge.auditing.property import property_table
 from divulge.auditing.reconstruction import rebuild_table
-from divulge.auditing.run_attack import Table, number_of_tests
+from divulge.auditing.run_attack import Session, number_of_tests
 from divulge.core.attack import Attack, Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import Design, ExtractionMeans, Surrogate
 from divulge.core.records import Records
 from divulge.core.threat import Challenge, Family
+from divulge.core.views.extraction import Design, ExtractionAuxiliary, Surrogate
 from divulge.games.extraction import ExtractionGame
 from divulge.games.membership import MembershipGame
 from divulge.stats.theft import weigh_theft
-from divulge.training.students import Classroom
+from divulge.training.students import SurrogateTrainer
 
 RECORD_METRICS = 4
 """Findings of an attack that rebuilds records."""
 
 
-class Tables:
+class Sessions:
     """The tables of a run, each laid when the first attack of its family is played.  memory: what the target has
     answered before.
     """
@@ -33,9 +33,9 @@ class Tables:
     def __init__(self, job: Job, tests: int, memory: Memory | None = None) -> None:
         self.job, self.tests = job, tests
         self._memory = memory
-        self._laid: dict[tuple[Family, Challenge | None], Table] = {}
+        self._laid: dict[tuple[Family, Challenge | None], Session] = {}
 
-    def of(self, family: Family, challenge: Challenge | None = None) -> Table:
+    def of(self, family: Family, challenge: Challenge | None = None) -> Session:
         """The table of one family, and of one of its challenges; raises Impossible where there is no game."""
         key = (family, challenge)
         if key not in self._laid:
@@ -51,31 +51,31 @@ class Tables:
                 raise Impossible(f"there is no game for {family.value} yet")
         return self._laid[key]
 
-    def _membership(self) -> Table:
+    def _membership(self) -> Session:
         job = self.job
         game = MembershipGame(
             job.target, job.candidates, job.member, job.seed, job.recipe, job.population, job.features, job.aggregate
         )
-        return self._knowing(Table(job, game, self.tests))
+        return self._knowing(Session(job, game, self.tests))
 
-    def _knowing(self, table: Table) -> Table:
+    def _knowing(self, table: Session) -> Session:
         """With what the target has answered already."""
         if self._memory is not None:
             table.remember(self.job.target, self._memory)
         return table
 
-    def _extraction(self) -> Table:
+    def _extraction(self) -> Session:
         job = self.job
-        students = Classroom(job.candidates)
+        students = SurrogateTrainer(job.candidates)
         held, training = job.candidates.take(~job.member), job.candidates.take(job.member)
         told = getattr(job.recipe, "settings", {})
         game = ExtractionGame(job.target, held, job.seed, job.recipe, job.population, training, students, told)
         zoo = _zoo(job.population)
 
-        def adversary(attack: Attack[Any, Any]) -> ExtractionMeans:
-            return ExtractionMeans(job.population, training, students, zoo)
+        def adversary(attack: Attack[Any, Any]) -> ExtractionAuxiliary:
+            return ExtractionAuxiliary(job.population, training, students, zoo)
 
-        return self._knowing(Table(job, game, self.tests, weigh_theft, adversary))
+        return self._knowing(Session(job, game, self.tests, weigh_theft, adversary))
 
 
 def tests_of(job: Job, cards: Sequence[Card]) -> int:
@@ -97,8 +97,8 @@ def _zoo(population: Records | None) -> Callable[[Sequence[Design], int], Sequen
         return None
 
     def zoo(designs: Sequence[Design], seed: int) -> Sequence[Surrogate]:
-        from divulge.training.zoo import raise_zoo
+        from divulge.training.zoo import train_zoo
 
-        return raise_zoo(population, designs, seed)
+        return train_zoo(population, designs, seed)
 
     return zoo

@@ -126,8 +126,8 @@ DEFAULT_MEMBERSHIP = "learned_ratio"
 @cache
 def table() -> dict[str, str]:
     """All attacks by name, those of installed packages included; ours win over a stranger of the same name."""
-    strangers = {point.name: point.value for point in entry_points(group=GROUP)}
-    return dict(sorted((strangers | ATTACKS).items()))
+    nonmembers = {point.name: point.value for point in entry_points(group=GROUP)}
+    return dict(sorted((nonmembers | ATTACKS).items()))
 
 
 def attack_class(name: str) -> type[Attack[Any, Any]]:

@@ -67,18 +67,18 @@ def was_used(target: Target, own: Records, fresh: Records, seed: int = 0, confid
     none was used the two are exchangeable, provided that they were drawn alike: that is the owner's to make sure of.
     Where records say whose they are, persons are exchanged, each with the mean score of all records.
     """
-    whose, strangers = (r.groups if r.groups is not None else np.arange(len(r)) for r in (own, fresh))
-    if min(count(whose), count(strangers)) < FEWEST:
+    whose, nonmembers = (r.groups if r.groups is not None else np.arange(len(r)) for r in (own, fresh))
+    if min(count(whose), count(nonmembers)) < FEWEST:
         what = "records" if own.groups is None else "persons"
         raise InputError(f"a claim needs at least {FEWEST} own and {FEWEST} fresh {what}")
     rng = derived_rng(seed, "claim")
     mine, theirs = _signals(target, own), _signals(target, fresh)
-    teach_own, teach_fresh = _taught(whose, rng), _taught(strangers, rng)
+    teach_own, teach_fresh = _taught(whose, rng), _taught(nonmembers, rng)
     x = np.concatenate([mine[teach_own], theirs[teach_fresh]])
     y = np.r_[np.ones(teach_own.sum()), np.zeros(teach_fresh.sum())]
     score = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced")).fit(x, y)
     a = _by_person(score.decision_function(mine[~teach_own]), whose[~teach_own])
-    b = _by_person(score.decision_function(theirs[~teach_fresh]), strangers[~teach_fresh])
+    b = _by_person(score.decision_function(theirs[~teach_fresh]), nonmembers[~teach_fresh])
     p_value = permutation_p_value(a, b, rng)
     return Usage(p_value, used_share_at_least(a, b, 1 - confidence), confidence, len(own), len(fresh))
 

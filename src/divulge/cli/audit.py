@@ -13,7 +13,7 @@ from divulge.cli.screen import Screen, out, show_plan
 from divulge.core.errors import InputError
 
 if TYPE_CHECKING:
-    from divulge.auditing.resources import Workshop
+    from divulge.auditing.resources import Resources
     from divulge.setup.audit_file import AuditFile
     from divulge.workflows.origin import Origin
 
@@ -44,7 +44,7 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
     """Audit a model of your own.  Exit code 0: examined, and no leak found; 1: a leak; 2: wrong input; 3: incomplete,
     failed, invalid or not measurable.
     """
-    from divulge.auditing.resources import workshop
+    from divulge.auditing.resources import resources
     from divulge.runs.find import run_at
     from divulge.runs.gate import judge
     from divulge.setup.audit_file import AuditFile, parsed
@@ -60,7 +60,7 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
         return
     place = run_at(resume, out_dir) if resume is not None else None
     origin = _begun(file, place, seed, _shadows(fast, thorough), minutes)
-    tools: Workshop = workshop("ray" if address else engine, jobs, not no_cache, address)
+    tools: Resources = resources("ray" if address else engine, jobs, not no_cache, address)
     job = origin.job(tools)
     if dry_run:
         show_plan(job)

@@ -12,14 +12,15 @@ from divulge.core.wording import counted
 
 def cache(clear: Annotated[bool, typer.Option("--clear", help="throw everything away")] = False) -> None:
     """Say where models, answers and guesses are kept and what they take; DIVULGE_CACHE_LIMIT bounds it in bytes."""
-    from divulge.training.shelf import default_shelf
+    from divulge.training.artifact_cache import default_cache
 
-    shelf = default_shelf()
+    artifact_cache = default_cache()
     if clear:
-        shelf.clear()
-    number, size = shelf.usage()
+        artifact_cache.clear()
+    number, size = artifact_cache.usage()
     out.print(
-        f"{shelf.folder}: {counted(number, 'thing')}, {_size(size)} of at most {_size(shelf.limit)}", soft_wrap=True
+        f"{artifact_cache.folder}: {counted(number, 'thing')}, {_size(size)} of at most {_size(artifact_cache.limit)}",
+        soft_wrap=True,
     )
 
 

@@ -25,7 +25,7 @@ def carry_out(
     """
     from divulge.workflows.audit import Run
     from divulge.workflows.origin import noted
-    from divulge.workflows.run_audit import conduct
+    from divulge.workflows.run_audit import run_audit
 
     if not screen.quiet:
         named = Text.assemble("Auditing ", (job.name, "bold"), f": {job.target.name}, {len(job.candidates):,} records")
@@ -33,9 +33,9 @@ def carry_out(
         out.print(f"Run: {place}", soft_wrap=True)
     try:
         with screen, noted(place, origin):
-            conduct(job, place, resume=resume, progress=screen, minutes=minutes)
+            run_audit(job, place, resume=resume, progress=screen, minutes=minutes)
         run = Run.open(place)
-        show_summary(run.dossier, str(run.report().resolve()), place)
+        show_summary(run.result, str(run.report().resolve()), place)
     except KeyboardInterrupt:
         kept = (place / "run.json").is_file()
         complain(

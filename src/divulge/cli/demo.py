@@ -47,7 +47,7 @@ def demo(
         out.print()
         origin = Origin(name.value, number=number, seed=seed, minutes=minutes)
         run = carry_out(job, new_folder(out_dir, job.name), origin, minutes, Screen(refusals=False))
-        broke = broke or bool(run.dossier.failed()) or run.verdict in (Verdict.FAILED, Verdict.INVALID)
+        broke = broke or bool(run.result.failed()) or run.verdict in (Verdict.FAILED, Verdict.INVALID)
     if broke:
         raise typer.Exit(3)
 

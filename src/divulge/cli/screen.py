@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verdict
 from divulge.core.handshake import Handshake
 from divulge.core.wording import counted
@@ -152,25 +152,25 @@ def _stolen(found: dict[str, Finding]) -> str:
     return ", ".join(told)
 
 
-def show_summary(dossier: Dossier, report: str, folder: Path) -> None:
+def show_summary(result: AuditResult, report: str, folder: Path) -> None:
     """The verdict and where the report is.  folder: of the run."""
     out.print()
-    out.print(Text(dossier.facts.name, style="bold"))
-    for line in words.lines(dossier):
+    out.print(Text(result.facts.name, style="bold"))
+    for line in words.lines(result):
         out.print(Text(f"{line.mark} {line.title}", style=STYLES[line.verdict]), soft_wrap=True)
         if line.text:
             out.print(Text(f"  {line.text}"), soft_wrap=True)
-    step = first_step(dossier)
+    step = first_step(result)
     if step:
         out.print(Text(f"What to do first: {step[:1].lower()}{step[1:]}"), soft_wrap=True)
-    if dossier.left_out:
-        left = counted(len(dossier.left_out), "attack")
+    if result.left_out:
+        left = counted(len(result.left_out), "attack")
         out.print(
             f"There was no time for {left}, see the report; to go on with them: "
             f"divulge audit --resume {folder} --minutes N",
             soft_wrap=True,
         )
-    for outcome, error in dossier.failed():
+    for outcome, error in result.failed():
         out.print(Text(f"! incomplete: {outcome.title} failed: {error}", style="bold yellow"), soft_wrap=True)
     out.print(f"Report: {report}", soft_wrap=True)
 

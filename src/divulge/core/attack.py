@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
 
-Scene_contra = TypeVar("Scene_contra", contravariant=True)
+View_contra = TypeVar("View_contra", contravariant=True)
 Guess_co = TypeVar("Guess_co", covariant=True)
 
 
@@ -46,11 +46,11 @@ class Card:
     seconds: float = 2.0
 
 
-class Attack(Protocol[Scene_contra, Guess_co]):
+class Attack(Protocol[View_contra, Guess_co]):
     """An attack of one family.  Its fields are its settings; `run` guesses and never sees the truth."""
 
     card: ClassVar[Card]
 
-    def run(self, scene: Scene_contra) -> Guess_co:
+    def run(self, view: View_contra) -> Guess_co:
         """Play one round."""
         ...

@@ -11,11 +11,11 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.evidence import Evidence
-from divulge.core.scene import Poison
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
+from divulge.core.views.membership import Poison
 
-Scene = TypeVar("Scene")
+View = TypeVar("View")
 Guess = TypeVar("Guess")
 
 
@@ -28,16 +28,16 @@ class Arm(Enum):
 
 
 @dataclass(frozen=True)
-class Round(Generic[Scene, Guess]):
+class Round(Generic[View, Guess]):
     """One model to attack.
 
-    open: makes the attack's scene from its surface, its card, what the adversary holds, and a generator.
+    open: makes the attack's view from its oracle, its card, what the adversary holds, and a generator.
     judge: turns the guess into evidence (Evidence for membership, Theft for extraction); the truth lives in its
     closure, out of the attack's reach.
     """
 
     target: Target
-    open: Callable[[Surface, Card, Any, Generator], Scene]
+    open: Callable[[Oracle, Card, Any, Generator], View]
     judge: Callable[[Guess], Any]
 
 

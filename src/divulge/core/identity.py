@@ -154,12 +154,12 @@ class _Reader:
             self.read(maker, depth + 1)
             self._ordered("arguments", arguments, depth)
             for part in rest[:1]:
-                self.read(_lasting(kind, part), depth + 1)
+                self.read(_cacheable(kind, part), depth + 1)
             for more in rest[1:3]:
                 self._ordered("items", list(more) if more is not None else (), depth)
 
 
-def _lasting(kind: type, state: Any) -> Any:
+def _cacheable(kind: type, state: Any) -> Any:
     """The state of an object without what changes when it is asked."""
     searches = kind.__module__ in ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
     if searches and isinstance(state, tuple) and len(state) >= COUNTERS.stop:

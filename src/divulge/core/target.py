@@ -46,7 +46,7 @@ class Target(Protocol):
         ...
 
 
-class Surface(Protocol):
+class Oracle(Protocol):
     """A target through one adversary's eyes: it grants, counts, remembers and refuses."""
 
     @property

@@ -12,7 +12,7 @@ import pandas as pd
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import Update
+from divulge.core.views.reconstruction import Update
 from divulge.data.delimited import Reading, as_said, read_delimited
 
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task, closure
+from divulge.core.views.extraction import Secrets
 
 
 @dataclass(frozen=True, eq=False)
-class Coarse:
+class MinimizedTarget:
     """See core.target.Target: the inner target, asked about what the defence leaves of each record."""
 
     inner: Target
@@ -30,9 +30,9 @@ class Coarse:
         return self.inner.task
 
     @property
-    def lasting(self) -> bool:
+    def cacheable(self) -> bool:
         """As for the inner target."""
-        return bool(getattr(self.inner, "lasting", True))
+        return bool(getattr(self.inner, "cacheable", True))
 
     @property
     def offers(self) -> frozenset[Access]:

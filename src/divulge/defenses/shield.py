@@ -9,15 +9,15 @@ import numpy as np
 
 from divulge.core.defense import Defense
 from divulge.core.errors import InputError, TargetError
-from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array, digest, row_digests
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task, closure
+from divulge.core.views.extraction import Secrets
 
 
 @dataclass(frozen=True, eq=False)
-class Shielded:
+class DefendedTarget:
     """See core.target.Target: the inner target, its answers altered by each defence in turn."""
 
     inner: Target
@@ -34,9 +34,9 @@ class Shielded:
         return self.inner.task
 
     @property
-    def lasting(self) -> bool:
+    def cacheable(self) -> bool:
         """Whether the fingerprint tells everything: as for the inner target."""
-        return bool(getattr(self.inner, "lasting", True))
+        return bool(getattr(self.inner, "cacheable", True))
 
     @property
     def offers(self) -> frozenset[Access]:
@@ -63,7 +63,7 @@ class Shielded:
     def updated(self) -> Callable[..., Target]:
         """How the inner target makes its next version, which is shielded alike; AttributeError where it makes none."""
         update: Callable[..., Target] = self.inner.updated  # type: ignore[attr-defined]
-        return lambda *how: Shielded(update(*how), self.defenses)
+        return lambda *how: DefendedTarget(update(*how), self.defenses)
 
     def secrets(self) -> Secrets:
         """Those of the inner target; none where they are not known."""
@@ -80,7 +80,7 @@ def shielded(target: Target, defenses: Sequence[Defense]) -> Target:
     if not defenses:
         return target
     compatible(target, defenses)
-    return Shielded(target, tuple(defenses))
+    return DefendedTarget(target, tuple(defenses))
 
 
 def compatible(target: Target, defenses: Sequence[Defense]) -> None:

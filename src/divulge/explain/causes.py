@@ -9,15 +9,15 @@ import pandas as pd
 from scipy import stats
 
 from divulge.auditing.job import Job
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.units import Units, units_of
-from divulge.core.dossier import Cause
+from divulge.core.audit_result import Cause
 from divulge.core.errors import DivulgeError
 from divulge.core.evidence import Evidence
 from divulge.core.hashing import Array
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
-from divulge.explain.neighborhood import LONELY, Surroundings
+from divulge.explain.neighborhood import LONELY, Neighborhood
 from divulge.runs.by_person import persons_of
 from divulge.stats.auc import auc
 from divulge.stats.multiplicity import holm
@@ -31,7 +31,7 @@ SHADOWS = 4
 Trait = tuple[str, Array, str]
 
 
-def causes_of(job: Job, scores: pd.DataFrame, confidence: float, around: Surroundings) -> tuple[Cause, ...]:
+def causes_of(job: Job, scores: pd.DataFrame, confidence: float, around: Neighborhood) -> tuple[Cause, ...]:
     """For every trait the share of named members and of all members that have it, and whether they differ.
 
     scores: of the strongest attack, columns member, row, score.  A member is named when it scores above 99 % of the
@@ -96,7 +96,7 @@ def _p_value(has: Array, named: Array) -> float:
     return float(stats.fisher_exact(table, alternative="greater").pvalue)
 
 
-def _traits(job: Job, around: Surroundings) -> Iterator[Trait]:
+def _traits(job: Job, around: Neighborhood) -> Iterator[Trait]:
     """Name, whether each candidate has it, and what to try."""
     records = job.features or job.candidates
     yield (
@@ -106,7 +106,7 @@ def _traits(job: Job, around: Surroundings) -> Iterator[Trait]:
     )
     yield (
         "unlike all others (the loneliest tenth)",
-        around.lonelier >= LONELY,
+        around.outlier_rank >= LONELY,
         "merge rare values, generalise or leave out outliers, or train with differential privacy",
     )
     share = np.bincount(records.y, minlength=len(records.schema.classes)) / len(records)
@@ -138,12 +138,12 @@ def _learned_by_heart(job: Job) -> Array | None:
     try:
         shadows = job.shadows(
             min(SHADOWS, job.most_shadows or SHADOWS),
-            lambda target: GrantedSurface(target, job.threat, Access.SCORES, free=True),
+            lambda target: GrantedOracle(target, job.threat, Access.SCORES, free=True),
         )
         others = np.exp(shadows.signals(job.candidates, of_class))
-        strangers = ~shadows.trained_on(job.candidates)
+        nonmembers = ~shadows.trained_on(job.candidates)
         mine = np.exp(of_class(job.target.answer(Access.SCORES, job.candidates), job.candidates.y))
     except DivulgeError:
         return None
-    mean = np.where(strangers, others, 0).sum(axis=0) / np.maximum(strangers.sum(axis=0), 1)
-    return np.asarray((mine > 0.5) & (mean < 0.5) & strangers.any(axis=0))
+    mean = np.where(nonmembers, others, 0).sum(axis=0) / np.maximum(nonmembers.sum(axis=0), 1)
+    return np.asarray((mine > 0.5) & (mean < 0.5) & nonmembers.any(axis=0))

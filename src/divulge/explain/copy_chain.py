@@ -11,24 +11,24 @@ import numpy as np
 from divulge.attacks.extraction.jacobian import input_gradient
 from divulge.auditing.chain import TITLES
 from divulge.auditing.job import Job
-from divulge.auditing.oracle import GrantedSurface
-from divulge.auditing.sessions import Tables
+from divulge.auditing.oracle import GrantedOracle
+from divulge.auditing.sessions import Sessions
 from divulge.catalog.attacks import attack
-from divulge.core.dossier import Gain
+from divulge.core.audit_result import Gain
 from divulge.core.errors import AccessDenied, Impossible, TargetError
 from divulge.core.evidence import Evidence
-from divulge.core.extraction import Student, Surrogate
 from divulge.core.finding import Finding, Reading
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.records import CODED, Records
-from divulge.core.scene import Means
 from divulge.core.target import Target
 from divulge.core.threat import Access, Family, closure
+from divulge.core.views.extraction import Student, Surrogate
+from divulge.core.views.membership import Auxiliary
 from divulge.games.extraction import ranges
 from divulge.stats.auc import auc
 from divulge.targets.copy import CopyTarget
-from divulge.training.students import NETWORK, Classroom
+from divulge.training.students import NETWORK, SurrogateTrainer
 
 RESAMPLES = 400
 SIZE = 0.1
@@ -40,7 +40,7 @@ INVERSION_STEPS = 300
 RANDOM_GUESSES = 1_000
 
 
-def gains_of(job: Job, tables: Tables, findings: Sequence[Finding], steps: Sequence[str]) -> tuple[Gain, ...]:
+def gains_of(job: Job, tables: Sessions, findings: Sequence[Finding], steps: Sequence[str]) -> tuple[Gain, ...]:
     """What each step achieves through the closest copy of a run, and without it; a step that cannot be taken says
     why.
     """
@@ -51,7 +51,7 @@ def gains_of(job: Job, tables: Tables, findings: Sequence[Finding], steps: Seque
     copy = _copy(job, tables, best.attack)
     if copy is None:
         return ()
-    work: dict[str, Callable[[Job, Tables, Surrogate, str], Gain]] = {
+    work: dict[str, Callable[[Job, Sessions, Surrogate, str], Gain]] = {
         "membership": _membership,
         "adversarial": _adversarial,
         "inversion": _inversion,
@@ -65,20 +65,20 @@ def gains_of(job: Job, tables: Tables, findings: Sequence[Finding], steps: Seque
     return tuple(found)
 
 
-def _copy(job: Job, tables: Tables, name: str) -> Surrogate | None:
+def _copy(job: Job, tables: Sessions, name: str) -> Surrogate | None:
     """The copy that an attack made; made again under the same seed where the run only remembers what it achieved."""
     table = tables.of(Family.EXTRACTION)
     if name in table.copies:
         return table.copies[name]
     made = next(a for a in job.attacks if a.card.name == name)
     (dealt,) = table.rounds(Arm.TARGET)
-    surface = table.surface(dealt.target, made, free=True)
+    oracle = table.oracle(dealt.target, made, free=True)
     rng = derived_rng(job.seed, name, Arm.TARGET.value)
-    surrogate: Surrogate | None = made.run(dealt.open(surface, made.card, table.means(made), rng)).surrogate
+    surrogate: Surrogate | None = made.run(dealt.open(oracle, made.card, table.means(made), rng)).surrogate
     return surrogate
 
 
-def _membership(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
+def _membership(job: Job, tables: Sessions, copy: Surrogate, name: str) -> Gain:
     """White-box membership on the copy against the black-box attack on the model."""
     target = CopyTarget(job.target, copy)
     categories = any(c.kind in CODED for c in job.candidates.schema.columns)
@@ -101,16 +101,16 @@ def _membership(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
     return _gain("membership", name, measure, own, np.array(draws))
 
 
-def _guessed(job: Job, tables: Tables, named: str, target: Target, free: bool = False) -> Evidence:
+def _guessed(job: Job, tables: Sessions, named: str, target: Target, free: bool = False) -> Evidence:
     """Evidence of one membership attack that looks at this target and is judged by the members of the audited one."""
     played = attack(named)
     (dealt,) = tables.of(Family.MEMBERSHIP).game.deal(Arm.TARGET)
     threat = job.threat
     if free:
         threat = replace(threat, access=closure({Access.PARAMETERS}), query_budget=None)
-    surface = GrantedSurface(target, threat, played.card.needs.access, free=free)
+    oracle = GrantedOracle(target, threat, played.card.needs.access, free=free)
     rng = derived_rng(job.seed, "chain", named)
-    evidence: Evidence = dealt.judge(played.run(dealt.open(surface, played.card, Means(job.population), rng)))
+    evidence: Evidence = dealt.judge(played.run(dealt.open(oracle, played.card, Auxiliary(job.population), rng)))
     return evidence
 
 
@@ -126,13 +126,13 @@ def _network(job: Job, copy: Surrogate) -> Student:
         raise Impossible("inputs that are categories cannot be moved along a gradient")
     if hasattr(getattr(copy, "module", None), "parameters"):
         return cast(Student, copy)
-    room = Classroom(job.candidates)
+    room = SurrogateTrainer(job.candidates)
     if job.population is None or NETWORK not in room.kinds:
         raise Impossible("the copy is no network, and there is nothing to teach one with")
     return room.teach(NETWORK, job.population, copy.log_scores(job.population), derived_seed(job.seed, "from copy"))
 
 
-def _adversarial(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
+def _adversarial(job: Job, tables: Sessions, copy: Surrogate, name: str) -> Gain:
     """Projected gradient ascent on the copy's loss (Madry et al. 2018) against random signs of the same size."""
     student = _network(job, copy)
     held = job.candidates.take(np.flatnonzero(~job.member)[:MOST_PERTURBED])
@@ -159,7 +159,7 @@ def _adversarial(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
     return _gain("adversarial", name, f"{measure}; without: random signs", own, np.array(draws))
 
 
-def _inversion(job: Job, tables: Tables, copy: Surrogate, name: str) -> Gain:
+def _inversion(job: Job, tables: Sessions, copy: Surrogate, name: str) -> Gain:
     """Gradient ascent on the copy's score of each class (Fredrikson et al. 2015) against the best of random inputs by
     the model's own answer: correlation with the mean of the class's members, both less the mean of all.
     """

@@ -17,20 +17,20 @@ import numpy as np
 from divulge.auditing.budget import Budget
 from divulge.auditing.cache import keeper
 from divulge.auditing.job import Job
-from divulge.auditing.oracle import GrantedSurface, Memory
-from divulge.auditing.sessions import Tables
+from divulge.auditing.oracle import GrantedOracle, Memory
+from divulge.auditing.sessions import Sessions
 from divulge.core.attack import Attack
+from divulge.core.audit_result import Mitigation
 from divulge.core.defense import Defense
-from divulge.core.dossier import Turned
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, raised
 from divulge.core.evidence import Estimate
 from divulge.core.finding import Finding, Outcome, Reading, Verdict
 from divulge.core.game import Arm
 from divulge.core.hashing import derived_rng, derived_seed
-from divulge.core.inference import PropertyMeans
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge, Family, Task, closure
+from divulge.core.views.property import PropertyAuxiliary
 from divulge.core.wording import counted
 from divulge.defenses.label_only import LabelOnly
 from divulge.defenses.minimisation import Minimisation
@@ -86,7 +86,7 @@ class _Change:
     """
 
     knob: str
-    play: Callable[[], After]
+    run_attack: Callable[[], After]
     trainings: int = 0
 
 
@@ -95,19 +95,19 @@ class Turning:
     """left: seconds that there still are, None for no limit.  model: seconds for a training."""
 
     job: Job
-    tables: Tables
+    tables: Sessions
     left: Callable[[], float | None] = lambda: None
     model: float = 0.0
     _trained: dict[str, tuple[Target, float]] = field(default_factory=dict)
     _seen: dict[tuple[str, str], tuple[Estimate, ...]] = field(default_factory=dict)
 
-    def all(self, findings: Sequence[Finding], outcomes: Sequence[Outcome]) -> Iterator[Turned]:
+    def all(self, findings: Sequence[Finding], outcomes: Sequence[Outcome]) -> Iterator[Mitigation]:
         """For the strongest leak of every challenge but membership, which has explain.what_if."""
         seconds = {o.attack: o.seconds for o in outcomes}
         for leak in self._leaks(findings):
             card = leak.attack.card
             for change in self._changes(leak):
-                row = Turned(card.family.value, card.name, leak.finding.metric, change.knob, leak.finding.chance)
+                row = Mitigation(card.family.value, card.name, leak.finding.metric, change.knob, leak.finding.chance)
                 left = self.left()
                 if left is not None and PART * seconds.get(card.name, 0.0) + change.trainings * self.model > left:
                     yield replace(row, reason=NO_TIME)
@@ -162,13 +162,13 @@ class Turning:
                 recipe = under(job.target, job.recipe, [Minimisation(drop=(column.name,))], job.population)
                 yield self._retrained(leak, f"{column.name} left out of the training", recipe)
         if told:
-            for knob, turned in job.recipe.knobs()[:1]:
-                yield self._retrained(leak, knob, turned)
+            for knob, mitigations in job.recipe.knobs()[:1]:
+                yield self._retrained(leak, knob, mitigations)
 
     def _retrained(self, leak: _Leak, knob: str, recipe: Recipe) -> _Change:
         job, card = self.job, leak.attack.card
 
-        def play() -> After:
+        def run_attack() -> After:
             assert job.recipe is not None
             (plain, before), (target, after) = self._model("as it is", job.recipe), self._model(knob, recipe)
             price = _price(before, after, job.target.task)
@@ -178,7 +178,7 @@ class Turning:
             return self._again(leak.attack, job=replace(job, target=target, recipe=recipe)), known, price
 
         trains = job.properties.victims + job.properties.shadows if card.family is Family.PROPERTY else 2
-        return _Change(knob, play, trains)
+        return _Change(knob, run_attack, trains)
 
     def _model(self, knob: str, recipe: Recipe) -> tuple[Target, float]:
         """A model of the members, the same seed for all, with its accuracy, or mean absolute error, on the others."""
@@ -201,26 +201,26 @@ class Turning:
 
     def _played(self, attack: Attack[Any, Any], behind: tuple[Defense, ...], other: Job | None) -> tuple[Estimate, ...]:
         card, job = attack.card, other or self.job
-        tables = self.tables if other is None else Tables(job, self.tables.tests)
+        tables = self.tables if other is None else Sessions(job, self.tables.tests)
         table = tables.of(card.family, card.challenge)
         (dealt,) = table.rounds(Arm.TARGET)
         needed = card.uses or card.needs.access
         if card.needs.access not in closure(shielded(dealt.target, behind).offers):
             raise Impossible(f"this attack needs {card.needs.access.value}")
 
-        def see(target: Target, **how: Any) -> GrantedSurface:
-            return GrantedSurface(shielded(target, behind), job.threat, needed, **how)
+        def see(target: Target, **how: Any) -> GrantedOracle:
+            return GrantedOracle(shielded(target, behind), job.threat, needed, **how)
 
         means = table.means(attack)
         if card.family is Family.PROPERTY:
-            means = PropertyMeans(lambda target: see(target, free=True))
+            means = PropertyAuxiliary(lambda target: see(target, free=True))
         rng = derived_rng(job.seed, card.name, Arm.TARGET.value)
         guess = attack.run(dealt.open(see(dealt.target, memory=Memory()), card, means, rng))
         return table.weigh(dealt.judge(guess), job.policy, table.tests)
 
-    def _measured(self, row: Turned, leak: _Leak, change: _Change) -> Turned:
+    def _measured(self, row: Mitigation, leak: _Leak, change: _Change) -> Mitigation:
         try:
-            after, before, price = change.play()
+            after, before, price = change.run_attack()
         except (AccessDenied, Impossible) as reason:
             return replace(row, reason=str(reason))
         except FOREIGN as error:  # foreign models and attacks; the run's findings do not depend on it
@@ -256,8 +256,8 @@ def _reading(of: Estimate | Finding) -> Reading:
     return Reading(of.value or 0.0, of.low or 0.0, of.high if of.high is not None else 1.0)
 
 
-def turn_knobs(
-    run: RunFolder, tables: Tables, findings: Sequence[Finding], outcomes: Sequence[Outcome], budget: Budget
+def mitigations_of(
+    run: RunFolder, tables: Sessions, findings: Sequence[Finding], outcomes: Sequence[Outcome], budget: Budget
 ) -> None:
     """Into the run's folder; what an equal run has measured is not measured again.  A service is not asked again."""
     if hasattr(tables.job.target, "meet"):
@@ -267,7 +267,7 @@ def turn_knobs(
     if kept.restore():
         return
     rows = tuple(Turning(tables.job, tables, lambda: budget.remaining, budget.model).all(findings, outcomes))
-    if rows or run.turned():
+    if rows or run.mitigations():
         run.write_turned(rows)
     if not any(row.reason == NO_TIME for row in rows):
         kept.keep()

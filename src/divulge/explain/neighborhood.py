@@ -22,21 +22,21 @@ CHUNK = 2_000
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
+class Neighborhood:
     """lonelier: share of the records that are nearer to their neighbours.  disagree: share of the five most similar
     records that have another class.  copies: how often the record occurs.  All [records], or [persons] where `persons`.
     Where records say whose they are, a person's other records are no neighbours and no copies.
     """
 
-    lonelier: Array
+    outlier_rank: Array
     disagree: Array
     copies: Array
     persons: bool = False
 
-    def of_persons(self, place: Array) -> Surroundings:
+    def of_persons(self, place: Array) -> Neighborhood:
         """The same of persons, on average over their records.  place: int [records], whose each is."""
-        mean = condensed(self.lonelier, place), condensed(self.disagree, place)
-        return Surroundings(*mean, condensed(self.copies, place, "max"), True)
+        mean = condensed(self.outlier_rank, place), condensed(self.disagree, place)
+        return Neighborhood(*mean, condensed(self.copies, place, "max"), True)
 
     def words(self, place: int) -> list[str]:
         """What is remarkable about one record, or person."""
@@ -46,8 +46,8 @@ class Surroundings:
         if self.disagree[place] > 0.5:
             others = round(float(self.disagree[place]) * NEIGHBOURS)
             said.append(f"{others} of the {NEIGHBOURS} records most like it are of another class")
-        if self.lonelier[place] >= LONELY:
-            said.append(f"further from its neighbours than {percent(float(self.lonelier[place]))} of the records")
+        if self.outlier_rank[place] >= LONELY:
+            said.append(f"further from its neighbours than {percent(float(self.outlier_rank[place]))} of the records")
         if self.copies[place] > 1:
             said.append(f"occurs {int(self.copies[place])} times")
         return said
@@ -56,14 +56,14 @@ class Surroundings:
         said = []
         if self.disagree[place] > 0.5:
             said.append(f"{percent(float(self.disagree[place]))} of the records most like theirs are of another class")
-        if self.lonelier[place] >= LONELY:
-            said.append(f"further from others than {percent(float(self.lonelier[place]))} of the records")
+        if self.outlier_rank[place] >= LONELY:
+            said.append(f"further from others than {percent(float(self.outlier_rank[place]))} of the records")
         if self.copies[place] > 1:
             said.append(f"a record of theirs occurs with {int(self.copies[place])} persons")
         return said
 
 
-def surroundings(records: Records) -> Surroundings:
+def neighborhood(records: Records) -> Neighborhood:
     """By Euclidean distance in standard deviations of each column; of many columns the 64 principal components."""
     x = records.features()
     spread = x.std(axis=0)
@@ -71,14 +71,14 @@ def surroundings(records: Records) -> Surroundings:
     if x.shape[1] > MOST_FEATURES:
         x = PCA(min(MOST_FEATURES, len(x)), svd_solver="randomized", random_state=0).fit_transform(x)
     distance, which = _nearest(x) if records.groups is None else _nearest_of_others(x, records.groups)
-    lonelier = np.searchsorted(np.sort(distance), distance) / len(distance)
+    outlier_rank = np.searchsorted(np.sort(distance), distance) / len(distance)
     disagree = (records.y[which] != records.y[:, None]).mean(axis=1)
     keys = records.row_keys()
     if records.groups is not None:
         persons = Counter(key for key, _ in set(zip(keys, records.groups.tolist(), strict=True)))
-        return Surroundings(lonelier, disagree, np.array([persons[key] for key in keys]))
+        return Neighborhood(outlier_rank, disagree, np.array([persons[key] for key in keys]))
     counts = pd.Series(keys).value_counts()
-    return Surroundings(lonelier, disagree, np.array([counts[key] for key in keys]))
+    return Neighborhood(outlier_rank, disagree, np.array([counts[key] for key in keys]))
 
 
 def _nearest(x: Array) -> tuple[Array, Array]:

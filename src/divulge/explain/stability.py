@@ -12,16 +12,16 @@ from numpy.random import Generator
 from divulge.attacks.membership.learned_ratio import Pool, pool_of
 from divulge.attacks.membership.shadow_statistics import normal_log_density
 from divulge.auditing.job import Job
-from divulge.auditing.oracle import GrantedSurface
+from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.units import units_of
-from divulge.core.dossier import Stability
+from divulge.core.audit_result import Stability
 from divulge.core.errors import DivulgeError
 from divulge.core.evidence import Rate
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.persons import condensed
 from divulge.core.signals import logit_scaled, of_class
 from divulge.core.threat import Access, Task
-from divulge.explain.neighborhood import Surroundings
+from divulge.explain.neighborhood import Neighborhood
 from divulge.stats.intervals import Interval, clopper_pearson, ratio_of_sums
 
 FEWEST_SHADOWS = 6
@@ -57,7 +57,7 @@ def named_when_retrained(job: Job, models: int) -> Retrained | None:
     if not job.threat.grants(Access.SCORES) or Access.SCORES not in job.target.offers:
         return None
     try:
-        shadows = job.shadows(models, lambda t: GrantedSurface(t, job.threat, Access.SCORES, free=True))
+        shadows = job.shadows(models, lambda t: GrantedOracle(t, job.threat, Access.SCORES, free=True))
         logit = shadows.signals(job.candidates, logit_scaled)
         likelihood = shadows.signals(job.candidates, of_class)
     except DivulgeError:
@@ -94,10 +94,10 @@ def _named(judged: Sequence[Array], seen: Array, at: float) -> Retrained:
     named, could = np.zeros_like(seen), np.zeros_like(seen)
     for model, ratio in enumerate(judged):
         known = np.isfinite(ratio)
-        strangers = ratio[known & ~seen[model]]
-        if len(strangers):
+        nonmembers = ratio[known & ~seen[model]]
+        if len(nonmembers):
             could[model] = known & seen[model]
-            named[model] = could[model] & (ratio > np.quantile(strangers, 1 - at, method="higher"))
+            named[model] = could[model] & (ratio > np.quantile(nonmembers, 1 - at, method="higher"))
     return Retrained(named, could, at)
 
 
@@ -116,7 +116,7 @@ def stability(found: Retrained, confidence: float) -> Stability | None:
     return Stability(int(trainings.min()), again, low, high, float(times.sum() / trainings.sum()), found.at)
 
 
-def per_record(job: Job, around: Surroundings | None, found: Retrained | None) -> pd.DataFrame:
+def per_record(job: Job, around: Neighborhood | None, found: Retrained | None) -> pd.DataFrame:
     """One row a member, in the order in which they were given (a person with several records by the first one, with
     the person's label and the number of records: person, rows): row, y, in how many other trainings that used it the
     member was named (named, trainings, and an exact 95 % interval low to high of the probability), how lonely it is,
@@ -141,7 +141,7 @@ def per_record(job: Job, around: Surroundings | None, found: Retrained | None) -
         ]
         frame["low"], frame["high"] = [e.low for e in ends], [e.high for e in ends]
     if around is not None:
-        for name in ("lonelier", "disagree", "copies"):
+        for name in ("outlier_rank", "disagree", "copies"):
             frame[name] = getattr(around, name)[members]
     frame["why"] = ["; ".join(around.words(int(place))) if around is not None else "" for place in members]
     return frame

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from divulge.auditing.job import Job
-from divulge.auditing.oracle import GrantedSurface
-from divulge.core.dossier import WhatIf
+from divulge.auditing.oracle import GrantedOracle
+from divulge.core.audit_result import WhatIf
 from divulge.core.errors import DivulgeError
 from divulge.core.evidence import Evidence
 from divulge.core.hashing import Array, derived_rng, derived_seed
@@ -43,9 +43,9 @@ def what_if(job: Job) -> tuple[WhatIf, ...]:
 def _measured(job: Job) -> Iterator[WhatIf]:
     records, classes = job.candidates, len(job.candidates.schema.classes)
     assert job.shadows is not None
-    shadows = job.shadows(TRAININGS, lambda t: GrantedSurface(t, job.threat, Access.SCORES, free=True))
+    shadows = job.shadows(TRAININGS, lambda t: GrantedOracle(t, job.threat, Access.SCORES, free=True))
     seen = shadows.trained_on(records)
-    answers = [shadows.surface(model).log_scores(records) for model in range(TRAININGS)]
+    answers = [shadows.oracle(model).log_scores(records) for model in range(TRAININGS)]
     before = np.array([_advantage(a, records, mine) for a, mine in zip(answers, seen, strict=True)])
     right = np.array([a.argmax(axis=1) == records.y for a in answers])
     inside = np.array([r[mine].mean() for r, mine in zip(right, seen, strict=True)])

@@ -15,14 +15,14 @@ from divulge.core.evidence import Evidence
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.rebuilt import Measure, Quality, Rebuilt, ValueRow
-from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question, RebuildMeans
 from divulge.core.records import CODED, Kind, Records
-from divulge.core.scene import Poison
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
+from divulge.core.views.membership import Poison
+from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question, ReconstructionAuxiliary
+from divulge.games.control_models import ControlModels
 from divulge.games.extraction import ranges
 from divulge.games.imputer import impute
-from divulge.games.models_beside import Beside
 
 MOST_COMPLETIONS = 64
 QUANTILES = 12
@@ -85,7 +85,7 @@ class AttributeGame:
     population: Records
     names: tuple[str, ...]
     seed: int
-    beside: Beside
+    beside: ControlModels
     _imputed: dict[str, tuple[Array, str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -100,16 +100,16 @@ class AttributeGame:
         """See Game."""
         return Family.RECONSTRUCTION
 
-    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[AttributeScene, AttributeGuess]]:
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[AttributeView, AttributeGuess]]:
         """One round.  NEGATIVE: a model that never saw these records.  POSITIVE: one that learned them by heart."""
         target = self.target if arm is Arm.TARGET else self.beside.model(arm)
 
-        def open_scene(surface: Surface, card: Card, means: RebuildMeans, rng: Generator) -> AttributeScene:
+        def open_view(oracle: Oracle, card: Card, means: ReconstructionAuxiliary, rng: Generator) -> AttributeView:
             schema = self.candidates.schema
             asked = tuple(self.questions)
-            return AttributeScene(surface, schema, self._low, self._high, rng, card.needs, means, asked)
+            return AttributeView(oracle, schema, self._low, self._high, rng, card.needs, means, asked)
 
-        yield Round(target, open_scene, self.judge)
+        yield Round(target, open_view, self.judge)
 
     def baseline(self) -> Iterator[Evidence]:
         """The baseline of this game belongs to each attribute: an imputer."""
@@ -146,8 +146,8 @@ class AttributeGame:
                     note,
                 )
             )
-            strangers = ~self.member & known
-            outside = tuple(map(float, right[strangers])), tuple(map(float, blind[strangers]))
+            nonmembers = ~self.member & known
+            outside = tuple(map(float, right[nonmembers])), tuple(map(float, blind[nonmembers]))
             qualities.append(Quality(f"{question.name}: right on strangers", *outside))
             truth = question.nearest(self.candidates)
             if question.exact:

@@ -14,14 +14,14 @@ from divulge.core.errors import Impossible, TargetError
 from divulge.core.evidence import Evidence
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.inference import BatchGuess, BatchQuestion, BatchScene, PropertyMeans
 from divulge.core.inferred import Fact, Inferred
-from divulge.core.properties import Property, property_of
+from divulge.core.property_expression import Property, property_of
 from divulge.core.rebuilt import Measure, Quality
 from divulge.core.records import Records
-from divulge.core.scene import Poison
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
+from divulge.core.views.membership import Poison
+from divulge.core.views.property import BatchGuess, BatchQuestion, BatchView, PropertyAuxiliary
 from divulge.games.properties import PropertyPlan
 from divulge.games.sides import Side
 
@@ -92,15 +92,15 @@ class BatchGame:
                 parameter.data -= 0.1 * parameter.data.new_tensor(part)
         return following
 
-    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[BatchScene, BatchGuess]]:
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[BatchView, BatchGuess]]:
         """One round.  NEGATIVE: all batches are drawn alike, and half of them are said to be of the kind.  POSITIVE:
         the kind are the records of one class.
         """
         trials = self.plan.trials if arm is Arm.TARGET else max(20, self.plan.trials // 2)
         truth = derived_rng(self.seed, "batches", arm.value).permutation(np.arange(trials) % 2 == 1)
 
-        def open_(surface: Surface, card: Card, means: PropertyMeans, rng: Generator) -> BatchScene:
-            return BatchScene(tuple(self._question(p, arm, truth, card, rng) for p in self.properties))
+        def open_(oracle: Oracle, card: Card, means: PropertyAuxiliary, rng: Generator) -> BatchView:
+            return BatchView(tuple(self._question(p, arm, truth, card, rng) for p in self.properties))
 
         yield Round(self.target, open_, lambda guess: self.judge(guess, truth))
 

@@ -13,17 +13,17 @@ from numpy.random import Generator
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence
-from divulge.core.extraction import Surrogate
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.rebuilt import Measure, Quality, Rebuilt
-from divulge.core.reconstruction import ClassGuess, ClassScene, RebuildMeans
 from divulge.core.records import Records, Schema
-from divulge.core.scene import Poison
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family, Task
+from divulge.core.views.extraction import Surrogate
+from divulge.core.views.membership import Poison
+from divulge.core.views.reconstruction import ClassGuess, ClassView, ReconstructionAuxiliary
 from divulge.games.extraction import ranges
-from divulge.games.pictures import Scale, class_means, picture, ssim
+from divulge.games.judges.image import Scale, class_means, picture, ssim
 
 MOST_CLASSES = 50
 
@@ -74,7 +74,7 @@ class InversionGame:
         """See Game."""
         return Family.RECONSTRUCTION
 
-    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[ClassScene, ClassGuess]]:
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[ClassView, ClassGuess]]:
         """One round.  NEGATIVE: an untrained model of the same form.  There is no easier case to be a positive one."""
         target = self.target
         if arm is Arm.POSITIVE:
@@ -85,11 +85,11 @@ class InversionGame:
                 raise Impossible("only a module of PyTorch can be had untrained")
             target = fresh(self.seed)
 
-        def open_scene(surface: Surface, card: Card, means: RebuildMeans, rng: Generator) -> ClassScene:
+        def open_view(oracle: Oracle, card: Card, means: ReconstructionAuxiliary, rng: Generator) -> ClassView:
             box = self.scale.low, self.scale.high
-            return ClassScene(surface, self.held.schema, *box, rng, card.needs, means, self.classes)
+            return ClassView(oracle, self.held.schema, *box, rng, card.needs, means, self.classes)
 
-        yield Round(target, open_scene, self.judge)
+        yield Round(target, open_view, self.judge)
 
     def baseline(self) -> Iterator[Evidence]:
         """The baseline of this game is the mean of what is public."""

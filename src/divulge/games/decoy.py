@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
-from divulge.core.extraction import LINEAR, Parameters, Secrets
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
+from divulge.core.views.extraction import LINEAR, Parameters, Secrets
 
 DEPTH = 6
 PORTS = frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGITS})

@@ -11,23 +11,23 @@ from numpy.random import Generator
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence
-from divulge.core.extraction import (
+from divulge.core.game import Arm, Round
+from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.recipe import Recipe
+from divulge.core.records import CODED, Records
+from divulge.core.target import Oracle, Target
+from divulge.core.theft import Agreement, Step, Theft
+from divulge.core.threat import Access, Family, Task
+from divulge.core.views.extraction import (
+    ExtractionAuxiliary,
     ExtractionGuess,
-    ExtractionMeans,
-    ExtractionScene,
+    ExtractionView,
     Secrets,
     Stage,
     Students,
     Surrogate,
 )
-from divulge.core.game import Arm, Round
-from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.recipe import Recipe
-from divulge.core.records import CODED, Records
-from divulge.core.scene import Poison
-from divulge.core.target import Surface, Target
-from divulge.core.theft import Agreement, Step, Theft
-from divulge.core.threat import Access, Family, Task
+from divulge.core.views.membership import Poison
 from divulge.games.decoy import decoy_for
 from divulge.games.secrets import recoveries
 
@@ -75,7 +75,7 @@ class ExtractionGame:
         """See Game."""
         return Family.EXTRACTION
 
-    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[ExtractionScene, ExtractionGuess]]:
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[ExtractionView, ExtractionGuess]]:
         """One round.  NEGATIVE: the attack is let loose on another model, and its loot compared with the audited one:
         whatever still agrees was not learned from the target.  POSITIVE: a second model of the recipe, without
         defences.
@@ -110,14 +110,14 @@ class ExtractionGame:
             self._judges[id(target)] = _Judge(target, self.held, box, self.seed, self.settings)
         return self._judges[id(target)]
 
-    def _round(self, target: Target, judge: _Judge) -> Round[ExtractionScene, ExtractionGuess]:
-        def open_scene(surface: Surface, card: Card, means: ExtractionMeans, rng: Generator) -> ExtractionScene:
+    def _round(self, target: Target, judge: _Judge) -> Round[ExtractionView, ExtractionGuess]:
+        def open_view(oracle: Oracle, card: Card, means: ExtractionAuxiliary, rng: Generator) -> ExtractionView:
             example = self.held.take(np.array([0]))
             example = example.relabelled(np.zeros_like(example.y))
-            budget = getattr(surface, "budget", None)
-            return ExtractionScene(surface, example, self.low, self.high, self.whole, budget, rng, card.needs, means)
+            budget = getattr(oracle, "budget", None)
+            return ExtractionView(oracle, example, self.low, self.high, self.whole, budget, rng, card.needs, means)
 
-        return Round(target, open_scene, lambda guess: judge.judge(guess, self._without))
+        return Round(target, open_view, lambda guess: judge.judge(guess, self._without))
 
     def _without(self, kind: str | None, queries: int) -> Surrogate | None:
         """What the adversary could have without a query: a student of public labels, of as many records."""

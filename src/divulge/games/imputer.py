@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import Question
 from divulge.core.records import Records
+from divulge.core.views.reconstruction import Question
 
 FOLDS = 3
 TOGETHER = "the mean of three models"

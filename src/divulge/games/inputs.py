@@ -15,14 +15,14 @@ from divulge.core.errors import Impossible, TargetError
 from divulge.core.evidence import Evidence
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.inference import InputGuess, InputQuestion, InputScene, PropertyMeans
 from divulge.core.inferred import Fact, Inferred
-from divulge.core.properties import property_of
+from divulge.core.property_expression import property_of
 from divulge.core.rebuilt import Measure, Quality
 from divulge.core.records import Kind, Records
-from divulge.core.scene import Poison
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Family, Task
+from divulge.core.views.membership import Poison
+from divulge.core.views.property import InputGuess, InputQuestion, InputView, PropertyAuxiliary
 from divulge.games.properties import PropertyPlan
 from divulge.games.sides import Side
 
@@ -77,14 +77,14 @@ class InputGame:
         """See Game."""
         return Family.PROPERTY
 
-    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[InputScene, InputGuess]]:
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[InputView, InputGuess]]:
         """One round.  NEGATIVE: the attribute of another record.  POSITIVE: whether the number that varies most among
         those that are passed on is above its median.
         """
         truth = {name: self._truth(name, arm) for name in self.attributes}
 
-        def open_(surface: Surface, card: Card, means: PropertyMeans, rng: Generator) -> InputScene:
-            return InputScene(tuple(self._question(n, t, card, rng) for n, t in truth.items()))
+        def open_(oracle: Oracle, card: Card, means: PropertyAuxiliary, rng: Generator) -> InputView:
+            return InputView(tuple(self._question(n, t, card, rng) for n, t in truth.items()))
 
         yield Round(self.target, open_, lambda guess: self.judge(guess, truth))
 

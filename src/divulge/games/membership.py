@@ -16,9 +16,9 @@ from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.persons import count, half_of_persons, whole
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
-from divulge.core.scene import Means, MembershipScene, Poison
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
+from divulge.core.views.membership import Auxiliary, MembershipView, Poison
 from divulge.games.blind import blind_guesses, most_telling
 
 FEWEST_OTHERS = 20
@@ -52,7 +52,7 @@ class MembershipGame:
         """See Game."""
         return Family.MEMBERSHIP
 
-    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[MembershipScene, MembershipGuess]]:
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[MembershipView, MembershipGuess]]:
         """One round.  The controls train a model with the recipe, and so does an adversary who poisons the training
         data; Impossible where there is none.
         """
@@ -66,12 +66,12 @@ class MembershipGame:
             target = self.recipe.train(records, derived_seed(self.seed, "poisoned"))
             yield self._round(target, self.member, self.candidates, poison)
         elif arm is Arm.NEGATIVE:
-            target, asked = self._innocent(self.recipe, poison)
+            target, asked = self._negative_control(self.recipe, poison)
             if poison is not None:
                 poison = Poison(poison.records, poison.about[asked])
             yield self._round(target, self.member[asked], self.candidates.take(asked), poison)
         else:
-            target, member = self._guilty(self.recipe, poison)
+            target, member = self._positive_control(self.recipe, poison)
             yield self._round(target, member, self.candidates, poison)
 
     def baseline(self) -> Iterator[Evidence]:
@@ -85,7 +85,7 @@ class MembershipGame:
         """The column of the records that alone tells members best, and its AUC."""
         return most_telling(self.features if self.features is not None else self.candidates, self.member)
 
-    def _innocent(self, recipe: Recipe, poison: Poison | None) -> tuple[Target, Array]:
+    def _negative_control(self, recipe: Recipe, poison: Poison | None) -> tuple[Target, Array]:
         """A model of the same recipe that saw none of the records it is asked about, and which those are.
 
         It is trained on population records; where there are too few, on half of the non-members, which then are no
@@ -111,7 +111,7 @@ class MembershipGame:
             records = self.candidates.take(~asked)
         return recipe.train(_with(records, poison), derived_seed(self.seed, "negative control")), asked
 
-    def _guilty(self, recipe: Recipe, poison: Poison | None) -> tuple[Target, Array]:
+    def _positive_control(self, recipe: Recipe, poison: Poison | None) -> tuple[Target, Array]:
         """A model of the recipe without its regularisation, trained on half of the candidates."""
         rng = derived_rng(self.seed, "positive control records")
         size = min(int(self.member.sum()), len(self.member) // 2)
@@ -123,9 +123,9 @@ class MembershipGame:
 
     def _round(
         self, target: Target, member: Array, candidates: Records, poison: Poison | None = None
-    ) -> Round[MembershipScene, MembershipGuess]:
-        def open_scene(surface: Surface, card: Card, means: Means, rng: Generator) -> MembershipScene:
-            return MembershipScene(surface, candidates, rng, card.needs, means, poison)
+    ) -> Round[MembershipView, MembershipGuess]:
+        def open_view(oracle: Oracle, card: Card, means: Auxiliary, rng: Generator) -> MembershipView:
+            return MembershipView(oracle, candidates, rng, card.needs, means, poison)
 
         def judge(guess: MembershipGuess) -> Evidence:
             for name, given in (("scores", guess.scores), ("tie_break", guess.tie_break), ("about", guess.about)):
@@ -139,7 +139,7 @@ class MembershipGame:
             unit = index if candidates.groups is None else candidates.groups[index]
             return Evidence(scores, member[index], unit, index, ties, self.aggregate)
 
-        return Round(target, open_scene, judge)
+        return Round(target, open_view, judge)
 
 
 def _with(records: Records, poison: Poison | None) -> Records:

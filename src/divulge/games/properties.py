@@ -13,14 +13,14 @@ from divulge.core.errors import Impossible, InputError
 from divulge.core.evidence import Evidence
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
-from divulge.core.inference import Cohort, PropertyGuess, PropertyMeans, PropertyQuestion, PropertyScene
 from divulge.core.inferred import Inferred
-from divulge.core.properties import Property, dial_of, most_drawn, property_of, rows_with
+from divulge.core.property_expression import Property, dial_of, most_drawn, property_of, rows_with
 from divulge.core.records import Records, concat
-from divulge.core.scene import Poison
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family, Task
-from divulge.games.facts import FactJudge, metrics_alone
+from divulge.core.views.membership import Poison
+from divulge.core.views.property import Cohort, PropertyAuxiliary, PropertyGuess, PropertyQuestion, PropertyView
+from divulge.games.judges.property import FactJudge, metrics_alone
 from divulge.games.sides import Side
 
 QUERIES = 1_000
@@ -156,15 +156,15 @@ class PropertyGame:
             return (most / 2, 0.75 * most, float(most))
         return USUAL[prop.kind]
 
-    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[PropertyScene, PropertyGuess]]:
+    def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[PropertyView, PropertyGuess]]:
         """One round.  NEGATIVE: victims that all have the same value, and are said to have different ones.  POSITIVE:
         victims, and the adversary's own models, whose classes were drawn by chance with the property as the share of
         the second class.
         """
 
-        def open_(surface: Surface, card: Card, means: PropertyMeans, rng: Generator) -> PropertyScene:
-            own = surface if arm is Arm.TARGET and self.actual is not None else None
-            return PropertyScene(tuple(self.question(d, arm, own, card, means, rng, None) for d in self.designs))
+        def open_(oracle: Oracle, card: Card, means: PropertyAuxiliary, rng: Generator) -> PropertyView:
+            own = oracle if arm is Arm.TARGET and self.actual is not None else None
+            return PropertyView(tuple(self.question(d, arm, own, card, means, rng, None) for d in self.designs))
 
         yield Round(self.target, open_, lambda guess: self.judge(guess, arm))
 
@@ -172,9 +172,9 @@ class PropertyGame:
         self,
         design: Design,
         arm: Arm,
-        own: Surface | None,
+        own: Oracle | None,
         card: Card,
-        means: PropertyMeans,
+        means: PropertyAuxiliary,
         rng: Generator,
         poison: Records | None,
     ) -> PropertyQuestion:
@@ -298,7 +298,7 @@ class World:
         numbers = prop.numbers(side.columns)
         return float(dial * numbers[flags].mean() + (1 - dial) * numbers[~flags].mean())
 
-    def cohort(self, see: Callable[[Target], Surface]) -> Cohort:
+    def cohort(self, see: Callable[[Target], Oracle]) -> Cohort:
         """The adversary's models, half at the victims' values and half anywhere between the bounds."""
         if self.arm is Arm.NEGATIVE:
             return self.game.world(self.design, Arm.TARGET, self.poison).cohort(see)

@@ -16,28 +16,28 @@ from divulge.core.evidence import Evidence
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
 from divulge.core.rebuilt import Rebuilt
-from divulge.core.reconstruction import (
-    ActivationScene,
-    FileScene,
-    InformedScene,
-    RebuildMeans,
-    RepeatedScene,
+from divulge.core.records import Records, concat
+from divulge.core.target import Oracle, Target
+from divulge.core.threat import Challenge, Family, Task
+from divulge.core.views.membership import Poison
+from divulge.core.views.reconstruction import (
+    ActivationView,
+    FileView,
+    InformedView,
+    ReconstructionAuxiliary,
+    RepeatedView,
     SampleGuess,
     Update,
-    UpdatedScene,
-    UpdateScene,
-    VersionScene,
+    UpdatedView,
+    UpdateView,
+    VersionView,
 )
-from divulge.core.records import Records, concat
-from divulge.core.scene import Poison
-from divulge.core.target import Surface, Target
-from divulge.core.threat import Challenge, Family, Task
+from divulge.games.control_models import ControlModels
 from divulge.games.extraction import ranges
-from divulge.games.models_beside import Beside
-from divulge.games.pictures import Scale
-from divulge.games.rehearsing import TheModelItself, Updatable
+from divulge.games.judges.image import Scale
+from divulge.games.judges.text import TextJudge
 from divulge.games.samples import FileJudge, SampleJudge
-from divulge.games.writing import TextJudge
+from divulge.games.update_oracle import TheModelItself, Updatable
 
 CONTROL_TRIALS = 6
 
@@ -80,15 +80,15 @@ class RebuildPlan:
 
 
 def _telling(
-    judge: Callable[[SampleGuess], Rebuilt], story: Callable[[], str] | None
+    judge: Callable[[SampleGuess], Rebuilt], provenance_note: Callable[[], str] | None
 ) -> Callable[[SampleGuess], Rebuilt]:
     """A judge that says where the updates come from."""
-    if story is None:
+    if provenance_note is None:
         return judge
 
     def judged(guess: SampleGuess) -> Rebuilt:
         found = judge(guess)
-        return replace(found, told=(story(), *found.told))
+        return replace(found, told=(provenance_note(), *found.told))
 
     return judged
 
@@ -107,8 +107,8 @@ class RebuildGame:
     public: Records | None
     seed: int
     plan: RebuildPlan
-    beside: Beside
-    see: Callable[[Target], Surface]
+    beside: ControlModels
+    see: Callable[[Target], Oracle]
     shield: UpdateShield | None = None
     _models: dict[Arm, Target] = field(default_factory=dict, init=False)
 
@@ -157,12 +157,12 @@ class RebuildGame:
         trials = max(1, min(trials, len(records) // batch))
         return [records.take(order[t * batch : (t + 1) * batch]) for t in range(trials)]
 
-    def _scene(self, kind: type[Any], **own: Any) -> Callable[[Surface, Card, RebuildMeans, Generator], Any]:
-        def open_scene(surface: Surface, card: Card, means: RebuildMeans, rng: Generator) -> Any:
+    def _view(self, kind: type[Any], **own: Any) -> Callable[[Oracle, Card, ReconstructionAuxiliary, Generator], Any]:
+        def open_view(oracle: Oracle, card: Card, means: ReconstructionAuxiliary, rng: Generator) -> Any:
             schema, low, high = self.training.schema, self.scale.low, self.scale.high
-            return kind(surface, schema, low, high, rng, card.needs, means, **own)
+            return kind(oracle, schema, low, high, rng, card.needs, means, **own)
 
-        return open_scene
+        return open_view
 
     def _judge(self, truth: Sequence[Records]) -> Callable[[SampleGuess], Rebuilt]:
         cut = getattr(self.target, "front", None)
@@ -192,8 +192,8 @@ class RebuildGame:
 
         captured = plan.captured[0] if plan.captured is not None and arm is Arm.TARGET else None
         tokens = bool(getattr(target, "reads_tokens", False))
-        opened = self._scene(
-            UpdateScene,
+        opened = self._view(
+            UpdateView,
             updates=captured if captured is not None else ask(None),
             classes=len(self.training.schema.classes),
             tokens=tokens,
@@ -203,7 +203,7 @@ class RebuildGame:
             decode = getattr(self.target, "decode", None)
             surprise = getattr(self.target, "surprise", None)
             return Round(target, opened, TextJudge(truth, self._known, self.seed, decode, surprise).judge)
-        return Round(target, opened, _telling(self._judge(truth), getattr(target, "story", None)))
+        return Round(target, opened, _telling(self._judge(truth), getattr(target, "provenance_note", None)))
 
     def _truth_of_updates(self, plan: RebuildPlan, arm: Arm) -> list[Records]:
         if plan.captured is not None:
@@ -217,7 +217,7 @@ class RebuildGame:
         rng = derived_rng(self.seed, "looked for")
         sides = [r.take(rng.permutation(len(r))[:count]) for r in (self.training, self.unseen)]
         judge = FileJudge(sides[0], sides[1], self.scale).judge
-        return Round(model, self._scene(FileScene, classes=len(self.training.schema.classes)), judge)
+        return Round(model, self._view(FileView, classes=len(self.training.schema.classes)), judge)
 
     def _activations(self, arm: Arm) -> Round[Any, Any]:
         """Half way through; the positive control cuts after the first layer."""
@@ -229,7 +229,7 @@ class RebuildGame:
         sent = truth if arm is not Arm.NEGATIVE else self._drawn(self.unseen, 1, len(truth), "other activations")[0]
         one_by_one = [truth.take(np.array([i])) for i in range(len(sent))]
         embed = partial(self.target.through, front)  # type: ignore[attr-defined]
-        opened = self._scene(ActivationScene, activations=embed(sent.x), _front=front, _embed=embed)
+        opened = self._view(ActivationView, activations=embed(sent.x), _front=front, _embed=embed)
         return Round(self.target, opened, self._judge(one_by_one))
 
     def _versions(self, arm: Arm) -> Round[Any, Any]:
@@ -250,7 +250,7 @@ class RebuildGame:
         models = dict(recipe.train_many(self.training, keep, [seed] * len(keep)))
         pairs = tuple((self.see(models[0]), self.see(models[n + 1])) for n in range(len(rows)))
         truth = [self.training.take(part) for part in asked]
-        opened = self._scene(VersionScene, versions=pairs, size=len(self.training), batch=batch)
+        opened = self._view(VersionView, versions=pairs, size=len(self.training), batch=batch)
         return Round(models[0], opened, self._judge(truth))
 
     def _updated(self, arm: Arm) -> Round[Any, Any]:
@@ -265,16 +265,16 @@ class RebuildGame:
         if arm is Arm.NEGATIVE:
             sent = self._drawn(self.unseen, len(truth), plan.batch, "other new records")
         how = plan.steps, plan.rate, plan.epochs
-        surfaces = tuple(self.see(target.updated(records, *how)) for records in sent)
-        opened = self._scene(UpdatedScene, updated=surfaces, batch=plan.batch, how=how)
+        oracles = tuple(self.see(target.updated(records, *how)) for records in sent)
+        opened = self._view(UpdatedView, updated=oracles, batch=plan.batch, how=how)
         if arm is Arm.POSITIVE:
             if self.public is None:
                 raise Impossible("updates are rehearsed with population records: pass `population`")
             own = TheModelItself(target, self.public, self.see)
             bare = opened
 
-            def opened(surface: Surface, card: Card, means: RebuildMeans, rng: Generator) -> Any:
-                return bare(surface, card, replace(means, shadows=lambda models: own), rng)
+            def opened(oracle: Oracle, card: Card, means: ReconstructionAuxiliary, rng: Generator) -> Any:
+                return bare(oracle, card, replace(means, shadows=lambda models: own), rng)
 
         return Round(self.target, opened, self._judge(truth))
 
@@ -286,7 +286,7 @@ class RebuildGame:
         rows = derived_rng(self.seed, "unknown").permutation(len(self.training))[: self._trials(arm)]
         rest = [self.training.take(np.delete(np.arange(len(self.training)), row)) for row in rows]
         truth = [self.training.take(np.array([row])) for row in rows]
-        return Round(model, self._scene(InformedScene, known=rest), self._judge(truth))
+        return Round(model, self._view(InformedView, known=rest), self._judge(truth))
 
     def _repeated(self, arm: Arm) -> Round[Any, Any]:
         """Models of the audited one's recipe, trained on the members less some and on one of those, which comes last,
@@ -305,7 +305,7 @@ class RebuildGame:
         sent = self._drawn(self.unseen, trials, 1, "other records") if arm is Arm.NEGATIVE else truth
         seed = derived_seed(self.seed, "repeated training")
 
-        def repeat(records: Records, same_seed: bool = True) -> Iterator[tuple[int, Surface]]:
+        def repeat(records: Records, same_seed: bool = True) -> Iterator[tuple[int, Oracle]]:
             seeds = [seed if same_seed else derived_seed(seed, str(number)) for number in range(len(records))]
             keep = np.zeros((len(records), len(rest) + len(records)), dtype=bool)
             keep[:, : len(rest)] = True
@@ -315,5 +315,5 @@ class RebuildGame:
 
         models = dict(repeat(concat(sent)))
         released = tuple(models[n] for n in range(len(sent)))
-        opened = self._scene(RepeatedScene, rest=rest, released=released, _repeat=repeat)
+        opened = self._view(RepeatedView, rest=rest, released=released, _repeat=repeat)
         return Round(self.target, opened, self._judge(truth[: len(sent)]))

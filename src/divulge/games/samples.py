@@ -13,9 +13,9 @@ from sklearn.neighbors import NearestNeighbors
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.rebuilt import Measure, Picture, Quality, Rebuilt
-from divulge.core.reconstruction import SampleGuess
 from divulge.core.records import Records
-from divulge.games.pictures import Scale, class_means, picture, psnr, squared_errors, ssim
+from divulge.core.views.reconstruction import SampleGuess
+from divulge.games.judges.image import Scale, class_means, picture, psnr, squared_errors, ssim
 
 REBUILT = 20.0
 EXACT = 60.0

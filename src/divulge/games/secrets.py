@@ -8,9 +8,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
-from divulge.core.extraction import LINEAR, TREE, ExtractionGuess, Parameters, Secrets
 from divulge.core.hashing import Array
 from divulge.core.theft import Recovery
+from divulge.core.views.extraction import LINEAR, TREE, ExtractionGuess, Parameters, Secrets
 
 TOLERANCE = 1e-3
 """A parameter counts as recovered when its error is at most this share of the typical size in its array."""

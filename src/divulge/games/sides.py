@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from divulge.core.hashing import Array
-from divulge.core.properties import Columns, Property, columns_of
+from divulge.core.property_expression import Columns, Property, columns_of
 from divulge.core.records import Records
 
 

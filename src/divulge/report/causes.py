@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.dossier import Dossier, Turned
+from divulge.core.audit_result import AuditResult, Mitigation
 from divulge.core.finding import Finding, Reading
 from divulge.core.threat import Access, Family
 from divulge.core.wording import percent
@@ -44,29 +44,29 @@ class Change:
     price: str
 
 
-def changes(dossier: Dossier) -> list[Change]:
+def changes(result: AuditResult) -> list[Change]:
     """Every change that was tried on a leak of another family, as it was tried."""
-    return [_change(dossier, row) for row in dossier.turned]
+    return [_change(result, row) for row in result.mitigations]
 
 
-def helpful(dossier: Dossier, family: Family, metrics: str = "", least: float = 0.0) -> list[str]:
+def helpful(result: AuditResult, family: Family, metrics: str = "", least: float = 0.0) -> list[str]:
     """Changes that take something of this family's leaks away, the most helpful first, with what is left and the price.
 
     metrics: how the metrics begin that are meant; all of them where it is empty.  least: share that must go away.
     """
-    of = [r for r in dossier.turned if r.family == family.value and r.metric.startswith(metrics)]
+    of = [r for r in result.mitigations if r.family == family.value and r.metric.startswith(metrics)]
     rows = [r for r in of if r.share > least]
     told = []
     for row in sorted(rows, key=lambda r: -r.share):
-        made = _change(dossier, row)
+        made = _change(result, row)
         told.append(f"{row.knob}: {made.name} {made.before[0]} before, {made.after[0]} after; {row.price}")
     return told
 
 
-def _change(dossier: Dossier, row: Turned) -> Change:
+def _change(result: AuditResult, row: Mitigation) -> Change:
     kind, _, about = row.metric.partition(":")
     name = words.METRIC_NAMES.get(kind, kind) + (f", {about}" if about else "")
-    attack = dossier.titles.get(row.attack, row.attack)
+    attack = result.titles.get(row.attack, row.attack)
     if row.before is None or row.after is None:
         return Change(row.family, name, attack, row.knob, ("–", ""), ("–", ""), "–", f"not measured: {row.reason}")
     cells = []
@@ -80,9 +80,9 @@ def _three(reading: Reading) -> tuple[float, float, float]:
     return reading.value, reading.low, reading.high
 
 
-def by_family(dossier: Dossier) -> list[FamilyCause]:
+def by_family(result: AuditResult) -> list[FamilyCause]:
     """Attributes, properties, copies; empty where nothing of them was measured."""
-    return [*_attributes(dossier), *_properties(dossier), *_copies(dossier)]
+    return [*_attributes(result), *_properties(result), *_copies(result)]
 
 
 def _strongest(findings: list[Finding]) -> Finding | None:
@@ -90,10 +90,10 @@ def _strongest(findings: list[Finding]) -> Finding | None:
     return max(measured, key=lambda f: (f.advantage_low or 0.0, f.value or 0.0), default=None)
 
 
-def _attributes(dossier: Dossier) -> list[FamilyCause]:
+def _attributes(result: AuditResult) -> list[FamilyCause]:
     """How much of an attribute the other columns tell by themselves."""
     found = []
-    of = [f for f in dossier.of(Family.RECONSTRUCTION) if f.metric.startswith("attribute_accuracy:")]
+    of = [f for f in result.of(Family.RECONSTRUCTION) if f.metric.startswith("attribute_accuracy:")]
     for metric in dict.fromkeys(f.metric for f in of):
         best = _strongest([f for f in of if f.metric == metric])
         if best is None:
@@ -111,12 +111,12 @@ def _attributes(dossier: Dossier) -> list[FamilyCause]:
     return found
 
 
-def _properties(dossier: Dossier) -> list[FamilyCause]:
+def _properties(result: AuditResult) -> list[FamilyCause]:
     """What the model's figures of merit tell, beside what the model itself does."""
     from divulge.report.inferred import rows
 
     found: dict[str, FamilyCause] = {}
-    for row in rows(dossier):
+    for row in rows(result):
         if row.what in found or row.metrics in ("", "–"):
             continue
         found[row.what] = FamilyCause(
@@ -128,9 +128,9 @@ def _properties(dossier: Dossier) -> list[FamilyCause]:
     return list(found.values())
 
 
-def _copies(dossier: Dossier) -> list[FamilyCause]:
+def _copies(result: AuditResult) -> list[FamilyCause]:
     """How much richer answers help a copy."""
-    of = [f for f in dossier.of(Family.EXTRACTION) if f.metric == "fidelity"]
+    of = [f for f in result.of(Family.EXTRACTION) if f.metric == "fidelity"]
     rich, bare = (_strongest([f for f in of if (f.access == LABELS) is poor]) for poor in (False, True))
     best = _strongest(of)
     if best is None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.theft import Step
 from divulge.report.theft import exact_percent
 
@@ -28,13 +28,13 @@ class Figure:
     rows: tuple[tuple[str, ...], ...]
 
 
-def copies(dossier: Dossier) -> list[Figure]:
+def copies(result: AuditResult) -> list[Figure]:
     """Agreement over queries, where a copy was made at two or more numbers of queries."""
-    curves = {a: t.curve for a, t in dossier.thefts.items() if len({s.queries for s in t.curve}) > 1}
+    curves = {a: t.curve for a, t in result.thefts.items() if len({s.queries for s in t.curve}) > 1}
     ranked = sorted(curves, key=lambda a: -curves[a][-1].agreement.copy)[:MOST]
     if not ranked:
         return []
-    traces = [_line(dossier.titles.get(a, a), curves[a], place) for place, a in enumerate(ranked)]
+    traces = [_line(result.titles.get(a, a), curves[a], place) for place, a in enumerate(ranked)]
     best = curves[ranked[0]]
     baseline = {
         "x": [s.queries for s in best],
@@ -56,7 +56,7 @@ def copies(dossier: Dossier) -> list[Figure]:
         "legend": {"orientation": "h", "y": -0.24, "x": 0},
         "margin": {"l": 64, "r": 12, "t": 8, "b": 48},
     }
-    rows = tuple(_row(dossier.titles.get(a, a), s) for a in ranked for s in curves[a])
+    rows = tuple(_row(result.titles.get(a, a), s) for a in ranked for s in curves[a])
     return [
         Figure(
             id="copies",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Access, Family
 from divulge.core.verdicts import family_verdict, worst
@@ -102,20 +102,20 @@ class Decision:
     steps: tuple[str, ...]
 
 
-def decision(dossier: Dossier) -> Decision:
+def decision(result: AuditResult) -> Decision:
     """The page of one run."""
-    direct = [f for f in dossier.findings if _of(f, PERSONAL) and (_holds(dossier) or f.access not in QUERIES)]
-    asked = [f for f in dossier.findings if _of(f, PERSONAL) and f.access in QUERIES]
+    direct = [f for f in result.findings if _of(f, PERSONAL) and (_holds(result) or f.access not in QUERIES)]
+    asked = [f for f in result.findings if _of(f, PERSONAL) and f.access in QUERIES]
     questions = (
         _question(
-            dossier,
+            result,
             "Can personal data be extracted from the model itself?",
             "by somebody who holds the model, or stands beside its training; with certainty or with some likelihood",
             direct,
             False,
         ),
         _question(
-            dossier,
+            result,
             "Can personal data be obtained by asking the model?",
             "by somebody who only queries it, on purpose or by accident",
             asked,
@@ -123,12 +123,12 @@ def decision(dossier: Dossier) -> Decision:
         ),
     )
     return Decision(
-        dossier.verdict,
-        _headline(dossier),
-        tuple(_reasons(dossier)),
+        result.verdict,
+        _headline(result),
+        tuple(_reasons(result)),
         questions,
-        _risks(dossier),
-        tuple(steps(dossier)),
+        _risks(result),
+        tuple(steps(result)),
     )
 
 
@@ -136,67 +136,67 @@ def _of(finding: Finding, families: tuple[Family, ...]) -> bool:
     return finding.game in [family.value for family in families]
 
 
-def _holds(dossier: Dossier) -> bool:
+def _holds(result: AuditResult) -> bool:
     """Whether the adversary holds the model, and can do with it all that a customer of a service can."""
-    return dossier.facts.threat.grants(Access.PARAMETERS)
+    return result.facts.threat.grants(Access.PARAMETERS)
 
 
-def _headline(dossier: Dossier) -> str:
-    policy = dossier.facts.policy
+def _headline(result: AuditResult) -> str:
+    policy = result.facts.policy
     under = f"under the policy {policy.name}" if policy.name else "under the policy of this run"
-    if dossier.verdict is Verdict.LEAK:
-        about = joined([family.value for family in Family if dossier.verdict_of(family) is Verdict.LEAK])
+    if result.verdict is Verdict.LEAK:
+        about = joined([family.value for family in Family if result.verdict_of(family) is Verdict.LEAK])
         return f"As it is, the model gives away more than is tolerated {under}: {about}"
-    if dossier.verdict is Verdict.NOT_FOUND and not basis_lacks(dossier):
+    if result.verdict is Verdict.NOT_FOUND and not basis_lacks(result):
         return f"Nothing was found that speaks against it {under}"
     return "This audit is no basis for a decision yet"
 
 
-def _reasons(dossier: Dossier) -> list[str]:
+def _reasons(result: AuditResult) -> list[str]:
     """Why, in a sentence each."""
-    policy = dossier.facts.policy
-    found = handshake.lines(dossier)
+    policy = result.facts.policy
+    found = handshake.lines(result)
     found += [f"The policy is meant for {policy.purpose}."] if policy.purpose else []
-    found.append(words.needed(dossier))
-    if dossier.baseline.alarm is not None:
+    found.append(words.needed(result))
+    if result.baseline.alarm is not None:
         found.append("Members and non-members were not drawn alike: draw them again, and audit again.")
-    found += [f"{lack[:1].upper()}{lack[1:]}{'' if lack.endswith('.') else '.'}" for lack in basis_lacks(dossier)]
+    found += [f"{lack[:1].upper()}{lack[1:]}{'' if lack.endswith('.') else '.'}" for lack in basis_lacks(result)]
     return [*found, words.LEAST + " It is evidence for the decision of a person, and never a certificate."]
 
 
-def _question(dossier: Dossier, title: str, asks: str, findings: list[Finding], queries: bool) -> Question:
+def _question(result: AuditResult, title: str, asks: str, findings: list[Finding], queries: bool) -> Question:
     measured = [f for f in findings if f.value is not None]
-    verdict = _answered(dossier, findings, queries)
+    verdict = _answered(result, findings, queries)
     leaks = [f for f in measured if f.verdict is Verdict.LEAK]
-    evidence = [line for family in PERSONAL for line in _evidence(dossier, family, measured)]
-    means = [_means(dossier, f) for f in _best(leaks or measured)]
+    evidence = [line for family in PERSONAL for line in _evidence(result, family, measured)]
+    means = [_means(result, f) for f in _best(leaks or measured)]
     return Question(
         title,
         asks,
         verdict,
-        UNKNOWN if dossier.faults else ANSWERS.get(verdict, "Not examined"),
-        tuple(evidence or [_unexamined(dossier, queries)]),
+        UNKNOWN if result.faults else ANSWERS.get(verdict, "Not examined"),
+        tuple(evidence or [_unexamined(result, queries)]),
         tuple(dict.fromkeys(means)),
-        tuple(_power(dossier, measured)),
-        tuple(_untried(dossier, measured, queries)),
+        tuple(_power(result, measured)),
+        tuple(_untried(result, measured, queries)),
         _residual(verdict),
     )
 
 
-def _answered(dossier: Dossier, findings: list[Finding], queries: bool) -> Verdict:
+def _answered(result: AuditResult, findings: list[Finding], queries: bool) -> Verdict:
     """The verdict on a question: of the attacks on persons that bear on it, those that broke off too."""
 
     def bears(access: str) -> bool:
-        return access in QUERIES if queries else _holds(dossier) or access not in QUERIES
+        return access in QUERIES if queries else _holds(result) or access not in QUERIES
 
-    outcomes = [o for o in dossier.outcomes if bears(o.access)]
+    outcomes = [o for o in result.outcomes if bears(o.access)]
     return worst(family_verdict(family, outcomes, findings).verdict for family in PERSONAL)
 
 
-def _unexamined(dossier: Dossier, queries: bool) -> str:
+def _unexamined(result: AuditResult, queries: bool) -> str:
     """Why there is no evidence on a question."""
-    threat = dossier.facts.threat
-    if not queries and not _holds(dossier):
+    threat = result.facts.threat
+    if not queries and not _holds(result):
         return (
             f"The adversary of this run ({threat.name}) never holds the model. If anyone else might, audit it under "
             "the threat model published-model"
@@ -214,35 +214,35 @@ def _best(findings: list[Finding]) -> list[Finding]:
     return list(found.values())
 
 
-def _evidence(dossier: Dossier, family: Family, measured: list[Finding]) -> list[str]:
+def _evidence(result: AuditResult, family: Family, measured: list[Finding]) -> list[str]:
     """The strongest finding of a family, for membership the one at the lowest error rate too, and who is concerned."""
     of = [f for f in measured if _of(f, (family,))]
     if not of:
         return []
-    lines = [line_of(dossier, f) for f in _best([f for f in of if f.verdict is Verdict.LEAK] or of)]
+    lines = [line_of(result, f) for f in _best([f for f in of if f.verdict is Verdict.LEAK] or of)]
     sharp = [f for f in of if f.verdict is Verdict.LEAK and f.metric.startswith("tpr_at_fpr_")]
     if sharp:
-        lines.append(line_of(dossier, min(sharp, key=lambda f: (f.chance, -(f.low or 0.0)))))
-    if family is Family.MEMBERSHIP and dossier.stability is not None and sharp:
-        lines.append(words.stability_sentence(dossier.stability))
+        lines.append(line_of(result, min(sharp, key=lambda f: (f.chance, -(f.low or 0.0)))))
+    if family is Family.MEMBERSHIP and result.stability is not None and sharp:
+        lines.append(words.stability_sentence(result.stability))
     return list(dict.fromkeys(lines))
 
 
-def line_of(dossier: Dossier, finding: Finding) -> str:
+def line_of(result: AuditResult, finding: Finding) -> str:
     """'▲ “LiRA, online”: TPR at 1 % FPR 57 % (49 % to 65 %); guessing: 1 %'."""
     kind, _, about = finding.metric.partition(":")
     name = words.METRIC_NAMES.get(finding.metric, words.METRIC_NAMES.get(kind, kind)) + (f", {about}" if about else "")
     value, low, high, chance = (
         words.shown(v, finding.metric) for v in (finding.value, finding.low, finding.high, finding.chance)
     )
-    title = dossier.titles.get(finding.attack, finding.attack)
+    title = result.titles.get(finding.attack, finding.attack)
     return f"{words.MARKS[finding.verdict]} “{title}”: {name} {value} ({low} to {high}); guessing: {chance}"
 
 
-def _means(dossier: Dossier, finding: Finding) -> str:
+def _means(result: AuditResult, finding: Finding) -> str:
     """What it took: access, queries, models, time.  Costs and time are what the Opinion's reader has to weigh."""
-    knows = joined(sorted(k.value for k in dossier.facts.threat.knowledge)) or "nothing else"
-    title = dossier.titles.get(finding.attack, finding.attack)
+    knows = joined(sorted(k.value for k in result.facts.threat.knowledge)) or "nothing else"
+    title = result.titles.get(finding.attack, finding.attack)
     models = f", {counted(finding.models_trained, 'model')} trained" if finding.models_trained else ""
     asked = counted(finding.queries, "query") if finding.queries else "no query"
     seconds = "less than a second" if finding.seconds < 1 else counted(round(finding.seconds), "second")
@@ -252,7 +252,7 @@ def _means(dossier: Dossier, finding: Finding) -> str:
     )
 
 
-def _power(dossier: Dossier, measured: list[Finding]) -> list[str]:
+def _power(result: AuditResult, measured: list[Finding]) -> list[str]:
     """What would have been seen."""
     lines = []
     for family in PERSONAL:
@@ -274,13 +274,13 @@ def _power(dossier: Dossier, measured: list[Finding]) -> list[str]:
     return lines
 
 
-def _untried(dossier: Dossier, measured: list[Finding], queries: bool) -> list[str]:
+def _untried(result: AuditResult, measured: list[Finding], queries: bool) -> list[str]:
     games = {f.game for f in measured}
     personal = [family.value for family in PERSONAL]
     lines = [f"{family}: no attack was measured" for family in personal if family not in games]
-    lines += [f"“{left.title}”: {left.reason}" for left in dossier.left_out if left.game in personal]
-    concerned = {o.title for o, _ in dossier.refused() if (o.access in QUERIES) == queries and o.game in personal}
-    for reason in limits.refusals(dossier):
+    lines += [f"“{left.title}”: {left.reason}" for left in result.left_out if left.game in personal]
+    concerned = {o.title for o, _ in result.refused() if (o.access in QUERIES) == queries and o.game in personal}
+    for reason in limits.refusals(result):
         if any(title in (reason.names or reason.what) for title in concerned):
             lines.append(f"{reason.what}: {reason.why}")
     return [*lines, *ALWAYS_UNTRIED]
@@ -300,58 +300,58 @@ def _residual(verdict: Verdict) -> str:
     return "Nothing is known: the likelihood must be taken as open."
 
 
-def _risks(dossier: Dossier) -> tuple[Risk, ...]:
+def _risks(result: AuditResult) -> tuple[Risk, ...]:
     """Singling out, linkability and inference (Article 29 Working Party, Opinion 05/2014), and groups."""
-    data = dossier.facts.data
+    data = result.facts.data
     sensitive = f"; sensitive: {joined(list(data.sensitive))}" if data.sensitive else ""
     asked = people.asked_about(data) + " were asked about"
-    leaks = dossier.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK
-    listed = f"; the {counted(len(dossier.at_risk), 'record')} most at risk are listed in the report"
-    exposed = listed if dossier.at_risk and leaks else ""
-    groups = [f"{g.attribute} = {g.value}" for g in dossier.subgroups if g.more_at_risk]
+    leaks = result.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK
+    listed = f"; the {counted(len(result.at_risk), 'record')} most at risk are listed in the report"
+    exposed = listed if result.at_risk and leaks else ""
+    groups = [f"{g.attribute} = {g.value}" for g in result.subgroups if g.more_at_risk]
     more = f"; more at risk than others: {joined(groups)}" if groups else ""
-    low = [f for f in dossier.of(Family.MEMBERSHIP) if f.metric.startswith("tpr_at_fpr_0.0")]
-    area = [f for f in dossier.of(Family.MEMBERSHIP) if f.metric == "auc"]
-    attribute = [f for f in dossier.of(Family.RECONSTRUCTION) if f.metric.startswith("attribute_accuracy")]
-    rebuilt = [f for f in dossier.of(Family.RECONSTRUCTION) if f.metric in OF_RECORDS]
-    told = list(dossier.of(Family.PROPERTY))
-    knobs = sorted((c for c in dossier.what_if if c.share > 0), key=lambda c: -c.share)
+    low = [f for f in result.of(Family.MEMBERSHIP) if f.metric.startswith("tpr_at_fpr_0.0")]
+    area = [f for f in result.of(Family.MEMBERSHIP) if f.metric == "auc"]
+    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.metric.startswith("attribute_accuracy")]
+    rebuilt = [f for f in result.of(Family.RECONSTRUCTION) if f.metric in OF_RECORDS]
+    told = list(result.of(Family.PROPERTY))
+    knobs = sorted((c for c in result.what_if if c.share > 0), key=lambda c: -c.share)
     causes = joined([c.advice for c in knobs[:2]])
     return (
         Risk(
             "singling out",
             "Can one person be named as being in the training data, or their record be rebuilt?",
-            _worst(dossier, low + rebuilt),
+            _worst(result, low + rebuilt),
             asked + exposed + more,
             causes,
         ),
         Risk(
             "linkability",
             "Can a record that is known from elsewhere be tied to the training data?",
-            _worst(dossier, area),
+            _worst(result, area),
             asked + more,
             causes,
         ),
         Risk(
             "inference",
             "Can something be learned about a person that was not known?",
-            _worst(dossier, attribute),
+            _worst(result, attribute),
             asked + sensitive,
-            "; or ".join(helpful(dossier, Family.RECONSTRUCTION, "attribute_accuracy")[:2]),
+            "; or ".join(helpful(result, Family.RECONSTRUCTION, "attribute_accuracy")[:2]),
         ),
         Risk(
             "facts about groups",
             "Can something be learned about all those in the training data together?",
-            _worst(dossier, told),
+            _worst(result, told),
             "the group as a whole, and whoever collected the data",
-            "; or ".join(helpful(dossier, Family.PROPERTY)[:2]),
+            "; or ".join(helpful(result, Family.PROPERTY)[:2]),
         ),
     )
 
 
-def _worst(dossier: Dossier, findings: list[Finding]) -> str:
+def _worst(result: AuditResult, findings: list[Finding]) -> str:
     measured = [f for f in findings if f.value is not None]
     if not measured:
         return "– not examined"
     leaks = [f for f in measured if f.verdict is Verdict.LEAK] or measured
-    return line_of(dossier, max(leaks, key=lambda f: f.advantage_low if f.advantage_low is not None else -1.0))
+    return line_of(result, max(leaks, key=lambda f: f.advantage_low if f.advantage_low is not None else -1.0))

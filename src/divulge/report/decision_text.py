@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.report import words
 from divulge.report.decision import Question, decision
 
 
-def render(dossier: Dossier) -> str:
+def render(result: AuditResult) -> str:
     """The same as the page, nothing left out."""
-    made = decision(dossier)
+    made = decision(result)
     parts = [
-        f"# Decision: {dossier.facts.name}",
+        f"# Decision: {result.facts.name}",
         f"{words.MARKS[made.verdict]} **{made.headline}.**",
         "\n\n".join(made.reasons),
     ]
@@ -27,7 +27,7 @@ def render(dossier: Dossier) -> str:
         f"| {r.name}: {r.asks} | {r.found} | {r.who} | for the controller | {r.measures or '–'} |" for r in made.risks
     ]
     parts += ["## For a data protection impact assessment", "\n".join(rows)]
-    parts += [f"{line.mark} **{line.title}.** {line.text}".strip() for line in words.lines(dossier)]
+    parts += [f"{line.mark} **{line.title}.** {line.text}".strip() for line in words.lines(result)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import log10
 from typing import Any
 
-from divulge.core.dossier import Curve, Dossier
+from divulge.core.audit_result import AuditResult, Curve
 from divulge.core.wording import percent
 from divulge.report.copies_figure import COLOURS, DASHES, SYMBOLS, Figure, copies
 from divulge.report.inferred import figure
@@ -18,28 +18,28 @@ TICKS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 FINE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
-def figures(dossier: Dossier) -> list[Figure]:
-    """The figures that this dossier can fill."""
-    ranked = _ranked(dossier)
-    membership = [_roc(dossier, ranked), _scores(dossier, ranked)] if ranked else []
-    return membership + figure(dossier) + copies(dossier)
+def figures(result: AuditResult) -> list[Figure]:
+    """The figures that this audit result can fill."""
+    ranked = _ranked(result)
+    membership = [_roc(result, ranked), _scores(result, ranked)] if ranked else []
+    return membership + figure(result) + copies(result)
 
 
-def _ranked(dossier: Dossier) -> list[Curve]:
+def _ranked(result: AuditResult) -> list[Curve]:
     """Curves of the attacks with the highest AUC, best first; one of attacks that drew the same curve."""
-    areas = {f.attack: f.value for f in dossier.findings if f.metric == "auc" and f.value is not None}
-    ordered = sorted((c for c in dossier.curves if c.attack in areas), key=lambda c: -areas[c.attack])
+    areas = {f.attack: f.value for f in result.findings if f.metric == "auc" and f.value is not None}
+    ordered = sorted((c for c in result.curves if c.attack in areas), key=lambda c: -areas[c.attack])
     distinct: dict[tuple[float, ...], Curve] = {}
     for curve in ordered:
         distinct.setdefault(curve.tpr, curve)
     return list(distinct.values())[:MOST_CURVES]
 
 
-def _roc(dossier: Dossier, ranked: list[Curve]) -> Figure:
+def _roc(result: AuditResult, ranked: list[Curve]) -> Figure:
     best = ranked[0]
     lowest = min(c.fpr[0] for c in ranked)
-    confidence = f"{percent(dossier.facts.policy.confidence)} interval"
-    traces = [_band(best, confidence), *_curves(dossier, ranked), _guessing(lowest)]
+    confidence = f"{percent(result.facts.policy.confidence)} interval"
+    traces = [_band(best, confidence), *_curves(result, ranked), _guessing(lowest)]
     layout = {
         "xaxis": _log_axis("non-members wrongly named (FPR)", lowest),
         "yaxis": _log_axis("members rightly named (TPR)", lowest),
@@ -50,7 +50,7 @@ def _roc(dossier: Dossier, ranked: list[Curve]) -> Figure:
         (percent(f), percent(t), f"{percent(low)} to {percent(high)}")
         for f, t, low, high in zip(best.fpr, best.tpr, best.low, best.high, strict=True)
     )
-    title = dossier.titles.get(best.attack, best.attack)
+    title = result.titles.get(best.attack, best.attack)
     return Figure(
         id="roc",
         question="How many members can be named, and how many strangers are named by mistake?",
@@ -79,13 +79,13 @@ def _band(curve: Curve, name: str) -> dict[str, Any]:
     }
 
 
-def _curves(dossier: Dossier, ranked: list[Curve]) -> list[dict[str, Any]]:
+def _curves(result: AuditResult, ranked: list[Curve]) -> list[dict[str, Any]]:
     """One line an attack, told apart by colour, dash and symbol."""
     return [
         {
             "x": curve.fpr,
             "y": [t if t > 0 else None for t in curve.tpr],
-            "name": dossier.titles.get(curve.attack, curve.attack),
+            "name": result.titles.get(curve.attack, curve.attack),
             "type": "scatter",
             "mode": "lines+markers",
             "line": {"color": COLOURS[place], "dash": DASHES[place], "width": 3 if place == 0 else 1.8},
@@ -122,13 +122,13 @@ def _log_axis(title: str, lowest: float) -> dict[str, Any]:
     }
 
 
-def _scores(dossier: Dossier, ranked: list[Curve]) -> Figure:
+def _scores(result: AuditResult, ranked: list[Curve]) -> Figure:
     buttons = []
     for place, curve in enumerate(ranked):
         shown = [index // 2 == place for index in range(2 * len(ranked))]
         buttons.append(
             {
-                "label": dossier.titles.get(curve.attack, curve.attack),
+                "label": result.titles.get(curve.attack, curve.attack),
                 "method": "update",
                 "args": [{"visible": shown}, {"xaxis.autorange": True, "yaxis.autorange": True}],
             }

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, joined, percent
@@ -38,20 +38,20 @@ class Row:
     note: str
 
 
-def _explained(dossier: Dossier) -> bool:
+def _explained(result: AuditResult) -> bool:
     """Whether it was looked into why membership leaks."""
-    leaks = dossier.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK
-    return leaks and bool(dossier.causes or dossier.what_if)
+    leaks = result.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK
+    return leaks and bool(result.causes or result.what_if)
 
 
-def render_decision(dossier: Dossier) -> str:
+def render_decision(result: AuditResult) -> str:
     """The decision page alone, with nothing folded away."""
     return (
         _environment()
         .get_template("decision_page.html.j2")
         .render(
-            d=dossier,
-            c=decision(dossier),
+            d=result,
+            c=decision(result),
             full=True,
             words=words,
             marks=words.MARKS,
@@ -74,47 +74,47 @@ def _environment() -> Environment:
     )
 
 
-def render(dossier: Dossier) -> str:
+def render(result: AuditResult) -> str:
     """The whole page; every script, style and figure is inside."""
-    drawn = figures(dossier)
+    drawn = figures(result)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            d=dossier,
-            met=handshake.sentence(dossier),
-            doubts=handshake.doubts(dossier),
+            d=result,
+            met=handshake.sentence(result),
+            doubts=handshake.doubts(result),
             words=words,
-            verdict=dossier.verdict,
-            lines=words.lines(dossier),
-            first_step=first_step(dossier),
+            verdict=result.verdict,
+            lines=words.lines(result),
+            first_step=first_step(result),
             marks=words.MARKS,
-            rows=[_row(dossier, attack) for attack in _strongest_first(dossier)],
-            copies=theft.rows(dossier, words.MARKS[Verdict.LEAK]),
+            rows=[_row(result, attack) for attack in _strongest_first(result)],
+            copies=theft.rows(result, words.MARKS[Verdict.LEAK]),
             places=theft.PLACE_NAMES,
-            rebuilt=rebuilt.rows(dossier),
-            inferred=inferred.rows(dossier),
-            answers=inferred.answers(dossier),
-            galleries=rebuilt.galleries(dossier),
+            rebuilt=rebuilt.rows(result),
+            inferred=inferred.rows(result),
+            answers=inferred.answers(result),
+            galleries=rebuilt.galleries(result),
             differing=rebuilt.differing,
-            noticed=any(t.alarms for t in dossier.thefts.values()),
-            membership=dossier.tried(Family.MEMBERSHIP),
-            extraction=dossier.tried(Family.EXTRACTION),
-            properties=dossier.tried(Family.PROPERTY),
-            reconstruction=dossier.tried(Family.RECONSTRUCTION),
-            leaks=dossier.verdict_of(Family.MEMBERSHIP),
+            noticed=any(t.alarms for t in result.thefts.values()),
+            membership=result.tried(Family.MEMBERSHIP),
+            extraction=result.tried(Family.EXTRACTION),
+            properties=result.tried(Family.PROPERTY),
+            reconstruction=result.tried(Family.RECONSTRUCTION),
+            leaks=result.verdict_of(Family.MEMBERSHIP),
             columns=[words.METRIC_NAMES[c] for c in COLUMNS],
             figures=drawn,
-            picture=draw(dossier.facts.threat, words.asset_verdicts(dossier)),
-            unmeasured=_unmeasured(dossier),
-            c=decision(dossier),
+            picture=draw(result.facts.threat, words.asset_verdicts(result)),
+            unmeasured=_unmeasured(result),
+            c=decision(result),
             full=False,
-            families=by_family(dossier),
-            changes=changes(dossier),
-            why=bool(by_family(dossier) or dossier.turned) or _explained(dossier),
-            refusals=limits.refusals(dossier),
-            left_out=limits.left_out(dossier),
-            predictive=_predictive(dossier),
+            families=by_family(result),
+            changes=changes(result),
+            why=bool(by_family(result) or result.mitigations) or _explained(result),
+            refusals=limits.refusals(result),
+            left_out=limits.left_out(result),
+            predictive=_predictive(result),
             style=asset("report.css"),
             script=asset("figures.js"),
             plotly=asset("plotly-basic.min.js") if drawn else "",
@@ -124,22 +124,22 @@ def render(dossier: Dossier) -> str:
     )
 
 
-def _strongest_first(dossier: Dossier) -> list[str]:
+def _strongest_first(result: AuditResult) -> list[str]:
     """Attacks that ran, by the lower bound of their AUC."""
-    low = {f.attack: f.low or 0.0 for f in dossier.findings if f.metric == "auc"}
-    played = (o.attack for o, _ in dossier.played() if o.game == Family.MEMBERSHIP.value)
+    low = {f.attack: f.low or 0.0 for f in result.findings if f.metric == "auc"}
+    played = (o.attack for o, _ in result.played() if o.game == Family.MEMBERSHIP.value)
     return sorted(played, key=lambda name: -low.get(name, 0.0))
 
 
-def _row(dossier: Dossier, attack: str) -> Row:
-    found = {f.metric: f for f in dossier.findings if f.attack == attack}
-    outcome, played = next((o, p) for o, p in dossier.played() if o.attack == attack)
+def _row(result: AuditResult, attack: str) -> Row:
+    found = {f.metric: f for f in result.findings if f.attack == attack}
+    outcome, played = next((o, p) for o, p in result.played() if o.attack == attack)
     area = found["auc"]
     verdicts = {f.verdict for f in found.values()}
     order = (Verdict.LEAK, Verdict.INVALID, Verdict.NOT_FOUND, Verdict.NOT_MEASURABLE)
     return Row(
         title=outcome.title,
-        paper=dossier.papers.get(outcome.paper, outcome.paper),
+        paper=result.papers.get(outcome.paper, outcome.paper),
         verdict=next(v for v in order if v in verdicts),
         cells=tuple(_cell(found.get(metric)) for metric in COLUMNS),
         baseline=words.shown(area.baseline, "auc"),
@@ -171,17 +171,17 @@ def _mark(finding: Finding) -> str:
     return words.MARKS[finding.verdict] if finding.verdict is Verdict.LEAK else ""
 
 
-def _unmeasured(dossier: Dossier) -> list[tuple[str, str]]:
+def _unmeasured(result: AuditResult) -> list[tuple[str, str]]:
     """What was not measured, and why: one line for a metric and a reason, with the attacks it is about."""
     about: dict[tuple[str, str], list[str]] = {}
-    for finding in dossier.findings:
+    for finding in result.findings:
         if finding.verdict is Verdict.NOT_MEASURABLE:
             reason, _, figure = (
                 finding.reason.partition(": ") if "coarse" in finding.reason else (finding.reason, "", "")
             )
-            title = dossier.titles.get(finding.attack, finding.attack)
+            title = result.titles.get(finding.attack, finding.attack)
             about.setdefault((finding.metric, reason), []).append(f"{title} ({figure})" if figure else title)
-    everybody = sum(o.game == Family.MEMBERSHIP.value for o, _ in dossier.played())
+    everybody = sum(o.game == Family.MEMBERSHIP.value for o, _ in result.played())
     listed = []
     for (metric, reason), titles in about.items():
         of = "" if len(titles) == everybody and "coarse" not in reason else f", of {joined(titles)}"
@@ -189,13 +189,13 @@ def _unmeasured(dossier: Dossier) -> list[tuple[str, str]]:
     return listed
 
 
-def _predictive(dossier: Dossier) -> list[tuple[str, str, list[str]]]:
+def _predictive(result: AuditResult) -> list[tuple[str, str, list[str]]]:
     """For the strongest attack: how often a named record is a member, by operating point and prior."""
-    strongest = dossier.strongest()
-    if strongest is None or dossier.verdict_of(Family.MEMBERSHIP) is Verdict.INVALID:
+    strongest = result.strongest()
+    if strongest is None or result.verdict_of(Family.MEMBERSHIP) is Verdict.INVALID:
         return []
     table = []
-    for finding in dossier.findings:
+    for finding in result.findings:
         if finding.attack != strongest.attack or not finding.metric.startswith("tpr_at_fpr_") or finding.value is None:
             continue
         values = [

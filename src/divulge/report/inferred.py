@@ -6,7 +6,7 @@ import json
 from collections.abc import Container
 from dataclasses import dataclass
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Verdict
 from divulge.core.inferred import Estimated, Fact
 from divulge.core.threat import Family
@@ -29,22 +29,22 @@ def name_of(metric: str) -> str:
     return f"{NAMES.get(kind, kind)}: {about}" if about else NAMES.get(kind, kind)
 
 
-def _findings(dossier: Dossier) -> list[Finding]:
-    return [f for f in dossier.of(Family.PROPERTY) if f.value is not None]
+def _findings(result: AuditResult) -> list[Finding]:
+    return [f for f in result.of(Family.PROPERTY) if f.value is not None]
 
 
-def _leaks(dossier: Dossier) -> list[Finding]:
-    return [f for f in _findings(dossier) if f.verdict is Verdict.LEAK]
+def _leaks(result: AuditResult) -> list[Finding]:
+    return [f for f in _findings(result) if f.verdict is Verdict.LEAK]
 
 
-def facts_of(dossier: Dossier) -> list[tuple[str, Fact]]:
+def facts_of(result: AuditResult) -> list[tuple[str, Fact]]:
     """Every fact with its attack."""
-    return [(attack, fact) for attack, told in dossier.inferred.items() for fact in told.facts]
+    return [(attack, fact) for attack, told in result.inferred.items() for fact in told.facts]
 
 
-def headline(dossier: Dossier) -> str:
+def headline(result: AuditResult) -> str:
     """The verdict on properties in a few words."""
-    kinds = {f.metric.partition(":")[0] for f in _leaks(dossier)}
+    kinds = {f.metric.partition(":")[0] for f in _leaks(result)}
     if kinds & {"property_told", "property_estimated"}:
         return "Facts about the training set as a whole can be told"
     if "batch_property_told" in kinds:
@@ -82,19 +82,19 @@ def subject(fact: Fact) -> str:
     }.get(fact.kind, fact.text)
 
 
-def best_of(dossier: Dossier, text: str) -> tuple[str, Fact] | None:
+def best_of(result: AuditResult, text: str) -> tuple[str, Fact] | None:
     """The attack whose estimates of a property come closest on the models with known values."""
-    made = [(a, f) for a, f in facts_of(dossier) if f.text == text and f.error is not None]
+    made = [(a, f) for a, f in facts_of(result) if f.text == text and f.error is not None]
     return min(made, key=lambda item: item[1].error or 0.0, default=None)
 
 
-def answers(dossier: Dossier, about: Container[str] | None = None) -> list[str]:
+def answers(result: AuditResult, about: Container[str] | None = None) -> list[str]:
     """What is said of the audited model, a sentence for each property, and how often such sentences are right.  about:
     the properties meant, all when None.
     """
     said = []
-    for text in dict.fromkeys(f.text for _, f in facts_of(dossier) if about is None or f.text in about):
-        best = best_of(dossier, text)
+    for text in dict.fromkeys(f.text for _, f in facts_of(result) if about is None or f.text in about):
+        best = best_of(result, text)
         if best is None or best[1].answer is None:
             continue
         attack, fact = best
@@ -107,34 +107,34 @@ def answers(dossier: Dossier, about: Container[str] | None = None) -> list[str]:
             right = f" Of {counted(len(fact.estimates), 'model')} with known values such an interval held "
             right += f"{percent(fact.covered)}."
         said.append(
-            f"“{dossier.titles.get(attack, attack)}” says of this model: {span(told.low, told.high, fact.kind)} "
+            f"“{result.titles.get(attack, attack)}” says of this model: {span(told.low, told.high, fact.kind)} "
             f"{subject(fact)} ({sure}); in truth {number(told.truth, fact.kind)}.{right}"
         )
     return said
 
 
-def sentence(dossier: Dossier) -> str:
+def sentence(result: AuditResult) -> str:
     """What the audit says about properties, for a reader of nothing else."""
-    leaks = _leaks(dossier)
+    leaks = _leaks(result)
     if not leaks:
-        found = [f for f in _findings(dossier) if f.verdict is Verdict.NOT_FOUND]
+        found = [f for f in _findings(result) if f.verdict is Verdict.NOT_FOUND]
         best = max(found, key=lambda f: f.advantage or 0.0, default=None)
         if best is None:
             return ""
-        return f"No attack told a property of the training set clearly better than drawing lots: {_told(dossier, best)}"
+        return f"No attack told a property of the training set clearly better than drawing lots: {_told(result, best)}"
     kinds: dict[str, Finding] = {}
     for finding in sorted(leaks, key=lambda f: -(f.advantage_low or 0.0)):
         if not finding.metric.startswith("property_estimated"):
             kinds.setdefault(finding.metric, finding)
     told = list(kinds.values()) or leaks[:1]
     about = {f.metric.partition(":")[2] for f in leaks}
-    return " ".join([*(_told(dossier, f) for f in told), *answers(dossier, about)])
+    return " ".join([*(_told(result, f) for f in told), *answers(result, about)])
 
 
-def _told(dossier: Dossier, finding: Finding) -> str:
-    title = dossier.titles.get(finding.attack, finding.attack)
+def _told(result: AuditResult, finding: Finding) -> str:
+    title = result.titles.get(finding.attack, finding.attack)
     bounds = f"{percent(finding.low or 0.0)} to {percent(finding.high or 0.0)}"
-    fact = _fact(dossier, finding)
+    fact = _fact(result, finding)
     kind, _, about = finding.metric.partition(":")
     what = f"{NAMES.get(kind, kind)}: {about}"
     if kind == "property_told" and fact is not None and fact.pairs:
@@ -152,15 +152,15 @@ def _told(dossier: Dossier, finding: Finding) -> str:
     )
 
 
-def _fact(dossier: Dossier, finding: Finding) -> Fact | None:
+def _fact(result: AuditResult, finding: Finding) -> Fact | None:
     about = finding.metric.partition(":")[2]
-    told = dossier.inferred.get(finding.attack)
+    told = result.inferred.get(finding.attack)
     return next((f for f in told.facts if f.text == about), None) if told is not None else None
 
 
-def certainty(dossier: Dossier) -> str:
+def certainty(result: AuditResult) -> str:
     """On how much it was judged."""
-    models = {len(f.estimates) for _, f in facts_of(dossier) if f.estimates}
+    models = {len(f.estimates) for _, f in facts_of(result) if f.estimates}
     if not models:
         return ""
     return (
@@ -189,20 +189,20 @@ class InferredRow:
     note: str
 
 
-def rows(dossier: Dossier) -> list[InferredRow]:
+def rows(result: AuditResult) -> list[InferredRow]:
     """All findings of the family but closeness, which stands beside the values told apart; leaks first."""
-    findings = [f for f in _findings(dossier) if not f.metric.startswith("property_estimated")]
+    findings = [f for f in _findings(result) if not f.metric.startswith("property_estimated")]
     findings.sort(key=lambda f: (f.verdict is not Verdict.LEAK, -(f.advantage_low or 0.0)))
-    notes = {o.attack: p.note for o, p in dossier.played()}
+    notes = {o.attack: p.note for o, p in result.played()}
     made = []
     for f in findings:
-        fact = _fact(dossier, f)
+        fact = _fact(result, f)
         bounds = f"{percent(f.low)} to {percent(f.high)}" if f.low is not None and f.high is not None else ""
         said = "; ".join(part for part in (notes.get(f.attack, ""), *(fact.told if fact else ())) if part)
         made.append(
             InferredRow(
-                title=dossier.titles.get(f.attack, f.attack),
-                paper=dossier.papers.get(f.paper, f.paper),
+                title=result.titles.get(f.attack, f.attack),
+                paper=result.papers.get(f.paper, f.paper),
                 verdict=f.verdict,
                 what=_what(f, fact),
                 value=(percent(f.value or 0.0), bounds),
@@ -239,18 +239,18 @@ def _metrics(fact: Fact | None) -> str:
     return percent(fact.metrics_told)
 
 
-def figure(dossier: Dossier) -> list[Figure]:
+def figure(result: AuditResult) -> list[Figure]:
     """Estimates over truths, with intervals, of the closest attack on each property."""
     made = []
-    for place, text in enumerate(dict.fromkeys(f.text for _, f in facts_of(dossier))):
-        best = best_of(dossier, text)
+    for place, text in enumerate(dict.fromkeys(f.text for _, f in facts_of(result))):
+        best = best_of(result, text)
         if best is not None:
-            made.append(_drawn(dossier, place, *best))
+            made.append(_drawn(result, place, *best))
     return made
 
 
-def _drawn(dossier: Dossier, place: int, attack: str, fact: Fact) -> Figure:
-    title = dossier.titles.get(attack, attack)
+def _drawn(result: AuditResult, place: int, attack: str, fact: Fact) -> Figure:
+    title = result.titles.get(attack, attack)
     known = sorted(fact.estimates, key=lambda e: (e.truth, e.estimate))
     form = ".0%" if fact.kind in UNIT else ""
     layout = {

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Failed, Finding, Refused
 from divulge.report import words
 
 
-def render(dossier: Dossier, broken: Sequence[Finding], rules: Mapping[str, Sequence[str]]) -> str:
+def render(result: AuditResult, broken: Sequence[Finding], rules: Mapping[str, Sequence[str]]) -> str:
     """broken: findings above the policy.  rules: what else was judged, each by its name: why it failed, or nothing."""
     above: dict[str, list[Finding]] = {}
     for finding in broken:
         above.setdefault(finding.attack, []).append(finding)
-    suite = ElementTree.Element("testsuite", name=f"divulge: {dossier.facts.name}")
-    suite.set("timestamp", dossier.facts.provenance.started[:19])
+    suite = ElementTree.Element("testsuite", name=f"divulge: {result.facts.name}")
+    suite.set("timestamp", result.facts.provenance.started[:19])
     counts = {"failure": 0, "error": 0, "skipped": 0}
 
     def case(name: str, group: str, seconds: float = 0.0) -> ElementTree.Element:
@@ -26,7 +26,7 @@ def render(dossier: Dossier, broken: Sequence[Finding], rules: Mapping[str, Sequ
         counts[kind] += 1
         ElementTree.SubElement(made, kind, message=message).text = message
 
-    for outcome in dossier.outcomes:
+    for outcome in result.outcomes:
         made = case(outcome.title, outcome.game, outcome.seconds)
         if isinstance(outcome.result, Failed):
             end(made, "error", outcome.result.error)
@@ -34,7 +34,7 @@ def render(dossier: Dossier, broken: Sequence[Finding], rules: Mapping[str, Sequ
             end(made, "skipped", outcome.result.reason)
         elif outcome.attack in above:
             end(made, "failure", "; ".join(_said(f) for f in above[outcome.attack]))
-    for left in dossier.left_out:
+    for left in result.left_out:
         end(case(left.title, left.game), "skipped", left.reason)
     for name, reasons in rules.items():
         made = case(name, "policy")

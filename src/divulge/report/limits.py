@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.wording import counted, joined
 
 MANY = 3
@@ -20,10 +20,10 @@ class Reason:
     names: str = ""
 
 
-def refusals(dossier: Dossier) -> list[Reason]:
+def refusals(result: AuditResult) -> list[Reason]:
     """Reason by reason; of an attack that lacks several things the first is told."""
     about: dict[str, list[str]] = {}
-    for outcome, reason in dossier.refused():
+    for outcome, reason in result.refused():
         about.setdefault(reason.partition("; ")[0], []).append(outcome.title)
     return [
         Reason(counted(len(titles), "attack"), why, joined(titles))
@@ -33,6 +33,6 @@ def refusals(dossier: Dossier) -> list[Reason]:
     ]
 
 
-def left_out(dossier: Dossier) -> list[tuple[str, str]]:
+def left_out(result: AuditResult) -> list[tuple[str, str]]:
     """Title and reason of every attack that there was no time for."""
-    return [(left.title, left.reason) for left in dossier.left_out]
+    return [(left.title, left.reason) for left in result.left_out]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import percent
@@ -13,9 +13,9 @@ ORDER = ("tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "tpr_at_fpr_0.1", "auc", "balanc
 """Metrics, those that say most of a single person first."""
 
 
-def headline(dossier: Dossier) -> str:
+def headline(result: AuditResult) -> str:
     """The verdict on membership in a few words."""
-    if dossier.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK:
+    if result.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK:
         return "Membership leaks"
     return "No membership leak was found"
 
@@ -28,13 +28,13 @@ def telling(findings: Sequence[Finding], verdict: Verdict) -> Finding | None:
     return min(made, key=lambda f: (ORDER.index(f.metric), -(f.low or 0.0)), default=None)
 
 
-def sentence(dossier: Dossier) -> str:
+def sentence(result: AuditResult) -> str:
     """What the audit says about membership, for a reader of nothing else."""
-    verdict = dossier.verdict_of(Family.MEMBERSHIP)
-    found = telling(dossier.of(Family.MEMBERSHIP), verdict)
+    verdict = result.verdict_of(Family.MEMBERSHIP)
+    found = telling(result.of(Family.MEMBERSHIP), verdict)
     if found is None:
         return ""
-    said = in_people(dossier, found)
+    said = in_people(result, found)
     if verdict is Verdict.LEAK:
         return f"{said}."
     power = ""
@@ -44,9 +44,9 @@ def sentence(dossier: Dossier) -> str:
     return f"The attacks that were run tell members from others hardly better than guessing: {_lower(said)}.{power}"
 
 
-def in_people(dossier: Dossier, finding: Finding) -> str:
+def in_people(result: AuditResult, finding: Finding) -> str:
     """One finding on membership as what an attacker can do to so many persons."""
-    title = dossier.titles.get(finding.attack, finding.attack)
+    title = result.titles.get(finding.attack, finding.attack)
     value, sure, persons = finding.value or 0.0, percent(finding.confidence), finding.unit == "person"
     if finding.metric.startswith("tpr_at_fpr_"):
         scale = _scale(finding.chance, value)

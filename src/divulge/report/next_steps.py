@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Verdict
 from divulge.core.threat import Access, Family
 from divulge.core.verdicts import gaps
@@ -13,33 +13,33 @@ WORTH = 0.25
 """Share of a leak that a change must take away to be advised."""
 
 
-def basis_lacks(dossier: Dossier) -> list[str]:
+def basis_lacks(result: AuditResult) -> list[str]:
     """Why nothing can be concluded from what was not found; empty where the audit looked."""
-    lacks = [f"“{outcome.title}” broke off: {error}" for outcome, error in dossier.failed()]
-    lacks += [] if dossier.complete else ["the run was cut short"]
-    return [*dossier.faults, *lacks, *gaps(dossier.family_verdicts, dossier.facts.asked)]
+    lacks = [f"“{outcome.title}” broke off: {error}" for outcome, error in result.failed()]
+    lacks += [] if result.complete else ["the run was cut short"]
+    return [*result.faults, *lacks, *gaps(result.family_verdicts, result.facts.asked)]
 
 
-def first_step(dossier: Dossier) -> str:
+def first_step(result: AuditResult) -> str:
     """The one thing to do first, as a sentence; empty where there is none."""
-    todo = steps(dossier)
+    todo = steps(result)
     return f"{todo[0]}{'' if todo[0].endswith('.') else '.'}" if todo else ""
 
 
-def _mending(dossier: Dossier) -> list[str]:
+def _mending(result: AuditResult) -> list[str]:
     """What an audit needs before it is a basis for anything."""
-    found = dossier.family_verdicts.values()
+    found = result.family_verdicts.values()
     why = {told.verdict: told.why for told in found}
     steps = []
-    if dossier.faults:
+    if result.faults:
         steps.append("mend the audit, and audit again")
-    elif dossier.baseline.alarm is not None:
+    elif result.baseline.alarm is not None:
         steps.append("draw members and non-members at random from one set, before training, and audit again")
     elif "than chance" in why.get(Verdict.INVALID, ""):
         steps.append("check the labels and the order of the classes against the model's own, and audit again")
     if Verdict.FAILED in why:
         steps.append(f"mend what broke off ({why[Verdict.FAILED]}), and audit again")
-    if dossier.leaks():
+    if result.leaks():
         return steps
     if Verdict.NOT_MEASURABLE in why:
         _, _, needed = why[Verdict.NOT_MEASURABLE].partition("; it takes ")
@@ -49,11 +49,11 @@ def _mending(dossier: Dossier) -> list[str]:
     return steps
 
 
-def steps(dossier: Dossier) -> list[str]:
+def steps(result: AuditResult) -> list[str]:
     """What to do next, most telling first."""
-    steps = _mending(dossier)
-    if dossier.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK:
-        for cause in sorted(dossier.what_if, key=lambda c: -c.share):
+    steps = _mending(result)
+    if result.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK:
+        for cause in sorted(result.what_if, key=lambda c: -c.share):
             if cause.share > 0:
                 away = f"{percent(cause.share)} of the leak goes away"
                 knob = cause.name in cause.advice
@@ -62,21 +62,21 @@ def steps(dossier: Dossier) -> list[str]:
                     if knob
                     else f"{cause.advice} ({cause.name}: {away} without it)"
                 )
-        steps += [f"{cause.advice} ({cause.name})" for cause in dossier.causes if cause.telling and cause.advice]
+        steps += [f"{cause.advice} ({cause.name})" for cause in result.causes if cause.telling and cause.advice]
     for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
-        if dossier.verdict_of(family) is Verdict.LEAK:
-            steps += helpful(dossier, family, least=WORTH)[:1]
-    if dossier.leaks():
+        if result.verdict_of(family) is Verdict.LEAK:
+            steps += helpful(result, family, least=WORTH)[:1]
+    if result.leaks():
         steps.append("measure which defence leaves what, at what price: divulge compare --defenses AUDIT.yaml")
-    if dossier.verdict_of(Family.EXTRACTION) is Verdict.LEAK and not dossier.facts.threat.grants(Access.PARAMETERS):
+    if result.verdict_of(Family.EXTRACTION) is Verdict.LEAK and not result.facts.threat.grants(Access.PARAMETERS):
         steps.append("limit queries, watch them, and show less of the scores; a copy opens the way to further attacks")
-    if dossier.verdict_of(Family.PROPERTY) is Verdict.LEAK:
+    if result.verdict_of(Family.PROPERTY) is Verdict.LEAK:
         steps.append(
             "ask whether the facts that can be told about the training set may be known; noise for single persons "
             "(differential privacy) does not hide them"
         )
-    if dossier.left_out:
-        steps.append(f"give the audit more time: {counted(len(dossier.left_out), 'attack')} had none")
-    if dossier.verdict is Verdict.NOT_FOUND and not basis_lacks(dossier):
+    if result.left_out:
+        steps.append(f"give the audit more time: {counted(len(result.left_out), 'attack')} had none")
+    if result.verdict is Verdict.NOT_FOUND and not basis_lacks(result):
         steps.append("keep this report with the model, and audit again when data, training or interface change")
     return list(dict.fromkeys(step[:1].upper() + step[1:] for step in steps))

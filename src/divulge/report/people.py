@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.dossier import DataFacts, Dossier
+from divulge.core.audit_result import AuditResult, DataFacts
 from divulge.core.wording import counted
 
 HOW = {"mean": "the mean of their records' scores", "max": "the highest of their records' scores"}
@@ -24,9 +24,9 @@ def asked_about(data: DataFacts) -> str:
     return f"{counted(data.member_persons, 'person')} with {records}" if data.member_persons else records
 
 
-def certainty(dossier: Dossier) -> str:
+def certainty(result: AuditResult) -> str:
     """What is counted, where it is not records; else nothing."""
-    data = dossier.facts.data
+    data = result.facts.data
     if not data.member_persons:
         return ""
     how = HOW.get(data.aggregate, "the sum of their records' scores")
@@ -34,7 +34,7 @@ def certainty(dossier: Dossier) -> str:
         f" Persons were drawn, trained on and judged whole: every figure counts persons, each by {how}, and an epsilon "
         "is one of persons (user-level)."
     )
-    strongest = dossier.strongest()
+    strongest = result.strongest()
     rows = [d for d in strongest.details if d.name == "auc_of_rows"] if strongest is not None else []
     if not rows or rows[0].low is None or rows[0].high is None:
         return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.evidence import Detail
 from divulge.core.finding import Finding, Verdict
 from divulge.core.rebuilt import Picture, Rebuilt, ValueRow
@@ -37,13 +37,13 @@ def name_of(metric: str) -> str:
     return f"{NAMES.get(kind, kind)}: {about}" if about else NAMES.get(kind, kind)
 
 
-def _leaks(dossier: Dossier) -> list[Finding]:
-    return [f for f in dossier.of(Family.RECONSTRUCTION) if f.verdict is Verdict.LEAK]
+def _leaks(result: AuditResult) -> list[Finding]:
+    return [f for f in result.of(Family.RECONSTRUCTION) if f.verdict is Verdict.LEAK]
 
 
-def headline(dossier: Dossier) -> str:
+def headline(result: AuditResult) -> str:
     """The verdict on reconstruction in a few words."""
-    found = {f.metric.partition(":")[0] for f in _leaks(dossier)}
+    found = {f.metric.partition(":")[0] for f in _leaks(result)}
     if found & set(WHOLE):
         return "Training records can be rebuilt"
     if "attribute_accuracy" in found:
@@ -57,10 +57,10 @@ def headline(dossier: Dossier) -> str:
     return "Nothing was rebuilt better than by guessing"
 
 
-def sentence(dossier: Dossier) -> str:
+def sentence(result: AuditResult) -> str:
     """What the audit says about reconstruction, for a reader of nothing else."""
-    found = [f for f in dossier.of(Family.RECONSTRUCTION) if f.verdict is Verdict.NOT_FOUND and f.value is not None]
-    leaks = [f for f in _leaks(dossier) if f.value is not None]
+    found = [f for f in result.of(Family.RECONSTRUCTION) if f.verdict is Verdict.NOT_FOUND and f.value is not None]
+    leaks = [f for f in _leaks(result) if f.value is not None]
     kinds: dict[str, Finding] = {}
     for finding in leaks:
         best = kinds.get(finding.metric)
@@ -72,17 +72,17 @@ def sentence(dossier: Dossier) -> str:
     if not told:
         told = list(kinds.values())[:1]
     if told:
-        return " ".join(_told(dossier, f) for f in told)
+        return " ".join(_told(result, f) for f in told)
     best = max(found, key=lambda f: f.advantage or 0.0, default=None)
     if best is None:
         return ""
-    return f"No attack rebuilt more than what can be guessed without the model: at best {_told(dossier, best)}"
+    return f"No attack rebuilt more than what can be guessed without the model: at best {_told(result, best)}"
 
 
-def _told(dossier: Dossier, finding: Finding) -> str:
-    title = dossier.titles.get(finding.attack, finding.attack)
+def _told(result: AuditResult, finding: Finding) -> str:
+    title = result.titles.get(finding.attack, finding.attack)
     bounds = f"{percent(finding.low or 0.0)} to {percent(finding.high or 0.0)}"
-    blind = dossier.rebuilt[finding.attack].baseline if finding.attack in dossier.rebuilt else ""
+    blind = result.rebuilt[finding.attack].baseline if finding.attack in result.rebuilt else ""
     without = f"the best guess without the model{f' ({blind})' if blind and len(blind) < 60 else ''}"
     return (
         f"“{title}”, {name_of(finding.metric)}: {percent(finding.value or 0.0)} "
@@ -90,9 +90,9 @@ def _told(dossier: Dossier, finding: Finding) -> str:
     )
 
 
-def certainty(dossier: Dossier) -> str:
+def certainty(result: AuditResult) -> str:
     """On how much it was judged."""
-    sizes = {len(m.hits) for r in dossier.rebuilt.values() for m in r.measures}
+    sizes = {len(m.hits) for r in result.rebuilt.values() for m in r.measures}
     if not sizes:
         return ""
     span = f"{min(sizes):,}" if len(sizes) == 1 else f"{min(sizes):,} to {max(sizes):,}"
@@ -117,11 +117,11 @@ class RebuiltRow:
     note: str
 
 
-def rows(dossier: Dossier) -> list[RebuiltRow]:
+def rows(result: AuditResult) -> list[RebuiltRow]:
     """All findings of the family, leaks first, then by what was gained."""
-    findings = [f for f in dossier.of(Family.RECONSTRUCTION) if f.value is not None]
+    findings = [f for f in result.of(Family.RECONSTRUCTION) if f.value is not None]
     findings.sort(key=lambda f: (f.verdict is not Verdict.LEAK, -(f.advantage_low or 0.0)))
-    notes = {o.attack: p.note for o, p in dossier.played()}
+    notes = {o.attack: p.note for o, p in result.played()}
     made: list[RebuiltRow] = []
     told: set[str] = set()
     for f in findings:
@@ -130,8 +130,8 @@ def rows(dossier: Dossier) -> list[RebuiltRow]:
         bounds = f"{percent(f.low)} to {percent(f.high)}" if f.low is not None and f.high is not None else ""
         made.append(
             RebuiltRow(
-                title=dossier.titles.get(f.attack, f.attack),
-                paper=dossier.papers.get(f.paper, f.paper),
+                title=result.titles.get(f.attack, f.attack),
+                paper=result.papers.get(f.paper, f.paper),
                 verdict=f.verdict,
                 what=name_of(f.metric),
                 value=(percent(f.value or 0.0), bounds),
@@ -199,27 +199,27 @@ class Gallery:
     told: tuple[str, ...]
 
 
-def galleries(dossier: Dossier) -> list[Gallery]:
+def galleries(result: AuditResult) -> list[Gallery]:
     """Of every attack that has something to look at, leaks first."""
-    leaking = {f.attack for f in _leaks(dossier)}
+    leaking = {f.attack for f in _leaks(result)}
     made = [
         Gallery(
-            dossier.titles.get(attack, attack),
+            result.titles.get(attack, attack),
             rebuilt.baseline,
             attack in leaking,
             tuple(_shown(p) for p in rebuilt.pictures),
             rebuilt.values,
             rebuilt.told,
         )
-        for attack, rebuilt in _by_gain(dossier)
+        for attack, rebuilt in _by_gain(result)
         if rebuilt.pictures or rebuilt.values or rebuilt.told
     ]
     return sorted(made, key=lambda g: not g.leak)
 
 
-def _by_gain(dossier: Dossier) -> list[tuple[str, Rebuilt]]:
-    gain = {f.attack: f.advantage_low or 0.0 for f in dossier.of(Family.RECONSTRUCTION)}
-    return sorted(dossier.rebuilt.items(), key=lambda item: -gain.get(item[0], 0.0))
+def _by_gain(result: AuditResult) -> list[tuple[str, Rebuilt]]:
+    gain = {f.attack: f.advantage_low or 0.0 for f in result.of(Family.RECONSTRUCTION)}
+    return sorted(result.rebuilt.items(), key=lambda item: -gain.get(item[0], 0.0))
 
 
 def _shown(p: Picture) -> Shown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Verdict
 from divulge.report import words
 
@@ -20,10 +20,10 @@ _LEVEL = {
 }
 
 
-def render(dossier: Dossier) -> str:
+def render(result: AuditResult) -> str:
     """One SARIF run; failed and refused attacks are notifications of the invocation."""
-    facts = dossier.facts
-    order = list(dict.fromkeys(f.attack for f in dossier.findings))
+    facts = result.facts
+    order = list(dict.fromkeys(f.attack for f in result.findings))
     document = {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -34,23 +34,23 @@ def render(dossier: Dossier) -> str:
                         "name": "divulge",
                         "version": facts.provenance.divulge,
                         "informationUri": INFORMATION,
-                        "rules": [_rule(dossier, attack) for attack in order],
+                        "rules": [_rule(result, attack) for attack in order],
                     }
                 },
                 "invocations": [
                     {
-                        "executionSuccessful": dossier.complete and not dossier.failed() and not dossier.faults,
+                        "executionSuccessful": result.complete and not result.failed() and not result.faults,
                         "startTimeUtc": facts.provenance.started.replace("+00:00", "Z"),
-                        "toolExecutionNotifications": _notifications(dossier),
+                        "toolExecutionNotifications": _notifications(result),
                     }
                 ],
-                "results": [_result(dossier, f, order.index(f.attack)) for f in dossier.findings],
+                "results": [_result(result, f, order.index(f.attack)) for f in result.findings],
                 "properties": {
                     "job": facts.job,
                     "threat": facts.threat.name,
                     "seed": facts.provenance.seed,
-                    "verdict": dossier.verdict.value,
-                    "families": {family.value: told.verdict.value for family, told in dossier.family_verdicts.items()},
+                    "verdict": result.verdict.value,
+                    "families": {family.value: told.verdict.value for family, told in result.family_verdicts.items()},
                 },
             }
         ],
@@ -58,18 +58,18 @@ def render(dossier: Dossier) -> str:
     return json.dumps(document, indent=2)
 
 
-def _rule(dossier: Dossier, attack: str) -> dict[str, Any]:
-    finding = next(f for f in dossier.findings if f.attack == attack)
+def _rule(result: AuditResult, attack: str) -> dict[str, Any]:
+    finding = next(f for f in result.findings if f.attack == attack)
     return {
         "id": f"divulge/{finding.game}/{attack}",
         "name": attack,
-        "shortDescription": {"text": dossier.titles.get(attack, attack)},
+        "shortDescription": {"text": result.titles.get(attack, attack)},
         "fullDescription": {"text": f"{finding.game} attack on {finding.asset}, seeing {finding.access}"},
         "properties": {"tags": ["privacy", *finding.standards], "paper": finding.paper},
     }
 
 
-def _result(dossier: Dossier, finding: Finding, rule: int) -> dict[str, Any]:
+def _result(result: AuditResult, finding: Finding, rule: int) -> dict[str, Any]:
     kind, level = _LEVEL[finding.verdict]
     name = words.METRIC_NAMES.get(finding.metric, finding.metric)
     value = words.shown(finding.value, finding.metric)
@@ -82,10 +82,10 @@ def _result(dossier: Dossier, finding: Finding, rule: int) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": {"uri": "model"}},
-                "logicalLocations": [{"name": dossier.facts.target.name, "kind": "module"}],
+                "logicalLocations": [{"name": result.facts.target.name, "kind": "module"}],
             }
         ],
-        "partialFingerprints": {"divulge/v1": f"{dossier.facts.target.name}/{finding.attack}/{finding.metric}"},
+        "partialFingerprints": {"divulge/v1": f"{result.facts.target.name}/{finding.attack}/{finding.metric}"},
         "properties": {
             "metric": finding.metric,
             "value": finding.value,
@@ -97,9 +97,9 @@ def _result(dossier: Dossier, finding: Finding, rule: int) -> dict[str, Any]:
     }
 
 
-def _notifications(dossier: Dossier) -> list[dict[str, Any]]:
-    failed = [("error", f"{o.title} failed: {error}") for o, error in dossier.failed()]
-    refused = [("note", f"{o.title} could not run: {reason}") for o, reason in dossier.refused()]
-    left = [("note", f"{o.title} was left out: {o.reason}") for o in dossier.left_out]
-    wrong = [("error", f"the audit is invalid: {fault}") for fault in dossier.faults]
+def _notifications(result: AuditResult) -> list[dict[str, Any]]:
+    failed = [("error", f"{o.title} failed: {error}") for o, error in result.failed()]
+    refused = [("note", f"{o.title} could not run: {reason}") for o, reason in result.refused()]
+    left = [("note", f"{o.title} was left out: {o.reason}") for o in result.left_out]
+    wrong = [("error", f"the audit is invalid: {fault}") for fault in result.faults]
     return [{"level": level, "message": {"text": text}} for level, text in wrong + failed + refused + left]

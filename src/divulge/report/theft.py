@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Verdict
 from divulge.core.theft import Alarm, Theft
 from divulge.core.threat import Family
@@ -35,9 +35,9 @@ PLACE_WORDS = {
 }
 
 
-def headline(dossier: Dossier) -> str:
+def headline(result: AuditResult) -> str:
     """The verdict on extraction in a few words."""
-    leaks = [f for f in dossier.of(Family.EXTRACTION) if f.verdict is Verdict.LEAK]
+    leaks = [f for f in result.of(Family.EXTRACTION) if f.verdict is Verdict.LEAK]
     if any(f.metric == "parameters_recovered" and (f.value or 0) >= 1 for f in leaks):
         return "The model can be copied exactly"
     if any(f.metric in ("fidelity", "parameters_recovered") for f in leaks):
@@ -49,18 +49,16 @@ def headline(dossier: Dossier) -> str:
     return "No copy better than a guess without queries was made"
 
 
-def sentence(dossier: Dossier) -> str:
+def sentence(result: AuditResult) -> str:
     """What the audit says about extraction, for a reader of nothing else: from the findings that made the verdict."""
-    verdict = dossier.verdict_of(Family.EXTRACTION)
-    found = [f for f in dossier.of(Family.EXTRACTION) if f.verdict is verdict and f.value is not None]
-    parts = [_recovered_sentence(dossier, f) for f in _recoveries(found)]
+    verdict = result.verdict_of(Family.EXTRACTION)
+    found = [f for f in result.of(Family.EXTRACTION) if f.verdict is verdict and f.value is not None]
+    parts = [_recovered_sentence(result, f) for f in _recoveries(found)]
     best = best_copy(found)
     if best is not None:
-        parts.append(_copy_sentence(dossier, best))
+        parts.append(_copy_sentence(result, best))
     if not parts and found:
-        parts = [
-            _recovered_sentence(dossier, f, "at best ") for f in sorted(found, key=lambda f: -(f.value or 0.0))[:1]
-        ]
+        parts = [_recovered_sentence(result, f, "at best ") for f in sorted(found, key=lambda f: -(f.value or 0.0))[:1]]
     return " ".join(parts)
 
 
@@ -76,8 +74,8 @@ def _recoveries(found: Sequence[Finding]) -> list[Finding]:
     return list(kept.values())
 
 
-def _recovered_sentence(dossier: Dossier, finding: Finding, least: str = "") -> str:
-    title = dossier.titles.get(finding.attack, finding.attack)
+def _recovered_sentence(result: AuditResult, finding: Finding, least: str = "") -> str:
+    title = result.titles.get(finding.attack, finding.attack)
     number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
     asked = f"with {counted(finding.queries, 'query')}" if finding.queries else "without a query"
     share = f"{least}{exact_percent(finding.value or 0.0)}"
@@ -92,8 +90,8 @@ def best_copy(found: Sequence[Finding]) -> Finding | None:
     return min(copies, key=lambda f: (PLACES.index(f.metric), -(f.low or 0.0), f.queries), default=None)
 
 
-def _copy_sentence(dossier: Dossier, best: Finding) -> str:
-    title = dossier.titles.get(best.attack, best.attack)
+def _copy_sentence(result: AuditResult, best: Finding) -> str:
+    title = result.titles.get(best.attack, best.attack)
     low, high = exact_percent(best.low or 0.0), exact_percent(best.high or 0.0)
     return (
         f"The copy made by “{title}” with {counted(best.queries, 'query')} gives the model's own answer to "
@@ -102,9 +100,9 @@ def _copy_sentence(dossier: Dossier, best: Finding) -> str:
     )
 
 
-def certainty(dossier: Dossier) -> str:
+def certainty(result: AuditResult) -> str:
     """On how much copies were compared, and what the controls gave."""
-    thefts = [t for t in dossier.thefts.values() if t.agreements]
+    thefts = [t for t in result.thefts.values() if t.agreements]
     said = []
     if thefts:
         points = {a.where: a.points for t in thefts for a in t.agreements}
@@ -114,7 +112,7 @@ def certainty(dossier: Dossier) -> str:
             + ", ".join(f"{points[w]:,} {names[w]}" for w in names if w in points)
             + "."
         )
-    controls = [f.control for f in dossier.of(Family.EXTRACTION) if f.metric == "fidelity" and f.control is not None]
+    controls = [f.control for f in result.of(Family.EXTRACTION) if f.metric == "fidelity" and f.control is not None]
     if controls:
         said.append(
             "Let loose on another model, the same attacks bring home copies that agree with this one on "
@@ -141,19 +139,19 @@ class TheftRow:
     note: str
 
 
-def rows(dossier: Dossier, mark: str) -> list[TheftRow]:
+def rows(result: AuditResult, mark: str) -> list[TheftRow]:
     """One row an attack, the closest copies first."""
     made = []
-    for outcome, played in dossier.played():
+    for outcome, played in result.played():
         if outcome.game != Family.EXTRACTION.value:
             continue
-        found = {f.metric: f for f in dossier.findings if f.attack == outcome.attack}
+        found = {f.metric: f for f in result.findings if f.attack == outcome.attack}
         fidelity = found.get("fidelity")
-        theft = dossier.thefts.get(outcome.attack, Theft())
+        theft = result.thefts.get(outcome.attack, Theft())
         secrets = [f for name, f in found.items() if name in RECOVERED]
         row = TheftRow(
             title=outcome.title,
-            paper=dossier.papers.get(outcome.paper, outcome.paper),
+            paper=result.papers.get(outcome.paper, outcome.paper),
             verdict=overall(tuple(found.values())),
             places=tuple(_cell(found.get(place), mark) for place in PLACES),
             recovered=_secret_cell(secrets, theft, mark),

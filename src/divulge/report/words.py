@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.dossier import Dossier, Stability
+from divulge.core.audit_result import AuditResult, Stability
 from divulge.core.finding import Reading, Verdict
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.verdicts import WORST_FIRST, FamilyVerdict, overall
@@ -83,28 +83,28 @@ ABOUT = {
 }
 
 
-def lines(dossier: Dossier) -> list[Line]:
+def lines(result: AuditResult) -> list[Line]:
     """What the audit says, one family after the other; what is wrong with the audit itself comes first."""
-    wrong = [Line(Verdict.INVALID, handshake.HEADLINE, _sentence(fault)) for fault in dossier.faults]
-    told = [line_of_family(dossier, family) for family in ROOMS if dossier.tried(family)]
-    return [*wrong, *(line for line in told if not (wrong and line.verdict is Verdict.INVALID)), *_reversed(dossier)]
+    wrong = [Line(Verdict.INVALID, handshake.HEADLINE, _sentence(fault)) for fault in result.faults]
+    told = [line_of_family(result, family) for family in ROOMS if result.tried(family)]
+    return [*wrong, *(line for line in told if not (wrong and line.verdict is Verdict.INVALID)), *_reversed(result)]
 
 
-def line_of_family(dossier: Dossier, family: Family) -> Line:
+def line_of_family(result: AuditResult, family: Family) -> Line:
     """What is said of one family: its title and its sentence follow from what made its verdict."""
-    told, about, room = dossier.family_verdicts[family], ABOUT[family], ROOMS[family]
+    told, about, room = result.family_verdicts[family], ABOUT[family], ROOMS[family]
     broke = _broke(told)
     why = _sentence(told.why) if told.why else ""
     match told.verdict:
         case Verdict.LEAK | Verdict.NOT_FOUND:
             missing = f" {broke}, see what was not measured." if broke and told.verdict is Verdict.NOT_FOUND else ""
             blunt = f" {BLUNT}" if told.blunt and told.verdict is Verdict.NOT_FOUND else ""
-            return Line(told.verdict, room.headline(dossier), f"{room.sentence(dossier)}{blunt}{missing}")
+            return Line(told.verdict, room.headline(result), f"{room.sentence(result)}{blunt}{missing}")
         case Verdict.FAILED:
             only = f" {counted(told.played, 'weaker attack')} found nothing." if told.played else ""
             return Line(told.verdict, f"{broke}, so this audit says nothing about {about}", f"{why}{only}")
         case Verdict.INVALID:
-            return Line(told.verdict, _invalid_title(dossier, family), why)
+            return Line(told.verdict, _invalid_title(result, family), why)
         case Verdict.NOT_MEASURABLE:
             return Line(told.verdict, f"{_upper(about)} could not be measured", why)
         case _:
@@ -128,32 +128,32 @@ def _broke(told: FamilyVerdict) -> str:
     return "The only attack failed" if told.failed == 1 else f"All {told.failed} attacks failed" if told.failed else ""
 
 
-def _invalid_title(dossier: Dossier, family: Family) -> str:
-    if family is Family.MEMBERSHIP and dossier.baseline.alarm is not None:
+def _invalid_title(result: AuditResult, family: Family) -> str:
+    if family is Family.MEMBERSHIP and result.baseline.alarm is not None:
         return "The audit is invalid: the sets differ"
-    if family is Family.MEMBERSHIP and "less often than chance" in dossier.family_verdicts[family].why:
+    if family is Family.MEMBERSHIP and "less often than chance" in result.family_verdicts[family].why:
         return "The audit is invalid: an attack does worse than chance"
     return f"The audit of {ABOUT[family]} is invalid"
 
 
-def _reversed(dossier: Dossier) -> list[Line]:
+def _reversed(result: AuditResult) -> list[Line]:
     """Attacks that do worse than chance where others leak: the leak stands, but so does the fault."""
-    if dossier.verdict_of(Family.MEMBERSHIP) is not Verdict.LEAK:
+    if result.verdict_of(Family.MEMBERSHIP) is not Verdict.LEAK:
         return []
-    why = [f for f in dossier.of(Family.MEMBERSHIP) if f.verdict is Verdict.INVALID and "than chance" in f.reason]
-    names = joined(f"“{title}”" for title in dict.fromkeys(dossier.titles.get(f.attack, f.attack) for f in why))
+    why = [f for f in result.of(Family.MEMBERSHIP) if f.verdict is Verdict.INVALID and "than chance" in f.reason]
+    names = joined(f"“{title}”" for title in dict.fromkeys(result.titles.get(f.attack, f.attack) for f in why))
     return [Line(Verdict.INVALID, f"{names}: worse than chance", _sentence(why[0].reason))] if why else []
 
 
-def headline(dossier: Dossier) -> str:
+def headline(result: AuditResult) -> str:
     """The verdicts in a few words."""
-    said = [line.title for line in lines(dossier)]
+    said = [line.title for line in lines(result)]
     return "; ".join([said[0], *(part[:1].lower() + part[1:] for part in said[1:])]) if said else "Nothing was tried"
 
 
-def summary(dossier: Dossier) -> str:
+def summary(result: AuditResult) -> str:
     """What the audit says, for a reader of nothing else: each family behind its own mark."""
-    return " ".join(f"{line.mark} {line.title}. {line.text}".strip() for line in lines(dossier))
+    return " ".join(f"{line.mark} {line.title}. {line.text}".strip() for line in lines(result))
 
 
 def _upper(text: str) -> str:
@@ -175,9 +175,9 @@ def stability_sentence(stability: Stability) -> str:
     )
 
 
-def needed(dossier: Dossier) -> str:
+def needed(result: AuditResult) -> str:
     """What the adversary needed."""
-    threat = dossier.facts.threat
+    threat = result.facts.threat
     budget = f", at most {counted(threat.query_budget, 'query')} an attack" if threat.query_budget else ""
     knows = joined(sorted(k.value for k in threat.knowledge)) or "nothing else"
     return (
@@ -192,26 +192,26 @@ def access_words(threat: ThreatModel) -> str:
     return joined(words.get(port, f"the {port.value}") for port in sorted(threat.access, key=lambda p: p.value))
 
 
-def certainty(dossier: Dossier) -> str:
+def certainty(result: AuditResult) -> str:
     """How sure: sizes, confidence, correction, baseline and controls."""
-    return " ".join(certainties(dossier))
+    return " ".join(certainties(result))
 
 
-def certainties(dossier: Dossier) -> list[str]:
+def certainties(result: AuditResult) -> list[str]:
     """The same, one family after the other."""
-    facts = dossier.facts
-    attacks = sum(o.game == Family.MEMBERSHIP.value for o, _ in dossier.played())
+    facts = result.facts
+    attacks = sum(o.game == Family.MEMBERSHIP.value for o, _ in result.played())
     alpha = percent(1 - facts.policy.confidence)
     copies = [
-        room.certainty(dossier)
+        room.certainty(result)
         for family, room in (
             (Family.RECONSTRUCTION, rebuilt),
             (Family.PROPERTY, inferred),
             (Family.EXTRACTION, theft),
         )
-        if dossier.tried(family)
+        if result.tried(family)
     ]
-    if not dossier.tried(Family.MEMBERSHIP):
+    if not result.tried(Family.MEMBERSHIP):
         return [
             f"The chance that any verdict “leak” of this run is an accident is at most {alpha} (Holm's correction).",
             *copies,
@@ -219,14 +219,14 @@ def certainties(dossier: Dossier) -> list[str]:
     sizes = (
         f"{people.sizes(facts.data)} were judged by "
         f"{counted(attacks, 'attack')}; the chance that any verdict “leak” of this run is an accident is at most "
-        f"{alpha} (Holm's correction).{people.certainty(dossier)}"
+        f"{alpha} (Holm's correction).{people.certainty(result)}"
     )
-    return [f"{sizes} {baseline_sentence(dossier)} {controls_sentence(dossier)}", *copies]
+    return [f"{sizes} {baseline_sentence(result)} {controls_sentence(result)}", *copies]
 
 
-def baseline_sentence(dossier: Dossier) -> str:
+def baseline_sentence(result: AuditResult) -> str:
     """What guessing without the model gave."""
-    blind = dossier.baseline
+    blind = result.baseline
     if blind.reading is None:
         return f"There is no model-blind baseline: {blind.missing}."
     if blind.alarm is not None:
@@ -238,13 +238,13 @@ def baseline_sentence(dossier: Dossier) -> str:
     )
 
 
-def controls_sentence(dossier: Dossier) -> str:
+def controls_sentence(result: AuditResult) -> str:
     """What the controls gave."""
-    areas = [f for f in dossier.findings if f.metric == "auc" and f.value is not None]
+    areas = [f for f in result.findings if f.metric == "auc" and f.value is not None]
     negative = [f.control for f in areas if f.control is not None]
     positive = [f.positive_control for f in areas if f.positive_control is not None]
     if not negative and not positive:
-        reasons = sorted({note for _, p in dossier.played() for note in p.note.split("; ") if note.startswith("no ")})
+        reasons = sorted({note for _, p in result.played() for note in p.note.split("; ") if note.startswith("no ")})
         return "Controls were not possible" + (f" ({reasons[0]})." if reasons else ".")
     words = []
     if negative:
@@ -259,22 +259,22 @@ def controls_sentence(dossier: Dossier) -> str:
     return "Controls: " + ", ".join(words) + "."
 
 
-def not_tried(dossier: Dossier) -> list[str]:
+def not_tried(result: AuditResult) -> list[str]:
     """Families that no attack of this run belongs to."""
-    tried = {outcome.game for outcome, _ in dossier.played()}
+    tried = {outcome.game for outcome, _ in result.played()}
     return [f"{family.value}: {FAMILY_OF[family]}" for family in Family if family.value not in tried]
 
 
-def asset_verdicts(dossier: Dossier) -> dict[Asset, str]:
+def asset_verdicts(result: AuditResult) -> dict[Asset, str]:
     """For every asset that an attack of this run aimed at: a mark and the worst verdict."""
     told = {}
     for asset in Asset:
-        found = [f for f in dossier.findings if f.asset == asset.value]
-        if found or (asset is Asset.MEMBERSHIP and dossier.tried(Family.MEMBERSHIP)):
+        found = [f for f in result.findings if f.asset == asset.value]
+        if found or (asset is Asset.MEMBERSHIP and result.tried(Family.MEMBERSHIP)):
             verdict = overall(found)
             family = next((f for f in Family if found and found[0].game == f.value), Family.MEMBERSHIP)
             if verdict is Verdict.NOT_FOUND or not found:
-                verdict = max(verdict, dossier.verdict_of(family), key=lambda v: -WORST_FIRST.index(v))
+                verdict = max(verdict, result.verdict_of(family), key=lambda v: -WORST_FIRST.index(v))
             told[asset] = f"{MARKS[verdict]} {verdict.value}"
     return told
 
@@ -297,6 +297,6 @@ def reading(value: Reading | None) -> str:
     return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
 
 
-def standards(dossier: Dossier) -> list[str]:
+def standards(result: AuditResult) -> list[str]:
     """Ids of all findings, each once."""
-    return list(dict.fromkeys(name for finding in dossier.findings for name in finding.standards))
+    return list(dict.fromkeys(name for finding in result.findings for name in finding.standards))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Reading
 from divulge.runs.result import open_run
 
@@ -32,21 +32,21 @@ def compare(paths: list[Path]) -> list[Compared]:
     return [_compared(path, open_run(path)) for path in paths]
 
 
-def _compared(path: Path, dossier: Dossier) -> Compared:
-    target = dossier.facts.target
+def _compared(path: Path, result: AuditResult) -> Compared:
+    target = result.facts.target
     gap = None
     if target.quality_members is not None and target.quality_nonmembers is not None:
         gap = target.quality_members - target.quality_nonmembers
-    strongest = dossier.strongest()
-    low = [f for f in dossier.findings if f.metric == "tpr_at_fpr_0.01" and f.low is not None]
-    copies = [f for f in dossier.findings if f.metric == "fidelity" and f.low is not None]
+    strongest = result.strongest()
+    low = [f for f in result.findings if f.metric == "tpr_at_fpr_0.01" and f.low is not None]
+    copies = [f for f in result.findings if f.metric == "fidelity" and f.low is not None]
     return Compared(
         run=path.name,
-        name=dossier.facts.name,
+        name=result.facts.name,
         quality=target.quality_nonmembers,
         gap=gap,
-        verdict=dossier.verdict.value,
-        strongest=dossier.titles.get(strongest.attack, "") if strongest else "",
+        verdict=result.verdict.value,
+        strongest=result.titles.get(strongest.attack, "") if strongest else "",
         auc=_reading(strongest),
         low_fpr=_reading(max(low, key=lambda f: f.low or 0.0, default=None)),
         copy=_reading(max(copies, key=lambda f: f.low or 0.0, default=None)),

@@ -1,4 +1,4 @@
-"""A dossier in every format that a report has."""
+"""An audit result in every format that a report has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.errors import InputError
 from divulge.report import decision_text, html, junit, markdown, model_card, sarif
 from divulge.runs.gate import Judgement, first
@@ -18,28 +18,28 @@ PAGES = {"report": FORMATS, "decision": ("html", "md", "pdf"), "card": ("md",)}
 """What can be written, and how: the whole report, the page for whoever decides, a section for a model card."""
 
 
-def render(dossier: Dossier, format: str, page: str = "report") -> str:
+def render(result: AuditResult, format: str, page: str = "report") -> str:
     """A page as text; raises InputError for a page or format that does not exist."""
     if page not in PAGES:
         raise InputError(f"page {page!r} is unknown: choose one of {', '.join(PAGES)}")
     if format not in PAGES[page] or format == "pdf":
         raise InputError(f"page {page} cannot be shown as {format}: choose {' or '.join(PAGES[page])}")
     if page == "card":
-        return model_card.render(dossier)
+        return model_card.render(result)
     if page == "decision":
-        return {"html": html.render_decision, "md": decision_text.render}[format](dossier)
+        return {"html": html.render_decision, "md": decision_text.render}[format](result)
     if format == "json":
-        return TypeAdapter(Dossier).dump_json(dossier, indent=2).decode()
-    return {"html": html.render, "md": markdown.render, "sarif": sarif.render}[format](dossier)
+        return TypeAdapter(AuditResult).dump_json(result, indent=2).decode()
+    return {"html": html.render, "md": markdown.render, "sarif": sarif.render}[format](result)
 
 
-def write(dossier: Dossier, path: Path, format: str, page: str = "report") -> None:
+def write(result: AuditResult, path: Path, format: str, page: str = "report") -> None:
     """The same into a file, which may be a PDF."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if format == "pdf" and page in PAGES and "pdf" in PAGES[page]:
-        print_pdf(render(dossier, "html", page), path)
+        print_pdf(render(result, "html", page), path)
     else:
-        path.write_text(render(dossier, format, page), encoding="utf-8")
+        path.write_text(render(result, format, page), encoding="utf-8")
 
 
 def junit_of(run: Path, judgement: Judgement) -> str:

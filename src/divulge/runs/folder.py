@@ -35,16 +35,16 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from divulge.core.dossier import (
+from divulge.core.audit_result import (
     SCHEMA_VERSION,
     Baseline,
     Cause,
     Curve,
     Gain,
     LeftOut,
+    Mitigation,
     RunFacts,
     Stability,
-    Turned,
     WhatIf,
 )
 from divulge.core.errors import InputError
@@ -233,14 +233,14 @@ class RunFolder:
         path = self.path / "what_if.json"
         return self._read(path, tuple[WhatIf, ...]) if path.is_file() else ()
 
-    def write_turned(self, rows: tuple[Turned, ...]) -> None:
+    def write_turned(self, rows: tuple[Mitigation, ...]) -> None:
         """Keep what is left of the other families' leaks when one thing is changed."""
-        self._write("turned.json", rows, tuple[Turned, ...])
+        self._write("turned.json", rows, tuple[Mitigation, ...])
 
-    def turned(self) -> tuple[Turned, ...]:
+    def mitigations(self) -> tuple[Mitigation, ...]:
         """What is left of the other families' leaks when one thing is changed; empty where that was not looked into."""
         path = self.path / "turned.json"
-        return self._read(path, tuple[Turned, ...]) if path.is_file() else ()
+        return self._read(path, tuple[Mitigation, ...]) if path.is_file() else ()
 
     def write_risk(self, members: pd.DataFrame, steady: Stability | None) -> None:
         """Keep the risk of every member, and whether other trainings would expose the same ones."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from divulge.core.dossier import Baseline
+from divulge.core.audit_result import Baseline
 from divulge.core.evidence import Estimate, Evidence
 from divulge.core.finding import Failed, Finding, Played, Verdict
 from divulge.core.policy import Policy

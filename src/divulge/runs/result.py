@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from divulge.catalog.papers import PAPERS
-from divulge.core.dossier import AtRisk, Baseline, Dossier, Subgroup
+from divulge.core.audit_result import AtRisk, AuditResult, Baseline, Subgroup
 from divulge.core.finding import Finding
 from divulge.core.hashing import Array
 from divulge.runs.by_person import SEVERAL, persons_of
@@ -23,7 +23,7 @@ NAMED_AT = 0.99
 """A record counts as named by an attack that places it above this share of the non-members."""
 
 
-def open_run(path: Path) -> Dossier:
+def open_run(path: Path) -> AuditResult:
     """Read a run, finished or not; raises InputError where there is none."""
     run = RunFolder(path)
     facts = run.facts()
@@ -34,7 +34,7 @@ def open_run(path: Path) -> Dossier:
     findings = final_findings(ordered, facts.policy, blind, met.faults if met is not None else ())
     risk_attack, at_risk = _at_risk(run, findings, facts.data.classes)
     outcomes = tuple(s.outcome for s in ordered)
-    return Dossier(
+    return AuditResult(
         facts=facts,
         baseline=blind,
         outcomes=outcomes,
@@ -47,7 +47,7 @@ def open_run(path: Path) -> Dossier:
         training=tuple(run.training()),
         causes=run.causes(),
         what_if=run.what_if(),
-        turned=run.turned(),
+        mitigations=run.mitigations(),
         stability=run.stability(),
         gains=run.gains(),
         thefts={name: with_intervals(theft) for name, theft in run.thefts().items()},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from divulge.core.dossier import Baseline
+from divulge.core.audit_result import Baseline
 from divulge.core.finding import Finding, Played, Verdict
 from divulge.core.policy import Policy
 from divulge.runs.folder import RunFolder, StoredOutcome

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from divulge.core.dossier import Subgroup
+from divulge.core.audit_result import Subgroup
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Reading
 from divulge.core.hashing import Array

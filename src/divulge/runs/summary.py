@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Verdict
 from divulge.report import words
 
@@ -15,41 +15,41 @@ _WORST_FIRST = (Verdict.LEAK, Verdict.INVALID, Verdict.FAILED, Verdict.NOT_FOUND
 _COLOURS = {Verdict.LEAK: "#b3261e", Verdict.NOT_FOUND: "#2e7d32"}
 
 
-def strongest(dossier: Dossier) -> list[Finding]:
+def strongest(result: AuditResult) -> list[Finding]:
     """The strongest finding of each attack, those that decide the verdict first."""
     best: dict[str, Finding] = {}
-    for finding in dossier.findings:
+    for finding in result.findings:
         known = best.get(finding.attack)
         if known is None or _rank(finding) < _rank(known):
             best[finding.attack] = finding
     return sorted(best.values(), key=_rank)[:MOST]
 
 
-def as_text(dossier: Dossier, folder: str) -> str:
+def as_text(result: AuditResult, folder: str) -> str:
     """Verdict, target and the strongest findings: twelve lines at most, none longer than a terminal is wide."""
-    lines = [f"{words.MARKS[dossier.verdict]} {dossier.verdict.value}: {words.headline(dossier)}"[:110]]
-    lines.append(f"  {dossier.facts.target.name}, {_sizes(dossier)}, {dossier.facts.threat.name}"[:110])
+    lines = [f"{words.MARKS[result.verdict]} {result.verdict.value}: {words.headline(result)}"[:110]]
+    lines.append(f"  {result.facts.target.name}, {_sizes(result)}, {result.facts.threat.name}"[:110])
     lines += [
-        f"  {words.MARKS[f.verdict]} {title:<34.34} {what:<26.26} {value}" for f, title, what, value in _rows(dossier)
+        f"  {words.MARKS[f.verdict]} {title:<34.34} {what:<26.26} {value}" for f, title, what, value in _rows(result)
     ]
-    lines += [line[:110] for line in _left(dossier)]
+    lines += [line[:110] for line in _left(result)]
     return "\n".join([*lines, f"  {folder}"])
 
 
-def as_html(dossier: Dossier, folder: str) -> str:
+def as_html(result: AuditResult, folder: str) -> str:
     """The same as a piece of a page; everything that a user named is escaped."""
-    colour = _COLOURS.get(dossier.verdict, "#8a6d00")
-    mark = f'<b style="color:{colour}">{words.MARKS[dossier.verdict]} {escape(dossier.verdict.value)}</b>'
+    colour = _COLOURS.get(result.verdict, "#8a6d00")
+    mark = f'<b style="color:{colour}">{words.MARKS[result.verdict]} {escape(result.verdict.value)}</b>'
     rows = "".join(
         f"<tr><td>{words.MARKS[f.verdict]} {escape(f.verdict.value)}</td><td>{escape(title)}</td>"
         f"<td>{escape(what)}</td><td>{escape(value)}</td></tr>"
-        for f, title, what, value in _rows(dossier)
+        for f, title, what, value in _rows(result)
     )
     heads = "".join(f"<th>{head}</th>" for head in ("verdict", "attack", "measure", "value"))
-    left = "".join(f"<p>{escape(line.strip())}</p>" for line in _left(dossier))
+    left = "".join(f"<p>{escape(line.strip())}</p>" for line in _left(result))
     return (
-        f"<div><p>{mark} {escape(dossier.facts.name)}: {escape(words.headline(dossier))}</p>"
-        f"<p>{escape(dossier.facts.target.name)}, {_sizes(dossier)}, {escape(dossier.facts.threat.name)}</p>"
+        f"<div><p>{mark} {escape(result.facts.name)}: {escape(words.headline(result))}</p>"
+        f"<p>{escape(result.facts.target.name)}, {_sizes(result)}, {escape(result.facts.threat.name)}</p>"
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{left}<p><code>{escape(folder)}</code></p>"
         "</div>"
     )
@@ -60,10 +60,10 @@ def _rank(finding: Finding) -> tuple[int, float]:
     return place, -(finding.advantage_low or 0.0)
 
 
-def _rows(dossier: Dossier) -> list[tuple[Finding, str, str, str]]:
+def _rows(result: AuditResult) -> list[tuple[Finding, str, str, str]]:
     rows = []
-    for finding in strongest(dossier):
-        title = dossier.titles.get(finding.attack, finding.attack)
+    for finding in strongest(result):
+        title = result.titles.get(finding.attack, finding.attack)
         what = words.METRIC_NAMES.get(finding.metric.partition(":")[0], finding.metric)
         rows.append((finding, title, what, _value(finding)))
     return rows
@@ -78,17 +78,17 @@ def _value(finding: Finding) -> str:
     return f"{value} ({words.shown(finding.low, finding.metric)} to {words.shown(finding.high, finding.metric)})"
 
 
-def _left(dossier: Dossier) -> list[str]:
+def _left(result: AuditResult) -> list[str]:
     """What else happened to attacks, and whether the run was cut short."""
-    shown = {finding.attack for finding in dossier.findings}
-    failed = len(dossier.failed())
-    refused = sum(outcome.attack not in shown for outcome in dossier.outcomes) - failed
+    shown = {finding.attack for finding in result.findings}
+    failed = len(result.failed())
+    refused = sum(outcome.attack not in shown for outcome in result.outcomes) - failed
     told = [f"{failed} failed"] * bool(failed) + [f"{refused} could not be run"] * (refused > 0)
     told += [f"{len(shown) - MOST} more attacks in the report"] * (len(shown) > MOST)
-    told += ["the run was cut short"] * (not dossier.complete)
+    told += ["the run was cut short"] * (not result.complete)
     return ["  " + "; ".join(told)] if told else []
 
 
-def _sizes(dossier: Dossier) -> str:
-    data = dossier.facts.data
+def _sizes(result: AuditResult) -> str:
+    data = result.facts.data
     return f"{data.members:,} members, {data.nonmembers:,} non-members"

@@ -13,20 +13,20 @@ from divulge.auditing.chain import chain_of
 from divulge.auditing.detection import checked_detectors
 from divulge.auditing.job import BoundRecipe, Job, ModelRecipe, Reconstruction, See
 from divulge.auditing.plan import relevant
-from divulge.auditing.resources import Workshop
+from divulge.auditing.resources import Resources
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
 from divulge.core.attack import Attack
-from divulge.core.dossier import DataFacts
+from divulge.core.audit_result import DataFacts
 from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import digest
 from divulge.core.persons import checked_aggregate, count
 from divulge.core.policy import Policy
-from divulge.core.properties import columns_of, property_of
+from divulge.core.property_expression import columns_of, property_of
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
-from divulge.core.scene import Shadows
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, Access, Family, Task, ThreatModel
+from divulge.core.views.membership import Shadows
 from divulge.core.wording import joined
 from divulge.data.arrays import from_arrays
 from divulge.data.loaders import unpacked
@@ -203,7 +203,7 @@ def met(target: Target, sets: Sets) -> Sets:
     return sets
 
 
-def recipe_for(recipe: Any, model: Any, target: Target, workshop: Workshop | None = None) -> Recipe | None:
+def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | None = None) -> Recipe | None:
     """What the user said about training, as a recipe whose models are targets of the same kind."""
     if recipe is None:
         return None
@@ -214,7 +214,7 @@ def recipe_for(recipe: Any, model: Any, target: Target, workshop: Workshop | Non
         estimator = getattr(target, "estimator", model)
         if recipe == "auto" and not hasattr(estimator, "get_params"):
             own = BoosterRecipe.of(target.booster) if hasattr(target, "booster") else None
-            return BoundRecipe(own, _adapter_like(target), (workshop or Workshop()).trainer) if own else None
+            return BoundRecipe(own, _adapter_like(target), (resources or Resources()).trainer) if own else None
         made = SklearnRecipe(estimator) if recipe == "auto" else SklearnRecipe.of_chosen(estimator)
     elif hasattr(recipe, "train") and hasattr(recipe, "overfitted"):
         return cast(Recipe, recipe if hasattr(recipe, "train_many") else OneByOne(recipe))
@@ -226,7 +226,7 @@ def recipe_for(recipe: Any, model: Any, target: Target, workshop: Workshop | Non
         made = FunctionRecipe(recipe)
     else:
         raise InputError(f"a {type(recipe).__name__} is no recipe: pass a TorchRecipe, an estimator or a function")
-    return BoundRecipe(made, _adapter_like(target), (workshop or Workshop()).trainer)
+    return BoundRecipe(made, _adapter_like(target), (resources or Resources()).trainer)
 
 
 def reconstruction_of(public: Any, like: Records, plan: RebuildPlan | None, defenses: Sequence[Any]) -> Reconstruction:
@@ -267,7 +267,7 @@ def job_from_records(
     duplicates: str,
     seed: int,
     name: str,
-    workshop: Workshop | None = None,
+    resources: Resources | None = None,
     chain: Sequence[str] = (),
     detectors: Sequence[str] = (),
     reconstruction: Reconstruction | None = None,
@@ -280,7 +280,7 @@ def job_from_records(
     if reconstruction.public is not None:
         disjoint(reconstruction.public, members)
     candidates, member, row = shuffled(members, nonmembers, seed)
-    shadows, poisoned = _shadows(recipe, candidates, seed, workshop)
+    shadows, poisoned = _shadows(recipe, candidates, seed, resources)
     return Job(
         name=name,
         target=target,
@@ -297,7 +297,7 @@ def job_from_records(
         population=population,
         shadows=shadows,
         poisoned=poisoned,
-        workshop=workshop or Workshop(),
+        resources=resources or Resources(),
         chain=chain_of(attacks, chain),
         detectors=checked_detectors(detectors),
         reconstruction=reconstruction,
@@ -343,14 +343,14 @@ Pool = Callable[[int, See], Shadows]
 
 
 def _shadows(
-    recipe: Recipe | None, candidates: Records, seed: int, tools: Workshop | None
+    recipe: Recipe | None, candidates: Records, seed: int, tools: Resources | None
 ) -> tuple[Pool | None, Callable[[Records], Pool] | None]:
     """The shadow pool, and what makes the pool of an adversary who contributes records of their own."""
     if recipe is None:
         return None, None
-    shelf = tools.shelf if tools is not None and getattr(recipe, "lasting", False) else None
+    artifact_cache = tools.artifact_cache if tools is not None and getattr(recipe, "cacheable", False) else None
 
     def poisoned(beside: Records | None) -> Pool:
-        return cast(Pool, ShadowTrainer(recipe, candidates, seed, shelf, beside).pool)
+        return cast(Pool, ShadowTrainer(recipe, candidates, seed, artifact_cache, beside).pool)
 
     return poisoned(None), poisoned

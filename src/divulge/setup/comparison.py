@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from divulge.auditing.resources import Workshop
+from divulge.auditing.resources import Resources
 from divulge.core.policy import Policy
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
@@ -42,4 +42,4 @@ class MatrixPlan:
     shadows: int = 16
     seed: int = 0
     duplicates: str = "refuse"
-    workshop: Workshop = field(default_factory=Workshop)
+    resources: Resources = field(default_factory=Resources)

@@ -11,12 +11,12 @@ import pandas as pd
 
 from divulge.auditing.answers import bare
 from divulge.auditing.job import Job
-from divulge.auditing.resources import Workshop
+from divulge.auditing.resources import Resources
 from divulge.catalog.attacks import attack
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError, MissingExtra
 from divulge.core.hashing import derived_rng
-from divulge.core.properties import named_in
+from divulge.core.property_expression import named_in
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.target import Target
@@ -50,11 +50,11 @@ from divulge.targets.averaged import averaged
 from divulge.targets.fitted import fitted_columns, fitted_kinds
 from divulge.targets.pickles import load_trusted
 from divulge.targets.score_table import ScoreTable
-from divulge.training.shelf import default_folder
+from divulge.training.artifact_cache import default_folder
 
 
 def job_from_file(
-    audit: AuditFile, folder: Path, seed: int | None = None, shadows: int | None = None, tools: Workshop | None = None
+    audit: AuditFile, folder: Path, seed: int | None = None, shadows: int | None = None, tools: Resources | None = None
 ) -> Job:
     """The job that an audit file describes.  folder: what its paths are relative to."""
     seed = audit.seed if seed is None else seed
@@ -85,7 +85,7 @@ def job_from_file(
         duplicates=audit.data.duplicates,
         seed=seed,
         name=audit.name or defended_name(target.name, chosen_defenses),
-        workshop=tools,
+        resources=tools,
         chain=audit.chain,
         detectors=audit.detectors,
         reconstruction=reconstruction_of(
@@ -97,7 +97,7 @@ def job_from_file(
     return replace(job, asked=scope.asked(chosen, job.attacks), expect=audit.data.expect, own=ours)
 
 
-def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, tools: Workshop | None = None) -> Any:
+def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, tools: Resources | None = None) -> Any:
     """The plan of a comparison of defences, and the compositions, that an audit file describes; raises InputError
     where there is nothing to train with.
     """
@@ -127,7 +127,7 @@ def matrix_from_file(audit: AuditFile, folder: Path, seed: int | None = None, to
         shadows=audit.shadows,
         seed=seed,
         duplicates=audit.data.duplicates,
-        workshop=tools or Workshop(),
+        resources=tools or Resources(),
     )
     return plan, [named_defenses(part) for part in audit.compare.defenses]
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from divulge.auditing.job import Job, See
 from divulge.core.attack import Attack
-from divulge.core.dossier import DataFacts
+from divulge.core.audit_result import DataFacts
 from divulge.core.hashing import Array, digest
 from divulge.core.persons import checked_aggregate, count
 from divulge.core.policy import Policy
 from divulge.core.records import Records
-from divulge.core.scene import Shadows
 from divulge.core.threat import ThreatModel
+from divulge.core.views.membership import Shadows
 from divulge.data.arrays import from_arrays
 from divulge.setup.assemble import attacks_for
 from divulge.targets.score_table import ScoreTable

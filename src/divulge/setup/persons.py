@@ -12,7 +12,7 @@ import pandas as pd
 
 from divulge.core.errors import InputError
 from divulge.core.persons import checked_aggregate
-from divulge.core.properties import named_in
+from divulge.core.property_expression import named_in
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Task

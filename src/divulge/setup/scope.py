@@ -11,7 +11,7 @@ import numpy as np
 
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError
-from divulge.core.properties import columns_of
+from divulge.core.property_expression import columns_of
 from divulge.core.records import Records, missing
 from divulge.core.threat import Family
 from divulge.games.properties import PropertyPlan

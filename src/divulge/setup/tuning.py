@@ -23,7 +23,7 @@ from divulge.core.target import Target
 from divulge.core.threat import Access, Task
 from divulge.setup.assemble import Sets
 from divulge.setup.defended import under
-from divulge.training.shelf import code_version
+from divulge.training.artifact_cache import code_version
 
 RATES = (1.0, 3.0, 10.0)
 LINEAR_RATES = (0.1, 0.5, 2.0)

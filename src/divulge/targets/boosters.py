@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from divulge.core.errors import InputError, TargetError
-from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array
 from divulge.core.identity import content_hash
 from divulge.core.records import Records
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
+from divulge.core.views.extraction import Secrets
 from divulge.targets.answers import SCORER_PORTS, VALUE_PORTS, checked, guarded
 
 _MARGINS = frozenset({"binary:logitraw", "binary:hinge", "multi:softmax"})

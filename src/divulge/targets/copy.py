@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from divulge.core.errors import TargetError
-from divulge.core.extraction import Surrogate
 from divulge.core.hashing import Array, digest
 from divulge.core.records import CODED, Records
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
+from divulge.core.views.extraction import Surrogate
 from divulge.targets.answers import SCORER_PORTS, VALUE_PORTS
 
 INSIDE = frozenset({Access.LOGITS, Access.GRADIENTS, Access.INTERNALS})

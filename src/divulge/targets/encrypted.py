@@ -97,7 +97,7 @@ class EncryptedTarget:
         return getattr(self.inner, "classes", None)
 
     @property
-    def lasting(self) -> bool:
+    def cacheable(self) -> bool:
         """Answers carry the noise of encryption, which differs from run to run."""
         return False
 
@@ -127,7 +127,7 @@ class EncryptedTarget:
         """See Target."""
         return digest("encrypted", self.scheme, self.inner.fingerprint(), self.sample.fingerprint())
 
-    def story(self) -> str:
+    def provenance_note(self) -> str:
         """For the report."""
         return f"{self.name}: {self.cost}"
 

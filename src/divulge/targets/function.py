@@ -50,7 +50,7 @@ class FunctionTarget:
     needs_classes = True
     """Nothing in a function tells which label an output stands for."""
 
-    lasting = False
+    cacheable = False
     """A function may read what its fingerprint does not cover, so no later run relies on it."""
 
     def __init__(

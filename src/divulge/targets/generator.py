@@ -23,7 +23,7 @@ class GeneratorTarget:
     A generator answers no record: attacks that ask for labels or scores are refused.
     """
 
-    lasting = False
+    cacheable = False
     """It may read what its fingerprint does not cover, so no later run relies on it."""
 
     def __init__(self, sample: Callable[[int, int], Any], name: str | None = None) -> None:

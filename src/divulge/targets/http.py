@@ -79,7 +79,7 @@ class HttpTarget:
     classes: labels in the order of the service's scores.  cache: the file; None to keep nothing.
     """
 
-    lasting = False
+    cacheable = False
     """Nobody can tell whether a service still runs the model that it ran."""
 
     def __init__(

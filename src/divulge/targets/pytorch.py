@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from divulge.core.errors import InputError, TargetError
-from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array, digest
 from divulge.core.outputs import (
     COARSE,
@@ -36,6 +35,7 @@ from divulge.core.outputs import (
 )
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
+from divulge.core.views.extraction import Secrets
 from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
 from divulge.targets.torch_gradients import activations, gradient_norms
 from divulge.targets.torch_inputs import Named, Singles, as_numbers, as_owned

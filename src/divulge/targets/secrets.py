@@ -23,9 +23,9 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from divulge.core.extraction import LINEAR, TREE, Parameters, Secrets
 from divulge.core.hashing import Array
 from divulge.core.inside import taken_apart
+from divulge.core.views.extraction import LINEAR, TREE, Parameters, Secrets
 
 LINEAR_MODELS = (
     *(Ridge, RidgeCV, RidgeClassifier, RidgeClassifierCV, Lasso, LassoCV, ElasticNet, ElasticNetCV),

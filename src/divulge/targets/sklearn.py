@@ -9,13 +9,13 @@ import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
 from divulge.core.errors import TargetError
-from divulge.core.extraction import Secrets
 from divulge.core.hashing import Array
 from divulge.core.identity import content_hash
 from divulge.core.inside import unwrapped
 from divulge.core.records import Records
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
+from divulge.core.views.extraction import Secrets
 from divulge.targets.answers import LABEL_PORTS, SCORER_PORTS, VALUE_PORTS, checked, guarded
 from divulge.targets.estimators import classes_of, one_column, one_margin, one_score, task_of
 from divulge.targets.secrets import of_estimator

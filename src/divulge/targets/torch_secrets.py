@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor, nn
 
-from divulge.core.extraction import LINEAR, NETWORK, Parameters, Secrets
 from divulge.core.hashing import Array
+from divulge.core.views.extraction import LINEAR, NETWORK, Parameters, Secrets
 
 ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.ELU: "elu", nn.Sigmoid: "sigmoid", nn.GELU: "gelu"}
 

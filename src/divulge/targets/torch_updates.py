@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.outputs import Form, Reading, as_logits, flat, one_vs_rest_loss, over_places, picked
-from divulge.core.reconstruction import local_parts
+from divulge.core.views.reconstruction import local_parts
 
 LOGITS = Reading(Form.LOGITS)
 

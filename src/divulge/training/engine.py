@@ -20,8 +20,8 @@ import numpy as np
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
+from divulge.training.artifact_cache import ArtifactCache, code_version
 from divulge.training.packed import fit_packed
-from divulge.training.shelf import Shelf, code_version
 
 Made = TypeVar("Made")
 
@@ -89,12 +89,12 @@ def cores() -> int:
 
 @dataclass
 class Trainer:
-    """Trains and remembers.  shelf: where models are kept between runs; None for nowhere.
+    """Trains and remembers.  cache: where models are kept between runs; None for nowhere.
 
     way: one way for all, None to choose.  told: what was trained how, for the report.
     """
 
-    shelf: Shelf | None = None
+    artifact_cache: ArtifactCache | None = None
     way: Way | None = None
     jobs: int | None = None
     address: str | None = None
@@ -102,7 +102,7 @@ class Trainer:
     trained: int = 0
 
     def fit(self, recipe: Trainable, records: Records, seed: int) -> Any:
-        """One model, from the shelf where it lies there."""
+        """One model, from the cache where it lies there."""
         keep = np.ones((1, len(records)), dtype=bool)
         ((_, model),) = self.fit_many(recipe, records, keep, [seed])
         return model
@@ -112,13 +112,13 @@ class Trainer:
     ) -> Iterator[tuple[int, Any]]:
         """A model for each row of `keep` [models, records], with its number, in whatever order they are ready.
 
-        Each goes to the shelf when it is ready, so that a run that is cut short goes on model by model.  Models of one
+        Each goes to the cache when it is ready, so that a run that is cut short goes on model by model.  Models of one
         seed are there to be compared weight by weight, so they are never multiplied in bfloat16.
         """
         keys = [self._key(recipe, records, row, seed) for row, seed in zip(keep, seeds, strict=True)]
         missing = []
         for number, key in enumerate(keys):
-            packed = self.shelf.read(key) if self.shelf is not None and _packs(recipe) else None
+            packed = self.artifact_cache.read(key) if self.artifact_cache is not None and _packs(recipe) else None
             if packed is None:
                 missing.append(number)
             else:
@@ -132,8 +132,8 @@ class Trainer:
         alone = alone_seconds(recipe, records, keep[missing[0]]) if steps else None
         started = time.perf_counter()
         for place, model in train(recipe, records, keep[missing], [seeds[n] for n in missing], plan, self.address):
-            if self.shelf is not None and _packs(recipe):
-                self.shelf.write(keys[missing[place]], recipe.pack(model))  # type: ignore[attr-defined]
+            if self.artifact_cache is not None and _packs(recipe):
+                self.artifact_cache.write(keys[missing[place]], recipe.pack(model))  # type: ignore[attr-defined]
             self.trained += 1
             yield missing[place], model
         if len(missing) > 1:

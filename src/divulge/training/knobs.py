@@ -83,9 +83,9 @@ def _sklearn(recipe: SklearnRecipe) -> Iterator[tuple[str, Any]]:
             name = prefix + parameter
             if type(owner).__name__ not in kinds or name not in settings:
                 continue
-            turned = turn(settings[name])
-            if turned is not None:
-                value, words = turned
+            mitigations = turn(settings[name])
+            if mitigations is not None:
+                value, words = mitigations
                 changed = unfitted(recipe.estimator).set_params(**{name: value})
                 yield f"{words} {parameter} ({value:g} for {settings[name]})", replace(recipe, estimator=changed)
 

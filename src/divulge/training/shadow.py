@@ -15,22 +15,22 @@ from divulge.core.hashing import Array, derived_rng, derived_seed, digest
 from divulge.core.persons import numbered
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Task
-from divulge.training.shelf import Shelf, code_version
+from divulge.training.artifact_cache import ArtifactCache, code_version
 
 FEWEST_RECORDS = 20
 MOST_REMEMBERED = 256 * 1024**2
-"""Bytes of answers that are held in memory; the rest is read from the shelf, or computed, again."""
+"""Bytes of answers that are held in memory; the rest is read from the cache, or computed, again."""
 
 SignalOf = Callable[[Array, Array], Array]
 
 
 @dataclass
 class Answers:
-    """What shadow models answered about whole sets of records: in memory, and on the shelf as float32."""
+    """What shadow models answered about whole sets of records: in memory, and in the cache as float32."""
 
-    shelf: Shelf | None = None
+    artifact_cache: ArtifactCache | None = None
     _held: OrderedDict[str, Array] = field(default_factory=OrderedDict)
     _bytes: int = 0
 
@@ -48,13 +48,13 @@ class Answers:
         return answer
 
     def _read(self, key: str, target: Target, access: Access, records: Records) -> Array:
-        stored = self.shelf.read(key) if self.shelf is not None else None
+        stored = self.artifact_cache.read(key) if self.artifact_cache is not None else None
         if stored is not None:
             values = np.frombuffer(stored, dtype=np.float32)
             return values.reshape(len(records), -1) if values.size > len(records) else values
         answer = np.asarray(target.answer(access, records), dtype=np.float32)
-        if self.shelf is not None:
-            self.shelf.write(key, answer.tobytes())
+        if self.artifact_cache is not None:
+            self.artifact_cache.write(key, answer.tobytes())
         return answer
 
 
@@ -100,12 +100,12 @@ class Remembered:
 
 @dataclass(frozen=True, eq=False)
 class ShadowSet:
-    """See core.scene.Shadows.  see: shows a model through the adversary's access."""
+    """See core.view.Shadows.  see: shows a model through the adversary's access."""
 
     records: Records
     keep: Array
     targets: tuple[Target, ...]
-    see: Callable[[Target], Surface]
+    see: Callable[[Target], Oracle]
     _places: dict[str, Array] = field(default_factory=dict)
     _signals: dict[tuple[SignalOf, str], Array] = field(default_factory=dict)
 
@@ -121,11 +121,11 @@ class ShadowSet:
             self._places[records.fingerprint()] = places
         return np.where(places >= 0, self.keep[:, places], False)
 
-    def surface(self, model: int) -> Surface:
+    def oracle(self, model: int) -> Oracle:
         """See Shadows."""
         return self.see(self.targets[model])
 
-    def updated(self, model: int, records: Records, how: tuple[int, float, int]) -> Surface:
+    def updated(self, model: int, records: Records, how: tuple[int, float, int]) -> Oracle:
         """See Shadows."""
         target = self.targets[model]
         update = getattr(getattr(target, "target", target), "updated", None)  # behind what remembers its answers
@@ -138,13 +138,13 @@ class ShadowSet:
         key = (signal_of, records.fingerprint())
         found = self._signals.get(key)
         have = 0 if found is None else len(found)
-        self.surface(0).log_scores(records.take(np.arange(1)))  # refuses an attack that may not see scores
+        self.oracle(0).log_scores(records.take(np.arange(1)))  # refuses an attack that may not see scores
         if have < len(self):
             rows = np.empty((len(self), len(records)))
             if found is not None:
                 rows[:have] = found
             for model in range(have, len(self)):
-                rows[model] = signal_of(self.surface(model).log_scores(records), records.y)
+                rows[model] = signal_of(self.oracle(model).log_scores(records), records.y)
             self._signals[key] = found = rows
         while sum(a.nbytes for a in self._signals.values()) > MOST_REMEMBERED and len(self._signals) > 1:
             self._signals.pop(next(iter(self._signals)))
@@ -172,7 +172,7 @@ class ShadowTrainer:
     recipe: Recipe
     records: Records
     seed: int
-    shelf: Shelf | None = None
+    artifact_cache: ArtifactCache | None = None
     beside: Records | None = None
     _targets: list[Remembered] = field(default_factory=list)
     _keep: list[Array] = field(default_factory=list)
@@ -184,7 +184,7 @@ class ShadowTrainer:
         """How many models exist."""
         return len(self._targets)
 
-    def pool(self, models: int, see: Callable[[Target], Surface]) -> ShadowSet:
+    def pool(self, models: int, see: Callable[[Target], Oracle]) -> ShadowSet:
         """The first `models` shadow models; raises Impossible when there are too few records to train on halves."""
         if len(self.records) < FEWEST_RECORDS:
             raise Impossible(f"shadow models need at least {FEWEST_RECORDS} records to be trained on halves of")
@@ -203,7 +203,7 @@ class ShadowTrainer:
             records = concat([records, self.beside])
             rows = np.column_stack([keep, np.ones((len(keep), len(self.beside)), dtype=bool)])
         found: dict[int, Target] = dict(self.recipe.train_many(records, rows, seeds))
-        answers = self._targets[0].answers if self._targets else Answers(self.shelf)
+        answers = self._targets[0].answers if self._targets else Answers(self.artifact_cache)
         for place in range(models - have):
             made = found[place]
             key = digest(

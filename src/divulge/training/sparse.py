@@ -68,8 +68,8 @@ class Bags:
 
     def sums_by_row(self, table: Tensor, count: int) -> Tensor:
         """[count, outputs] from [models * batch, outputs]: of each row of the weights over the records that have it."""
-        turned = csr_matrix((self.values, self.rows, self.ends), shape=(len(self.ends) - 1, count)).tocsc()
-        return _sums(table, turned.indices, turned.data, turned.indptr)
+        mitigations = csr_matrix((self.values, self.rows, self.ends), shape=(len(self.ends) - 1, count)).tocsc()
+        return _sums(table, mitigations.indices, mitigations.data, mitigations.indptr)
 
 
 def _sums(table: Tensor, rows: Array, values: Array, ends: Array) -> Tensor:

@@ -11,11 +11,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from divulge.core.errors import Impossible, InputError, TargetError
-from divulge.core.extraction import Student
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.signals import log_of_scores
 from divulge.core.threat import Task
+from divulge.core.views.extraction import Student
 
 if TYPE_CHECKING:
     from divulge.training.net_student import NetStudent
@@ -27,7 +27,7 @@ CERTAIN_ENOUGH = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Classroom:
+class SurrogateTrainer:
     """See core.extraction.Students.
 
     example: records that show what they look like.  steps: of gradient descent; by the number of records when None.

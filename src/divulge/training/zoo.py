@@ -10,9 +10,9 @@ import torch
 from torch import Generator, nn
 
 from divulge.core.errors import InputError
-from divulge.core.extraction import Design
 from divulge.core.hashing import derived_seed
 from divulge.core.records import Records
+from divulge.core.views.extraction import Design
 from divulge.training.engine import cores
 from divulge.training.net_student import NetStudent, inputs
 
@@ -82,7 +82,7 @@ def _optimiser(design: Design, module: nn.Module) -> torch.optim.Optimizer:
     return kind(module.parameters(), lr=rate)
 
 
-def raise_zoo(records: Records, designs: Sequence[Design], seed: int) -> list[NetStudent]:
+def train_zoo(records: Records, designs: Sequence[Design], seed: int) -> list[NetStudent]:
     """A network for each design, in threads of one core each."""
     seeds = [derived_seed(seed, "zoo", str(number)) for number in range(len(designs))]
     by_cost = sorted(range(len(designs)), key=lambda n: -designs[n].depth * designs[n].share / designs[n].batch_size)

@@ -13,10 +13,10 @@ import pandas as pd
 
 from divulge.auditing.answers import bare
 from divulge.auditing.job import Job
-from divulge.auditing.resources import workshop
+from divulge.auditing.resources import resources
 from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
 from divulge.core.attack import Attack
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.errors import InputError
 from divulge.core.finding import Finding, Outcome, Verdict
 from divulge.core.handshake import Handshake
@@ -51,7 +51,7 @@ from divulge.setup.scope import Scope, scope_of
 from divulge.targets.averaged import averaged
 from divulge.targets.score_table import ScoreTable
 from divulge.workflows.progress_bar import progress_of
-from divulge.workflows.run_audit import conduct
+from divulge.workflows.run_audit import run_audit
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,15 +59,15 @@ class Run:
     """A finished audit.  folder: where everything about it lies."""
 
     folder: Path
-    dossier: Dossier
+    result: AuditResult
 
     def __repr__(self) -> str:
         """Verdict, target and the strongest findings, a dozen lines at most."""
-        return as_text(self.dossier, str(self.folder))
+        return as_text(self.result, str(self.folder))
 
     def _repr_html_(self) -> str:
         """The same for a notebook."""
-        return as_html(self.dossier, str(self.folder))
+        return as_html(self.result, str(self.folder))
 
     @classmethod
     def open(cls, folder: Path | str) -> Run:
@@ -78,17 +78,17 @@ class Run:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """One for every metric of every attack that ran."""
-        return self.dossier.findings
+        return self.result.findings
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
         """What became of every planned attack, refused and failed ones too."""
-        return self.dossier.outcomes
+        return self.result.outcomes
 
     @property
     def handshake(self) -> Handshake | None:
         """How the model answered before anything was attacked; None for a run of an earlier version."""
-        return self.dossier.handshake
+        return self.result.handshake
 
     @property
     def default_membership_attack(self) -> str:
@@ -98,14 +98,14 @@ class Run:
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of the families of attacks, see `verdicts`."""
-        return self.dossier.verdict
+        return self.result.verdict
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
         """The verdict of each family of attacks, by its name: of what was played, and `not examined` where nothing
         could be.
         """
-        return {family.value: each.verdict for family, each in self.dossier.family_verdicts.items()}
+        return {family.value: each.verdict for family, each in self.result.family_verdicts.items()}
 
     def report(self, path: Path | str | None = None, format: str | None = None, page: str = "report") -> Path:
         """Write the report; the format follows the file's ending (.html, .md, .pdf, .json, .sarif, or .csv for `risk`).
@@ -122,21 +122,21 @@ class Run:
             target.parent.mkdir(parents=True, exist_ok=True)
             self.risk().to_csv(target, index=False)
         else:
-            write(self.dossier, target, chosen, page)
+            write(self.result, target, chosen, page)
         return target
 
     def to_frame(self) -> pd.DataFrame:
         """The findings as a data frame, one row each, with the run and the target that they are about, so that frames
         of several runs can be put together; details holds what is particular to a metric.
         """
-        about = {"run": self.folder.name, "target": self.dossier.facts.target.name}
+        about = {"run": self.folder.name, "target": self.result.facts.target.name}
         return pd.DataFrame([about | vars(f) | {"verdict": f.verdict.value} for f in self.findings])
 
     def roc(self, attack: str) -> pd.DataFrame:
         """The ROC curve of one attack with its confidence band: columns fpr, tpr, low, high, each in [0, 1]; from the
         origin on, at thresholds that exist.  Raises InputError for an attack without a curve in this run.
         """
-        curves = {curve.attack: curve for curve in self.dossier.curves}
+        curves = {curve.attack: curve for curve in self.result.curves}
         if attack not in curves:
             raise InputError(
                 f"there is no curve of attack {attack!r} in this run; there are {', '.join(curves) or 'none'}"
@@ -259,14 +259,14 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
     Raises InputError, with the cure, for input that cannot be audited.
     """
     threat, policy, scope = threat_from(threat), policy_of(policy), scope_of(attacks, families, minutes)
-    tools = workshop(engine, jobs, cache)
+    tools = resources(engine, jobs, cache)
     if isinstance(target, ScoreTable):
         table = (of_persons(target, groups), threat, attacks, policy, seed, name or "score table", aggregate)
         return _carried_out(_known(job_from_table(*table), (), expect, False), out, progress, minutes, resume)
     asked = averaged(target_from(target), average)
     sets = sets_of(asked, (members, nonmembers, population), groups, aggregate, sensitive, classes, task, properties)
     shown, made = _defended(asked, recipe_for(recipe, target, asked, tools), defenses, sets, seed)
-    same: Any = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors, "workshop": tools}
+    same: Any = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors, "resources": tools}
     same |= _rebuilt_and_told(sets.members, scope, public, reconstruction, defenses, properties)
     same |= {"policy": policy, "threat": threat, "recipe": made, "name": name or defended_name(shown.name, defenses)}
     job = job_from_records(shown, sets, attacks_for(attacks, shown, shadows, threat, scope.families), **same)
@@ -307,7 +307,7 @@ def _carried_out(
     folder = run_at(resume) if resume is not None else Path(out) if out is not None else new_folder(RUNS, job.name)
     drawn = progress_of(progress)
     try:
-        run = conduct(job, folder, resume=resume is not None, progress=drawn, minutes=minutes)
+        run = run_audit(job, folder, resume=resume is not None, progress=drawn, minutes=minutes)
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"what was found is kept in {folder}; pass resume={str(folder)!r} to go on")
         raise

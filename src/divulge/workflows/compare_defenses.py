@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from divulge.auditing.resources import workshop
+from divulge.auditing.resources import resources
 from divulge.core.errors import InputError
 from divulge.core.matrix import Matrix
 from divulge.core.progress import Progress
@@ -63,7 +63,7 @@ def compare_defenses(  # noqa: PLR0913  # as audit() has them
     out: a folder; each row is a run in it, matrix.html the picture.  What is there already is not done again.
     Raises InputError, with the cure, for input that cannot be used.
     """
-    tools = workshop()
+    tools = resources()
     asked = target_from(target)
     sets = records_from(asked, members, nonmembers, population, sensitive)
     made = recipe_for(recipe, target, asked, tools)
@@ -81,7 +81,7 @@ def compare_defenses(  # noqa: PLR0913  # as audit() has them
         tuned=tuple(tuned),
         shadows=shadows,
         seed=seed,
-        workshop=tools,
+        resources=tools,
     )
     found = matrix(plan, defenses, Path(out), progress)
     write(found, Path(out))

@@ -14,7 +14,7 @@ import numpy as np
 
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.catalog.attacks import attack_class
-from divulge.core.dossier import Dossier
+from divulge.core.audit_result import AuditResult
 from divulge.core.errors import DivulgeError, InputError
 from divulge.core.evidence import Evidence, Rate
 from divulge.core.finding import Finding, Reading
@@ -39,7 +39,7 @@ from divulge.setup.defended import RETRAINED, checked, defended, named_defenses
 from divulge.setup.tuning import able, tuned_dp_sgd
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
-from divulge.workflows.run_audit import conduct
+from divulge.workflows.run_audit import run_audit
 
 DEFAULT_ATTACKS = (
     *("learned_ratio", "label_only_noise", "attribute_learned", "inversion_network"),
@@ -85,7 +85,7 @@ def matrix(
     )
     clean = replace(plan.sets, members=members, nonmembers=nonmembers, population=population)
     laid = replace(plan, sets=with_canaries(clean, plan.canaries, plan.seed), duplicates="keep")
-    rows: list[tuple[Row, Dossier | None, str]] = []
+    rows: list[tuple[Row, AuditResult | None, str]] = []
     progress.plan(len(names))
     for name, composition in zip(names, compositions, strict=True):
         progress.step(name)
@@ -131,13 +131,13 @@ def with_canaries(sets: Sets, share: float, seed: int) -> Sets:
 
 def _row(
     plan: MatrixPlan, clean: Sets, name: str, defenses: Sequence[Any], folder: Path
-) -> tuple[Row, Dossier | None, str]:
-    """One audit, or what is left of it to do, and what its models are trained by; without a dossier where the model
+) -> tuple[Row, AuditResult | None, str]:
+    """One audit, or what is left of it to do, and what its models are trained by; without a result where the model
     could not be trained.
     """
     names = tuple(d.card.name for d in defenses)
     own = folder / slug(name)
-    before = plan.workshop.trainer.trained
+    before = plan.resources.trainer.trained
     started = time.perf_counter()
     try:
         target, recipe = defended(
@@ -145,11 +145,11 @@ def _row(
         )
     except DivulgeError as error:
         return Row(name, names, None, 0.0, (), failed=str(error)), None, name
-    took = time.perf_counter() - started if plan.workshop.trainer.trained > before else None
+    took = time.perf_counter() - started if plan.resources.trainer.trained > before else None
     job = _job(plan, target, recipe, defenses, name)
-    run = conduct(job, own, resume=(own / "run.json").is_file(), explain=False)
-    dossier = open_run(own)
-    spent = _spent(own, took, plan.workshop.trainer.trained - before, time.perf_counter() - started)
+    run = run_audit(job, own, resume=(own / "run.json").is_file(), explain=False)
+    result = open_run(own)
+    spent = _spent(own, took, plan.resources.trainer.trained - before, time.perf_counter() - started)
     private = [d for d in defenses if hasattr(d, "cost")]
     row = Row(
         name=name,
@@ -157,7 +157,7 @@ def _row(
         quality=_quality(target, clean, plan.canaries),
         seconds=spent["training"],
         cells=(),
-        canaries=_canaries(run, dossier, plan),
+        canaries=_canaries(run, result, plan),
         private=bool(private),
         interface=bool(defenses) and not any(d.card.stage in RETRAINED for d in defenses),
         epsilon=_epsilon(private, recipe, len(plan.sets.members)),
@@ -165,7 +165,7 @@ def _row(
         audit_seconds=spent["all"],
     )
     bare = getattr(recipe, "recipe", recipe)
-    return row, dossier, bare.fingerprint() if bare is not None else name
+    return row, result, bare.fingerprint() if bare is not None else name
 
 
 def slug(name: str) -> str:
@@ -174,7 +174,7 @@ def slug(name: str) -> str:
 
 
 def _spent(own: Path, training: float | None, models: int, seconds: float) -> dict[str, float]:
-    """What a row cost over all calls: seconds of training its model (where that was not on the shelf) and of all of it,
+    """What a row cost over all calls: seconds of training its model (where that was not in the cache) and of all of it,
     and models trained.
     """
     kept = own / "row.json"
@@ -199,7 +199,7 @@ def _job(plan: MatrixPlan, target: Target, recipe: Recipe | None, defenses: Sequ
         duplicates=plan.duplicates,
         seed=plan.seed,
         name=f"{plan.name}: {name}",
-        workshop=plan.workshop,
+        resources=plan.resources,
         reconstruction=reconstruction_of(plan.public, plan.sets.members, plan.reconstruction, defenses),
         properties=plan.properties,
     )
@@ -237,10 +237,10 @@ def _quality(target: Target, clean: Sets, canaries: float) -> Reading | None:
     return Reading(right.value, bounds.low, bounds.high)
 
 
-def _canaries(run: RunFolder, dossier: Dossier, plan: MatrixPlan) -> Cell | None:
+def _canaries(run: RunFolder, result: AuditResult, plan: MatrixPlan) -> Cell | None:
     """The membership attack that comes first, among records with wrong labels alone."""
     counts = [round(plan.canaries * len(r)) for r in (plan.sets.members, plan.sets.nonmembers)]
-    played = [o.attack for o, _ in dossier.played() if o.game == Family.MEMBERSHIP.value]
+    played = [o.attack for o, _ in result.played() if o.game == Family.MEMBERSHIP.value]
     if min(counts) < 10 or not played or plan.sets.members.schema.task is not Task.CLASSIFICATION:
         return None
     frame = run.scores(played[0])
@@ -267,15 +267,15 @@ def _epsilon(private: Sequence[Any], recipe: Any, records: int) -> float | None:
     return float(getattr(told, "stated", told))
 
 
-def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, Dossier | None, str]]) -> Matrix:
-    dossiers = [d for _, d, _ in rows if d is not None]
-    columns = _columns(dossiers)
+def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, AuditResult | None, str]]) -> Matrix:
+    results = [d for _, d, _ in rows if d is not None]
+    columns = _columns(results)
     full = [
-        replace(row, cells=tuple(_cell(dossier, column) for column in columns)) if dossier is not None else row
-        for row, dossier, _ in rows
+        replace(row, cells=tuple(_cell(result, column) for column in columns)) if result is not None else row
+        for row, result, _ in rows
     ]
-    played = [o.attack for d in dossiers for o, _ in d.played() if o.game == Family.MEMBERSHIP.value]
-    quality = dossiers[0].facts.target.quality_name if dossiers else "accuracy"
+    played = [o.attack for d in results for o, _ in d.played() if o.game == Family.MEMBERSHIP.value]
+    quality = results[0].facts.target.quality_name if results else "accuracy"
     return Matrix(
         name=plan.name,
         quality_name=quality,
@@ -290,20 +290,20 @@ def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, Dossier | None, st
     )
 
 
-def _shared(rows: Sequence[tuple[Row, Dossier | None, str]]) -> int:
+def _shared(rows: Sequence[tuple[Row, AuditResult | None, str]]) -> int:
     """Models that attacks and rows used beyond the largest use of each pool: one a recipe and a family of attacks."""
     used: dict[tuple[str, str], list[int]] = {}
-    for _, dossier, recipe in rows:
-        for outcome, _played in dossier.played() if dossier is not None else ():
+    for _, result, recipe in rows:
+        for outcome, _played in result.played() if result is not None else ():
             used.setdefault((recipe, outcome.game), []).append(outcome.models_trained)
     return sum(sum(counts) - max(counts) for counts in used.values())
 
 
-def _columns(dossiers: Sequence[Dossier]) -> list[Column]:
+def _columns(results: Sequence[AuditResult]) -> list[Column]:
     """One for each attack that ran in any row, in the order of the plan."""
     found: dict[tuple[str, str], Column] = {}
-    for dossier in dossiers:
-        for outcome, played in dossier.played():
+    for result in results:
+        for outcome, played in result.played():
             metrics = [f.metric for f in played.findings]
             heads = {m.split(":")[0] for m in metrics}
             chosen = next((m for m in METRICS if m in heads), None)
@@ -317,13 +317,13 @@ def _columns(dossiers: Sequence[Dossier]) -> list[Column]:
     return list(found.values())
 
 
-def _cell(dossier: Dossier, column: Column) -> Cell:
-    for outcome in dossier.outcomes:
+def _cell(result: AuditResult, column: Column) -> Cell:
+    for outcome in result.outcomes:
         if outcome.attack == column.attack:
             why = getattr(outcome.result, "reason", "") or getattr(outcome.result, "error", "")
             if why:
                 return Cell(why=why, verdict="refused" if hasattr(outcome.result, "reason") else "failed")
-    found = next((f for f in dossier.findings if (f.attack, f.metric) == (column.attack, column.metric)), None)
+    found = next((f for f in result.findings if (f.attack, f.metric) == (column.attack, column.metric)), None)
     if found is None or found.value is None or found.low is None or found.high is None:
         return Cell(why=found.reason if found is not None else "not part of this run", verdict="not measurable")
     reading = Reading(found.value, found.low, found.high)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from divulge.auditing.job import BoundRecipe, Job
-from divulge.auditing.resources import workshop
+from divulge.auditing.resources import resources
 from divulge.catalog.defenses import defense
 from divulge.core.errors import MissingExtra
 from divulge.core.hashing import derived_rng, derived_seed
@@ -83,7 +83,7 @@ def defended_patients(seed: int) -> tuple[MatrixPlan, list[list[Any]]]:
     from sklearn.ensemble import GradientBoostingClassifier
 
     sets = _sets(breast_cancer(), (160, 160, 249), seed)
-    tools = workshop()
+    tools = resources()
     model = GradientBoostingClassifier(n_estimators=150, max_depth=10, max_features=1, learning_rate=0.1)
     recipe = BoundRecipe(SklearnRecipe(model), target_from, tools.trainer)
     plan = MatrixPlan(
@@ -94,7 +94,7 @@ def defended_patients(seed: int) -> tuple[MatrixPlan, list[list[Any]]]:
         "Tumour diagnosis, overfitted",
         properties=PropertyPlan(("share(diagnosis == 'malignant')",), (0.2, 0.4), victims=24, shadows=32),
         seed=seed,
-        workshop=tools,
+        resources=tools,
     )
     coarse, labels = defense("k_anonymity", k=5), defense("label_only")
     return plan, [[], [defense("rounding", decimals=1)], [labels], [coarse], [coarse, labels]]
@@ -135,7 +135,7 @@ def _sklearn_job(
 def _job(name: str, recipe: BoundRecipe, sets: Sets, seed: int, asked: PropertyPlan, duplicates: str = "refuse") -> Job:
     """Train the target and make the job: all families, by somebody who got hold of the model."""
     threat = PRESETS["published-model"]
-    tools = workshop()
+    tools = resources()
     recipe = replace(recipe, trainer=tools.trainer)
     target = recipe.train(sets.members, derived_seed(seed, "target"))
     job = job_from_records(
@@ -148,7 +148,7 @@ def _job(name: str, recipe: BoundRecipe, sets: Sets, seed: int, asked: PropertyP
         duplicates=duplicates,
         seed=seed,
         name=name,
-        workshop=tools,
+        resources=tools,
         properties=asked,
     )
     return replace(job, own=True)

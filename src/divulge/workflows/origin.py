@@ -15,7 +15,7 @@ from divulge.core.errors import InputError
 
 if TYPE_CHECKING:
     from divulge.auditing.job import Job
-    from divulge.auditing.resources import Workshop
+    from divulge.auditing.resources import Resources
 
 FILE = "origin.json"
 
@@ -36,7 +36,7 @@ class Origin:
     shadows: int | None = None
     minutes: float | None = None
 
-    def job(self, tools: Workshop | None = None) -> Job:
+    def job(self, tools: Resources | None = None) -> Job:
         """The job, as it was when the run was begun; raises InputError where what it needs is gone."""
         if self.content is None:
             from divulge.workflows.demos import DEMOS

@@ -18,10 +18,10 @@ from divulge.auditing.handshake import places_of, shake
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import Memory
 from divulge.auditing.plan import Planned, plan
-from divulge.auditing.run_attack import Result, baseline, play, shadows_of
-from divulge.auditing.sessions import Tables, tests_of
+from divulge.auditing.run_attack import Result, baseline, run_attack, shadows_of
+from divulge.auditing.sessions import Sessions, tests_of
 from divulge.auditing.units import units_of
-from divulge.core.dossier import (
+from divulge.core.audit_result import (
     SCHEMA_VERSION,
     Baseline,
     Curve,
@@ -41,11 +41,11 @@ from divulge.core.records import Records
 from divulge.core.theft import Theft
 from divulge.core.threat import Access, Family, Task
 from divulge.core.verdicts import family_verdicts, run_verdict
-from divulge.defenses.shield import Shielded
+from divulge.defenses.shield import DefendedTarget
 from divulge.explain.causes import causes_of
 from divulge.explain.copy_chain import gains_of
-from divulge.explain.mitigations import turn_knobs
-from divulge.explain.neighborhood import Surroundings, surroundings
+from divulge.explain.mitigations import mitigations_of
+from divulge.explain.neighborhood import Neighborhood, neighborhood
 from divulge.explain.stability import named_when_retrained, per_record, stability
 from divulge.explain.what_if import what_if
 from divulge.runs import index
@@ -57,7 +57,7 @@ from divulge.stats.curves import histogram, roc_band
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "onnxruntime")
 
 
-def conduct(
+def run_audit(
     job: Job,
     folder: Path,
     *,
@@ -78,7 +78,7 @@ def conduct(
     planned, run = plan(job), RunFolder(folder)
     met, memory = _begin(run, job, planned, resume, minutes)
     progress.met(met)
-    tables = Tables(job, tests_of(job, [p.card for p in planned if not p.lacks]), memory)
+    tables = Sessions(job, tests_of(job, [p.card for p in planned if not p.lacks]), memory)
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
     done = run.outcomes()
     progress.plan(len(planned) + 2)
@@ -106,12 +106,12 @@ def conduct(
     if explain:
         progress.step("looking into why it leaks")
         _explain(run, job, played, done, findings)
-        turn_knobs(run, tables, findings, [done[p.card.name].outcome for p in played], budget)
+        mitigations_of(run, tables, findings, [done[p.card.name].outcome for p in played], budget)
     if job.chain and not run.gains():
         progress.step("going on from the copy")
         run.write_gains(gains_of(job, tables, findings, job.chain))
-    story = getattr(job.target, "story", None)
-    run.write_training([*job.workshop.trainer.told, *([story()] if story is not None else [])])
+    provenance_note = getattr(job.target, "provenance_note", None)
+    run.write_training([*job.resources.trainer.told, *([provenance_note()] if provenance_note is not None else [])])
     run.finish()
     _publish(run, job, planned, done, blind)
     return run
@@ -150,12 +150,12 @@ def _explain(
     kept.keep()
 
 
-def _around(records: Records) -> Surroundings | None:
+def _around(records: Records) -> Neighborhood | None:
     """Where records stand among the others; None where nothing is known of them."""
     if records.schema.names == ("row",):
         return None
     try:
-        return surroundings(records)
+        return neighborhood(records)
     except Impossible:
         return None
 
@@ -185,7 +185,7 @@ def _begin(
     return found, memory
 
 
-def _one(run: RunFolder, tables: Tables, planned: Planned, blind: Baseline) -> StoredOutcome:
+def _one(run: RunFolder, tables: Sessions, planned: Planned, blind: Baseline) -> StoredOutcome:
     """Play one attack and store what became of it."""
     card, job = planned.card, tables.job
     lacks, table = list(planned.lacks), None
@@ -208,7 +208,7 @@ def _one(run: RunFolder, tables: Tables, planned: Planned, blind: Baseline) -> S
         )
         result = Result(outcome)
     else:
-        result = play(table, planned.attack, blind)
+        result = run_attack(table, planned.attack, blind)
     if isinstance(result.evidence, Theft):
         run.write_theft(card.name, result.evidence)
     elif isinstance(result.evidence, Rebuilt):
@@ -287,12 +287,12 @@ def _target_facts(job: Job, met: Handshake) -> TargetFacts:
         quality_name="mean absolute error" if regression else "accuracy",
         quality_members=met.quality[0],
         quality_nonmembers=met.quality[1],
-        defenses=tuple(repr(d) for d in target.defenses) if isinstance(target, Shielded) else (),
-        distortion=_distortion(target, asked) if isinstance(target, Shielded) else None,
+        defenses=tuple(repr(d) for d in target.defenses) if isinstance(target, DefendedTarget) else (),
+        distortion=_distortion(target, asked) if isinstance(target, DefendedTarget) else None,
     )
 
 
-def _distortion(target: Shielded, records: Records) -> float | None:
+def _distortion(target: DefendedTarget, records: Records) -> float | None:
     """Mean total variation distance between the scores that are shown and the model's own; None where none are."""
     port = next((p for p in (Access.SCORES, Access.TOPK) if p in target.offers), None)
     if port is None:

@@ -10,10 +10,10 @@ import numpy as np
 from divulge.attacks.extraction.learning import STAGES, ask, entropy_of, kind_of, spread_out, stages
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError
-from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage, Student
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage, Student
 
 STRATEGIES = ("uncertainty", "k_center", "dfal", "dfal+k_center")
 FIRST = 0.2
@@ -52,18 +52,18 @@ class ActiveThief:
         if self.strategy not in STRATEGIES:
             raise InputError(f"attacks.active_thief: strategy must be one of {', '.join(STRATEGIES)}")
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        population = scene.population
-        stops = stages(scene, tuple(self.queries), len(population))
-        kind = kind_of(scene, self.student)
+        population = view.population
+        stops = stages(view, tuple(self.queries), len(population))
+        kind = kind_of(view, self.student)
         if "dfal" in self.strategy and kind != "network":
             raise Impossible("DeepFool needs the gradient of a network: set student to network")
         if "dfal" in self.strategy:
-            scene.numeric()
+            view.numeric()
         first = max(10, int(FIRST * stops[0]))
         turns = sorted({first, *stops, *np.geomspace(first, stops[-1], self.rounds).astype(int).tolist()})
-        order = scene.rng.permutation(len(population))
+        order = view.rng.permutation(len(population))
         sent, left = order[: turns[0]], order[turns[0] :]
         made: list[Stage] = []
         copy: Student | None = None
@@ -72,11 +72,11 @@ class ActiveThief:
                 pool = left[: max(MOST_LOOKED_AT, turn - len(sent))]
                 chosen = self._choose(copy, population.take(sent), population.take(pool), turn - len(sent))
                 new = pool[chosen]
-                sent, left = np.concatenate([sent, new]), scene.rng.permutation(np.setdiff1d(left, new))
+                sent, left = np.concatenate([sent, new]), view.rng.permutation(np.setdiff1d(left, new))
             part = population.take(sent)
-            copy = scene.students.teach(kind, part, ask(scene, part, self.answers), int(scene.rng.integers(2**31)))
+            copy = view.students.teach(kind, part, ask(view, part, self.answers), int(view.rng.integers(2**31)))
             if turn in stops:
-                made.append(Stage(scene.target.queries, copy))
+                made.append(Stage(view.target.queries, copy))
         return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student=kind)
 
     def _choose(self, copy: Student, sent: Records, pool: Records, count: int) -> Array:

@@ -14,9 +14,9 @@ from sklearn.model_selection import cross_val_score
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import Claim, Design, ExtractionGuess, ExtractionScene
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.extraction import Claim, Design, ExtractionGuess, ExtractionView
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "activation": ("relu", "tanh", "elu"),
@@ -63,16 +63,16 @@ class Architecture:
         default=False,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        asked = scene.affordable(min(self.queries, len(scene.population)))
+        asked = view.affordable(min(self.queries, len(view.population)))
         if asked < 10:
             raise Impossible("it needs ten queries at least")
-        sent = scene.population.take(scene.rng.permutation(len(scene.population))[:asked])
-        designs = random_designs(scene.rng, self.models)
-        own = np.stack([net.log_scores(sent) for net in scene.zoo(designs)])
-        target = scene.target.log_scores(sent)
-        reader = Reader(own, designs, int(scene.rng.integers(2**31)))
+        sent = view.population.take(view.rng.permutation(len(view.population))[:asked])
+        designs = random_designs(view.rng, self.models)
+        own = np.stack([net.log_scores(sent) for net in view.zoo(designs)])
+        target = view.target.log_scores(sent)
+        reader = Reader(own, designs, int(view.rng.integers(2**31)))
         claims = []
         for name, values in CHOICES.items():
             told = reader.read(name, target[None])[0]

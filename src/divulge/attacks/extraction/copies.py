@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from divulge.core.extraction import LINEAR, NETWORK, Parameters
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.signals import log_softmax
+from divulge.core.views.extraction import LINEAR, NETWORK, Parameters
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from divulge.attacks.extraction.learning import STAGES, kind_of, stages, taught_in_stages
 from divulge.core.attack import Card
-from divulge.core.extraction import ExtractionGuess, ExtractionScene
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Copycat:
         seconds=15.0,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        stops = stages(scene, tuple(self.queries), len(scene.population))
-        kind = kind_of(scene, self.student)
-        sent = scene.population.take(scene.rng.permutation(len(scene.population))[: stops[-1]])
-        return taught_in_stages(scene, sent, stops, partial(scene.students.teach, kind), kind, "labels")
+        stops = stages(view, tuple(self.queries), len(view.population))
+        kind = kind_of(view, self.student)
+        sent = view.population.take(view.rng.permutation(len(view.population))[: stops[-1]])
+        return taught_in_stages(view, sent, stops, partial(view.students.teach, kind), kind, "labels")

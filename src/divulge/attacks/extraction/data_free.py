@@ -10,9 +10,9 @@ import numpy as np
 from divulge.attacks.extraction.learning import ask, stages
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage
 
 NOISE = 64
 BATCH = 128
@@ -49,26 +49,26 @@ class DataFree:
         seconds=60.0,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        scene.numeric()
-        if "network" not in scene.students.kinds:
+        view.numeric()
+        if "network" not in view.students.kinds:
             raise Impossible("it trains networks, which needs PyTorch: pip install 'divulge[torch]'")
         from divulge.attacks.extraction.generator import DataFreeTraining
 
-        stops = stages(scene, tuple(self.queries))
+        stops = stages(view, tuple(self.queries))
 
         def told(x: Array) -> Array:
-            said = ask(scene, scene.records(x), self.answers)
-            sure = np.full((len(said), scene.classes), UNSURE / scene.classes)
-            return said if said.ndim == 2 else np.log(sure + (1 - UNSURE) * np.eye(scene.classes)[said.astype(int)])
+            said = ask(view, view.records(x), self.answers)
+            sure = np.full((len(said), view.classes), UNSURE / view.classes)
+            return said if said.ndim == 2 else np.log(sure + (1 - UNSURE) * np.eye(view.classes)[said.astype(int)])
 
-        training = DataFreeTraining(scene, told, NOISE, BATCH)
+        training = DataFreeTraining(view, told, NOISE, BATCH)
         made: list[Stage] = []
         for stop in stops:
             cost = BATCH * (STUDENT_STEPS + GENERATOR_STEPS * (1 + DIRECTIONS))
-            while scene.target.queries + cost <= stop:
-                progress = scene.target.queries / stops[-1]
+            while view.target.queries + cost <= stop:
+                progress = view.target.queries / stops[-1]
                 training.round(GENERATOR_STEPS, STUDENT_STEPS, DIRECTIONS, SMOOTHING, progress)
-            made.append(Stage(scene.target.queries, training.copy()))
+            made.append(Stage(view.target.queries, training.copy()))
         return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student="network")

@@ -10,8 +10,8 @@ import numpy as np
 from divulge.attacks.extraction.copies import WrittenNetwork
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage
 from divulge.core.threat import Access, Asset, Family, Needs, Task
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,24 @@ class EquationSolving:
         strength=1.0,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack; inputs + 1 queries."""
-        scene.numeric()
-        low, high = scene.low.ravel(), scene.high.ravel()
+        view.numeric()
+        low, high = view.low.ravel(), view.high.ravel()
         middle = (low + high) / 2
         step = np.where(high > low, (high - low) / 2, 1.0)
-        whole = scene.whole.ravel()
+        whole = view.whole.ravel()
         middle, step = np.where(whole, np.floor(middle), middle), np.where(whole, np.maximum(np.floor(step), 1), step)
         needed = len(middle) + 1
-        if scene.affordable(needed) < needed:
+        if view.affordable(needed) < needed:
             raise Impossible(f"it needs {needed:,} queries, one for each unknown of a class")
         x = np.concatenate([middle[None], middle[None] + np.diag(step)])
-        sent = scene.records(x.astype(scene.example.x.dtype))
+        sent = view.records(x.astype(view.example.x.dtype))
         x = sent.flat()
-        regression = scene.target.task is Task.REGRESSION
-        answers = scene.target.values(sent)[:, None] if regression else scene.target.log_scores(sent)
+        regression = view.target.task is Task.REGRESSION
+        answers = view.target.values(sent)[:, None] if regression else view.target.log_scores(sent)
         answers = answers if regression else answers - answers.mean(axis=1, keepdims=True)
         weights = (answers[1:] - answers[0]).T / np.diag(x[1:] - x[0])
         bias = answers[0] - weights @ x[0]
         copy = WrittenNetwork((weights, bias), regression)
-        return ExtractionGuess(copy, copy.claimed(), stages=(Stage(scene.target.queries, copy),))
+        return ExtractionGuess(copy, copy.claimed(), stages=(Stage(view.target.queries, copy),))

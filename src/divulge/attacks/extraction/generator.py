@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from divulge.core.extraction import ExtractionScene, Student
 from divulge.core.hashing import Array
+from divulge.core.views.extraction import ExtractionView, Student
 
 
 class DataFreeTraining:
@@ -20,21 +20,21 @@ class DataFreeTraining:
     ask: log-scores [inputs, classes] of inputs [inputs, ...].  noise: numbers that the generator starts from.
     """
 
-    def __init__(self, scene: ExtractionScene, ask: Callable[[Array], Array], noise: int, batch: int) -> None:
-        seed = int(scene.rng.integers(2**31))
-        self._scene, self._ask, self._noise, self._batch = scene, ask, noise, batch
-        self._student: Student = scene.students.untrained(seed)
+    def __init__(self, view: ExtractionView, ask: Callable[[Array], Array], noise: int, batch: int) -> None:
+        seed = int(view.rng.integers(2**31))
+        self._view, self._ask, self._noise, self._batch = view, ask, noise, batch
+        self._student: Student = view.students.untrained(seed)
         self._network: nn.Module = self._student.module
         self._draw = Generator().manual_seed(seed)
-        shape = scene.example.x.shape[1:]
+        shape = view.example.x.shape[1:]
         size = int(np.prod(shape))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self._generator = nn.Sequential(
                 nn.Linear(noise, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, size), nn.Sigmoid()
             )
-        self._low = torch.from_numpy(scene.low.astype(np.float32))
-        self._width = torch.from_numpy((scene.high - scene.low).astype(np.float32))
+        self._low = torch.from_numpy(view.low.astype(np.float32))
+        self._width = torch.from_numpy((view.high - view.low).astype(np.float32))
         self._shape = shape
         self._copy_steps = torch.optim.Adam(self._network.parameters(), lr=1e-3)
         self._generator_steps = torch.optim.Adam(self._generator.parameters(), lr=5e-4)
@@ -46,7 +46,7 @@ class DataFreeTraining:
         return made.reshape(-1, *self._shape) * self._width + self._low
 
     def _target(self, x: Tensor) -> Tensor:
-        said = self._ask(x.detach().numpy().astype(self._scene.example.x.dtype))
+        said = self._ask(x.detach().numpy().astype(self._view.example.x.dtype))
         return torch.from_numpy((said - said.mean(axis=1, keepdims=True)).astype(np.float32))
 
     def _copied(self, x: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ import numpy as np
 from divulge.attacks.extraction.learning import STAGES, ask, stages
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage, Student
 from divulge.core.hashing import Array
 from divulge.core.records import Records, concat
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage, Student
 
 
 @dataclass(frozen=True)
@@ -42,35 +42,35 @@ class Jacobian:
         default=False,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        scene.numeric()
-        if "network" not in scene.students.kinds:
+        view.numeric()
+        if "network" not in view.students.kinds:
             raise Impossible("it follows the gradient of a network, which needs PyTorch: pip install 'divulge[torch]'")
-        stops = stages(scene, tuple(self.queries))
-        first = min(self.seeds, stops[0], len(scene.population))
-        sent = scene.population.take(scene.rng.permutation(len(scene.population))[:first])
-        said = ask(scene, sent, self.answers)
+        stops = stages(view, tuple(self.queries))
+        first = min(self.seeds, stops[0], len(view.population))
+        sent = view.population.take(view.rng.permutation(len(view.population))[:first])
+        said = ask(view, sent, self.answers)
         made: list[Stage] = []
         while True:
-            copy = scene.students.teach("network", sent, said, int(scene.rng.integers(2**31)))
+            copy = view.students.teach("network", sent, said, int(view.rng.integers(2**31)))
             if len(sent) in stops:
-                made.append(Stage(scene.target.queries, copy))
+                made.append(Stage(view.target.queries, copy))
             if len(sent) >= stops[-1]:
                 return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student="network")
             stop = next(s for s in stops if s > len(sent))
-            rows = scene.rng.permutation(len(sent))[: min(len(sent), stop - len(sent))]
-            new = self._moved(scene, copy, sent.take(rows), said[rows])
-            said = np.concatenate([said, ask(scene, new, self.answers)])
+            rows = view.rng.permutation(len(sent))[: min(len(sent), stop - len(sent))]
+            new = self._moved(view, copy, sent.take(rows), said[rows])
+            said = np.concatenate([said, ask(view, new, self.answers)])
             sent = concat([sent, new])
 
-    def _moved(self, scene: ExtractionScene, copy: Student, records: Records, said: Array) -> Records:
+    def _moved(self, view: ExtractionView, copy: Student, records: Records, said: Array) -> Records:
         """Each record a step along the sign of the gradient of the copy's output for the answered class."""
         label = said.argmax(axis=1) if said.ndim == 2 else said.astype(np.int64)
         slope = input_gradient(copy, records, label)
-        x = records.x + self.step * (scene.high - scene.low) * np.sign(slope)
-        x = np.where(scene.whole, np.round(x), x)
-        return scene.records(np.clip(x, scene.low, scene.high).astype(records.x.dtype))
+        x = records.x + self.step * (view.high - view.low) * np.sign(slope)
+        x = np.where(view.whole, np.round(x), x)
+        return view.records(np.clip(x, view.low, view.high).astype(records.x.dtype))
 
 
 def input_gradient(copy: Student, records: Records, label: Array) -> Array:

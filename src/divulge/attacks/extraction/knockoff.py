@@ -10,10 +10,10 @@ import numpy as np
 
 from divulge.attacks.extraction.learning import REGULAR, STAGES, ask, kind_of, stages, taught_in_stages
 from divulge.core.attack import Card
-from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage
 from divulge.core.hashing import Array
 from divulge.core.records import concat
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Knockoff:
         seconds=15.0,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        stops = stages(scene, tuple(self.queries), len(scene.population))
-        kind = kind_of(scene, self.student)
-        sent = scene.population.take(scene.rng.permutation(len(scene.population))[: stops[-1]])
-        return taught_in_stages(scene, sent, stops, partial(scene.students.teach, kind), kind, self.answers)
+        stops = stages(view, tuple(self.queries), len(view.population))
+        kind = kind_of(view, self.student)
+        sent = view.population.take(view.rng.permutation(len(view.population))[: stops[-1]])
+        return taught_in_stages(view, sent, stops, partial(view.students.teach, kind), kind, self.answers)
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ class KnockoffRandom:
         seconds=2.0,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        stops = stages(scene, tuple(self.queries))
-        kind = kind_of(scene, self.student)
-        sent = scene.uniform(stops[-1])
-        return taught_in_stages(scene, sent, stops, partial(scene.students.teach, kind), kind, self.answers)
+        stops = stages(view, tuple(self.queries))
+        kind = kind_of(view, self.student)
+        sent = view.uniform(stops[-1])
+        return taught_in_stages(view, sent, stops, partial(view.students.teach, kind), kind, self.answers)
 
 
 ROUNDS = 10
@@ -103,12 +103,12 @@ class KnockoffAdaptive:
         seconds=2.0,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        stops = stages(scene, tuple(self.queries), len(scene.population))
-        kind, population = kind_of(scene, self.student), scene.population
-        left = [list(scene.rng.permutation(np.flatnonzero(population.y == c))) for c in range(scene.classes)]
-        liking = np.zeros(scene.classes)
+        stops = stages(view, tuple(self.queries), len(view.population))
+        kind, population = kind_of(view, self.student), view.population
+        left = [list(view.rng.permutation(np.flatnonzero(population.y == c))) for c in range(view.classes)]
+        liking = np.zeros(view.classes)
         sent: list[int] = []
         made: list[Stage] = []
         said: list[Array] = []
@@ -120,23 +120,23 @@ class KnockoffAdaptive:
             while len(sent) + len(new) < stop:
                 weight = taste * np.array([len(rows) > 0 for rows in left])
                 weight = weight if weight.sum() > 0 else np.array([float(len(rows) > 0) for rows in left])
-                new.append(int(left[scene.rng.choice(scene.classes, p=weight / weight.sum())].pop()))
+                new.append(int(left[view.rng.choice(view.classes, p=weight / weight.sum())].pop()))
             batch = population.take(np.array(new))
-            said.append(ask(scene, batch, self.answers))
+            said.append(ask(view, batch, self.answers))
             copy = made[-1].surrogate if made else None
-            reward = _reward(said[-1], said, copy.log_scores(batch) if copy is not None else None, scene.classes)
+            reward = _reward(said[-1], said, copy.log_scores(batch) if copy is not None else None, view.classes)
             sent += new
             chance = taste / taste.sum()
-            for code in range(scene.classes):
+            for code in range(view.classes):
                 hit = batch.y == code
                 if hit.any():
                     liking[code] += PACE * (reward[hit].mean() - average) * (1 - chance[code])
             average = 0.5 * average + 0.5 * float(reward.mean())
             if stop in stops:
                 part = concat([population.take(np.array(sent))])
-                seed = int(scene.rng.integers(2**31))
-                taught = scene.students.teach(kind, part, np.concatenate(said), seed)
-                made.append(Stage(scene.target.queries, taught))
+                seed = int(view.rng.integers(2**31))
+                taught = view.students.teach(kind, part, np.concatenate(said), seed)
+                made.append(Stage(view.target.queries, taught))
         return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student=kind)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import Claim, ExtractionGuess, ExtractionScene
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.extraction import Claim, ExtractionGuess, ExtractionView
 
 FEWEST_GAP = 20.0
 
@@ -33,15 +33,15 @@ class LastLayer:
         needs=Needs(Access.SCORES),
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack; two queries for each class."""
-        asked = 2 * scene.classes
-        if scene.classes < 3 or scene.affordable(asked) < asked:
+        asked = 2 * view.classes
+        if view.classes < 3 or view.affordable(asked) < asked:
             raise Impossible(f"it needs three classes or more and {asked:,} queries")
-        scores = scene.target.log_scores(scene.uniform(asked))
+        scores = view.target.log_scores(view.uniform(asked))
         centred = scores - scores.mean(axis=1, keepdims=True)
         centred = centred - centred.mean(axis=0)
-        sizes = np.linalg.svd(centred, compute_uv=False)[: scene.classes - 1]
+        sizes = np.linalg.svd(centred, compute_uv=False)[: view.classes - 1]
         sizes = np.maximum(sizes, sizes[0] * 1e-15)
         falls = sizes[:-1] / sizes[1:]
         place = int(falls.argmax())

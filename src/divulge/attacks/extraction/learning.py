@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from divulge.core.errors import Impossible, InputError
-from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage, Surrogate
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage, Surrogate
 
 STAGES = (100, 1_000, 5_000, 10_000)
 """Queries at which a copy is made."""
@@ -20,9 +20,9 @@ ANSWERS = {"scores": Access.SCORES, "top-k": Access.TOPK, "labels": Access.LABEL
 REGULAR = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
 
 
-def stages(scene: ExtractionScene, wished: tuple[int, ...], most: int | None = None) -> list[int]:
+def stages(view: ExtractionView, wished: tuple[int, ...], most: int | None = None) -> list[int]:
     """The numbers of queries to stop at, within budget; Impossible where not even ten queries are allowed."""
-    limit = scene.affordable(max(wished))
+    limit = view.affordable(max(wished))
     limit = limit if most is None else min(limit, most)
     kept = sorted({min(stop, limit) for stop in wished})
     if not kept or kept[-1] < 10:
@@ -30,13 +30,13 @@ def stages(scene: ExtractionScene, wished: tuple[int, ...], most: int | None = N
     return kept
 
 
-def ask(scene: ExtractionScene, records: Records, answers: str = "best") -> Array:
+def ask(view: ExtractionView, records: Records, answers: str = "best") -> Array:
     """The most telling answer that may be seen, or the one named: log-probabilities [records, classes], with what lies
     beyond the top k spread evenly, or class codes [records]; values for regression.
     """
     if answers != "best" and answers not in ANSWERS:
         raise InputError(f"answers {answers!r} is unknown: choose best, {', '.join(ANSWERS)}")
-    target = scene.target
+    target = view.target
     if target.task is Task.REGRESSION:
         return target.values(records)
     port = ANSWERS.get(answers)
@@ -48,19 +48,19 @@ def ask(scene: ExtractionScene, records: Records, answers: str = "best") -> Arra
         return target.log_scores(records)
     best, log_scores = target.top_k(records)
     shares = np.exp(log_scores)
-    rest = np.maximum(1 - shares.sum(axis=1), 1e-9) / max(scene.classes - best.shape[1], 1)
-    full = np.repeat(rest[:, None], scene.classes, axis=1)
+    rest = np.maximum(1 - shares.sum(axis=1), 1e-9) / max(view.classes - best.shape[1], 1)
+    full = np.repeat(rest[:, None], view.classes, axis=1)
     np.put_along_axis(full, best, shares, axis=1)
     return np.asarray(np.log(full / full.sum(axis=1, keepdims=True)))
 
 
-def kind_of(scene: ExtractionScene, student: str) -> str:
+def kind_of(view: ExtractionView, student: str) -> str:
     """The family of students: the one named, or the best suited."""
-    return scene.students.kinds[0] if student == "auto" else student
+    return view.students.kinds[0] if student == "auto" else student
 
 
 def taught_in_stages(
-    scene: ExtractionScene,
+    view: ExtractionView,
     records: Records,
     stops: Iterable[int],
     teach: Callable[[Records, Array, int], Surrogate],
@@ -71,8 +71,8 @@ def taught_in_stages(
     made: list[Stage] = []
     for stop in stops:
         part = records.take(np.arange(stop))
-        said = ask(scene, part, answers)
-        made.append(Stage(scene.target.queries, teach(part, said, int(scene.rng.integers(2**31)))))
+        said = ask(view, part, answers)
+        made.append(Stage(view.target.queries, teach(part, said, int(view.rng.integers(2**31)))))
     return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student=kind)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from divulge.attacks.extraction.copies import WrittenNetwork
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage
 
 HALVINGS = 46
 """Of the way between two answers, until doubles end."""
@@ -46,17 +46,17 @@ class LowdMeek:
         needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION})),
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack; about halvings x (inputs + 1) queries for each pair of classes."""
-        scene.numeric(fine=True)
-        search = _Search(scene, self.halvings)
-        features = int(scene.low.size)
+        view.numeric(fine=True)
+        search = _Search(view, self.halvings)
+        features = int(view.low.size)
         normals: dict[tuple[int, int], Array] = {}
-        each, most = (features + 1) * self.halvings, scene.affordable(self.queries)
+        each, most = (features + 1) * self.halvings, view.affordable(self.queries)
         failed: dict[tuple[int, int], int] = {}
         for start, end in search.pairs():
             pair = (min(start[1], end[1]), max(start[1], end[1]))
-            if pair in normals or failed.get(pair, 0) >= RETRIES or scene.target.queries + 2 * each > most:
+            if pair in normals or failed.get(pair, 0) >= RETRIES or view.target.queries + 2 * each > most:
                 continue
             found = search.normal(start, end, pair)
             if not np.isfinite(found).all():
@@ -69,34 +69,34 @@ class LowdMeek:
             raise Impossible(
                 f"it could follow no boundary between two classes with {most:,} queries (it needs about {2 * each:,})"
             )
-        weights, bias = together(normals, scene.classes, features)
+        weights, bias = together(normals, view.classes, features)
         copy = WrittenNetwork((weights, bias))
-        return ExtractionGuess(copy, copy.claimed(up_to_scale=True), stages=(Stage(scene.target.queries, copy),))
+        return ExtractionGuess(copy, copy.claimed(up_to_scale=True), stages=(Stage(view.target.queries, copy),))
 
 
 class _Search:
     """Line searches in coordinates in which every input has the range 1."""
 
-    def __init__(self, scene: ExtractionScene, halvings: int) -> None:
-        self._scene, self._halvings = scene, halvings
-        self._size = np.where(scene.high > scene.low, scene.high - scene.low, 1.0).ravel()
-        self._low = scene.low.ravel()
+    def __init__(self, view: ExtractionView, halvings: int) -> None:
+        self._view, self._halvings = view, halvings
+        self._size = np.where(view.high > view.low, view.high - view.low, 1.0).ravel()
+        self._low = view.low.ravel()
         self._found: list[tuple[tuple[Array, int], tuple[Array, int]]] = []
 
     def _label(self, z: Array) -> Array:
         x = z * self._size + self._low
-        return self._scene.target.labels(self._scene.records(x))
+        return self._view.target.labels(self._view.records(x))
 
     def pairs(self) -> list[tuple[tuple[Array, int], tuple[Array, int]]]:
         """Pairs of population records of different answers, nearest classes first by chance."""
-        population = self._scene.population
-        take = min(len(population), 50 * max(self._scene.classes, 2))
+        population = self._view.population
+        take = min(len(population), 50 * max(self._view.classes, 2))
         z = (population.flat()[:take] - self._low) / self._size
         labels = self._label(z)
         found = []
-        order = self._scene.rng.permutation(take)
+        order = self._view.rng.permutation(take)
         for a in order:
-            for b in order[: 4 * self._scene.classes]:
+            for b in order[: 4 * self._view.classes]:
                 if labels[a] < labels[b]:
                     found.append(((z[a], int(labels[a])), (z[b], int(labels[b]))))
         self._found = found

@@ -12,10 +12,10 @@ from sklearn.svm import SVC, LinearSVC
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import Claim, ExtractionGuess, ExtractionScene
 from divulge.core.hashing import Array
 from divulge.core.inside import prepared, taken_apart
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs, Task
+from divulge.core.views.extraction import Claim, ExtractionGuess, ExtractionView
 
 NEAR_MARGIN = 1e-6
 
@@ -42,11 +42,11 @@ class Regularisation:
         ),
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack; no query."""
-        scene.numeric()
-        model = scene.target.parameters()
-        data = scene.training_data
+        view.numeric()
+        model = view.target.parameters()
+        data = view.training_data
         x = data.native()
         x = x.reshape(len(data), -1) if isinstance(x, np.ndarray) else x
         steps, last = taken_apart(model)

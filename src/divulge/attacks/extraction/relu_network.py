@@ -11,11 +11,11 @@ from divulge.attacks.extraction.copies import WrittenNetwork
 from divulge.attacks.extraction.piecewise import Function, Kinked, Line, extract, gradient, kinks, random_line
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import ExtractionGuess, ExtractionScene, Stage, Surrogate
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.signals import log_softmax
 from divulge.core.threat import Access, Asset, Family, Needs, Task
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage, Surrogate
 
 LINES = 6
 CHECKS = 24
@@ -71,39 +71,39 @@ class ReluNetwork:
         needs=Needs(Access.SCORES, tasks=frozenset({Task.CLASSIFICATION, Task.REGRESSION})),
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        scene.numeric(fine=True)
+        view.numeric(fine=True)
         if self.hidden_layers not in (1, 2):
             raise Impossible("relu_network knows networks with one or two hidden layers")
-        centre = ((scene.low + scene.high) / 2).ravel()
-        size = np.where(scene.high > scene.low, scene.high - scene.low, 1.0).ravel()
-        regression = scene.target.task is Task.REGRESSION
-        if not np.issubdtype(scene.example.x.dtype, np.floating) or scene.example.x.dtype.itemsize < 8:
+        centre = ((view.low + view.high) / 2).ravel()
+        size = np.where(view.high > view.low, view.high - view.low, 1.0).ravel()
+        regression = view.target.task is Task.REGRESSION
+        if not np.issubdtype(view.example.x.dtype, np.floating) or view.example.x.dtype.itemsize < 8:
             raise Impossible("it moves inputs by tiny amounts: give the records in double precision (float64)")
 
         def f(z: Array) -> Array:
-            sent = scene.records(z * size + centre)
+            sent = view.records(z * size + centre)
             if regression:
-                return scene.target.values(sent)[:, None]
-            scores = scene.target.log_scores(sent)
+                return view.target.values(sent)[:, None]
+            scores = view.target.log_scores(sent)
             return np.asarray(scores - scores.mean(axis=1, keepdims=True))
 
-        outputs = 1 if regression else scene.classes
+        outputs = 1 if regression else view.classes
         work = _one_layer if self.hidden_layers == 1 else _two_layers
-        copy, arrays = work(f, scene, centre, size, outputs, regression)
+        copy, arrays = work(f, view, centre, size, outputs, regression)
         written = WrittenNetwork(arrays, regression) if arrays is not None else None
         return ExtractionGuess(
-            copy, written.claimed() if written is not None else None, stages=(Stage(scene.target.queries, copy),)
+            copy, written.claimed() if written is not None else None, stages=(Stage(view.target.queries, copy),)
         )
 
 
 def _one_layer(
-    f: Function, scene: ExtractionScene, centre: Array, size: Array, outputs: int, regression: bool
+    f: Function, view: ExtractionView, centre: Array, size: Array, outputs: int, regression: bool
 ) -> tuple[Surrogate, tuple[Array, ...] | None]:
     inputs = len(centre)
-    model = extract(f, lambda: random_line(scene.rng, inputs), inputs, outputs, LINES)
-    check = scene.rng.uniform(-0.5, 0.5, (CHECKS, inputs))
+    model = extract(f, lambda: random_line(view.rng, inputs), inputs, outputs, LINES)
+    check = view.rng.uniform(-0.5, 0.5, (CHECKS, inputs))
     error = float(np.abs(model.value(check) - f(check)).max())
     if error > CLOSE * max(1.0, float(np.abs(model.value(check)).max())):
         raise Impossible(
@@ -136,16 +136,16 @@ def sided(model: Kinked) -> tuple[Array, Array, Array, Array] | None:
 
 
 def _two_layers(
-    f: Function, scene: ExtractionScene, centre: Array, size: Array, outputs: int, regression: bool
+    f: Function, view: ExtractionView, centre: Array, size: Array, outputs: int, regression: bool
 ) -> tuple[Surrogate, tuple[Array, ...] | None]:
     inputs = len(centre)
-    first = _first_layer(f, scene, inputs)
+    first = _first_layer(f, view, inputs)
     if not 0 < len(first) <= inputs:
         raise Impossible(
             f"{len(first)} neurons of the first hidden layer were found: the second can be reached only through one "
             f"that is no wider than the input ({inputs})"
         )
-    w, b = _oriented(f, scene, first[:, :-1], first[:, -1])
+    w, b = _oriented(f, view, first[:, :-1], first[:, -1])
     back = np.linalg.pinv(w)
 
     def second(h: Array) -> Array:
@@ -153,24 +153,24 @@ def _two_layers(
 
     hidden = len(b)
 
-    far = scene.rng.choice(WIDER, (REACHED, 1))  # neurons that hardly ever switch do so more often farther out
-    reached = np.maximum(far * scene.rng.uniform(-0.5, 0.5, (REACHED, inputs)) @ w.T + b, 0)
+    far = view.rng.choice(WIDER, (REACHED, 1))  # neurons that hardly ever switch do so more often farther out
+    reached = np.maximum(far * view.rng.uniform(-0.5, 0.5, (REACHED, inputs)) @ w.T + b, 0)
     hard = reached
 
     def inside() -> Line:
         """Between two outputs of the first layer, one of which the copy gets wrong so far."""
-        start = reached[scene.rng.integers(len(reached))]
-        end = hard[scene.rng.integers(len(hard))]
-        if scene.rng.random() < 0.5:
-            some = scene.rng.random(hidden) < 0.5
-            start = np.where(some, scene.rng.exponential(float(reached.mean()) + 1e-9, hidden), start)
-        return Line(start, 1.5 * (end - start) * (1 + 1e-6 * scene.rng.random()), 1e-4, 2 / 3)
+        start = reached[view.rng.integers(len(reached))]
+        end = hard[view.rng.integers(len(hard))]
+        if view.rng.random() < 0.5:
+            some = view.rng.random(hidden) < 0.5
+            start = np.where(some, view.rng.exponential(float(reached.mean()) + 1e-9, hidden), start)
+        return Line(start, 1.5 * (end - start) * (1 + 1e-6 * view.rng.random()), 1e-4, 2 / 3)
 
     model = None
     for _ in range(TRIES):
         model = extract(second, inside, hidden, outputs, lines=24, idle=8, model=model)
         copy = TwoLayerCopy(model, w, b, centre, size, regression)
-        check = scene.rng.uniform(-0.5, 0.5, (POINTS, inputs)) * scene.rng.choice(WIDER[:2], (POINTS, 1))
+        check = view.rng.uniform(-0.5, 0.5, (POINTS, inputs)) * view.rng.choice(WIDER[:2], (POINTS, 1))
         truth = f(check)
         wrong = np.abs(copy.outputs(check) - truth).max(axis=1)
         bar = CLOSE * max(1.0, float(np.abs(truth).max()))
@@ -208,19 +208,19 @@ class TwoLayerCopy:
         return out[:, 0] if self.regression else log_softmax(out)
 
 
-def _first_layer(f: Function, scene: ExtractionScene, inputs: int) -> Array:
+def _first_layer(f: Function, view: ExtractionView, inputs: int) -> Array:
     """Hyperplanes (normal of length 1, offset) that stay where they are far away: [neurons, inputs + 1]."""
     found: list[Array] = []
     quiet = 0
     for _ in range(4 * LINES):
-        line = random_line(scene.rng, inputs, 1e2)
+        line = random_line(view.rng, inputs, 1e2)
         t, _, _ = kinks(lambda s, line=line: f(line.at(s)), line.low, line.high)  # type: ignore[misc]
         before = len(found)
         for at in _unexplained(t, line, found):
             plane = _plane(f, line, at, t)
-            if plane is None or not _persists(f, scene, plane):
+            if plane is None or not _persists(f, view, plane):
                 continue
-            plane = _refined(f, scene, plane)
+            plane = _refined(f, view, plane)
             if plane is not None and not any(_same_plane(plane, known) for known in found):
                 found.append(plane)
         quiet = quiet + 1 if len(found) == before else 0
@@ -256,26 +256,26 @@ def _plane(f: Function, line: Line, at: float, t: Array) -> Array | None:
     return np.append(normal, -float(normal @ line.at(np.array([at]))[0]))
 
 
-def _on(plane: Array, scene: ExtractionScene, count: int, far: float) -> Array:
+def _on(plane: Array, view: ExtractionView, count: int, far: float) -> Array:
     """Random points of a hyperplane, up to so far out: [points, inputs]."""
     normal = plane[:-1]
-    z = scene.rng.uniform(-1, 1, (count, len(normal))) * scene.rng.uniform(1, far, (count, 1))
+    z = view.rng.uniform(-1, 1, (count, len(normal))) * view.rng.uniform(1, far, (count, 1))
     return np.asarray(z - (z @ normal + plane[-1])[:, None] * normal)
 
 
-def _persists(f: Function, scene: ExtractionScene, plane: Array) -> bool:
+def _persists(f: Function, view: ExtractionView, plane: Array) -> bool:
     """Whether there is a kink at this hyperplane far from where it was found: only the first layer's do not bend."""
-    z, step = _on(plane, scene, FAR_TESTS, 20.0), 1e-2
+    z, step = _on(plane, view, FAR_TESTS, 20.0), 1e-2
     values = f(np.concatenate([z - step * plane[:-1], z, z + step * plane[:-1]])).reshape(3, FAR_TESTS, -1)
     bend = np.abs(values[0] + values[2] - 2 * values[1]).max(axis=1)
     seen = bend > 1e-9 * np.maximum(np.abs(values).max(axis=(0, 2)), 1.0)
     return float(seen.mean()) >= FAR_SHARE
 
 
-def _refined(f: Function, scene: ExtractionScene, plane: Array) -> Array | None:
+def _refined(f: Function, view: ExtractionView, plane: Array) -> Array | None:
     """The hyperplane through kinks found near it, at points all over it; None where there are too few."""
     normal = plane[:-1]
-    z = _on(plane, scene, 2 * len(plane) + 10, 2.0)
+    z = _on(plane, view, 2 * len(plane) + 10, 2.0)
     hits = []
     for point in z:
         t, _, _ = kinks(lambda s, point=point: f(point + s[:, None] * normal), -1.37 * REACH, 0.91 * REACH)  # type: ignore[misc]
@@ -291,13 +291,13 @@ def _refined(f: Function, scene: ExtractionScene, plane: Array) -> Array | None:
     return np.asarray(found)
 
 
-def _oriented(f: Function, scene: ExtractionScene, w: Array, b: Array) -> tuple[Array, Array]:
+def _oriented(f: Function, view: ExtractionView, w: Array, b: Array) -> tuple[Array, Array]:
     """Normals that point to where the neuron is on: where it is off, nothing depends on how far off."""
     back = np.linalg.pinv(w)
     signs = np.ones(len(b))
     for neuron in range(len(b)):
-        level = np.abs(scene.rng.standard_normal((TESTS, len(b)))) + 0.1
-        level *= np.where(scene.rng.random((TESTS, len(b))) < 0.5, 1.0, -1.0)
+        level = np.abs(view.rng.standard_normal((TESTS, len(b)))) + 0.1
+        level *= np.where(view.rng.random((TESTS, len(b))) < 0.5, 1.0, -1.0)
         change = []
         for sign in (1.0, -1.0):
             near, far = level.copy(), level.copy()

@@ -14,9 +14,9 @@ from divulge.attacks.extraction.piecewise import Kinked
 from divulge.attacks.extraction.relu_network import KinkedCopy, sided
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import ExtractionGuess, ExtractionScene, Parameters, Stage
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Parameters, Stage
 
 Side = Callable[[Array], Array]
 """Inputs [points, inputs] to whether the second class is predicted [points]."""
@@ -243,25 +243,25 @@ class ReluNetworkFromLabels:
         default=False,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        scene.numeric(fine=True)
-        if scene.classes != 2 or scene.low.size < 4 or scene.example.x.dtype != np.float64:
+        view.numeric(fine=True)
+        if view.classes != 2 or view.low.size < 4 or view.example.x.dtype != np.float64:
             raise Impossible("it is for two classes, four inputs or more, and records in double precision (float64)")
-        centre = ((scene.low + scene.high) / 2).ravel()
-        size = np.where(scene.high > scene.low, scene.high - scene.low, 1.0).ravel()
-        most = scene.affordable(self.queries)
+        centre = ((view.low + view.high) / 2).ravel()
+        size = np.where(view.high > view.low, view.high - view.low, 1.0).ravel()
+        most = view.affordable(self.queries)
 
         def side(z: Array) -> Array:
-            return np.asarray(scene.target.labels(scene.records(z * size + centre)) == 1)
+            return np.asarray(view.target.labels(view.records(z * size + centre)) == 1)
 
-        boundary = Boundary(side, len(centre), scene.rng)
+        boundary = Boundary(side, len(centre), view.rng)
         bends: list[Bend] = []
         neurons: list[tuple[Array, float]] = []
         quiet = planes = 0
-        while len(bends) < MOST_BENDS and planes < MOST_PLANES and scene.target.queries < 0.7 * most:
+        while len(bends) < MOST_BENDS and planes < MOST_PLANES and view.target.queries < 0.7 * most:
             start = boundary.somewhere()
-            bends += follow(boundary, start, scene.rng)
+            bends += follow(boundary, start, view.rng)
             now = hyperplanes(bends)
             planes, quiet = planes + 1, quiet + 1 if len(now) == len(neurons) else 0
             neurons = now
@@ -283,7 +283,7 @@ class ReluNetworkFromLabels:
             raw = w / size
             written = WrittenNetwork((raw, b - raw @ centre, v, c))
             claimed = Parameters(written.claimed().kind, written.arrays, up_to_scale=True)
-        return ExtractionGuess(copy, claimed, stages=(Stage(scene.target.queries, copy),))
+        return ExtractionGuess(copy, claimed, stages=(Stage(view.target.queries, copy),))
 
 
 def _solved(boundary: Boundary, neurons: list[tuple[Array, float]]) -> tuple[Kinked, float]:

@@ -8,10 +8,10 @@ from typing import ClassVar
 from divulge.attacks.extraction.learning import STAGES, stages, taught_in_stages
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import ExtractionGuess, ExtractionScene, Student
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Student
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class SemiSupervised:
         default=False,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        if "network" not in scene.students.kinds:
+        if "network" not in view.students.kinds:
             raise Impossible("MixMatch teaches networks, which needs PyTorch: pip install 'divulge[torch]'")
-        population = scene.population
-        stops = stages(scene, tuple(self.queries), len(population))
-        sent = population.take(scene.rng.permutation(len(population))[: stops[-1]])
+        population = view.population
+        stops = stages(view, tuple(self.queries), len(population))
+        sent = population.take(view.rng.permutation(len(population))[: stops[-1]])
 
         def teach(part: Records, said: Array, seed: int) -> Student:
-            return scene.students.teach("network", part, said, seed, unlabelled=population)
+            return view.students.teach("network", part, said, seed, unlabelled=population)
 
-        return taught_in_stages(scene, sent, stops, teach, "network", self.answers)
+        return taught_in_stages(view, sent, stops, teach, "network", self.answers)

@@ -11,10 +11,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.extraction import TREE, ExtractionGuess, ExtractionScene, Parameters, Stage
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.extraction import TREE, ExtractionGuess, ExtractionView, Parameters, Stage
 
 PRECISION = 2e-7
 """To which ends of boxes are searched, as a share of an input's range: that of the single precision of most trees."""
@@ -62,23 +62,23 @@ class GrownCopy:
 class Explorer:
     """Line searches from points whose answer is known.  identity: bytes that are equal for equal leaves."""
 
-    scene: ExtractionScene
+    view: ExtractionView
     with_ids: bool
     x: list[Array] = field(default_factory=list)
     said: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        scene = self.scene
-        self.low, self.high, self.whole = (np.asarray(a).ravel() for a in (scene.low, scene.high, scene.whole))
+        view = self.view
+        self.low, self.high, self.whole = (np.asarray(a).ravel() for a in (view.low, view.high, view.whole))
         self.gap = np.where(self.whole, 1.0, PRECISION * np.maximum(self.high - self.low, 1e-12))
 
     def ask(self, x: Array) -> Array:
         """What identifies the leaf of each input: its number, or the answer itself as one number a distinct answer."""
-        x = x.astype(self.scene.example.x.dtype)
-        sent = self.scene.records(x)
+        x = x.astype(self.view.example.x.dtype)
+        sent = self.view.records(x)
         if self.with_ids:
-            return self.scene.target.leaves(sent)
-        answers = self.scene.target.log_scores(sent)
+            return self.view.target.leaves(sent)
+        answers = self.view.target.log_scores(sent)
         self.x.append(x)
         self.said.append(answers)
         return np.asarray(np.round(answers, 9) @ np.sqrt(np.arange(2, answers.shape[1] + 2)))
@@ -133,12 +133,12 @@ class TreePaths:
         needs=Needs(Access.LEAVES),
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        explorer = Explorer(scene, with_ids=True)
+        explorer = Explorer(view, with_ids=True)
         known: dict[int, Array] = {}
         inside: dict[int, Array] = {}
-        todo = scene.uniform(1).flat()
+        todo = view.uniform(1).flat()
         while len(todo):
             names = explorer.ask(todo).astype(np.int64)
             fresh = [i for i in np.unique(names, return_index=True)[1] if int(names[i]) not in known]
@@ -153,10 +153,10 @@ class TreePaths:
                 later.append(beyond)
             todo = np.concatenate(later)
         boxes = np.stack(list(known.values()))
-        points = np.stack([inside[name] for name in known]).astype(scene.example.x.dtype)
+        points = np.stack([inside[name] for name in known]).astype(view.example.x.dtype)
         size = np.maximum(explorer.high - explorer.low, 1e-12)
-        copy = BoxCopy(boxes, scene.target.log_scores(scene.records(points)), size)
-        return ExtractionGuess(copy, Parameters(TREE, (boxes,)), stages=(Stage(scene.target.queries, copy),))
+        copy = BoxCopy(boxes, view.target.log_scores(view.records(points)), size)
+        return ExtractionGuess(copy, Parameters(TREE, (boxes,)), stages=(Stage(view.target.queries, copy),))
 
 
 @dataclass(frozen=True)
@@ -182,45 +182,45 @@ class TreePathsByScores:
         default=False,
     )
 
-    def run(self, scene: ExtractionScene) -> ExtractionGuess:
+    def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
-        explorer = Explorer(scene, with_ids=False)
-        most = scene.affordable(self.queries)
-        features = int(scene.low.size)
+        explorer = Explorer(view, with_ids=False)
+        most = view.affordable(self.queries)
+        features = int(view.low.size)
         if most < 10 * features:
             raise Impossible(f"it needs at least {10 * features:,} queries")
         stages: list[Stage] = []
-        order = scene.rng.permutation(len(scene.population))
+        order = view.rng.permutation(len(view.population))
         for turn in range(ROUNDS):
-            part = scene.population.take(order[turn * SAMPLES : (turn + 1) * SAMPLES])
-            x = np.concatenate([part.flat(), scene.uniform(SAMPLES // 4).flat()])
-            if scene.target.queries + len(x) > most:
+            part = view.population.take(order[turn * SAMPLES : (turn + 1) * SAMPLES])
+            x = np.concatenate([part.flat(), view.uniform(SAMPLES // 4).flat()])
+            if view.target.queries + len(x) > most:
                 break
             names = explorer.ask(x)
             if not stages and len(np.unique(names)) > MOST_DISTINCT * len(names):
                 raise Impossible("nearly every record has scores of its own: the target is no decision tree")
             wrong = np.ones(len(x), dtype=bool)
             if stages:
-                told = stages[-1].surrogate.log_scores(scene.records(x.astype(scene.example.x.dtype)))
+                told = stages[-1].surrogate.log_scores(view.records(x.astype(view.example.x.dtype)))
                 wrong = np.abs(told - explorer.said[-1]).max(axis=1) > 1e-6
-            stages.append(self._search(scene, explorer, x[wrong], names[wrong], most))
+            stages.append(self._search(view, explorer, x[wrong], names[wrong], most))
             if wrong.mean() < 1e-3 or (turn + 1) * SAMPLES >= len(order):
                 break
         copy = stages[-1].surrogate
         return ExtractionGuess(copy, stages=tuple(stages), student="trees")
 
-    def _search(self, scene: ExtractionScene, explorer: Explorer, points: Array, names: Array, most: int) -> Stage:
+    def _search(self, view: ExtractionView, explorer: Explorer, points: Array, names: Array, most: int) -> Stage:
         """Boxes around so many of these points as can be paid for, one for each kind of answer first."""
         first = np.unique(names, return_index=True)[1]
-        rest = scene.rng.permutation(np.setdiff1d(np.arange(len(names)), first))
+        rest = view.rng.permutation(np.setdiff1d(np.arange(len(names)), first))
         order = np.concatenate([first, rest])[: 12 * AT_ONCE]
         dear = 4 * points.shape[1]
         for start in range(0, len(order), AT_ONCE):
             part = order[start : start + AT_ONCE]
-            if scene.target.queries + 4 * dear * len(part) > most:
+            if view.target.queries + 4 * dear * len(part) > most:
                 break
             explorer.boxes(points[part], names[part])
-        return Stage(scene.target.queries, grown(explorer))
+        return Stage(view.target.queries, grown(explorer))
 
 
 def grown(explorer: Explorer) -> GrownCopy:

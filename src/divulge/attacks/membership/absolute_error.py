@@ -9,8 +9,8 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Needs, Task
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,6 @@ class AbsoluteError:
         needs=Needs(Access.LABEL, tasks=frozenset({Task.REGRESSION})),
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        return MembershipGuess(-np.abs(scene.target.values(scene.candidates) - scene.candidates.y))
+        return MembershipGuess(-np.abs(view.target.values(view.candidates) - view.candidates.y))

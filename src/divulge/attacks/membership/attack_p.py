@@ -9,9 +9,9 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 FEWEST = 20
 """A class with fewer population records is compared with all of them."""
@@ -35,11 +35,11 @@ class AttackP:
         queries_per_record=2.0,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record and one for each population record.  Equal shares are ordered by the loss."""
-        candidates, population = scene.candidates, scene.population
-        signal = logit_scaled(scene.target.log_scores(candidates), candidates.y)
-        known = logit_scaled(scene.target.log_scores(population), population.y)
+        candidates, population = view.candidates, view.population
+        signal = logit_scaled(view.target.log_scores(candidates), candidates.y)
+        known = logit_scaled(view.target.log_scores(population), population.y)
         share = np.searchsorted(np.sort(known), signal) / len(known)
         for label in np.unique(candidates.y):
             same = np.sort(known[population.y == label])

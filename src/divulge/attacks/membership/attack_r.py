@@ -10,8 +10,8 @@ import numpy as np
 from divulge.attacks.membership.shadow_statistics import logits_of, sums
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class AttackR:
         seconds=7.0,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record.  Equal shares are ordered by the distance from the mean of those models."""
-        target, signal, seen = logits_of(scene, self.shadows)
-        strangers = ~seen
-        above = (strangers & (target > signal)).sum(axis=0) / np.maximum(strangers.sum(axis=0), 1)
-        return MembershipGuess(above, tie_break=np.nan_to_num(target - sums(signal, strangers).mean))
+        target, signal, seen = logits_of(view, self.shadows)
+        nonmembers = ~seen
+        above = (nonmembers & (target > signal)).sum(axis=0) / np.maximum(nonmembers.sum(axis=0), 1)
+        return MembershipGuess(above, tie_break=np.nan_to_num(target - sums(signal, nonmembers).mean))

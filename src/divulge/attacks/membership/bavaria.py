@@ -12,8 +12,8 @@ from divulge.attacks.membership.shadow_statistics import Sums, logits_of, sums
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Bavaria:
         models=2,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        target, signal, seen = logits_of(scene, self.shadows)
+        target, signal, seen = logits_of(view, self.shadows)
         ratio = log_ratio(target, sums(signal, seen), sums(signal, ~seen), self.strength, self.pull)
         return MembershipGuess(np.where(np.isfinite(ratio), ratio, 0.0))
 

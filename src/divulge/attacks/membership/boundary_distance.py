@@ -11,8 +11,8 @@ from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.records import CODED, Records
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.membership import MembershipView
 
 HALVINGS = 12
 TRIES = 6
@@ -47,24 +47,24 @@ class BoundaryDistance:
         strength=0.8,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: about steps (directions + 15) + 30 queries a record."""
-        candidates = scene.candidates
-        right = scene.target.labels(candidates) == candidates.y
+        candidates = view.candidates
+        right = view.target.labels(candidates) == candidates.y
         distance = np.zeros(len(candidates))
         where = np.flatnonzero(right)
         together = max(1, MOST_AT_ONCE // self.directions)
         for start in range(0, len(where), together):
             part = where[start : start + together]
-            distance[part] = Search(scene, candidates.take(part), candidates).distances(self.steps, self.directions)
+            distance[part] = Search(view, candidates.take(part), candidates).distances(self.steps, self.directions)
         return MembershipGuess(distance)
 
 
 class Search:
     """HopSkipJump for several records side by side, in coordinates where every free column has deviation 1."""
 
-    def __init__(self, scene: MembershipScene, records: Records, everybody: Records) -> None:
-        self._scene, self._records = scene, records
+    def __init__(self, view: MembershipView, records: Records, everybody: Records) -> None:
+        self._view, self._records = view, records
         spread = everybody.flat().std(axis=0)
         if records.schema.is_image:
             spread = np.full_like(spread, everybody.flat().std())
@@ -97,7 +97,7 @@ class Search:
         x = flat.reshape(-1, *self._records.x.shape[1:]).astype(self._records.x.dtype)
         y = np.tile(self._records.y, copies)
         moved = Records(x, y, self._records.schema).settled()
-        return np.asarray(self._scene.target.labels(moved) != y).reshape(lead)
+        return np.asarray(self._view.target.labels(moved) != y).reshape(lead)
 
     def _start(self) -> tuple[Array, Array]:
         """Offsets to points of another label: growing random noise, as the algorithm begins."""
@@ -105,7 +105,7 @@ class Search:
         found = np.zeros(len(offset), dtype=bool)
         for level in (0.5, 1, 2, 4, 8, 16):
             for _ in range(TRIES):
-                drawn = level * self._scene.rng.normal(size=offset.shape) * self._free
+                drawn = level * self._view.rng.normal(size=offset.shape) * self._free
                 hit = self._other_label(drawn) & ~found
                 offset[hit] = drawn[hit]
                 found |= hit
@@ -124,7 +124,7 @@ class Search:
 
     def _facing(self, offset: Array, radius: Array, directions: int) -> Array:
         """Unit vectors across the boundary, away from the record (eq. 9 of HopSkipJump, with its baseline)."""
-        drawn = self._scene.rng.normal(size=(directions, *offset.shape)) * self._free
+        drawn = self._view.rng.normal(size=(directions, *offset.shape)) * self._free
         drawn /= np.maximum(np.linalg.norm(drawn, axis=-1, keepdims=True), 1e-12)
         beyond = np.where(self._other_label(offset + radius * drawn), 1.0, -1.0)
         centred = beyond - beyond.mean(axis=0)

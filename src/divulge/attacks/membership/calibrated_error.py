@@ -9,8 +9,8 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs, Task
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class CalibratedError:
         models=8,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record, eight shadow models."""
-        candidates = scene.candidates
-        shadows = scene.shadows(self.card.models)
-        strangers = ~shadows.trained_on(candidates)
-        errors = np.stack([np.abs(shadows.surface(i).values(candidates) - candidates.y) for i in range(len(shadows))])
-        expected = (errors * strangers).sum(axis=0) / np.maximum(strangers.sum(axis=0), 1)
-        return MembershipGuess(expected - np.abs(scene.target.values(candidates) - candidates.y))
+        candidates = view.candidates
+        shadows = view.shadows(self.card.models)
+        nonmembers = ~shadows.trained_on(candidates)
+        errors = np.stack([np.abs(shadows.oracle(i).values(candidates) - candidates.y) for i in range(len(shadows))])
+        expected = (errors * nonmembers).sum(axis=0) / np.maximum(nonmembers.sum(axis=0), 1)
+        return MembershipGuess(expected - np.abs(view.target.values(candidates) - candidates.y))

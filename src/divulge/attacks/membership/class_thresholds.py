@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from divulge.core.hashing import Array
-from divulge.core.scene import MembershipScene
+from divulge.core.views.membership import MembershipView
 
 SignalOf = Callable[[Array, Array], Array]
 
@@ -15,21 +15,21 @@ FEWEST = 10
 """A class with fewer shadow members or non-members takes the threshold of all classes together."""
 
 
-def above_class_threshold(scene: MembershipScene, signal_of: SignalOf) -> Array:
+def above_class_threshold(view: MembershipView, signal_of: SignalOf) -> Array:
     """How far each candidate's signal lies above the threshold of its class: [candidates].
 
     signal_of(log_scores [records, classes], y [records]) is high for members.
     """
-    shadows = scene.shadows(1)
+    shadows = view.shadows(1)
     records, member = shadows.records, shadows.keep[0]
-    known = signal_of(shadows.surface(0).log_scores(records), records.y)
+    known = signal_of(shadows.oracle(0).log_scores(records), records.y)
     fallback = best_threshold(known, member)
-    signal = signal_of(scene.target.log_scores(scene.candidates), scene.candidates.y)
+    signal = signal_of(view.target.log_scores(view.candidates), view.candidates.y)
     thresholds = np.full(len(signal), fallback)
-    for label in np.unique(scene.candidates.y):
+    for label in np.unique(view.candidates.y):
         same = records.y == label
         if min((same & member).sum(), (same & ~member).sum()) >= FEWEST:
-            thresholds[scene.candidates.y == label] = best_threshold(known[same], member[same])
+            thresholds[view.candidates.y == label] = best_threshold(known[same], member[same])
     return np.asarray(signal - thresholds)
 
 

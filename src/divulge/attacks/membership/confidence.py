@@ -9,9 +9,9 @@ from divulge.attacks.membership.class_thresholds import above_class_threshold
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Confidence:
         models=1,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record, one shadow model."""
-        return MembershipGuess(above_class_threshold(scene, _signal))
+        return MembershipGuess(above_class_threshold(view, _signal))
 
 
 def _signal(log_scores: Array, y: Array) -> Array:

@@ -9,8 +9,8 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Correctness:
         needs=Needs(Access.LABEL),
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        right = scene.target.labels(scene.candidates) == scene.candidates.y
+        right = view.target.labels(view.candidates) == view.candidates.y
         return MembershipGuess(np.asarray(right, dtype=np.float64))

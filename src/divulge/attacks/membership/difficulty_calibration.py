@@ -10,9 +10,9 @@ import numpy as np
 from divulge.attacks.membership.shadow_statistics import sums
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class DifficultyCalibration:
         models=2,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        shadows = scene.shadows(self.shadows)
-        expected = sums(shadows.signals(scene.candidates, of_class), ~shadows.trained_on(scene.candidates)).mean
-        loss = of_class(scene.target.log_scores(scene.candidates), scene.candidates.y)
+        shadows = view.shadows(self.shadows)
+        expected = sums(shadows.signals(view.candidates, of_class), ~shadows.trained_on(view.candidates)).mean
+        loss = of_class(view.target.log_scores(view.candidates), view.candidates.y)
         return MembershipGuess(np.nan_to_num(loss - expected))

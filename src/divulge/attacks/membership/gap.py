@@ -9,9 +9,9 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Gap:
         needs=Needs(Access.SCORES),
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """One coin a candidate.  Cost: one query a record."""
-        confidence = np.exp(of_class(scene.target.log_scores(scene.candidates), scene.candidates.y))
-        called = scene.rng.random(len(confidence)) < confidence
+        confidence = np.exp(of_class(view.target.log_scores(view.candidates), view.candidates.y))
+        called = view.rng.random(len(confidence)) < confidence
         return MembershipGuess(called.astype(np.float64))

@@ -9,8 +9,8 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class GradientNorm:
         needs=Needs(Access.GRADIENTS),
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        squares = (scene.target.gradient_norms(scene.candidates) ** 2).sum(axis=1)
+        squares = (view.target.gradient_norms(view.candidates) ** 2).sum(axis=1)
         return MembershipGuess(-0.5 * np.log(np.maximum(squares, 1e-300)))

@@ -10,9 +10,9 @@ import numpy as np
 from divulge.attacks.membership.shadow_statistics import log_mean_exp
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Informia:
         models=2,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        signal = scene.shadows(self.shadows).signals(scene.candidates, of_class)
+        signal = view.shadows(self.shadows).signals(view.candidates, of_class)
         prior = log_mean_exp(signal, np.ones(signal.shape, dtype=bool))
-        gain = (of_class(scene.target.log_scores(scene.candidates), scene.candidates.y) - prior) / np.log(2)
+        gain = (of_class(view.target.log_scores(view.candidates), view.candidates.y) - prior) / np.log(2)
         return MembershipGuess(gain - gain.mean())

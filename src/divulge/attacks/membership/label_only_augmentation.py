@@ -12,8 +12,8 @@ from divulge.core.errors import Impossible
 from divulge.core.evidence import MembershipGuess
 from divulge.core.images import axes_of, mirrored, shifted
 from divulge.core.records import Records
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class LabelOnlyAugmentation:
         queries_per_record=26.0,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: 1 + (2 reach + 1)^2 queries a record.  Impossible where records are no images."""
-        records = scene.candidates
+        records = view.candidates
         if axes_of(records.x.shape) is None:
             raise Impossible("the records are no images, so there are no mirrored and moved copies to ask about")
         span = range(-self.reach, self.reach + 1)
         copies = [np.ascontiguousarray(mirrored(records.x))]
         copies += [shifted(records.x, down, right) for down in span for right in span]
         asked = (Records(x, records.y, records.schema) for x in copies)
-        right = [scene.target.labels(each) == each.y for each in asked]
+        right = [view.target.labels(each) == each.y for each in asked]
         return MembershipGuess(np.mean(right, axis=0))

@@ -12,8 +12,8 @@ from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.records import CODED, Records
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.membership import MembershipView
 
 LEVELS = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Strength of the noise, in standard deviations of each column; a category is drawn anew with this probability."""
@@ -42,13 +42,13 @@ class LabelOnlyNoise:
         alters=True,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: 1 + 5 copies queries a record."""
-        candidates = scene.candidates
-        right = [scene.target.labels(candidates) == candidates.y]
+        candidates = view.candidates
+        right = [view.target.labels(candidates) == candidates.y]
         for level in LEVELS:
             for _ in range(self.copies):
-                right.append(scene.target.labels(disturbed(candidates, level, scene.rng)) == candidates.y)
+                right.append(view.target.labels(disturbed(candidates, level, view.rng)) == candidates.y)
         return MembershipGuess(np.mean(right, axis=0))
 
 

@@ -19,9 +19,9 @@ from divulge.attacks.membership.shadow_statistics import Marginal, Sums, log_mea
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import LOG_FLOOR, logit_scaled, of_class
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 FEWEST = 4
 """Shadow models below which none can be spared to play the target; RMIA's ratio is used instead."""
@@ -57,24 +57,24 @@ class LearnedRatio:
         strength=1.0,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record.  Ties are broken by RMIA's ratio."""
-        candidates = scene.candidates
-        shadows = scene.shadows(self.shadows)
+        candidates = view.candidates
+        shadows = view.shadows(self.shadows)
         pool = pool_of(
             shadows.signals(candidates, logit_scaled),
             shadows.signals(candidates, of_class),
             shadows.trained_on(candidates),
         )
-        answer = scene.target.log_scores(candidates)
+        answer = view.target.log_scores(candidates)
         logit, likelihood = pool.bounded(logit_scaled(answer, candidates.y)), of_class(answer, candidates.y)
         simple = likelihood - log_mean_exp(pool.likelihood, np.ones(pool.seen.shape, dtype=bool))
         if len(pool.seen) < FEWEST:
             return MembershipGuess(simple)
-        learner = self._learn(pool, scene.rng)
+        learner = self._learn(pool, view.rng)
         ratio = np.zeros(len(candidates))
-        for model in pool.one_of_each_pair(scene.rng)[:REPEATS]:
-            left_in, left_out, _ = pool.leave_out(model, scene.rng)
+        for model in pool.one_of_each_pair(view.rng)[:REPEATS]:
+            left_in, left_out, _ = pool.leave_out(model, view.rng)
             ratio += learner.predict(pool.compare(logit, likelihood, left_in, left_out))
         return MembershipGuess(ratio, tie_break=simple)
 

@@ -12,8 +12,8 @@ from divulge.attacks.membership.shadow_statistics import Sums, logits_of, normal
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 ENOUGH_FOR_OWN_VARIANCE = 64
 """Shadow models from which on each record has a variance of its own (section VI of the paper: fixed below)."""
@@ -44,9 +44,9 @@ class Lira:
         strength=0.9,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        target, signal, seen = logits_of(scene, self.shadows)
+        target, signal, seen = logits_of(view, self.shadows)
         inside, outside = sums(signal, seen), sums(signal, ~seen)
         above, below = (normal_log_density(target, of.mean, self._variance(of, signal)) for of in (inside, outside))
         return MembershipGuess(np.where(np.isfinite(above - below), above - below, 0.0))
@@ -75,9 +75,9 @@ class LiraOffline(Lira):
         models=2,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record; only models that did not see a record are asked about it."""
-        target, signal, seen = logits_of(scene, self.shadows)
+        target, signal, seen = logits_of(view, self.shadows)
         outside = sums(signal, ~seen)
         z = (target - outside.mean) / np.sqrt(self._variance(outside, signal))
         z = np.where(np.isfinite(z), z, 0.0)

@@ -14,9 +14,9 @@ from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.images import axes_of, mirrored, shifted
 from divulge.core.records import Records
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 MOVES = ((1, 0), (-1, 0), (0, 1), (0, -1))
 RIDGE = 1e-3
@@ -47,15 +47,15 @@ class LiraAugmented:
         models=4,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: six queries a record.  Impossible where records are no images."""
-        if axes_of(scene.candidates.x.shape) is None:
+        if axes_of(view.candidates.x.shape) is None:
             raise Impossible("the records are no images, so there are no mirrored and moved copies to ask about")
-        shadows = scene.shadows(self.shadows)
-        seen = shadows.trained_on(scene.candidates)
+        shadows = view.shadows(self.shadows)
+        seen = shadows.trained_on(view.candidates)
         target, signal = [], []
-        for copies in self._copies(scene.candidates):
-            target.append(logit_scaled(scene.target.log_scores(copies), copies.y))
+        for copies in self._copies(view.candidates):
+            target.append(logit_scaled(view.target.log_scores(copies), copies.y))
             signal.append(shadows.signals(copies, logit_scaled))
         asked, known = np.stack(target, axis=-1), np.stack(signal, axis=-1)
         ratio = _log_density(asked, known, seen) - _log_density(asked, known, ~seen)

@@ -9,9 +9,9 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import own_logit
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Loss:
         strength=0.7,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        logit = own_logit(scene.target.log_scores(scene.candidates), scene.candidates.y)
+        logit = own_logit(view.target.log_scores(view.candidates), view.candidates.y)
         return MembershipGuess(-np.logaddexp(0, -logit), logit)

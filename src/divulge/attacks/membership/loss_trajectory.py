@@ -11,10 +11,10 @@ from divulge.attacks.membership.boosted import Boosted
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import logit_scaled, of_class
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -42,25 +42,25 @@ class LossTrajectory:
         students=True,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record and one for each population record, on which the students learn."""
-        shadows = scene.shadows(min(self.shadows, 2))
-        seen = shadows.trained_on(scene.candidates)
-        examples = np.concatenate([_trajectory(scene, shadows.surface(m)) for m in range(len(shadows))])
+        shadows = view.shadows(min(self.shadows, 2))
+        seen = shadows.trained_on(view.candidates)
+        examples = np.concatenate([_trajectory(view, shadows.oracle(m)) for m in range(len(shadows))])
         learner = Boosted(
             max_iter=100,
             learning_rate=0.1,
             max_leaf_nodes=15,
             min_samples_leaf=40,
             l2_regularization=5.0,
-            random_state=int(scene.rng.integers(2**31)),
+            random_state=int(view.rng.integers(2**31)),
         ).fit(examples, seen.ravel())
-        return MembershipGuess(learner.predict(_trajectory(scene, scene.target)))
+        return MembershipGuess(learner.predict(_trajectory(view, view.target)))
 
 
-def _trajectory(scene: MembershipScene, surface: Surface) -> Array:
+def _trajectory(view: MembershipView, oracle: Oracle) -> Array:
     """Losses of the students, then loss and logit of the model itself: [records, students + 2]."""
-    candidates = scene.candidates
-    losses = [-of_class(student.log_scores(candidates), candidates.y) for student in scene.students(surface)]
-    own = surface.log_scores(candidates)
+    candidates = view.candidates
+    losses = [-of_class(student.log_scores(candidates), candidates.y) for student in view.students(oracle)]
+    own = oracle.log_scores(candidates)
     return np.column_stack([*losses, -of_class(own, candidates.y), logit_scaled(own, candidates.y)])

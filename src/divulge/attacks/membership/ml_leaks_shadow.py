@@ -15,10 +15,10 @@ from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import log_of_scores
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,18 @@ class MlLeaksShadow:
         models=1,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record, one shadow model."""
-        shadows = scene.shadows(1)
+        shadows = view.shadows(1)
         network = make_pipeline(
             StandardScaler(),
-            MLPClassifier((self.hidden,), max_iter=200, random_state=int(scene.rng.integers(2**31))),
+            MLPClassifier((self.hidden,), max_iter=200, random_state=int(view.rng.integers(2**31))),
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # 200 epochs are the setting, converged or not
-            network.fit(self._features(shadows.surface(0), shadows.records), shadows.keep[0])
-        chances = log_of_scores(network.predict_proba(self._features(scene.target, scene.candidates)))
+            network.fit(self._features(shadows.oracle(0), shadows.records), shadows.keep[0])
+        chances = log_of_scores(network.predict_proba(self._features(view.target, view.candidates)))
         return MembershipGuess(chances[:, 1] - chances[:, 0])
 
-    def _features(self, surface: Surface, records: Records) -> Array:
-        return surface.top_k(records)[1][:, : self.top]
+    def _features(self, oracle: Oracle, records: Records) -> Array:
+        return oracle.top_k(records)[1][:, : self.top]

@@ -9,9 +9,9 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import entropy, logit_scaled
 from divulge.core.threat import Access, Asset, Family, Needs
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class MlLeaksUnsupervised:
         needs=Needs(Access.SCORES),
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        log_scores = scene.target.log_scores(scene.candidates)
+        log_scores = view.target.log_scores(view.candidates)
         if self.statistic == "maximum":
             return MembershipGuess(logit_scaled(log_scores, log_scores.argmax(axis=1)))
         if self.statistic == "deviation":

@@ -14,9 +14,9 @@ from divulge.core.errors import Impossible
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 FEWEST = 50
 MOST_FEATURES = 64
@@ -44,22 +44,22 @@ class QuantileRegression:
         queries_per_record=2.0,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record and one for each population record."""
-        candidates, population = scene.candidates, scene.population
+        candidates, population = view.candidates, view.population
         if len(population) < FEWEST:
             raise Impossible(f"quantile regression needs at least {FEWEST} population records")
-        known = logit_scaled(scene.target.log_scores(population), population.y)
-        signal = logit_scaled(scene.target.log_scores(candidates), candidates.y)
-        strangers, asked = _features(population, candidates)
-        mean = self._regressor(scene).fit(strangers, known)
-        apart = np.abs(known - mean.predict(strangers))
-        spread = self._regressor(scene).fit(strangers, apart)
+        known = logit_scaled(view.target.log_scores(population), population.y)
+        signal = logit_scaled(view.target.log_scores(candidates), candidates.y)
+        nonmembers, asked = _features(population, candidates)
+        mean = self._regressor(view).fit(nonmembers, known)
+        apart = np.abs(known - mean.predict(nonmembers))
+        spread = self._regressor(view).fit(nonmembers, apart)
         least = 0.1 * float(apart.mean()) + 1e-9
         return MembershipGuess((signal - mean.predict(asked)) / np.maximum(spread.predict(asked), least))
 
-    def _regressor(self, scene: MembershipScene) -> Boosted:
-        seed = int(scene.rng.integers(2**31))
+    def _regressor(self, view: MembershipView) -> Boosted:
+        seed = int(view.rng.integers(2**31))
         return Boosted(True, max_iter=self.rounds, learning_rate=0.05, max_leaf_nodes=15, random_state=seed)
 
 

@@ -11,9 +11,9 @@ from divulge.attacks.membership.shadow_statistics import log_mean_exp
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
-from divulge.core.scene import MembershipScene, Shadows
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView, Shadows
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ class Rmia:
         strength=0.9,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record; O(n log n) comparisons.  Equal shares are ordered by the ratio itself."""
-        candidates = scene.candidates
-        shadows = scene.shadows(self.shadows)
-        ratio = of_class(scene.target.log_scores(candidates), candidates.y) - self._log_marginal(shadows, scene)
+        candidates = view.candidates
+        shadows = view.shadows(self.shadows)
+        ratio = of_class(view.target.log_scores(candidates), candidates.y) - self._log_marginal(shadows, view)
         dominated = np.searchsorted(np.sort(ratio), ratio - np.log(self.gamma), side="left")
         return MembershipGuess(dominated / len(ratio), tie_break=ratio)
 
-    def _log_marginal(self, shadows: Shadows, scene: MembershipScene) -> Array:
+    def _log_marginal(self, shadows: Shadows, view: MembershipView) -> Array:
         """Log p(x), [records]."""
-        signal = shadows.signals(scene.candidates, of_class)
+        signal = shadows.signals(view.candidates, of_class)
         return log_mean_exp(signal, np.ones(signal.shape, dtype=bool))
 
 
@@ -76,6 +76,6 @@ class RmiaOffline(Rmia):
         models=2,
     )
 
-    def _log_marginal(self, shadows: Shadows, scene: MembershipScene) -> Array:
-        outside = log_mean_exp(shadows.signals(scene.candidates, of_class), ~shadows.trained_on(scene.candidates))
+    def _log_marginal(self, shadows: Shadows, view: MembershipView) -> Array:
+        outside = log_mean_exp(shadows.signals(view.candidates, of_class), ~shadows.trained_on(view.candidates))
         return np.log(((1 + self.a) * np.exp(np.where(np.isnan(outside), 0.0, outside)) + (1 - self.a)) / 2)

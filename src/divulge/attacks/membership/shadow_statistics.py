@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from divulge.core.hashing import Array
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import logit_scaled
+from divulge.core.views.membership import MembershipView
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +43,12 @@ class Sums:
         return max(float(self.deviations.sum()) / freedom, 1e-12) if freedom > 0 else floor
 
 
-def logits_of(scene: MembershipScene, shadows: int) -> tuple[Array, Array, Array]:
+def logits_of(view: MembershipView, shadows: int) -> tuple[Array, Array, Array]:
     """The logit-scaled confidence of the target [records] and of the shadow models [models, records], and which of
     these saw each record (bool [models, records]).
     """
-    pool, candidates = scene.shadows(shadows), scene.candidates
-    target = logit_scaled(scene.target.log_scores(candidates), candidates.y)
+    pool, candidates = view.shadows(shadows), view.candidates
+    target = logit_scaled(view.target.log_scores(candidates), candidates.y)
     return target, pool.signals(candidates, logit_scaled), pool.trained_on(candidates)
 
 

@@ -11,8 +11,8 @@ from divulge.attacks.membership.boosted import Boosted
 from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
-from divulge.core.scene import MembershipScene
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 FEWEST = 40
 """A class with fewer examples is judged by the attack model of all classes together."""
@@ -43,22 +43,22 @@ class Shokri:
         models=2,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        shadows = scene.shadows(min(self.shadows, MOST_SHADOWS))
+        shadows = view.shadows(min(self.shadows, MOST_SHADOWS))
         records = shadows.records
-        answers = np.concatenate([shadows.surface(m).log_scores(records) for m in range(len(shadows))])
+        answers = np.concatenate([shadows.oracle(m).log_scores(records) for m in range(len(shadows))])
         member, y = shadows.keep.ravel(), np.tile(records.y, len(shadows))
-        asked = scene.target.log_scores(scene.candidates)
-        few = scene.rng.permutation(len(y))[:MOST_EXAMPLES]
-        everybody = self._attack_model(answers[few], member[few], scene)
+        asked = view.target.log_scores(view.candidates)
+        few = view.rng.permutation(len(y))[:MOST_EXAMPLES]
+        everybody = self._attack_model(answers[few], member[few], view)
         scores = everybody.predict(asked)
-        for label in np.unique(scene.candidates.y):
-            same, mine = np.flatnonzero(y == label)[:MOST_EXAMPLES], scene.candidates.y == label
+        for label in np.unique(view.candidates.y):
+            same, mine = np.flatnonzero(y == label)[:MOST_EXAMPLES], view.candidates.y == label
             if min(member[same].sum(), (~member[same]).sum()) >= FEWEST:
-                scores[mine] = self._attack_model(answers[same], member[same], scene).predict(asked[mine])
+                scores[mine] = self._attack_model(answers[same], member[same], view).predict(asked[mine])
         return MembershipGuess(scores)
 
-    def _attack_model(self, answers: Array, member: Array, scene: MembershipScene) -> Boosted:
-        seed = int(scene.rng.integers(2**31))
+    def _attack_model(self, answers: Array, member: Array, view: MembershipView) -> Boosted:
+        seed = int(view.rng.integers(2**31))
         return Boosted(max_iter=50, max_leaf_nodes=15, min_samples_leaf=20, random_state=seed).fit(answers, member)

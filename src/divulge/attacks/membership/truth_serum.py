@@ -11,8 +11,8 @@ from divulge.attacks.membership.shadow_statistics import logits_of, normal_log_d
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.evidence import MembershipGuess
-from divulge.core.scene import MembershipScene, Poison, PoisonScene
 from divulge.core.threat import Access, Asset, Behaviour, Family, Knowledge, Needs, Phase
+from divulge.core.views.membership import MembershipView, Poison, PoisonView
 
 FEWEST_TARGETS = 20
 
@@ -43,29 +43,29 @@ class TruthSerum:
         models=2,
     )
 
-    def poison(self, scene: PoisonScene) -> Poison:
+    def poison(self, view: PoisonView) -> Poison:
         """Copies of some candidates under a label that is not theirs."""
-        classes = len(scene.candidates.schema.classes)
-        number = min(int(self.share * scene.size / self.copies), len(scene.candidates))
+        classes = len(view.candidates.schema.classes)
+        number = min(int(self.share * view.size / self.copies), len(view.candidates))
         if number < FEWEST_TARGETS:
             raise Impossible(
                 f"contributing {self.share:.0%} of the training set aims at {number} records in {self.copies} copies "
                 f"each, and at least {FEWEST_TARGETS} are needed: raise `share`, or audit more records"
             )
-        chosen = scene.rng.permutation(len(scene.candidates))[:number]
-        about = np.zeros(len(scene.candidates), dtype=bool)
+        chosen = view.rng.permutation(len(view.candidates))[:number]
+        about = np.zeros(len(view.candidates), dtype=bool)
         about[chosen] = True
-        aimed = scene.candidates.take(chosen)
-        wrong = (aimed.y + scene.rng.integers(1, classes, number)) % classes
+        aimed = view.candidates.take(chosen)
+        wrong = (aimed.y + view.rng.integers(1, classes, number)) % classes
         copies = aimed.take(np.repeat(np.arange(number), self.copies)).relabelled(np.repeat(wrong, self.copies))
         return Poison(copies, about)
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        if scene.poison is None:
+        if view.poison is None:
             raise Impossible("nothing was contributed to the training data")
-        target, signal, seen = logits_of(scene, self.shadows)
-        about = scene.poison.about
+        target, signal, seen = logits_of(view, self.shadows)
+        about = view.poison.about
         inside, outside = sums(signal[:, about], seen[:, about]), sums(signal[:, about], ~seen[:, about])
         ratio = np.zeros(len(target))
         above, below = (

@@ -12,10 +12,10 @@ from divulge.core.attack import Card
 from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.core.scene import MembershipScene
 from divulge.core.signals import logit_scaled, of_class
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.views.membership import MembershipView
 
 MOST_EXAMPLES = 100_000
 
@@ -45,28 +45,28 @@ class WhiteBox:
         seconds=9.0,
     )
 
-    def run(self, scene: MembershipScene) -> MembershipGuess:
+    def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: two queries a record."""
-        shadows, candidates = scene.shadows(self.shadows), scene.candidates
+        shadows, candidates = view.shadows(self.shadows), view.candidates
         seen = shadows.trained_on(candidates)
-        few = scene.rng.permutation(len(candidates))[: max(1, MOST_EXAMPLES // len(shadows))]
+        few = view.rng.permutation(len(candidates))[: max(1, MOST_EXAMPLES // len(shadows))]
         part = candidates.take(few)
-        examples = np.concatenate([_features(shadows.surface(m), part) for m in range(len(shadows))])
+        examples = np.concatenate([_features(shadows.oracle(m), part) for m in range(len(shadows))])
         learner = Boosted(
             max_iter=150,
             learning_rate=0.1,
             max_leaf_nodes=15,
             min_samples_leaf=40,
             l2_regularization=5.0,
-            random_state=int(scene.rng.integers(2**31)),
+            random_state=int(view.rng.integers(2**31)),
         ).fit(examples, seen[:, few].ravel())
-        return MembershipGuess(learner.predict(_features(scene.target, candidates)))
+        return MembershipGuess(learner.predict(_features(view.target, candidates)))
 
 
-def _features(surface: Surface, records: Records) -> Array:
+def _features(oracle: Oracle, records: Records) -> Array:
     """The internals, the confidence and the loss, the sorted log-scores of the three likeliest classes, the class."""
-    told = surface.internals(records)
-    log_scores = surface.log_scores(records)
+    told = oracle.internals(records)
+    log_scores = oracle.log_scores(records)
     top = -np.sort(-log_scores, axis=1)[:, :3]
     signals = [logit_scaled(log_scores, records.y), of_class(log_scores, records.y)]
     return np.column_stack([told, *signals, top, records.y])

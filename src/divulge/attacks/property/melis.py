@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.inference import BatchGuess, BatchQuestion, BatchScene
 from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.views.property import BatchGuess, BatchQuestion, BatchView
 
 Change = tuple[Array, ...]
 
@@ -80,9 +80,9 @@ class MelisPassive:
         needs=Needs(Access.UPDATES, frozenset({Knowledge.POPULATION}), phase=Phase.TRAINING),
     )
 
-    def run(self, scene: BatchScene) -> BatchGuess:
+    def run(self, view: BatchView) -> BatchGuess:
         """Cost: no query.  Raises Impossible where the adversary holds too few records of either kind."""
-        return BatchGuess(tuple(self._about(question) for question in scene.questions))
+        return BatchGuess(tuple(self._about(question) for question in view.questions))
 
     def _about(self, question: BatchQuestion) -> Array:
         scores = np.zeros(len(question.changes))
@@ -122,9 +122,9 @@ class MelisActive:
         ),
     )
 
-    def run(self, scene: BatchScene) -> BatchGuess:
+    def run(self, view: BatchView) -> BatchGuess:
         """Cost: no query.  Raises Impossible where the module has no linear last layer."""
-        return BatchGuess(tuple(self._about(question) for question in scene.questions))
+        return BatchGuess(tuple(self._about(question) for question in view.questions))
 
     def _about(self, question: BatchQuestion) -> Array:
         from divulge.attacks.property.two_tasks import taught_apart

@@ -13,10 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from divulge.core.hashing import Array
-from divulge.core.inference import Cohort, PropertyAnswer, PropertyQuestion, each
 from divulge.core.signals import logit_scaled, of_class
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Task
+from divulge.core.views.property import Cohort, PropertyAnswer, PropertyQuestion, each
 
 Learner = Callable[[Array, Array, Array], Array]
 """(features [models, f], values [models], features of others [m, f]) -> values [m]."""
@@ -94,43 +94,43 @@ def at_values(cohort: Cohort, low: float, high: float) -> tuple[Array, Array]:
 # Features
 
 
-def answers_of(surface: Surface, question: PropertyQuestion) -> Array:
+def answers_of(oracle: Oracle, question: PropertyQuestion) -> Array:
     """All that a model says of the queries: log-odds of each class but the first, [queries x (classes - 1)]."""
     queries = question.queries
-    if surface.task is Task.REGRESSION:
-        return np.asarray(surface.values(queries))
-    told = surface.log_scores(queries)
+    if oracle.task is Task.REGRESSION:
+        return np.asarray(oracle.values(queries))
+    told = oracle.log_scores(queries)
     return np.asarray((told[:, 1:] - told[:, :1]).reshape(-1))
 
 
-def standardised(surface: Surface, question: PropertyQuestion) -> Array:
+def standardised(oracle: Oracle, question: PropertyQuestion) -> Array:
     """The same, less the model's own mean and over its own spread: what it says beside how sure it is altogether."""
-    told = answers_of(surface, question)
+    told = answers_of(oracle, question)
     return np.asarray((told - told.mean()) / max(float(told.std()), 1e-12))
 
 
-def all_means(surface: Surface, question: PropertyQuestion) -> Array:
+def all_means(oracle: Oracle, question: PropertyQuestion) -> Array:
     """`group_means` of the scores, and means of the standardised scores by kind of record and class."""
-    plain, queries = group_means(surface, question), question.queries
-    if surface.task is Task.REGRESSION:
+    plain, queries = group_means(oracle, question), question.queries
+    if oracle.task is Task.REGRESSION:
         return plain
-    told = standardised(surface, question).reshape(len(queries), -1)
+    told = standardised(oracle, question).reshape(len(queries), -1)
     parts = [g & (queries.y == y) for g in question.groups for y in range(len(queries.schema.classes))]
     means = [told[part].mean(axis=0) for part in parts if part.sum() >= FEWEST_IN_GROUP]
     return np.concatenate([plain, *means])
 
 
-def group_means(surface: Surface, question: PropertyQuestion) -> Array:
+def group_means(oracle: Oracle, question: PropertyQuestion) -> Array:
     """By kind of record and class: mean score, mean and spread of the logit, mean loss: [groups x classes x 4]."""
     queries = question.queries
-    if surface.task is Task.REGRESSION:
-        told = surface.values(queries)
+    if oracle.task is Task.REGRESSION:
+        told = oracle.values(queries)
         off = told - queries.y
         rows = [part for part in question.groups if part.sum() >= FEWEST_IN_GROUP]
         return np.array([[told[r].mean(), off[r].mean(), off[r].std(), np.abs(off[r]).mean()] for r in rows]).reshape(
             -1
         )
-    scores = surface.log_scores(queries)
+    scores = oracle.log_scores(queries)
     ahead, own = logit_scaled(scores, queries.y), of_class(scores, queries.y)
     means = []
     for group in question.groups:
@@ -141,12 +141,12 @@ def group_means(surface: Surface, question: PropertyQuestion) -> Array:
     return np.array(means)
 
 
-def label_means(surface: Surface, question: PropertyQuestion) -> Array:
+def label_means(oracle: Oracle, question: PropertyQuestion) -> Array:
     """By kind of record and class: how often each label is given: [groups x classes x classes]."""
     queries = question.queries
-    said = surface.labels(queries)
-    if surface.task is Task.REGRESSION:
-        return group_means(surface, question)
+    said = oracle.labels(queries)
+    if oracle.task is Task.REGRESSION:
+        return group_means(oracle, question)
     classes = len(queries.schema.classes)
     found = []
     for group in question.groups:
@@ -157,23 +157,23 @@ def label_means(surface: Surface, question: PropertyQuestion) -> Array:
     return np.array(found)
 
 
-def labels_of(surface: Surface, question: PropertyQuestion) -> Array:
+def labels_of(oracle: Oracle, question: PropertyQuestion) -> Array:
     """The label of every query, one column for each class but the first."""
-    said = surface.labels(question.queries)
-    if surface.task is Task.REGRESSION:
+    said = oracle.labels(question.queries)
+    if oracle.task is Task.REGRESSION:
         return np.asarray(said)
     return np.eye(len(question.queries.schema.classes))[said.astype(np.int64)][:, 1:].reshape(-1)
 
 
 def compared(
-    question: PropertyQuestion, cohort: Cohort, of: Callable[[Surface, PropertyQuestion], Array]
+    question: PropertyQuestion, cohort: Cohort, of: Callable[[Oracle, PropertyQuestion], Array]
 ) -> tuple[Array, Array]:
     """One kind of features of the cohort's models and of the victims."""
 
-    def one(surface: Surface) -> Array:
-        return of(surface, question)
+    def one(oracle: Oracle) -> Array:
+        return of(oracle, question)
 
-    return each(cohort.surfaces, one), each(question.victims, one)
+    return each(cohort.oracles, one), each(question.victims, one)
 
 
 def shows_scores(question: PropertyQuestion) -> bool:

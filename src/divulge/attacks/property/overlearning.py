@@ -12,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.inference import InputAnswer, InputGuess, InputQuestion, InputScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.views.property import InputAnswer, InputGuess, InputQuestion, InputView
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Overlearning:
         needs=Needs(Access.ACTIVATIONS, frozenset({Knowledge.POPULATION}), tasks=frozenset(Task)),
     )
 
-    def run(self, scene: InputScene) -> InputGuess:
+    def run(self, view: InputView) -> InputGuess:
         """Cost: no query."""
-        return InputGuess(tuple(self._about(question) for question in scene.questions))
+        return InputGuess(tuple(self._about(question) for question in view.questions))
 
     def _about(self, question: InputQuestion) -> InputAnswer:
         choices, controls = {}, {}

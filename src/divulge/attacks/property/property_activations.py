@@ -10,15 +10,15 @@ import numpy as np
 from divulge.attacks.property.meta import FEWEST_IN_GROUP, answered, compared, learn
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView
 
 
-def group_internals(surface: Surface, question: PropertyQuestion) -> Array:
+def group_internals(oracle: Oracle, question: PropertyQuestion) -> Array:
     """Mean and spread of every internal number, by kind of record and class: [groups x classes x numbers x 2]."""
     queries = question.queries
-    told = surface.internals(queries)
+    told = oracle.internals(queries)
     found = []
     for group in question.groups:
         for y in range(max(len(queries.schema.classes), 1)):
@@ -48,9 +48,9 @@ class PropertyActivations:
         seconds=45.0,
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: one look at each query record."""
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         cohort = question.shadows()

@@ -30,11 +30,11 @@ from divulge.attacks.property.meta import (
 from divulge.core.attack import Card
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.hashing import Array
-from divulge.core.inference import Cohort, PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.views.property import Cohort, PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView
 
-Features = Callable[[Surface, PropertyQuestion], Array]
+Features = Callable[[Oracle, PropertyQuestion], Array]
 
 FROM_SCORES: dict[str, tuple[Features, Learner]] = {
     "means by kind and class": (group_means, ridge),
@@ -92,9 +92,9 @@ class PropertyChosen:
         seconds=6.0,
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: one query for each query record."""
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         cohort = question.shadows()
@@ -114,7 +114,7 @@ class PropertyChosen:
 def _inside(question: PropertyQuestion, cohort: Cohort) -> tuple[Array, Array] | None:
     """Parameters of the cohort's models and of the victims, where they can be seen."""
     try:
-        told = [parameters_of(s.parameters()) for s in (*cohort.surfaces, *question.victims)]
+        told = [parameters_of(s.parameters()) for s in (*cohort.oracles, *question.victims)]
         rows = as_rows(told)
     except (AccessDenied, Impossible):
         return None

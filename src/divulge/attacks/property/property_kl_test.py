@@ -10,8 +10,8 @@ import numpy as np
 from divulge.attacks.property.meta import at_values
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene, each
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView, each
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class PropertyKlTest:
         needs=Needs(Access.SCORES, frozenset({Knowledge.POPULATION, Knowledge.RECIPE})),
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: the scores of one query for each query record."""
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         cohort = question.shadows()
         theirs, own = (
-            each(models, lambda s: s.log_scores(question.queries)) for models in (question.victims, cohort.surfaces)
+            each(models, lambda s: s.log_scores(question.queries)) for models in (question.victims, cohort.oracles)
         )
         apart = divergence(theirs, own)
         scores = []

@@ -9,15 +9,15 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene, each
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView, each
 
 
-def group_quality(surface: Surface, question: PropertyQuestion) -> np.ndarray:
+def group_quality(oracle: Oracle, question: PropertyQuestion) -> np.ndarray:
     """Accuracy on the records of the kind, and on the others; minus the mean error for regression: [2]."""
-    said, y = surface.labels(question.queries), question.queries.y
-    right = -np.abs(said - y) if surface.task is Task.REGRESSION else (said == y).astype(float)
+    said, y = oracle.labels(question.queries), question.queries.y
+    right = -np.abs(said - y) if oracle.task is Task.REGRESSION else (said == y).astype(float)
     return np.array([right[group].mean() for group in question.groups])
 
 
@@ -42,12 +42,12 @@ class PropertyLossTest:
         needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION}), tasks=frozenset(Task)),
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: one label for each query record.  Raises Impossible for a property that is not about a kind."""
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         if len(question.groups) < 2:
             raise Impossible(f"{question.text} is not about a kind of records that a model could be better on")
-        quality = each(question.victims, lambda surface: group_quality(surface, question))
+        quality = each(question.victims, lambda oracle: group_quality(oracle, question))
         return PropertyAnswer(tuple(quality[:, 0] - quality[:, 1] for _ in question.pairs))

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from divulge.attacks.property.meta import Learned, answered
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class PropertyNeurons:
         seconds=20.0,
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: no query.  Raises Impossible where the model is no network of PyTorch."""
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         import numpy as np
 
         cohort = question.shadows()
-        own, theirs = ([_layers(s) for s in part] for part in (cohort.surfaces, question.victims))
+        own, theirs = ([_layers(s) for s in part] for part in (cohort.oracles, question.victims))
         from divulge.attacks.property.neurons import read
 
         seed = int(question.rng.integers(2**30))
@@ -58,8 +58,8 @@ class PropertyNeurons:
         return answered(question, cohort, Learned(said, left, float(np.abs(left - cohort.values).mean())))
 
 
-def _layers(surface: Surface) -> Any:
-    module = surface.parameters()
+def _layers(oracle: Oracle) -> Any:
+    module = oracle.parameters()
     if not hasattr(module, "named_parameters"):
         raise Impossible("it reads the neurons of a network, and this model is none that PyTorch knows")
     from divulge.attacks.property.neurons import layers_of

@@ -11,8 +11,8 @@ from divulge.attacks.property.fitted import as_rows, parameters_of
 from divulge.attacks.property.meta import answered, learn, ridge, ridge_on_components, trees
 from divulge.attacks.property.property_chosen import weighed
 from divulge.core.attack import Card
-from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class PropertyParameters:
         strength=1.0,
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: no query.  Raises Impossible where models have no parameters of equal shape."""
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         cohort = question.shadows()
-        rows = as_rows([parameters_of(s.parameters()) for s in (*cohort.surfaces, *question.victims)])
+        rows = as_rows([parameters_of(s.parameters()) for s in (*cohort.oracles, *question.victims)])
         own, theirs = rows[: len(cohort)], rows[len(cohort) :]
         best = weighed(
             [

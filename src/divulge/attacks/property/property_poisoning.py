@@ -11,9 +11,9 @@ from divulge.attacks.property.meta import answered, learn
 from divulge.attacks.property.snap import poison_of
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene, each
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView, each
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,21 @@ class PropertyPoisoning:
         ),
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: one label for each query record of the kind that was not contributed."""
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         poison, left, target = poison_of(question, self.rate)
         there = question.poisoned(poison) if poison is not None else question
         asked = there.queries.take(left)
 
-        def labels(surface: Surface) -> Array:
-            given = (surface.labels(asked) == target).astype(np.float64)
+        def labels(oracle: Oracle) -> Array:
+            given = (oracle.labels(asked) == target).astype(np.float64)
             return np.append(given, given.mean() * np.sqrt(len(given)))
 
         cohort = there.shadows()
-        own, theirs = each(cohort.surfaces, labels), each(there.victims, labels)
+        own, theirs = each(cohort.oracles, labels), each(there.victims, labels)
         count = 0 if poison is None else len(poison)
         told = (f"{count} records were contributed to every training set",)
         return answered(question, cohort, learn(own, theirs, cohort), told)

@@ -10,8 +10,8 @@ import numpy as np
 from divulge.attacks.property.meta import answered, answers_of, compared, learn, ridge
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class PropertyQueries:
         strength=0.9,
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: the scores of one query for each query record."""
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         cohort = question.shadows()

@@ -13,10 +13,10 @@ from divulge.attacks.property.meta import answered, compared, learn
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene
 from divulge.core.records import Records
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView
 
 
 def read(records: Records) -> Array:
@@ -46,11 +46,11 @@ class PropertySamples:
         needs=Needs(Access.SAMPLES, frozenset({Knowledge.POPULATION, Knowledge.RECIPE})),
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: `samples` generated records of each generator.  Raises Impossible for properties that are not about a
         kind of records.
         """
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         if question.flags is None or question.flags.all() or not question.flags.any():
@@ -60,8 +60,8 @@ class PropertySamples:
             judge.fit(read(question.queries), question.flags)
         cohort = question.shadows()
 
-        def shares(surface: Surface, about: PropertyQuestion) -> Array:
-            made = surface.samples(self.samples, about.queries.schema)
+        def shares(oracle: Oracle, about: PropertyQuestion) -> Array:
+            made = oracle.samples(self.samples, about.queries.schema)
             with threadpool_limits(1):  # so little work is slower on many threads
                 sure = judge.predict_proba(read(made))[:, 1]
             return np.array([sure.mean(), float(np.mean(sure > 0.5))])

@@ -11,8 +11,8 @@ from divulge.attacks.property.meta import at_values
 from divulge.attacks.property.property_loss_test import group_quality
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene, each
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView, each
 
 
 def best_cut(low: Array, high: Array) -> tuple[float, float, float]:
@@ -42,17 +42,17 @@ class PropertyThresholdTest:
         needs=Needs(Access.LABEL, frozenset({Knowledge.POPULATION, Knowledge.RECIPE}), tasks=frozenset(Task)),
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: one label for each query record."""
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         cohort = question.shadows()
 
         def qualities(models: tuple) -> Array:  # type: ignore[type-arg]
-            return each(models, lambda surface: group_quality(surface, question))
+            return each(models, lambda oracle: group_quality(oracle, question))
 
-        own, theirs = qualities(cohort.surfaces), qualities(question.victims)
+        own, theirs = qualities(cohort.oracles), qualities(question.victims)
         scores = []
         for low, high in question.pairs:
             shares = np.clip(np.array([low, high]), 0, 1) if own.shape[1] == 2 else np.ones(2)

@@ -11,10 +11,10 @@ from divulge.attacks.property.meta import at_values
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.inference import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyScene, each
 from divulge.core.records import Records
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView, each
 
 
 def poison_of(question: PropertyQuestion, rate: float) -> tuple[Records | None, Array, int]:
@@ -69,9 +69,9 @@ class Snap:
         ),
     )
 
-    def run(self, scene: PropertyScene) -> PropertyGuess:
+    def run(self, view: PropertyView) -> PropertyGuess:
         """Cost: the scores of one query for each query record of the kind that was not contributed."""
-        return scene.answered(self._about)
+        return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         poison, left, target = poison_of(question, self.rate)
@@ -83,7 +83,7 @@ class Snap:
             return each(models, lambda s: np.array([logit_scaled(s.log_scores(asked), wanted).mean()]))[:, 0]
 
         cohort = there.shadows()
-        own, theirs = believes(cohort.surfaces), believes(there.victims)
+        own, theirs = believes(cohort.oracles), believes(there.victims)
         scores = []
         for low, high in question.pairs:
             groups = [own[rows] for rows in at_values(cohort, low, high)]

@@ -10,8 +10,8 @@ import numpy as np
 from divulge.attacks.reconstruction.activation_inversion import BOTH, flat
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.reconstruction import ActivationScene, SampleGuess
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.reconstruction import ActivationView, SampleGuess
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class ActivationDecoder:
         needs=Needs(Access.ACTIVATIONS, frozenset({Knowledge.POPULATION}), tasks=BOTH),
     )
 
-    def run(self, scene: ActivationScene) -> SampleGuess:
+    def run(self, view: ActivationView) -> SampleGuess:
         """Cost: one query of the front for each public record.  Raises Impossible where there are fewer than 50."""
         from divulge.attacks.reconstruction.decoder import decoded
 
-        public = scene.population
+        public = view.population
         if len(public) < 50:
             raise Impossible("it learns from public records, and there are fewer than 50")
-        width = np.where(scene.high > scene.low, scene.high - scene.low, 1.0)
-        wanted = ((public.x - scene.low) / width).reshape(len(public), -1)
-        given, asked = (flat(part) for part in (scene.embed(public.x), scene.activations))
-        seed = int(scene.rng.integers(2**31))
+        width = np.where(view.high > view.low, view.high - view.low, 1.0)
+        wanted = ((public.x - view.low) / width).reshape(len(public), -1)
+        given, asked = (flat(part) for part in (view.embed(public.x), view.activations))
+        seed = int(view.rng.integers(2**31))
         shares = decoded(given, wanted, asked, width=self.width, epochs=self.epochs, seed=seed)
-        records = scene.low + shares.reshape(-1, *scene.shape) * width
+        records = view.low + shares.reshape(-1, *view.shape) * width
         return SampleGuess(tuple(record[None] for record in records))

@@ -9,8 +9,8 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import ActivationScene, SampleGuess
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs, Task
+from divulge.core.views.reconstruction import ActivationView, SampleGuess
 
 BOTH = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
 
@@ -40,26 +40,26 @@ class ActivationInversion:
         uses=Access.PARAMETERS,
     )
 
-    def run(self, scene: ActivationScene) -> SampleGuess:
+    def run(self, view: ActivationView) -> SampleGuess:
         """Cost: no query."""
         import torch
 
         from divulge.attacks.reconstruction.gradient_matching import sides_of, variation
 
-        front: Any = scene.front
-        dtype = next(scene.target.parameters().parameters()).dtype
+        front: Any = view.front
+        dtype = next(view.target.parameters().parameters()).dtype
         sent, low, high = (
-            torch.as_tensor(np.asarray(part), dtype=dtype) for part in (scene.activations, scene.low, scene.high)
+            torch.as_tensor(np.asarray(part), dtype=dtype) for part in (view.activations, view.low, view.high)
         )
         scale = sent.flatten(1).square().mean(dim=1).clamp_min(1e-12)
-        made = torch.Generator().manual_seed(int(scene.rng.integers(2**31)))
-        free = (0.5 + 0.05 * torch.randn((len(sent), *scene.shape), generator=made, dtype=dtype)).requires_grad_()
+        made = torch.Generator().manual_seed(int(view.rng.integers(2**31)))
+        free = (0.5 + 0.05 * torch.randn((len(sent), *view.shape), generator=made, dtype=dtype)).requires_grad_()
         optimiser = torch.optim.Adam([free], lr=self.rate)
         falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
         for _ in range(self.steps):
             off = (front(low + free * (high - low)) - sent).flatten(1).square().mean(dim=1) / scale
-            if scene.schema.is_image and self.total_variation:
-                off = off + self.total_variation * variation(free, sides_of(scene.shape))
+            if view.schema.is_image and self.total_variation:
+                off = off + self.total_variation * variation(free, sides_of(view.shape))
             (free.grad,) = torch.autograd.grad(off.sum(), free)
             optimiser.step()
             falls.step()

@@ -12,8 +12,8 @@ from divulge.attacks.reconstruction.last_layer_gradients import classes_of
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import SampleGuess, Update, UpdateScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import SampleGuess, Update, UpdateView
 
 SAME = 1e-3
 """Two rows whose records differ by less than this share of the range tell of the same record."""
@@ -38,13 +38,13 @@ class AnalyticGradient:
         strength=0.9,
     )
 
-    def run(self, scene: UpdateScene) -> SampleGuess:
+    def run(self, view: UpdateView) -> SampleGuess:
         """Cost: no query.  Raises Impossible where the first layer is not dense, or has no bias."""
-        numbers_only(scene, several_steps=True)
-        layer = first_dense(scene)
-        found = tuple(layer.records(update) for update in scene.updates)
+        numbers_only(view, several_steps=True)
+        layer = first_dense(view)
+        found = tuple(layer.records(update) for update in view.updates)
         try:
-            classes = tuple(classes_of(scene, scene.updates))
+            classes = tuple(classes_of(view, view.updates))
         except Impossible:
             classes = ()
         return SampleGuess(found, classes)
@@ -56,7 +56,7 @@ class FirstDense:
     lowest and of highest values, flat.
     """
 
-    scene: UpdateScene
+    view: UpdateView
     place: int
     zero: Array
     unit: Array
@@ -78,9 +78,9 @@ class FirstDense:
             else:
                 votes[twin] += 1.0
         best = np.argsort(-np.array(votes), kind="stable")[: update.batch]
-        scene = self.scene
-        flat = [scene.low.reshape(-1) + kept[b] * (scene.high - scene.low).reshape(-1) for b in best]
-        return np.reshape(flat, (len(best), *scene.shape))
+        view = self.view
+        flat = [view.low.reshape(-1) + kept[b] * (view.high - view.low).reshape(-1) for b in best]
+        return np.reshape(flat, (len(best), *view.shape))
 
     def _shares(self, given: Array) -> Array:
         """What the layer was given, as a share of the range of each input."""
@@ -89,26 +89,26 @@ class FirstDense:
         return np.where(varies, (given - self.zero) / np.where(varies, width, 1.0), 0.0)
 
 
-def first_dense(scene: UpdateScene) -> FirstDense:
+def first_dense(view: UpdateView) -> FirstDense:
     """The first layer, where it is dense and given the inputs, or each of them moved and scaled."""
     import torch
     from torch import nn
 
-    module: Any = scene.target.parameters()
+    module: Any = view.target.parameters()
     learned = [(name, part) for name, part in module.named_modules() if list(part.parameters(recurse=False))]
     name, layer = learned[0]
     if not isinstance(layer, nn.Linear) or layer.bias is None:
         raise Impossible("it reads a dense first layer with a bias, and this module begins otherwise")
     seen: list[Any] = []
     hook = layer.register_forward_pre_hook(lambda _m, given: seen.append(given[0]))
-    edges = np.stack([scene.low, scene.high, (scene.low + scene.high) / 2])
+    edges = np.stack([view.low, view.high, (view.low + view.high) / 2])
     try:
         with torch.no_grad():
             module.eval()(torch.as_tensor(edges, dtype=layer.weight.dtype))
     finally:
         hook.remove()
     given = seen[0].double().numpy().reshape(3, -1)
-    if given.shape[1] != scene.low.size or not np.allclose(given[2], (given[0] + given[1]) / 2, atol=1e-5):
+    if given.shape[1] != view.low.size or not np.allclose(given[2], (given[0] + given[1]) / 2, atol=1e-5):
         raise Impossible("the first dense layer is not given the inputs themselves")
     place = [p for p, _ in module.named_parameters()].index(f"{name}.weight" if name else "weight")
-    return FirstDense(scene, place, given[0], given[1])
+    return FirstDense(view, place, given[0], given[1])

@@ -15,10 +15,10 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
 from divulge.core.records import Records
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
+from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question
 
 MOST_LEARNED = 10_000
 TREES = 100
@@ -30,16 +30,16 @@ RARE = float(np.log(1e-6))
 
 @dataclass(frozen=True)
 class Answerer:
-    """Answers every question of a scene by one score for each completion: the highest wins."""
+    """Answers every question of a view by one score for each completion: the highest wins."""
 
-    score: Callable[[AttributeScene, Question], Array]
+    score: Callable[[AttributeView, Question], Array]
 
-    def __call__(self, scene: AttributeScene) -> AttributeGuess:
+    def __call__(self, view: AttributeView) -> AttributeGuess:
         """The guess."""
-        return AttributeGuess(tuple(np.asarray(self.score(scene, q)).argmax(axis=1) for q in scene.questions))
+        return AttributeGuess(tuple(np.asarray(self.score(view, q)).argmax(axis=1) for q in view.questions))
 
 
-def log_likelihood_of_class(scene: AttributeScene, question: Question, records: Records | None = None) -> Array:
+def log_likelihood_of_class(view: AttributeView, question: Question, records: Records | None = None) -> Array:
     """Log-probability of each record's own class under every completion: [records, completions].
 
     From scores where they are shown; from labels by how often records with that label have this class (the confusion
@@ -47,22 +47,22 @@ def log_likelihood_of_class(scene: AttributeScene, question: Question, records: 
     """
     of = question.known if records is None else records
     told = [question.completed(v, of) for v in range(len(question.completions))]
-    if scene.target.task is Task.REGRESSION:
-        public = scene.population
-        spread = max(float(np.std(scene.target.values(public) - public.y)), 1e-9)
-        errors = np.stack([scene.target.values(r) - r.y for r in told], axis=1)
+    if view.target.task is Task.REGRESSION:
+        public = view.population
+        spread = max(float(np.std(view.target.values(public) - public.y)), 1e-9)
+        errors = np.stack([view.target.values(r) - r.y for r in told], axis=1)
         return np.asarray(-0.5 * (errors / spread) ** 2)
-    if Access.SCORES in scene.target.ports:
-        return np.stack([of_class(scene.target.log_scores(r), r.y) for r in told], axis=1)
-    table = log_confusion(scene)
-    return np.stack([table[scene.target.labels(r), r.y] for r in told], axis=1)
+    if Access.SCORES in view.target.ports:
+        return np.stack([of_class(view.target.log_scores(r), r.y) for r in told], axis=1)
+    table = log_confusion(view)
+    return np.stack([table[view.target.labels(r), r.y] for r in told], axis=1)
 
 
-def log_confusion(scene: AttributeScene) -> Array:
+def log_confusion(view: AttributeView) -> Array:
     """Log of how often a record of the population has a class, given its label: [labels, classes], add-one smoothed."""
-    public, classes = scene.population, len(scene.schema.classes)
+    public, classes = view.population, len(view.schema.classes)
     counts = np.ones((classes, classes))
-    np.add.at(counts, (scene.target.labels(public), public.y), 1)
+    np.add.at(counts, (view.target.labels(public), public.y), 1)
     return np.asarray(np.log(counts / counts.sum(axis=1, keepdims=True)))
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from divulge.attacks.reconstruction.gradient_matching import sides_of, variation
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import ClassScene
+from divulge.core.views.reconstruction import ClassView
 
 VIEWS = 4
 NOISE = 0.4
@@ -34,25 +34,25 @@ def moved(images: Tensor, sides: tuple[int, int], made: torch.Generator) -> Tens
     return images.roll(shifts, dims=sides)
 
 
-def climb(module: nn.Module, scene: ClassScene, total_variation: float, steps: int, rate: float, seed: int) -> Array:
-    """One record of each class of the scene: [classes, ...]."""
+def climb(module: nn.Module, view: ClassView, total_variation: float, steps: int, rate: float, seed: int) -> Array:
+    """One record of each class of the view: [classes, ...]."""
     dtype = next(module.parameters()).dtype
-    low, high = (torch.as_tensor(np.asarray(edge), dtype=dtype) for edge in (scene.low, scene.high))
+    low, high = (torch.as_tensor(np.asarray(edge), dtype=dtype) for edge in (view.low, view.high))
     made = torch.Generator().manual_seed(seed)
-    wanted = torch.as_tensor(scene.classes)
-    start = torch.randn((len(wanted), *scene.shape), generator=made, dtype=dtype)
+    wanted = torch.as_tensor(view.classes)
+    start = torch.randn((len(wanted), *view.shape), generator=made, dtype=dtype)
     free = (0.5 + 0.02 * start).requires_grad_()
-    image = scene.schema.is_image
-    moving = image and min(scene.shape[s] for s in sides_of(scene.shape)) >= LARGE
+    image = view.schema.is_image
+    moving = image and min(view.shape[s] for s in sides_of(view.shape)) >= LARGE
     optimiser = torch.optim.Adam([free], lr=rate)
     falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
-        shown = moved(free, sides_of(scene.shape), made) if moving else free
+        shown = moved(free, sides_of(view.shape), made) if moving else free
         views = shown.repeat(VIEWS, *([1] * (shown.dim() - 1)))
         views = views + NOISE * torch.randn(views.shape, generator=made, dtype=dtype)
         told = log_scores(module, low + views * (high - low)).gather(1, wanted.repeat(VIEWS)[:, None])
         loss = -told.reshape(VIEWS, -1).mean(dim=0)
-        loss = loss + (total_variation * variation(free, sides_of(scene.shape)) if image else 0.0)
+        loss = loss + (total_variation * variation(free, sides_of(view.shape)) if image else 0.0)
         (free.grad,) = torch.autograd.grad(loss.sum(), free)
         optimiser.step()
         falls.step()

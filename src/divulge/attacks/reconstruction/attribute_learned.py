@@ -11,9 +11,9 @@ from divulge.attacks.reconstruction.answers_by_value import MOST_LEARNED, Answer
 from divulge.attacks.reconstruction.fredrikson import KNOWN
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class AttributeLearned:
         seconds=60.0,
     )
 
-    def run(self, scene: AttributeScene) -> AttributeGuess:
+    def run(self, view: AttributeView) -> AttributeGuess:
         """Cost: one query for each value, and each record asked about or of the population."""
-        return Answerer(self._score)(scene)
+        return Answerer(self._score)(view)
 
-    def _score(self, scene: AttributeScene, question: Question) -> Array:
+    def _score(self, view: AttributeView, question: Question) -> Array:
         def answers(records: Records) -> Array:
             told = [question.completed(v, records) for v in range(len(question.completions))]
-            return np.column_stack([scene.target.log_scores(r)[:, 1:] for r in told])
+            return np.column_stack([view.target.log_scores(r)[:, 1:] for r in told])
 
-        public = scene.telling(question, MOST_LEARNED)
+        public = view.telling(question, MOST_LEARNED)
         return Imputer(question, public, answers).log_probabilities(question.known)

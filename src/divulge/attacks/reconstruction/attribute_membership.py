@@ -13,10 +13,10 @@ from divulge.attacks.reconstruction.answers_by_value import Answerer, Imputer
 from divulge.attacks.reconstruction.fredrikson import KNOWN
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
-from divulge.core.scene import Shadows
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.membership import Shadows
+from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question
 
 MOST_PUBLIC = 4_000
 MOST_PLAYED = 4
@@ -49,15 +49,15 @@ class AttributeMembership:
         seconds=110.0,
     )
 
-    def run(self, scene: AttributeScene) -> AttributeGuess:
+    def run(self, view: AttributeView) -> AttributeGuess:
         """Cost: one query for each record and value."""
-        shadows = scene.shadows(self.shadows)
-        return Answerer(lambda s, q: _chances(s, q, shadows))(scene)
+        shadows = view.shadows(self.shadows)
+        return Answerer(lambda s, q: _chances(s, q, shadows))(view)
 
 
-def _chances(scene: AttributeScene, question: Question, shadows: Shadows) -> Array:
+def _chances(view: AttributeView, question: Question, shadows: Shadows) -> Array:
     """How likely each completion is the one that was trained on: [records, completions]."""
-    public = scene.telling(question, MOST_PUBLIC)
+    public = view.telling(question, MOST_PUBLIC)
     values = range(len(question.completions))
     imputer = Imputer(question, public)
     imputed, truth = imputer.out_of_fold(), question.nearest(public)
@@ -74,7 +74,7 @@ def _chances(scene: AttributeScene, question: Question, shadows: Shadows) -> Arr
     x, y = np.concatenate(rows), np.concatenate(labels)
     middle = np.stack([shadows.signals(question.completed(v), logit_scaled).mean(axis=0) for v in values], axis=1)
     told = [question.completed(v) for v in values]
-    own = np.stack([logit_scaled(scene.target.log_scores(r), r.y) for r in told], axis=1)
+    own = np.stack([logit_scaled(view.target.log_scores(r), r.y) for r in told], axis=1)
     asked = _features(own, middle, imputer.log_probabilities(question.known))
     with threadpool_limits(1, user_api="openmp"):
         judge = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.1, early_stopping=False, random_state=0)

@@ -10,8 +10,8 @@ import numpy as np
 from divulge.attacks.reconstruction.fredrikson_inversion import directions, moveable
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import ClassGuess, ClassScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import ClassGuess, ClassView
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,25 @@ class BlackBoxInversion:
         strength=0.7,
     )
 
-    def run(self, scene: ClassScene) -> ClassGuess:
+    def run(self, view: ClassView) -> ClassGuess:
         """Cost: 2 directions x steps queries for every class."""
-        moveable(scene)
-        wanted = np.array(scene.classes)
-        share = np.full((len(wanted), *scene.shape), 0.5)
+        moveable(view)
+        wanted = np.array(view.classes)
+        share = np.full((len(wanted), *view.shape), 0.5)
         first, second = np.zeros_like(share), np.zeros_like(share)
         for step in range(1, self.steps + 1):
-            slope = self._slope(scene, share, wanted)
+            slope = self._slope(view, share, wanted)
             first = 0.9 * first + 0.1 * slope
             second = 0.99 * second + 0.01 * slope**2
             move = first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
             share = np.clip(share + self.rate * move, 0, 1)
-        return ClassGuess(scene.low + share * (scene.high - scene.low))
+        return ClassGuess(view.low + share * (view.high - view.low))
 
-    def _slope(self, scene: ClassScene, share: Array, wanted: Array) -> Array:
-        noise = directions(scene, self.directions)
+    def _slope(self, view: ClassView, share: Array, wanted: Array) -> Array:
+        noise = directions(view, self.directions)
         tried = np.stack([share + self.width * noise[:, None], share - self.width * noise[:, None]])
-        x = scene.low + np.clip(tried, 0, 1) * (scene.high - scene.low)
-        told = scene.target.log_scores(scene.records(x.reshape(-1, *scene.shape)))
+        x = view.low + np.clip(tried, 0, 1) * (view.high - view.low)
+        told = view.target.log_scores(view.records(x.reshape(-1, *view.shape)))
         own = told.reshape(2, self.directions, len(wanted), -1)[:, :, np.arange(len(wanted)), wanted]
         gain = (own[0] - own[1]) / (2 * self.width)
         return np.asarray(np.einsum("kc,k...->c...", gain, noise) / self.directions)

@@ -12,8 +12,8 @@ from divulge.attacks.reconstruction.gmi import PUBLIC
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import ClassGuess, ClassScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import ClassGuess, ClassView
 
 
 @dataclass(frozen=True)
@@ -44,32 +44,32 @@ class BrepMi:
         needs=Needs(Access.LABEL, PUBLIC),
     )
 
-    def run(self, scene: ClassScene) -> ClassGuess:
+    def run(self, view: ClassView) -> ClassGuess:
         """Cost: up to first + steps x around queries for each class.  Raises Impossible where no start is found."""
-        moveable(scene)
+        moveable(view)
         from divulge.attacks.reconstruction.generator import generator_for
 
-        generator: Any = generator_for(scene.public, scene.low, scene.high)
-        drawn = scene.rng.normal(size=(self.first, generator.size))
-        told = scene.target.labels(scene.records(generator.images(drawn)))
+        generator: Any = generator_for(view.public, view.low, view.high)
+        drawn = view.rng.normal(size=(self.first, generator.size))
+        told = view.target.labels(view.records(generator.images(drawn)))
         found: list[Array] = []
         missing = 0
-        for code in scene.classes:
+        for code in view.classes:
             own = drawn[told == code]
             missing += len(own) == 0
-            found.append(self._repelled(scene, generator, own[0], code) if len(own) else generator.images(drawn[:1])[0])
-        if missing == len(scene.classes):
+            found.append(self._repelled(view, generator, own[0], code) if len(own) else generator.images(drawn[:1])[0])
+        if missing == len(view.classes):
             raise Impossible(
                 "no generated image is of any class: give public records that are more like the private ones"
             )
         return ClassGuess(np.stack(found))
 
-    def _repelled(self, scene: ClassScene, generator: Any, latent: Array, code: int) -> Array:
+    def _repelled(self, view: ClassView, generator: Any, latent: Array, code: int) -> Array:
         radius, best = self.radius, latent
         for _ in range(self.steps):
-            away = scene.rng.normal(size=(self.around, latent.size))
+            away = view.rng.normal(size=(self.around, latent.size))
             away /= np.linalg.norm(away, axis=1, keepdims=True)
-            right = scene.target.labels(scene.records(generator.images(latent + radius * away))) == code
+            right = view.target.labels(view.records(generator.images(latent + radius * away))) == code
             if right.all():
                 best, radius = latent, radius * self.growth
             else:

@@ -10,8 +10,8 @@ import numpy as np
 from divulge.attacks.reconstruction.answers_by_value import Answerer
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Csmia:
         needs=Needs(Access.SCORES, frozenset({Knowledge.PARTIAL_RECORD})),
     )
 
-    def run(self, scene: AttributeScene) -> AttributeGuess:
+    def run(self, view: AttributeView) -> AttributeGuess:
         """Cost: one query for each record and value."""
-        return Answerer(_score)(scene)
+        return Answerer(_score)(view)
 
 
-def _score(scene: AttributeScene, question: Question) -> Array:
+def _score(view: AttributeView, question: Question) -> Array:
     """Confidence where the model is right, minus confidence where it is wrong, and right comes first."""
-    scores = [scene.target.log_scores(question.completed(v)) for v in range(len(question.completions))]
+    scores = [view.target.log_scores(question.completed(v)) for v in range(len(question.completions))]
     right = np.stack([s.argmax(axis=1) == question.known.y for s in scores], axis=1)
     confidence = np.stack([np.exp(s.max(axis=1)) for s in scores], axis=1)
     return np.where(right, 1 + confidence, -confidence)

@@ -10,8 +10,8 @@ import numpy as np
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import SampleGuess, Update, UpdateScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import SampleGuess, Update, UpdateView
 
 CHUNK = 4_096
 
@@ -44,18 +44,18 @@ class Dager:
         needs=Needs(Access.UPDATES),
     )
 
-    def run(self, scene: UpdateScene) -> SampleGuess:
+    def run(self, view: UpdateView) -> SampleGuess:
         """Cost: no query.
 
         Raises Impossible for modules other than GPT-2's form, and where a batch has more tokens than the model is wide.
         """
-        if not scene.tokens:
+        if not view.tokens:
             raise Impossible("it reads texts, and the inputs of this module are no token ids")
         from divulge.attacks.reconstruction.gpt import Gpt
 
-        model = Gpt.of(scene.target.parameters())
-        length = scene.shape[-1]
-        return SampleGuess(tuple(self._batch(model, update, length) for update in scene.updates))
+        model = Gpt.of(view.target.parameters())
+        length = view.shape[-1]
+        return SampleGuess(tuple(self._batch(model, update, length) for update in view.updates))
 
     def _batch(self, model: Any, update: Update, length: int) -> Array:
         """Sequences of one update: [at most a batch, length], -1 where nothing is known."""

@@ -11,9 +11,9 @@ from divulge.attacks.reconstruction.linear_models import linear_model
 from divulge.attacks.reconstruction.unlearned_batch import batch_behind
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import SampleGuess, VersionScene
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.views.reconstruction import SampleGuess, VersionView
 
 BOTH = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
 
@@ -37,15 +37,15 @@ class DeletedRecord:
         needs=Needs(Access.VERSIONS, frozenset({Knowledge.POPULATION}), tasks=BOTH),
     )
 
-    def run(self, scene: VersionScene) -> SampleGuess:
+    def run(self, view: VersionView) -> SampleGuess:
         """Cost: no query.  Raises Impossible for models that are not linear, and for batches behind one output."""
-        return SampleGuess(tuple(self._records(scene, *pair) for pair in scene.versions))
+        return SampleGuess(tuple(self._records(view, *pair) for pair in view.versions))
 
-    def _records(self, scene: VersionScene, with_it: Surface, without: Surface) -> Array:
+    def _records(self, view: VersionView, with_it: Oracle, without: Oracle) -> Array:
         before, after = linear_model(with_it.parameters()), linear_model(without.parameters())
         moved = np.column_stack([before.weights - after.weights, before.bias - after.bias])
-        rows = before.prepared(scene.population.flat())
-        slope = -before.curvature(rows, scene.size) @ moved.ravel()
+        rows = before.prepared(view.population.flat())
+        slope = -before.curvature(rows, view.size) @ moved.ravel()
         slope = slope.reshape(moved.shape)
-        found = before.record(slope)[None] if scene.batch == 1 else batch_behind(before, slope, scene.batch, rows)
-        return np.clip(found.reshape(-1, *scene.shape), scene.low, scene.high)
+        found = before.record(slope)[None] if view.batch == 1 else batch_behind(before, slope, view.batch, rows)
+        return np.clip(found.reshape(-1, *view.shape), view.low, view.high)

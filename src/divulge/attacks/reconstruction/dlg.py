@@ -10,31 +10,31 @@ import numpy as np
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import SampleGuess, UpdateScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import SampleGuess, UpdateView
 
 MOST_TOGETHER = 8
 """Records of a batch that can be told apart by the gradient's least squares alone."""
 
 
-def numbers_only(scene: UpdateScene, *, several_steps: bool = False) -> None:
+def numbers_only(view: UpdateView, *, several_steps: bool = False) -> None:
     """Raises Impossible for what gradient matching is not made for."""
-    if scene.tokens:
+    if view.tokens:
         raise Impossible("inputs are token ids, which cannot be moved along a gradient: see dager")
-    if not scene.updates:
+    if not view.updates:
         raise Impossible("there is no update to look at")
-    if scene.updates[0].several and not several_steps:
+    if view.updates[0].several and not several_steps:
         raise Impossible("the update is of several local steps: see fedavg_inversion")
 
 
-def matched(scene: UpdateScene, codes: Array | None, restarts: int, steps: int) -> SampleGuess:
+def matched(view: UpdateView, codes: Array | None, restarts: int, steps: int) -> SampleGuess:
     """Records whose gradients fit best; their classes too where no codes are given."""
     from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_lbfgs
 
-    if scene.updates[0].batch > MOST_TOGETHER:
+    if view.updates[0].batch > MOST_TOGETHER:
         raise Impossible(f"it matches gradients of {MOST_TOGETHER} records at most: see inverting_gradients")
-    seed = int(scene.rng.integers(2**31))
-    matcher = Matcher(scene, scene.updates, codes, Prior(), cosine=False, seed=seed, double=True)
+    seed = int(view.rng.integers(2**31))
+    matcher = Matcher(view, view.updates, codes, Prior(), cosine=False, seed=seed, double=True)
     records, found = matcher.best(*by_lbfgs(matcher, restarts, steps))
     classes = found if codes is None else codes
     return SampleGuess(tuple(records), tuple(np.asarray(classes)))
@@ -63,7 +63,7 @@ class Dlg:
         default=False,
     )
 
-    def run(self, scene: UpdateScene) -> SampleGuess:
+    def run(self, view: UpdateView) -> SampleGuess:
         """Cost: no query.  Raises Impossible for text, several local steps and batches of more than eight."""
-        numbers_only(scene)
-        return matched(scene, None, self.restarts, self.steps)
+        numbers_only(view)
+        return matched(view, None, self.restarts, self.steps)

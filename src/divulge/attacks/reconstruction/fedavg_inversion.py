@@ -12,8 +12,8 @@ from divulge.attacks.reconstruction.inverting_gradients import searched
 from divulge.attacks.reconstruction.last_layer_gradients import classes_of
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.reconstruction import SampleGuess, UpdateScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import SampleGuess, UpdateView
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class FedavgInversion:
         needs=Needs(Access.UPDATES),
     )
 
-    def run(self, scene: UpdateScene) -> SampleGuess:
+    def run(self, view: UpdateView) -> SampleGuess:
         """Cost: no query.  Raises Impossible for text and for a single local step."""
         from divulge.attacks.reconstruction.gradient_matching import Prior
 
-        numbers_only(scene, several_steps=True)
-        if not scene.updates[0].several:
+        numbers_only(view, several_steps=True)
+        if not view.updates[0].several:
             raise Impossible("the update is of one step: inverting_gradients does the same")
-        codes = classes_of(scene, scene.updates)
-        mixed = np.concatenate([scene.rng.permuted(codes, axis=1) for _ in range(self.restarts)])
-        return searched(scene, Prior(self.total_variation), self.restarts, self.steps, self.rate, mixed)
+        codes = classes_of(view, view.updates)
+        mixed = np.concatenate([view.rng.permuted(codes, axis=1) for _ in range(self.restarts)])
+        return searched(view, Prior(self.total_variation), self.restarts, self.steps, self.rate, mixed)

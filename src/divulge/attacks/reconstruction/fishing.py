@@ -11,10 +11,10 @@ from divulge.attacks.reconstruction.dlg import numbers_only
 from divulge.attacks.reconstruction.last_layer_gradients import last_layer
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import SampleGuess, Update, UpdateScene
 from divulge.core.records import Records
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.views.reconstruction import SampleGuess, Update, UpdateView
 
 STEEP = 50.0
 """How steeply a record's score falls from certain to impossible, over the spread of the measurement."""
@@ -55,50 +55,48 @@ class Fishing:
         default=False,
     )
 
-    def run(self, scene: UpdateScene) -> SampleGuess:
+    def run(self, view: UpdateView) -> SampleGuess:
         """Cost: rounds of training, one for each class that is the rarest of a batch, and threshold.
 
         Raises Impossible for text, several local steps, and modules without a dense last layer.
         """
-        numbers_only(scene)
-        last_layer(scene)
-        counts = _counts(scene)
+        numbers_only(view)
+        last_layer(view)
+        counts = _counts(view)
         aims = [int(np.where(c > 0, c, np.inf).argmin()) for c in counts]  # the rarest class of each batch
         found: dict[int, tuple[float, Array]] = {}
         for code in sorted(set(aims)):
-            self._fish(scene, code, {u: int(counts[u][code]) for u, aim in enumerate(aims) if aim == code}, found)
-        empty = np.zeros((0, *scene.shape))
+            self._fish(view, code, {u: int(counts[u][code]) for u, aim in enumerate(aims) if aim == code}, found)
+        empty = np.zeros((0, *view.shape))
         classes = tuple(np.repeat(np.arange(len(c)), c) for c in counts)
-        return SampleGuess(tuple(found[u][1] if u in found else empty for u in range(len(scene.updates))), classes)
+        return SampleGuess(tuple(found[u][1] if u in found else empty for u in range(len(view.updates))), classes)
 
-    def _fish(
-        self, scene: UpdateScene, code: int, units: dict[int, int], found: dict[int, tuple[float, Array]]
-    ) -> None:
+    def _fish(self, view: UpdateView, code: int, units: dict[int, int], found: dict[int, tuple[float, Array]]) -> None:
         """Rebuild one record of this class out of each of these batches.  units: how many records of it there are."""
-        public = scene.population.take(np.arange(min(len(scene.population), MOST_PUBLIC)))
-        along, measured = _towards(_features(scene, public), public.y == code)
+        public = view.population.take(np.arange(min(len(view.population), MOST_PUBLIC)))
+        along, measured = _towards(_features(view, public), public.y == code)
         spread = max(float(measured.std()), 1e-9)
         above = float(measured.max()) + REACH * spread  # every record of the class is below
         cuts = np.quantile(measured, (np.arange(self.thresholds) + 0.5) / self.thresholds)
         for cut in (above, *cuts):
             wanted = [u for u, own in units.items() if (own == 1) == (cut == above)]
             if wanted:
-                module = _bait(scene, code, along, float(cut), STEEP / spread)
-                sent = scene.ask(module)
+                module = _bait(view, code, along, float(cut), STEEP / spread)
+                sent = view.ask(module)
                 alone = {u: sent[u] for u in wanted if abs(_seen(sent[u], code, module) - 1) < ALONE}
                 if alone:
-                    self._invert(scene, module, code, alone, found)
+                    self._invert(view, module, code, alone, found)
 
     def _invert(
-        self, scene: UpdateScene, module: Any, code: int, sent: dict[int, Update], found: dict[int, tuple[float, Array]]
+        self, view: UpdateView, module: Any, code: int, sent: dict[int, Update], found: dict[int, tuple[float, Array]]
     ) -> None:
         """Of each batch what fits a single record best is kept: where several are behind a gradient, none fits."""
         from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_adam
 
         single = [replace(u, change=tuple(c * u.batch for c in u.change), batch=1) for u in sent.values()]
         codes = np.full((len(single), 1), code)
-        shown = replace(scene, target=cast(Surface, _Module(module)))
-        seed = int(scene.rng.integers(2**31))
+        shown = replace(view, target=cast(Oracle, _Module(module)))
+        seed = int(view.rng.integers(2**31))
         names = [name for name, _ in module.named_parameters()]
         last = _place_of_bias(module)  # what comes before was made steep: bring both back to one scale
         weights = [STEEP if place in (last - 1, last) else 1.0 for place in range(len(names))]
@@ -138,11 +136,11 @@ def _towards(features: Array, own: Array) -> tuple[Array, Array]:
     return along, features[own if own.sum() > 1 else slice(None)] @ along
 
 
-def _features(scene: UpdateScene, records: Records) -> Array:
+def _features(view: UpdateView, records: Records) -> Array:
     """What the last layer is given: [records, features]."""
     import torch
 
-    module: Any = scene.target.parameters()
+    module: Any = view.target.parameters()
     seen: list[Any] = []
     hook = _last(module).register_forward_pre_hook(lambda _m, given: seen.append(given[0]))
     try:
@@ -154,13 +152,13 @@ def _features(scene: UpdateScene, records: Records) -> Array:
     return np.asarray(seen[0].flatten(1).double().numpy())
 
 
-def _bait(scene: UpdateScene, code: int, along: Array, cut: float, steep: float) -> Any:
+def _bait(view: UpdateView, code: int, along: Array, cut: float, steep: float) -> Any:
     """Logit of the class: steep * (<along, features> - cut); of all others 0."""
     import copy
 
     import torch
 
-    module: Any = copy.deepcopy(scene.target.parameters())
+    module: Any = copy.deepcopy(view.target.parameters())
     layer = _last(module)
     with torch.no_grad():
         layer.weight.zero_()
@@ -170,14 +168,14 @@ def _bait(scene: UpdateScene, code: int, along: Array, cut: float, steep: float)
     return module
 
 
-def _counts(scene: UpdateScene) -> list[Array]:
+def _counts(view: UpdateView) -> list[Array]:
     """How many records of each class are in every batch: with a last layer of zeros the slope of a bias is
     1 / classes - count / batch.
     """
-    module = _bait(scene, 0, np.zeros(1), 0.0, 0.0)
+    module = _bait(view, 0, np.zeros(1), 0.0, 0.0)
     place = _place_of_bias(module)
     made = []
-    for update in scene.ask(module):
+    for update in view.ask(module):
         slopes = np.asarray(update.change[place], dtype=np.float64)
         made.append(np.maximum(np.round(update.batch * (1 / len(slopes) - slopes)), 0).astype(np.int64))
     return made

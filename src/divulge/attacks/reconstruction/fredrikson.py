@@ -11,8 +11,8 @@ from divulge.attacks.reconstruction.answers_by_value import Answerer, log_likeli
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question
 
 BOTH = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
 KNOWN = frozenset({Knowledge.POPULATION, Knowledge.PARTIAL_RECORD})
@@ -37,9 +37,9 @@ class FredriksonMap:
         uses=Access.SCORES,
     )
 
-    def run(self, scene: AttributeScene) -> AttributeGuess:
+    def run(self, view: AttributeView) -> AttributeGuess:
         """Cost: one query for each record and value."""
-        return Answerer(lambda s, q: log_likelihood_of_class(s, q) + s.log_prior(q))(scene)
+        return Answerer(lambda s, q: log_likelihood_of_class(s, q) + s.log_prior(q))(view)
 
 
 @dataclass(frozen=True)
@@ -60,26 +60,26 @@ class FredriksonTreeCounts:
         needs=Needs(Access.PARAMETERS, KNOWN),
     )
 
-    def run(self, scene: AttributeScene) -> AttributeGuess:
+    def run(self, view: AttributeView) -> AttributeGuess:
         """Cost: no query."""
-        model = scene.target.parameters()
+        model = view.target.parameters()
         model = model.steps[-1][1] if hasattr(model, "steps") else model
         if not hasattr(model, "tree_") or not hasattr(model, "classes_"):
             raise Impossible("it reads the counts of one decision tree for classes, and this model is none")
-        return Answerer(lambda s, q: _counts(model, q, s) + s.log_prior(q))(scene)
+        return Answerer(lambda s, q: _counts(model, q, s) + s.log_prior(q))(view)
 
 
-def _counts(model: Any, question: Question, scene: AttributeScene) -> Array:
+def _counts(model: Any, question: Question, view: AttributeView) -> Array:
     """Log of the number of training records of the record's class in its leaf: [records, completions]."""
     tree = model.tree_
     shares = tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True)
     counts = shares * tree.weighted_n_node_samples[:, None]
-    labels = scene.schema.classes
+    labels = view.schema.classes
     own = [list(model.classes_).index(c) if c in model.classes_ else i for i, c in enumerate(labels)]
     column = np.asarray(own)[question.known.y]
 
     def in_leaf(number: int) -> Array:
-        leaf = scene.target.leaves(question.completed(number))
+        leaf = view.target.leaves(question.completed(number))
         return np.asarray(np.log(counts[np.asarray(leaf, dtype=np.int64), column] + 1e-6))
 
     return np.stack([in_leaf(v) for v in range(len(question.completions))], axis=1)

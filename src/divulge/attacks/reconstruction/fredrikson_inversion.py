@@ -10,23 +10,23 @@ import numpy as np
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import ClassGuess, ClassScene
 from divulge.core.records import CODED
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import ClassGuess, ClassView
 
 COARSE = 4
 """Noise of the black-box search is drawn on a grid as many times coarser than the image."""
 
 
-def moveable(scene: ClassScene) -> None:
+def moveable(view: ClassView) -> None:
     """Raises Impossible for inputs that cannot be moved bit by bit."""
-    if any(column.kind in CODED for column in scene.schema.columns):
+    if any(column.kind in CODED for column in view.schema.columns):
         raise Impossible("inputs that are categories cannot be moved along a gradient")
 
 
-def network_of(scene: ClassScene) -> Any:
+def network_of(view: ClassView) -> Any:
     """The target's module; raises Impossible where it is none of PyTorch's."""
-    module = scene.target.parameters()
+    module = view.target.parameters()
     if not hasattr(module, "named_parameters"):
         raise Impossible("it climbs along the gradients of a network, and this model is none that PyTorch knows")
     return module.eval()
@@ -57,21 +57,21 @@ class FredriksonInversion:
         needs=Needs(Access.PARAMETERS),
     )
 
-    def run(self, scene: ClassScene) -> ClassGuess:
+    def run(self, view: ClassView) -> ClassGuess:
         """Cost: no query.  Raises Impossible for categories and for models other than networks."""
-        moveable(scene)
+        moveable(view)
         from divulge.attacks.reconstruction.ascent import climb
 
-        seed = int(scene.rng.integers(2**31))
-        return ClassGuess(climb(network_of(scene), scene, self.total_variation, self.steps, self.rate, seed))
+        seed = int(view.rng.integers(2**31))
+        return ClassGuess(climb(network_of(view), view, self.total_variation, self.steps, self.rate, seed))
 
 
-def directions(scene: ClassScene, count: int) -> Array:
+def directions(view: ClassView, count: int) -> Array:
     """Random directions [count, ...] of unit size per input, constant over patches where records are images."""
-    shape = scene.shape
-    if not scene.schema.is_image or min(shape[-2:]) < 2 * COARSE:
-        return np.asarray(scene.rng.normal(size=(count, *shape)))
+    shape = view.shape
+    if not view.schema.is_image or min(shape[-2:]) < 2 * COARSE:
+        return np.asarray(view.rng.normal(size=(count, *shape)))
     height, width = (-(-side // COARSE) for side in shape[-2:])
-    coarse = scene.rng.normal(size=(count, *shape[:-2], height, width))
+    coarse = view.rng.normal(size=(count, *shape[:-2], height, width))
     fine = coarse.repeat(COARSE, axis=-2).repeat(COARSE, axis=-1)
     return np.asarray(fine[..., : shape[-2], : shape[-1]])

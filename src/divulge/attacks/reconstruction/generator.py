@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from divulge.attacks.reconstruction.ascent import log_scores, moved
 from divulge.attacks.reconstruction.gradient_matching import sides_of
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import ClassScene
 from divulge.core.records import Records
+from divulge.core.views.reconstruction import ClassView
 
 SIZE = 32
 HIDDEN = 256
@@ -125,7 +125,7 @@ def _round(maker: nn.Module, critic: nn.Module, makes: Any, judges: Any, real: T
 def search(
     made: Generator,
     module: nn.Module,
-    scene: ClassScene,
+    view: ClassView,
     starts: int,
     steps: int,
     rate: float,
@@ -143,15 +143,15 @@ def search(
     """
     dtype = next(module.parameters()).dtype
     drawn = torch.Generator().manual_seed(seed)
-    wanted = torch.as_tensor(scene.classes).repeat_interleave(starts)
+    wanted = torch.as_tensor(view.classes).repeat_interleave(starts)
     latent = torch.randn((len(wanted), made.size), generator=drawn).requires_grad_()
     width = torch.full_like(latent, -1.0 if spread else -30.0).requires_grad_()  # its logarithm
-    shifting = robust and scene.schema.is_image
+    shifting = robust and view.schema.is_image
     optimiser = torch.optim.Adam([latent, width] if spread else [latent], lr=rate)
     for _ in range(steps):
         drawn_latent = latent + width.exp() * torch.randn(latent.shape, generator=drawn) if spread else latent
         records = made.records(drawn_latent)
-        shown = moved(records, sides_of(scene.shape), drawn) if shifting else records
+        shown = moved(records, sides_of(view.shape), drawn) if shifting else records
         told = log_scores(module, shown.to(dtype))
         loss = _poincare(told, wanted) if robust else -told.gather(1, wanted[:, None])[:, 0]
         if realism:
@@ -160,9 +160,9 @@ def search(
         optimiser.step()
     with torch.no_grad():
         records = made.records(latent)
-        views = [moved(records, sides_of(scene.shape), drawn) if shifting else records for _ in range(VIEWS)]
+        views = [moved(records, sides_of(view.shape), drawn) if shifting else records for _ in range(VIEWS)]
         own = torch.stack([log_scores(module, v.to(dtype)).exp().gather(1, wanted[:, None])[:, 0] for v in views])
-        best = own.mean(dim=0).reshape(-1, starts).argmax(dim=1) + torch.arange(len(scene.classes)) * starts
+        best = own.mean(dim=0).reshape(-1, starts).argmax(dim=1) + torch.arange(len(view.classes)) * starts
         return np.asarray(records[best].double().numpy())
 
 

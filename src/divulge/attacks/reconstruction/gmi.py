@@ -8,8 +8,8 @@ from typing import ClassVar
 from divulge.attacks.reconstruction.fredrikson_inversion import moveable, network_of
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import ClassGuess, ClassScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.reconstruction import ClassGuess, ClassView
 
 PUBLIC = frozenset({Knowledge.PUBLIC})
 
@@ -40,17 +40,17 @@ class Gmi:
         seconds=60.0,
     )
 
-    def run(self, scene: ClassScene) -> ClassGuess:
+    def run(self, view: ClassView) -> ClassGuess:
         """Cost: no query."""
-        return ClassGuess(latent_search(scene, self.starts, self.steps, self.rate, realism=self.realism, robust=False))
+        return ClassGuess(latent_search(view, self.starts, self.steps, self.rate, realism=self.realism, robust=False))
 
 
-def latent_search(scene: ClassScene, starts: int, steps: int, rate: float, *, realism: float, robust: bool) -> Array:
+def latent_search(view: ClassView, starts: int, steps: int, rate: float, *, realism: float, robust: bool) -> Array:
     """One generated image of each class, see generator.search."""
-    moveable(scene)
+    moveable(view)
     from divulge.attacks.reconstruction.generator import generator_for, search
 
-    module = network_of(scene)
-    seed = int(scene.rng.integers(2**31))
-    made = generator_for(scene.public, scene.low, scene.high)
-    return search(made, module, scene, starts, steps, rate, realism=realism, robust=robust, seed=seed)
+    module = network_of(view)
+    seed = int(view.rng.integers(2**31))
+    made = generator_for(view.public, view.low, view.high)
+    return search(made, module, view, starts, steps, rate, realism=realism, robust=robust, seed=seed)

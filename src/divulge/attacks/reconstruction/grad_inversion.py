@@ -9,8 +9,8 @@ from divulge.attacks.reconstruction.dlg import numbers_only
 from divulge.attacks.reconstruction.inverting_gradients import searched
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.reconstruction import SampleGuess, UpdateScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import SampleGuess, UpdateView
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class GradInversion:
         needs=Needs(Access.UPDATES),
     )
 
-    def run(self, scene: UpdateScene) -> SampleGuess:
+    def run(self, view: UpdateView) -> SampleGuess:
         """Cost: no query.  Raises Impossible for text, several local steps, and modules without batch norm."""
         from torch import nn
 
         from divulge.attacks.reconstruction.gradient_matching import Prior
 
-        numbers_only(scene)
-        layers = scene.target.parameters().modules()
+        numbers_only(view)
+        layers = view.target.parameters().modules()
         if not any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in layers):
             raise Impossible("it needs batch-norm layers, and this module has none")
         prior = Prior(self.total_variation, self.statistics)
-        return searched(scene, prior, self.restarts, self.steps, self.rate)
+        return searched(view, prior, self.restarts, self.steps, self.rate)

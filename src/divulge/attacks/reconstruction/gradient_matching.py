@@ -15,7 +15,7 @@ from torch.func import functional_call, grad, vmap
 
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import Update, UpdateScene, local_parts
+from divulge.core.views.reconstruction import Update, UpdateView, local_parts
 
 CHUNK = 64
 """Updates that are computed at a time."""
@@ -40,7 +40,7 @@ class Matcher:
     weights: of each parameter in the comparison of updates, 1 when None.
     """
 
-    scene: UpdateScene
+    view: UpdateView
     updates: Sequence[Update]
     codes: Array | None
     prior: Prior
@@ -50,9 +50,9 @@ class Matcher:
     weights: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
-        given = self.scene.target.parameters()
+        given = self.view.target.parameters()
         self.module: nn.Module = copy.deepcopy(given).eval()
-        if self.double and not _computes(self.module.double(), self.scene.low):
+        if self.double and not _computes(self.module.double(), self.view.low):
             self.module = copy.deepcopy(given).eval()
         first = next(self.module.parameters())
         self._dtype, self._device = first.dtype, first.device
@@ -63,7 +63,7 @@ class Matcher:
             raise Impossible("the updates are not of this module: their arrays have other shapes than its parameters")
         if len({(u.batch, u.steps, u.rate, u.epochs) for u in self.updates}) != 1:
             raise Impossible("the updates are of batches of different sizes: look at one at a time")
-        self._low, self._high = (self._tensor(edge) for edge in (self.scene.low, self.scene.high))
+        self._low, self._high = (self._tensor(edge) for edge in (self.view.low, self.view.high))
         self._sent = [self._tensor(np.stack(parts)) for parts in zip(*(u.change for u in self.updates), strict=True)]
         self._norms = [bn for bn in self.module.modules() if isinstance(bn, nn.modules.batchnorm._BatchNorm)]
 
@@ -79,11 +79,11 @@ class Matcher:
         """Random inputs [restarts * updates, batch, ...] on a scale of [0, 1], and logits of classes if sought."""
         made = torch.Generator(self._device).manual_seed(self.seed)
         count = restarts * len(self.updates)
-        shape = (count, self.batch, *self.scene.shape)
+        shape = (count, self.batch, *self.view.shape)
         inputs = torch.rand(shape, generator=made, dtype=self._dtype, device=self._device)
         if self.codes is not None:
             return inputs, None
-        classes = (count, self.batch, max(self.scene.classes, 2))
+        classes = (count, self.batch, max(self.view.classes, 2))
         return inputs, torch.randn(classes, generator=made, dtype=self._dtype, device=self._device)
 
     def records(self, inputs: Tensor) -> Tensor:
@@ -110,15 +110,15 @@ class Matcher:
             sent = [w * part for w, part in zip(self.weights, sent, strict=True)]
         fit = _cosine(changes, sent) if self.cosine else _squared(changes, sent)
         total = fit
-        if self.prior.total_variation and self.scene.schema.is_image:
-            total = total + self.prior.total_variation * variation(inputs, sides_of(self.scene.shape))
+        if self.prior.total_variation and self.view.schema.is_image:
+            total = total + self.prior.total_variation * variation(inputs, sides_of(self.view.shape))
         if self.prior.statistics and self._norms:
             total = total + self.prior.statistics * off
         return total, fit
 
     def _wanted(self, restarts: int) -> Tensor:
         codes = torch.as_tensor(np.asarray(self.codes), device=self._device).long()
-        hot = nn.functional.one_hot(codes, max(self.scene.classes, 2)).to(self._dtype)
+        hot = nn.functional.one_hot(codes, max(self.view.classes, 2)).to(self._dtype)
         return hot if len(hot) == restarts * len(self.updates) else hot.repeat(restarts, 1, 1)
 
     def _change(self, x: Tensor, wanted: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:

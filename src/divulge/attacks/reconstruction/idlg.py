@@ -8,8 +8,8 @@ from typing import ClassVar
 from divulge.attacks.reconstruction.dlg import matched, numbers_only
 from divulge.attacks.reconstruction.last_layer_gradients import classes_of
 from divulge.core.attack import Card
-from divulge.core.reconstruction import SampleGuess, UpdateScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import SampleGuess, UpdateView
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Idlg:
         needs=Needs(Access.UPDATES),
     )
 
-    def run(self, scene: UpdateScene) -> SampleGuess:
+    def run(self, view: UpdateView) -> SampleGuess:
         """Cost: no query.  Raises Impossible for text, several local steps and batches of more than eight."""
-        numbers_only(scene)
-        return matched(scene, classes_of(scene, scene.updates), self.restarts, self.steps)
+        numbers_only(view)
+        return matched(view, classes_of(view, view.updates), self.restarts, self.steps)

@@ -10,8 +10,8 @@ import numpy as np
 from divulge.attacks.reconstruction.deleted_record import BOTH
 from divulge.attacks.reconstruction.linear_models import codes_for, linear_model
 from divulge.core.attack import Card
-from divulge.core.reconstruction import InformedScene, SampleGuess
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.reconstruction import InformedView, SampleGuess
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class InformedAdversary:
         needs=Needs(Access.PARAMETERS, frozenset({Knowledge.TRAINING_DATA}), tasks=BOTH),
     )
 
-    def run(self, scene: InformedScene) -> SampleGuess:
+    def run(self, view: InformedView) -> SampleGuess:
         """Cost: no query.  Raises Impossible for models that are not linear."""
-        model = linear_model(scene.target.parameters())
+        model = linear_model(view.target.parameters())
         made = []
-        for known in scene.known:
+        for known in view.known:
             rows = model.prepared(known.flat())
             wide = np.column_stack([rows, np.ones(len(rows))])
             own = np.column_stack([model.penalty * model.weights, np.zeros(len(model.bias))])
             slope = -(model.errors(rows, codes_for(model, known)).T @ wide + own)
-            made.append(np.clip(model.record(slope).reshape(scene.shape), scene.low, scene.high)[None])
+            made.append(np.clip(model.record(slope).reshape(view.shape), view.low, view.high)[None])
         return SampleGuess(tuple(made))

@@ -9,8 +9,8 @@ import numpy as np
 
 from divulge.attacks.reconstruction.fredrikson_inversion import moveable
 from divulge.core.attack import Card
-from divulge.core.reconstruction import ClassGuess, ClassScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.reconstruction import ClassGuess, ClassView
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,19 @@ class InversionNetwork:
         needs=Needs(Access.SCORES, frozenset({Knowledge.PUBLIC})),
     )
 
-    def run(self, scene: ClassScene) -> ClassGuess:
+    def run(self, view: ClassView) -> ClassGuess:
         """Cost: one query for each public record."""
-        moveable(scene)
+        moveable(view)
         from divulge.attacks.reconstruction.decoder import decoded
 
-        public = scene.public
-        width = np.where(scene.high > scene.low, scene.high - scene.low, 1.0)
-        shares = np.clip((public.x - scene.low) / width, 0, 1).reshape(len(public), -1)
-        given = np.maximum(scene.target.log_scores(scene.records(public.x)), np.log(1e-4))
+        public = view.public
+        width = np.where(view.high > view.low, view.high - view.low, 1.0)
+        shares = np.clip((public.x - view.low) / width, 0, 1).reshape(len(public), -1)
+        given = np.maximum(view.target.log_scores(view.records(public.x)), np.log(1e-4))
         floor = np.sort(given, axis=1)[:, -min(self.kept, given.shape[1]) :][:, :1]
         given = np.where(given >= floor, given, np.log(1e-4))
-        asked = np.full((len(scene.classes), given.shape[1]), np.log(1e-4))
-        asked[np.arange(len(asked)), list(scene.classes)] = 0.0
-        seed = int(scene.rng.integers(2**31))
+        asked = np.full((len(view.classes), given.shape[1]), np.log(1e-4))
+        asked[np.arange(len(asked)), list(view.classes)] = 0.0
+        seed = int(view.rng.integers(2**31))
         made = decoded(given, shares, asked, width=self.width, epochs=self.epochs, seed=seed)
-        return ClassGuess(scene.low + made.reshape(-1, *scene.shape) * width)
+        return ClassGuess(view.low + made.reshape(-1, *view.shape) * width)

@@ -9,8 +9,8 @@ from divulge.attacks.reconstruction.dlg import numbers_only
 from divulge.attacks.reconstruction.last_layer_gradients import classes_of
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import SampleGuess, UpdateScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import SampleGuess, UpdateView
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,22 @@ class InvertingGradients:
         strength=1.0,
     )
 
-    def run(self, scene: UpdateScene) -> SampleGuess:
+    def run(self, view: UpdateView) -> SampleGuess:
         """Cost: no query.  Raises Impossible for text and several local steps."""
         from divulge.attacks.reconstruction.gradient_matching import Prior
 
-        numbers_only(scene)
-        return searched(scene, Prior(self.total_variation), self.restarts, self.steps, self.rate)
+        numbers_only(view)
+        return searched(view, Prior(self.total_variation), self.restarts, self.steps, self.rate)
 
 
 def searched(
-    scene: UpdateScene, prior: object, restarts: int, steps: int, rate: float, codes: Array | None = None
+    view: UpdateView, prior: object, restarts: int, steps: int, rate: float, codes: Array | None = None
 ) -> SampleGuess:
     """Records whose updates point where those that were sent point.  codes: their classes, counted when None."""
     from divulge.attacks.reconstruction.gradient_matching import Matcher, by_adam
 
-    found = codes if codes is not None else classes_of(scene, scene.updates)
-    seed = int(scene.rng.integers(2**31))
-    matcher = Matcher(scene, scene.updates, found, prior, cosine=True, seed=seed)  # type: ignore[arg-type]
+    found = codes if codes is not None else classes_of(view, view.updates)
+    seed = int(view.rng.integers(2**31))
+    matcher = Matcher(view, view.updates, found, prior, cosine=True, seed=seed)  # type: ignore[arg-type]
     records, _ = matcher.best(*by_adam(matcher, restarts, steps, rate, signed=True))
-    return SampleGuess(tuple(records), tuple(found[: len(scene.updates)]))
+    return SampleGuess(tuple(records), tuple(found[: len(view.updates)]))

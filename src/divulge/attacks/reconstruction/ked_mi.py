@@ -10,8 +10,8 @@ import numpy as np
 from divulge.attacks.reconstruction.fredrikson_inversion import moveable, network_of
 from divulge.attacks.reconstruction.gmi import PUBLIC
 from divulge.core.attack import Card
-from divulge.core.reconstruction import ClassGuess, ClassScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import ClassGuess, ClassView
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class KedMi:
         seconds=90.0,
     )
 
-    def run(self, scene: ClassScene) -> ClassGuess:
+    def run(self, view: ClassView) -> ClassGuess:
         """Cost: no query.  Raises Impossible for categories and for models other than networks."""
-        moveable(scene)
+        moveable(view)
         from divulge.attacks.reconstruction.generator import generator_for, search
 
-        module, public = network_of(scene), scene.public
-        told = np.exp(scene.target.log_scores(scene.records(public.x)))
-        made = generator_for(public, scene.low, scene.high, told)
-        seed = int(scene.rng.integers(2**31))
+        module, public = network_of(view), view.public
+        told = np.exp(view.target.log_scores(view.records(public.x)))
+        made = generator_for(public, view.low, view.high, told)
+        seed = int(view.rng.integers(2**31))
         settings = (self.starts, self.steps, self.rate)
-        found = search(made, module, scene, *settings, realism=self.realism, robust=False, seed=seed, spread=True)
+        found = search(made, module, view, *settings, realism=self.realism, robust=False, seed=seed, spread=True)
         return ClassGuess(found)

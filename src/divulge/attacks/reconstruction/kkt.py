@@ -12,8 +12,8 @@ from sklearn.neighbors import NearestNeighbors
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import FileScene, SampleGuess
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.reconstruction import FileView, SampleGuess
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,20 @@ class Kkt:
         seconds=140.0,
     )
 
-    def run(self, scene: FileScene) -> SampleGuess:
+    def run(self, view: FileView) -> SampleGuess:
         """Cost: no query.  Raises Impossible where the model is no network of PyTorch, or has categories as inputs."""
-        module: Any = scene.target.parameters()
+        module: Any = view.target.parameters()
         if not hasattr(module, "named_parameters"):
             raise Impossible("it reads the weights of a network, and this model is none that PyTorch knows")
         from divulge.attacks.reconstruction.stationary import solve
 
-        seed = int(scene.rng.integers(2**31))
-        middle = scene.population.x.astype(np.float64).mean(axis=0)
+        seed = int(view.rng.integers(2**31))
+        middle = view.population.x.astype(np.float64).mean(axis=0)
         settings = (self.candidates, self.steps, self.rate, self.least)
-        found = [solve(module, scene, middle, seed + number, *settings) for number in range(self.searches)]
+        found = [solve(module, view, middle, seed + number, *settings) for number in range(self.searches)]
         left = min(part for _, part in found)
         heap = np.concatenate([records[: self.surest] for records, _ in found])
-        near = self.alike * _usual_distance(scene.population.flat())
+        near = self.alike * _usual_distance(view.population.flat())
         told = f"{left:.0%} of the weights stay unexplained"
         agreed = agreeing(heap.reshape(len(heap), -1), near)[: self.kept]
         if not agreed:

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from divulge.attacks.reconstruction.last_layer_gradients import classes_of
 from divulge.core.attack import Card
-from divulge.core.reconstruction import SampleGuess, UpdateScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import SampleGuess, UpdateView
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,6 @@ class LabelCounts:
         needs=Needs(Access.UPDATES),
     )
 
-    def run(self, scene: UpdateScene) -> SampleGuess:
+    def run(self, view: UpdateView) -> SampleGuess:
         """Cost: no query.  Raises Impossible where the last layer is not dense."""
-        return SampleGuess((), tuple(classes_of(scene, scene.updates)))
+        return SampleGuess((), tuple(classes_of(view, view.updates)))

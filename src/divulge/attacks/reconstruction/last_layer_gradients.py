@@ -9,25 +9,25 @@ import numpy as np
 
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import Update, UpdateScene
+from divulge.core.views.reconstruction import Update, UpdateView
 
 SUM_WEIGHT = 10.0
 PULL, MISSED, MOST_PULLED = 0.1, 0.1, 100.0
 """To equal counts, where the equations are met up to this share of their right side; and how far it grows."""
 
 
-def last_layer(scene: UpdateScene) -> tuple[Array, Array | None, int]:
+def last_layer(view: UpdateView) -> tuple[Array, Array | None, int]:
     """Weights [classes, features] and biases of the last layer, and where its weights stand among the parameters.
 
     Raises Impossible where the last layer is not dense.
     """
     from torch import nn
 
-    module: Any = scene.target.parameters()
+    module: Any = view.target.parameters()
     parts = [(name, part) for name, part in module.named_modules() if not list(part.children())]
     dense = [(name, part) for name, part in parts if isinstance(part, nn.Linear)]
     learned = [part for _, part in parts if list(part.parameters())]
-    if not dense or learned[-1] is not dense[-1][1] or dense[-1][1].out_features not in (1, scene.classes):
+    if not dense or learned[-1] is not dense[-1][1] or dense[-1][1].out_features not in (1, view.classes):
         raise Impossible("it reads the classes off the gradient of a dense last layer, and this module has none")
     name, layer = dense[-1]
     place = [p for p, _ in module.named_parameters()].index(f"{name}.weight" if name else "weight")
@@ -35,18 +35,18 @@ def last_layer(scene: UpdateScene) -> tuple[Array, Array | None, int]:
     return layer.weight.detach().cpu().double().numpy(), bias, place
 
 
-def label_counts(scene: UpdateScene, update: Update) -> Array:
+def label_counts(view: UpdateView, update: Update) -> Array:
     """How many records of each class are behind an update: whole numbers [classes] that sum up to the batch.
 
     One record: the class whose gradient is negative (Zhao et al. 2020, equation 5).  Several: the rows of the weights'
     gradient over that of the bias are mean features of the class's records; with the scores that these give, the
     bias's gradient is a linear function of the counts (Ma et al. 2023, section 4).
     """
-    weights, bias, place = last_layer(scene)
+    weights, bias, place = last_layer(view)
     passes = update.steps * update.epochs
     update = replace(update, change=tuple(part / passes for part in update.change))  # about the mean of its gradients
     slopes = np.asarray(update.change[place], dtype=np.float64)
-    classes = scene.classes
+    classes = view.classes
     if len(weights) == 1:
         return _two_classes(slopes, update)
     of_bias = np.asarray(update.change[place + 1], dtype=np.float64) if bias is not None else slopes.sum(axis=1)
@@ -108,6 +108,6 @@ def rounded(counts: Array, batch: int) -> Array:
     return np.asarray(made)
 
 
-def classes_of(scene: UpdateScene, updates: tuple[Update, ...]) -> Array:
+def classes_of(view: UpdateView, updates: tuple[Update, ...]) -> Array:
     """Class codes behind every update, in rising order: [updates, batch]."""
-    return np.stack([np.repeat(np.arange(scene.classes), label_counts(scene, u)) for u in updates])
+    return np.stack([np.repeat(np.arange(view.classes), label_counts(view, u)) for u in updates])

@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 from divulge.attacks.reconstruction.answers_by_value import Answerer
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question
 
 FEWEST = 20
 
@@ -36,14 +36,14 @@ class Lomia:
         needs=Needs(Access.LABEL, frozenset({Knowledge.PARTIAL_RECORD})),
     )
 
-    def run(self, scene: AttributeScene) -> AttributeGuess:
+    def run(self, view: AttributeView) -> AttributeGuess:
         """Cost: one query for each record and value."""
-        return Answerer(_score)(scene)
+        return Answerer(_score)(view)
 
 
-def _score(scene: AttributeScene, question: Question) -> Array:
+def _score(view: AttributeView, question: Question) -> Array:
     number = len(question.completions)
-    labels = [scene.target.labels(question.completed(v)) for v in range(number)]
+    labels = [view.target.labels(question.completed(v)) for v in range(number)]
     right = np.stack([label == question.known.y for label in labels], axis=1)
     certain, only = right.sum(axis=1) == 1, right.argmax(axis=1)
     made = right.astype(np.float64)

@@ -12,9 +12,9 @@ from divulge.attacks.reconstruction.fredrikson import KNOWN
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class NeuronImportance:
         needs=Needs(Access.PARAMETERS, KNOWN),
     )
 
-    def run(self, scene: AttributeScene) -> AttributeGuess:
+    def run(self, view: AttributeView) -> AttributeGuess:
         """Cost: no query."""
-        module = scene.target.parameters()
+        module = view.target.parameters()
         if not hasattr(module, "named_modules"):
             raise Impossible("it reads the neurons of a network, and this model is none that PyTorch knows")
-        return Answerer(lambda s, q: self._score(module, s, q))(scene)
+        return Answerer(lambda s, q: self._score(module, s, q))(view)
 
-    def _score(self, module: Any, scene: AttributeScene, question: Question) -> Array:
-        public = scene.telling(question, 5_000)
+    def _score(self, module: Any, view: AttributeView, question: Question) -> Array:
+        public = view.telling(question, 5_000)
         truth = question.nearest(public)
         chosen = []
         for number in range(len(question.completions)):

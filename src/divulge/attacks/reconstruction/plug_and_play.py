@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from divulge.attacks.reconstruction.gmi import PUBLIC, latent_search
 from divulge.core.attack import Card
-from divulge.core.reconstruction import ClassGuess, ClassScene
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import ClassGuess, ClassView
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,6 @@ class PlugAndPlay:
         seconds=60.0,
     )
 
-    def run(self, scene: ClassScene) -> ClassGuess:
+    def run(self, view: ClassView) -> ClassGuess:
         """Cost: no query."""
-        return ClassGuess(latent_search(scene, self.starts, self.steps, self.rate, realism=0.0, robust=True))
+        return ClassGuess(latent_search(view, self.starts, self.steps, self.rate, realism=0.0, robust=True))

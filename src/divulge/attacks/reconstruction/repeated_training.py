@@ -10,9 +10,9 @@ import numpy as np
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_rng
-from divulge.core.reconstruction import RepeatedScene, SampleGuess
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.reconstruction import RepeatedView, SampleGuess
 
 SKETCH = 4_096
 """Numbers that a network's weights are summed up to where there are more."""
@@ -52,28 +52,28 @@ class RepeatedTraining:
         seconds=60.0,
     )
 
-    def run(self, scene: RepeatedScene) -> SampleGuess:
+    def run(self, view: RepeatedView) -> SampleGuess:
         """Cost: no query.  Raises Impossible for text and for models without weights that can be read."""
-        if not np.issubdtype(scene.population.x.dtype, np.number) or not scene.schema.classes:
+        if not np.issubdtype(view.population.x.dtype, np.number) or not view.schema.classes:
             raise Impossible("it rebuilds records that are numbers, of a classifier")
         from divulge.attacks.reconstruction.decoder import decoded
 
-        own = records_of_ones_own(scene.population, self.trainings)
-        trained = scene.repeat(own, self.seed_known)
+        own = records_of_ones_own(view.population, self.trainings)
+        trained = view.repeat(own, self.seed_known)
         rows = {number: summed_up(weights_of(model.parameters())) for number, model in trained}
-        asked = np.stack([summed_up(weights_of(model.parameters())) for model in scene.released])
-        width = np.where(scene.high > scene.low, scene.high - scene.low, 1.0)
-        shares = np.clip((own.x - scene.low) / width, 0, 1).reshape(len(own), -1)
-        classes = np.eye(len(scene.schema.classes))[own.y]
+        asked = np.stack([summed_up(weights_of(model.parameters())) for model in view.released])
+        width = np.where(view.high > view.low, view.high - view.low, 1.0)
+        shares = np.clip((own.x - view.low) / width, 0, 1).reshape(len(own), -1)
+        classes = np.eye(len(view.schema.classes))[own.y]
         told = decoded(
             np.stack([rows[number] for number in range(len(own))]),
             np.concatenate([shares, classes], axis=1),
             asked,
             width=self.width,
             epochs=self.epochs,
-            seed=int(scene.rng.integers(2**31)),
+            seed=int(view.rng.integers(2**31)),
         )
-        made = scene.low + told[:, : shares.shape[1]].reshape(len(told), *scene.shape) * width
+        made = view.low + told[:, : shares.shape[1]].reshape(len(told), *view.shape) * width
         codes = told[:, shares.shape[1] :].argmax(axis=1)
         return SampleGuess(tuple(made[:, None]), tuple(codes[:, None]))
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import FileScene
+from divulge.core.views.reconstruction import FileView
 
 SHARPNESS = 150.0
 SHIFT = 5.0
@@ -50,7 +50,7 @@ def _softened(module: nn.Module) -> nn.Module:
 
 def solve(
     module: nn.Module,
-    scene: FileScene,
+    view: FileView,
     middle: Array,
     seed: int,
     candidates: int,
@@ -66,13 +66,13 @@ def solve(
     soft = _softened(module)
     params = {name: p.detach() for name, p in soft.named_parameters()}
     dtype = next(iter(params.values())).dtype
-    low, high, centre = (torch.as_tensor(np.asarray(part), dtype=dtype) for part in (scene.low, scene.high, middle))
+    low, high, centre = (torch.as_tensor(np.asarray(part), dtype=dtype) for part in (view.low, view.high, middle))
     width = torch.where(high > low, high - low, torch.zeros_like(high))
     start = (centre - low) / torch.where(width > 0, width, torch.ones_like(width))
     made = torch.Generator().manual_seed(seed)
-    classes = max(scene.classes, 2)
+    classes = max(view.classes, 2)
     wanted = torch.arange(candidates) % classes
-    free = start + SPREAD * torch.randn((candidates, *scene.shape), generator=made, dtype=dtype)
+    free = start + SPREAD * torch.randn((candidates, *view.shape), generator=made, dtype=dtype)
     free = free.clamp(0, 1).requires_grad_()
     raw = (torch.rand(candidates, generator=made, dtype=dtype) - float(SHIFT)).requires_grad_()
     whole = sum(float(p.square().sum()) for p in params.values())

@@ -11,8 +11,8 @@ import numpy as np
 from divulge.attacks.reconstruction.undoing import undone, widths
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import FileScene, SampleGuess
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs, Task
+from divulge.core.views.reconstruction import FileView, SampleGuess
 
 DEEPEST = 8
 LEARNED = frozenset(
@@ -41,15 +41,15 @@ class StoredData:
         strength=1.0,
     )
 
-    def run(self, scene: FileScene) -> SampleGuess:
+    def run(self, view: FileView) -> SampleGuess:
         """Cost: no query."""
-        model = scene.target.parameters()
+        model = view.target.parameters()
         found, told = [], []
-        raw = int(np.prod(scene.shape))
+        raw = int(np.prod(view.shape))
         for where, rows in _arrays(model, widths(model, raw), type(model).__name__, DEEPEST, set()):
-            plain = undone(model, rows, scene.schema)
+            plain = undone(model, rows, view.schema)
             if plain is not None and plain.shape[1] == raw and np.isfinite(plain).all():
-                found.append(plain.reshape(len(plain), *scene.shape))
+                found.append(plain.reshape(len(plain), *view.shape))
                 told.append(f"{where} holds {len(plain):,} rows")
         return SampleGuess((np.concatenate(found),) if found else (), told=tuple(told))
 

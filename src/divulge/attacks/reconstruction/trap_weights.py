@@ -12,8 +12,8 @@ from divulge.attacks.reconstruction.dlg import numbers_only
 from divulge.attacks.reconstruction.imprint_block import MOST_PUBLIC
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import SampleGuess, UpdateScene
 from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.views.reconstruction import SampleGuess, UpdateView
 
 
 @dataclass(frozen=True)
@@ -41,35 +41,35 @@ class TrapWeights:
         ),
     )
 
-    def run(self, scene: UpdateScene) -> SampleGuess:
+    def run(self, view: UpdateView) -> SampleGuess:
         """Cost: one round of training.  Raises Impossible where the first layer is not dense."""
         import copy
 
         import torch
 
-        numbers_only(scene, several_steps=True)
-        layer = first_dense(scene)
-        module: Any = copy.deepcopy(scene.target.parameters())
+        numbers_only(view, several_steps=True)
+        layer = first_dense(view)
+        module: Any = copy.deepcopy(view.target.parameters())
         weights = list(module.parameters())[layer.place]
         bias = list(module.parameters())[layer.place + 1]
-        drawn = np.abs(scene.rng.normal(size=weights.shape))
-        negative = scene.rng.permuted(np.arange(drawn.size).reshape(drawn.shape) % 2 == 0, axis=1)
+        drawn = np.abs(view.rng.normal(size=weights.shape))
+        negative = view.rng.permuted(np.arange(drawn.size).reshape(drawn.shape) % 2 == 0, axis=1)
         parts = [np.where(side, drawn, 0.0) / np.sqrt(drawn.shape[1]) for side in (~negative, negative)]
-        made = self._scale(layer, parts, scene) * parts[0] - parts[1]
+        made = self._scale(layer, parts, view) * parts[0] - parts[1]
         with torch.no_grad():
             weights.copy_(torch.as_tensor(made, dtype=weights.dtype))
             bias.zero_()
-        return SampleGuess(tuple(layer.records(update) for update in scene.ask(module)))
+        return SampleGuess(tuple(layer.records(update) for update in view.ask(module)))
 
-    def _scale(self, layer: FirstDense, parts: list[Array], scene: UpdateScene) -> float:
+    def _scale(self, layer: FirstDense, parts: list[Array], view: UpdateView) -> float:
         """A neuron fires where scale * positive > negative, so the wanted scale is a quantile of their ratio."""
         if self.scale is not None:
             return self.scale
-        public = scene.population.take(np.arange(min(len(scene.population), MOST_PUBLIC)))
-        share = (public.flat() - scene.low.reshape(-1)) / np.where(
-            scene.high > scene.low, scene.high - scene.low, 1
+        public = view.population.take(np.arange(min(len(view.population), MOST_PUBLIC)))
+        share = (public.flat() - view.low.reshape(-1)) / np.where(
+            view.high > view.low, view.high - view.low, 1
         ).reshape(-1)
         given = layer.zero + share * (layer.unit - layer.zero)
         positive, negative = (given @ part.T for part in parts)
         ratio = np.where(positive > 0, negative / np.maximum(positive, 1e-12), np.inf)
-        return float(np.quantile(ratio[np.isfinite(ratio)], 1 / max(scene.updates[0].batch, 2)))
+        return float(np.quantile(ratio[np.isfinite(ratio)], 1 / max(view.updates[0].batch, 2)))

@@ -11,9 +11,9 @@ from divulge.attacks.reconstruction.last_layer_gradients import rounded
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import SampleGuess, UpdatedScene
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
+from divulge.core.views.reconstruction import SampleGuess, UpdatedView
 
 FLOOR = float(np.log(1e-7))
 
@@ -53,43 +53,43 @@ class UpdatesLeak:
         seconds=30.0,
     )
 
-    def run(self, scene: UpdatedScene) -> SampleGuess:
+    def run(self, view: UpdatedView) -> SampleGuess:
         """Cost: `probes` queries of every version.  Raises Impossible for text and for few public records."""
-        if not np.issubdtype(scene.population.x.dtype, np.number) or not scene.schema.classes:
+        if not np.issubdtype(view.population.x.dtype, np.number) or not view.schema.classes:
             raise Impossible("it rebuilds records that are numbers, of a classifier")
         from divulge.attacks.reconstruction.change_decoder import ChangeDecoder
 
-        population, rng = scene.population, scene.rng
+        population, rng = view.population, view.rng
         order = rng.permutation(len(population))
         probes = population.take(order[: self.probes])
-        before = scene.target.log_scores(probes)
-        changes = np.stack([_change(before, version.log_scores(probes)) for version in scene.updated])
-        batches, learned = self._rehearsed(scene, probes)
-        classes = len(scene.schema.classes)
-        width = np.where(scene.high > scene.low, scene.high - scene.low, 1.0)
+        before = view.target.log_scores(probes)
+        changes = np.stack([_change(before, version.log_scores(probes)) for version in view.updated])
+        batches, learned = self._rehearsed(view, probes)
+        classes = len(view.schema.classes)
+        width = np.where(view.high > view.low, view.high - view.low, 1.0)
 
         def shares(x: Array) -> Array:
-            return np.clip((x - scene.low) / width, 0, 1).reshape(len(x), -1)
+            return np.clip((x - view.low) / width, 0, 1).reshape(len(x), -1)
 
         wanted = np.stack([shares(batch.x) for batch in batches])
         counts = np.stack([np.bincount(batch.y, minlength=classes) for batch in batches])
         decoder = ChangeDecoder(self.width, self.epochs, int(rng.integers(2**31)))
         made, told = decoder.learn(
-            shares(population.x[order[:MOST_PUBLIC]]), learned, wanted, counts / scene.batch
+            shares(population.x[order[:MOST_PUBLIC]]), learned, wanted, counts / view.batch
         ).tell(changes)
-        records = scene.low + made.reshape(*made.shape[:2], *scene.shape) * width
-        codes = [np.repeat(np.arange(classes), rounded(part * scene.batch, scene.batch)) for part in told]
+        records = view.low + made.reshape(*made.shape[:2], *view.shape) * width
+        codes = [np.repeat(np.arange(classes), rounded(part * view.batch, view.batch)) for part in told]
         return SampleGuess(tuple(records), tuple(codes))
 
-    def _rehearsed(self, scene: UpdatedScene, probes: Records) -> tuple[list[Records], Array]:
+    def _rehearsed(self, view: UpdatedView, probes: Records) -> tuple[list[Records], Array]:
         """Updates of models of one's own with records that they did not learn from, and how answers changed."""
-        own, batches, changes = scene.shadows(self.shadows), [], []
+        own, batches, changes = view.shadows(self.shadows), [], []
         others = [own.records.take(~row) for row in own.keep]
-        before = [own.surface(model).log_scores(probes) for model in range(len(own))]
+        before = [own.oracle(model).log_scores(probes) for model in range(len(own))]
         for number in range(self.rehearsals):
             model = number % len(own)
-            batches.append(others[model].take(scene.rng.choice(len(others[model]), scene.batch, replace=False)))
-            after = own.updated(model, batches[-1], scene.how).log_scores(probes)
+            batches.append(others[model].take(view.rng.choice(len(others[model]), view.batch, replace=False)))
+            after = own.updated(model, batches[-1], view.how).log_scores(probes)
             changes.append(_change(before[model], after))
         return batches, np.stack(changes)
 

@@ -11,8 +11,8 @@ from divulge.attacks.reconstruction.answers_by_value import Answerer, log_likeli
 from divulge.attacks.reconstruction.fredrikson import KNOWN
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.reconstruction import AttributeGuess, AttributeScene, Question
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class YeomAttribute:
         needs=Needs(Access.SCORES, KNOWN),
     )
 
-    def run(self, scene: AttributeScene) -> AttributeGuess:
+    def run(self, view: AttributeView) -> AttributeGuess:
         """Cost: one query for each record and value."""
-        return Answerer(self._score)(scene)
+        return Answerer(self._score)(view)
 
-    def _score(self, scene: AttributeScene, question: Question) -> Array:
-        loss = -log_likelihood_of_class(scene, question)
+    def _score(self, view: AttributeView, question: Question) -> Array:
+        loss = -log_likelihood_of_class(view, question)
         spread = self.spread if self.spread is not None else float(np.median(loss.min(axis=1)))
-        return np.asarray(scene.log_prior(question) - 0.5 * (loss / max(spread, 1e-3)) ** 2)
+        return np.asarray(view.log_prior(question) - 0.5 * (loss / max(spread, 1e-3)) ** 2)

@@ -208,7 +208,7 @@ class WhatIf:
 
 
 @dataclass(frozen=True)
-class Turned:
+class Mitigation:
     """What is left of a leak of another family when one thing is changed and all else is the same.
 
     metric, attack: of the strongest leak of its kind that an attack found by asking.  knob: what was changed.  before,
@@ -265,7 +265,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Dossier:
+class AuditResult:
     """A finished run, or one that was cut short, as a report shows it.
 
     strength: how much each attack is expected to find, see auditing.budget.  faults: why the audit as a whole is none.
@@ -285,7 +285,7 @@ class Dossier:
     subgroups: tuple[Subgroup, ...] = ()
     causes: tuple[Cause, ...] = ()
     what_if: tuple[WhatIf, ...] = ()
-    turned: tuple[Turned, ...] = ()
+    mitigations: tuple[Mitigation, ...] = ()
     stability: Stability | None = None
     thefts: Mapping[str, Theft] = field(default_factory=dict)
     rebuilt: Mapping[str, Rebuilt] = field(default_factory=dict)

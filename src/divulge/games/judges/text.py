@@ -13,8 +13,8 @@ from scipy.optimize import linear_sum_assignment
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.rebuilt import Measure, Picture, Quality, Rebuilt
-from divulge.core.reconstruction import SampleGuess
 from divulge.core.records import Records
+from divulge.core.views.reconstruction import SampleGuess
 
 MOST_PICTURES = 8
 MOST_COMPARED = 1_000

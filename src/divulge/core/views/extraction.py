@@ -12,9 +12,9 @@ from numpy.random import Generator
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import CODED, Records, Schema
-from divulge.core.scene import demand
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Knowledge, Needs, Task
+from divulge.core.views.membership import demand
 
 
 class Surrogate(Protocol):
@@ -72,8 +72,8 @@ class Design:
 
 
 @dataclass(frozen=True)
-class ExtractionMeans:
-    """What this adversary holds besides the surface.  zoo: networks of these designs, trained on population records."""
+class ExtractionAuxiliary:
+    """What this adversary holds besides the oracle.  zoo: networks of these designs, trained on population records."""
 
     population: Records | None = None
     training_data: Records | None = None
@@ -82,7 +82,7 @@ class ExtractionMeans:
 
 
 @dataclass(frozen=True)
-class ExtractionScene:
+class ExtractionView:
     """A model behind an interface, to be copied.
 
     example: one record, which shows what the interface takes; its class means nothing.
@@ -91,7 +91,7 @@ class ExtractionScene:
     budget: distinct records that may be asked about; None is without limit.
     """
 
-    target: Surface
+    target: Oracle
     example: Records
     low: Array
     high: Array
@@ -99,7 +99,7 @@ class ExtractionScene:
     budget: int | None
     rng: Generator
     needs: Needs
-    _means: ExtractionMeans = field(default_factory=ExtractionMeans, repr=False)
+    _means: ExtractionAuxiliary = field(default_factory=ExtractionAuxiliary, repr=False)
 
     @property
     def schema(self) -> Schema:

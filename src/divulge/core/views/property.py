@@ -12,9 +12,9 @@ from numpy.random import Generator
 from divulge.core.errors import AccessDenied
 from divulge.core.hashing import Array
 from divulge.core.records import Records, Schema
-from divulge.core.scene import demand
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 from divulge.core.threat import Behaviour, Knowledge, Needs
+from divulge.core.views.membership import demand
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +25,13 @@ class Cohort:
     0 or 1: models of one half share no training record with those of the other; all 0 where there are too few records.
     """
 
-    surfaces: tuple[Surface, ...]
+    oracles: tuple[Oracle, ...]
     values: Array
     dials: Array
     half: Array
 
     def __len__(self) -> int:
-        return len(self.surfaces)
+        return len(self.oracles)
 
     def folds(self, count: int = 5) -> list[tuple[Array, Array]]:
         """Rows to learn from and rows to be judged by: across the halves, so that what is told by single records, which
@@ -45,10 +45,10 @@ class Cohort:
 
 
 @dataclass(frozen=True)
-class PropertyMeans:
+class PropertyAuxiliary:
     """see: a model through this adversary's eyes."""
 
-    see: Callable[[Target], Surface]
+    see: Callable[[Target], Oracle]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class PropertyQuestion:
     pairs: tuple[tuple[float, float], ...]
     low: float
     high: float
-    victims: tuple[Surface, ...]
+    victims: tuple[Oracle, ...]
     queries: Records
     flags: Array | None
     needs: Needs
@@ -121,7 +121,7 @@ class PropertyAnswer:
 
 
 @dataclass(frozen=True)
-class PropertyScene:
+class PropertyView:
     """questions: each about one property, to be answered for itself."""
 
     questions: tuple[PropertyQuestion, ...]
@@ -176,7 +176,7 @@ class BatchQuestion:
 
 
 @dataclass(frozen=True)
-class BatchScene:
+class BatchView:
     """questions: each about one property, to be answered for itself."""
 
     questions: tuple[BatchQuestion, ...]
@@ -210,7 +210,7 @@ class InputQuestion:
 
 
 @dataclass(frozen=True)
-class InputScene:
+class InputView:
     """questions: each about one attribute, to be answered for itself."""
 
     questions: tuple[InputQuestion, ...]
@@ -231,6 +231,6 @@ class InputGuess:
     answers: tuple[InputAnswer, ...]
 
 
-def each(surfaces: Sequence[Surface], of: Callable[[Surface], Array]) -> Array:
-    """`of(surface) -> [features]` for every model: [models, features]."""
-    return np.stack([of(surface) for surface in surfaces])
+def each(oracles: Sequence[Oracle], of: Callable[[Oracle], Array]) -> Array:
+    """`of(oracle) -> [features]` for every model: [models, features]."""
+    return np.stack([of(oracle) for oracle in oracles])

@@ -10,7 +10,7 @@ import numpy as np
 
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.core.target import Surface, Target
+from divulge.core.target import Oracle, Target
 
 
 class Updatable(Target, Protocol):
@@ -23,11 +23,11 @@ class Updatable(Target, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class TheModelItself:
-    """See core.scene.Shadows: one model, the target, which learned from none of these records."""
+    """See core.view.Shadows: one model, the target, which learned from none of these records."""
 
     target: Updatable
     records: Records
-    see: Callable[[Target], Surface]
+    see: Callable[[Target], Oracle]
 
     @property
     def keep(self) -> Array:
@@ -41,14 +41,14 @@ class TheModelItself:
         """See Shadows."""
         return np.zeros((1, len(records)), dtype=bool)
 
-    def surface(self, model: int) -> Surface:
+    def oracle(self, model: int) -> Oracle:
         """See Shadows."""
         return self.see(self.target)
 
-    def updated(self, model: int, records: Records, how: tuple[int, float, int]) -> Surface:
+    def updated(self, model: int, records: Records, how: tuple[int, float, int]) -> Oracle:
         """See Shadows."""
         return self.see(self.target.updated(records, *how))
 
     def signals(self, records: Records, signal_of: Callable[[Array, Array], Array]) -> Array:
         """See Shadows."""
-        return signal_of(self.surface(0).log_scores(records), records.y)[None]
+        return signal_of(self.oracle(0).log_scores(records), records.y)[None]

@@ -12,14 +12,14 @@ from numpy.random import Generator
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Kind, Records, Schema, filled
-from divulge.core.scene import Shadows, demand
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Behaviour, Knowledge, Needs
+from divulge.core.views.membership import Shadows, demand
 
 
 @dataclass(frozen=True)
-class RebuildMeans:
-    """What this adversary holds besides the surface.
+class ReconstructionAuxiliary:
+    """What this adversary holds besides the oracle.
 
     public: records of other classes than the private ones, for priors over what records look like.
     """
@@ -30,19 +30,19 @@ class RebuildMeans:
 
 
 @dataclass(frozen=True)
-class _Scene:
-    """What all scenes of this family have.
+class _View:
+    """What all views of this family have.
 
     low, high: the range of every input, shaped like a record.
     """
 
-    target: Surface
+    target: Oracle
     schema: Schema
     low: Array
     high: Array
     rng: Generator
     needs: Needs
-    means: RebuildMeans = field(default_factory=RebuildMeans, repr=False)
+    means: ReconstructionAuxiliary = field(default_factory=ReconstructionAuxiliary, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -139,7 +139,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class AttributeScene(_Scene):
+class AttributeView(_View):
     """Records minus one attribute, or several.  questions: each to be answered for itself."""
 
     questions: tuple[Question, ...] = ()
@@ -169,7 +169,7 @@ class AttributeGuess:
 
 
 @dataclass(frozen=True)
-class ClassScene(_Scene):
+class ClassView(_View):
     """What does a record of these classes look like?  classes: codes."""
 
     classes: tuple[int, ...] = ()
@@ -213,7 +213,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class UpdateScene(_Scene):
+class UpdateView(_View):
     """Training seen from the server.  updates: each of other records, computed on the module of `target.parameters()`.
 
     Classes are not told.  tokens: the inputs are token ids.  `_ask` computes the updates on another module instead.
@@ -247,14 +247,14 @@ class SampleGuess:
 
 
 @dataclass(frozen=True)
-class FileScene(_Scene):
+class FileView(_View):
     """A model file.  classes: how many."""
 
     classes: int = 0
 
 
 @dataclass(frozen=True)
-class ActivationScene(_Scene):
+class ActivationView(_View):
     """Half of a model runs elsewhere.  activations: [records, ...], what it was sent.
 
     front: the layers that made them, where the parameters are known.  `_embed` asks them about records of one's own.
@@ -278,49 +278,49 @@ class ActivationScene(_Scene):
 
 
 @dataclass(frozen=True)
-class VersionScene(_Scene):
+class VersionView(_View):
     """Two versions of a model that differ by one record or a batch of them, several times over.
 
     versions: (with them, without them); size: how many records the first was trained on.
     """
 
-    versions: tuple[tuple[Surface, Surface], ...] = ()
+    versions: tuple[tuple[Oracle, Oracle], ...] = ()
     size: int = 0
     batch: int = 1
 
 
 @dataclass(frozen=True)
-class UpdatedScene(_Scene):
+class UpdatedView(_View):
     """A service whose model is updated with new records, several times over from the same version.
 
     updated: it, after each of the updates.  batch: new records of each.  how: steps, rate and epochs of an update.
     Their classes are not told.
     """
 
-    updated: tuple[Surface, ...] = ()
+    updated: tuple[Oracle, ...] = ()
     batch: int = 1
     how: tuple[int, float, int] = (1, 0.1, 1)
 
 
 @dataclass(frozen=True)
-class InformedScene(_Scene):
+class InformedView(_View):
     """All training records are known but one.  known: for each trial, the rest."""
 
     known: Sequence[Records] = ()
 
 
 @dataclass(frozen=True)
-class RepeatedScene(_Scene):
+class RepeatedView(_View):
     """All training records are known but one, and so is how the training went: its recipe, order and seed.
 
     rest: the known records.  released: for each trial, the model that was trained on them and one record more.
     """
 
     rest: Records | None = None
-    released: tuple[Surface, ...] = ()
-    _repeat: Callable[[Records, bool], Iterator[tuple[int, Surface]]] | None = field(default=None, repr=False)
+    released: tuple[Oracle, ...] = ()
+    _repeat: Callable[[Records, bool], Iterator[tuple[int, Oracle]]] | None = field(default=None, repr=False)
 
-    def repeat(self, records: Records, same_seed: bool = True) -> Iterator[tuple[int, Surface]]:
+    def repeat(self, records: Records, same_seed: bool = True) -> Iterator[tuple[int, Oracle]]:
         """The same training with each of these records in the unknown one's place: its number and the model.
 
         same_seed: False for an adversary who does not know the seed, and takes another one for each model.

@@ -1,4 +1,4 @@
-"""What an attack is given: a surface, clues, and the knowledge that its card asked for.  Never the truth."""
+"""What an attack is given: an oracle, clues, and the knowledge that its card asked for.  Never the truth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.random import Generator
 from divulge.core.errors import AccessDenied
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.core.target import Surface
+from divulge.core.target import Oracle
 from divulge.core.threat import Knowledge, Needs
 
 
@@ -34,11 +34,11 @@ class Shadows(Protocol):
         """Bool [models, records]: which of these records each model was trained on."""
         ...
 
-    def surface(self, model: int) -> Surface:
+    def oracle(self, model: int) -> Oracle:
         """One of the models, seen through the same access as the target; asking it is free."""
         ...
 
-    def updated(self, model: int, records: Records, how: tuple[int, float, int]) -> Surface:
+    def updated(self, model: int, records: Records, how: tuple[int, float, int]) -> Oracle:
         """The next version of one of them, trained further with these records.  how: steps, rate and epochs.
 
         Raises Impossible for models that are not trained further.
@@ -51,19 +51,19 @@ class Shadows(Protocol):
 
 
 @dataclass(frozen=True)
-class Means:
-    """What this adversary holds besides the surface.  `shadows(n)` trains, or remembers, n shadow models;
-    `students(surface)` lets a model of the recipe learn from what a surface says of the population records.
+class Auxiliary:
+    """What this adversary holds besides the oracle.  `shadows(n)` trains, or remembers, n shadow models;
+    `students(oracle)` lets a model of the recipe learn from what an oracle says of the population records.
     """
 
     population: Records | None = None
     members: Records | None = None
     shadows: Callable[[int], Shadows] | None = None
-    students: Callable[[Surface], Sequence[Surface]] | None = None
+    students: Callable[[Oracle], Sequence[Oracle]] | None = None
 
 
 @dataclass(frozen=True)
-class PoisonScene:
+class PoisonView:
     """What an adversary who contributes training records is given before the training.
 
     candidates: the records in question; who of them will be trained on is not known.  size: of the training set.
@@ -89,18 +89,18 @@ def demand(needs: Needs, fact: Knowledge) -> None:
 
 
 @dataclass(frozen=True)
-class MembershipScene:
+class MembershipView:
     """The membership game as an attack sees it.
 
     candidates: the records in question, shuffled, with their targets; who was a member is not here.
     poison: what this adversary contributed to the training data; None for one who only looks.
     """
 
-    target: Surface
+    target: Oracle
     candidates: Records
     rng: Generator
     needs: Needs
-    _means: Means = field(default_factory=Means, repr=False)
+    _means: Auxiliary = field(default_factory=Auxiliary, repr=False)
     poison: Poison | None = None
 
     def _demand(self, fact: Knowledge) -> None:
@@ -129,12 +129,12 @@ class MembershipScene:
             raise AccessDenied("the audit was given no recipe and no shadow models")
         return self._means.shadows(models)
 
-    def students(self, surface: Surface) -> Sequence[Surface]:
-        """A model of the recipe that learns from the scores which a surface gives to the population records, as it was
+    def students(self, oracle: Oracle) -> Sequence[Oracle]:
+        """A model of the recipe that learns from the scores which an oracle gives to the population records, as it was
         after every few epochs, the last one included.  Cost: one query for each population record.
         """
         self._demand(Knowledge.RECIPE)
         self._demand(Knowledge.POPULATION)
         if self._means.students is None:
             raise AccessDenied("the audit was given no recipe that learns from scores")
-        return self._means.students(surface)
+        return self._means.students(oracle)

@@ -1,4 +1,4 @@
-"""A shelf of bytes by content hash, on disk and below a size limit: models and their answers outlive a run."""
+"""A cache of bytes by content hash, on disk and below a size limit: models and their answers outlive a run."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def code_version() -> str:
 
 
 @dataclass
-class Shelf:
-    """Bytes by key (hexadecimal).  Every file appears whole or not at all, so several processes may share a shelf.
+class ArtifactCache:
+    """Bytes by key (hexadecimal).  Every file appears whole or not at all, so several processes may share a cache.
 
     The folder is readable by its owner only: models of private data lie there, some of them as pickles.
     """
@@ -127,6 +127,6 @@ class Shelf:
                 yield facts.st_mtime, facts.st_size, path
 
 
-def default_shelf() -> Shelf:
-    """The shelf that every run shares unless told otherwise."""
-    return Shelf(default_folder(), default_limit())
+def default_cache() -> ArtifactCache:
+    """The cache that every run shares unless told otherwise."""
+    return ArtifactCache(default_folder(), default_limit())

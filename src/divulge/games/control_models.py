@@ -15,7 +15,7 @@ FEWEST = 50
 
 
 @dataclass(frozen=True)
-class Beside:
+class ControlModels:
     """What control models of the reconstruction game are trained from.
 
     training: the audited model's records.  others: records that it never saw and that are not asked about.

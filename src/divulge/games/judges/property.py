@@ -13,13 +13,13 @@ from sklearn.preprocessing import StandardScaler
 
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array
-from divulge.core.inference import PropertyAnswer
 from divulge.core.inferred import Estimated, Fact
 from divulge.core.rebuilt import Measure, Quality
 from divulge.core.records import Records
 from divulge.core.signals import of_class
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
+from divulge.core.views.property import PropertyAnswer
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ def metrics_alone(world: Any, records: Records) -> tuple[float, float] | None:
         return np.array([right, -of_class(model.answer(Access.SCORES, records), records.y).mean()])
 
     cohort = world.cohort(lambda model: model)
-    if Access.LABEL not in cohort.surfaces[0].offers:
+    if Access.LABEL not in cohort.oracles[0].offers:
         return None
-    own = np.stack([metrics(model) for model in cohort.surfaces])
+    own = np.stack([metrics(model) for model in cohort.oracles])
     theirs = np.stack([metrics(model) for model in world.victims])
     learned = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15))).fit(own, cohort.values)
     said = np.clip(learned.predict(theirs), *world.reach)
