@@ -11,6 +11,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import json
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
@@ -24,6 +25,9 @@ if "DIVULGE_DATA" in os.environ:
     os.environ["DIVULGE_DATA"] = str(Path(os.environ["DIVULGE_DATA"]).resolve())
 
 ROOT = Path(__file__).parent.parent
+
+hypothesis.settings.register_profile("divulge", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("divulge")
 
 
 @pytest.hookimpl(wrapper=True)
