@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from divulge.core.evidence import Estimate, Evidence
+from divulge.core.estimate import Estimate
 from divulge.core.finding import Finding, Verdict
 from divulge.core.policy import Policy
+from divulge.core.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.intervals import clopper_pearson
@@ -19,10 +20,10 @@ from divulge.stats.weigh import weigh
 from harness import Row, main, seconds
 
 
-def drawn(rng: np.random.Generator, n: int, shift: float) -> Evidence:
+def drawn(rng: np.random.Generator, n: int, shift: float) -> Scored:
     """Normal scores; members lie `shift` deviations higher."""
     index = np.arange(2 * n)
-    return Evidence(rng.normal(size=2 * n) + shift * (index < n), index < n, index, index)
+    return Scored(rng.normal(size=2 * n) + shift * (index < n), index < n, index, index)
 
 
 def coverage(draws: int) -> Iterator[Row]:
@@ -89,7 +90,7 @@ def null(draws: int) -> Iterator[Row]:
         index = np.arange(1000)
         member = index < 500
         score = np.where(rng.random(1000) < keep, member, ~member).astype(float)
-        above += epsilon_lower_bound(roc(Evidence(score, member, index, index)), 0.0, 0.05) > 1.0
+        above += epsilon_lower_bound(roc(Scored(score, member, index, index)), 0.0, 0.05) > 1.0
     for name, count in (("runs with a false leak", leaks), ("epsilon bounds above the true epsilon", above)):
         low, high = stats.binomtest(count, draws).proportion_ci()
         yield Row(name, count / draws, low, high, bar=0.05, better="below")

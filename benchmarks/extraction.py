@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from divulge.stats.theft import with_intervals
 from scipy import stats
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
@@ -29,19 +30,19 @@ from divulge.attacks.extraction.regularisation import solve
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import DEFENSES, defense
+from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
 from divulge.core.hashing import Array
 from divulge.core.records import Column, Records, Schema
 from divulge.core.target import Target
-from divulge.core.theft import Agreement, Theft
 from divulge.core.threat import PRESETS, Access, ThreatModel
+from divulge.core.trials import Counted
 from divulge.core.views.extraction import ExtractionAuxiliary, ExtractionGuess, ExtractionView
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import breast_cancer, census_income, digits, fashion_mnist
 from divulge.defenses.detectors import DistributionTest, Prada, first_alarm, threshold
 from divulge.defenses.shield import shielded
 from divulge.games.extraction import ExtractionGame
-from divulge.stats.theft import with_intervals
 from divulge.targets.http import HttpTarget, Service
 from divulge.targets.http_bodies import body_from
 from divulge.targets.pytorch import TorchTarget
@@ -78,7 +79,7 @@ def steal(
     population: Records | None = None,
     threat: ThreatModel = OPEN,
     seed: int = 0,
-) -> tuple[ExtractionGuess, Theft, GrantedOracle, float]:
+) -> tuple[ExtractionGuess, Evidence, GrantedOracle, float]:
     """One attack: what it handed in, what that is worth, what it asked, and its seconds."""
     dealt, oracle, view = opened(target, held, made, population, threat, seed)
     started = perf_counter()
@@ -104,14 +105,14 @@ def opened(
     return dealt, oracle, dealt.open(oracle, made.card, means, np.random.default_rng(seed))
 
 
-def agreement(name: str, theft: Theft, where: str = "data", bar: float | None = None) -> Row:
+def agreement(name: str, theft: Evidence, where: str = "data", bar: float | None = None) -> Row:
     """Agreement at the end, with its exact interval."""
     found = next(a for a in theft.agreements if a.where == where)
     low, high = exact_interval(found)
     return Row(name, found.copy, low, high, bar)
 
 
-def exact_interval(found: Agreement) -> tuple[float, float]:
+def exact_interval(found: Counted) -> tuple[float, float]:
     """95 % Clopper-Pearson."""
     interval = stats.binomtest(found.both + found.copy_only, found.points).proportion_ci(0.95, "exact")
     return float(interval.low), float(interval.high)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import divulge
-from divulge.core.evidence import Rate
+from divulge.core.estimate import Rate
 from divulge.core.finding import Verdict
 from divulge.stats.intervals import clopper_pearson
 from harness import Row, main

@@ -15,13 +15,14 @@ from torch import nn
 
 import divulge
 from divulge.auditing.run_attack import Session, _play_arm
-from divulge.core.evidence import Evidence, Rate
+from divulge.core.estimate import Rate
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.policy import Policy
 from divulge.core.records import Records
 from divulge.core.signals import log_of_scores
 from divulge.core.threat import PRESETS
+from divulge.core.trials import Scored
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income, digits, fashion_mnist
 from divulge.games.membership import MembershipGame
@@ -129,7 +130,7 @@ def trained(task: Task, models: int) -> tuple[Array, Array, Records]:
     return logits, keep, records
 
 
-def evidence_of(logits: Array, keep: Array, y: Array, rows: list[int], names: tuple[str, ...]) -> dict[str, Evidence]:
+def evidence_of(logits: Array, keep: Array, y: Array, rows: list[int], names: tuple[str, ...]) -> dict[str, Scored]:
     """What each attack makes of the first of these models, with the others as its shadow models."""
     table = ScoreTable(logits[rows], None, keep[rows], y)
     policy = Policy()
@@ -144,7 +145,7 @@ def pooled(rates: list[Rate]) -> Rate:
     return Rate(sum(r.successes for r in rates), sum(r.trials for r in rates))
 
 
-def area_row(name: str, evidence: list[Evidence]) -> Row:
+def area_row(name: str, evidence: list[Scored]) -> Row:
     """The mean AUC over targets with its 95 % interval (Student's t: targets are the units)."""
     areas = np.array([auc(e).value for e in evidence])
     half = stats.t.ppf(0.975, len(areas) - 1) * areas.std(ddof=1) / np.sqrt(len(areas))
@@ -158,7 +159,7 @@ def compare(task: Task, quick: bool) -> Iterator[Row]:
     names = ("lira", "rmia", "bavaria", "learned_ratio") if quick else ATTACKS
     logits, keep, records = trained(task, targets + max(budgets))
     for budget in budgets:
-        found: dict[str, list[Evidence]] = {name: [] for name in names}
+        found: dict[str, list[Scored]] = {name: [] for name in names}
         for target in range(targets):
             rows = [target, *range(targets, targets + budget)]
             for name, evidence in evidence_of(logits, keep, records.y, rows, names).items():
@@ -190,7 +191,7 @@ def beside(task: Task, logits: Array, keep: Array, y: Array, targets: int) -> It
             scores = {name: found[name] for name in found.files}
     index = np.arange(len(y))
     for name, each in scores.items():
-        evidence = [Evidence(each[t], keep[t], index, index) for t in range(targets)]
+        evidence = [Scored(each[t], keep[t], index, index) for t in range(targets)]
         yield area_row(f"{task.name}, ART {name}: AUC", evidence)
         for fpr in RATES:
             reached = pooled([at_fpr(roc(e), fpr).tpr for e in evidence])

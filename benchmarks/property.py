@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from divulge.stats.rebuilt import mean_bounds
 from scipy.stats import binom
 from sklearn.mixture import GaussianMixture
 from torch import nn
@@ -18,9 +19,9 @@ from torch.func import functional_call, grad, vmap
 from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.property import remembered
 from divulge.catalog.attacks import attack
+from divulge.core.exhibits import Fact
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, digest
-from divulge.core.inferred import Fact
 from divulge.core.property_expression import columns_of
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.threat import PRESETS, Access
@@ -29,7 +30,6 @@ from divulge.data.sources import census_income, fashion_mnist
 from divulge.games.batches import BatchGame
 from divulge.games.inputs import MINE, InputGame
 from divulge.games.properties import PropertyGame, PropertyPlan, Side
-from divulge.stats.rebuilt import mean_bounds
 from divulge.targets.generator import GeneratorTarget
 from divulge.targets.pytorch import TorchTarget
 from divulge.training.engine import Trainer, Way

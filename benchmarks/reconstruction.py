@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from divulge.stats.rebuilt import by_unit, gain_low, mean_bounds, median_with_interval
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -29,11 +30,12 @@ from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
 from divulge.core.errors import Impossible
+from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
-from divulge.core.rebuilt import Measure, Rebuilt
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, Access, Task
+from divulge.core.trials import Paired
 from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income, digits, fashion_mnist
@@ -42,7 +44,6 @@ from divulge.games.classes import InversionGame
 from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame, RebuildPlan
 from divulge.setup.assemble import recipe_for
-from divulge.stats.rebuilt import by_unit, gain_low, mean_bounds, median_with_interval
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.pytorch import TorchRecipe
@@ -144,7 +145,7 @@ def played(
     shield: Any = None,
     arm: Arm = Arm.TARGET,
     **settings: Any,
-) -> tuple[Rebuilt, float]:
+) -> tuple[Evidence, float]:
     """What an attack achieves, and how long it took."""
     made = attack(name, **settings)
     target = TorchTarget(target) if isinstance(target, nn.Module) else target
@@ -169,17 +170,17 @@ def played(
     return dealt.judge(guess), spent
 
 
-def measure_of(found: Rebuilt, metric: str) -> Measure:
+def measure_of(found: Evidence, metric: str) -> Paired:
     return next(m for m in found.measures if m.metric == metric)
 
 
-def share(name: str, found: Rebuilt, metric: str, bar: float | None = None) -> Row:
+def share(name: str, found: Evidence, metric: str, bar: float | None = None) -> Row:
     measure = measure_of(found, metric)
     bounds = mean_bounds(by_unit(measure)[0], 0.05)
     return Row(name, measure.value, bounds.low, bounds.high, bar)
 
 
-def median(name: str, found: Rebuilt, quality: str, bar: float | None = None) -> Row:
+def median(name: str, found: Evidence, quality: str, bar: float | None = None) -> Row:
     values = next(q.values for q in found.qualities if q.name == quality)
     return Row(name, *median_with_interval(np.asarray(values), 0.05), bar)
 
@@ -324,7 +325,7 @@ def attribute_game(model: Any, sets: Sets, names: tuple[str, ...], asked: int) -
     return AttributeGame(target, candidates, member, population, names, 0, beside), recipe
 
 
-def asked(game: AttributeGame, recipe: Any, name: str) -> Rebuilt:
+def asked(game: AttributeGame, recipe: Any, name: str) -> Evidence:
     made = attack(name)
     (dealt,) = game.deal(Arm.TARGET)
     threat = replace(PRESETS["published-model"], query_budget=None)

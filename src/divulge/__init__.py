@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from divulge.core.errors import DivulgeError as DivulgeError
     from divulge.core.errors import InputError as InputError
     from divulge.core.errors import TargetError as TargetError
-    from divulge.core.evidence import MembershipGuess as MembershipGuess
     from divulge.core.finding import Finding as Finding
     from divulge.core.finding import Verdict as Verdict
     from divulge.core.policy import Policy as Policy
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from divulge.core.threat import Needs as Needs
     from divulge.core.threat import Task as Task
     from divulge.core.threat import ThreatModel as ThreatModel
+    from divulge.core.views.membership import MembershipGuess as MembershipGuess
     from divulge.core.views.membership import MembershipView as MembershipView
     from divulge.runs.gate import assert_no_leak as assert_no_leak
     from divulge.targets.boosters import BoosterTarget as BoosterTarget
@@ -64,7 +64,7 @@ _HOME = {
     "HttpTarget": "targets.http",
     "InputError": "core.errors",
     "Knowledge": "core.threat",
-    "MembershipGuess": "core.evidence",
+    "MembershipGuess": "core.views.membership",
     "MembershipView": "core.view",
     "Needs": "core.threat",
     "OnnxTarget": "targets.onnx",

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from divulge.auditing.oracle import GrantedOracle
+from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
 from divulge.core.records import Records
 from divulge.core.target import Target
-from divulge.core.theft import Theft
 from divulge.core.threat import PRESETS, ThreatModel
 from divulge.core.views.extraction import ExtractionAuxiliary, ExtractionGuess
 from divulge.data.arrays import from_arrays
@@ -45,7 +45,7 @@ def steal(
     arm: Arm = Arm.TARGET,
     seed: int = 0,
     zoo: Any = None,
-) -> tuple[ExtractionGuess, Theft, GrantedOracle]:
+) -> tuple[ExtractionGuess, Evidence, GrantedOracle]:
     room = SurrogateTrainer(held, 300)
     game = ExtractionGame(target, held, seed, None, population, training, room)
     (dealt,) = game.deal(arm)
@@ -55,5 +55,5 @@ def steal(
     return guess, dealt.judge(guess), oracle
 
 
-def fidelity(theft: Theft, where: str = "data") -> float:
+def fidelity(theft: Evidence, where: str = "data") -> float:
     return next(a.copy for a in theft.agreements if a.where == where)

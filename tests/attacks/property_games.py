@@ -9,9 +9,9 @@ import numpy as np
 from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.property import remembered
 from divulge.catalog.attacks import attack
+from divulge.core.exhibits import Fact
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
-from divulge.core.inferred import Fact
 from divulge.core.records import Column, Records, Schema
 from divulge.core.threat import PRESETS
 from divulge.core.views.property import PropertyAuxiliary

@@ -10,8 +10,8 @@ from torch import nn
 
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
+from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
-from divulge.core.rebuilt import Rebuilt
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, Access
@@ -82,7 +82,7 @@ def played(
     seed: int = 0,
     plan: RebuildPlan | None = None,
     **settings: Any,
-) -> Rebuilt:
+) -> Evidence:
     """What an attack achieves.  records: of training, unseen, of the population."""
     made = attack(name, **settings)
     target = TorchTarget(target) if isinstance(target, nn.Module) else target
@@ -114,9 +114,9 @@ def played(
     return dealt.judge(made.run(dealt.open(oracle, made.card, means, np.random.default_rng(seed))))
 
 
-def share(rebuilt: Rebuilt, metric: str) -> float:
+def share(rebuilt: Evidence, metric: str) -> float:
     return next(m.value for m in rebuilt.measures if m.metric == metric)
 
 
-def quality(rebuilt: Rebuilt, name: str) -> np.ndarray:
+def quality(rebuilt: Evidence, name: str) -> np.ndarray:
     return np.array(next(q.values for q in rebuilt.qualities if q.name == name))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from divulge.stats.rebuilt import gain_low
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible, TargetError
+from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
-from divulge.core.rebuilt import Rebuilt
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.threat import PRESETS, Knowledge, Task
 from divulge.core.views.reconstruction import AttributeGuess, AttributeView, ReconstructionAuxiliary
@@ -19,7 +20,6 @@ from divulge.games.attributes import AttributeGame, completions_of, questions_ab
 from divulge.games.control_models import ControlModels
 from divulge.games.imputer import impute
 from divulge.setup.assemble import recipe_for
-from divulge.stats.rebuilt import gain_low
 from divulge.targets.function import FunctionTarget
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.shadow import ShadowTrainer
@@ -134,7 +134,7 @@ def game_of(model, sets, names=("colour",), seed=0):
     return AttributeGame(target, x, member, population, names, seed, beside), recipe
 
 
-def played(game, recipe, name, arm=Arm.TARGET, threat="acquaintance") -> Rebuilt:
+def played(game, recipe, name, arm=Arm.TARGET, threat="acquaintance") -> Evidence:
     made = attack(name)
     (dealt,) = game.deal(arm)
 

@@ -9,7 +9,7 @@ from scipy import stats
 import divulge
 from divulge.attacks.membership.learned_ratio import pool_of
 from divulge.attacks.membership.shadow_statistics import log_mean_exp, marginal, sums
-from divulge.core.evidence import Evidence
+from divulge.core.trials import Scored
 from divulge.stats.roc import at_fpr, roc
 from tests.attacks.toys import toy
 
@@ -42,7 +42,7 @@ def audited(signal, keep, name, tmp_path, **settings):
     return _play_arm(laid, made, Arm.TARGET)[0]
 
 
-def tpr(evidence: Evidence, fpr: float) -> float:
+def tpr(evidence: Scored, fpr: float) -> float:
     return at_fpr(roc(evidence), fpr).tpr.value
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from divulge.core.errors import InputError, TargetError
-from divulge.core.evidence import Evidence
 from divulge.core.persons import checked_aggregate, condensed, half_of_persons, numbered, whole
+from divulge.core.trials import Scored
 
 GROUPS = st.lists(st.integers(-3, 6), min_size=1, max_size=40).map(np.array)
 
@@ -55,7 +55,7 @@ def test_evidence_by_person():
     score = np.array([0.1, 0.9, 0.5, 0.3, 0.7, 0.2])
     unit = np.array([7, 3, 7, 3, 5, 5])
     exposed = np.isin(unit, [7, 3])
-    rows = Evidence(score, exposed, unit, np.arange(6), tie_break=-score)
+    rows = Scored(score, exposed, unit, np.arange(6), tie_break=-score)
     assert rows.grouped
     persons = rows.by_unit()
     assert persons.unit.tolist() == [7, 3, 5] and persons.trial.tolist() == [0, 1, 4]
@@ -63,10 +63,10 @@ def test_evidence_by_person():
     np.testing.assert_allclose(persons.tie_break, [-0.3, -0.6, -0.45])
     assert persons.exposed.tolist() == [True, True, False] and not persons.grouped
     assert persons.by_unit() is persons
-    most = Evidence(score, exposed, unit, np.arange(6), aggregate="max").by_unit()
+    most = Scored(score, exposed, unit, np.arange(6), aggregate="max").by_unit()
     assert most.score.tolist() == [0.5, 0.9, 0.7]
 
 
 def test_a_person_in_both_arms_is_no_evidence():
     with pytest.raises(TargetError, match="among members and non-members alike"):
-        Evidence(np.arange(3.0), np.array([True, False, False]), np.array([1, 1, 2]), np.arange(3)).by_unit()
+        Scored(np.arange(3.0), np.array([True, False, False]), np.array([1, 1, 2]), np.arange(3)).by_unit()

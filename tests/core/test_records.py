@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from divulge.core.errors import InputError, TargetError
-from divulge.core.evidence import Evidence
 from divulge.core.hashing import derived_seed, digest, row_digests
 from divulge.core.records import Column, Kind, Records, Schema, concat
 from divulge.core.threat import Task
+from divulge.core.trials import Scored
 
 SCHEMA = Schema((Column("age"), Column("sex", Kind.CATEGORICAL, ("f", "m"))), classes=("no", "yes"))
 
@@ -111,13 +111,13 @@ def test_hashes_do_not_confuse_neighbours():
 def test_evidence_needs_both_arms_and_finite_scores():
     index = np.arange(3)
     with pytest.raises(TargetError, match="both arms"):
-        Evidence(np.zeros(3), np.ones(3, dtype=bool), index, index)
+        Scored(np.zeros(3), np.ones(3, dtype=bool), index, index)
     with pytest.raises(TargetError, match="1 values of score are NaN"):
-        Evidence(np.array([0, np.nan, 1]), np.array([True, False, True]), index, index)
+        Scored(np.array([0, np.nan, 1]), np.array([True, False, True]), index, index)
 
 
 def test_a_tie_break_orders_equal_scores_only():
     index = np.arange(4)
     member = np.array([True, False, True, False])
-    ranks = Evidence(np.array([1.0, 1.0, 2.0, 0.0]), member, index, index, np.array([5.0, 6.0, 0.0, 9.0])).ranks()
+    ranks = Scored(np.array([1.0, 1.0, 2.0, 0.0]), member, index, index, np.array([5.0, 6.0, 0.0, 9.0])).ranks()
     assert ranks.tolist() == [1, 2, 3, 0]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from divulge.stats.theft import guessing, resolved, weigh_theft
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -18,16 +19,16 @@ from divulge.attacks.extraction.equation_solving import EquationSolving
 from divulge.attacks.extraction.knockoff import Knockoff, KnockoffRandom
 from divulge.auditing.job import BoundRecipe
 from divulge.core.errors import InputError
+from divulge.core.evidence import Evidence
 from divulge.core.finding import Verdict
 from divulge.core.policy import Policy
-from divulge.core.theft import Agreement, Recovery, Theft
 from divulge.core.threat import Family
+from divulge.core.trials import Counted, Exact
 from divulge.core.views.extraction import Claim, ExtractionGuess, Secrets
 from divulge.defenses.label_only import LabelOnly
 from divulge.games.secrets import recoveries
 from divulge.runs.compare import compare
 from divulge.runs.gate import judge
-from divulge.stats.theft import guessing, resolved, weigh_theft
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.pytorch import TorchRecipe
 from divulge.workflows.run_audit import run_audit
@@ -231,10 +232,10 @@ def test_an_interrupted_audit_of_copies_goes_on(sets, tmp_path):
 
 def test_what_a_copy_resolves_is_bounded_below():
     sure = 0.0125 ** (1 / 20)  # twenty of twenty, and none of twenty, at half of the error each
-    assert resolved(Agreement("data", 80, 20, 0, 0), 0.05) == pytest.approx(sure - (1 - sure) / sure)
-    assert resolved(Agreement("data", 100, 0, 0, 0), 0.05) == 0.0
-    assert resolved(Agreement("data", 50, 0, 0, 50), 0.05) < 0.0
-    equal = Agreement("data", 60, 20, 20, 0)
+    assert resolved(Counted("data", 80, 20, 0, 0), 0.05) == pytest.approx(sure - (1 - sure) / sure)
+    assert resolved(Counted("data", 100, 0, 0, 0), 0.05) == 0.0
+    assert resolved(Counted("data", 50, 0, 0, 50), 0.05) < 0.0
+    equal = Counted("data", 60, 20, 20, 0)
     assert resolved(equal, 0.05) < 0.1
 
 
@@ -245,7 +246,7 @@ def test_a_copy_no_better_than_its_baseline_is_hardly_ever_called_a_leak(seed):
     for _ in range(40):
         copy, base = rng.random((2, 500)) < 0.8
         counts = [int((copy == a).__and__(base == b).sum()) for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))]
-        estimate = weigh_theft(Theft((Agreement("data", *counts),)), Policy({"fidelity": 0.0}))[0]
+        estimate = weigh_theft(Evidence((Counted("data", *counts),)), Policy({"fidelity": 0.0}))[0]
         called += estimate.p_value <= 0.05
     assert called <= 6
 
@@ -253,7 +254,7 @@ def test_a_copy_no_better_than_its_baseline_is_hardly_ever_called_a_leak(seed):
 def test_secrets_that_could_be_guessed_have_the_p_value_of_guessing():
     assert guessing((0.5, 0.5), 2) == 0.25
     assert guessing((1 / 3,) * 7, 0) == 1.0
-    sure = weigh_theft(Theft(recoveries=(Recovery("parameters", 10, 10, 1e-3, worst=1e-9),)), Policy())[0]
-    none = weigh_theft(Theft(recoveries=(Recovery("parameters", 10, 0, 1e-3),)), Policy())[0]
-    lucky = weigh_theft(Theft(recoveries=(Recovery("architecture", 2, 2, 0.01, (0.5, 0.5)),)), Policy())[0]
+    sure = weigh_theft(Evidence(recoveries=(Exact("parameters", 10, 10, 1e-3, worst=1e-9),)), Policy())[0]
+    none = weigh_theft(Evidence(recoveries=(Exact("parameters", 10, 0, 1e-3),)), Policy())[0]
+    lucky = weigh_theft(Evidence(recoveries=(Exact("architecture", 2, 2, 0.01, (0.5, 0.5)),)), Policy())[0]
     assert sure.p_value < 1e-10 and none.p_value == 1.0 and lucky.p_value == 0.25

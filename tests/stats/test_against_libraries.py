@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from divulge.core.evidence import Evidence, Rate
+from divulge.core.estimate import Rate
+from divulge.core.trials import Scored
 from divulge.stats.auc import auc, null_deviation
 from divulge.stats.intervals import clopper_pearson, newcombe, p_value, wilson
 from divulge.stats.multiplicity import holm
@@ -21,7 +22,7 @@ from divulge.stats.roc import roc
 def evidence(score, member):
     score, member = np.asarray(score, dtype=float), np.asarray(member, dtype=bool)
     index = np.arange(len(score))
-    return Evidence(score, member, index, index)
+    return Scored(score, member, index, index)
 
 
 TRIALS = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=60).filter(

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Verdict
 from divulge.core.policy import Policy
+from divulge.core.trials import Scored
 from divulge.stats.attainable import attainable, enough_records, luck, smallest
 from divulge.stats.verdict import settle
 from divulge.stats.weigh import METRICS, weigh
@@ -25,7 +25,7 @@ sizes = st.integers(1, 400)
 def perfect(n_in, n_out):
     """An attack that never errs; strangers are all alike to it."""
     member = np.arange(n_in + n_out) < n_in
-    return Evidence(np.where(member, 1.0 + np.arange(n_in + n_out), 0.0), member, *[np.arange(n_in + n_out)] * 2)
+    return Scored(np.where(member, 1.0 + np.arange(n_in + n_out), 0.0), member, *[np.arange(n_in + n_out)] * 2)
 
 
 def judged(evidence, policy=POLICY):
@@ -66,12 +66,12 @@ def test_the_number_named_does_and_hardly_fewer_do(metric):
     less = number // 2 if metric == "epsilon" else number - step  # Holm's rule asks less of the least certain metric
     if less:
         chance = np.arange(2 * less) % 2 == 0
-        few = Evidence(np.random.default_rng(0).normal(size=len(chance)), chance, *[np.arange(len(chance))] * 2)
+        few = Scored(np.random.default_rng(0).normal(size=len(chance)), chance, *[np.arange(len(chance))] * 2)
         assert judged(few)[metric].verdict is Verdict.NOT_MEASURABLE
 
 
 def test_one_record_a_side_is_not_measurable_whatever_it_answers():
-    for evidence in (perfect(1, 1), Evidence(np.array([0.0, 1.0]), np.array([True, False]), *[np.arange(2)] * 2)):
+    for evidence in (perfect(1, 1), Scored(np.array([0.0, 1.0]), np.array([True, False]), *[np.arange(2)] * 2)):
         found = judged(evidence)
         assert {f.verdict for f in found.values()} == {Verdict.NOT_MEASURABLE}
         number = int(re.search(r"at least (\d+) members and as many", found["auc"].reason)[1])
@@ -81,7 +81,7 @@ def test_one_record_a_side_is_not_measurable_whatever_it_answers():
 def test_an_interval_that_lies_within_what_is_tolerated_is_an_answer_at_any_size():
     rng = np.random.default_rng(1)
     member = np.arange(40) < 20
-    quiet = Evidence(rng.normal(size=40), member, *[np.arange(40)] * 2)
+    quiet = Scored(rng.normal(size=40), member, *[np.arange(40)] * 2)
     generous = judged(quiet, Policy({"auc": 0.9}))
     assert 2 * generous["auc"].high - 1 < 0.9 and generous["auc"].verdict is Verdict.NOT_FOUND
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from divulge.core.evidence import Evidence
 from divulge.core.policy import Policy
+from divulge.core.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.curves import histogram, roc_band
 from divulge.stats.weigh import weigh
@@ -38,7 +38,7 @@ def test_the_variance_by_clusters_is_that_of_the_paper(seed, mixed):
     unit = np.sort(rng.integers(0, 12, 60))
     exposed = rng.random(60) < 0.5 if mixed else unit < 6
     score = rng.integers(0, 8, 60) + unit % 5
-    found = auc(Evidence(score.astype(float), exposed, unit, np.arange(60)))
+    found = auc(Scored(score.astype(float), exposed, unit, np.arange(60)))
     area, variance = obuchowski(score, exposed, unit)
     assert found.value == pytest.approx(area, abs=1e-12)
     assert found.variance == pytest.approx(max(variance, 0), abs=1e-12)
@@ -50,7 +50,7 @@ def drawn(rng, persons, rows, shift=0.0):
     exposed = unit < persons
     own = rng.normal(size=2 * persons)
     score = np.sqrt(0.8) * own[unit] + np.sqrt(0.2) * rng.normal(size=len(unit)) + shift * exposed
-    return Evidence(score, exposed, unit, np.arange(len(unit)))
+    return Scored(score, exposed, unit, np.arange(len(unit)))
 
 
 @pytest.mark.parametrize(("persons", "rows"), [(12, 5), (30, 20)])
@@ -59,7 +59,7 @@ def test_intervals_of_rows_and_of_persons_hold_the_truth(persons, rows):
     inside = np.zeros((300, 3))
     for number in range(300):
         evidence = drawn(rng, persons, rows)
-        as_if = Evidence(evidence.score, evidence.exposed, evidence.trial, evidence.trial)
+        as_if = Scored(evidence.score, evidence.exposed, evidence.trial, evidence.trial)
         for place, area in enumerate((auc(evidence), auc(evidence.by_unit()), auc(as_if))):
             low, high = area.interval(0.05)
             inside[number, place] = low <= 0.5 <= high

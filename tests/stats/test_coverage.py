@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from divulge.core.evidence import Evidence, Rate
+from divulge.core.estimate import Rate
+from divulge.core.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.intervals import clopper_pearson, newcombe, wilson
@@ -18,7 +19,7 @@ DRAWS = 1000
 def drawn(rng, n1, n0, shift):
     score = np.r_[rng.normal(shift, 1, n1), rng.normal(0, 1, n0)]
     index = np.arange(n1 + n0)
-    return Evidence(score, index < n1, index, index)
+    return Scored(score, index < n1, index, index)
 
 
 @pytest.mark.parametrize(("n1", "n0", "shift"), [(200, 200, 0.0), (100, 300, 0.5), (500, 500, 1.5), (60, 60, 2.5)])
@@ -84,5 +85,5 @@ def test_an_epsilon_bound_is_above_the_truth_in_at_most_alpha_of_the_draws():
     for _ in range(DRAWS):
         member = index < 1000
         score = np.where(rng.random(2000) < keep, member, ~member).astype(float)
-        above += epsilon_lower_bound(roc(Evidence(score, member, index, index)), 0.0, 0.05) > 1.0
+        above += epsilon_lower_bound(roc(Scored(score, member, index, index)), 0.0, 0.05) > 1.0
     assert above / DRAWS <= 0.05

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from divulge.core.errors import InputError
-from divulge.core.evidence import Evidence
+from divulge.core.trials import Scored
 from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.exchange import one_run_epsilon
 from divulge.stats.gaussian import ceiling_mu, epsilon_of, mu_lower_bound, one_run_mu
@@ -26,7 +26,7 @@ def test_epsilon_of_a_gaussian_mechanism():
 
 def drawn(rng, mu, n=2000):
     index = np.arange(n)
-    return Evidence(rng.normal(size=n) + mu * (index % 2), index % 2 == 1, index, index)
+    return Scored(rng.normal(size=n) + mu * (index % 2), index % 2 == 1, index, index)
 
 
 def test_the_bound_on_mu_holds_and_is_tighter_than_the_general_one():
@@ -40,7 +40,7 @@ def test_the_bound_on_mu_holds_and_is_tighter_than_the_general_one():
 
 def test_no_evidence_shows_more_than_its_ceiling():
     index = np.arange(200)
-    perfect = Evidence((index % 2).astype(float), index % 2 == 1, index, index)
+    perfect = Scored((index % 2).astype(float), index % 2 == 1, index, index)
     assert mu_lower_bound(roc(perfect), 0.05) == pytest.approx(ceiling_mu(100, 100, 0.05))
     assert mu_lower_bound(roc(drawn(np.random.default_rng(1), 0.0)), 0.05) == 0
 

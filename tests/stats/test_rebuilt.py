@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from divulge.stats.rebuilt import gain_low, mean_bounds, median_with_interval, weigh_rebuilt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Quality
 from divulge.core.policy import Policy
-from divulge.core.rebuilt import Measure, Quality, Rebuilt
-from divulge.stats.rebuilt import gain_low, mean_bounds, median_with_interval, weigh_rebuilt
+from divulge.core.trials import Paired
 
 
 def test_yes_and_no_is_clopper_and_pearson():
@@ -51,24 +53,24 @@ def test_values_that_vary_little_are_pinned_down():
 def test_only_the_difference_to_the_blind_guess_counts():
     both = (1.0,) * 30
     units = tuple(range(30))
-    assert gain_low(Measure("records_exact", both, both, units), 0.05) <= 0
-    assert gain_low(Measure("records_exact", both, (0.0,) * 30, units), 0.05) > 0.7
-    known = Measure("classes_recognised", (1.0,) * 7, (1.0, *(0.0,) * 6), tuple(range(7)), known=True)
+    assert gain_low(Paired("records_exact", both, both, units), 0.05) <= 0
+    assert gain_low(Paired("records_exact", both, (0.0,) * 30, units), 0.05) > 0.7
+    known = Paired("classes_recognised", (1.0,) * 7, (1.0, *(0.0,) * 6), tuple(range(7)), known=True)
     assert gain_low(known, 0.05) == pytest.approx(0.025 ** (1 / 7) - 1 / 7)
 
 
 def test_units_and_not_records_are_counted():
     """A hundred records of one update are one observation."""
-    one = Measure("records_exact", (1.0,) * 100, (0.0,) * 100, (0,) * 100)
-    many = Measure("records_exact", (1.0,) * 100, (0.0,) * 100, tuple(range(100)))
+    one = Paired("records_exact", (1.0,) * 100, (0.0,) * 100, (0,) * 100)
+    many = Paired("records_exact", (1.0,) * 100, (0.0,) * 100, tuple(range(100)))
     assert gain_low(one, 0.05) < 0 < gain_low(many, 0.05)
 
 
 def test_an_estimate_has_everything_a_finding_needs():
     hits = tuple(map(float, np.random.default_rng(0).random(50) < 0.8))
-    measure = Measure("attribute_accuracy:sex", hits, (0.0,) * 50, tuple(range(50)))
+    measure = Paired("attribute_accuracy:sex", hits, (0.0,) * 50, tuple(range(50)))
     qualities = (Quality("sex: MCC", (0.4,), (0.1,)), Quality("race: MCC", (0.2,), (0.1,)))
-    rebuilt = Rebuilt((measure,), qualities, lacking=(("records_exact", "nothing came"),))
+    rebuilt = Evidence((measure,), qualities, lacking=(("records_exact", "nothing came"),))
     found, missing = weigh_rebuilt(rebuilt, Policy())
     assert found.threshold == 0.01 and found.p_value < 0.01 and found.advantage_low > 0.3
     assert [d.name for d in found.details] == ["sex: MCC", "sex: MCC, without the model"]

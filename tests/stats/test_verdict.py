@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Reading, Verdict
 from divulge.core.policy import Policy
+from divulge.core.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.intervals import p_value
 from divulge.stats.verdict import blind_alarm_of, reversed_attacks, settle, tainted_attacks
@@ -120,7 +120,7 @@ def test_null_audits_are_hardly_ever_called_reversed(size):
     for _ in range(150):
         findings = []
         for attack in ("a", "b", "c"):
-            area = auc(Evidence(rng.normal(size=2 * size).round(1), member, place, place))
+            area = auc(Scored(rng.normal(size=2 * size).round(1), member, place, place))
             p = p_value(lambda a, area=area: 1 - 2 * area.interval(a).high, 0.0)
             findings.append(replace(BASE, attack=attack, p_value=1.0, p_below=p))
         wrong += bool(reversed_attacks(findings))

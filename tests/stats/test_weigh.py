@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from divulge.core.evidence import Evidence
 from divulge.core.policy import Policy
+from divulge.core.trials import Scored
 from divulge.stats.curves import histogram, roc_band
 from divulge.stats.epsilon import ceiling, epsilon_lower_bound
 from divulge.stats.power import detectable_auc
@@ -17,7 +17,7 @@ from divulge.stats.weigh import METRICS, weigh
 def evidence(inside, outside, tie_break=None):
     score = np.r_[inside, outside].astype(float)
     index = np.arange(len(score))
-    return Evidence(score, index < len(inside), index, index, tie_break)
+    return Scored(score, index < len(inside), index, index, tie_break)
 
 
 def by_metric(e, **policy):
@@ -68,7 +68,7 @@ def test_equal_scores_measure_nothing():
 )
 def test_invariants(inside, outside):
     e = evidence(np.array(inside), np.array(outside))
-    flipped = Evidence(-e.score, e.exposed, e.unit, e.trial)
+    flipped = Scored(-e.score, e.exposed, e.unit, e.trial)
     curve = roc(e)
     for estimate in weigh(e, Policy()):
         if estimate.value is not None:
@@ -79,14 +79,14 @@ def test_invariants(inside, outside):
     assert at_fpr(curve, 0.3).fpr.value <= 0.3
     assert 1 - at_fnr(curve, 0.3).tpr.value <= 0.3 + 1e-12
     shuffled = np.random.default_rng(0).permutation(len(e.score))
-    again = Evidence(e.score[shuffled], e.exposed[shuffled], e.unit, e.trial)
+    again = Scored(e.score[shuffled], e.exposed[shuffled], e.unit, e.trial)
     assert by_metric(again)["auc"].value == pytest.approx(by_metric(e)["auc"].value)
 
 
 def test_a_monotone_transform_changes_nothing_but_balanced_accuracys_split():
     rng = np.random.default_rng(0)
     e = evidence(rng.normal(0.4, 1, 300), rng.normal(0, 1, 300))
-    moved = Evidence(np.exp(e.score), e.exposed, e.unit, e.trial)
+    moved = Scored(np.exp(e.score), e.exposed, e.unit, e.trial)
     for a, b in zip(weigh(e, Policy()), weigh(moved, Policy()), strict=True):
         assert (a.value, a.low, a.high) == (b.value, b.low, b.high)
 

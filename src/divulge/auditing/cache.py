@@ -15,22 +15,16 @@ from pydantic import TypeAdapter, ValidationError
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack
 from divulge.core.audit_result import Baseline
-from divulge.core.evidence import MembershipGuess
+from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
-from divulge.core.inferred import Inferred
-from divulge.core.rebuilt import Rebuilt
-from divulge.core.theft import Theft
 from divulge.core.threat import Family
+from divulge.core.views.membership import MembershipGuess
+from divulge.runs.evidence_files import StoredEvidence
 from divulge.runs.folder import EXPLANATION, RunFolder
 from divulge.training.artifact_cache import ArtifactCache, code_version
 
-_JUDGED: dict[Family, TypeAdapter[Any]] = {
-    Family.EXTRACTION: TypeAdapter(tuple[int, Theft]),
-    Family.RECONSTRUCTION: TypeAdapter(tuple[int, Rebuilt]),
-    Family.PROPERTY: TypeAdapter(tuple[int, Inferred]),
-}
-"""Families whose guess is not kept, but what it achieved."""
+_ACHIEVED: TypeAdapter[tuple[int, StoredEvidence]] = TypeAdapter(tuple[int, StoredEvidence])
 
 
 @dataclass(frozen=True)
@@ -39,7 +33,7 @@ class Known:
 
     guess: MembershipGuess | None
     queries: int
-    achieved: Theft | Rebuilt | Inferred | None = None
+    achieved: Evidence | None = None
 
 
 def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
@@ -48,12 +42,12 @@ def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
     content = artifact_cache.read(_key(job, attack, arm)) if artifact_cache is not None else None
     if content is None:
         return None
-    if attack.card.family in _JUDGED:
+    if attack.card.family is not Family.MEMBERSHIP:
         try:
-            queries, achieved = _JUDGED[attack.card.family].validate_json(content)
+            queries, achieved = _ACHIEVED.validate_json(content)
         except ValidationError:
             return None
-        return Known(None, queries, achieved)
+        return Known(None, queries, achieved.evidence())
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             tie_break = stored["tie_break"] if "tie_break" in stored.files else None
@@ -66,8 +60,8 @@ def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
 def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int) -> None:
     """Put a guess in the cache, or what a theft or a reconstruction achieved: a copy itself is not kept."""
     artifact_cache = _artifact_cache(job, attack)
-    if artifact_cache is not None and isinstance(guess, Theft | Rebuilt | Inferred):
-        artifact_cache.write(_key(job, attack, arm), _JUDGED[attack.card.family].dump_json((queries, guess)))
+    if artifact_cache is not None and isinstance(guess, Evidence):
+        artifact_cache.write(_key(job, attack, arm), _ACHIEVED.dump_json((queries, StoredEvidence.of(guess))))
     if artifact_cache is None or not isinstance(guess, MembershipGuess):
         return
     arrays = {"scores": guess.scores, "queries": np.array(queries)}

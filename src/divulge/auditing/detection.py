@@ -10,9 +10,10 @@ import numpy as np
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
 from divulge.core.errors import InputError
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Alarm
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.records import Records, concat
-from divulge.core.theft import Alarm, Theft
 from divulge.core.threat import Access
 from divulge.defenses.detectors import DETECTORS, WINDOW, detector, fewest_queries, first_alarm, threshold
 
@@ -31,14 +32,14 @@ def checked_detectors(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def with_alarms(theft: Theft, job: Job, oracle: GrantedOracle) -> Theft:
-    """The same theft, with after how many queries each detector of the job raises the alarm.
+def with_alarms(evidence: Evidence, job: Job, oracle: GrantedOracle) -> Evidence:
+    """The same evidence, with after how many queries each detector of the job raises the alarm.
 
     Benign queries are those unseen and population records; a quarter of them is the reference, the rest sets the
     threshold.
     """
     if not job.detectors or not oracle.watched:
-        return theft
+        return evidence
     asked = concat(oracle.watched)
     asked = asked.take(np.arange(min(len(asked), MOST_WATCHED)))
     benign = job.candidates.take(~job.member)
@@ -58,7 +59,7 @@ def with_alarms(theft: Theft, job: Job, oracle: GrantedOracle) -> Theft:
         above = threshold(calm, PER_THOUSAND)
         at = first_alarm(made.suspicion(asked.flat(), _labels(job, asked)), above)
         alarms.append(Alarm(name, at, len(asked), PER_THOUSAND))
-    return replace(theft, alarms=tuple(alarms))
+    return replace(evidence, exhibits=(*evidence.exhibits, *alarms))
 
 
 def _labels(job: Job, records: Records) -> Array:

@@ -24,7 +24,6 @@ from divulge.games.batches import BatchGame
 from divulge.games.inputs import InputGame
 from divulge.games.properties import PropertyGame, Raise
 from divulge.games.sides import Side
-from divulge.stats.rebuilt import weigh_inferred
 from divulge.training.shadow import Answers, Remembered, presented
 
 
@@ -42,7 +41,7 @@ def property_table(job: Job, challenge: Challenge, tests: int) -> Session:
         needed = attack.card.uses or attack.card.needs.access
         return PropertyAuxiliary(lambda target: GrantedOracle(target, job.threat, needed, free=True))
 
-    return Session(job, game, tests, weigh_inferred, adversary)
+    return Session(job, game, tests, adversary)
 
 
 def _training_sets(job: Job, adversary: Side) -> PropertyGame:

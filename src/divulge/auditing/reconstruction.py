@@ -28,7 +28,6 @@ from divulge.games.attributes import AttributeGame, asked_about
 from divulge.games.classes import InversionGame
 from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame
-from divulge.stats.rebuilt import weigh_rebuilt
 from divulge.training.shadow import ShadowTrainer
 from divulge.training.students import SurrogateTrainer
 
@@ -51,7 +50,7 @@ def rebuild_table(job: Job, challenge: Challenge, tests: int) -> Session:
         able = job.recipe is not None and job.population is not None
         return ReconstructionAuxiliary(job.population, job.reconstruction.public, shadows if able else None)
 
-    return Session(job, game, tests, weigh_rebuilt, adversary)
+    return Session(job, game, tests, adversary)
 
 
 def _pool(job: Job) -> Callable[..., Shadows]:

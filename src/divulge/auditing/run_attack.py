@@ -18,22 +18,20 @@ from divulge.catalog.standards import standards_of
 from divulge.core.attack import Attack, Card
 from divulge.core.audit_result import Baseline
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, MissingExtra, TargetError, raised
-from divulge.core.evidence import Estimate, Evidence
-from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
+from divulge.core.estimate import Estimate
+from divulge.core.evidence import Evidence
+from divulge.core.finding import Failed, Measurement, Outcome, Played, Reading, Refused
 from divulge.core.game import Arm, Game, Round
 from divulge.core.hashing import derived_rng, derived_seed, digest
-from divulge.core.inferred import INFERRED, Inferred
-from divulge.core.policy import Policy
-from divulge.core.rebuilt import REBUILT, Rebuilt
+from divulge.core.metric import AUC, Trials, metric, of_trials
 from divulge.core.target import Oracle, Target
-from divulge.core.theft import Theft
-from divulge.core.threat import Access, Asset, Family, ThreatModel, closure
+from divulge.core.threat import Access, Family, ThreatModel, closure
+from divulge.core.trials import Scored
 from divulge.core.views.extraction import Surrogate
 from divulge.core.views.membership import Auxiliary, Poison, PoisonView, Shadows
 from divulge.stats.auc import Auc, auc
-from divulge.stats.theft import PLACES
 from divulge.stats.verdict import blind_alarm_of
-from divulge.stats.weigh import METRICS, weigh
+from divulge.stats.weigh import weigh
 
 BLIND_CONFIDENCE = 0.995
 """Of each of the two guessers of the baseline, so that a fair split is called unfair in one audit of a hundred."""
@@ -45,18 +43,21 @@ EXTRAS = {"torch": "torch", "safetensors": "torch", "onnxruntime": "onnx", "skim
 """Libraries that an installation may do without, and the extra that brings them."""
 
 
+Estimates = dict[tuple[str, str], Estimate]
+"""By metric, and what it is about."""
+
+
 @dataclass
 class Session:
     """A game laid out: its rounds are dealt once and its models answer once, for all attacks of a run.
 
-    weigh: from this game's evidence to estimates.  adversary: what an attack holds, where it is not `Means`.
+    adversary: what an attack holds, where it is not `Means`.
     copies: of the target, by the attack that made them.
     """
 
     job: Job
     game: Game
     tests: int
-    weigh: Callable[[Any, Policy, int], tuple[Estimate, ...]] = weigh
     adversary: Callable[[Attack[Any, Any]], Any] | None = None
     copies: dict[str, Surrogate] = field(default_factory=dict)
     _rounds: dict[tuple[Arm, str], list[Round[Any, Any]] | Impossible] = field(default_factory=dict)
@@ -142,7 +143,7 @@ class Result:
     """What became of one attack, with the evidence that the run keeps."""
 
     outcome: Outcome
-    evidence: Evidence | Theft | Rebuilt | Inferred | None = None
+    evidence: Evidence | None = None
     control_p_values: tuple[float, ...] = ()
     control_p_below: tuple[float, ...] = ()
 
@@ -161,7 +162,7 @@ def baseline(game: Game) -> Baseline:
     return Baseline(strongest, blind_alarm_of(strongest, telling, any(evidence.grouped for evidence in told)))
 
 
-def _area(evidence: Evidence) -> Auc:
+def _area(evidence: Scored) -> Auc:
     """Of persons where records belong together: they are few, so the variance is not taken as known."""
     persons = evidence.by_unit()
     area = auc(persons)
@@ -196,30 +197,22 @@ def run_attack(table: Session, attack: Attack[Any, Any], blind: Baseline) -> Res
         oracle = table.oracle(dealt.target, attack, free=False)
         evidence, queries = _play_arm(table, attack, Arm.TARGET, oracle)
         negative, positive, notes = _controls(table, attack)
-        estimates = table.weigh(evidence, job.policy, table.tests)
+        estimates = weigh(evidence, job.policy, table.tests)
     except (AccessDenied, Impossible) as refusal:
         return Result(outcome(Refused(str(refusal))))
     except FOREIGN as error:  # an attack or a model may be foreign code; the other attacks go on
         return Result(outcome(_broken_off(error)))
     draft = outcome(Played((), "; ".join(notes)))
-    findings = tuple(
-        _finding(
-            attack,
-            estimate,
-            negative.get(estimate.metric),
-            positive.get(estimate.metric),
-            blind,
-            draft,
-            job,
-        )
-        for estimate in estimates
+    measured = tuple(
+        _measurement(attack, e, negative.get((e.metric, e.about)), positive.get((e.metric, e.about)), blind, draft, job)
+        for e in estimates
     )
-    judged = negative.values() if isinstance(evidence, Evidence) else ()  # a copy may agree by accident: no taint
+    judged = negative.values() if evidence.of(Scored) else ()  # a copy may agree by accident: no taint
     p_values = tuple(e.p_value for e in judged if e.p_value is not None)
     below = tuple(e.p_below for e in judged if e.p_below is not None)
     spoken = positive and card.family is not Family.EXTRACTION  # there it is a model of the same kind, no easier one
     fired = not _unfired(positive, table.game.family) if spoken else None
-    return Result(outcome(Played(findings, "; ".join(notes), fired)), evidence, p_values, below)
+    return Result(outcome(Played(measured, "; ".join(notes), fired)), evidence, p_values, below)
 
 
 def _broken_off(error: BaseException) -> Refused | Failed:
@@ -253,11 +246,11 @@ def _play_arm(
     played = attack if arm is Arm.TARGET else _lightened(attack)
     guess = played.run(dealt.open(seen, attack.card, table.means(attack, poison), rng))
     evidence = dealt.judge(guess)
-    if isinstance(evidence, Theft) and arm is Arm.TARGET:
+    if attack.card.family is Family.EXTRACTION and arm is Arm.TARGET:
         if guess.surrogate is not None:
             table.copies[attack.card.name] = guess.surrogate
         evidence = with_alarms(evidence, table.job, seen)
-    guesses.keep(table.job, attack, arm, guess if isinstance(evidence, Evidence) else evidence, seen.queries)
+    guesses.keep(table.job, attack, arm, guess if evidence.of(Scored) else evidence, seen.queries)
     return evidence, seen.queries
 
 
@@ -270,9 +263,9 @@ def _lightened(attack: Attack[Any, Any]) -> Attack[Any, Any]:
     return lighter
 
 
-def _controls(table: Session, attack: Attack[Any, Any]) -> tuple[dict[str, Estimate], dict[str, Estimate], list[str]]:
+def _controls(table: Session, attack: Attack[Any, Any]) -> tuple[Estimates, Estimates, list[str]]:
     """Estimates against the negative and the positive control, and what a reader should know of them."""
-    measured: dict[Arm, dict[str, Estimate]] = {Arm.NEGATIVE: {}, Arm.POSITIVE: {}}
+    measured: dict[Arm, Estimates] = {Arm.NEGATIVE: {}, Arm.POSITIVE: {}}
     notes: list[str] = []
     for arm, estimates in measured.items():
         try:
@@ -283,15 +276,15 @@ def _controls(table: Session, attack: Attack[Any, Any]) -> tuple[dict[str, Estim
         except TargetError as error:
             notes.append(f"the {arm.value} broke off: {error}")
             continue
-        estimates.update({e.metric: e for e in table.weigh(evidence, table.job.policy, table.tests)})
+        estimates.update({(e.metric, e.about): e for e in weigh(evidence, table.job.policy, table.tests)})
     notes += _unfired(measured[Arm.POSITIVE], table.game.family)
     return measured[Arm.NEGATIVE], measured[Arm.POSITIVE], notes
 
 
-def _unfired(positive: dict[str, Estimate], family: Family) -> list[str]:
+def _unfired(positive: Estimates, family: Family) -> list[str]:
     """What to say where an attack fails against the positive control too."""
     if family is Family.MEMBERSHIP:
-        fired = positive.get("auc")
+        fired = positive.get((AUC, ""))
         if fired is not None and (fired.low or 0.0) <= 0.5:
             return ["the attack did not find members even in the model that was overfitted on purpose"]
         return []
@@ -304,7 +297,7 @@ def _unfired(positive: dict[str, Estimate], family: Family) -> list[str]:
     return []
 
 
-def _finding(
+def _measurement(
     attack: Attack[Any, Any],
     estimate: Estimate,
     negative: Estimate | None,
@@ -312,14 +305,15 @@ def _finding(
     blind: Baseline,
     outcome: Outcome,
     job: Job,
-) -> Finding:
+) -> Measurement:
     card = attack.card
-    return Finding(
+    return Measurement(
         attack=card.name,
         game=card.family.value,
-        asset=_asset(card, estimate.metric).value,
+        asset=(metric(estimate.metric).asset or card.asset).value,
         access=_seen(card, job.threat).value,
         metric=estimate.metric,
+        about=estimate.about,
         value=estimate.value,
         low=estimate.low,
         high=estimate.high,
@@ -333,9 +327,7 @@ def _finding(
         power=estimate.detectable,
         threshold=estimate.threshold,
         p_value=estimate.p_value,
-        p_adjusted=None,
-        verdict=Verdict.NOT_MEASURABLE,
-        reason=estimate.unmeasurable or "",
+        unmeasurable=estimate.unmeasurable or "",
         queries=outcome.queries,
         models_trained=outcome.models_trained,
         seconds=outcome.seconds,
@@ -350,11 +342,6 @@ def _finding(
     )
 
 
-def _asset(card: Card, metric: str) -> Asset:
-    """What a metric is about, where an attack has several."""
-    return Asset.FUNCTIONALITY if metric.startswith("fidelity") else card.asset
-
-
 def _seen(card: Card, threat: ThreatModel) -> Access:
     """The strongest port of its kind that the attack made use of."""
     uses = card.uses
@@ -364,13 +351,13 @@ def _seen(card: Card, threat: ThreatModel) -> Access:
 
 def _baseline(estimate: Estimate, blind: Baseline) -> float | None:
     """What the same metric gives without the model: for a copy, its own baseline."""
-    if estimate.metric.startswith("fidelity") or estimate.metric.partition(":")[0] in (*REBUILT, *INFERRED):
+    if metric(estimate.metric).own_baseline:
         return estimate.chance
-    return blind.reading.value if blind.reading is not None and estimate.metric == "auc" else None
+    return blind.reading.value if blind.reading is not None and estimate.metric == AUC else None
 
 
 def number_of_tests(attacks: int, copies: int = 0, rebuilt: int = 0) -> int:
     """How many findings will share the error rate of a run.  attacks: on membership.  copies: on the model.  rebuilt:
     questions of the reconstruction and the property game.
     """
-    return max(1, attacks * len(METRICS) + copies * len(PLACES) + rebuilt)
+    return max(1, attacks * len(of_trials(Trials.SCORED)) + copies * len(of_trials(Trials.COUNTED)) + rebuilt)

@@ -18,7 +18,6 @@ from divulge.core.threat import Challenge, Family
 from divulge.core.views.extraction import Design, ExtractionAuxiliary, Surrogate
 from divulge.games.extraction import ExtractionGame
 from divulge.games.membership import MembershipGame
-from divulge.stats.theft import weigh_theft
 from divulge.training.students import SurrogateTrainer
 
 RECORD_METRICS = 4
@@ -75,7 +74,7 @@ class Sessions:
         def adversary(attack: Attack[Any, Any]) -> ExtractionAuxiliary:
             return ExtractionAuxiliary(job.population, training, students, zoo)
 
-        return self._knowing(Session(job, game, self.tests, weigh_theft, adversary))
+        return self._knowing(Session(job, game, self.tests, adversary))
 
 
 def tests_of(job: Job, cards: Sequence[Card]) -> int:

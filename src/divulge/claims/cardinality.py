@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from divulge.core.errors import InputError
-from divulge.core.evidence import Rate
+from divulge.core.estimate import Rate
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat

@@ -19,9 +19,9 @@ from scipy import stats
 
 from divulge.claims.one_run import judged
 from divulge.core.errors import InputError, MissingExtra
-from divulge.core.evidence import Evidence
 from divulge.core.finding import Verdict
 from divulge.core.hashing import Array, derived_rng
+from divulge.core.trials import Scored
 from divulge.defenses.accounting import cost_of, epsilon_of, gaussian_cost
 from divulge.stats.gaussian import mu_lower_bound
 from divulge.stats.roc import roc
@@ -271,7 +271,7 @@ def _bounds(seen: _Seen, delta: float, confidence: float, rate: float) -> tuple[
     if not there.any() or there.all():
         return whole, 0.0
     places = np.arange(len(score))
-    mu = mu_lower_bound(roc(Evidence(score, there, places, places)), level)
+    mu = mu_lower_bound(roc(Scored(score, there, places, places)), level)
     if mu <= 0:
         return whole, 0.0
     return whole, _at_least(1 / mu, delta, rate, len(seen.sizes), True)

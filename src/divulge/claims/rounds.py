@@ -16,12 +16,14 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
 
 from divulge.core.errors import InputError
-from divulge.core.evidence import Estimate, Evidence
+from divulge.core.estimate import Estimate
+from divulge.core.evidence import Evidence
 from divulge.core.finding import Reading
 from divulge.core.hashing import Array
 from divulge.core.policy import Policy
 from divulge.core.records import Records
 from divulge.core.threat import Task
+from divulge.core.trials import Scored
 from divulge.defenses.federated.flower import Arrays, Round
 from divulge.defenses.federated.learning import Federated, load, tensors
 from divulge.stats.rebuilt import mean_bounds
@@ -101,7 +103,7 @@ def _judged(features: Sequence[Array]) -> tuple[Array, Array]:
 
 def _evidence(inside: Array, outside: Array) -> Evidence:
     index = np.arange(len(inside) + len(outside))
-    return Evidence(np.concatenate([inside, outside]), index < len(inside), index, index)
+    return Evidence((Scored(np.concatenate([inside, outside]), index < len(inside), index, index),))
 
 
 def _loaded(recipe: Any, weights: Arrays, seed: int) -> nn.Module:

@@ -9,6 +9,7 @@ import typer
 
 from divulge.cli.screen import out, table
 from divulge.core.errors import InputError
+from divulge.core.metric import AUC, FIDELITY, tpr_at
 
 
 def gate(
@@ -53,7 +54,7 @@ def _list() -> None:
     shown = table("policy", "for", "AUC", "TPR at 1 % FPR", "copies", "must be measured")
     for name in shipped():
         found = load_policy(name)
-        limits = [f"{found.threshold(metric):g}" for metric in ("auc", "tpr_at_fpr_0.01", "fidelity")]
+        limits = [f"{found.threshold(metric):g}" for metric in (AUC, tpr_at(0.01), FIDELITY)]
         shown.add_row(name, found.purpose, *limits, ", ".join(found.requires))
     out.print(shown)
     out.print("Thresholds are advantages: 0 for guessing, 1 for certainty.", soft_wrap=True)

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verdict
+from divulge.core.finding import Failed, Measurement, Outcome, Played, Refused, Verdict
 from divulge.core.handshake import Handshake
+from divulge.core.metric import AUC, FIDELITY, Trials, tpr_at
 from divulge.core.wording import counted
 from divulge.report import words
 from divulge.report.next_steps import first_step
@@ -115,41 +116,41 @@ def _line(outcome: Outcome) -> Text:
             return Text(f"  ⊘ {title} refused: {reason}", style="yellow")
         case Failed(error):
             return Text(f"  ! {title} failed: {error}", style="bold yellow")
-        case Played(findings):
-            found = {f.metric: f for f in findings}
+        case Played(measured):
+            found = {m.metric: m for m in measured}
             if outcome.game == "extraction":
                 return Text(f"  · {title} {_stolen(found)}, {outcome.queries:,} queries")
-            area, low = found.get("auc"), found.get("tpr_at_fpr_0.01")
+            area, low = found.get(AUC), found.get(tpr_at(0.01))
             if area is None or area.value is None:
-                return Text(f"  · {title} {_told(findings)}")
+                return Text(f"  · {title} {_most(measured)}")
             text = f"  · {title} AUC {area.value:.3f} ({area.low:.3f} to {area.high:.3f})"
             if low is not None and low.value is not None:
                 text += f"   TPR at 1 % FPR {words.shown(low.value, low.metric)}"
             return Text(text)
 
 
-def _told(findings: Sequence[Finding]) -> str:
+def _most(findings: Sequence[Measurement]) -> str:
     """What an attack that rebuilds, or tells properties, achieved most of beyond guessing."""
     measured = [f for f in findings if f.value is not None and f.chance is not None]
     if not measured:
         return "done"
     best = max(measured, key=lambda f: f.advantage_low or 0.0)
-    name = words.METRIC_NAMES.get(best.metric.partition(":")[0], best.metric)
-    return f"{name} {words.shown(best.value, best.metric)} (guessing: {words.shown(best.chance, best.metric)})"
+    return (
+        f"{best.kind.label} {words.shown(best.value, best.metric)} (guessing: {words.shown(best.chance, best.metric)})"
+    )
 
 
-def _stolen(found: dict[str, Finding]) -> str:
+def _stolen(found: dict[str, Measurement]) -> str:
     """What an attack of the extraction game brought home."""
     measured = [f for f in found.values() if f.value is not None]
     if not measured:
         return "done"
-    names = {"fidelity": "agrees on", "fidelity_uniform": "", "fidelity_boundary": ""}
-    told = [
-        f"{names.get(f.metric) or words.METRIC_NAMES[f.metric]} {words.shown(f.value, f.metric)}"
+    parts = [
+        f"{'agrees on' if f.metric == FIDELITY else f.kind.label} {words.shown(f.value, f.metric)}"
         for f in measured
-        if f.metric == "fidelity" or f.metric.endswith("_recovered")
+        if f.metric == FIDELITY or f.kind.trials is Trials.EXACT
     ]
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
 def show_summary(result: AuditResult, report: str, folder: Path) -> None:

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Curve
 from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
 from divulge.core.handshake import Handshake
-from divulge.core.inferred import Inferred
+from divulge.core.metric import AUC
 from divulge.core.policy import Policy
-from divulge.core.rebuilt import Rebuilt
-from divulge.core.theft import Theft
 from divulge.core.threat import Family, ThreatModel
 from divulge.core.verdicts import FamilyVerdict, family_verdicts, run_verdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of run.json and findings.json; raised when a field changes its meaning."""
 
 
@@ -101,20 +101,6 @@ class RunFacts:
     settings: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
     asked: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Curve:
-    """What the figures of one attack are drawn from; see stats.curves."""
-
-    attack: str
-    fpr: tuple[float, ...]
-    tpr: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    edges: tuple[float, ...]
-    inside: tuple[float, ...]
-    outside: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -211,14 +197,15 @@ class WhatIf:
 class Mitigation:
     """What is left of a leak of another family when one thing is changed and all else is the same.
 
-    metric, attack: of the strongest leak of its kind that an attack found by asking.  knob: what was changed.  before,
-    after: what the attack reached; None where it was not measured, and reason says why.  chance, chance_after: what is
-    reached without the model.  price: what the change costs.
+    metric, about, attack: of the strongest leak of its kind that an attack found by asking.  knob: what was changed.
+    before, after: what the attack reached; None where it was not measured, and reason says why.  chance, chance_after:
+    what is reached without the model.  price: what the change costs.
     """
 
     family: str
     attack: str
     metric: str
+    about: str
     knob: str
     chance: float
     before: Reading | None = None
@@ -268,14 +255,15 @@ class LeftOut:
 class AuditResult:
     """A finished run, or one that was cut short, as a report shows it.
 
-    strength: how much each attack is expected to find, see auditing.budget.  faults: why the audit as a whole is none.
+    faults: why the audit as a whole is none.
     """
 
     facts: RunFacts
     baseline: Baseline
     outcomes: tuple[Outcome, ...]
     findings: tuple[Finding, ...]
-    curves: tuple[Curve, ...]
+    evidence: Mapping[str, Evidence]
+    """What each attack achieved, without the scores themselves."""
     at_risk: tuple[AtRisk, ...]
     risk_attack: str | None
     complete: bool
@@ -287,12 +275,19 @@ class AuditResult:
     what_if: tuple[WhatIf, ...] = ()
     mitigations: tuple[Mitigation, ...] = ()
     stability: Stability | None = None
-    thefts: Mapping[str, Theft] = field(default_factory=dict)
-    rebuilt: Mapping[str, Rebuilt] = field(default_factory=dict)
     gains: tuple[Gain, ...] = ()
-    inferred: Mapping[str, Inferred] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
     handshake: Handshake | None = None
+
+    @property
+    def curves(self) -> tuple[Curve, ...]:
+        """What the figures of attacks with scores are drawn from."""
+        return tuple(curve for each in self.evidence.values() for curve in each.of(Curve))
+
+    def evidence_of(self, family: Family) -> dict[str, Evidence]:
+        """What each attack of one family achieved."""
+        names = {o.attack for o in self.outcomes if o.game == family.value}
+        return {name: each for name, each in self.evidence.items() if name in names}
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -340,5 +335,5 @@ class AuditResult:
 
     def strongest(self) -> Finding | None:
         """The finding a reader should see first: the measured AUC with the highest lower bound."""
-        areas = [f for f in self.findings if f.metric == "auc" and f.low is not None]
+        areas = [f for f in self.findings if f.metric == AUC and f.low is not None]
         return max(areas, key=lambda f: f.low or 0.0, default=None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from enum import Enum
 
-from divulge.core.evidence import Detail
+from divulge.core.estimate import Detail
+from divulge.core.metric import Metric, metric
 
 
 class Verdict(Enum):
@@ -35,20 +36,22 @@ class Reading:
     high: float
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One metric of one attack, with everything needed to trust it.  Field names are those of findings.json.
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One metric of one attack, measured, before the correction for many tests: no verdict can be read off it.
 
-    attainable: p-value of an attack that never errs, on as many trials.  enough: what would do where that is too high,
-    in words.  p_below: of the hypothesis that the attack is right at least as often as chance.
-    unit: what was counted, "record", or "person" with all their rows: an epsilon is then one of persons (user-level).
+    Field names are those of findings.json.
     """
 
     attack: str
     game: str
+    """The family of attacks."""
     asset: str
     access: str
     metric: str
+    """A key of core.metric.METRICS."""
+    about: str = ""
+    """The attribute or property that it is about."""
     value: float | None
     low: float | None
     high: float | None
@@ -62,9 +65,6 @@ class Finding:
     power: float | None
     threshold: float
     p_value: float | None
-    p_adjusted: float | None
-    verdict: Verdict
-    reason: str
     queries: int
     models_trained: int
     seconds: float
@@ -73,13 +73,35 @@ class Finding:
     standards: tuple[str, ...] = ()
     details: tuple[Detail, ...] = ()
     attainable: float | None = None
+    """p-value of an attack that never errs, on as many trials."""
     enough: str = ""
+    """What would do where that is too high, in words."""
     p_below: float | None = None
+    """Of the hypothesis that the attack is right at least as often as chance."""
     unit: str = "record"
+    """What was counted: "record", or "person" with all their rows; an epsilon is then one of persons (user-level)."""
+    unmeasurable: str = ""
+    """Why the evidence cannot carry this metric; the numbers are then None."""
+
+    @property
+    def kind(self) -> Metric:
+        """What is known of the metric itself."""
+        return metric(self.metric)
 
     def judged(self, verdict: Verdict, reason: str, p_adjusted: float | None) -> Finding:
-        """The same numbers under another verdict."""
-        return replace(self, verdict=verdict, reason=reason, p_adjusted=p_adjusted)
+        """The same numbers under a verdict."""
+        numbers = {each.name: getattr(self, each.name) for each in fields(Measurement)}
+        return Finding(**numbers, verdict=verdict, reason=reason, p_adjusted=p_adjusted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding(Measurement):
+    """A measurement under its verdict, with everything needed to trust it."""
+
+    p_adjusted: float | None
+    """The p-value corrected for all tests of the run."""
+    verdict: Verdict
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -99,13 +121,13 @@ class Failed:
 
 @dataclass(frozen=True)
 class Played:
-    """The attack ran: its findings, before the correction for many attacks.
+    """The attack ran: what it measured, before the correction for many attacks.
 
     note: something about the play that a reader should know, a control that did not work for instance.
     fired: whether it shows something in the easiest case of its kind, the positive control; None where there is none.
     """
 
-    findings: tuple[Finding, ...]
+    measurements: tuple[Measurement, ...]
     note: str = ""
     fired: bool | None = None
 

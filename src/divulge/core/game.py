@@ -10,9 +10,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from numpy.random import Generator
 
 from divulge.core.attack import Card
-from divulge.core.evidence import Evidence
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
+from divulge.core.trials import Scored
 from divulge.core.views.membership import Poison
 
 View = TypeVar("View")
@@ -56,6 +56,6 @@ class Game(Protocol):
         """
         ...
 
-    def baseline(self) -> Iterable[Evidence]:
+    def baseline(self) -> Iterable[Scored]:
         """What can be guessed without the model, by several guessers; raises Impossible where that cannot be known."""
         ...

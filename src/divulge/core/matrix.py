@@ -13,6 +13,7 @@ class Column:
 
     attack: str
     metric: str
+    about: str
     title: str
     family: str
 

@@ -7,37 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from divulge.core.errors import InputError
+from divulge.core.metric import METRICS
 
-DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType(
-    {
-        "auc": 0.05,
-        "balanced_accuracy": 0.05,
-        "tpr_at_fpr_0.1": 0.1,
-        "tpr_at_fpr_0.01": 0.01,
-        "tpr_at_fpr_0.001": 0.001,
-        "epsilon": 0.1,
-        "fidelity": 0.1,
-        "fidelity_uniform": 0.1,
-        "fidelity_boundary": 0.1,
-        "parameters_recovered": 0.01,
-        "hyperparameters_recovered": 0.01,
-        "architecture_recovered": 0.1,
-        "attribute_accuracy": 0.01,
-        "records_rebuilt": 0.05,
-        "records_exact": 0.05,
-        "batches_opened": 0.05,
-        "guesses_nearer_training": 0.05,
-        "classes_recognised": 0.1,
-        "classes_shown": 0.1,
-        "labels_counted": 0.1,
-        "text_rebuilt": 0.05,
-        "text_exact": 0.05,
-        "property_told": 0.1,
-        "property_estimated": 0.1,
-        "batch_property_told": 0.1,
-        "input_attribute_told": 0.05,
-    }
-)
+DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType({key: each.threshold for key, each in METRICS.items()})
 """Advantage that is tolerated, by metric.  For a true positive rate it equals the false positive rate: a leak is when
 the adversary names members at more than twice the rate at which non-members are named.  For fidelity it is the share
 of the baseline's disagreements with the target that a copy resolves; for what is recovered, the share of the secrets.
@@ -72,11 +44,16 @@ class Policy:
         if not 0 <= self.delta < 1:
             raise InputError(f"policy.delta is {self.delta}: it must lie in [0, 1), 1e-5 say")
 
-    def reason(self, metric: str) -> str:
+    def reason(self, metric: str, about: str = "") -> str:
         """Why that is tolerated, with the source; empty where the policy does not say."""
-        return self.why.get(metric, self.why.get(metric.partition(":")[0], ""))
+        return self.why.get(f"{metric}:{about}", self.why.get(metric, ""))
 
-    def threshold(self, metric: str) -> float:
-        """The advantage that this policy tolerates for a metric."""
-        kind = metric.partition(":")[0]  # one for all attributes
-        return self.thresholds.get(metric, self.thresholds.get(kind, DEFAULT_THRESHOLDS.get(kind, 0.0)))
+    def threshold(self, metric: str, about: str = "") -> float:
+        """The advantage that this policy tolerates for a metric.  about: an attribute or property, for which a policy
+        may have a threshold of its own, under "metric:about"; else one holds for all.
+        """
+        own = self.thresholds.get(f"{metric}:{about}") if about else None
+        if own is not None:
+            return own
+        usual = METRICS[metric].threshold if metric in METRICS else 0.0
+        return self.thresholds.get(metric, usual)

@@ -11,10 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verdict
+from divulge.core.metric import Trials
 from divulge.core.threat import Family
-
-OF_CLASSES = "classes_"
-"""Metrics whose trials are the model's classes: where those are too few, no other data would make them more."""
 
 WORST_FIRST = (
     Verdict.LEAK,
@@ -130,7 +128,7 @@ def _judged(own: Sequence[Outcome], found: Sequence[Finding]) -> tuple[Verdict, 
     if looked:
         return Verdict.NOT_FOUND, ""
     measured = [f for f in found if f.p_value is not None]
-    if measured and all(f.metric.startswith(OF_CLASSES) for f in measured):
+    if measured and all(f.kind.fixed_size for f in measured):
         return Verdict.NOT_EXAMINED, _most_measurable(measured).reason
     if found:
         return Verdict.NOT_MEASURABLE, _most_measurable(found).reason
@@ -151,7 +149,7 @@ def uncovered(broken: Sequence[Outcome], looked: Sequence[Outcome]) -> list[Outc
 
 def _looks(finding: Finding) -> bool:
     """Whether a finding shows that the audit looked: nothing was found, and what would have been is known."""
-    return finding.verdict is Verdict.NOT_FOUND and (finding.power is not None or finding.metric.endswith("_recovered"))
+    return finding.verdict is Verdict.NOT_FOUND and (finding.power is not None or finding.kind.trials is Trials.EXACT)
 
 
 def _most_measurable(found: Sequence[Finding]) -> Finding:

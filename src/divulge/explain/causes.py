@@ -13,10 +13,10 @@ from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.units import Units, units_of
 from divulge.core.audit_result import Cause
 from divulge.core.errors import DivulgeError
-from divulge.core.evidence import Evidence
 from divulge.core.hashing import Array
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
+from divulge.core.trials import Scored
 from divulge.explain.neighborhood import LONELY, Neighborhood
 from divulge.runs.by_person import persons_of
 from divulge.stats.auc import auc
@@ -87,7 +87,7 @@ def _share(units: Units, scores: pd.DataFrame, has: Array) -> float | None:
 
 def _advantage(score: Array, member: Array) -> float:
     index = np.arange(len(score))
-    return 2 * auc(Evidence(score, member, index, index)).value - 1
+    return 2 * auc(Scored(score, member, index, index)).value - 1
 
 
 def _p_value(has: Array, named: Array) -> float:

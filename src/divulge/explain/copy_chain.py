@@ -20,9 +20,11 @@ from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Reading
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.metric import FIDELITY
 from divulge.core.records import CODED, Records
 from divulge.core.target import Target
 from divulge.core.threat import Access, Family, closure
+from divulge.core.trials import Scored
 from divulge.core.views.extraction import Student, Surrogate
 from divulge.core.views.membership import Auxiliary
 from divulge.games.extraction import ranges
@@ -44,7 +46,7 @@ def gains_of(job: Job, tables: Sessions, findings: Sequence[Finding], steps: Seq
     """What each step achieves through the closest copy of a run, and without it; a step that cannot be taken says
     why.
     """
-    stolen = [f for f in findings if f.metric == "fidelity" and f.value is not None]
+    stolen = [f for f in findings if f.metric == FIDELITY and f.value is not None]
     if not stolen:
         return ()
     best = max(stolen, key=lambda f: (f.low or 0.0, -f.queries))
@@ -88,7 +90,7 @@ def _membership(job: Job, tables: Sessions, copy: Surrogate, name: str) -> Gain:
     alone = _guessed(job, tables, direct, job.target).by_unit()
     rng = derived_rng(job.seed, "chain", "membership")
 
-    def areas(evidence: Sequence[Evidence]) -> list[float]:
+    def areas(evidence: Sequence[Scored]) -> list[float]:
         return [auc(e).value for e in evidence]
 
     draws = []
@@ -101,7 +103,7 @@ def _membership(job: Job, tables: Sessions, copy: Surrogate, name: str) -> Gain:
     return _gain("membership", name, measure, own, np.array(draws))
 
 
-def _guessed(job: Job, tables: Sessions, named: str, target: Target, free: bool = False) -> Evidence:
+def _guessed(job: Job, tables: Sessions, named: str, target: Target, free: bool = False) -> Scored:
     """Evidence of one membership attack that looks at this target and is judged by the members of the audited one."""
     played = attack(named)
     (dealt,) = tables.of(Family.MEMBERSHIP).game.deal(Arm.TARGET)
@@ -111,11 +113,11 @@ def _guessed(job: Job, tables: Sessions, named: str, target: Target, free: bool 
     oracle = GrantedOracle(target, threat, played.card.needs.access, free=free)
     rng = derived_rng(job.seed, "chain", named)
     evidence: Evidence = dealt.judge(played.run(dealt.open(oracle, played.card, Auxiliary(job.population), rng)))
-    return evidence
+    return evidence.scored
 
 
-def _resampled(evidence: Evidence, rows: Array) -> Evidence:
-    return Evidence(evidence.score[rows], evidence.exposed[rows], np.arange(len(rows)), np.arange(len(rows)))
+def _resampled(evidence: Scored, rows: Array) -> Scored:
+    return Scored(evidence.score[rows], evidence.exposed[rows], np.arange(len(rows)), np.arange(len(rows)))
 
 
 def _network(job: Job, copy: Surrogate) -> Student:

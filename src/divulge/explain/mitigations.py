@@ -23,10 +23,11 @@ from divulge.core.attack import Attack
 from divulge.core.audit_result import Mitigation
 from divulge.core.defense import Defense
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, raised
-from divulge.core.evidence import Estimate
+from divulge.core.estimate import Estimate
 from divulge.core.finding import Finding, Outcome, Reading, Verdict
 from divulge.core.game import Arm
 from divulge.core.hashing import derived_rng, derived_seed
+from divulge.core.metric import FIDELITY
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge, Family, Task, closure
@@ -38,6 +39,7 @@ from divulge.defenses.rounding import Rounding
 from divulge.defenses.shield import shielded
 from divulge.runs.folder import RunFolder
 from divulge.setup.defended import under
+from divulge.stats.weigh import weigh
 
 INTERFACE: tuple[tuple[str, Defense], ...] = (
     ("labels instead of scores", LabelOnly()),
@@ -107,7 +109,14 @@ class Turning:
         for leak in self._leaks(findings):
             card = leak.attack.card
             for change in self._changes(leak):
-                row = Mitigation(card.family.value, card.name, leak.finding.metric, change.knob, leak.finding.chance)
+                row = Mitigation(
+                    card.family.value,
+                    card.name,
+                    leak.finding.metric,
+                    leak.finding.about,
+                    change.knob,
+                    leak.finding.chance,
+                )
                 left = self.left()
                 if left is not None and PART * seconds.get(card.name, 0.0) + change.trainings * self.model > left:
                     yield replace(row, reason=NO_TIME)
@@ -117,16 +126,16 @@ class Turning:
     def _leaks(self, findings: Sequence[Finding]) -> list[_Leak]:
         """The strongest of each challenge and metric, of attacks that need no more than an interface."""
         by_name = {a.card.name: a for a in self.job.attacks}
-        best: dict[tuple[str, str], _Leak] = {}
+        best: dict[tuple[str, str, str], _Leak] = {}
         for f in findings:
             attack = by_name.get(f.attack)
             if attack is None or f.verdict is not Verdict.LEAK or f.game == Family.MEMBERSHIP.value:
                 continue
             card = attack.card
             asks = card.needs.access in ASKING and not card.models and getattr(attack, "poison", None) is None
-            if not asks or (card.family is Family.EXTRACTION and f.metric != "fidelity"):
+            if not asks or (card.family is Family.EXTRACTION and f.metric != FIDELITY):
                 continue
-            found, key = _Leak(attack, f), (f"{card.family.value} {card.challenge}", f.metric)
+            found, key = _Leak(attack, f), (f"{card.family.value} {card.challenge}", f.metric, f.about)
             if key not in best or found.rank > best[key].rank:
                 best[key] = found
         return _few(list(best.values()))
@@ -156,7 +165,7 @@ class Turning:
         told = card.challenge is Challenge.ATTRIBUTES
         if not told and card.challenge is not Challenge.TRAINING_SET:
             return
-        about = leak.finding.metric.partition(":")[2]
+        about = leak.finding.about
         for column in () if job.candidates.schema.is_image else job.candidates.schema.columns:
             if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", about):
                 recipe = under(job.target, job.recipe, [Minimisation(drop=(column.name,))], job.population)
@@ -216,7 +225,7 @@ class Turning:
             means = PropertyAuxiliary(lambda target: see(target, free=True))
         rng = derived_rng(job.seed, card.name, Arm.TARGET.value)
         guess = attack.run(dealt.open(see(dealt.target, memory=Memory()), card, means, rng))
-        return table.weigh(dealt.judge(guess), job.policy, table.tests)
+        return weigh(dealt.judge(guess), job.policy, table.tests)
 
     def _measured(self, row: Mitigation, leak: _Leak, change: _Change) -> Mitigation:
         try:
@@ -225,7 +234,9 @@ class Turning:
             return replace(row, reason=str(reason))
         except FOREIGN as error:  # foreign models and attacks; the run's findings do not depend on it
             return replace(row, reason=f"it broke off: {raised(error)}")
-        found, known = ({e.metric: e for e in told}.get(row.metric) for told in (after, before or ()))
+        found, known = (
+            {(e.metric, e.about): e for e in told}.get((row.metric, row.about)) for told in (after, before or ())
+        )
         if found is None or found.value is None:
             return replace(row, reason="there is too little to measure it by")
         if known is not None and known.value is not None:

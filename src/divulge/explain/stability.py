@@ -16,7 +16,7 @@ from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.units import units_of
 from divulge.core.audit_result import Stability
 from divulge.core.errors import DivulgeError
-from divulge.core.evidence import Rate
+from divulge.core.estimate import Rate
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.persons import condensed
 from divulge.core.signals import logit_scaled, of_class

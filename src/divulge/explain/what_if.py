@@ -11,13 +11,13 @@ from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
 from divulge.core.audit_result import WhatIf
 from divulge.core.errors import DivulgeError
-from divulge.core.evidence import Evidence
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.persons import half_of_persons
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Task
+from divulge.core.trials import Scored
 from divulge.core.wording import counted, percent
 from divulge.stats.auc import auc
 
@@ -147,4 +147,4 @@ def _trained(job: Job, records: Records, keep: Array, seen: Array, name: str) ->
 def _advantage(log_scores: Array, records: Records, member: Array) -> float:
     index = np.arange(len(records))
     unit = index if records.groups is None else records.groups
-    return 2 * auc(Evidence(logit_scaled(log_scores, records.y), member, unit, index).by_unit()).value - 1
+    return 2 * auc(Scored(logit_scaled(log_scores, records.y), member, unit, index).by_unit()).value - 1

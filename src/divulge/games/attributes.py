@@ -12,12 +12,14 @@ from numpy.random import Generator
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Quality, ValueRow
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.rebuilt import Measure, Quality, Rebuilt, ValueRow
+from divulge.core.metric import ATTRIBUTE_ACCURACY
 from divulge.core.records import CODED, Kind, Records
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
+from divulge.core.trials import Paired, Scored
 from divulge.core.views.membership import Poison
 from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question, ReconstructionAuxiliary
 from divulge.games.control_models import ControlModels
@@ -111,11 +113,11 @@ class AttributeGame:
 
         yield Round(target, open_view, self.judge)
 
-    def baseline(self) -> Iterator[Evidence]:
+    def baseline(self) -> Iterator[Scored]:
         """The baseline of this game belongs to each attribute: an imputer."""
         raise Impossible("each attribute is compared with an imputer")
 
-    def judge(self, guess: AttributeGuess) -> Rebuilt:
+    def judge(self, guess: AttributeGuess) -> Evidence:
         """Attribute by attribute, on the members; what is reached on the others is told beside it."""
         if len(guess.choices) != len(self.questions):
             raise TargetError(f"the attack answered {len(guess.choices)} of {len(self.questions)} questions")
@@ -138,25 +140,24 @@ class AttributeGame:
             note = "the very value" if question.exact else f"within {NEAR:.0%} of its range"
             note += "" if known.all() else ", where it is not missing"
             measures.append(
-                Measure(
-                    f"attribute_accuracy:{question.name}",
+                Paired(
+                    ATTRIBUTE_ACCURACY,
                     tuple(map(float, right[inside])),
                     tuple(map(float, blind[inside])),
                     units,
                     note,
+                    about=question.name,
                 )
             )
             nonmembers = ~self.member & known
             outside = tuple(map(float, right[nonmembers])), tuple(map(float, blind[nonmembers]))
-            qualities.append(Quality(f"{question.name}: right on strangers", *outside))
+            qualities.append(Quality("right on strangers", *outside, about=question.name))
             truth = question.nearest(self.candidates)
             if question.exact:
                 qualities += _balanced(question.name, truth[inside], choice[inside], imputed[inside])
             if len(question.unknown) == 1 and question.exact:
                 rows += self._rows(question, truth[inside], choice[inside], imputed[inside])
-        return Rebuilt(
-            tuple(measures), tuple(qualities), tuple(rows), baseline="an imputer, " + "; ".join(dict.fromkeys(used))
-        )
+        return Evidence(tuple(measures), (*qualities, *rows), "an imputer, " + "; ".join(dict.fromkeys(used)))
 
     def _impute(self, question: Question) -> tuple[Array, str]:
         if question.name not in self._imputed:
@@ -200,8 +201,8 @@ def _balanced(name: str, truth: Array, choice: Array, imputed: Array) -> list[Qu
         return float(matthews_corrcoef(truth, guess)) if len(np.unique(truth)) > 1 else 0.0
 
     return [
-        Quality(f"{name}: G-mean", (g_mean(choice),), (g_mean(imputed),)),
-        Quality(f"{name}: MCC", (mcc(choice),), (mcc(imputed),)),
+        Quality("G-mean", (g_mean(choice),), (g_mean(imputed),), about=name),
+        Quality("MCC", (mcc(choice),), (mcc(imputed),), about=name),
     ]
 
 

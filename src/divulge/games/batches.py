@@ -11,15 +11,16 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, TargetError
-from divulge.core.evidence import Evidence
+from divulge.core.evidence import Evidence, joined
+from divulge.core.exhibits import Fact, Quality
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.inferred import Fact, Inferred
+from divulge.core.metric import BATCH_PROPERTY_TOLD
 from divulge.core.property_expression import Property, property_of
-from divulge.core.rebuilt import Measure, Quality
 from divulge.core.records import Records
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
+from divulge.core.trials import Paired, Scored
 from divulge.core.views.membership import Poison
 from divulge.core.views.property import BatchGuess, BatchQuestion, BatchView, PropertyAuxiliary
 from divulge.games.properties import PropertyPlan
@@ -149,20 +150,20 @@ class BatchGame:
             [rng.choice(inside, wanted, False), rng.choice(outside, self.plan.batch - wanted, False)]
         ).astype(np.int64)
 
-    def judge(self, guess: BatchGuess, truth: Array) -> Inferred:
+    def judge(self, guess: BatchGuess, truth: Array) -> Evidence:
         """Of pairs of batches, one with and one without the kind, in how many the one with it has the higher score: the
         area under the ROC curve, with every batch in one pair.
         """
         if len(guess.scores) != len(self.properties):
             raise TargetError(f"{len(guess.scores)} answers were handed in for {len(self.properties)} properties")
-        facts = []
+        parts = []
         for prop, scores in zip(self.properties, guess.scores, strict=True):
             if len(scores) != len(truth) or not np.isfinite(scores).all():
                 raise TargetError("the attack gave no finite score for every update")
-            facts.append(self._fact(prop, np.asarray(scores), truth))
-        return Inferred(tuple(facts), "drawing lots", guess.told)
+            parts.append(self._part(prop, np.asarray(scores), truth))
+        return joined(parts, "drawing lots", guess.told)
 
-    def _fact(self, prop: Property, scores: Array, truth: Array) -> Fact:
+    def _part(self, prop: Property, scores: Array, truth: Array) -> Evidence:
         rounds = np.arange(len(truth)) // 2 % ROUNDS
         hits: list[float] = []
         by_round = []
@@ -173,18 +174,19 @@ class BatchGame:
             hits += list(0.5 * (1 + np.sign(inside[:count] - outside[:count])))
             if count:
                 by_round.append(float(np.mean(0.5 * (1 + np.sign(inside[:, None] - outside[None, :])))))
-        measure = Measure(
-            f"batch_property_told:{prop.text}",
+        measure = Paired(
+            BATCH_PROPERTY_TOLD,
             tuple(hits),
             tuple(np.full(len(hits), 0.5)),
             tuple(range(len(hits))),
             "of two batches the one with records of the kind",
             known=True,
+            about=prop.text,
         )
-        quality = Quality(f"{prop.text}: AUC by round", tuple(by_round))
+        quality = Quality("AUC by round", tuple(by_round), about=prop.text)
         told = ("AUC round by round: " + ", ".join(f"{area:.2f}" for area in by_round),)
-        return Fact(prop.text, (measure,), (quality,), kind="batch", told=told)
+        return Evidence((measure,), (quality, Fact(prop.text, kind="batch", notes=told)))
 
-    def baseline(self) -> Iterator[Evidence]:
+    def baseline(self) -> Iterator[Scored]:
         """There is none: each finding has its own."""
         return iter(())

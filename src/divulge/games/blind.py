@@ -20,11 +20,11 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from divulge.core.errors import Impossible
-from divulge.core.evidence import Evidence
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.persons import count, numbered, whole
 from divulge.core.records import Records
 from divulge.core.threat import Task
+from divulge.core.trials import Scored
 
 FOLDS = 5
 MOST_FEATURES = 64
@@ -32,7 +32,7 @@ MOST_RECORDS = 20_000
 FEWEST_RECORDS = 10
 
 
-def blind_guesses(candidates: Records, member: Array, seed: int, aggregate: str = "mean") -> Iterator[Evidence]:
+def blind_guesses(candidates: Records, member: Array, seed: int, aggregate: str = "mean") -> Iterator[Scored]:
     """Cross-fitted guesses of a linear and of a boosted classifier from the records alone, as evidence each.
 
     member: bool [records].  Ranks are taken within each fold, since folds are scored by different classifiers.
@@ -58,7 +58,7 @@ def blind_guesses(candidates: Records, member: Array, seed: int, aggregate: str 
     for guesser in (linear, boosted):
         with threadpool_limits(1, user_api="openmp"):  # small trees: threads would wait for each other
             score = _cross_fitted(guesser, features, truth, unit, derived_seed(seed, "folds"))
-        yield Evidence(score, truth, unit, chosen, aggregate=aggregate)
+        yield Scored(score, truth, unit, chosen, aggregate=aggregate)
 
 
 def most_telling(candidates: Records, member: Array) -> tuple[str, float] | None:

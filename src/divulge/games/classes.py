@@ -13,12 +13,14 @@ from numpy.random import Generator
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Quality
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng
-from divulge.core.rebuilt import Measure, Quality, Rebuilt
+from divulge.core.metric import CLASSES_RECOGNIZED, CLASSES_SHOWN
 from divulge.core.records import Records, Schema
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family, Task
+from divulge.core.trials import Paired, Scored
 from divulge.core.views.extraction import Surrogate
 from divulge.core.views.membership import Poison
 from divulge.core.views.reconstruction import ClassGuess, ClassView, ReconstructionAuxiliary
@@ -91,11 +93,11 @@ class InversionGame:
 
         yield Round(target, open_view, self.judge)
 
-    def baseline(self) -> Iterator[Evidence]:
+    def baseline(self) -> Iterator[Scored]:
         """The baseline of this game is the mean of what is public."""
         raise Impossible("each class is compared with the mean of public records")
 
-    def judge(self, guess: ClassGuess) -> Rebuilt:
+    def judge(self, guess: ClassGuess) -> Evidence:
         """Recognised by the evaluator, and alike the mean training record of the class."""
         images = np.nan_to_num(np.asarray(guess.images, dtype=np.float64))
         if images.shape != (len(self.classes), *self.held.x.shape[1:]):
@@ -109,14 +111,12 @@ class InversionGame:
         blind = np.repeat(known.x.astype(np.float64).mean(axis=0)[None], len(wanted), axis=0)
         hits, missed = (self._recognised(side, schema, wanted) for side in (shown, blind.astype(shown.dtype)))
         units = tuple(range(len(wanted)))
-        measure = Measure(
-            "classes_recognised", hits, missed, units, "an independent evaluator sees the class", known=True
-        )
+        measure = Paired(CLASSES_RECOGNIZED, hits, missed, units, "an independent evaluator sees the class", known=True)
         truth = self.truth[wanted]
         near, far = (_distances(self.scale(truth), self.scale(side)) for side in (shown, blind))
         seen = tuple(float(hit and a < b) for hit, a, b in zip(hits, near, far, strict=True))
         note = "recognised, and nearer to the mean of the class's training records than what is public"
-        measures = (measure, Measure("classes_shown", seen, (0.0,) * len(seen), units, note, known=True))
+        measures = (measure, Paired(CLASSES_SHOWN, seen, (0.0,) * len(seen), units, note, known=True))
         qualities = []
         if schema.is_image and find_spec("skimage") is not None:
             alike = [
@@ -134,7 +134,7 @@ class InversionGame:
         what = (
             "the mean of public records of other classes" if self.public is not None else "the mean of unseen records"
         )
-        return Rebuilt(measures, tuple(qualities), pictures=tuple(drawn), baseline=what)
+        return Evidence(measures, (*qualities, *drawn), what)
 
     def _recognised(self, x: Array, schema: Schema, wanted: Array) -> tuple[float, ...]:
         told: Any = self._seen[0].log_scores(Records(x, np.zeros(len(x), dtype=np.int64), schema))

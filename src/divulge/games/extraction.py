@@ -11,13 +11,15 @@ from numpy.random import Generator
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence
+from divulge.core.exhibits import CopyQuality, Step
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.metric import FIDELITY, FIDELITY_BOUNDARY, FIDELITY_UNIFORM
 from divulge.core.recipe import Recipe
 from divulge.core.records import CODED, Records
 from divulge.core.target import Oracle, Target
-from divulge.core.theft import Agreement, Step, Theft
 from divulge.core.threat import Access, Family, Task
+from divulge.core.trials import Counted, Scored
 from divulge.core.views.extraction import (
     ExtractionAuxiliary,
     ExtractionGuess,
@@ -38,6 +40,9 @@ SERVICE_POINTS = 1_000
 BOUNDARY_PAIRS = 1_000
 BISECTIONS = 6
 """Of the way between two records: both sides are within 1/64 of it from where the target changes its mind."""
+
+FIDELITIES = {"data": FIDELITY, "uniform": FIDELITY_UNIFORM, "boundary": FIDELITY_BOUNDARY}
+"""Metrics by where the points lie: unseen records, the range of inputs, where the target changes its mind."""
 
 SAME_VALUE = 0.01
 """Two predicted values agree when they differ by at most this share of the spread of the target's predictions."""
@@ -88,7 +93,7 @@ class ExtractionGame:
             bare = self._control(arm)
             yield self._round(bare, self._judge_of(bare))
 
-    def baseline(self) -> Iterator[Evidence]:
+    def baseline(self) -> Iterator[Scored]:
         """The baseline of this game belongs to each attack (its own student, taught without the target)."""
         raise Impossible("each copy is compared with its own baseline")
 
@@ -169,11 +174,11 @@ class _Judge:
         own = tell() if tell is not None else Secrets()
         self._secrets = Secrets(own.parameters, {**settings, **own.settings})
 
-    def judge(self, guess: ExtractionGuess, without: Without) -> Theft:
+    def judge(self, guess: ExtractionGuess, without: Without) -> Evidence:
         """Every comparison that the guess allows."""
         found, lacking = recoveries(guess, self._secrets, self._box)
         if guess.surrogate is None:
-            return Theft(recoveries=found, lacking=lacking)
+            return Evidence(found, lacking=lacking)
         places, queries = self._places(), guess.stages[-1].queries if guess.stages else 0
         copies = {where: self._answer_of(guess.surrogate, records) for where, records in places.items()}
         named, rivals = self._rivals(without(guess.student, queries))
@@ -182,18 +187,15 @@ class _Judge:
         )
         divergence, error = self._divergence(guess.surrogate)
         regression = self._target.task is Task.REGRESSION
-        return Theft(
-            agreements=agreements,
-            recoveries=found,
-            curve=self._curve(guess.stages, guess.student, without),
+        quality = CopyQuality(
             right_copy=0 if regression else int((copies["data"] == self._held.y).sum()),
             right_target=0 if regression else int((self._answers["data"] == self._held.y).sum()),
             judged=0 if regression else len(self._held),
             divergence=divergence,
             divergence_error=error,
-            baseline=" or ".join(named),
-            lacking=lacking,
         )
+        curve = self._curve(guess.stages, guess.student, without)
+        return Evidence((*agreements, *found), (*curve, quality), " or ".join(named), lacking=lacking)
 
     def _places(self) -> dict[str, Records]:
         """The points of comparison, made once; the target answers each once."""
@@ -268,12 +270,12 @@ class _Judge:
             rivals["a student of public labels"] = {w: self._answer_of(student, r) for w, r in places.items()}
         return list(rivals), list(rivals.values())
 
-    def _agreement(self, where: str, copy: Array, rivals: list[Array]) -> Agreement:
+    def _agreement(self, where: str, copy: Array, rivals: list[Array]) -> Counted:
         """Against the rival that agrees most."""
         same = self._same(where, copy)
         best = max((self._same(where, rival) for rival in rivals), key=lambda hit: int(hit.sum()))
-        return Agreement(
-            where,
+        return Counted(
+            FIDELITIES[where],
             both=int((same & best).sum()),
             copy_only=int((same & ~best).sum()),
             baseline_only=int((~same & best).sum()),

@@ -12,15 +12,16 @@ from sklearn.cluster import KMeans
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, TargetError
-from divulge.core.evidence import Evidence
+from divulge.core.evidence import Evidence, joined
+from divulge.core.exhibits import Fact, Quality
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.inferred import Fact, Inferred
+from divulge.core.metric import INPUT_ATTRIBUTE_TOLD
 from divulge.core.property_expression import property_of
-from divulge.core.rebuilt import Measure, Quality
 from divulge.core.records import Kind, Records
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Family, Task
+from divulge.core.trials import Paired, Scored
 from divulge.core.views.membership import Poison
 from divulge.core.views.property import InputGuess, InputQuestion, InputView, PropertyAuxiliary
 from divulge.games.properties import PropertyPlan
@@ -135,13 +136,13 @@ class InputGame:
         made = KMeans(min(KINDS_OF_INPUT, len(flat[1])), n_init=1, random_state=self.seed % 2**31).fit(flat[1] / spread)
         return made.predict(flat[0] / spread), made.labels_
 
-    def judge(self, guess: InputGuess, truth: dict[str, tuple[Array, Array]]) -> Inferred:
+    def judge(self, guess: InputGuess, truth: dict[str, tuple[Array, Array]]) -> Evidence:
         """How often an attribute is told from what is passed on, against its commonest value; beside it the same from
         the scores alone and from an untrained network, and of the control task: what the probe learns by itself.
         """
         if len(guess.answers) != len(truth):
             raise TargetError(f"{len(guess.answers)} answers were handed in for {len(truth)} attributes")
-        facts = []
+        parts = []
         for (name, (own, other)), answer in zip(truth.items(), guess.answers, strict=True):
             commonest = int(np.bincount(other).argmax())
             hits = {where: (choice == own).astype(float) for where, choice in answer.choices.items()}
@@ -150,22 +151,23 @@ class InputGame:
             control = self._lots(name, (own, other))[self._kinds[0]]
             usual = float(np.bincount(control).max() / len(control))
             selective = {w: float(np.mean(c == control)) - usual for w, c in answer.controls.items()}
-            measure = Measure(
-                f"input_attribute_told:{name}",
+            paired = Paired(
+                INPUT_ATTRIBUTE_TOLD,
                 tuple(hits[MINE]),
                 tuple((own == commonest).astype(float)),
                 tuple(range(len(own))),
                 "the attribute of an input",
+                about=name,
             )
-            qualities = [Quality(f"{name}: from {where}", tuple(h)) for where, h in hits.items() if where != MINE]
+            qualities = [Quality(f"from {where}", tuple(h), about=name) for where, h in hits.items() if where != MINE]
             told = tuple(
                 f"from {where} {np.mean(h):.0%} (control task {selective[where]:+.0%} over its commonest value)"
                 for where, h in hits.items()
             )
-            facts.append(Fact(name, (measure,), tuple(qualities), kind="input", told=told))
-        return Inferred(tuple(facts), "the commonest value")
+            parts.append(Evidence((paired,), (*qualities, Fact(name, kind="input", notes=told))))
+        return joined(parts, "the commonest value")
 
-    def baseline(self) -> Iterator[Evidence]:
+    def baseline(self) -> Iterator[Scored]:
         """There is none: each finding has its own."""
         return iter(())
 

@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
-from divulge.core.evidence import Evidence, MembershipGuess
+from divulge.core.evidence import Evidence
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.persons import count, half_of_persons, whole
@@ -18,7 +18,8 @@ from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
-from divulge.core.views.membership import Auxiliary, MembershipView, Poison
+from divulge.core.trials import Scored
+from divulge.core.views.membership import Auxiliary, MembershipGuess, MembershipView, Poison
 from divulge.games.blind import blind_guesses, most_telling
 
 FEWEST_OTHERS = 20
@@ -74,7 +75,7 @@ class MembershipGame:
             target, member = self._positive_control(self.recipe, poison)
             yield self._round(target, member, self.candidates, poison)
 
-    def baseline(self) -> Iterator[Evidence]:
+    def baseline(self) -> Iterator[Scored]:
         """Guesses from the records alone; Impossible where the records are not here."""
         features = self.features if self.features is not None else self.candidates
         if features.schema.names == ("row",):
@@ -137,7 +138,7 @@ class MembershipGame:
             scores = np.asarray(guess.scores, dtype=np.float64)[index]
             ties = guess.tie_break[index] if guess.tie_break is not None else None
             unit = index if candidates.groups is None else candidates.groups[index]
-            return Evidence(scores, member[index], unit, index, ties, self.aggregate)
+            return Evidence((Scored(scores, member[index], unit, index, ties, self.aggregate),))
 
         return Round(target, open_view, judge)
 

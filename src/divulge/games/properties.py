@@ -10,14 +10,14 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError
-from divulge.core.evidence import Evidence
+from divulge.core.evidence import Evidence, joined
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
-from divulge.core.inferred import Inferred
 from divulge.core.property_expression import Property, dial_of, most_drawn, property_of, rows_with
 from divulge.core.records import Records, concat
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family, Task
+from divulge.core.trials import Scored
 from divulge.core.views.membership import Poison
 from divulge.core.views.property import Cohort, PropertyAuxiliary, PropertyGuess, PropertyQuestion, PropertyView
 from divulge.games.judges.property import FactJudge, metrics_alone
@@ -210,11 +210,11 @@ class PropertyGame:
             self._worlds[key] = World(self, design, arm, poison)
         return self._worlds[key]
 
-    def judge(self, guess: PropertyGuess, arm: Arm) -> Inferred:
+    def judge(self, guess: PropertyGuess, arm: Arm) -> Evidence:
         """See FactJudge."""
         if len(guess.answers) != len(self.designs):
             raise InputError(f"{len(guess.answers)} answers were handed in for {len(self.designs)} properties")
-        facts = []
+        parts = []
         for design, given in zip(self.designs, guess.answers, strict=True):
             answer = replace(given, low=None, high=None) if design.shared else given
             world = self.world(design, arm)
@@ -223,9 +223,8 @@ class PropertyGame:
             judge = FactJudge(
                 design.prop.text, design.prop.kind, world.said, world.pair_rows, world.pairs, world.reach, actual
             )
-            fact = judge.judge(answer, told)
-            facts.append(replace(fact, told=(*fact.told, *self._about(design))))
-        return Inferred(tuple(facts), "a guess that knows the two values, or the range, and nothing else")
+            parts.append(judge.judge(answer, told, self._about(design)))
+        return joined(parts, "a guess that knows the two values, or the range, and nothing else")
 
     def _truth(self, design: Design) -> float | None:
         """Of the audited model; None where its training set is not like those that the estimates are made for."""
@@ -247,7 +246,7 @@ class PropertyGame:
             said.append("the adversary has too few records for an interval")
         return tuple(said)
 
-    def baseline(self) -> Iterator[Evidence]:
+    def baseline(self) -> Iterator[Scored]:
         """There is none: each finding has its own."""
         return iter(())
 

@@ -15,10 +15,10 @@ from divulge.core.errors import Impossible
 from divulge.core.evidence import Evidence
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
-from divulge.core.rebuilt import Rebuilt
 from divulge.core.records import Records, concat
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Challenge, Family, Task
+from divulge.core.trials import Scored
 from divulge.core.views.membership import Poison
 from divulge.core.views.reconstruction import (
     ActivationView,
@@ -80,15 +80,15 @@ class RebuildPlan:
 
 
 def _telling(
-    judge: Callable[[SampleGuess], Rebuilt], provenance_note: Callable[[], str] | None
-) -> Callable[[SampleGuess], Rebuilt]:
+    judge: Callable[[SampleGuess], Evidence], provenance_note: Callable[[], str] | None
+) -> Callable[[SampleGuess], Evidence]:
     """A judge that says where the updates come from."""
     if provenance_note is None:
         return judge
 
-    def judged(guess: SampleGuess) -> Rebuilt:
+    def judged(guess: SampleGuess) -> Evidence:
         found = judge(guess)
-        return replace(found, told=(provenance_note(), *found.told))
+        return replace(found, notes=(provenance_note(), *found.notes))
 
     return judged
 
@@ -137,7 +137,7 @@ class RebuildGame:
         }[self.challenge]
         yield dealt(arm)
 
-    def baseline(self) -> Iterator[Evidence]:
+    def baseline(self) -> Iterator[Scored]:
         """The baseline of this game belongs to each record."""
         raise Impossible("each record is compared with the best guess without the model")
 
@@ -164,7 +164,7 @@ class RebuildGame:
 
         return open_view
 
-    def _judge(self, truth: Sequence[Records]) -> Callable[[SampleGuess], Rebuilt]:
+    def _judge(self, truth: Sequence[Records]) -> Callable[[SampleGuess], Evidence]:
         cut = getattr(self.target, "front", None)
         features = partial(self.target.through, cut(None)) if cut is not None else None  # type: ignore[attr-defined]
         return SampleJudge(truth, self._known, self.scale, self.seed, features).judge

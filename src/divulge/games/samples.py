@@ -11,9 +11,12 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.neighbors import NearestNeighbors
 
 from divulge.core.errors import TargetError
+from divulge.core.evidence import Evidence, Lacking
+from divulge.core.exhibits import Picture, Quality
 from divulge.core.hashing import Array, derived_rng
-from divulge.core.rebuilt import Measure, Picture, Quality, Rebuilt
+from divulge.core.metric import BATCHES_OPENED, LABELS_COUNTED, NEARER_TRAINING, RECORDS_EXACT, RECORDS_REBUILT
 from divulge.core.records import Records
+from divulge.core.trials import Paired
 from divulge.core.views.reconstruction import SampleGuess
 from divulge.games.judges.image import Scale, class_means, picture, psnr, squared_errors, ssim
 
@@ -43,9 +46,9 @@ class SampleJudge:
     features: Callable[[Array], Array] | None = None
     _blind: list[Array] = field(default_factory=list, init=False)
 
-    def judge(self, guess: SampleGuess) -> Rebuilt:
+    def judge(self, guess: SampleGuess) -> Evidence:
         """Every comparison that the guess allows; raises TargetError for one of another shape."""
-        measures: list[Measure] = []
+        measures: list[Paired] = []
         qualities: list[Quality] = []
         pictures: list[Picture] = []
         if guess.samples:
@@ -54,9 +57,9 @@ class SampleJudge:
             blind = self._blind_guesses()
             units = tuple(u for u, truth in enumerate(self.truth) for _ in range(len(truth)))
             near, far = (self._quality(side) for side in (matched, blind))
-            for metric, least in (("records_rebuilt", REBUILT), ("records_exact", EXACT)):
+            for metric, least in ((RECORDS_REBUILT, REBUILT), (RECORDS_EXACT, EXACT)):
                 hits, missed = ((side >= least).astype(float) for side in (near, far))
-                measures.append(Measure(metric, tuple(hits), tuple(missed), units, f"PSNR of {least:.0f} dB or more"))
+                measures.append(Paired(metric, tuple(hits), tuple(missed), units, f"PSNR of {least:.0f} dB or more"))
             if len(units) > len(self.truth):
                 measures.append(_opened(near, far, units))
             qualities.append(Quality("PSNR, dB", tuple(near), tuple(far)))
@@ -75,7 +78,7 @@ class SampleJudge:
         if not measures:
             raise TargetError("the attack handed in neither records nor classes")
         baseline = "the mean of public records of the same class, or public records drawn at random"
-        return Rebuilt(tuple(measures), tuple(qualities), pictures=tuple(pictures), baseline=baseline, told=guess.told)
+        return Evidence(tuple(measures), (*qualities, *pictures), baseline, guess.told)
 
     def _check(self, parts: int) -> None:
         if parts != len(self.truth):
@@ -154,7 +157,7 @@ class SampleJudge:
             place += len(truth)
         return drawn
 
-    def _counted(self, classes: Sequence[Array]) -> Measure:
+    def _counted(self, classes: Sequence[Array]) -> Paired:
         """Share of each batch whose classes were counted rightly, against counts as in the population."""
         number = max(len(self.public.schema.classes), 1)
         usual = np.bincount(self.public.y, minlength=number) / len(self.public)
@@ -165,10 +168,10 @@ class SampleJudge:
             hits.append(float(np.minimum(own, given).sum() / len(truth)))
             blind.append(float(np.minimum(own, _apportioned(usual, len(truth))).sum() / len(truth)))
         units = tuple(range(len(self.truth)))
-        return Measure("labels_counted", tuple(hits), tuple(blind), units, "records of a batch whose class is named")
+        return Paired(LABELS_COUNTED, tuple(hits), tuple(blind), units, "records of a batch whose class is named")
 
 
-def _opened(near: Array, far: Array, units: Sequence[int]) -> Measure:
+def _opened(near: Array, far: Array, units: Sequence[int]) -> Paired:
     """Whether any record of a batch was rebuilt."""
     sides = []
     for side in (near, far):
@@ -176,7 +179,7 @@ def _opened(near: Array, far: Array, units: Sequence[int]) -> Measure:
         np.maximum.at(best, np.asarray(units), side)
         sides.append(tuple((best >= REBUILT).astype(float).tolist()))
     note = "at least one record of the batch with a PSNR of 20 dB or more"
-    return Measure("batches_opened", sides[0], sides[1], tuple(range(len(sides[0]))), note)
+    return Paired(BATCHES_OPENED, sides[0], sides[1], tuple(range(len(sides[0]))), note)
 
 
 def _own_errors(truth: Array, guess: Array) -> Array:
@@ -207,11 +210,11 @@ class FileJudge:
     def __post_init__(self) -> None:
         self._sides = [self.scale(r.x).reshape(len(r), -1) for r in (self.training, self.unseen)]
 
-    def judge(self, guess: SampleGuess) -> Rebuilt:
+    def judge(self, guess: SampleGuess) -> Evidence:
         """See SampleJudge.judge."""
         parts = [np.asarray(p, dtype=np.float64) for p in guess.samples if len(p)]
         if not parts:
-            return Rebuilt(lacking=(("records_exact", "the attack found no record"),), told=guess.told)
+            return Evidence(lacking=(Lacking(RECORDS_EXACT, "the attack found no record"),), notes=guess.told)
         heap = np.concatenate(parts)
         if heap.shape[1:] != self.training.x.shape[1:]:
             raise TargetError(f"the attack rebuilt records of shape {heap.shape[1:]}")
@@ -226,9 +229,7 @@ class FileJudge:
         blind = (~nearer & (similar[1] >= self._least)).astype(float)
         units = tuple(range(len(heap)))
         measures.append(
-            Measure(
-                "guesses_nearer_training", tuple(hits), tuple(blind), units, f"{self._name} of {self._least:g} or more"
-            )
+            Paired(NEARER_TRAINING, tuple(hits), tuple(blind), units, f"{self._name} of {self._least:g} or more")
         )
         best = np.argsort(-similar[0], kind="stable")[:MOST_PICTURES]
         pictures = [
@@ -243,9 +244,9 @@ class FileJudge:
         ]
         qualities = Quality(f"{self._name} of the ten best", *(tuple(s[best][:10]) for s in similar))
         baseline = "the nearest of as many records that the model never saw"
-        return Rebuilt(tuple(measures), (qualities,), pictures=tuple(pictures), baseline=baseline, told=guess.told)
+        return Evidence(tuple(measures), (qualities, *pictures), baseline, guess.told)
 
-    def _found(self, flat: Array) -> Measure:
+    def _found(self, flat: Array) -> Paired:
         """Which training records are among the guesses, and which unseen ones."""
         there = NearestNeighbors(n_neighbors=1).fit(flat)
         hits = []
@@ -254,7 +255,7 @@ class FileJudge:
             hits.append(tuple((psnr(distance[:, 0] ** 2 / side.shape[1]) >= EXACT).astype(float)))
         count = min(map(len, hits))
         units = tuple(range(count))
-        return Measure("records_exact", hits[0][:count], hits[1][:count], units, f"PSNR of {EXACT:.0f} dB or more")
+        return Paired(RECORDS_EXACT, hits[0][:count], hits[1][:count], units, f"PSNR of {EXACT:.0f} dB or more")
 
     @property
     def _least(self) -> float:

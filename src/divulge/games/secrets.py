@@ -8,8 +8,10 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
+from divulge.core.evidence import Lacking
 from divulge.core.hashing import Array
-from divulge.core.theft import Recovery
+from divulge.core.metric import ARCHITECTURE_RECOVERED, HYPERPARAMETERS_RECOVERED, PARAMETERS_RECOVERED
+from divulge.core.trials import Exact
 from divulge.core.views.extraction import LINEAR, TREE, ExtractionGuess, Parameters, Secrets
 
 TOLERANCE = 1e-3
@@ -25,32 +27,30 @@ ARCHITECTURE = frozenset(
 Box = tuple[Array, Array, Array]
 
 
-def recoveries(
-    guess: ExtractionGuess, secrets: Secrets, box: Box
-) -> tuple[tuple[Recovery, ...], tuple[tuple[str, str], ...]]:
+def recoveries(guess: ExtractionGuess, secrets: Secrets, box: Box) -> tuple[tuple[Exact, ...], tuple[Lacking, ...]]:
     """What of the claims is right, and why some could not be judged."""
-    found: list[Recovery] = []
-    lacking: list[tuple[str, str]] = []
+    found: list[Exact] = []
+    lacking: list[Lacking] = []
     if guess.parameters is not None:
         truth = secrets.parameters
         if truth is None or truth.kind != guess.parameters.kind:
             what = "none are known" if truth is None else f"it is no {guess.parameters.kind} model"
-            lacking.append(("parameters_recovered", f"the target's true parameters cannot be compared: {what}"))
+            lacking.append(Lacking(PARAMETERS_RECOVERED, f"the target's true parameters cannot be compared: {what}"))
         else:
             found.append(_parameters(guess.parameters, truth, box))
-    for what in ("hyperparameters", "architecture"):
-        claims = [c for c in guess.claims if (c.name in ARCHITECTURE) == (what == "architecture")]
+    for metric in (HYPERPARAMETERS_RECOVERED, ARCHITECTURE_RECOVERED):
+        claims = [c for c in guess.claims if (c.name in ARCHITECTURE) == (metric == ARCHITECTURE_RECOVERED)]
         known = [c for c in claims if c.name in secrets.settings]
         if claims and not known:
-            lacking.append((f"{what}_recovered", "the target's true settings are not known here"))
+            lacking.append(Lacking(metric, "the target's true settings are not known here"))
         if known:
             errors = [_error(c.value, secrets.settings[c.name]) for c in known]
             told = tuple(f"{c.name}: {_said(c.value)}" for c in known)
             finite = [e for e in errors if np.isfinite(e)]
             right = sum(e <= SETTING_TOLERANCE for e in errors)
             chances = tuple(c.chance for c in known)
-            worst = max(finite, default=None) if what == "hyperparameters" else None
-            found.append(Recovery(what, len(known), right, SETTING_TOLERANCE, chances, worst, told))
+            worst = max(finite, default=None) if metric == HYPERPARAMETERS_RECOVERED else None
+            found.append(Exact(metric, len(known), right, SETTING_TOLERANCE, chances, worst, told))
     return tuple(found), tuple(lacking)
 
 
@@ -65,7 +65,7 @@ def _error(claimed: float | str, true: float | str) -> float:
     return abs(claimed - true) / max(abs(true), 1e-12)
 
 
-def _parameters(claimed: Parameters, true: Parameters, box: Box) -> Recovery:
+def _parameters(claimed: Parameters, true: Parameters, box: Box) -> Exact:
     if claimed.kind == TREE:
         return _leaves(claimed.arrays[0], true.arrays[0], box)
     pairs = _linear(claimed, true) if claimed.kind == LINEAR else _network(claimed, true)
@@ -78,7 +78,7 @@ def _parameters(claimed: Parameters, true: Parameters, box: Box) -> Recovery:
         scale = max(float(np.sqrt(np.mean(theirs**2))), 1e-300)
         error = np.abs(mine - theirs) / scale
         right, worst = right + int((error <= TOLERANCE).sum()), max(worst, float(error.max()))
-    return Recovery("parameters", sizes, right, TOLERANCE, worst=worst if np.isfinite(worst) else None)
+    return Exact(PARAMETERS_RECOVERED, sizes, right, TOLERANCE, worst=worst if np.isfinite(worst) else None)
 
 
 def _linear(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]:
@@ -133,7 +133,7 @@ def _unit_neurons(arrays: tuple[Array, ...]) -> list[Array]:
     return made
 
 
-def _leaves(claimed: Array, true: Array, box: Box) -> Recovery:
+def _leaves(claimed: Array, true: Array, box: Box) -> Exact:
     """How many of the leaves that an input can reach have a claimed box with the same inputs in it."""
     low, high, whole = (np.asarray(part).ravel() for part in box)
     mine, theirs = (_canonical(boxes, low, high, whole) for boxes in (claimed, true))
@@ -142,7 +142,9 @@ def _leaves(claimed: Array, true: Array, box: Box) -> Recovery:
     known = cKDTree(((mine - low[None, None]) / width).reshape(len(mine), -1))
     wanted = ((reachable - low[None, None]) / width).reshape(len(reachable), -1)
     distance, _ = known.query(wanted, p=np.inf, distance_upper_bound=LEAF_TOLERANCE)
-    return Recovery("parameters", len(reachable), int(np.isfinite(distance).sum()), LEAF_TOLERANCE, told=("leaves",))
+    return Exact(
+        PARAMETERS_RECOVERED, len(reachable), int(np.isfinite(distance).sum()), LEAF_TOLERANCE, notes=("leaves",)
+    )
 
 
 def _canonical(boxes: Array, low: Array, high: Array, whole: Array) -> Array:

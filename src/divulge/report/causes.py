@@ -64,7 +64,7 @@ def helpful(result: AuditResult, family: Family, metrics: str = "", least: float
 
 
 def _change(result: AuditResult, row: Mitigation) -> Change:
-    kind, _, about = row.metric.partition(":")
+    kind, about = row.metric, row.about
     name = words.METRIC_NAMES.get(kind, kind) + (f", {about}" if about else "")
     attack = result.titles.get(row.attack, row.attack)
     if row.before is None or row.after is None:
@@ -93,12 +93,11 @@ def _strongest(findings: list[Finding]) -> Finding | None:
 def _attributes(result: AuditResult) -> list[FamilyCause]:
     """How much of an attribute the other columns tell by themselves."""
     found = []
-    of = [f for f in result.of(Family.RECONSTRUCTION) if f.metric.startswith("attribute_accuracy:")]
-    for metric in dict.fromkeys(f.metric for f in of):
-        best = _strongest([f for f in of if f.metric == metric])
+    of = [f for f in result.of(Family.RECONSTRUCTION) if f.metric == "attribute_accuracy"]
+    for name in dict.fromkeys(f.about for f in of):
+        best = _strongest([f for f in of if f.about == name])
         if best is None:
             continue
-        name = metric.partition(":")[2]
         found.append(
             FamilyCause(
                 Family.RECONSTRUCTION.value,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from divulge.core.audit_result import AuditResult
-from divulge.core.theft import Step
+from divulge.core.exhibits import Step
+from divulge.core.threat import Family
 from divulge.report.theft import exact_percent
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8f7700")
@@ -30,7 +31,11 @@ class Figure:
 
 def copies(result: AuditResult) -> list[Figure]:
     """Agreement over queries, where a copy was made at two or more numbers of queries."""
-    curves = {a: t.curve for a, t in result.thefts.items() if len({s.queries for s in t.curve}) > 1}
+    curves = {
+        a: t.of(Step)
+        for a, t in result.evidence_of(Family.EXTRACTION).items()
+        if len({s.queries for s in t.of(Step)}) > 1
+    }
     ranked = sorted(curves, key=lambda a: -curves[a][-1].agreement.copy)[:MOST]
     if not ranked:
         return []

@@ -220,7 +220,7 @@ def _evidence(result: AuditResult, family: Family, measured: list[Finding]) -> l
     if not of:
         return []
     lines = [line_of(result, f) for f in _best([f for f in of if f.verdict is Verdict.LEAK] or of)]
-    sharp = [f for f in of if f.verdict is Verdict.LEAK and f.metric.startswith("tpr_at_fpr_")]
+    sharp = [f for f in of if f.verdict is Verdict.LEAK and f.kind.fpr is not None]
     if sharp:
         lines.append(line_of(result, min(sharp, key=lambda f: (f.chance, -(f.low or 0.0)))))
     if family is Family.MEMBERSHIP and result.stability is not None and sharp:
@@ -230,7 +230,7 @@ def _evidence(result: AuditResult, family: Family, measured: list[Finding]) -> l
 
 def line_of(result: AuditResult, finding: Finding) -> str:
     """'▲ “LiRA, online”: TPR at 1 % FPR 57 % (49 % to 65 %); guessing: 1 %'."""
-    kind, _, about = finding.metric.partition(":")
+    kind, about = finding.metric, finding.about
     name = words.METRIC_NAMES.get(finding.metric, words.METRIC_NAMES.get(kind, kind)) + (f", {about}" if about else "")
     value, low, high, chance = (
         words.shown(v, finding.metric) for v in (finding.value, finding.low, finding.high, finding.chance)
@@ -266,7 +266,7 @@ def _power(result: AuditResult, measured: list[Finding]) -> list[str]:
         if (best.power or 1.0) >= 1:
             lines.append(f"{family.value}: this audit is too small to have seen anything but a complete success")
             continue
-        name = words.METRIC_NAMES.get(best.metric.partition(":")[0], best.metric)
+        name = words.METRIC_NAMES.get(best.metric, best.metric)
         lines.append(
             f"{family.value}: an advantage of {percent(best.power or 1.0)} in {name} would probably have been seen "
             "(four times in five), a smaller one perhaps not"
@@ -310,9 +310,9 @@ def _risks(result: AuditResult) -> tuple[Risk, ...]:
     exposed = listed if result.at_risk and leaks else ""
     groups = [f"{g.attribute} = {g.value}" for g in result.subgroups if g.more_at_risk]
     more = f"; more at risk than others: {joined(groups)}" if groups else ""
-    low = [f for f in result.of(Family.MEMBERSHIP) if f.metric.startswith("tpr_at_fpr_0.0")]
+    low = [f for f in result.of(Family.MEMBERSHIP) if (f.kind.fpr or 1) < 0.1]
     area = [f for f in result.of(Family.MEMBERSHIP) if f.metric == "auc"]
-    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.metric.startswith("attribute_accuracy")]
+    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.metric == "attribute_accuracy"]
     rebuilt = [f for f in result.of(Family.RECONSTRUCTION) if f.metric in OF_RECORDS]
     told = list(result.of(Family.PROPERTY))
     knobs = sorted((c for c in result.what_if if c.share > 0), key=lambda c: -c.share)

@@ -8,7 +8,8 @@ from itertools import pairwise
 from math import log10
 from typing import Any
 
-from divulge.core.audit_result import AuditResult, Curve
+from divulge.core.audit_result import AuditResult
+from divulge.core.exhibits import Curve
 from divulge.core.wording import percent
 from divulge.report.copies_figure import COLOURS, DASHES, SYMBOLS, Figure, copies
 from divulge.report.inferred import figure

@@ -9,6 +9,7 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from divulge.core.audit_result import AuditResult
+from divulge.core.exhibits import Alarm
 from divulge.core.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, joined, percent
@@ -97,7 +98,7 @@ def render(result: AuditResult) -> str:
             answers=inferred.answers(result),
             galleries=rebuilt.galleries(result),
             differing=rebuilt.differing,
-            noticed=any(t.alarms for t in result.thefts.values()),
+            noticed=any(t.of(Alarm) for t in result.evidence_of(Family.EXTRACTION).values()),
             membership=result.tried(Family.MEMBERSHIP),
             extraction=result.tried(Family.EXTRACTION),
             properties=result.tried(Family.PROPERTY),
@@ -196,7 +197,7 @@ def _predictive(result: AuditResult) -> list[tuple[str, str, list[str]]]:
         return []
     table = []
     for finding in result.findings:
-        if finding.attack != strongest.attack or not finding.metric.startswith("tpr_at_fpr_") or finding.value is None:
+        if finding.attack != strongest.attack or not finding.kind.fpr is not None or finding.value is None:
             continue
         values = [
             f"{percent(d.value)} ({percent(d.low)} to {percent(d.high)})"

@@ -7,8 +7,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from divulge.core.audit_result import AuditResult
+from divulge.core.exhibits import Estimated, Fact
 from divulge.core.finding import Finding, Verdict
-from divulge.core.inferred import Estimated, Fact
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
 from divulge.report.copies_figure import Figure
@@ -23,10 +23,9 @@ UNIT = {"share": "%", "present": "%", "duplicates": "%"}
 LOTS = 0.5
 
 
-def name_of(metric: str) -> str:
+def name_of(finding: Finding) -> str:
     """'two values told apart: share(sex == "Female")'."""
-    kind, _, about = metric.partition(":")
-    return f"{NAMES.get(kind, kind)}: {about}" if about else NAMES.get(kind, kind)
+    return f"{finding.kind.label}: {finding.about}" if finding.about else finding.kind.label
 
 
 def _findings(result: AuditResult) -> list[Finding]:
@@ -39,12 +38,12 @@ def _leaks(result: AuditResult) -> list[Finding]:
 
 def facts_of(result: AuditResult) -> list[tuple[str, Fact]]:
     """Every fact with its attack."""
-    return [(attack, fact) for attack, told in result.inferred.items() for fact in told.facts]
+    return [(attack, fact) for attack, told in result.evidence_of(Family.PROPERTY).items() for fact in told.of(Fact)]
 
 
 def headline(result: AuditResult) -> str:
     """The verdict on properties in a few words."""
-    kinds = {f.metric.partition(":")[0] for f in _leaks(result)}
+    kinds = {f.metric for f in _leaks(result)}
     if kinds & {"property_told", "property_estimated"}:
         return "Facts about the training set as a whole can be told"
     if "batch_property_told" in kinds:
@@ -124,10 +123,10 @@ def sentence(result: AuditResult) -> str:
         return f"No attack told a property of the training set clearly better than drawing lots: {_told(result, best)}"
     kinds: dict[str, Finding] = {}
     for finding in sorted(leaks, key=lambda f: -(f.advantage_low or 0.0)):
-        if not finding.metric.startswith("property_estimated"):
+        if finding.metric != "property_estimated":
             kinds.setdefault(finding.metric, finding)
     told = list(kinds.values()) or leaks[:1]
-    about = {f.metric.partition(":")[2] for f in leaks}
+    about = {f.about for f in leaks}
     return " ".join([*(_told(result, f) for f in told), *answers(result, about)])
 
 
@@ -135,7 +134,7 @@ def _told(result: AuditResult, finding: Finding) -> str:
     title = result.titles.get(finding.attack, finding.attack)
     bounds = f"{percent(finding.low or 0.0)} to {percent(finding.high or 0.0)}"
     fact = _fact(result, finding)
-    kind, _, about = finding.metric.partition(":")
+    kind, about = finding.metric, finding.about
     what = f"{NAMES.get(kind, kind)}: {about}"
     if kind == "property_told" and fact is not None and fact.pairs:
         low, high = fact.pairs[0]
@@ -145,7 +144,7 @@ def _told(result: AuditResult, finding: Finding) -> str:
     if kind == "property_estimated" and fact is not None and fact.error is not None:
         return (
             f"“{title}” estimates {about} with a mean error of {number(fact.error, fact.kind)} "
-            f"(the middle of the range: {number(fact.blind_error or 0.0, fact.kind)})."
+            f"(the middle of the range: {number(fact.baseline_error or 0.0, fact.kind)})."
         )
     return (
         f"“{title}”, {what}: {percent(finding.value or 0.0)} ({bounds}; without the model {percent(finding.chance)})."
@@ -153,9 +152,9 @@ def _told(result: AuditResult, finding: Finding) -> str:
 
 
 def _fact(result: AuditResult, finding: Finding) -> Fact | None:
-    about = finding.metric.partition(":")[2]
-    told = result.inferred.get(finding.attack)
-    return next((f for f in told.facts if f.text == about), None) if told is not None else None
+    about = finding.about
+    told = result.evidence_of(Family.PROPERTY).get(finding.attack)
+    return next((f for f in told.of(Fact) if f.text == about), None) if told is not None else None
 
 
 def certainty(result: AuditResult) -> str:
@@ -191,14 +190,14 @@ class InferredRow:
 
 def rows(result: AuditResult) -> list[InferredRow]:
     """All findings of the family but closeness, which stands beside the values told apart; leaks first."""
-    findings = [f for f in _findings(result) if not f.metric.startswith("property_estimated")]
+    findings = [f for f in _findings(result) if f.metric != "property_estimated"]
     findings.sort(key=lambda f: (f.verdict is not Verdict.LEAK, -(f.advantage_low or 0.0)))
     notes = {o.attack: p.note for o, p in result.played()}
     made = []
     for f in findings:
         fact = _fact(result, f)
         bounds = f"{percent(f.low)} to {percent(f.high)}" if f.low is not None and f.high is not None else ""
-        said = "; ".join(part for part in (notes.get(f.attack, ""), *(fact.told if fact else ())) if part)
+        said = "; ".join(part for part in (notes.get(f.attack, ""), *(fact.notes if fact else ())) if part)
         made.append(
             InferredRow(
                 title=result.titles.get(f.attack, f.attack),
@@ -222,15 +221,15 @@ def rows(result: AuditResult) -> list[InferredRow]:
 
 def _what(finding: Finding, fact: Fact | None) -> str:
     if fact is None or not fact.pairs:
-        return name_of(finding.metric)
+        return name_of(finding)
     low, high = fact.pairs[0]
     return f"{fact.text}: {number(low, fact.kind)} or {number(high, fact.kind)}"
 
 
 def _error(fact: Fact | None) -> tuple[str, str]:
-    if fact is None or fact.error is None or fact.blind_error is None:
+    if fact is None or fact.error is None or fact.baseline_error is None:
         return "–", ""
-    return number(fact.error, fact.kind), f"middle: {number(fact.blind_error, fact.kind)}"
+    return number(fact.error, fact.kind), f"middle: {number(fact.baseline_error, fact.kind)}"
 
 
 def _metrics(fact: Fact | None) -> str:
@@ -262,7 +261,7 @@ def _drawn(result: AuditResult, place: int, attack: str, fact: Fact) -> Figure:
     description = (
         f"Estimates of “{title}” with {percent(fact.confidence)} intervals for models of which the value is known; on "
         f"the dotted line they are right. Mean error {number(fact.error or 0.0, fact.kind)}, of one who always says "
-        f"the middle {number(fact.blind_error or 0.0, fact.kind)}."
+        f"the middle {number(fact.baseline_error or 0.0, fact.kind)}."
     )
     listed = [*known, *([fact.answer] if fact.answer is not None else [])]
     return Figure(

@@ -51,7 +51,7 @@ def render(result: AuditResult, broken: Sequence[Finding], rules: Mapping[str, S
 
 
 def _said(finding: Finding) -> str:
-    name = words.METRIC_NAMES.get(finding.metric.partition(":")[0], finding.metric)
+    name = words.METRIC_NAMES.get(finding.metric, finding.metric)
     low, high = (words.shown(v, finding.metric) for v in (finding.low, finding.high))
     return (
         f"rule thresholds.{finding.metric} = {finding.threshold:g}: {name} "

@@ -27,7 +27,7 @@ FAMILY_NAMES = {
 
 def column_name(column: Column) -> str:
     """What is measured."""
-    head, _, about = column.metric.partition(":")
+    head, about = column.metric, column.about
     named = METRIC_NAMES.get(head, rebuilt.NAMES.get(head, inferred.NAMES.get(head, head)))
     return f"{named}: {about}" if about else named
 

@@ -48,7 +48,7 @@ def in_people(result: AuditResult, finding: Finding) -> str:
     """One finding on membership as what an attacker can do to so many persons."""
     title = result.titles.get(finding.attack, finding.attack)
     value, sure, persons = finding.value or 0.0, percent(finding.confidence), finding.unit == "person"
-    if finding.metric.startswith("tpr_at_fpr_"):
+    if finding.kind.fpr is not None:
         scale = _scale(finding.chance, value)
         named, wrong = _of(value, scale), _of(finding.chance, scale)
         low, high = _of(finding.low or 0.0, scale), _of(finding.high or 0.0, scale)

@@ -6,9 +6,10 @@ import difflib
 from dataclasses import dataclass
 
 from divulge.core.audit_result import AuditResult
-from divulge.core.evidence import Detail
+from divulge.core.estimate import Detail
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Picture, ValueRow
 from divulge.core.finding import Finding, Verdict
-from divulge.core.rebuilt import Picture, Rebuilt, ValueRow
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
 from divulge.report.png import data_uri
@@ -31,10 +32,9 @@ NAMES = {
 MOST_DETAILS = 3
 
 
-def name_of(metric: str) -> str:
+def name_of(finding: Finding) -> str:
     """'right answers: sex'."""
-    kind, _, about = metric.partition(":")
-    return f"{NAMES.get(kind, kind)}: {about}" if about else NAMES.get(kind, kind)
+    return f"{finding.kind.label}: {finding.about}" if finding.about else finding.kind.label
 
 
 def _leaks(result: AuditResult) -> list[Finding]:
@@ -43,7 +43,7 @@ def _leaks(result: AuditResult) -> list[Finding]:
 
 def headline(result: AuditResult) -> str:
     """The verdict on reconstruction in a few words."""
-    found = {f.metric.partition(":")[0] for f in _leaks(result)}
+    found = {f.metric for f in _leaks(result)}
     if found & set(WHOLE):
         return "Training records can be rebuilt"
     if "attribute_accuracy" in found:
@@ -82,17 +82,21 @@ def sentence(result: AuditResult) -> str:
 def _told(result: AuditResult, finding: Finding) -> str:
     title = result.titles.get(finding.attack, finding.attack)
     bounds = f"{percent(finding.low or 0.0)} to {percent(finding.high or 0.0)}"
-    blind = result.rebuilt[finding.attack].baseline if finding.attack in result.rebuilt else ""
+    blind = (
+        result.evidence_of(Family.RECONSTRUCTION)[finding.attack].baseline
+        if finding.attack in result.evidence_of(Family.RECONSTRUCTION)
+        else ""
+    )
     without = f"the best guess without the model{f' ({blind})' if blind and len(blind) < 60 else ''}"
     return (
-        f"“{title}”, {name_of(finding.metric)}: {percent(finding.value or 0.0)} "
+        f"“{title}”, {name_of(finding)}: {percent(finding.value or 0.0)} "
         f"({percent(finding.confidence)} interval {bounds}); {without}: {percent(finding.chance)}."
     )
 
 
 def certainty(result: AuditResult) -> str:
     """On how much it was judged."""
-    sizes = {len(m.hits) for r in result.rebuilt.values() for m in r.measures}
+    sizes = {len(m.hits) for r in result.evidence_of(Family.RECONSTRUCTION).values() for m in r.paired}
     if not sizes:
         return ""
     span = f"{min(sizes):,}" if len(sizes) == 1 else f"{min(sizes):,} to {max(sizes):,}"
@@ -133,7 +137,7 @@ def rows(result: AuditResult) -> list[RebuiltRow]:
                 title=result.titles.get(f.attack, f.attack),
                 paper=result.papers.get(f.paper, f.paper),
                 verdict=f.verdict,
-                what=name_of(f.metric),
+                what=name_of(f),
                 value=(percent(f.value or 0.0), bounds),
                 blind=percent(f.chance),
                 control=_share(f.control),
@@ -153,7 +157,6 @@ def _share(value: float | None) -> str:
 
 def _qualities(finding: Finding) -> tuple[str, ...]:
     """'PSNR, dB: 46.7 (41.0 to 50.2), without the model 14.2'."""
-    about = finding.metric.partition(":")[2]
     blind = {d.name.removesuffix(", without the model"): d for d in finding.details if "without" in d.name}
     told = []
     for detail in finding.details:
@@ -161,8 +164,7 @@ def _qualities(finding: Finding) -> tuple[str, ...]:
             continue
         other = blind.get(detail.name)
         beside = f", without the model {_number(other.value)}" if other is not None else ""
-        name = detail.name.removeprefix(f"{about}: ")
-        told.append(f"{name}: {_number(detail.value)}{_bounds(detail)}{beside}")
+        told.append(f"{detail.name}: {_number(detail.value)}{_bounds(detail)}{beside}")
     return tuple(told[:MOST_DETAILS])
 
 
@@ -176,7 +178,7 @@ def _bounds(detail: Detail) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """One picture: three images, rows or texts, and what stands under the last two.  kind: see core.rebuilt.Picture."""
+    """One picture: three images, rows or texts, and what stands under the last two."""
 
     kind: str
     title: str
@@ -207,26 +209,26 @@ def galleries(result: AuditResult) -> list[Gallery]:
             result.titles.get(attack, attack),
             rebuilt.baseline,
             attack in leaking,
-            tuple(_shown(p) for p in rebuilt.pictures),
-            rebuilt.values,
-            rebuilt.told,
+            tuple(_shown(p) for p in rebuilt.of(Picture)),
+            rebuilt.of(ValueRow),
+            rebuilt.notes,
         )
         for attack, rebuilt in _by_gain(result)
-        if rebuilt.pictures or rebuilt.values or rebuilt.told
+        if rebuilt.exhibits or rebuilt.notes
     ]
     return sorted(made, key=lambda g: not g.leak)
 
 
-def _by_gain(result: AuditResult) -> list[tuple[str, Rebuilt]]:
+def _by_gain(result: AuditResult) -> list[tuple[str, Evidence]]:
     gain = {f.attack: f.advantage_low or 0.0 for f in result.of(Family.RECONSTRUCTION)}
-    return sorted(result.rebuilt.items(), key=lambda item: -gain.get(item[0], 0.0))
+    return sorted(result.evidence_of(Family.RECONSTRUCTION).items(), key=lambda item: -gain.get(item[0], 0.0))
 
 
 def _shown(p: Picture) -> Shown:
     if p.kind == "image":
-        drawn = [data_uri(part, p.shape) for part in (p.truth, p.guess, p.blind)]
-        return Shown(p.kind, p.title, drawn[0], drawn[1], drawn[2], p.score, p.blind_score)
-    return Shown(p.kind, p.title, p.truth, p.guess, p.blind, p.score, p.blind_score)
+        drawn = [data_uri(part, p.shape) for part in (p.truth, p.guess, p.baseline)]
+        return Shown(p.kind, p.title, drawn[0], drawn[1], drawn[2], p.score, p.baseline_score)
+    return Shown(p.kind, p.title, p.truth, p.guess, p.baseline, p.score, p.baseline_score)
 
 
 def differing(truth: str, guess: str) -> list[tuple[str, bool]]:

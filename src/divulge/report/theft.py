@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from divulge.core.audit_result import AuditResult
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Alarm, CopyQuality
 from divulge.core.finding import Finding, Verdict
-from divulge.core.theft import Alarm, Theft
 from divulge.core.threat import Family
 from divulge.core.verdicts import overall
 from divulge.core.wording import counted, percent
@@ -102,11 +103,11 @@ def _copy_sentence(result: AuditResult, best: Finding) -> str:
 
 def certainty(result: AuditResult) -> str:
     """On how much copies were compared, and what the controls gave."""
-    thefts = [t for t in result.thefts.values() if t.agreements]
+    thefts = [t for t in result.evidence_of(Family.EXTRACTION).values() if t.counted]
     said = []
     if thefts:
-        points = {a.where: a.points for t in thefts for a in t.agreements}
-        names = {"data": "unseen records", "uniform": "random inputs", "boundary": "points at its decision boundary"}
+        points = {a.metric: a.points for t in thefts for a in t.counted}
+        names = dict(zip(PLACES, ("unseen records", "random inputs", "points at its decision boundary"), strict=True))
         said.append(
             "Copies were compared with the model on "
             + ", ".join(f"{points[w]:,} {names[w]}" for w in names if w in points)
@@ -147,7 +148,7 @@ def rows(result: AuditResult, mark: str) -> list[TheftRow]:
             continue
         found = {f.metric: f for f in result.findings if f.attack == outcome.attack}
         fidelity = found.get("fidelity")
-        theft = result.thefts.get(outcome.attack, Theft())
+        theft = result.evidence_of(Family.EXTRACTION).get(outcome.attack, Evidence())
         secrets = [f for name, f in found.items() if name in RECOVERED]
         row = TheftRow(
             title=outcome.title,
@@ -155,16 +156,21 @@ def rows(result: AuditResult, mark: str) -> list[TheftRow]:
             verdict=overall(tuple(found.values())),
             places=tuple(_cell(found.get(place), mark) for place in PLACES),
             recovered=_secret_cell(secrets, theft, mark),
-            accuracy=f"{theft.right_copy / theft.judged:.3f}" if theft.judged and theft.agreements else "–",
+            accuracy=_accuracy(theft),
             baseline=exact_percent(fidelity.chance) if fidelity is not None and fidelity.value is not None else "–",
             control=exact_percent(fidelity.control) if fidelity is not None and fidelity.control is not None else "–",
             cost=counted(outcome.queries, "query"),
             effort=f"{outcome.seconds:.1f} s",
-            noticed=tuple(_alarm(a) for a in theft.alarms),
+            noticed=tuple(_alarm(a) for a in theft.of(Alarm)),
             note=played.note,
         )
         made.append((-(fidelity.low or 0.0) if fidelity is not None else 0.0, outcome.queries, row))
     return [row for _, _, row in sorted(made, key=lambda part: part[:2])]
+
+
+def _accuracy(theft: Evidence) -> str:
+    quality = next(iter(theft.of(CopyQuality)), None)
+    return f"{quality.right_copy / quality.judged:.3f}" if quality is not None and quality.judged else "–"
 
 
 def _alarm(alarm: Alarm) -> str:
@@ -182,19 +188,19 @@ def _cell(finding: Finding | None, mark: str) -> tuple[str, str, str]:
     return exact_percent(finding.value), f"{low} to {high}", mark if finding.verdict is Verdict.LEAK else ""
 
 
-def _secret_cell(secrets: Sequence[Finding], theft: Theft, mark: str) -> tuple[str, str, str]:
+def _secret_cell(secrets: Sequence[Finding], theft: Evidence, mark: str) -> tuple[str, str, str]:
     """What was recovered exactly: the share, what it is, and how far off the worst is."""
     measured = [f for f in secrets if f.value is not None]
     if not measured:
         return ("–", "not comparable" if secrets else "", "")
     finding = measured[0]
-    told = [r for r in theft.recoveries if f"{r.what}_recovered" == finding.metric]
+    told = [r for r in theft.exact if r.metric == finding.metric]
     number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
-    what = finding.metric.removesuffix("_recovered").replace("hyperparameters", "hyper-parameters")
+    what = finding.kind.label.removesuffix(" recovered")
     beside = f"{number:,} {what}"
-    if told and told[0].told and told[0].told != ("leaves",):
-        beside = "; ".join(told[0].told)
-    elif told and told[0].told == ("leaves",):
+    if told and told[0].notes and told[0].notes != ("leaves",):
+        beside = "; ".join(told[0].notes)
+    elif told and told[0].notes == ("leaves",):
         beside = f"{number:,} leaves"
     worst = next((d.value for d in finding.details if d.name == "worst_error"), None)
     if worst is not None:

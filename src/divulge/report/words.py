@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from divulge.core.audit_result import AuditResult, Stability
 from divulge.core.finding import Reading, Verdict
+from divulge.core.metric import METRICS, Format
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.verdicts import WORST_FIRST, FamilyVerdict, overall
 from divulge.core.wording import counted, joined, percent
@@ -21,22 +22,7 @@ MARKS = {
     Verdict.FAILED: "!",
 }
 
-METRIC_NAMES = {
-    "auc": "AUC",
-    "balanced_accuracy": "balanced accuracy",
-    "tpr_at_fpr_0.1": "TPR at 10 % FPR",
-    "tpr_at_fpr_0.01": "TPR at 1 % FPR",
-    "tpr_at_fpr_0.001": "TPR at 0.1 % FPR",
-    "epsilon": "epsilon, at least",
-    "fidelity": "agreement on unseen records",
-    "fidelity_uniform": "agreement on random inputs",
-    "fidelity_boundary": "agreement at the boundary",
-    "parameters_recovered": "parameters recovered",
-    "hyperparameters_recovered": "hyper-parameters recovered",
-    "architecture_recovered": "architecture recovered",
-    **rebuilt.NAMES,
-    **inferred.NAMES,
-}
+METRIC_NAMES = {key: each.label for key, each in METRICS.items()}
 
 LEAST = "A result is a lower bound: it says what these attacks achieved, not what every attack would."
 
@@ -283,11 +269,10 @@ def shown(value: float | None, metric: str) -> str:
     """A metric's value as it stands in a table."""
     if value is None:
         return "–"
-    if metric.partition(":")[0] in (*rebuilt.NAMES, *inferred.NAMES):
-        return percent(value)
-    if metric.startswith("fidelity") or metric.endswith("_recovered"):
+    known = METRICS.get(metric)
+    if known is not None and known.family is Family.EXTRACTION:
         return theft.exact_percent(value)
-    return percent(value) if metric.startswith("tpr_at_fpr_") else f"{value:.3f}"
+    return percent(value) if known is not None and known.format is Format.SHARE else f"{value:.3f}"
 
 
 def reading(value: Reading | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Reading
+from divulge.core.metric import FIDELITY, tpr_at
 from divulge.runs.result import open_run
 
 
@@ -38,8 +39,8 @@ def _compared(path: Path, result: AuditResult) -> Compared:
     if target.quality_members is not None and target.quality_nonmembers is not None:
         gap = target.quality_members - target.quality_nonmembers
     strongest = result.strongest()
-    low = [f for f in result.findings if f.metric == "tpr_at_fpr_0.01" and f.low is not None]
-    copies = [f for f in result.findings if f.metric == "fidelity" and f.low is not None]
+    low = [f for f in result.findings if f.metric == tpr_at(0.01) and f.low is not None]
+    copies = [f for f in result.findings if f.metric == FIDELITY and f.low is not None]
     return Compared(
         run=path.name,
         name=result.facts.name,

@@ -4,7 +4,8 @@ run.json               what is known before the first attack: RunFacts
 handshake.json         how the target answered before anything was attacked
 baseline.json          the model-blind baseline
 outcomes/NAME.json     what became of one attack, with the p-values of its negative control
-curves/NAME.json       what its figures are drawn from
+evidence/NAME.json     what it achieved, and what its figures are drawn from
+evidence/NAME.parquet  its score for every record
 attributes.parquet     the sensitive attributes of every record
 causes.json            what the members that are named have in common
 what_if.json           what the model would leak if it were trained otherwise
@@ -12,11 +13,7 @@ turned.json            what is left of the other families' leaks when one thing 
 risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
 training.json          how shadow models were trained, one line each
-thefts/NAME.json       what an attack of the extraction game achieved
-rebuilt/NAME.json      what an attack of the reconstruction game achieved
-inferred/NAME.json     what an attack of the property game achieved
 gains.json             what the closest copy opened up
-scores/NAME.parquet    its score for every record
 findings.json          all findings under their final verdicts, rewritten after every attack
 complete.json          there once every planned attack has an outcome
 """
@@ -25,13 +22,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
@@ -39,7 +35,6 @@ from divulge.core.audit_result import (
     SCHEMA_VERSION,
     Baseline,
     Cause,
-    Curve,
     Gain,
     LeftOut,
     Mitigation,
@@ -52,9 +47,8 @@ from divulge.core.evidence import Evidence
 from divulge.core.finding import Finding, Outcome
 from divulge.core.handshake import Handshake
 from divulge.core.hashing import Array
-from divulge.core.inferred import Inferred
-from divulge.core.rebuilt import Rebuilt
-from divulge.core.theft import Theft
+from divulge.core.trials import Scored
+from divulge.runs.evidence_files import StoredEvidence, scored_of, table_of
 
 Stored = TypeVar("Stored")
 
@@ -93,7 +87,7 @@ class RunFolder:
         """Begin a new run; raises InputError when the folder holds one already."""
         if (self.path / "run.json").exists():
             raise InputError(f"{self.path} already holds a run: choose another folder, or go on with --resume")
-        for part in ("outcomes", "curves", "scores"):
+        for part in ("outcomes", "evidence"):
             (self.path / part).mkdir(parents=True, exist_ok=True)
         self._write("run.json", facts, RunFacts)
 
@@ -134,46 +128,28 @@ class RunFolder:
         paths = sorted((self.path / "outcomes").glob("*.json"))
         return {path.stem: self._read(path, StoredOutcome) for path in paths}
 
-    def write_evidence(self, attack: str, evidence: Evidence, row: Array, y: Array, curve: Curve) -> None:
-        """Keep the score of every record, in the order in which the sets were given, and the curve."""
-        order = np.lexsort((row, ~evidence.exposed))
-        columns = {"member": evidence.exposed, "row": row, "y": y, "score": evidence.score}
-        if evidence.tie_break is not None:
-            columns["tie_break"] = evidence.tie_break
-        if evidence.grouped:
-            columns["person"] = evidence.unit
-        frame = pd.DataFrame({name: values[order] for name, values in columns.items()})
-        path = self.path / "scores" / f"{attack}.parquet"
-        frame.to_parquet(path.with_suffix(".partial"))
-        os.replace(path.with_suffix(".partial"), path)
-        self._write(f"curves/{attack}.json", curve, Curve)
+    def write_evidence(self, attack: str, evidence: Evidence, row: Array, y: Array) -> None:
+        """Keep what one attack achieved.  row, y: [candidates], where each stood in the set that it was given in, and
+        its target.
+        """
+        for scored in evidence.of(Scored):
+            table = table_of(scored, row[scored.trial], y[scored.trial])
+            path = self.path / "evidence" / f"{attack}.parquet"
+            table.to_parquet(path.with_suffix(".partial"))
+            os.replace(path.with_suffix(".partial"), path)
+        self._write(f"evidence/{attack}.json", StoredEvidence.of(evidence), StoredEvidence)
 
-    def write_theft(self, attack: str, theft: Theft) -> None:
-        """Keep what an attack of the extraction game achieved."""
-        (self.path / "thefts").mkdir(exist_ok=True)
-        self._write(f"thefts/{attack}.json", theft, Theft)
+    def evidence(self, attack: str) -> Evidence:
+        """What one attack achieved, scores included."""
+        kept = self._read(self.path / "evidence" / f"{attack}.json", StoredEvidence)
+        if not self.has_scores(attack):
+            return kept.evidence()
+        return kept.evidence(scored_of(self.scores(attack), self.facts().data.aggregate))
 
-    def thefts(self) -> dict[str, Theft]:
-        """What each attack of the extraction game achieved."""
-        return {path.stem: self._read(path, Theft) for path in sorted((self.path / "thefts").glob("*.json"))}
-
-    def write_rebuilt(self, attack: str, rebuilt: Rebuilt) -> None:
-        """Keep what an attack of the reconstruction game achieved."""
-        (self.path / "rebuilt").mkdir(exist_ok=True)
-        self._write(f"rebuilt/{attack}.json", rebuilt, Rebuilt)
-
-    def rebuilt(self) -> dict[str, Rebuilt]:
-        """What each attack of the reconstruction game achieved."""
-        return {path.stem: self._read(path, Rebuilt) for path in sorted((self.path / "rebuilt").glob("*.json"))}
-
-    def write_inferred(self, attack: str, inferred: Inferred) -> None:
-        """Keep what an attack of the property game achieved."""
-        (self.path / "inferred").mkdir(exist_ok=True)
-        self._write(f"inferred/{attack}.json", inferred, Inferred)
-
-    def inferred(self) -> dict[str, Inferred]:
-        """What each attack of the property game achieved."""
-        return {path.stem: self._read(path, Inferred) for path in sorted((self.path / "inferred").glob("*.json"))}
+    def all_evidence(self) -> dict[str, Evidence]:
+        """What each attack achieved, without the scores themselves."""
+        paths = sorted((self.path / "evidence").glob("*.json"))
+        return {path.stem: self._read(path, StoredEvidence).evidence() for path in paths}
 
     def write_gains(self, gains: tuple[Gain, ...]) -> None:
         """Keep what a copy opened up."""
@@ -193,14 +169,18 @@ class RunFolder:
         path = self.path / "left_out.json"
         return self._read(path, tuple[LeftOut, ...]) if path.is_file() else ()
 
-    def curves(self) -> Iterator[Curve]:
-        """All curves so far."""
-        for path in sorted((self.path / "curves").glob("*.json")):
-            yield self._read(path, Curve)
+    def has_scores(self, attack: str) -> bool:
+        """Whether one attack left a score for every record."""
+        return (self.path / "evidence" / f"{attack}.parquet").is_file()
 
     def scores(self, attack: str) -> pd.DataFrame:
-        """Columns member, row, y, score for one attack, and person where several records belong to one."""
-        return pd.read_parquet(self.path / "scores" / f"{attack}.parquet")
+        """Columns member, row, y, score for one attack, and person where several records belong to one; raises
+        InputError where it left none.
+        """
+        if not self.has_scores(attack):
+            known = ", ".join(sorted(path.stem for path in (self.path / "evidence").glob("*.parquet")))
+            raise InputError(f"there are no scores of attack {attack!r} in this run; there are {known or 'none'}")
+        return pd.read_parquet(self.path / "evidence" / f"{attack}.parquet")
 
     def write_findings(self, content: FindingsFile) -> None:
         """Rewrite findings.json."""

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from divulge.core.audit_result import Baseline
-from divulge.core.evidence import Estimate, Evidence
-from divulge.core.finding import Failed, Finding, Played, Verdict
+from divulge.core.estimate import Estimate
+from divulge.core.finding import Failed, Finding, Measurement, Played, Verdict
 from divulge.core.policy import Policy
 from divulge.core.threat import Access, Family, ThreatModel
 from divulge.core.verdicts import FamilyVerdict, family_verdicts, gaps, run_verdict
@@ -20,8 +18,6 @@ from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.policies import policy_of
 from divulge.runs.regression import Worse, compared_with
 from divulge.runs.settle import final_findings
-from divulge.stats.rebuilt import weigh_inferred, weigh_rebuilt
-from divulge.stats.theft import weigh_theft
 from divulge.stats.weigh import weigh
 
 
@@ -49,11 +45,16 @@ class Judgement:
     def said(self) -> list[str]:
         """Every rule that failed, in words."""
         lines = []
-        for metric in dict.fromkeys(f.metric for f in self.broken):
-            lines.append(_broken([f for f in self.broken if f.metric == metric], self.policy))
-        for metric in dict.fromkeys(w.finding.metric for w in self.worse):
-            lines.append(_grown([w for w in self.worse if w.finding.metric == metric], self.before))
+        for rule in dict.fromkeys(map(_rule, self.broken)):
+            lines.append(_broken([f for f in self.broken if _rule(f) == rule], self.policy))
+        for rule in dict.fromkeys(_rule(w.finding) for w in self.worse):
+            lines.append(_grown([w for w in self.worse if _rule(w.finding) == rule], self.before))
         return lines + [f"! incomplete: {reason}" for reason in self.incomplete]
+
+
+def _rule(finding: Finding) -> str:
+    """A metric, and what it is about, as a policy names its threshold."""
+    return f"{finding.metric}:{finding.about}" if finding.about else finding.metric
 
 
 MOST_NAMED = 4
@@ -63,15 +64,15 @@ MOST_NAMED = 4
 def _broken(findings: list[Finding], policy: Policy) -> str:
     """A rule that failed, by whom, and why it is one."""
     ordered = sorted(findings, key=lambda f: -(f.advantage_low or 0.0))
-    metric, of = ordered[0].metric, f" of policy {policy.name}" if policy.name else ""
+    rule, of = _rule(ordered[0]), f" of policy {policy.name}" if policy.name else ""
     who = [
         f"{f.attack} (at least {f.low or 0.0:.2f})"
-        if metric == "epsilon"
+        if f.kind.unbounded
         else f"{f.attack} (at least {percent(f.advantage_low or 0.0)})"
         for f in ordered
     ]
-    why = policy.reason(metric)
-    said = f"▲ rule thresholds.{metric} = {ordered[0].threshold:g}{of} is broken by {first(who)}"
+    why = policy.reason(ordered[0].metric, ordered[0].about)
+    said = f"▲ rule thresholds.{rule} = {ordered[0].threshold:g}{of} is broken by {first(who)}"
     return said + (f"\n    because: {why}" if why else "")
 
 
@@ -84,7 +85,7 @@ def first(items: list[str]) -> str:
 def _grown(worse: list[Worse], before: str) -> str:
     """A metric that has grown since the run before."""
     said = [f"{w.finding.attack} ({w.before.value:.3f} to {w.finding.value:.3f})" for w in worse]
-    return f"▲ rule no-worse-than {before}: {worse[0].finding.metric} has grown for {first(said)}"
+    return f"▲ rule no-worse-than {before}: {_rule(worse[0].finding)} has grown for {first(said)}"
 
 
 def judge(path: Path, policy: Policy | None = None, before: Path | None = None) -> Judgement:
@@ -176,7 +177,7 @@ def incomplete(
 def _all_again(run: RunFolder, outcomes: Sequence[StoredOutcome], policy: Policy) -> list[StoredOutcome]:
     """All attacks of a run, their scores weighed under another policy."""
     played = [s.outcome.result for s in outcomes if isinstance(s.outcome.result, Played)]
-    tests = max(1, sum(len(result.findings) for result in played))
+    tests = max(1, sum(len(result.measurements) for result in played))
     return [_weighed_again(run, outcome, policy, tests) for outcome in outcomes]
 
 
@@ -185,38 +186,27 @@ def _weighed_again(run: RunFolder, stored: StoredOutcome, policy: Policy, tests:
     result = stored.outcome.result
     if not isinstance(result, Played):
         return stored
-    theft = run.thefts().get(stored.outcome.attack)
-    if theft is not None:
-        return _rejudged(stored, result, {e.metric: e for e in weigh_theft(theft, policy, tests)}, policy)
-    rebuilt = run.rebuilt().get(stored.outcome.attack)
-    if rebuilt is not None:
-        return _rejudged(stored, result, {e.metric: e for e in weigh_rebuilt(rebuilt, policy, tests)}, policy)
-    inferred = run.inferred().get(stored.outcome.attack)
-    if inferred is not None:
-        return _rejudged(stored, result, {e.metric: e for e in weigh_inferred(inferred, policy, tests)}, policy)
-    frame = run.scores(stored.outcome.attack)
-    index = np.arange(len(frame))
-    tie_break = frame["tie_break"].to_numpy() if "tie_break" in frame.columns else None
-    unit = frame["person"].to_numpy() if "person" in frame.columns else index
-    how = run.facts().data.aggregate or "mean"
-    evidence = Evidence(frame["score"].to_numpy(), frame["member"].to_numpy(), unit, index, tie_break, how)
-    return _rejudged(stored, result, {e.metric: e for e in weigh(evidence, policy, tests)}, policy)
+    weighed = weigh(run.evidence(stored.outcome.attack), policy, tests)
+    return _rejudged(stored, result, {(e.metric, e.about): e for e in weighed}, policy)
 
 
-def _rejudged(stored: StoredOutcome, result: Played, estimates: dict[str, Estimate], policy: Policy) -> StoredOutcome:
-    findings = tuple(
-        replace(
-            f,
-            low=estimates[f.metric].low,
-            high=estimates[f.metric].high,
+def _rejudged(
+    stored: StoredOutcome, result: Played, estimates: dict[tuple[str, str], Estimate], policy: Policy
+) -> StoredOutcome:
+    def again(old: Measurement) -> Measurement:
+        new = estimates[old.metric, old.about]
+        return replace(
+            old,
+            low=new.low,
+            high=new.high,
             confidence=policy.confidence,
-            advantage_low=estimates[f.metric].advantage_low,
-            threshold=estimates[f.metric].threshold,
-            p_value=estimates[f.metric].p_value,
-            power=estimates[f.metric].detectable,
-            attainable=estimates[f.metric].attainable,
-            enough=estimates[f.metric].enough,
+            advantage_low=new.advantage_low,
+            threshold=new.threshold,
+            p_value=new.p_value,
+            power=new.detectable,
+            attainable=new.attainable,
+            enough=new.enough,
         )
-        for f in result.findings
-    )
-    return replace(stored, outcome=replace(stored.outcome, result=replace(result, findings=findings)))
+
+    measured = tuple(map(again, result.measurements))
+    return replace(stored, outcome=replace(stored.outcome, result=replace(result, measurements=measured)))

@@ -58,8 +58,8 @@ def compared_with(
             f"the runs cannot be compared: one assumes the {new.name} adversary, the other the {old.name} one; audit "
             "both models under the same threat model"
         )
-    known = {(f.attack, f.metric): f for f in before if _measured(f)}
-    pairs = [(f, known[f.attack, f.metric]) for f in findings if _measured(f) and (f.attack, f.metric) in known]
+    known = {_key(f): f for f in before if _measured(f)}
+    pairs = [(f, known[_key(f)]) for f in findings if _measured(f) and _key(f) in known]
     if not pairs:
         raise InputError("the runs have no measured metric in common: audit both models with the same attacks")
     quantile = float(stats.norm.ppf((1 + policy.confidence) / 2))
@@ -75,13 +75,17 @@ def compared_with(
     worse = [
         Worse(now, then, growth, low, float(p))
         for (now, then), growth, low, p in zip(pairs, growths, lows, adjusted, strict=True)
-        if p <= 1 - policy.confidence and growth > HAIR * _tolerated(now.metric, policy)
+        if p <= 1 - policy.confidence and growth > HAIR * _tolerated(now, policy)
     ]
     return Progressed(len(pairs), tuple(sorted(worse, key=lambda w: w.p_adjusted)))
 
 
-def _tolerated(metric: str, policy: Policy) -> float:
-    return min(policy.threshold(metric), Policy().threshold(metric))
+def _key(finding: Finding) -> tuple[str, str, str]:
+    return finding.attack, finding.metric, finding.about
+
+
+def _tolerated(finding: Finding, policy: Policy) -> float:
+    return min(each.threshold(finding.metric, finding.about) for each in (policy, Policy()))
 
 
 def _measured(finding: Finding) -> bool:

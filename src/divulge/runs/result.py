@@ -12,11 +12,12 @@ from divulge.catalog.papers import PAPERS
 from divulge.core.audit_result import AtRisk, AuditResult, Baseline, Subgroup
 from divulge.core.finding import Finding
 from divulge.core.hashing import Array
+from divulge.core.metric import AUC
 from divulge.runs.by_person import SEVERAL, persons_of
 from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import subgroups
-from divulge.stats.theft import with_intervals
+from divulge.stats.counted import with_intervals
 
 MOST_AT_RISK = 10
 NAMED_AT = 0.99
@@ -39,7 +40,7 @@ def open_run(path: Path) -> AuditResult:
         baseline=blind,
         outcomes=outcomes,
         findings=findings,
-        curves=tuple(run.curves()),
+        evidence={name: with_intervals(each) for name, each in run.all_evidence().items()},
         at_risk=at_risk,
         risk_attack=risk_attack,
         complete=run.complete,
@@ -50,9 +51,6 @@ def open_run(path: Path) -> AuditResult:
         mitigations=run.mitigations(),
         stability=run.stability(),
         gains=run.gains(),
-        thefts={name: with_intervals(theft) for name, theft in run.thefts().items()},
-        rebuilt=run.rebuilt(),
-        inferred=run.inferred(),
         left_out=run.left_out(),
         handshake=met,
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
@@ -78,7 +76,7 @@ def _at_risk(
         return None, ()
     how = run.facts().data.aggregate
     scores = persons_of(run.scores(best), how)
-    judged = [f.attack for f in findings if f.metric == "auc" and f.low is not None]
+    judged = [f.attack for f in findings if f.metric == AUC and f.low is not None]
     told = {attack: persons_of(run.scores(attack), how) for attack in judged}
     above = {attack: _above_nonmembers(frame) for attack, frame in told.items() if len(frame) == len(scores)}
     agreement = np.sum([shares >= NAMED_AT for shares in above.values()], axis=0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from divulge.core.audit_result import Baseline
 from divulge.core.finding import Finding, Played, Verdict
+from divulge.core.metric import AUC
 from divulge.core.policy import Policy
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.stats.verdict import settle, tainted_attacks
@@ -15,10 +16,10 @@ def final_findings(
     outcomes: Sequence[StoredOutcome], policy: Policy, blind: Baseline, faults: Sequence[str] = ()
 ) -> tuple[Finding, ...]:
     """All findings so far, corrected for each other.  faults: why the audit as a whole is none."""
-    findings = [f for s in outcomes if isinstance(s.outcome.result, Played) for f in s.outcome.result.findings]
+    measured = [m for s in outcomes if isinstance(s.outcome.result, Played) for m in s.outcome.result.measurements]
     above = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_values]
     below = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_below]
-    return tuple(settle(findings, policy, blind.alarm, tainted_attacks(above, policy, below), faults))
+    return tuple(settle(measured, policy, blind.alarm, tainted_attacks(above, policy, below), faults))
 
 
 def strongest_attack(run: RunFolder, findings: Sequence[Finding]) -> str | None:
@@ -27,6 +28,6 @@ def strongest_attack(run: RunFolder, findings: Sequence[Finding]) -> str | None:
     """
     records = run.facts().data.members + run.facts().data.nonmembers
     leaking = {f.attack for f in findings if f.verdict is Verdict.LEAK}
-    areas = [f for f in findings if f.metric == "auc" and f.low is not None]
+    areas = [f for f in findings if f.metric == AUC and f.low is not None]
     areas.sort(key=lambda f: (f.attack not in leaking, -(f.low or 0.0)))
     return next((f.attack for f in areas if len(run.scores(f.attack)) == records), None)

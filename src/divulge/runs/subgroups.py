@@ -9,11 +9,11 @@ import pandas as pd
 from scipy import stats
 
 from divulge.core.audit_result import Subgroup
-from divulge.core.evidence import Evidence
 from divulge.core.finding import Reading
 from divulge.core.hashing import Array
 from divulge.core.persons import count
 from divulge.core.records import Column, Records
+from divulge.core.trials import Scored
 from divulge.stats.auc import Auc, auc
 from divulge.stats.multiplicity import holm
 
@@ -99,7 +99,7 @@ def subgroups(
 def _area(told: tuple[Array, Array, str], member: Array, group: Array) -> Auc:
     score, unit, aggregate = told
     index = np.arange(int(group.sum()))
-    return auc(Evidence(score[group], member[group], unit[group], index, aggregate=aggregate).by_unit())
+    return auc(Scored(score[group], member[group], unit[group], index, aggregate=aggregate).by_unit())
 
 
 def _p_value(group: Auc, others: Auc) -> float:

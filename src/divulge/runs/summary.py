@@ -64,7 +64,7 @@ def _rows(result: AuditResult) -> list[tuple[Finding, str, str, str]]:
     rows = []
     for finding in strongest(result):
         title = result.titles.get(finding.attack, finding.attack)
-        what = words.METRIC_NAMES.get(finding.metric.partition(":")[0], finding.metric)
+        what = finding.kind.label
         rows.append((finding, title, what, _value(finding)))
     return rows
 

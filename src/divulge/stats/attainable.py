@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 from scipy import special
 
-from divulge.core.evidence import Rate
+from divulge.core.estimate import Rate
+from divulge.core.metric import AUC, BALANCED_ACCURACY, EPSILON, METRICS
 from divulge.stats.epsilon import ceiling
 from divulge.stats.intervals import clopper_pearson, newcombe, p_value
 from divulge.stats.power import detectable_auc, detectable_balanced_accuracy
@@ -24,11 +25,11 @@ def perfect_low(metric: str, n_exposed: int, n_control: int, delta: float, alpha
     exposed trial above every control trial, none of which is named.
     """
     inside, outside = Rate(n_exposed, n_exposed), Rate(0, n_control)
-    if metric == "auc":
+    if metric == AUC:
         return 2 * float((alpha / 2) ** (1 / min(n_exposed, n_control))) - 1
-    if metric == "balanced_accuracy":
+    if metric == BALANCED_ACCURACY:
         return newcombe(inside, outside, alpha).low
-    if metric == "epsilon":
+    if metric == EPSILON:
         return ceiling(n_exposed, n_control, delta, alpha)
     return clopper_pearson(inside, alpha).low - clopper_pearson(outside, alpha).high
 
@@ -61,11 +62,11 @@ def enough_records(metric: str, threshold: float, delta: float, alpha: float) ->
 
     def does(steps: int) -> bool:
         n = steps * step
-        if metric == "auc" and detectable_auc(n, n, threshold, alpha) >= 1:
+        if metric == AUC and detectable_auc(n, n, threshold, alpha) >= 1:
             return False
-        if metric == "balanced_accuracy" and (n < 2 or detectable_balanced_accuracy(n, n, threshold, alpha) >= 1):
+        if metric == BALANCED_ACCURACY and (n < 2 or detectable_balanced_accuracy(n, n, threshold, alpha) >= 1):
             return False
-        if metric.startswith("tpr_at_fpr_"):  # with as many named strangers as the rate allows
+        if METRICS[metric].fpr is not None:  # with as many named strangers as the rate allows
             named = clopper_pearson(Rate(steps, n), alpha).high
             return clopper_pearson(Rate(n, n), alpha).low - named > threshold and luck(n, n) <= alpha
         return luck(n, n) <= alpha and perfect_low(metric, n, n, delta, alpha) > threshold
@@ -76,8 +77,8 @@ def enough_records(metric: str, threshold: float, delta: float, alpha: float) ->
 
 def fewest_control(metric: str) -> int:
     """Control trials without which a false positive rate cannot be measured at all; 1 for other metrics."""
-    rate = metric.partition("tpr_at_fpr_")[2]
-    return round(1 / float(rate)) if rate else 1
+    rate = METRICS[metric].fpr
+    return round(1 / rate) if rate is not None else 1
 
 
 def smallest(does: Callable[[int], bool]) -> int | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from divulge.core.evidence import Evidence
 from divulge.core.hashing import Array
+from divulge.core.trials import Scored
 from divulge.stats.intervals import Interval, upper_quantile
 
 
@@ -40,7 +40,7 @@ class Auc:
         return Interval(float(special.expit(centre - z * slope)), float(special.expit(centre + z * slope)))
 
 
-def auc(evidence: Evidence) -> Auc:
+def auc(evidence: Scored) -> Auc:
     """AUC and its variance by midranks in O(n log n) (DeLong 1988; Sun and Xu 2014, algorithm 2); by clusters where
     several trials belong to one unit (Obuchowski 1997).
     """
@@ -62,7 +62,7 @@ def auc(evidence: Evidence) -> Auc:
     return Auc(value, (n1 + n0 + 1) / (12 * n1 * n0), min(n1, n0))
 
 
-def _clustered(evidence: Evidence, value: float, placed_exposed: Array, placed_control: Array) -> Auc:
+def _clustered(evidence: Scored, value: float, placed_exposed: Array, placed_control: Array) -> Auc:
     """The variance of Obuchowski 1997 (Biometrics 53, section 3): placements are summed over each unit, and units are
     independent.  A unit may have trials in both arms.
     """

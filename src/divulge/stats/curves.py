@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from divulge.core.evidence import Evidence
 from divulge.core.hashing import Array
+from divulge.core.trials import Scored
 from divulge.stats.roc import roc
 
 Band = tuple[list[float], list[float], list[float], list[float]]
 
 
-def roc_band(evidence: Evidence, confidence: float, points: int = 64) -> Band:
+def roc_band(evidence: Scored, confidence: float, points: int = 64) -> Band:
     """False positive rate, true positive rate, low and high of the latter (Clopper-Pearson), at real thresholds only;
     of units, where trials belong together.
 
@@ -29,7 +29,7 @@ def roc_band(evidence: Evidence, confidence: float, points: int = 64) -> Band:
     return tuple(np.round(r, 6).tolist() for r in rates)
 
 
-def histogram(evidence: Evidence, bins: int = 40) -> tuple[list[float], list[float], list[float]]:
+def histogram(evidence: Scored, bins: int = 40) -> tuple[list[float], list[float], list[float]]:
     """Bin edges [bins + 1] and the share of members and of non-members in each bin [bins].
 
     The range leaves out the outermost half per cent on either side; what lies there counts in the end bins.

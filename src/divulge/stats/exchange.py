@@ -8,7 +8,7 @@ from scipy import special
 from scipy.stats import rankdata
 
 from divulge.core.errors import InputError
-from divulge.core.evidence import Rate
+from divulge.core.estimate import Rate
 from divulge.core.hashing import Array
 from divulge.stats.intervals import clopper_pearson
 

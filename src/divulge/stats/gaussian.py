@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 from divulge.core.errors import InputError
-from divulge.core.evidence import Rate
+from divulge.core.estimate import Rate
 from divulge.stats.epsilon import RATES
 from divulge.stats.intervals import clopper_pearson
 from divulge.stats.roc import OperatingPoint, Roc, at_fnr, at_fpr

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from divulge.core.evidence import Rate
+from divulge.core.estimate import Rate
 from divulge.core.hashing import Array
 
 

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from scipy import special
 
-from divulge.core.evidence import Rate
+from divulge.core.estimate import Rate
 from divulge.stats.auc import null_deviation
 from divulge.stats.intervals import clopper_pearson, upper_quantile
 from divulge.stats.roc import allowed

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from divulge.core.evidence import Evidence, Rate
+from divulge.core.estimate import Rate
 from divulge.core.hashing import Array
+from divulge.core.trials import Scored
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class OperatingPoint:
         return self.tpr.successes + self.fpr.successes == 0
 
 
-def roc(evidence: Evidence) -> Roc:
+def roc(evidence: Scored) -> Roc:
     """All operating points of scored evidence; trials with equal score and tie-break share one."""
     ranks = evidence.ranks()
     levels = int(ranks.max()) + 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from divulge.core.finding import Finding, Reading, Verdict
+from divulge.core.finding import Finding, Measurement, Reading, Verdict
+from divulge.core.metric import Trials
 from divulge.core.policy import Policy
 from divulge.core.wording import percent
 from divulge.stats.multiplicity import holm
@@ -40,12 +41,9 @@ def blind_alarm_of(blind: Reading, telling: tuple[str, float] | None = None, per
 BELOW = 0.01
 """Error rate, over all findings and controls of a run, of the alarm that an attack is right less often than chance."""
 
-POWERED = ("auc", "balanced_accuracy", "tpr_at_fpr_")
-"""Metrics that are not measurable where even an attack that names every member would probably be missed."""
-
 
 def settle(
-    findings: Sequence[Finding],
+    findings: Sequence[Measurement],
     policy: Policy,
     alarm: str | None,
     tainted: frozenset[str] = frozenset(),
@@ -61,7 +59,7 @@ def settle(
     adjusted = dict(zip(map(id, measurable), holm([f.p_value or 0.0 for f in measurable]), strict=True))
     best = dict(zip(map(id, measurable), holm([f.attainable or 0.0 for f in measurable]), strict=True))
     below = reversed_attacks(findings)
-    settled = []
+    settled: list[Finding] = []
     for finding in findings:
         p = adjusted.get(id(finding))
         why = _invalid(finding, p, alarm, tainted, faults, below)
@@ -72,22 +70,22 @@ def settle(
     return settled
 
 
-def reversed_attacks(findings: Sequence[Finding], controls: Sequence[float] = ()) -> dict[str, Finding]:
+def reversed_attacks(findings: Sequence[Measurement], controls: Sequence[float] = ()) -> dict[str, Measurement]:
     """Attacks on membership that are right significantly less often than chance, each with the finding that shows it
     most clearly; corrected for all findings, and for the p-values of the controls.
     """
     asked = [f for f in findings if f.p_below is not None]
     adjusted = holm([*(f.p_below or 0.0 for f in asked), *controls])[: len(asked)]
-    found: dict[str, Finding] = {}
+    found: dict[str, Measurement] = {}
     for finding, p in sorted(zip(asked, adjusted, strict=True), key=lambda pair: pair[1]):
         if p <= BELOW:
             found.setdefault(finding.attack, finding)
     return found
 
 
-def below_chance(finding: Finding) -> str:
+def below_chance(finding: Measurement) -> str:
     """Why a finding that lies below chance is a fault of the audit, and which one is likely."""
-    name = "AUC" if finding.metric == "auc" else "balanced accuracy"
+    name = finding.kind.label
     value, low, high = (finding.value or 0.0, finding.low or 0.0, finding.high or 0.0)
     return (
         f"the attack is right significantly less often than chance ({name} {value:.2f}, {low:.2f} to {high:.2f}): the "
@@ -96,12 +94,12 @@ def below_chance(finding: Finding) -> str:
 
 
 def _invalid(
-    finding: Finding,
+    finding: Measurement,
     p: float | None,
     alarm: str | None,
     tainted: frozenset[str],
     faults: Sequence[str],
-    below: Mapping[str, Finding],
+    below: Mapping[str, Measurement],
 ) -> str | None:
     """Why a finding says nothing about the model; None where it does, or was not measured in the first place."""
     if faults:
@@ -117,11 +115,11 @@ def _invalid(
     return None
 
 
-def _settle(finding: Finding, p_adjusted: float | None, policy: Policy, best: float) -> Finding:
+def _settle(finding: Measurement, p_adjusted: float | None, policy: Policy, best: float) -> Finding:
     """best: the adjusted p-value that an attack which never errs would have had."""
     p, alpha = None if p_adjusted is None else float(p_adjusted), 1 - policy.confidence
     if p is None:
-        return finding.judged(Verdict.NOT_MEASURABLE, finding.reason, None)
+        return finding.judged(Verdict.NOT_MEASURABLE, finding.unmeasurable, None)
     if best > alpha and not _excluded(finding):
         return finding.judged(Verdict.NOT_MEASURABLE, _too_few(finding), p)
     above_control = finding.control is None or (finding.low or 0.0) > finding.control
@@ -131,24 +129,24 @@ def _settle(finding: Finding, p_adjusted: float | None, policy: Policy, best: fl
         reason = f"the attack does as well ({finding.control:.3f}) when it is let loose on another model"
         return finding.judged(Verdict.NOT_FOUND, reason, p)
     missed = finding.power is None or finding.power >= 1
-    if missed and finding.metric.startswith(POWERED) and not _excluded(finding):
+    if missed and finding.kind.needs_power and not _excluded(finding):
         return finding.judged(Verdict.NOT_MEASURABLE, _too_few(finding), p)
     return finding.judged(Verdict.NOT_FOUND, _quiet_reason(finding), p)
 
 
-def _excluded(finding: Finding) -> bool:
+def _excluded(finding: Measurement) -> bool:
     """Whether the interval lies wholly within what the policy tolerates, or everything is tolerated."""
     if finding.high is None:
         return False
     gained = finding.high - finding.chance
-    if finding.metric in ("auc", "balanced_accuracy") or finding.metric.startswith("fidelity"):
+    if finding.kind.relative:
         gained /= max(1 - finding.chance, 1e-12)
     return gained <= finding.threshold
 
 
-def _too_few(finding: Finding) -> str:
+def _too_few(finding: Measurement) -> str:
     """Why nothing that an attack could have done would have shown, and what would do."""
-    if finding.metric.endswith("_recovered"):
+    if finding.kind.trials is Trials.EXACT:
         return "so few facts were asked about that all of them can be told by luck"
     if finding.game == "membership":
         said = "there are too few records: even an attack that names every member would probably have been missed"
@@ -157,13 +155,13 @@ def _too_few(finding: Finding) -> str:
     return f"{said}; it takes {finding.enough}" if finding.enough else said
 
 
-def _leak_reason(finding: Finding) -> str:
-    if finding.metric == "epsilon":
+def _leak_reason(finding: Measurement) -> str:
+    if finding.kind.unbounded:
         which = "a user-level epsilon" if finding.unit == "person" else "an epsilon"
         return f"no training with {which} below {finding.value or 0.0:.2f} could show this"
-    if finding.metric.endswith("_recovered"):
+    if finding.kind.trials is Trials.EXACT:
         return f"{percent(finding.value or 0.0)} of them are right"
-    if finding.metric.startswith("fidelity"):
+    if finding.kind.trials is Trials.COUNTED:
         return (
             f"it resolves at least {percent(finding.advantage_low or 0.0)} of the disagreements of a guess without "
             f"queries, above {percent(finding.threshold)}"
@@ -171,10 +169,10 @@ def _leak_reason(finding: Finding) -> str:
     return f"the advantage is at least {percent(finding.advantage_low or 0.0)}, above {percent(finding.threshold)}"
 
 
-def _quiet_reason(finding: Finding) -> str:
-    if finding.metric == "epsilon":
+def _quiet_reason(finding: Measurement) -> str:
+    if finding.kind.unbounded:
         return "the evidence excludes no epsilon above the policy's threshold"
-    if finding.metric.endswith("_recovered"):
+    if finding.kind.trials is Trials.EXACT:
         return f"{percent(finding.value or 0.0)} of them are right, by chance {percent(finding.chance)}"
     if finding.power is None or finding.power >= 1:
         return "nothing but a complete success would have been seen"

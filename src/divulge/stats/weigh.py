@@ -1,239 +1,38 @@
-"""Evidence of a two-armed game becomes estimates: AUC, balanced accuracy, true positive rates, epsilon."""
+"""Evidence becomes estimates: each kind of trial is weighed in one way."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-from scipy.stats import mannwhitneyu
-
-from divulge.core.evidence import Detail, Estimate, Evidence, Rate
+from divulge.core.estimate import Estimate
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import CopyQuality, Quality
+from divulge.core.metric import FIDELITY
 from divulge.core.policy import Policy
-from divulge.core.wording import counted, percent
-from divulge.stats.attainable import attainable, enough_records
-from divulge.stats.auc import auc
-from divulge.stats.epsilon import ceiling, epsilon_lower_bound, where_it_shows
-from divulge.stats.gaussian import ceiling_mu, epsilon_of, mu_lower_bound
-from divulge.stats.intervals import clopper_pearson, newcombe, p_value
-from divulge.stats.power import detectable_auc, detectable_balanced_accuracy, detectable_tpr
-from divulge.stats.roc import OperatingPoint, Roc, allowed, at_fpr, roc
-
-FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
-PRIORS = (0.01, 0.1, 0.5)
-METRICS = ("auc", "balanced_accuracy", *(f"tpr_at_fpr_{rate}" for rate in FALSE_POSITIVE_RATES), "epsilon")
+from divulge.core.trials import Counted, Paired, Scored
+from divulge.stats.counted import weigh_counted
+from divulge.stats.exact import weigh_exact
+from divulge.stats.paired import weigh_paired
+from divulge.stats.scored import weigh_scored
 
 
 def weigh(evidence: Evidence, policy: Policy, tests: int = 1) -> tuple[Estimate, ...]:
-    """All metrics of one attack.  tests: how many findings share the error rate, for an honest power.
-
-    Where a person has several rows, persons are judged, one score each: they are independent, so that exact statistics
-    hold; the AUC of rows is told beside it, with an interval that knows of persons.
-    """
-    if evidence.grouped:
-        return tuple(_of_persons(e, evidence) for e in weigh(evidence.by_unit(), policy, tests))
-    curve = roc(evidence)
-    alpha = 1 - policy.confidence
-    estimates = [_auc(evidence, policy, alpha, tests), _balanced_accuracy(evidence, policy, alpha, tests)]
-    estimates += [_tpr(curve, rate, policy, alpha, tests) for rate in FALSE_POSITIVE_RATES]
-    estimates.append(_epsilon(curve, policy, alpha))
-    return tuple(_with_reach(e, curve, policy, alpha / tests) for e in estimates)
-
-
-def _with_reach(estimate: Estimate, curve: Roc, policy: Policy, level: float) -> Estimate:
-    """With what an attack that never errs would have had on as many trials, and how many it takes where that, or the
-    power at this level, is too little.
-    """
-    if estimate.p_value is None:
-        return estimate
-    metric, threshold = estimate.metric, estimate.threshold
-    best = attainable(metric, curve.n_exposed, curve.n_control, threshold, policy.delta)
-    blind = metric != "epsilon" and (estimate.detectable is None or estimate.detectable >= 1)
-    if best <= level and not blind:
-        return replace(estimate, attainable=best)
-    number = enough_records(metric, threshold, policy.delta, level)
-    words = "" if number is None else f"at least {counted(number, 'member')} and as many non-members"
-    return replace(estimate, attainable=best, enough=words)
-
-
-def _of_persons(estimate: Estimate, rows: Evidence) -> Estimate:
-    reason = estimate.unmeasurable
-    for word, person in (("non-members", "persons among the non-members"), ("two records", "two persons")):
-        reason = reason.replace(word, person) if reason is not None else None
-    made = replace(estimate, unit="person", unmeasurable=reason)
-    if estimate.metric != "auc":
-        return made
-    area = auc(rows)
-    beside = Detail("auc_of_rows", area.value, *area.interval(1 - estimate.confidence))
-    return replace(made, details=(*estimate.details, beside))
-
-
-def _auc(evidence: Evidence, policy: Policy, alpha: float, tests: int) -> Estimate:
-    area, threshold = auc(evidence), policy.threshold("auc")
-    low, high = area.interval(alpha)
-    return Estimate(
-        metric="auc",
-        value=area.value,
-        low=low,
-        high=high,
-        confidence=policy.confidence,
-        chance=0.5,
-        advantage=2 * area.value - 1,
-        advantage_low=2 * low - 1,
-        detectable=detectable_auc(evidence.n_exposed, evidence.n_control, threshold, alpha / tests),
-        p_value=p_value(lambda a: 2 * area.interval(a).low - 1, threshold),
-        threshold=threshold,
-        p_below=_below(evidence),
-    )
-
-
-def _below(evidence: Evidence) -> float:
-    """P-value of the hypothesis that members score at least as high as others: Mann and Whitney's test, whose variance
-    is the null's and does not vanish where few scores are all on one side.
-    """
-    score = evidence.ranks()
-    return float(mannwhitneyu(score[evidence.exposed], score[~evidence.exposed], alternative="less").pvalue)
-
-
-def _best_threshold(ranks: np.ndarray, exposed: np.ndarray) -> int:
-    """The rank at and above which calling 'member' gives the best balanced accuracy on these trials; of several equally
-    good ones the middle one, which errs least on trials not seen.
-    """
-    levels = int(ranks.max()) + 1
-    in_share = np.bincount(ranks[exposed], minlength=levels)[::-1].cumsum()[::-1] / exposed.sum()
-    out_share = np.bincount(ranks[~exposed], minlength=levels)[::-1].cumsum()[::-1] / (~exposed).sum()
-    gain = in_share - out_share
-    return int(np.ceil(np.median(np.flatnonzero(gain >= gain.max() - 1e-12))))
-
-
-def _balanced_accuracy(evidence: Evidence, policy: Policy, alpha: float, tests: int) -> Estimate:
-    """Cross-fitted: each half of the trials is judged at the threshold that was best on the other half."""
-    threshold = policy.threshold("balanced_accuracy")
-    ranks, exposed = evidence.ranks(), evidence.exposed
-    half = np.zeros(len(ranks), dtype=bool)
-    for arm in (np.flatnonzero(exposed), np.flatnonzero(~exposed)):
-        half[arm[::2]] = True
-    tp = fp = 0
-    for chosen_on, judged_on in ((half, ~half), (~half, half)):
-        if not judged_on.any() or not (exposed & chosen_on).any() or not (~exposed & chosen_on).any():
-            return _cannot("balanced_accuracy", 0.5, policy, "each arm needs at least two records")
-        called = ranks >= _best_threshold(ranks[chosen_on], exposed[chosen_on])
-        tp += int((called & exposed & judged_on).sum())
-        fp += int((called & ~exposed & judged_on).sum())
-    tpr, fpr = Rate(tp, evidence.n_exposed), Rate(fp, evidence.n_control)
-    gap = newcombe(tpr, fpr, alpha)
-    return Estimate(
-        metric="balanced_accuracy",
-        value=(1 + tpr.value - fpr.value) / 2,
-        low=(1 + gap.low) / 2,
-        high=(1 + gap.high) / 2,
-        confidence=policy.confidence,
-        chance=0.5,
-        advantage=tpr.value - fpr.value,
-        advantage_low=gap.low,
-        detectable=detectable_balanced_accuracy(evidence.n_exposed, evidence.n_control, threshold, alpha / tests),
-        p_value=p_value(lambda a: newcombe(tpr, fpr, a).low, threshold),
-        threshold=threshold,
-        p_below=p_value(lambda a: -newcombe(tpr, fpr, a).high, 0.0),
-    )
-
-
-def _tpr(curve: Roc, fpr: float, policy: Policy, alpha: float, tests: int) -> Estimate:
-    metric = f"tpr_at_fpr_{fpr}"
-    if allowed(curve.n_control, fpr) < 1:
-        needed = int(np.ceil(1 / fpr))
-        reason = f"a false positive rate of {percent(fpr)} needs at least {counted(needed, 'non-member')}, there are "
-        return _cannot(metric, fpr, policy, f"{reason}{curve.n_control:,}")
-    point = at_fpr(curve, fpr)
-    if point.names_nobody:
-        first = percent(curve.fp[1] / curve.n_control)
-        reason = f"the attack's scores are too coarse: its lowest false positive rate is {first}"
-        return _cannot(metric, fpr, policy, reason)
-    tpr, reached = clopper_pearson(point.tpr, alpha), clopper_pearson(point.fpr, alpha)
-    threshold = policy.threshold(metric)
-
-    def advantage_low(level: float) -> float:
-        return clopper_pearson(point.tpr, level).low - clopper_pearson(point.fpr, level).high
-
-    return Estimate(
-        metric=metric,
-        value=point.tpr.value,
-        low=tpr.low,
-        high=tpr.high,
-        confidence=policy.confidence,
-        chance=fpr,
-        advantage=point.tpr.value - point.fpr.value,
-        advantage_low=advantage_low(alpha),
-        detectable=detectable_tpr(curve.n_exposed, curve.n_control, fpr, threshold, alpha / tests),
-        p_value=p_value(advantage_low, threshold),
-        threshold=threshold,
-        details=(Detail("fpr_reached", point.fpr.value, reached.low, reached.high), *predictive_values(point, alpha)),
-    )
-
-
-def predictive_values(point: OperatingPoint, alpha: float) -> tuple[Detail, ...]:
-    """How often a record that is named a member is one, if a share `prior` of those asked about were members."""
-    tpr, fpr = clopper_pearson(point.tpr, alpha), clopper_pearson(point.fpr, alpha)
-
-    def ppv(prior: float, true_rate: float, false_rate: float) -> float:
-        named = prior * true_rate + (1 - prior) * false_rate
-        return prior * true_rate / named if named > 0 else prior
-
-    return tuple(
-        Detail(
-            f"ppv_at_prior_{prior}",
-            ppv(prior, point.tpr.value, point.fpr.value),
-            ppv(prior, tpr.low, fpr.high),
-            ppv(prior, tpr.high, fpr.low),
-        )
-        for prior in PRIORS
-    )
-
-
-def _epsilon(curve: Roc, policy: Policy, alpha: float) -> Estimate:
-    bound = epsilon_lower_bound(curve, policy.delta, alpha)
-    top = ceiling(curve.n_exposed, curve.n_control, policy.delta, alpha)
-    threshold = policy.threshold("epsilon")
-    return Estimate(
-        metric="epsilon",
-        value=bound,
-        low=bound,
-        high=None,
-        confidence=policy.confidence,
-        chance=0.0,
-        advantage=float(np.tanh(bound / 2)),
-        advantage_low=float(np.tanh(bound / 2)),
-        p_value=p_value(lambda a: epsilon_lower_bound(curve, policy.delta, a), threshold),
-        threshold=threshold,
-        details=(
-            Detail("ceiling", top),
-            Detail("delta", policy.delta),
-            *_gaussian(curve, policy, alpha),
-            *(_shown_by(curve, policy, alpha) if bound > 0 else ()),
-        ),
-    )
-
-
-def _shown_by(curve: Roc, policy: Policy, alpha: float) -> tuple[Detail, ...]:
-    """Where the bound comes from: members named and others named wrongly, or others ruled out and members ruled out
-    wrongly.
-    """
-    inside, right, wrong = where_it_shows(curve, policy.delta, alpha)
-    done, true, false = ("named", "members", "others") if inside else ("ruled_out", "others", "members")
-    return Detail(f"{true}_{done}", right.value), Detail(f"{false}_{done}_wrongly", wrong.value)
-
-
-def _gaussian(curve: Roc, policy: Policy, alpha: float) -> tuple[Detail, ...]:
-    """The same bound for a mechanism with a Gaussian trade-off: tighter, but only valid for one."""
-    mu = mu_lower_bound(curve, alpha)
-    top = ceiling_mu(curve.n_exposed, curve.n_control, alpha)
-    return (
-        Detail("mu", mu),
-        Detail("epsilon_if_gaussian", epsilon_of(mu, policy.delta)),
-        Detail("ceiling_if_gaussian", epsilon_of(top, policy.delta)),
-    )
-
-
-def _cannot(metric: str, chance: float, policy: Policy, reason: str) -> Estimate:
-    return Estimate(
-        metric, None, None, None, policy.confidence, chance, threshold=policy.threshold(metric), unmeasurable=reason
-    )
+    """All metrics of one attack.  tests: how many findings share the error rate, for an honest power."""
+    qualities, copies = evidence.of(Quality), evidence.of(CopyQuality)
+    found: list[Estimate] = []
+    for trial in evidence.trials:
+        if isinstance(trial, Scored):
+            found += weigh_scored(trial, policy, tests)
+        elif isinstance(trial, Paired):
+            found.append(weigh_paired(trial, qualities, policy, tests))
+        elif isinstance(trial, Counted):
+            shown = copies[0] if copies and trial.metric == FIDELITY else None
+            found.append(weigh_counted(trial, shown, policy, tests))
+        else:
+            found.append(weigh_exact(trial, policy))
+    for lack in evidence.lacking:
+        threshold = policy.threshold(lack.metric, lack.about)
+        none = (None, None, None)
+        missing = Estimate(lack.metric, *none, policy.confidence, 0.0, threshold=threshold, unmeasurable=lack.reason)
+        found.append(replace(missing, about=lack.about))
+    return tuple(found)

@@ -159,11 +159,7 @@ class Run:
 
     def scores(self, attack: str) -> pd.DataFrame:
         """Scores of one attack by record: columns member, row, y, score."""
-        path = self.folder / "scores" / f"{attack}.parquet"
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in path.parent.glob("*.parquet")))
-            raise InputError(f"there are no scores of attack {attack!r} in this run; there are {known}")
-        return pd.read_parquet(path)
+        return RunFolder(self.folder).scores(attack)
 
 
 def new_folder(root: Path, name: str) -> Path:

@@ -16,14 +16,25 @@ from divulge.auditing.job import BoundRecipe, Job
 from divulge.catalog.attacks import attack_class
 from divulge.core.audit_result import AuditResult
 from divulge.core.errors import DivulgeError, InputError
-from divulge.core.evidence import Evidence, Rate
+from divulge.core.estimate import Rate
 from divulge.core.finding import Finding, Reading
 from divulge.core.hashing import derived_rng, digest
 from divulge.core.matrix import Cell, Column, Matrix, Row
+from divulge.core.metric import (
+    ATTRIBUTE_ACCURACY,
+    AUC,
+    CLASSES_RECOGNIZED,
+    FIDELITY,
+    PARAMETERS_RECOVERED,
+    PROPERTY_TOLD,
+    RECORDS_REBUILT,
+    tpr_at,
+)
 from divulge.core.progress import Progress, Quiet
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
 from divulge.core.threat import Access, Family, Task
+from divulge.core.trials import Scored
 from divulge.data.splits import Duplicates, separate
 from divulge.games.properties import PropertyPlan
 from divulge.runs.folder import RunFolder
@@ -47,13 +58,10 @@ DEFAULT_ATTACKS = (
 )
 """The default attack of each family, with a membership attack that needs no more than labels beside it."""
 
-METRICS = (
-    *("auc", "attribute_accuracy", "records_rebuilt", "classes_recognised", "property_told", "fidelity"),
-    *("parameters_recovered",),
-)
+SHOWN = (AUC, ATTRIBUTE_ACCURACY, RECORDS_REBUILT, CLASSES_RECOGNIZED, PROPERTY_TOLD, FIDELITY, PARAMETERS_RECOVERED)
 """The measure of an attack that a column shows: the first of these that it has."""
 
-BESIDE = {"auc": "tpr_at_fpr_0.01"}
+BESIDE = {AUC: tpr_at(0.01)}
 """A measure that is shown beside it, for the attack on membership that comes first."""
 
 
@@ -248,7 +256,7 @@ def _canaries(run: RunFolder, result: AuditResult, plan: MatrixPlan) -> Cell | N
     worst = frame[frame["row"].to_numpy() < limit]
     places = np.arange(len(worst))
     unit = worst["person"].to_numpy() if "person" in worst.columns else places
-    area = auc(Evidence(worst["score"].to_numpy(), worst["member"].to_numpy(dtype=bool), unit, places).by_unit())
+    area = auc(Scored(worst["score"].to_numpy(), worst["member"].to_numpy(dtype=bool), unit, places).by_unit())
     low, high = area.interval(1 - plan.policy.confidence)
     return Cell(
         Reading(area.value, low, high),
@@ -301,19 +309,18 @@ def _shared(rows: Sequence[tuple[Row, AuditResult | None, str]]) -> int:
 
 def _columns(results: Sequence[AuditResult]) -> list[Column]:
     """One for each attack that ran in any row, in the order of the plan."""
-    found: dict[tuple[str, str], Column] = {}
+    found: dict[tuple[str, str, str], Column] = {}
     for result in results:
         for outcome, played in result.played():
-            metrics = [f.metric for f in played.findings]
-            heads = {m.split(":")[0] for m in metrics}
-            chosen = next((m for m in METRICS if m in heads), None)
+            chosen = next((key for key in SHOWN if any(m.metric == key for m in played.measurements)), None)
             if chosen is None:
                 continue
             first = not any(c.family == Family.MEMBERSHIP.value for c in found.values())
             for metric in (chosen, BESIDE.get(chosen) if first else None):
-                for full in dict.fromkeys(m for m in metrics if metric is not None and m.split(":")[0] == metric):
-                    key = (outcome.attack, full)
-                    found.setdefault(key, Column(outcome.attack, full, outcome.title, outcome.game))
+                for m in played.measurements:
+                    if m.metric == metric:
+                        column = Column(outcome.attack, m.metric, m.about, outcome.title, outcome.game)
+                        found.setdefault((outcome.attack, m.metric, m.about), column)
     return list(found.values())
 
 
@@ -323,7 +330,8 @@ def _cell(result: AuditResult, column: Column) -> Cell:
             why = getattr(outcome.result, "reason", "") or getattr(outcome.result, "error", "")
             if why:
                 return Cell(why=why, verdict="refused" if hasattr(outcome.result, "reason") else "failed")
-    found = next((f for f in result.findings if (f.attack, f.metric) == (column.attack, column.metric)), None)
+    wanted = (column.attack, column.metric, column.about)
+    found = next((f for f in result.findings if (f.attack, f.metric, f.about) == wanted), None)
     if found is None or found.value is None or found.low is None or found.high is None:
         return Cell(why=found.reason if found is not None else "not part of this run", verdict="not measurable")
     reading = Reading(found.value, found.low, found.high)

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -21,25 +22,17 @@ from divulge.auditing.plan import Planned, plan
 from divulge.auditing.run_attack import Result, baseline, run_attack, shadows_of
 from divulge.auditing.sessions import Sessions, tests_of
 from divulge.auditing.units import units_of
-from divulge.core.audit_result import (
-    SCHEMA_VERSION,
-    Baseline,
-    Curve,
-    Provenance,
-    RunFacts,
-    TargetFacts,
-)
+from divulge.core.audit_result import SCHEMA_VERSION, Baseline, Provenance, RunFacts, TargetFacts
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Curve
 from divulge.core.finding import Finding, Outcome, Played, Refused, Verdict
 from divulge.core.handshake import Handshake
-from divulge.core.inferred import Inferred
 from divulge.core.policy import Policy
 from divulge.core.progress import Progress, Quiet
-from divulge.core.rebuilt import Rebuilt
 from divulge.core.records import Records
-from divulge.core.theft import Theft
 from divulge.core.threat import Access, Family, Task
+from divulge.core.trials import Scored
 from divulge.core.verdicts import family_verdicts, run_verdict
 from divulge.defenses.shield import DefendedTarget
 from divulge.explain.causes import causes_of
@@ -209,25 +202,21 @@ def _one(run: RunFolder, tables: Sessions, planned: Planned, blind: Baseline) ->
         result = Result(outcome)
     else:
         result = run_attack(table, planned.attack, blind)
-    if isinstance(result.evidence, Theft):
-        run.write_theft(card.name, result.evidence)
-    elif isinstance(result.evidence, Rebuilt):
-        run.write_rebuilt(card.name, result.evidence)
-    elif isinstance(result.evidence, Inferred):
-        run.write_inferred(card.name, result.evidence)
-    elif result.evidence is not None:
-        curve = _curve(card.name, result.evidence, job.policy)
-        seen = result.evidence.trial
-        run.write_evidence(card.name, result.evidence, job.row[seen], job.candidates.y[seen], curve)
+    if result.evidence is not None:
+        run.write_evidence(card.name, _drawn(card.name, result.evidence, job.policy), job.row, job.candidates.y)
     stored = StoredOutcome(result.outcome, result.control_p_values, result.control_p_below)
     run.write_outcome(stored)
     return stored
 
 
-def _curve(attack: str, evidence: Evidence, policy: Policy) -> Curve:
-    fpr, tpr, low, high = roc_band(evidence, policy.confidence)
-    edges, inside, outside = histogram(evidence)
-    return Curve(attack, *map(tuple, (fpr, tpr, low, high, edges, inside, outside)))
+def _drawn(attack: str, evidence: Evidence, policy: Policy) -> Evidence:
+    """With what the figures of its scores are drawn from."""
+    curves = []
+    for scored in evidence.of(Scored):
+        fpr, tpr, low, high = roc_band(scored, policy.confidence)
+        edges, inside, outside = histogram(scored)
+        curves.append(Curve(attack, *map(tuple, (fpr, tpr, low, high, edges, inside, outside))))
+    return replace(evidence, exhibits=(*evidence.exhibits, *curves))
 
 
 def _publish(

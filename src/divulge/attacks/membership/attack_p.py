@@ -8,10 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 FEWEST = 20
 """A class with fewer population records is compared with all of them."""

@@ -10,10 +10,9 @@ from scipy import stats
 
 from divulge.attacks.membership.shadow_statistics import Sums, logits_of, sums
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 
 @dataclass(frozen=True)

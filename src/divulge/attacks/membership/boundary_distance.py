@@ -8,11 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.records import CODED, Records
 from divulge.core.threat import Access, Asset, Family, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 HALVINGS = 12
 TRIES = 6

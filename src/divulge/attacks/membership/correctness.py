@@ -8,9 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.threat import Access, Asset, Family, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 
 @dataclass(frozen=True)

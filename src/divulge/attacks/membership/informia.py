@@ -9,10 +9,9 @@ import numpy as np
 
 from divulge.attacks.membership.shadow_statistics import log_mean_exp
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.evidence import MembershipGuess
 from divulge.core.images import axes_of, mirrored, shifted
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Family, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 
 @dataclass(frozen=True)

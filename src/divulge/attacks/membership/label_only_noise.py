@@ -9,11 +9,10 @@ import numpy as np
 from numpy.random import Generator
 
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.records import CODED, Records
 from divulge.core.threat import Access, Asset, Family, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 LEVELS = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Strength of the noise, in standard deviations of each column; a category is drawn anew with this probability."""

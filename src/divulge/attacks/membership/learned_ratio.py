@@ -17,11 +17,10 @@ from divulge.attacks.membership.bavaria import log_ratio
 from divulge.attacks.membership.boosted import Boosted
 from divulge.attacks.membership.shadow_statistics import Marginal, Sums, log_mean_exp, marginal, sums
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.signals import LOG_FLOOR, logit_scaled, of_class
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 FEWEST = 4
 """Shadow models below which none can be spared to play the target; RMIA's ratio is used instead."""

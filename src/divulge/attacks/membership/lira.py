@@ -10,10 +10,9 @@ from scipy import special
 
 from divulge.attacks.membership.shadow_statistics import Sums, logits_of, normal_log_density, sums
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 ENOUGH_FOR_OWN_VARIANCE = 64
 """Shadow models from which on each record has a variance of its own (section VI of the paper: fixed below)."""

@@ -10,13 +10,12 @@ import numpy as np
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.images import axes_of, mirrored, shifted
 from divulge.core.records import Records
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 MOVES = ((1, 0), (-1, 0), (0, 1), (0, -1))
 RIDGE = 1e-3

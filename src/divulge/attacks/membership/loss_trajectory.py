@@ -9,12 +9,11 @@ import numpy as np
 
 from divulge.attacks.membership.boosted import Boosted
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.signals import logit_scaled, of_class
 from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.signals import log_of_scores
 from divulge.core.target import Oracle
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 
 @dataclass(frozen=True)

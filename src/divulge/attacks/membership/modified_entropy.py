@@ -9,11 +9,10 @@ import numpy as np
 
 from divulge.attacks.membership.class_thresholds import above_class_threshold
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.signals import modified_entropy
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 TINY = 1e-300
 

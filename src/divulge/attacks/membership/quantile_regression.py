@@ -11,12 +11,11 @@ from sklearn.decomposition import PCA
 from divulge.attacks.membership.boosted import Boosted
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 FEWEST = 50
 MOST_FEATURES = 64

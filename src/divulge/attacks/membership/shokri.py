@@ -9,10 +9,9 @@ import numpy as np
 
 from divulge.attacks.membership.boosted import Boosted
 from divulge.core.attack import Card
-from divulge.core.evidence import MembershipGuess
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.membership import MembershipView
+from divulge.core.views.membership import MembershipGuess, MembershipView
 
 FEWEST = 40
 """A class with fewer examples is judged by the attack model of all classes together."""

@@ -10,9 +10,8 @@ import numpy as np
 from divulge.attacks.membership.shadow_statistics import logits_of, normal_log_density, sums
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.evidence import MembershipGuess
 from divulge.core.threat import Access, Asset, Behaviour, Family, Knowledge, Needs, Phase
-from divulge.core.views.membership import MembershipView, Poison, PoisonView
+from divulge.core.views.membership import MembershipGuess, MembershipView, Poison, PoisonView
 
 FEWEST_TARGETS = 20
 

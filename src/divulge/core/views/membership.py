@@ -62,6 +62,18 @@ class Auxiliary:
     students: Callable[[Oracle], Sequence[Oracle]] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class MembershipGuess:
+    """scores: [candidates], higher means more likely a member.  tie_break orders candidates with equal scores.
+
+    about: bool [candidates], which of them the guess is about, chosen before anything was asked; None for all.
+    """
+
+    scores: Array
+    tie_break: Array | None = None
+    about: Array | None = None
+
+
 @dataclass(frozen=True)
 class PoisonView:
     """What an adversary who contributes training records is given before the training.

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from divulge.core.exhibits import Picture
 from divulge.core.hashing import Array
-from divulge.core.rebuilt import Picture
 from divulge.core.records import Records, Schema
 
 BEST = 200.0

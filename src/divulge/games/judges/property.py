@@ -12,13 +12,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from divulge.core.errors import TargetError
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Estimated, Fact, Quality
 from divulge.core.hashing import Array
-from divulge.core.inferred import Estimated, Fact
-from divulge.core.rebuilt import Measure, Quality
+from divulge.core.metric import PROPERTY_ESTIMATED, PROPERTY_TOLD
 from divulge.core.records import Records
 from divulge.core.signals import of_class
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
+from divulge.core.trials import Paired
 from divulge.core.views.property import PropertyAnswer
 
 
@@ -37,7 +39,7 @@ class FactJudge:
     reach: tuple[float, float]
     actual: float | None
 
-    def judge(self, answer: PropertyAnswer, metrics: tuple[float, float] | None) -> Fact:
+    def judge(self, answer: PropertyAnswer, metrics: tuple[float, float] | None, notes: Sequence[str] = ()) -> Evidence:
         """How often the first pair is told apart, and how close the estimates come, against one who knows the values
         and nothing of the models.  Raises TargetError for an answer of the wrong shape.
         """
@@ -48,19 +50,17 @@ class FactJudge:
         lots = tuple(np.full(len(hits), 0.5))
         note = f"{self.pairs[0][0]:.2g} or {self.pairs[0][1]:.2g}"
         units = tuple(range(len(hits)))
-        measures = [Measure(f"property_told:{self.text}", tuple(hits), lots, units, note, known=True)]
+        measures = [Paired(PROPERTY_TOLD, tuple(hits), lots, units, note, known=True, about=self.text)]
         estimates, own = self._estimates(answer)
         qualities: tuple[Quality, ...] = ()
         if estimates:
             measures.append(self._closeness(np.array([e.estimate for e in estimates])))
-            qualities = (Quality(f"{self.text}: error", tuple(abs(e.estimate - e.truth) for e in estimates)),)
+            qualities = (Quality("error", tuple(abs(e.estimate - e.truth) for e in estimates), about=self.text),)
         inside = [e.low <= e.truth <= e.high for e in estimates if e.low is not None and e.high is not None]
         covered = float(np.mean(inside)) if inside else None
         low_value, high_value = self.pairs[0]
-        return Fact(
+        fact = Fact(
             text=self.text,
-            measures=tuple(measures),
-            qualities=qualities,
             estimates=estimates,
             answer=own,
             low=self.reach[0],
@@ -73,8 +73,9 @@ class FactJudge:
             metrics_told=metrics[0] if metrics is not None else None,
             metrics_error=metrics[1] if metrics is not None else None,
             leaked=leaked_records(float(np.mean(hits)), low_value, high_value) if self.kind == "share" else None,
-            told=answer.told,
+            notes=(*answer.told, *notes),
         )
+        return Evidence(tuple(measures), (*qualities, fact))
 
     def _estimates(self, answer: PropertyAnswer) -> tuple[tuple[Estimated, ...], Estimated | None]:
         """Of the victims, and of the audited model where it was asked about."""
@@ -110,14 +111,14 @@ class FactJudge:
         low, high = (0.5 * (1 + np.sign(scores[part])) for part in rows)
         return np.concatenate([1 - low, high])
 
-    def _closeness(self, said: Array) -> Measure:
+    def _closeness(self, said: Array) -> Paired:
         span = max(self.reach[1] - self.reach[0], 1e-12)
         middle = sum(self.reach) / 2
         near = 1 - np.abs(said - self.values) / span
         blind = 1 - np.abs(middle - self.values) / span
         units = tuple(range(len(near)))
         note = "1 less the error as a share of the range"
-        return Measure(f"property_estimated:{self.text}", tuple(near), tuple(blind), units, note)
+        return Paired(PROPERTY_ESTIMATED, tuple(near), tuple(blind), units, note, about=self.text)
 
 
 def leaked_records(accuracy: float, low: float, high: float) -> float | None:

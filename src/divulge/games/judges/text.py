@@ -11,9 +11,12 @@ from numpy.random import Generator
 from scipy.optimize import linear_sum_assignment
 
 from divulge.core.errors import TargetError
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Exhibit, Picture, Quality
 from divulge.core.hashing import Array, derived_rng
-from divulge.core.rebuilt import Measure, Picture, Quality, Rebuilt
+from divulge.core.metric import TEXT_EXACT, TEXT_REBUILT
 from divulge.core.records import Records
+from divulge.core.trials import Paired
 from divulge.core.views.reconstruction import SampleGuess
 
 MOST_PICTURES = 8
@@ -51,7 +54,7 @@ class TextJudge:
     decode: Callable[[Sequence[int]], str] | None = None
     surprise: Callable[[Records], Array] | None = None
 
-    def judge(self, guess: SampleGuess) -> Rebuilt:
+    def judge(self, guess: SampleGuess) -> Evidence:
         """ROUGE-1, exact sequences, ROUGE-2 and edit distance; sequences of a batch matched by assignment."""
         if len(guess.samples) != len(self.truth):
             raise TargetError(f"the attack answered {len(guess.samples)} of {len(self.truth)} updates")
@@ -65,11 +68,11 @@ class TextJudge:
             units += [unit] * len(own)
         measures = []
         for metric, of, note in (
-            ("text_rebuilt", rouge, "ROUGE-1"),
-            ("text_exact", lambda a, b: float(a == b), "every token right"),
+            (TEXT_REBUILT, rouge, "ROUGE-1"),
+            (TEXT_EXACT, lambda a, b: float(a == b), "every token right"),
         ):
             hits, blind = (tuple(float(of(a, b)) for a, b in side) for side in (pairs, blinds))
-            measures.append(Measure(metric, hits, blind, tuple(units), note))
+            measures.append(Paired(metric, hits, blind, tuple(units), note))
         qualities = [
             Quality(name, *(tuple(float(of(a, b)) for a, b in side) for side in (pairs, blinds)))
             for name, of in (("ROUGE-2", lambda a, b: rouge(a, b, 2)), ("edit distance, tokens", edit_distance))
@@ -77,13 +80,8 @@ class TextJudge:
         if self.surprise is not None:
             qualities.append(self._exposure(rng))
         drawn = [self._picture(pair, other) for pair, other in list(zip(pairs, blinds, strict=True))[:MOST_PICTURES]]
-        return Rebuilt(
-            tuple(measures),
-            tuple(qualities),
-            pictures=tuple(drawn),
-            baseline="public sequences drawn at random",
-            told=guess.told,
-        )
+        exhibits: list[Exhibit] = [*qualities, *drawn]
+        return Evidence(tuple(measures), tuple(exhibits), "public sequences drawn at random", guess.told)
 
     def _exposure(self, rng: Generator) -> Quality:
         """log2 of how many public sequences there are, less log2 of each text's rank among them by the model's loss

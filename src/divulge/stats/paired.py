@@ -1,4 +1,4 @@
-"""Evidence of the reconstruction game becomes estimates: what was rebuilt beyond the best guess without the model."""
+"""Trials that are compared with the best guess without the model, one by one, become estimates of what is gained."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from scipy import optimize, special, stats
 
-from divulge.core.evidence import Detail, Estimate
-from divulge.core.inferred import Inferred
+from divulge.core.estimate import Detail, Estimate
+from divulge.core.exhibits import Quality
 from divulge.core.policy import Policy
-from divulge.core.rebuilt import Measure, Quality, Rebuilt
+from divulge.core.trials import Paired
 from divulge.stats.intervals import Interval, p_value, upper_quantile
 
 MORE = (2, 3, 4, 6, 8, 12, 16, 32)
@@ -56,14 +56,14 @@ def _bet_low(values: np.ndarray, alpha: float) -> float:
     return float(optimize.brentq(excess, tiny, top)) if excess(top) < 0 else top
 
 
-def by_unit(measure: Measure) -> tuple[np.ndarray, np.ndarray]:
+def by_unit(measure: Paired) -> tuple[np.ndarray, np.ndarray]:
     """Means of what the attack and the blind guess reached, unit by unit: [units] each."""
     _, place = np.unique(measure.units, return_inverse=True)
     size = np.bincount(place)
-    return tuple(np.bincount(place, weights=part) / size for part in (measure.hits, measure.blind))  # type: ignore[return-value]
+    return tuple(np.bincount(place, weights=part) / size for part in (measure.hits, measure.baseline))  # type: ignore[return-value]
 
 
-def gain_low(measure: Measure, alpha: float) -> float:
+def gain_low(measure: Paired, alpha: float) -> float:
     """Lower bound, at confidence 1 - alpha, of what the attack reaches beyond the blind guess.
 
     Trial by trial only the difference counts.  Where a unit is one yes or no, what was gained and what was lost are
@@ -78,27 +78,9 @@ def gain_low(measure: Measure, alpha: float) -> float:
     return 2 * _bet_low((hits - blind + 1) / 2, alpha / 2) - 1
 
 
-def weigh_rebuilt(rebuilt: Rebuilt, policy: Policy, tests: int = 1) -> tuple[Estimate, ...]:
-    """All metrics of one attack.  tests: how many findings share the error rate, for an honest power."""
-    found = [estimate_of(m, rebuilt.qualities, policy, tests) for m in rebuilt.measures]
-    return tuple(found + [unmeasured(metric, reason, policy) for metric, reason in rebuilt.lacking])
-
-
-def weigh_inferred(inferred: Inferred, policy: Policy, tests: int = 1) -> tuple[Estimate, ...]:
-    """All metrics of one attack of the property game; see weigh_rebuilt."""
-    found = [estimate_of(m, fact.qualities, policy, tests) for fact in inferred.facts for m in fact.measures]
-    return tuple(found + [unmeasured(metric, reason, policy) for metric, reason in inferred.lacking])
-
-
-def unmeasured(metric: str, reason: str, policy: Policy) -> Estimate:
-    """What stands for a metric that could not be judged."""
-    threshold = policy.threshold(metric)
-    return Estimate(metric, None, None, None, policy.confidence, 0.0, threshold=threshold, unmeasurable=reason)
-
-
-def estimate_of(measure: Measure, qualities: Sequence[Quality], policy: Policy, tests: int) -> Estimate:
-    """One metric with its uncertainty."""
-    alpha, threshold = 1 - policy.confidence, policy.threshold(measure.metric)
+def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, tests: int = 1) -> Estimate:
+    """One metric with its uncertainty.  tests: how many findings share the error rate, for an honest power."""
+    alpha, threshold = 1 - policy.confidence, policy.threshold(measure.metric, measure.about)
     hits, blind = by_unit(measure)
     low, high = mean_bounds(hits, alpha)
     differ = float(np.mean(np.abs(hits - blind)))
@@ -106,6 +88,7 @@ def estimate_of(measure: Measure, qualities: Sequence[Quality], policy: Policy, 
     advantage = float(hits.mean() - blind.mean())
     return Estimate(
         metric=measure.metric,
+        about=measure.about,
         value=float(hits.mean()),
         low=low,
         high=high,
@@ -121,13 +104,13 @@ def estimate_of(measure: Measure, qualities: Sequence[Quality], policy: Policy, 
     )
 
 
-def _reach(measure: Measure, threshold: float, level: float) -> dict[str, Any]:
+def _reach(measure: Paired, threshold: float, level: float) -> dict[str, Any]:
     """What an attack that is always right would have had on as many units, and how many would do at this level."""
 
-    def best(times: int) -> Measure:
+    def best(times: int) -> Paired:
         units = len(measure.units)
         placed = tuple(u + (max(measure.units) + 1) * t for t in range(times) for u in measure.units)
-        return replace(measure, hits=(1.0,) * (units * times), blind=measure.blind * times, units=placed)
+        return replace(measure, hits=(1.0,) * (units * times), baseline=measure.baseline * times, units=placed)
 
     reached = p_value(lambda a: gain_low(best(1), a), threshold)
     if reached <= level:
@@ -137,16 +120,15 @@ def _reach(measure: Measure, threshold: float, level: float) -> dict[str, Any]:
     return {"attainable": reached, "enough": "" if times is None else f"{times * there} instead of {there}"}
 
 
-def _about(measure: Measure, qualities: Sequence[Quality]) -> list[Quality]:
-    """Qualities that belong to a metric: those of its attribute, or all."""
-    name = measure.metric.partition(":")[2]
-    return [q for q in qualities if not name or q.name.startswith(f"{name}: ")]
+def _about(measure: Paired, qualities: Sequence[Quality]) -> list[Quality]:
+    """Qualities that belong to a metric: those of all, and of what it is about."""
+    return [q for q in qualities if q.about in ("", measure.about)]
 
 
 def _details(quality: Quality, alpha: float) -> list[Detail]:
     """Medians with exact intervals from order statistics; means of what is only yes or no."""
     made = []
-    for name, values in ((quality.name, quality.values), (f"{quality.name}, without the model", quality.blind)):
+    for name, values in ((quality.name, quality.values), (f"{quality.name}, without the model", quality.baseline)):
         if values:
             each = np.asarray(values, dtype=float)
             if len(each) > 1 and np.isin(each, (0.0, 1.0)).all():

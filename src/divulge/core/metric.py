@@ -1,0 +1,187 @@
+"""What an audit measures: one row a metric, with all that statistics, verdicts and reports need to know of it.
+
+A finding names its metric by key, and says in a field of its own what that is about (an attribute, a property).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from divulge.core.errors import InputError
+from divulge.core.threat import Asset, Family
+
+AUC = "auc"
+BALANCED_ACCURACY = "balanced_accuracy"
+EPSILON = "epsilon"
+FIDELITY = "fidelity"
+FIDELITY_UNIFORM = "fidelity_uniform"
+FIDELITY_BOUNDARY = "fidelity_boundary"
+PARAMETERS_RECOVERED = "parameters_recovered"
+HYPERPARAMETERS_RECOVERED = "hyperparameters_recovered"
+ARCHITECTURE_RECOVERED = "architecture_recovered"
+ATTRIBUTE_ACCURACY = "attribute_accuracy"
+RECORDS_REBUILT = "records_rebuilt"
+RECORDS_EXACT = "records_exact"
+BATCHES_OPENED = "batches_opened"
+NEARER_TRAINING = "guesses_nearer_training"
+CLASSES_RECOGNIZED = "classes_recognised"
+CLASSES_SHOWN = "classes_shown"
+LABELS_COUNTED = "labels_counted"
+TEXT_REBUILT = "text_rebuilt"
+TEXT_EXACT = "text_exact"
+PROPERTY_TOLD = "property_told"
+PROPERTY_ESTIMATED = "property_estimated"
+BATCH_PROPERTY_TOLD = "batch_property_told"
+INPUT_ATTRIBUTE_TOLD = "input_attribute_told"
+
+FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
+
+
+def tpr_at(rate: float) -> str:
+    """The key of the true positive rate at one of FALSE_POSITIVE_RATES."""
+    return f"tpr_at_fpr_{rate}"
+
+
+class Trials(Enum):
+    """How a metric is measured, which decides how it is weighed; see core.trials."""
+
+    SCORED = "scores in two arms"
+    PAIRED = "attack and baseline, trial by trial"
+    COUNTED = "agreement of copy and baseline with the target"
+    EXACT = "claims against the truth"
+
+
+class Format(Enum):
+    """How a value is written."""
+
+    NUMBER = "0.123"
+    SHARE = "12.3 %"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One thing that is measured.  More of it is always worse for whoever is attacked."""
+
+    key: str
+    """Its name in files."""
+    family: Family
+    label: str
+    """Its name for readers, as it stands in a table."""
+    trials: Trials
+    threshold: float
+    """Advantage that is tolerated where a policy says nothing else."""
+    format: Format = Format.SHARE
+    asset: Asset | None = None
+    """What is lost; None for what the attack's card names."""
+    fpr: float | None = None
+    """The false positive rate that it is a true positive rate at."""
+    relative: bool = False
+    """Whether the advantage is the share of what chance leaves, (value - chance) / (1 - chance)."""
+    needs_power: bool = False
+    """Whether it is not measurable where an attack that never errs would probably be missed."""
+    fixed_size: bool = False
+    """Whether its trials belong to the model (its classes): other data would not make them more."""
+    unbounded: bool = False
+    """Whether it is a lower bound without an upper one."""
+
+    @property
+    def own_baseline(self) -> bool:
+        """Whether chance is measured trial by trial, so that it is the baseline as well."""
+        return self.trials in (Trials.PAIRED, Trials.COUNTED)
+
+
+def _membership() -> list[Metric]:
+    family, scored = Family.MEMBERSHIP, Trials.SCORED
+    rates = [
+        Metric(tpr_at(r), family, f"TPR at {100 * r:g} % FPR", scored, r, fpr=r, needs_power=True)
+        for r in FALSE_POSITIVE_RATES
+    ]
+    number = Format.NUMBER
+    return [
+        Metric(AUC, family, "AUC", scored, 0.05, number, relative=True, needs_power=True),
+        Metric(BALANCED_ACCURACY, family, "balanced accuracy", scored, 0.05, number, relative=True, needs_power=True),
+        *rates,
+        Metric(EPSILON, family, "epsilon, at least", scored, 0.1, number, unbounded=True),
+    ]
+
+
+def _extraction() -> list[Metric]:
+    family, share = Family.EXTRACTION, Format.SHARE
+    copied = [(FIDELITY, "unseen records"), (FIDELITY_UNIFORM, "random inputs"), (FIDELITY_BOUNDARY, "the boundary")]
+    secrets = [
+        (PARAMETERS_RECOVERED, "parameters recovered", 0.01),
+        (HYPERPARAMETERS_RECOVERED, "hyper-parameters recovered", 0.01),
+        (ARCHITECTURE_RECOVERED, "architecture recovered", 0.1),
+    ]
+    return [
+        *(
+            Metric(
+                key,
+                family,
+                f"agreement {'at' if key == FIDELITY_BOUNDARY else 'on'} {where}",
+                Trials.COUNTED,
+                0.1,
+                share,
+                Asset.FUNCTIONALITY,
+                relative=True,
+            )
+            for key, where in copied
+        ),
+        *(Metric(key, family, label, Trials.EXACT, threshold, share) for key, label, threshold in secrets),
+    ]
+
+
+def _paired() -> list[Metric]:
+    rebuilt = [
+        (ATTRIBUTE_ACCURACY, "right answers", 0.01),
+        (RECORDS_REBUILT, "records rebuilt", 0.05),
+        (RECORDS_EXACT, "records rebuilt exactly", 0.05),
+        (BATCHES_OPENED, "batches with a rebuilt record", 0.05),
+        (NEARER_TRAINING, "guesses that show a training record", 0.05),
+        (CLASSES_RECOGNIZED, "classes recognised", 0.1),
+        (CLASSES_SHOWN, "classes shown as they look", 0.1),
+        (LABELS_COUNTED, "classes of a batch counted", 0.1),
+        (TEXT_REBUILT, "words rebuilt", 0.05),
+        (TEXT_EXACT, "texts rebuilt to the word", 0.05),
+    ]
+    inferred = [
+        (PROPERTY_TOLD, "two values told apart", 0.1),
+        (PROPERTY_ESTIMATED, "value estimated", 0.1),
+        (BATCH_PROPERTY_TOLD, "kind of a batch told", 0.1),
+        (INPUT_ATTRIBUTE_TOLD, "attribute of inputs told", 0.05),
+    ]
+    sized = (CLASSES_RECOGNIZED, CLASSES_SHOWN)
+    return [
+        Metric(key, family, label, Trials.PAIRED, threshold, fixed_size=key in sized)
+        for family, rows in ((Family.RECONSTRUCTION, rebuilt), (Family.PROPERTY, inferred))
+        for key, label, threshold in rows
+    ]
+
+
+METRICS: dict[str, Metric] = {m.key: m for m in (*_membership(), *_extraction(), *_paired())}
+"""All metrics by key, in the order in which they are shown."""
+
+
+def metric(key: str) -> Metric:
+    """The metric behind a key; raises InputError for an unknown one."""
+    if key not in METRICS:
+        raise InputError(f"metric {key!r} is unknown: choose one of {', '.join(METRICS)}")
+    return METRICS[key]
+
+
+def register(new: Metric) -> Metric:
+    """Add a metric; raises InputError where there is another of its key."""
+    if METRICS.setdefault(new.key, new) != new:
+        raise InputError(f"metric {new.key!r} is registered already: choose another key")
+    return new
+
+
+def of_trials(trials: Trials) -> tuple[str, ...]:
+    """Keys of the metrics that are measured in this way."""
+    return tuple(key for key, each in METRICS.items() if each.trials is trials)
+
+
+def rank(key: str) -> int:
+    """Where a metric stands among others in a table; unknown ones last."""
+    return list(METRICS).index(key) if key in METRICS else len(METRICS)
