@@ -13,18 +13,15 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from divulge.auditing.challenge_table import spec_of
 from divulge.auditing.handshake import places_of
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, queries_of
-from divulge.auditing.property import set_sizes
-from divulge.auditing.run_attack import shadows_of
 from divulge.core.audit_result import LeftOut
 from divulge.core.errors import FOREIGN, DivulgeError
 from divulge.core.finding import Outcome, Played
 from divulge.core.hashing import derived_seed
-from divulge.core.threat import Access, Challenge, Family, Phase
-
-Group = tuple[Family, Challenge | None]
+from divulge.core.threat import Access, Challenge, Family
 
 AGAIN = 0.5
 """What an attack is worth after another on the same challenge."""
@@ -36,11 +33,6 @@ USUAL_SIZE = 10_000
 LEAST = 0.02
 TRUSTED = 10.0
 """Seconds for which the estimates are trusted before what attacks took counts for more."""
-
-ARMS = 1.75
-"""Models of a property game over its victims and shadow models: both controls have half as many victims, the easiest
-case half as many shadow models besides.
-"""
 
 SHARE_OF_THE_END = 0.15
 """Of the time: for saying why it leaks, once the attacks have been played."""
@@ -63,8 +55,8 @@ class Budget:
     _started: float = field(default_factory=lambda: time.perf_counter())  # noqa: PLW0108  # looked up when it is called
     _taken: dict[Family, tuple[float, float]] = field(default_factory=dict)
     _trained: dict[str, int] = field(default_factory=dict)
-    _played: dict[Group, int] = field(default_factory=dict)
-    _sets: list[int] | None = None
+    _played: dict[Challenge, int] = field(default_factory=dict)
+    _needed: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def order(self, done: Sequence[str] = ()) -> Iterator[Planned]:
         """The attacks to play, one after the other; `spent` is to be called after each.  done: those played before."""
@@ -139,7 +131,7 @@ class Budget:
 
     def _next(self, waiting: Sequence[Planned]) -> Planned | None:
         """What is worth most a second and leaves room for one attack of every family that has had none."""
-        missing = {p.card.family for p in waiting} - {family for family, _ in self._played}
+        missing = {p.card.family for p in waiting} - {challenge.family for challenge in self._played}
         left = self.left
         best = [max((p for p in waiting if p.card.family is family), key=self._worth) for family in missing]
         kept: dict[Family, float] = {}
@@ -156,43 +148,20 @@ class Budget:
     def _worth(self, step: Planned) -> float:
         """Expected information a second."""
         card = step.card
-        before = self._played.get((card.family, card.challenge), 0)
+        before = self._played.get(card.played_as, 0)
         return card.strength * AGAIN**before / self.seconds(step)
 
     def _models(self, step: Planned) -> tuple[str, int]:
-        """Models that an attack needs, and the name of the pool that it shares with others; models that learn from
-        fewer records than the audited one count for less.
-        """
-        card, job = step.card, self.job
-        contributes = card.needs.phase is Phase.TRAINING  # its models learn from its records, too
-        if card.family is Family.PROPERTY:
-            if card.challenge is not Challenge.TRAINING_SET:
-                return str(card.challenge), 0
-            plan = job.properties
-            own = card.name if contributes else ""
-            whole = sum(self._sizes()) / max(1, int(job.member.sum()))  # in models of the audited one's size
-            return f"property {own}", round((plan.victims + plan.shadows) * ARMS * whole)
-        if card.family is Family.MEMBERSHIP:
-            own = card.name if contributes else ""
-            return f"membership {own}", shadows_of(step.attack) + 2
-        if card.challenge is Challenge.VERSIONS:
-            return card.name, 2 * job.reconstruction.plan.trials
-        if card.challenge is Challenge.REPEATED:  # its control is served by the same models
-            return card.name, int(getattr(step.attack, "trainings", 0)) + 2 * job.reconstruction.plan.trials
-        return f"{card.family.value} {card.challenge}", shadows_of(step.attack) + 2
-
-    def _sizes(self) -> list[int]:
-        """Records of the training sets of each property; those of the audited model where that is not known."""
-        if self._sets is None:
-            usual = [int(self.job.member.sum())] * max(1, len(self.job.properties.properties))
-            self._sets = set_sizes(self.job) or usual
-        return self._sets
+        """Models that an attack needs, and the name of the pool that it shares with others."""
+        if step.card.name not in self._needed:
+            self._needed[step.card.name] = spec_of(step.card).models(step.attack, self.job)
+        return self._needed[step.card.name]
 
     def _count(self, step: Planned) -> None:
         pool, models = self._models(step)
         self._trained[pool] = max(self._trained.get(pool, 0), models)
-        group = step.card.family, step.card.challenge
-        self._played[group] = self._played.get(group, 0) + 1
+        challenge = step.card.played_as
+        self._played[challenge] = self._played.get(challenge, 0) + 1
 
     def _leave(self, step: Planned) -> LeftOut:
         need, left = self.seconds(step), max(0.0, self.left)

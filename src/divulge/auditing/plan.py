@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from divulge.auditing.challenge_table import spec_of
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
 from divulge.core.recipe import Recipe
 from divulge.core.records import Kind
 from divulge.core.target import Target
-from divulge.core.threat import Access, Challenge, Family, Knowledge, ThreatModel, missing
+from divulge.core.threat import Access, Knowledge, ThreatModel, missing
 from divulge.core.wording import counted
 
 
@@ -66,17 +67,11 @@ def ports_of(target: Target, recipe: Recipe | None = None) -> frozenset[Access]:
 
 def queries_of(attack: Attack[Any, Any], records: int) -> int | None:
     """How many distinct records an attack sends to the target; None where that is seen only as it goes."""
-    card = attack.card
-    if card.family is Family.MEMBERSHIP:
-        return round(card.queries_per_record * records)
-    stops = getattr(attack, "queries", None)
-    if card.needs.access in (Access.PARAMETERS, Access.UPDATES, Access.VERSIONS, Access.ACTIVATIONS):
-        return 0
-    return max(stops) if isinstance(stops, tuple | list) else stops
+    return spec_of(attack.card).queries(attack, records)
 
 
 def _lacks(card: Card, job: Job) -> list[str]:
-    lacks = missing(card.needs, job.threat)
+    lacks, spec = missing(card.needs, job.threat), spec_of(card)
     if job.target.task not in card.needs.tasks:
         tasks = " or ".join(sorted(task.value for task in card.needs.tasks))
         lacks.append(f"it is for {tasks}, and this target does {job.target.task.value}")
@@ -87,21 +82,15 @@ def _lacks(card: Card, job: Job) -> list[str]:
     lacks += _lacks_numbers(card, job)
     if Knowledge.RECIPE in card.needs.knowledge:
         lacks += _lacks_shadows(card, job)
-    if card.family is not Family.MEMBERSHIP and job.candidates.schema.names == ("row",):
+    if not spec.of_records and job.candidates.schema.names == ("row",):
         lacks.append("a score table answers no new records: give the model")
     if Knowledge.POPULATION in card.needs.knowledge and job.population is None:
         lacks.append("the audit was given no population records: pass `population`")
     if Knowledge.PUBLIC in card.needs.knowledge and job.reconstruction.public is None:
         lacks.append("the audit was given no public records of other classes: pass `public`")
-    if card.challenge is Challenge.ATTRIBUTES and not job.candidates.schema.sensitive:
-        lacks.append("no attribute is marked as sensitive: name those that may not leak with `sensitive`")
-    lacks += _lacks_property(card, job) if card.family is Family.PROPERTY else []
     if card.students and not getattr(job.recipe, "teachable", False):
         lacks.append("it needs a recipe whose models can learn from scores, a TorchRecipe say")
-    queries = (card.queries_per_record * len(job.candidates)) if card.family is Family.MEMBERSHIP else 0
-    if job.threat.query_budget is not None and queries > 1.5 * job.threat.query_budget:
-        lacks.append(f"it needs about {queries:,.0f} queries, and the budget is {job.threat.query_budget:,}")
-    return lacks
+    return lacks + spec.lacks(card, job)
 
 
 _WORDS = {Kind.TEXT: "texts", Kind.TOKENS: "lists of tokens"}
@@ -110,22 +99,11 @@ _WORDS = {Kind.TEXT: "texts", Kind.TOKENS: "lists of tokens"}
 def _lacks_numbers(card: Card, job: Job) -> list[str]:
     """What an attack lacks that alters records, or rebuilds or makes up some, where a record is no row of numbers."""
     schema = job.candidates.schema
-    makes = card.alters or card.family is Family.EXTRACTION or card.family is Family.RECONSTRUCTION
-    if not makes or not schema.opaque:
+    if not (card.alters or spec_of(card).altered) or not schema.opaque:
         return []
     kind = schema.columns[0].kind
     told = f" ({_WORDS[kind]})" if kind in _WORDS else ""
     return [f"records of this kind{told} cannot be altered number by number"]
-
-
-def _lacks_property(card: Card, job: Job) -> list[str]:
-    named = bool(job.properties.properties)
-    if card.challenge is Challenge.INPUTS:
-        named = named or bool(job.candidates.schema.sensitive)
-    lacks = [] if named else ["no property is asked about: name some, `properties=[\"share(sex == 'Female')\"]` say"]
-    if card.challenge is Challenge.TRAINING_SET and job.recipe is None:
-        lacks.append("the audit was given no recipe to train models on other sets with: pass `recipe`")
-    return lacks
 
 
 def _lacks_shadows(card: Card, job: Job) -> list[str]:

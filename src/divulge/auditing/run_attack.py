@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from divulge.auditing import cache as guesses
+from divulge.auditing.challenge import ChallengeSpec, Estimates, shadows_of
 from divulge.auditing.detection import with_alarms
-from divulge.auditing.job import Job, See
-from divulge.auditing.oracle import GrantedOracle, Memory
+from divulge.auditing.job import Job
+from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.plan import ports_of
+from divulge.auditing.session import Session
 from divulge.catalog.standards import standards_of
 from divulge.core.attack import Attack, Card
 from divulge.core.audit_result import Baseline
@@ -21,14 +21,11 @@ from divulge.core.errors import FOREIGN, AccessDenied, Impossible, MissingExtra,
 from divulge.core.estimate import Estimate
 from divulge.core.evidence import Evidence
 from divulge.core.finding import Failed, Measurement, Outcome, Played, Reading, Refused
-from divulge.core.game import Arm, Game, Round
-from divulge.core.hashing import derived_rng, derived_seed, digest
-from divulge.core.metric import AUC, Trials, metric, of_trials
-from divulge.core.target import Oracle, Target
-from divulge.core.threat import Access, Family, ThreatModel, closure
+from divulge.core.game import Arm, Game
+from divulge.core.hashing import derived_rng
+from divulge.core.metric import AUC, metric
+from divulge.core.threat import Access, ThreatModel, closure
 from divulge.core.trials import Scored
-from divulge.core.views.extraction import Surrogate
-from divulge.core.views.membership import Auxiliary, Poison, PoisonView, Shadows
 from divulge.stats.auc import Auc, auc
 from divulge.stats.verdict import blind_alarm_of
 from divulge.stats.weigh import weigh
@@ -41,101 +38,6 @@ CONTROL_QUERIES = 1_000
 
 EXTRAS = {"torch": "torch", "safetensors": "torch", "onnxruntime": "onnx", "skimage": "images", "opacus": "dp"}
 """Libraries that an installation may do without, and the extra that brings them."""
-
-
-Estimates = dict[tuple[str, str], Estimate]
-"""By metric, and what it is about."""
-
-
-@dataclass
-class Session:
-    """A game laid out: its rounds are dealt once and its models answer once, for all attacks of a run.
-
-    adversary: what an attack holds, where it is not `Means`.
-    copies: of the target, by the attack that made them.
-    """
-
-    job: Job
-    game: Game
-    tests: int
-    adversary: Callable[[Attack[Any, Any]], Any] | None = None
-    copies: dict[str, Surrogate] = field(default_factory=dict)
-    _rounds: dict[tuple[Arm, str], list[Round[Any, Any]] | Impossible] = field(default_factory=dict)
-    _pools: dict[str, Callable[[int, See], Shadows]] = field(default_factory=dict)
-    _memories: dict[int, Memory] = field(default_factory=dict)
-    _taught: dict[str, list[Target]] = field(default_factory=dict)
-
-    def rounds(self, arm: Arm, poison: Poison | None = None) -> list[Round[Any, Any]]:
-        """The rounds of an arm; raises Impossible, always with the same reason, where it cannot be played."""
-        key = (arm, poison.records.fingerprint() if poison is not None else "")
-        if key not in self._rounds:
-            try:
-                self._rounds[key] = list(self.game.deal(arm, poison))
-            except (Impossible, TargetError) as reason:
-                self._rounds[key] = Impossible(str(reason))
-        dealt = self._rounds[key]
-        if isinstance(dealt, Impossible):
-            raise dealt
-        return dealt
-
-    def remember(self, target: Target, memory: Memory) -> None:
-        """What this target, which must live as long as the table, has answered before."""
-        self._memories[id(target)] = memory
-
-    def oracle(self, target: Target, attack: Attack[Any, Any], free: bool) -> GrantedOracle:
-        """The target through this attack's eyes."""
-        memory = self._memories.setdefault(id(target), Memory())
-        return GrantedOracle(target, self.job.threat, attack.card.uses or attack.card.needs.access, memory, free)
-
-    def poison(self, attack: Attack[Any, Any]) -> Poison | None:
-        """What an attack adds to the training data, the same in every arm; None for one that only looks."""
-        planned = getattr(attack, "poison", None)
-        if planned is None:
-            return None
-        rng = derived_rng(self.job.seed, attack.card.name, "poison")
-        made: Poison = planned(PoisonView(self.job.candidates, int(self.job.member.sum()), rng))
-        return made
-
-    def means(self, attack: Attack[Any, Any], poison: Poison | None = None) -> Any:
-        """What the adversary of this attack holds."""
-        job = self.job
-        if self.adversary is not None:
-            return self.adversary(attack)
-
-        def shadows(models: int) -> Shadows:
-            needed = attack.card.needs.access
-            pool = self._pool(poison)
-            return pool(models, lambda target: GrantedOracle(target, job.threat, needed, free=True))
-
-        taught = getattr(job.recipe, "teachable", False) and job.population is not None
-        return Auxiliary(
-            job.population,
-            None,
-            shadows if job.shadows is not None else None,
-            partial(self._students, attack) if taught else None,
-        )
-
-    def _pool(self, poison: Poison | None) -> Callable[[int, See], Shadows]:
-        """The shadow models of an adversary who contributed these records, trained with them; one pool for all arms."""
-        assert self.job.shadows is not None
-        if poison is None or self.job.poisoned is None:
-            return self.job.shadows
-        key = poison.records.fingerprint()
-        if key not in self._pools:
-            self._pools[key] = self.job.poisoned(poison.records)
-        return self._pools[key]
-
-    def _students(self, attack: Attack[Any, Any], teacher: Oracle) -> list[Oracle]:
-        """Students of one model, taught once for all arms and attacks."""
-        job, population = self.job, self.job.population
-        assert population is not None
-        said = teacher.log_scores(population)
-        key = digest(said)
-        if key not in self._taught:
-            recipe: Any = job.recipe
-            self._taught[key] = recipe.distil(population, said, derived_seed(job.seed, "student"))
-        needed = attack.card.needs.access
-        return [GrantedOracle(student, job.threat, needed, free=True) for student in self._taught[key]]
 
 
 @dataclass(frozen=True)
@@ -210,8 +112,7 @@ def run_attack(table: Session, attack: Attack[Any, Any], blind: Baseline) -> Res
     judged = negative.values() if evidence.of(Scored) else ()  # a copy may agree by accident: no taint
     p_values = tuple(e.p_value for e in judged if e.p_value is not None)
     below = tuple(e.p_below for e in judged if e.p_below is not None)
-    spoken = positive and card.family is not Family.EXTRACTION  # there it is a model of the same kind, no easier one
-    fired = not _unfired(positive, table.game.family) if spoken else None
+    fired = table.spec.fires(positive) if positive and table.spec.easier else None
     return Result(outcome(Played(measured, "; ".join(notes), fired)), evidence, p_values, below)
 
 
@@ -221,11 +122,6 @@ def _broken_off(error: BaseException) -> Refused | Failed:
         return Refused(str(MissingExtra(error.name, EXTRAS[error.name])))
     text = (str(error).splitlines() or [""])[0] if isinstance(error, TargetError) else raised(error)
     return Failed(text, traceback.format_exc())
-
-
-def shadows_of(attack: Attack[Any, Any]) -> int:
-    """How many shadow models it uses: its own choice where it has one, else what its card says."""
-    return int(getattr(attack, "shadows", attack.card.models))
 
 
 def _play_arm(
@@ -243,10 +139,10 @@ def _play_arm(
         oracle.watched = []
     seen = oracle if oracle is not None else table.oracle(dealt.target, attack, free=True)
     rng = derived_rng(table.job.seed, attack.card.name, arm.value)
-    played = attack if arm is Arm.TARGET else _lightened(attack)
+    played = _lightened(attack) if table.spec.copies and arm is not Arm.TARGET else attack
     guess = played.run(dealt.open(seen, attack.card, table.means(attack, poison), rng))
     evidence = dealt.judge(guess)
-    if attack.card.family is Family.EXTRACTION and arm is Arm.TARGET:
+    if table.spec.copies and arm is Arm.TARGET:
         if guess.surrogate is not None:
             table.copies[attack.card.name] = guess.surrogate
         evidence = with_alarms(evidence, table.job, seen)
@@ -257,7 +153,7 @@ def _play_arm(
 def _lightened(attack: Attack[Any, Any]) -> Attack[Any, Any]:
     """For a control: an attack that stops at several numbers of queries stops once, after a thousand at most."""
     stops = getattr(attack, "queries", None)
-    if not isinstance(stops, tuple | list) or attack.card.family is not Family.EXTRACTION:
+    if not isinstance(stops, tuple | list):
         return attack
     lighter: Attack[Any, Any] = replace(cast(Any, attack), queries=(min(max(stops), CONTROL_QUERIES),))
     return lighter
@@ -277,24 +173,13 @@ def _controls(table: Session, attack: Attack[Any, Any]) -> tuple[Estimates, Esti
             notes.append(f"the {arm.value} broke off: {error}")
             continue
         estimates.update({(e.metric, e.about): e for e in weigh(evidence, table.job.policy, table.tests)})
-    notes += _unfired(measured[Arm.POSITIVE], table.game.family)
+    notes += _unfired(measured[Arm.POSITIVE], table.spec)
     return measured[Arm.NEGATIVE], measured[Arm.POSITIVE], notes
 
 
-def _unfired(positive: Estimates, family: Family) -> list[str]:
+def _unfired(positive: Estimates, spec: ChallengeSpec) -> list[str]:
     """What to say where an attack fails against the positive control too."""
-    if family is Family.MEMBERSHIP:
-        fired = positive.get((AUC, ""))
-        if fired is not None and (fired.low or 0.0) <= 0.5:
-            return ["the attack did not find members even in the model that was overfitted on purpose"]
-        return []
-    if family in (Family.RECONSTRUCTION, Family.PROPERTY):
-        if positive and not any((e.advantage or 0.0) > e.threshold for e in positive.values()):
-            return ["it shows nothing in the easiest case of its kind either"]
-        return []
-    if positive and not any((e.advantage_low or 0.0) > e.threshold for e in positive.values()):
-        return ["it shows no leak of an undefended model of the same recipe either"]
-    return []
+    return [spec.blunt] if positive and not spec.fires(positive) else []
 
 
 def _measurement(
@@ -337,7 +222,7 @@ def _measurement(
         details=estimate.details,
         attainable=estimate.attainable,
         enough=estimate.enough,
-        p_below=estimate.p_below if card.family is Family.MEMBERSHIP else None,
+        p_below=estimate.p_below,
         unit=estimate.unit,
     )
 
@@ -354,10 +239,3 @@ def _baseline(estimate: Estimate, blind: Baseline) -> float | None:
     if metric(estimate.metric).own_baseline:
         return estimate.chance
     return blind.reading.value if blind.reading is not None and estimate.metric == AUC else None
-
-
-def number_of_tests(attacks: int, copies: int = 0, rebuilt: int = 0) -> int:
-    """How many findings will share the error rate of a run.  attacks: on membership.  copies: on the model.  rebuilt:
-    questions of the reconstruction and the property game.
-    """
-    return max(1, attacks * len(of_trials(Trials.SCORED)) + copies * len(of_trials(Trials.COUNTED)) + rebuilt)

@@ -45,6 +45,13 @@ class Card:
     strength: float = 0.5
     seconds: float = 2.0
 
+    @property
+    def played_as(self) -> Challenge:
+        """The challenge that it plays: its own, or the one of its family."""
+        if self.challenge is not None:
+            return self.challenge
+        return Challenge.COPY if self.family is Family.EXTRACTION else Challenge.MEMBERSHIP
+
 
 class Attack(Protocol[View_contra, Guess_co]):
     """An attack of one family.  Its fields are its settings; `run` guesses and never sees the truth."""

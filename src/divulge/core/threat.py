@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
+from typing import ClassVar
 
 
 class Actor(Enum):
@@ -50,21 +51,47 @@ class Family(Enum):
     EXTRACTION = "extraction"
 
 
-class Challenge(Enum):
-    """What an attack on the training data is asked to rebuild or to tell, and from what."""
+@dataclass(frozen=True)
+class Challenge:
+    """What an attack is asked to do.  A plug-in may make others; how one is played says auditing.challenge."""
 
-    ATTRIBUTES = "attributes of known records"
-    CLASSES = "what a class looks like"
-    UPDATES = "records behind a training update"
-    FILE = "records behind a model file"
-    ACTIVATIONS = "records behind intermediate results"
-    VERSIONS = "the record between two versions of a model"
-    UPDATED = "records that a model was updated with"
-    INFORMED = "the one training record that is not known"
-    REPEATED = "the one unknown record of a training that can be repeated"
-    TRAINING_SET = "a property of the training set"
-    BATCH = "a property of the batch behind an update"
-    INPUTS = "attributes of an input that the model carries"
+    family: Family
+    value: str
+    """In words."""
+
+    MEMBERSHIP: ClassVar[Challenge]
+    ATTRIBUTES: ClassVar[Challenge]
+    CLASSES: ClassVar[Challenge]
+    UPDATES: ClassVar[Challenge]
+    FILE: ClassVar[Challenge]
+    ACTIVATIONS: ClassVar[Challenge]
+    VERSIONS: ClassVar[Challenge]
+    UPDATED: ClassVar[Challenge]
+    INFORMED: ClassVar[Challenge]
+    REPEATED: ClassVar[Challenge]
+    TRAINING_SET: ClassVar[Challenge]
+    BATCH: ClassVar[Challenge]
+    INPUTS: ClassVar[Challenge]
+    COPY: ClassVar[Challenge]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+Challenge.MEMBERSHIP = Challenge(Family.MEMBERSHIP, "who was in the training data")
+Challenge.ATTRIBUTES = Challenge(Family.RECONSTRUCTION, "attributes of known records")
+Challenge.CLASSES = Challenge(Family.RECONSTRUCTION, "what a class looks like")
+Challenge.UPDATES = Challenge(Family.RECONSTRUCTION, "records behind a training update")
+Challenge.FILE = Challenge(Family.RECONSTRUCTION, "records behind a model file")
+Challenge.ACTIVATIONS = Challenge(Family.RECONSTRUCTION, "records behind intermediate results")
+Challenge.VERSIONS = Challenge(Family.RECONSTRUCTION, "the record between two versions of a model")
+Challenge.UPDATED = Challenge(Family.RECONSTRUCTION, "records that a model was updated with")
+Challenge.INFORMED = Challenge(Family.RECONSTRUCTION, "the one training record that is not known")
+Challenge.REPEATED = Challenge(Family.RECONSTRUCTION, "the one unknown record of a training that can be repeated")
+Challenge.TRAINING_SET = Challenge(Family.PROPERTY, "a property of the training set")
+Challenge.BATCH = Challenge(Family.PROPERTY, "a property of the batch behind an update")
+Challenge.INPUTS = Challenge(Family.PROPERTY, "attributes of an input that the model carries")
+Challenge.COPY = Challenge(Family.EXTRACTION, "the model itself")
 
 
 class Access(Enum):

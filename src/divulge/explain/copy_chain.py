@@ -23,7 +23,7 @@ from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.metric import FIDELITY
 from divulge.core.records import CODED, Records
 from divulge.core.target import Target
-from divulge.core.threat import Access, Family, closure
+from divulge.core.threat import Access, closure
 from divulge.core.trials import Scored
 from divulge.core.views.extraction import Student, Surrogate
 from divulge.core.views.membership import Auxiliary
@@ -69,10 +69,10 @@ def gains_of(job: Job, tables: Sessions, findings: Sequence[Finding], steps: Seq
 
 def _copy(job: Job, tables: Sessions, name: str) -> Surrogate | None:
     """The copy that an attack made; made again under the same seed where the run only remembers what it achieved."""
-    table = tables.of(Family.EXTRACTION)
+    made = next(a for a in job.attacks if a.card.name == name)
+    table = tables.of(made.card)
     if name in table.copies:
         return table.copies[name]
-    made = next(a for a in job.attacks if a.card.name == name)
     (dealt,) = table.rounds(Arm.TARGET)
     oracle = table.oracle(dealt.target, made, free=True)
     rng = derived_rng(job.seed, name, Arm.TARGET.value)
@@ -106,7 +106,7 @@ def _membership(job: Job, tables: Sessions, copy: Surrogate, name: str) -> Gain:
 def _guessed(job: Job, tables: Sessions, named: str, target: Target, free: bool = False) -> Scored:
     """Evidence of one membership attack that looks at this target and is judged by the members of the audited one."""
     played = attack(named)
-    (dealt,) = tables.of(Family.MEMBERSHIP).game.deal(Arm.TARGET)
+    (dealt,) = tables.of(played.card).game.deal(Arm.TARGET)
     threat = job.threat
     if free:
         threat = replace(threat, access=closure({Access.PARAMETERS}), query_budget=None)

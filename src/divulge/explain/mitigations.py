@@ -211,7 +211,7 @@ class Turning:
     def _played(self, attack: Attack[Any, Any], behind: tuple[Defense, ...], other: Job | None) -> tuple[Estimate, ...]:
         card, job = attack.card, other or self.job
         tables = self.tables if other is None else Sessions(job, self.tables.tests)
-        table = tables.of(card.family, card.challenge)
+        table = tables.of(card)
         (dealt,) = table.rounds(Arm.TARGET)
         needed = card.uses or card.needs.access
         if card.needs.access not in closure(shielded(dealt.target, behind).offers):

@@ -15,11 +15,12 @@ import numpy as np
 
 from divulge.auditing.budget import Budget
 from divulge.auditing.cache import baseline_of, keeper
+from divulge.auditing.challenge import shadows_of
 from divulge.auditing.handshake import places_of, shake
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import Memory
 from divulge.auditing.plan import Planned, plan
-from divulge.auditing.run_attack import Result, baseline, run_attack, shadows_of
+from divulge.auditing.run_attack import Result, baseline, run_attack
 from divulge.auditing.sessions import Sessions, tests_of
 from divulge.auditing.units import units_of
 from divulge.core.audit_result import SCHEMA_VERSION, Baseline, Provenance, RunFacts, TargetFacts
@@ -76,12 +77,7 @@ def run_audit(
     done = run.outcomes()
     progress.plan(len(planned) + 2)
     progress.step("guessing without the model")
-    blind = run.baseline()
-    if blind is None:
-        blind = Baseline(missing="no membership attack is part of this run")
-        if any(p.card.family is Family.MEMBERSHIP for p in planned):
-            blind = baseline_of(job, lambda: baseline(tables.of(Family.MEMBERSHIP).game))
-        run.write_baseline(blind)
+    blind = run.baseline() or _baseline(run, tables, planned)
     for outcome in done.values():
         progress.step(outcome.outcome.title)
         progress.outcome(outcome.outcome)
@@ -108,6 +104,16 @@ def run_audit(
     run.finish()
     _publish(run, job, planned, done, blind)
     return run
+
+
+def _baseline(run: RunFolder, sessions: Sessions, planned: Sequence[Planned]) -> Baseline:
+    """What can be told without the model, by the game of membership where it is played."""
+    found = Baseline(missing="no membership attack is part of this run")
+    first = next((p.card for p in planned if p.card.family is Family.MEMBERSHIP), None)
+    if first is not None:
+        found = baseline_of(sessions.job, lambda: baseline(sessions.of(first).game))
+    run.write_baseline(found)
+    return found
 
 
 def _explain(
@@ -184,7 +190,7 @@ def _one(run: RunFolder, tables: Sessions, planned: Planned, blind: Baseline) ->
     lacks, table = list(planned.lacks), None
     if not lacks:
         try:
-            table = tables.of(card.family, card.challenge)
+            table = tables.of(card)
         except Impossible as reason_why:
             lacks.append(str(reason_why))
     if table is None:

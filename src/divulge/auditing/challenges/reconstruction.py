@@ -1,4 +1,4 @@
-"""The tables of reconstruction: one for each thing that can be rebuilt."""
+"""Reconstruction: one challenge for each thing that can be rebuilt."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.random import Generator
 
+from divulge.auditing.challenge import Adversary, ChallengeSpec, asks_everything, shadows_of
 from divulge.auditing.federated_target import FederatedTarget
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
-from divulge.auditing.run_attack import Session
-from divulge.core.attack import Attack
+from divulge.core.attack import Attack, Card
 from divulge.core.defense import UpdateDefense
 from divulge.core.errors import Impossible
 from divulge.core.game import Game
@@ -34,9 +34,8 @@ from divulge.training.students import SurrogateTrainer
 FEWEST_FOR_EVALUATOR = 200
 
 
-def rebuild_table(job: Job, challenge: Challenge, tests: int) -> Session:
-    """A game of reconstruction laid out; raises Impossible where what it needs was not given."""
-    lay = {Challenge.ATTRIBUTES: _attributes, Challenge.CLASSES: _classes}.get(challenge, partial(_records, challenge))
+def _laid(lay: Callable[[Job], Game], job: Job) -> tuple[Game, Adversary]:
+    """A game, with an adversary whose shadow models are trained once."""
     game = lay(job)
     pools: list[Callable[..., Shadows]] = []
 
@@ -50,7 +49,7 @@ def rebuild_table(job: Job, challenge: Challenge, tests: int) -> Session:
         able = job.recipe is not None and job.population is not None
         return ReconstructionAuxiliary(job.population, job.reconstruction.public, shadows if able else None)
 
-    return Session(job, game, tests, adversary)
+    return game, adversary
 
 
 def _pool(job: Job) -> Callable[..., Shadows]:
@@ -128,3 +127,58 @@ def _classes(job: Job) -> Game:
         return room.teach(room.kinds[-1], learned_from, learned_from.y, derived_seed(job.seed, "evaluator"))
 
     return InversionGame(job.target, _training(job), unseen, evaluator, job.reconstruction.public, job.seed)
+
+
+RECORD_METRICS = 4
+"""Findings of an attack that rebuilds records."""
+
+SEEN_AT_ONCE = (Access.PARAMETERS, Access.UPDATES, Access.VERSIONS, Access.ACTIVATIONS)
+"""Ports that are looked at, and not asked."""
+
+
+def _queries(attack: Attack[Any, Any], records: int) -> int | None:
+    return 0 if attack.card.needs.access in SEEN_AT_ONCE else asks_everything(attack, records)
+
+
+def _lacks_attributes(card: Card, job: Job) -> list[str]:
+    if job.candidates.schema.sensitive:
+        return []
+    return ["no attribute is marked as sensitive: name those that may not leak with `sensitive`"]
+
+
+def _models(attack: Attack[Any, Any], job: Job) -> tuple[str, int]:
+    card, trials = attack.card, job.reconstruction.plan.trials
+    if card.challenge is Challenge.VERSIONS:
+        return card.name, 2 * trials
+    if card.challenge is Challenge.REPEATED:  # its control is served by the same models
+        return card.name, int(getattr(attack, "trainings", 0)) + 2 * trials
+    return f"{card.family.value} {card.challenge}", shadows_of(attack) + 2
+
+
+def _records_tests(card: Card, job: Job) -> int:
+    return RECORD_METRICS
+
+
+OF_RECORDS = (
+    *(Challenge.UPDATES, Challenge.FILE, Challenge.ACTIVATIONS, Challenge.VERSIONS, Challenge.UPDATED),
+    *(Challenge.INFORMED, Challenge.REPEATED),
+)
+
+ALL = (
+    ChallengeSpec(
+        Challenge.ATTRIBUTES,
+        partial(_laid, _attributes),
+        _models,
+        tests=lambda card, job: len(job.candidates.schema.sensitive) + 1,
+        lacks=_lacks_attributes,
+        queries=_queries,
+        altered=True,
+    ),
+    ChallengeSpec(Challenge.CLASSES, partial(_laid, _classes), _models, _records_tests, queries=_queries, altered=True),
+    *(
+        ChallengeSpec(
+            each, partial(_laid, partial(_records, each)), _models, _records_tests, queries=_queries, altered=True
+        )
+        for each in OF_RECORDS
+    ),
+)
