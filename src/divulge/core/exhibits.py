@@ -48,7 +48,7 @@ class ValueRow:
     precision: float
     baseline_recall: float
     baseline_precision: float
-    type: Literal["valuerow"] = field(default="valuerow", kw_only=True)
+    type: Literal["value_row"] = field(default="value_row", kw_only=True)
 
 
 @dataclass(frozen=True)

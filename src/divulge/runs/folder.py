@@ -49,6 +49,7 @@ from divulge.core.handshake import Handshake
 from divulge.core.hashing import Array
 from divulge.core.trials import Scored
 from divulge.runs.evidence_files import StoredEvidence, scored_of, table_of
+from divulge.runs.migration import migrate
 
 Stored = TypeVar("Stored")
 
@@ -97,6 +98,9 @@ class RunFolder:
         if not path.is_file():
             raise InputError(f"{self.path} is not a run: it has no run.json (looked in {self.path.resolve()})")
         version = _version(path)
+        if version == 1:
+            migrate(self.path)
+            version = _version(path)
         if version != SCHEMA_VERSION:
             raise InputError(f"{path} has schema version {version}, this divulge reads {SCHEMA_VERSION}: audit again")
         return self._read(path, RunFacts)

@@ -1,0 +1,37 @@
+"""The table challenge -> how it is played, plus entry points for strangers."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from divulge.auditing.challenge import ChallengeSpec
+from divulge.auditing.challenges import extraction, membership, property, reconstruction
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible, InputError
+from divulge.core.threat import Challenge
+
+GROUP = "divulge.challenges"
+"""Entry point group in which an installed package announces challenges: name = 'package.module:SPEC'."""
+
+BUILT_IN = {each.challenge: each for each in (*membership.ALL, *reconstruction.ALL, *property.ALL, *extraction.ALL)}
+
+
+@cache
+def table() -> dict[Challenge, ChallengeSpec]:
+    """All challenges; raises InputError where a package announces one that there is already."""
+    found = dict(BUILT_IN)
+    for entry in entry_points(group=GROUP):
+        spec: ChallengeSpec = entry.load()
+        if spec.challenge in found:
+            raise InputError(f"the package behind {entry.value} announces a challenge that there is: {spec.challenge}")
+        found[spec.challenge] = spec
+    return found
+
+
+def spec_of(card: Card) -> ChallengeSpec:
+    """How the challenge of an attack is played; raises Impossible where nobody knows."""
+    known = table().get(card.played_as)
+    if known is None:
+        raise Impossible(f"nothing is known of the challenge {card.played_as}: register it under {GROUP!r}")
+    return known

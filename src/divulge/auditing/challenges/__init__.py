@@ -1,0 +1,1 @@
+"""The challenges that divulge knows, a file a family: `ALL` of them, each an object."""

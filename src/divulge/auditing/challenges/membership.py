@@ -1,0 +1,56 @@
+"""Membership inference: who was in the training data?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, shadows_of
+from divulge.auditing.job import Job
+from divulge.core.attack import Attack, Card
+from divulge.core.game import Game
+from divulge.core.metric import AUC, Trials, of_trials
+from divulge.core.threat import Challenge, Phase
+from divulge.games.membership import MembershipGame
+
+
+def _lay(job: Job) -> tuple[Game, Adversary | None]:
+    records = (job.candidates, job.member, job.seed)
+    game = MembershipGame(job.target, *records, job.recipe, job.population, job.features, job.aggregate)
+    return game, None
+
+
+def _models(attack: Attack[Any, Any], job: Job) -> tuple[str, int]:
+    contributes = attack.card.needs.phase is Phase.TRAINING  # its models learn from its records, too
+    return f"membership {attack.card.name if contributes else ''}", shadows_of(attack) + 2
+
+
+def _queries(attack: Attack[Any, Any], records: int) -> int:
+    return round(attack.card.queries_per_record * records)
+
+
+def _lacks(card: Card, job: Job) -> list[str]:
+    queries, budget = card.queries_per_record * len(job.candidates), job.threat.query_budget
+    if budget is None or queries <= 1.5 * budget:
+        return []
+    return [f"it needs about {queries:,.0f} queries, and the budget is {budget:,}"]
+
+
+def _fires(positive: Estimates) -> bool:
+    area = positive.get((AUC, ""))
+    return area is None or (area.low or 0.0) > 0.5
+
+
+MEMBERSHIP = ChallengeSpec(
+    Challenge.MEMBERSHIP,
+    _lay,
+    _models,
+    tests=lambda card, job: len(of_trials(Trials.SCORED)),
+    lacks=_lacks,
+    queries=_queries,
+    fires=_fires,
+    blunt="the attack did not find members even in the model that was overfitted on purpose",
+    of_records=True,
+    shares_answers=True,
+)
+
+ALL = (MEMBERSHIP,)
