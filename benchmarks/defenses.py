@@ -33,20 +33,20 @@ from divulge.data.arrays import from_arrays
 from divulge.data.sources import SOURCES, census_income, fashion_mnist
 from divulge.data.splits import split
 from divulge.defenses.accounting import cost_of
-from divulge.defenses.dp_sgd import DpSgd
-from divulge.defenses.memguard import MemGuard
-from divulge.defenses.shield import shielded
+from divulge.defenses.interface.defended_target import shielded
+from divulge.defenses.interface.memguard import MemGuard
+from divulge.defenses.training.dp_sgd import DpSgd
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.setup.assemble import Sets, recipe_for, threat_from
 from divulge.setup.comparison import MatrixPlan
-from divulge.targets.encrypted import EncryptedTarget
-from divulge.targets.pytorch import TorchTarget
-from divulge.targets.sklearn import SklearnTarget
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.targets.services.encrypted import EncryptedTarget
 from divulge.training.artifact_cache import ArtifactCache
-from divulge.training.defended import defended_recipe
-from divulge.training.engine import Trainer
-from divulge.training.pytorch import TorchRecipe
+from divulge.training.engines.engine import Trainer
+from divulge.training.recipes.defended import defended_recipe
+from divulge.training.recipes.pytorch import TorchRecipe
 from divulge.workflows.compare_defenses import write
 from divulge.workflows.defense_matrix import matrix
 from harness import Row, main

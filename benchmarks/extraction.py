@@ -38,17 +38,17 @@ from divulge.core.threat import PRESETS, Access, ThreatModel
 from divulge.core.views.extraction import ExtractionAuxiliary, ExtractionGuess, ExtractionView
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import breast_cancer, census_income, digits, fashion_mnist
-from divulge.defenses.detectors import DistributionTest, Prada, first_alarm, threshold
-from divulge.defenses.shield import shielded
+from divulge.defenses.interface.defended_target import shielded
+from divulge.defenses.interface.detectors import DistributionTest, Prada, first_alarm, threshold
 from divulge.games.extraction import ExtractionGame
 from divulge.stats.theft import with_intervals
-from divulge.targets.http import HttpTarget, Service
-from divulge.targets.http_bodies import body_from
-from divulge.targets.pytorch import TorchTarget
-from divulge.targets.sklearn import SklearnTarget
-from divulge.training.pytorch import TorchRecipe
-from divulge.training.students import SurrogateTrainer
-from divulge.training.zoo import train_zoo
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.targets.services.http import HttpTarget, Service
+from divulge.targets.services.http_bodies import body_from
+from divulge.training.recipes.pytorch import TorchRecipe
+from divulge.training.surrogates.students import SurrogateTrainer
+from divulge.training.surrogates.zoo import train_zoo
 from harness import Row, main
 from peers.environment import run_attack
 

@@ -31,9 +31,9 @@ from divulge.games.inputs import MINE, InputGame
 from divulge.games.properties import PropertyGame, PropertyPlan, Side
 from divulge.stats.rebuilt import mean_bounds
 from divulge.targets.generator import GeneratorTarget
-from divulge.targets.pytorch import TorchTarget
-from divulge.training.engine import Trainer, Way
-from divulge.training.pytorch import TorchRecipe
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.engines.engine import Trainer, Way
+from divulge.training.recipes.pytorch import TorchRecipe
 from divulge.training.shadow import Answers
 from harness import Row, main
 from shadow_training import plain

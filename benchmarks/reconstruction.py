@@ -22,8 +22,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
-from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_adam, by_lbfgs
-from divulge.attacks.reconstruction.last_layer_gradients import classes_of
+from divulge.attacks.reconstruction.gradients.gradient_matching import Matcher, Prior, by_adam, by_lbfgs
+from divulge.attacks.reconstruction.gradients.last_layer_gradients import classes_of
 from divulge.auditing.job import BoundRecipe
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
@@ -43,11 +43,11 @@ from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame, RebuildPlan
 from divulge.setup.assemble import recipe_for
 from divulge.stats.rebuilt import by_unit, gain_low, mean_bounds, median_with_interval
-from divulge.targets.pytorch import TorchTarget
-from divulge.targets.sklearn import SklearnTarget
-from divulge.training.pytorch import TorchRecipe
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.recipes.pytorch import TorchRecipe
 from divulge.training.shadow import ShadowTrainer
-from divulge.training.students import SurrogateTrainer
+from divulge.training.surrogates.students import SurrogateTrainer
 from harness import Row, main
 from peers.environment import run_attack
 

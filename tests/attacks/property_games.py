@@ -17,7 +17,7 @@ from divulge.core.threat import PRESETS
 from divulge.core.views.property import PropertyAuxiliary
 from divulge.games.properties import PropertyGame, PropertyPlan
 from divulge.games.sides import Side
-from divulge.targets.sklearn import SklearnTarget
+from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.training.shadow import Answers
 
 

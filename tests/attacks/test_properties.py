@@ -35,7 +35,7 @@ from divulge.games.judges.property import leaked_records
 from divulge.games.properties import PropertyGame, PropertyPlan
 from divulge.games.sides import Side
 from divulge.stats.rebuilt import mean_bounds
-from divulge.targets.pytorch import TorchTarget
+from divulge.targets.networks.pytorch import TorchTarget
 from tests.attacks.property_games import drawn, game, played, raising
 
 BLACK_BOX = ("property_chosen", "property_queries", "property_kl_test", "property_threshold_test", "property_labels")

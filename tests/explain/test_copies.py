@@ -23,13 +23,13 @@ from divulge.core.policy import Policy
 from divulge.core.theft import Agreement, Recovery, Theft
 from divulge.core.threat import Family
 from divulge.core.views.extraction import Claim, ExtractionGuess, Secrets
-from divulge.defenses.label_only import LabelOnly
+from divulge.defenses.interface.label_only import LabelOnly
 from divulge.games.secrets import recoveries
 from divulge.runs.compare import compare
 from divulge.runs.gate import judge
 from divulge.stats.theft import guessing, resolved, weigh_theft
-from divulge.targets.sklearn import SklearnTarget
-from divulge.training.pytorch import TorchRecipe
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.training.recipes.pytorch import TorchRecipe
 from divulge.workflows.run_audit import run_audit
 
 

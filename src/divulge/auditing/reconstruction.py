@@ -30,7 +30,7 @@ from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame
 from divulge.stats.rebuilt import weigh_rebuilt
 from divulge.training.shadow import ShadowTrainer
-from divulge.training.students import SurrogateTrainer
+from divulge.training.surrogates.students import SurrogateTrainer
 
 FEWEST_FOR_EVALUATOR = 200
 

@@ -19,7 +19,7 @@ from divulge.core.views.extraction import Design, ExtractionAuxiliary, Surrogate
 from divulge.games.extraction import ExtractionGame
 from divulge.games.membership import MembershipGame
 from divulge.stats.theft import weigh_theft
-from divulge.training.students import SurrogateTrainer
+from divulge.training.surrogates.students import SurrogateTrainer
 
 RECORD_METRICS = 4
 """Findings of an attack that rebuilds records."""
@@ -97,7 +97,7 @@ def _zoo(population: Records | None) -> Callable[[Sequence[Design], int], Sequen
         return None
 
     def zoo(designs: Sequence[Design], seed: int) -> Sequence[Surrogate]:
-        from divulge.training.zoo import train_zoo
+        from divulge.training.surrogates.zoo import train_zoo
 
         return train_zoo(population, designs, seed)
 
