@@ -44,7 +44,7 @@ class ActivationInversion:
         """Cost: no query."""
         import torch
 
-        from divulge.attacks.reconstruction.gradients.gradient_matching import sides_of, variation
+        from divulge.attacks.reconstruction.total_variation import sides_of, variation
 
         front: Any = view.front
         dtype = next(view.target.parameters().parameters()).dtype

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
+from divulge.attacks.reconstruction.total_variation import sides_of, variation
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.views.reconstruction import Update, UpdateView, local_parts
@@ -189,17 +190,6 @@ def _cosine(changes: Sequence[Tensor], sent: Sequence[Tensor]) -> Tensor:
         return torch.stack([(a * b).flatten(1).sum(dim=1) for a, b in zip(first, second, strict=True)]).sum(dim=0)
 
     return 1 - dot(changes, sent) / (dot(changes, changes) * dot(sent, sent)).clamp_min(1e-30).sqrt()
-
-
-def sides_of(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Which dimensions of a record are its height and width, from the end."""
-    return (-3, -2) if len(shape) == 3 and shape[2] in (1, 3) and shape[0] not in (1, 3) else (-2, -1)
-
-
-def variation(inputs: Tensor, sides: tuple[int, int]) -> Tensor:
-    """Mean absolute difference between neighbours, per guess: [guesses]."""
-    made = [inputs.diff(dim=side).abs().flatten(1).mean(dim=1) for side in sides]
-    return made[0] + made[1]
 
 
 def by_adam(matcher: Matcher, restarts: int, steps: int, rate: float, signed: bool) -> tuple[Tensor, Tensor | None]:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from divulge.attacks.reconstruction.gradients.gradient_matching import sides_of
 from divulge.attacks.reconstruction.inversion.score_ascent import log_scores, moved
+from divulge.attacks.reconstruction.total_variation import sides_of
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.views.reconstruction import ClassView

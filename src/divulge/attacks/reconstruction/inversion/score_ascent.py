@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from divulge.attacks.reconstruction.gradients.gradient_matching import sides_of, variation
+from divulge.attacks.reconstruction.total_variation import sides_of, variation
 from divulge.core.hashing import Array
 from divulge.core.views.reconstruction import ClassView
 

@@ -7,15 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.linear_models import linear_model
+from divulge.attacks.reconstruction.linear_models import BOTH, linear_model
 from divulge.attacks.reconstruction.versions.unlearned_batch import batch_behind
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
 from divulge.core.target import Oracle
-from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
 from divulge.core.views.reconstruction import SampleGuess, VersionView
-
-BOTH = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.linear_models import codes_for, linear_model
-from divulge.attacks.reconstruction.versions.deleted_record import BOTH
+from divulge.attacks.reconstruction.linear_models import BOTH, codes_for, linear_model
 from divulge.core.attack import Card
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs
 from divulge.core.views.reconstruction import InformedView, SampleGuess
