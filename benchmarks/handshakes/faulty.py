@@ -20,7 +20,7 @@ from torch import nn
 from divulge.targets.function import FunctionTarget
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.recipes.pytorch import TorchRecipe
-from handshakes.common import Case, Made, digits, net, patients, scores_of, table, trained, values
+from handshakes.cases import Case, Made, digits, net, patients, scores_of, table, trained, values
 
 
 def _forest(pair: Any, **how: Any) -> RandomForestClassifier:

@@ -29,7 +29,7 @@ from torch import nn
 from divulge.targets.function import FunctionTarget
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.recipes.pytorch import TorchRecipe
-from handshakes.common import Case, Made, Pair, digits, net, patients, table, trained, values
+from handshakes.cases import Case, Made, Pair, digits, net, patients, table, trained, values
 
 
 def _fitted(name: str, model: Any, sets: Any, recipe: Any = "auto", shown: Any = None) -> Made:

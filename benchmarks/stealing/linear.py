@@ -37,7 +37,8 @@ def linear() -> Iterator[Row]:
     yield Row("softmax regression, digits, labels only: queries", oracle.queries)
     yield agreement("softmax regression, digits, labels only: agreement", theft)
     own, held = split(breast_cancer(), (300, 269))
-    logistic = SklearnTarget(make_pipeline(StandardScaler(), LogisticRegression()).fit(own.flat(), own.y))
+    diagnoses = np.asarray(own.schema.classes)[own.y]
+    logistic = SklearnTarget(make_pipeline(StandardScaler(), LogisticRegression()).fit(own.flat(), diagnoses))
     guess, theft, oracle, _ = steal(logistic, held, attack("equation_solving"))
     yield Row("logistic regression, breast cancer: queries", oracle.queries, bar=31, better="below")
     yield Row("logistic regression, breast cancer: worst error", worst(guess, logistic))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
 from divulge.catalog.attacks import attack
@@ -22,7 +23,8 @@ def tree(quick: bool) -> Iterator[Row]:
     plain = Schema(tuple(Column(c.name) for c in records.schema.columns), classes=records.schema.classes)
     whole = Records(records.x.astype(float), records.y, plain)
     own, pool, held = split(whole, (20_000, 25_000, 10_000))
-    target = SklearnTarget(DecisionTreeClassifier(max_depth=12, random_state=0).fit(own.x, own.y))
+    incomes = np.asarray(own.schema.classes)[own.y]
+    target = SklearnTarget(DecisionTreeClassifier(max_depth=12, random_state=0).fit(own.x, incomes))
     _, theft, oracle, took = steal(target, held, attack("tree_paths"), threat=replace(OPEN, access=leaves_only()))
     (leaves,) = theft.recoveries
     yield Row(
