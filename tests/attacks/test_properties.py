@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
+from divulge.attacks.property.contributed import poison_of
 from divulge.attacks.property.fitted import as_rows, parameters_of
 from divulge.attacks.property.melis import MelisPassive, told_apart
 from divulge.attacks.property.meta import Learned
@@ -23,7 +24,7 @@ from divulge.attacks.property.neurons import layers_of, read
 from divulge.attacks.property.property_chosen import weighed
 from divulge.attacks.property.property_kl_test import divergence
 from divulge.attacks.property.property_threshold_test import best_cut
-from divulge.attacks.property.snap import log_ratio, poison_of
+from divulge.attacks.property.snap import log_ratio
 from divulge.catalog.attacks import attack
 from divulge.core.errors import AccessDenied, Impossible, InputError, TargetError
 from divulge.core.game import Arm

@@ -14,7 +14,8 @@ from divulge.core.hashing import Array, digest
 from divulge.core.outputs import WORDS, Form, Pick, columns, contradicted, flat, form_of, picked, recognised, whole
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
-from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
+from divulge.targets.answers import checked, guarded, through_port
+from divulge.targets.stated import StatedTarget
 
 LOOKED_AT = 512
 VALUE_LOSSES = ("mse", "mae", "mape", "msle", "mean_", "huber", "log_cosh", "logcosh", "poisson")
@@ -22,14 +23,11 @@ CLASS_LOSSES = ("crossentropy", "hinge", "focal")
 ENDS = {"softmax": "softmax", "log_softmax": "softmax", "sigmoid": "sigmoid", "hard_sigmoid": "sigmoid"}
 
 
-class KerasTarget:
+class KerasTarget(StatedTarget):
     """A built model, asked through its predict().  What its outputs stand for follows from the last activation and from
     looking at many of them; output, pick and classes as of TorchTarget.  task: from the loss it was compiled with, or
     from the labels, when not given.
     """
-
-    needs_classes = True
-    """Nothing in a model tells which label an output stands for."""
 
     def __init__(
         self,
@@ -54,30 +52,11 @@ class KerasTarget:
         self._embeds = any("Embedding" in type(layer).__name__ for layer in _layers(model))
 
     @property
-    def name(self) -> str:
-        """See Target."""
-        return self._name
-
-    @property
-    def task(self) -> Task:
-        """See Target."""
-        return self.stated_task or Task.CLASSIFICATION
-
-    @property
     def reading(self) -> str:
         """What its outputs stand for, in words."""
         if self.task is Task.REGRESSION:
             return "one value a record"
         return "not asked yet" if self._form is None else WORDS[self._form]
-
-    @property
-    def offers(self) -> frozenset[Access]:
-        """See Target."""
-        return VALUE_PORTS if self.task is Task.REGRESSION else CLASSIFIER_PORTS
-
-    def tell_task(self, task: Task) -> None:
-        """What it predicts, where only the records could tell."""
-        self.stated_task = task
 
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""

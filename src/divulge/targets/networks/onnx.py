@@ -14,25 +14,22 @@ from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import (
-    CLASSIFIER_PORTS,
-    VALUE_PORTS,
     are_probabilities,
     checked,
     guarded,
     through_port,
 )
+from divulge.targets.stated import StatedTarget
 
 DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
 
 
-class OnnxTarget:
+class OnnxTarget(StatedTarget):
     """A model file with one input.  Of several outputs the one with a column a class is read.
 
     task: regression where decimal targets meet a single output, else classification, when not given.  classes: the
     labels of the outputs, in their order, which some files tell with their answers.
     """
-
-    needs_classes = True
 
     def __init__(
         self,
@@ -59,20 +56,6 @@ class OnnxTarget:
         self.stated_task, self._name, self.classes = task, name or self.path.stem, tuple(classes)
         self._probabilities: bool | None = None
 
-    @property
-    def name(self) -> str:
-        """See Target."""
-        return self._name
-
-    @property
-    def task(self) -> Task:
-        """See Target."""
-        return self.stated_task or Task.CLASSIFICATION
-
-    def tell_task(self, task: Task) -> None:
-        """What it predicts, where only the records could tell."""
-        self.stated_task = task
-
     def outputs(self, x: Any) -> int | None:
         """How many numbers it returns for a record, asked about these few; None where it returns labels only."""
         given = np.ascontiguousarray(x, dtype=self._dtype)
@@ -82,11 +65,6 @@ class OnnxTarget:
                 return len(output[0])
         shapes = [np.asarray(o).shape for o in self._run(given) if np.asarray(o).dtype.kind == "f"]
         return int(np.prod(shapes[0][1:])) if shapes else None
-
-    @property
-    def offers(self) -> frozenset[Access]:
-        """See Target."""
-        return VALUE_PORTS if self.task is Task.REGRESSION else CLASSIFIER_PORTS
 
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""

@@ -42,6 +42,7 @@ from divulge.targets.networks.torch_inputs import Named, Singles, as_numbers, as
 from divulge.targets.networks.torch_lent import as_input, bare, device_of, fingerprint_of, is_quantised, lent, type_of
 from divulge.targets.networks.torch_secrets import of_module
 from divulge.targets.networks.torch_updates import Front, InLogits, change_of, front_of, loss_of, untrained
+from divulge.targets.stated import StatedTarget
 
 LOOKED_AT = 512
 """Records by which it is settled what the outputs stand for."""
@@ -50,7 +51,7 @@ INSIDE = frozenset({Access.GRADIENTS, Access.INTERNALS})
 AsTensor = Callable[[Array], Tensor]
 
 
-class TorchTarget:
+class TorchTarget(StatedTarget):
     """A module, asked in evaluation mode, in its own floating type and where its weights lie; it is left as it was.
 
     output: what it returns, "logits", "log_probabilities", "probabilities" (softmax), "one_vs_rest" (a sigmoid for each
@@ -63,9 +64,6 @@ class TorchTarget:
     device: where it is asked, and brought back from.
     Raises InputError for anything but a module.
     """
-
-    needs_classes = True
-    """Nothing in a module tells which label an output stands for."""
 
     def __init__(
         self,
@@ -97,16 +95,6 @@ class TorchTarget:
         self._bundled = pick is not None
         self._several = False
         self._own: dict[torch.dtype, bool] = {}
-
-    @property
-    def name(self) -> str:
-        """See Target."""
-        return self._name
-
-    @property
-    def task(self) -> Task:
-        """See Target."""
-        return self.stated_task or Task.CLASSIFICATION
 
     @property
     def reading(self) -> str:
@@ -141,10 +129,6 @@ class TorchTarget:
         if isinstance(self.module, torch.jit.ScriptModule):
             return {Access.INTERNALS: "it is a TorchScript module, whose layers cannot be watched"}
         return {}
-
-    def tell_task(self, task: Task) -> None:
-        """What it predicts, where only the records could tell."""
-        self.stated_task = task
 
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""

@@ -7,13 +7,14 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from divulge.attacks.reconstruction.gradients.active_server import ACTIVE_SERVER
 from divulge.attacks.reconstruction.gradients.dlg import numbers_only
 from divulge.attacks.reconstruction.gradients.last_layer_gradients import last_layer
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.target import Oracle
-from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.threat import Asset, Challenge, Family
 from divulge.core.views.reconstruction import SampleGuess, Update, UpdateView
 
 STEEP = 50.0
@@ -49,9 +50,7 @@ class Fishing:
         paper="wen2022",
         equations="section 4 (class and feature fishing)",
         summary="the server sends a last layer through which only one record of a batch is seen",
-        needs=Needs(
-            Access.UPDATES, frozenset({Knowledge.POPULATION}), phase=Phase.TRAINING, behaviour=Behaviour.ACTIVE
-        ),
+        needs=ACTIVE_SERVER,
         default=False,
     )
 

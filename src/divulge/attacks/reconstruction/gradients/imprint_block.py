@@ -7,13 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from divulge.attacks.reconstruction.gradients.active_server import ACTIVE_SERVER
 from divulge.attacks.reconstruction.gradients.dlg import numbers_only
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.threat import Asset, Challenge, Family
 from divulge.core.views.reconstruction import SampleGuess, Update, UpdateView
-
-MOST_PUBLIC = 2_000
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,7 @@ class ImprintBlock:
         paper="fowl2022",
         equations="equations 3 to 5",
         summary="the server adds a layer whose gradient holds each record of a batch for itself",
-        needs=Needs(
-            Access.UPDATES, frozenset({Knowledge.POPULATION}), phase=Phase.TRAINING, behaviour=Behaviour.ACTIVE
-        ),
+        needs=ACTIVE_SERVER,
     )
 
     def run(self, view: UpdateView) -> SampleGuess:

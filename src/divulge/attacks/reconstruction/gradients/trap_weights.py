@@ -7,13 +7,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from divulge.attacks.reconstruction.gradients.active_server import ACTIVE_SERVER
 from divulge.attacks.reconstruction.gradients.analytic_gradient import FirstDense, first_dense
 from divulge.attacks.reconstruction.gradients.dlg import numbers_only
-from divulge.attacks.reconstruction.gradients.imprint_block import MOST_PUBLIC
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
-from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.threat import Asset, Challenge, Family
 from divulge.core.views.reconstruction import SampleGuess, UpdateView
+
+MOST_PUBLIC = 2_000
+"""Public records by which the scale is chosen."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,7 @@ class TrapWeights:
         paper="boenisch2023",
         equations="section 5, algorithm 1",
         summary="the server sends first weights with which most neurons fire for one record of a batch, or for none",
-        needs=Needs(
-            Access.UPDATES, frozenset({Knowledge.POPULATION}), phase=Phase.TRAINING, behaviour=Behaviour.ACTIVE
-        ),
+        needs=ACTIVE_SERVER,
     )
 
     def run(self, view: UpdateView) -> SampleGuess:
