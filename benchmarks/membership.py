@@ -33,9 +33,9 @@ from divulge.stats.intervals import clopper_pearson
 from divulge.stats.roc import at_fpr, roc
 from divulge.targets.score_table import ScoreTable
 from divulge.training.artifact_cache import default_cache
-from divulge.training.engine import Trainer
-from divulge.training.pytorch import TorchRecipe
-from divulge.training.sklearn import SklearnRecipe
+from divulge.training.engines.engine import Trainer
+from divulge.training.recipes.pytorch import TorchRecipe
+from divulge.training.recipes.sklearn import SklearnRecipe
 from harness import Row, main
 from peers.environment import run_attack
 

@@ -20,9 +20,9 @@ from divulge.core.hashing import Array, derived_rng
 from divulge.core.records import Records
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import fashion_mnist
-from divulge.training.engine import Plan, Trainer, Way, choose, train
-from divulge.training.pytorch import TorchRecipe
-from divulge.training.sklearn import SklearnRecipe
+from divulge.training.engines.engine import Plan, Trainer, Way, choose, train
+from divulge.training.recipes.pytorch import TorchRecipe
+from divulge.training.recipes.sklearn import SklearnRecipe
 from harness import Row, main
 
 

@@ -23,12 +23,57 @@ def network_cases() -> Iterator[Case]:
     yield from _keras()
 
 
+Form = tuple[str, bool, Callable[[], Any], Callable[[Any, Any], Any]]
+"""Its name, whether it classifies, what builds it, and how its owner reads its answers."""
+
+
 def _torch() -> Iterator[Case]:
     try:
-        import torch
-        from torch import nn
+        import torch  # noqa: F401  # without it there is nothing to try
     except ModuleNotFoundError:
         return
+    for name, classifies, build, said in _forms():
+        made = _trained(build, classifies, said)
+        recipe = divulge.TorchRecipe(build, epochs=20, learning_rate=0.02, batch_size=60)
+        yield Case(name, "PyTorch", "array", classifies, made, _asked(said), recipe=recipe)
+
+
+def _forms() -> list[Form]:
+    import torch
+    from torch import nn
+
+    def softmax(model: Any, x: Any) -> Any:
+        said = model(x)
+        return torch.softmax((said["logits"] if isinstance(said, dict) else said).double(), dim=1)
+
+    def single(model: Any, x: Any) -> Any:
+        return torch.sigmoid(model(x).double())[:, 0]
+
+    def itself(model: Any, x: Any) -> Any:
+        return model(x).double()
+
+    def logarithms(model: Any, x: Any) -> Any:
+        return itself(model, x).exp()
+
+    named, sure = _modules()
+    return [
+        ("Module, logits", True, lambda: _layers(3), softmax),
+        ("Module, ten outputs", True, lambda: _layers(10), softmax),
+        ("Module, dropout and batch norm", True, lambda: _layers(3, nn.BatchNorm1d(24), nn.Dropout(0.3)), softmax),
+        ("Module, double precision", True, lambda: _layers(3).double(), softmax),
+        ("Module, a dictionary", True, named, softmax),
+        ("Module, softmax", True, lambda: nn.Sequential(_layers(3), nn.Softmax(1)), itself),
+        ("Module, log-softmax", True, lambda: nn.Sequential(_layers(3), nn.LogSoftmax(1)), logarithms),
+        ("Module, one logit", True, lambda: _layers(1), single),
+        ("Module, one probability", True, sure, itself),
+        ("Module, one value", False, lambda: _layers(1), itself),
+    ]
+
+
+def _modules() -> tuple[type[Any], type[Any]]:
+    """Modules that answer with a dictionary, and with one probability a record."""
+    import torch
+    from torch import nn
 
     class Named(nn.Module):
         """Answers with a dictionary."""
@@ -50,35 +95,7 @@ def _torch() -> Iterator[Case]:
         def forward(self, x: Any) -> Any:
             return torch.sigmoid(self.net(x)).squeeze()
 
-    def softmax(model: Any, x: Any) -> Any:
-        said = model(x)
-        return torch.softmax((said["logits"] if isinstance(said, dict) else said).double(), dim=1)
-
-    def single(model: Any, x: Any) -> Any:
-        return torch.sigmoid(model(x).double())[:, 0]
-
-    def itself(model: Any, x: Any) -> Any:
-        return model(x).double()
-
-    def logarithms(model: Any, x: Any) -> Any:
-        return itself(model, x).exp()
-
-    forms: list[tuple[str, bool, Callable[[], Any], Callable[[Any, Any], Any]]] = [
-        ("Module, logits", True, lambda: _layers(3), softmax),
-        ("Module, ten outputs", True, lambda: _layers(10), softmax),
-        ("Module, dropout and batch norm", True, lambda: _layers(3, nn.BatchNorm1d(24), nn.Dropout(0.3)), softmax),
-        ("Module, double precision", True, lambda: _layers(3).double(), softmax),
-        ("Module, a dictionary", True, Named, softmax),
-        ("Module, softmax", True, lambda: nn.Sequential(_layers(3), nn.Softmax(1)), itself),
-        ("Module, log-softmax", True, lambda: nn.Sequential(_layers(3), nn.LogSoftmax(1)), logarithms),
-        ("Module, one logit", True, lambda: _layers(1), single),
-        ("Module, one probability", True, Sure, itself),
-        ("Module, one value", False, lambda: _layers(1), itself),
-    ]
-    for name, classifies, build, said in forms:
-        made = _trained(build, classifies, said)
-        recipe = divulge.TorchRecipe(build, epochs=20, learning_rate=0.02, batch_size=60)
-        yield Case(name, "PyTorch", "array", classifies, made, _asked(said), recipe=recipe)
+    return Named, Sure
 
 
 def _layers(outputs: int, *between: Any) -> Any:

@@ -129,15 +129,13 @@ def _bins() -> Any:
     return KBinsDiscretizer(4, encode="ordinal", strategy="uniform")
 
 
-def composed() -> dict[str, tuple[bool, Callable[[], Any]]]:
-    """What is made of several estimators, and whether it classifies."""
-    depths = [2, 4]
+def _searches() -> dict[str, tuple[bool, Callable[[], Any]]]:
+    """Searches for settings."""
+    depths, search = [2, 4], model_selection
 
     def forest() -> Any:
         return tree.DecisionTreeClassifier(random_state=0)
 
-    union = FeatureUnion([("as it is", "passthrough"), ("log", FunctionTransformer(lambda x: np.log1p(np.abs(x))))])
-    search = model_selection
     return {
         "GridSearchCV": (True, lambda: _grid(search.GridSearchCV, forest(), "max_depth", depths)),
         "RandomizedSearchCV": (
@@ -158,6 +156,13 @@ def composed() -> dict[str, tuple[bool, Callable[[], Any]]]:
             False,
             lambda: _grid(search.GridSearchCV, linear_model.Ridge(), "alpha", [0.1, 1.0]),
         ),
+    }
+
+
+def composed() -> dict[str, tuple[bool, Callable[[], Any]]]:
+    """What is made of several estimators, and whether it classifies."""
+    union = FeatureUnion([("as it is", "passthrough"), ("log", FunctionTransformer(lambda x: np.log1p(np.abs(x))))])
+    return _searches() | {
         "FrozenEstimator": (True, lambda: FrozenEstimator(_logistic())),
         "RFE": (True, lambda: RFE(_logistic(), n_features_to_select=2)),
         "RFECV": (True, lambda: RFECV(_logistic(), cv=3)),

@@ -18,9 +18,9 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from divulge.targets.function import FunctionTarget
-from divulge.targets.pytorch import TorchTarget
-from divulge.training.pytorch import TorchRecipe
-from handshakes.common import Case, Made, digits, net, patients, scores_of, table, trained, values
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.recipes.pytorch import TorchRecipe
+from handshakes.cases import Case, Made, digits, net, patients, scores_of, table, trained, values
 
 
 def _forest(pair: Any, **how: Any) -> RandomForestClassifier:

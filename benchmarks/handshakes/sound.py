@@ -27,9 +27,9 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from divulge.targets.function import FunctionTarget
-from divulge.targets.pytorch import TorchTarget
-from divulge.training.pytorch import TorchRecipe
-from handshakes.common import Case, Made, Pair, digits, net, patients, table, trained, values
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.recipes.pytorch import TorchRecipe
+from handshakes.cases import Case, Made, Pair, digits, net, patients, table, trained, values
 
 
 def _fitted(name: str, model: Any, sets: Any, recipe: Any = "auto", shown: Any = None) -> Made:

@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from divulge.core.views.membership import MembershipGuess as MembershipGuess
     from divulge.core.views.membership import MembershipView as MembershipView
     from divulge.runs.gate import assert_no_leak as assert_no_leak
-    from divulge.targets.boosters import BoosterTarget as BoosterTarget
+    from divulge.targets.estimators.boosters import BoosterTarget as BoosterTarget
+    from divulge.targets.estimators.sklearn import SklearnTarget as SklearnTarget
     from divulge.targets.function import FunctionTarget as FunctionTarget
     from divulge.targets.generator import GeneratorTarget as GeneratorTarget
-    from divulge.targets.http import HttpTarget as HttpTarget
-    from divulge.targets.http import Service as Service
-    from divulge.targets.onnx import OnnxTarget as OnnxTarget
-    from divulge.targets.pytorch import TorchTarget as TorchTarget
+    from divulge.targets.networks.onnx import OnnxTarget as OnnxTarget
+    from divulge.targets.networks.pytorch import TorchTarget as TorchTarget
     from divulge.targets.score_table import ScoreTable as ScoreTable
-    from divulge.targets.sklearn import SklearnTarget as SklearnTarget
-    from divulge.training.pytorch import TorchRecipe as TorchRecipe
+    from divulge.targets.services.http import HttpTarget as HttpTarget
+    from divulge.targets.services.http import Service as Service
+    from divulge.training.recipes.pytorch import TorchRecipe as TorchRecipe
     from divulge.workflows.audit import Run as Run
     from divulge.workflows.audit import audit as audit
     from divulge.workflows.compare_defenses import compare_defenses as compare_defenses
@@ -58,29 +58,29 @@ _HOME = {
     "DivulgeError": "core.errors",
     "Family": "core.threat",
     "Finding": "core.finding",
-    "BoosterTarget": "targets.boosters",
+    "BoosterTarget": "targets.estimators.boosters",
     "FunctionTarget": "targets.function",
     "GeneratorTarget": "targets.generator",
-    "HttpTarget": "targets.http",
+    "HttpTarget": "targets.services.http",
     "InputError": "core.errors",
     "Knowledge": "core.threat",
     "MembershipGuess": "core.views.membership",
     "MembershipView": "core.views.membership",
     "Needs": "core.threat",
-    "OnnxTarget": "targets.onnx",
+    "OnnxTarget": "targets.networks.onnx",
     "Policy": "core.policy",
     "Progress": "core.progress",
     "Records": "core.records",
     "Run": "workflows.audit",
     "Schema": "core.records",
     "ScoreTable": "targets.score_table",
-    "Service": "targets.http",
-    "SklearnTarget": "targets.sklearn",
+    "Service": "targets.services.http",
+    "SklearnTarget": "targets.estimators.sklearn",
     "TargetError": "core.errors",
     "Task": "core.threat",
     "ThreatModel": "core.threat",
-    "TorchRecipe": "training.pytorch",
-    "TorchTarget": "targets.pytorch",
+    "TorchRecipe": "training.recipes.pytorch",
+    "TorchTarget": "targets.networks.pytorch",
     "Verdict": "core.finding",
     "assert_no_leak": "runs.gate",
     "audit": "workflows.audit",

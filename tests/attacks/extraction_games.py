@@ -16,7 +16,7 @@ from divulge.core.threat import PRESETS, ThreatModel
 from divulge.core.views.extraction import ExtractionAuxiliary, ExtractionGuess
 from divulge.data.arrays import from_arrays
 from divulge.games.extraction import ExtractionGame
-from divulge.training.students import SurrogateTrainer
+from divulge.training.surrogates.students import SurrogateTrainer
 
 OPEN = replace(PRESETS["published-model"], query_budget=None)
 MLAAS = PRESETS["mlaas"]

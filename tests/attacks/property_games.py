@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from divulge.auditing.challenges.property import remembered
 from divulge.auditing.oracle import GrantedOracle
-from divulge.auditing.property import remembered
 from divulge.catalog.attacks import attack
 from divulge.core.exhibits import Fact
 from divulge.core.game import Arm
@@ -17,7 +17,7 @@ from divulge.core.threat import PRESETS
 from divulge.core.views.property import PropertyAuxiliary
 from divulge.games.properties import PropertyGame, PropertyPlan
 from divulge.games.sides import Side
-from divulge.targets.sklearn import SklearnTarget
+from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.training.shadow import Answers
 
 

@@ -19,7 +19,7 @@ from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.data.arrays import from_arrays
 from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame, RebuildPlan
-from divulge.targets.pytorch import TorchTarget
+from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.shadow import ShadowTrainer
 
 SIDE = 8

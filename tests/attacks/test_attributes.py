@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from divulge.stats.rebuilt import gain_low
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
@@ -20,8 +19,9 @@ from divulge.games.attributes import AttributeGame, completions_of, questions_ab
 from divulge.games.control_models import ControlModels
 from divulge.games.imputer import impute
 from divulge.setup.assemble import recipe_for
+from divulge.stats.paired import gain_low
+from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.function import FunctionTarget
-from divulge.targets.sklearn import SklearnTarget
 from divulge.training.shadow import ShadowTrainer
 
 
@@ -113,7 +113,7 @@ def test_neurons_are_read_of_networks_only():
     import torch
     from torch import nn
 
-    from divulge.targets.pytorch import TorchTarget
+    from divulge.targets.networks.pytorch import TorchTarget
 
     torch.manual_seed(0)
     population = drawn(400, 1)
@@ -226,8 +226,8 @@ def test_neurons_tell_what_few_own_records_do_not(trained):
     import torch
     from torch import nn
 
-    from divulge.targets.pytorch import TorchTarget
-    from divulge.training.pytorch import TorchRecipe
+    from divulge.targets.networks.pytorch import TorchTarget
+    from divulge.training.recipes.pytorch import TorchRecipe
 
     def build():
         return nn.Sequential(nn.Linear(3, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))

@@ -27,8 +27,8 @@ from divulge.attacks.extraction.tree_paths import TreePaths, TreePathsByScores
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.game import Arm
 from divulge.core.threat import PRESETS, Task
-from divulge.targets.pytorch import TorchTarget
-from divulge.targets.sklearn import SklearnTarget
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.targets.networks.pytorch import TorchTarget
 from tests.attacks.extraction_games import MLAAS, OPEN, blobs, fidelity, records, steal
 
 OWN, HELD, POOL = blobs(300), blobs(200, seed=1), blobs(300, seed=2)

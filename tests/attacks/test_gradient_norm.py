@@ -12,7 +12,7 @@ from divulge.core.errors import AccessDenied
 from divulge.core.finding import Played, Refused
 from divulge.core.threat import Access
 from divulge.data.arrays import from_arrays
-from divulge.targets.pytorch import TorchTarget
+from divulge.targets.networks.pytorch import TorchTarget
 
 
 def test_the_gradient_of_a_softmax_regression_by_hand():

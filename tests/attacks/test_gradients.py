@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from divulge.attacks.reconstruction.gradient_matching import Matcher, Prior, by_lbfgs
-from divulge.attacks.reconstruction.last_layer_gradients import _solved, label_counts
+from divulge.attacks.reconstruction.gradients.gradient_matching import Matcher, Prior, by_lbfgs
+from divulge.attacks.reconstruction.gradients.last_layer_gradients import _solved, label_counts
 from divulge.core.errors import AccessDenied, Impossible, InputError, TargetError
 from divulge.core.game import Arm
 from divulge.core.threat import Access, Needs
 from divulge.core.views.reconstruction import Update, UpdateView
 from divulge.games.rebuild import RebuildPlan
-from divulge.targets.torch_updates import change_of
+from divulge.targets.networks.torch_updates import change_of
 from tests.attacks.reconstruction_games import Convolutions, dense, pictures, played, quality, share, taught
 
 SETS = pictures(90, seed=1), pictures(90, seed=2), pictures(300, seed=3)
@@ -234,8 +234,8 @@ def test_an_active_server_gets_single_records_out_of_batches(name):
 
 
 def test_imprint_bins_hold_the_very_records():
-    from divulge.attacks.reconstruction.imprint_block import _caught
-    from divulge.attacks.reconstruction.imprint_module import Imprint
+    from divulge.attacks.reconstruction.gradients.imprint_block import _caught
+    from divulge.attacks.reconstruction.gradients.imprint_module import Imprint
 
     records = SETS[0].take(np.arange(3))
     along = torch.ones(64, dtype=torch.float64) / 64
@@ -322,8 +322,8 @@ def test_a_text_that_a_model_was_trained_on_is_exposed():
     module, known = Gpt(), texts(90, 1)
     secret = known.take(np.arange(70, 72))
     optimiser = torch.optim.Adam(module.parameters(), lr=3e-3)
-    from divulge.targets.pytorch import TorchTarget
-    from divulge.targets.torch_updates import loss_of
+    from divulge.targets.networks.pytorch import TorchTarget
+    from divulge.targets.networks.torch_updates import loss_of
 
     for _ in range(40):
         optimiser.zero_grad()

@@ -19,13 +19,13 @@ from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.game import Arm
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.threat import PRESETS, Access, Task
-from divulge.defenses.shield import shielded
-from divulge.defenses.top_k import TopK
+from divulge.defenses.interface.defended_target import shielded
+from divulge.defenses.interface.top_k import TopK
+from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.function import FunctionTarget
-from divulge.targets.pytorch import TorchTarget
-from divulge.targets.sklearn import SklearnTarget
-from divulge.training.students import SurrogateTrainer, lessons
-from divulge.training.zoo import build, train_one, train_zoo
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.surrogates.students import SurrogateTrainer, lessons
+from divulge.training.surrogates.zoo import build, train_one, train_zoo
 from tests.attacks.extraction_games import MLAAS, blobs, fidelity, records, steal
 
 OWN, HELD, POOL = blobs(400), blobs(300, seed=1), blobs(600, seed=2)

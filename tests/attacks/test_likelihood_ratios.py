@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 import divulge
-from divulge.attacks.membership.learned_ratio import pool_of
-from divulge.attacks.membership.shadow_statistics import log_mean_exp, marginal, sums
+from divulge.attacks.membership.shadows.learned_ratio import pool_of
+from divulge.attacks.membership.shadows.shadow_statistics import log_mean_exp, marginal, sums
 from divulge.core.trials import Scored
 from divulge.stats.roc import at_fpr, roc
 from tests.attacks.toys import toy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from divulge.attacks.membership.class_thresholds import best_threshold
+from divulge.attacks.membership.scores.class_thresholds import best_threshold
 from divulge.core.threat import Task
 from tests.attacks.toys import toy
 

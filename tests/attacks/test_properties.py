@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
+from divulge.attacks.property.contributed import poison_of
 from divulge.attacks.property.fitted import as_rows, parameters_of
 from divulge.attacks.property.melis import MelisPassive, told_apart
 from divulge.attacks.property.meta import Learned
@@ -23,7 +24,7 @@ from divulge.attacks.property.neurons import layers_of, read
 from divulge.attacks.property.property_chosen import weighed
 from divulge.attacks.property.property_kl_test import divergence
 from divulge.attacks.property.property_threshold_test import best_cut
-from divulge.attacks.property.snap import log_ratio, poison_of
+from divulge.attacks.property.snap import log_ratio
 from divulge.catalog.attacks import attack
 from divulge.core.errors import AccessDenied, Impossible, InputError, TargetError
 from divulge.core.game import Arm
@@ -34,8 +35,8 @@ from divulge.games.inputs import MINE, InputGame
 from divulge.games.judges.property import leaked_records
 from divulge.games.properties import PropertyGame, PropertyPlan
 from divulge.games.sides import Side
-from divulge.stats.rebuilt import mean_bounds
-from divulge.targets.pytorch import TorchTarget
+from divulge.stats.paired import mean_bounds
+from divulge.targets.networks.pytorch import TorchTarget
 from tests.attacks.property_games import drawn, game, played, raising
 
 BLACK_BOX = ("property_chosen", "property_queries", "property_kl_test", "property_threshold_test", "property_labels")

@@ -17,10 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import nn
 
-from divulge.attacks.reconstruction.generator import generator_for
-from divulge.attacks.reconstruction.kkt import agreeing
+from divulge.attacks.reconstruction.inversion.image_generator import generator_for
 from divulge.attacks.reconstruction.linear_models import LinearModel, linear_model
-from divulge.attacks.reconstruction.unlearned_batch import batch_behind
+from divulge.attacks.reconstruction.versions.unlearned_batch import batch_behind
+from divulge.attacks.reconstruction.weights.kkt import agreeing
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible, InputError
@@ -31,9 +31,9 @@ from divulge.data.arrays import from_arrays
 from divulge.games.classes import InversionGame
 from divulge.games.rebuild import RebuildPlan
 from divulge.setup.assemble import recipe_for
-from divulge.targets.pytorch import TorchTarget
-from divulge.targets.sklearn import SklearnTarget
-from divulge.training.students import SurrogateTrainer
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.surrogates.students import SurrogateTrainer
 from tests.attacks.reconstruction_games import Convolutions, dense, pictures, played, quality, share, taught
 
 SETS = pictures(90, seed=1), pictures(90, seed=2), pictures(400, seed=3)
@@ -171,7 +171,7 @@ def test_weights_that_are_the_gradient_of_one_record_give_it_away():
     """With w_j = a v_j (x, 1) and a = 1 / |(x, 1)| the weights are a times the gradient of the output at x, and the
     conditions of Karush, Kuhn and Tucker hold for this record alone.
     """
-    from divulge.attacks.reconstruction.stationary import solve
+    from divulge.attacks.reconstruction.weights.kkt_search import solve
 
     record = torch.as_tensor(SETS[0].x[0]).flatten()
     wide = torch.cat([record, torch.ones(1)])

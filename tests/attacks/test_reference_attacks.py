@@ -121,7 +121,7 @@ def test_robustness_to_noise_of_a_linear_model_is_a_normal_probability():
     made = attack("label_only_noise", copies=60)
     scores, oracle = played(made, lambda v: (v @ w > 0).astype(int), candidates, returns="labels", threat="label-only")
     margin = np.abs(x @ w) / np.linalg.norm(w)
-    from divulge.attacks.membership.label_only_noise import LEVELS
+    from divulge.attacks.membership.labels.label_only_noise import LEVELS
 
     expected = (1 + 60 * sum(stats.norm.cdf(margin / level) for level in LEVELS)) / (1 + 60 * len(LEVELS))
     np.testing.assert_allclose(scores, expected, atol=0.1)
@@ -130,7 +130,7 @@ def test_robustness_to_noise_of_a_linear_model_is_a_normal_probability():
 
 
 def test_categories_are_drawn_anew_and_never_invented():
-    from divulge.attacks.membership.label_only_noise import disturbed
+    from divulge.attacks.membership.labels.label_only_noise import disturbed
 
     schema = Schema((Column("age"), Column("town", Kind.CATEGORICAL, ("a", "b", "c"))), classes=(0, 1))
     rng = np.random.default_rng(0)

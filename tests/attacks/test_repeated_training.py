@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import divulge
-from divulge.attacks.reconstruction.repeated_training import (
+from divulge.attacks.reconstruction.weights.repeated_training import (
     SKETCH,
     RepeatedTraining,
     records_of_ones_own,
@@ -23,9 +23,9 @@ from divulge.core.game import Arm
 from divulge.core.records import concat
 from divulge.data.arrays import from_arrays, from_frames
 from divulge.games.rebuild import RebuildPlan
-from divulge.targets.pytorch import TorchTarget
-from divulge.training.engine import Trainer
-from divulge.training.pytorch import Optimiser, TorchRecipe
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.engines.engine import Trainer
+from divulge.training.recipes.pytorch import Optimiser, TorchRecipe
 from tests.attacks.reconstruction_games import dense, pictures, played, quality, share
 from tests.attacks.test_rebuilding import fitted, tables
 

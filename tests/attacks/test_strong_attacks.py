@@ -11,9 +11,9 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 import divulge
-from divulge.attacks.membership.label_only_augmentation import LabelOnlyAugmentation
-from divulge.attacks.membership.lira_augmented import LiraAugmented, _log_density
-from divulge.attacks.membership.truth_serum import TruthSerum
+from divulge.attacks.membership.labels.label_only_augmentation import LabelOnlyAugmentation
+from divulge.attacks.membership.shadows.lira_augmented import LiraAugmented, _log_density
+from divulge.attacks.membership.shadows.truth_serum import TruthSerum
 from divulge.auditing.oracle import GrantedOracle
 from divulge.core.errors import Impossible
 from divulge.core.finding import Refused
@@ -22,8 +22,8 @@ from divulge.core.threat import Access
 from divulge.core.views.membership import MembershipView, PoisonView
 from divulge.data.arrays import from_arrays
 from divulge.stats.auc import null_deviation
-from divulge.targets.trees import internals
-from divulge.training.augment import Augmentation
+from divulge.targets.estimators.tree_internals import internals
+from divulge.training.recipes.augment import Augmentation
 from tests.attacks.toys import toy
 
 
@@ -188,7 +188,7 @@ def test_the_white_box_sees_more_in_trees_than_their_scores(model, tmp_path):
 
 
 def test_a_class_that_a_tree_never_saw_is_no_error():
-    from divulge.targets.sklearn import SklearnTarget
+    from divulge.targets.estimators.sklearn import SklearnTarget
 
     x, y = load_digits(return_X_y=True)
     model = RandomForestClassifier(5, random_state=0).fit(x[y < 9], y[y < 9])

@@ -10,20 +10,20 @@ import torch
 from torch import nn
 
 import divulge
-from divulge.attacks.reconstruction.updates_leak import UpdatesLeak
+from divulge.attacks.reconstruction.versions.updates_leak import UpdatesLeak
 from divulge.auditing.job import BoundRecipe
 from divulge.core.errors import Impossible
 from divulge.core.game import Arm
 from divulge.core.threat import PRESETS, Access, closure
 from divulge.data.arrays import from_arrays
-from divulge.defenses.label_only import LabelOnly
-from divulge.defenses.rounding import Rounding
-from divulge.defenses.shield import shielded
+from divulge.defenses.interface.defended_target import shielded
+from divulge.defenses.interface.label_only import LabelOnly
+from divulge.defenses.interface.rounding import Rounding
 from divulge.games.rebuild import RebuildPlan
 from divulge.report.decision import decision
-from divulge.targets.pytorch import TorchTarget
-from divulge.targets.sklearn import SklearnTarget
-from divulge.training.pytorch import TorchRecipe
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.recipes.pytorch import TorchRecipe
 from tests.attacks.reconstruction_games import dense, pictures, played, quality, share
 from tests.attacks.test_rebuilding import fitted, tables
 

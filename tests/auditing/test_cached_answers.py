@@ -17,13 +17,13 @@ from sklearn.tree import DecisionTreeClassifier
 
 import divulge
 import divulge.auditing.cache
-import divulge.training.engine
+import divulge.training.engines.engine
 import divulge.training.shadow
 from divulge.core.records import Records
 from divulge.data.arrays import from_arrays
 from divulge.targets.function import FunctionTarget
 from divulge.training.artifact_cache import ArtifactCache
-from divulge.training.function import FunctionRecipe
+from divulge.training.recipes.function import FunctionRecipe
 
 N = 40
 
@@ -110,7 +110,7 @@ def test_nothing_is_used_again_where_anything_differs(what, tmp_path, monkeypatc
 def test_another_version_of_divulge_uses_nothing(tmp_path, monkeypatch, reads):
     monkeypatch.setenv("DIVULGE_CACHE", str(tmp_path / "cache"))
     audited(tmp_path / "first")
-    for module in (divulge.auditing.cache, divulge.training.engine, divulge.training.shadow):
+    for module in (divulge.auditing.cache, divulge.training.engines.engine, divulge.training.shadow):
         monkeypatch.setattr(module, "code_version", lambda: "another")
     reads.clear()
     audited(tmp_path / "second")

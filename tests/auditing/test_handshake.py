@@ -25,7 +25,7 @@ from divulge.core.handshake import Concern, Handshake
 from divulge.core.policy import Policy
 from divulge.core.records import Column, Records, Schema
 from divulge.core.threat import PRESETS, Access, Task
-from divulge.defenses.gaussian_noise import GaussianNoise
+from divulge.defenses.interface.gaussian_noise import GaussianNoise
 from divulge.runs.gate import judge
 from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
 from divulge.stats.handshake import (
@@ -42,8 +42,8 @@ from divulge.stats.handshake import (
     second_softmax,
     sign_test,
 )
-from divulge.targets.averaged import Averaged
-from divulge.targets.sklearn_frames import Presenter
+from divulge.targets.estimators.sklearn_frames import Presenter
+from divulge.targets.wrappers.averaged import Averaged
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

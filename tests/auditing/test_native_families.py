@@ -11,8 +11,8 @@ from sklearn.tree import DecisionTreeClassifier
 import divulge
 from divulge.attacks.extraction.copycat import Copycat
 from divulge.attacks.extraction.knockoff import KnockoffRandom
-from divulge.attacks.membership.boundary_distance import BoundaryDistance
-from divulge.attacks.membership.label_only_noise import LabelOnlyNoise
+from divulge.attacks.membership.labels.boundary_distance import BoundaryDistance
+from divulge.attacks.membership.labels.label_only_noise import LabelOnlyNoise
 from divulge.catalog.defenses import defense
 from divulge.core.finding import Failed, Refused
 from divulge.core.threat import Access, Knowledge, ThreatModel

@@ -15,7 +15,7 @@ from divulge.core.errors import InputError
 from divulge.core.finding import Refused, Verdict
 from divulge.core.policy import Policy
 from divulge.core.threat import Family
-from divulge.defenses.updates import UpdateNoise
+from divulge.defenses.updates.noise import UpdateNoise
 from divulge.games.rebuild import RebuildPlan
 from divulge.report import rebuilt as words_of
 from divulge.report.png import data_uri

@@ -16,8 +16,8 @@ from divulge.claims import dataset_use as claim
 from divulge.cli import app
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays
+from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.function import FunctionTarget
-from divulge.targets.sklearn import SklearnTarget
 
 
 def test_a_set_that_was_not_used_is_claimed_in_at_most_a_twentieth_of_the_cases():

@@ -23,7 +23,7 @@ from divulge.core.errors import InputError
 from divulge.setup import audit_file_keys as keys
 from divulge.setup.audit_file import AuditFile, load, parsed
 from divulge.setup.validation import part_of
-from divulge.targets.fitted import fitted_kinds
+from divulge.targets.estimators.fitted_table import fitted_kinds
 from tests.cli.test_endings import run
 
 ROOT = Path(__file__).parent.parent.parent

@@ -13,9 +13,9 @@ from divulge.core.hashing import derived_rng
 from divulge.core.threat import Access
 from divulge.data.sources import SOURCES
 from divulge.data.splits import split
-from divulge.targets.pytorch import TorchTarget
-from divulge.training.defended import defended_recipe
-from divulge.training.pytorch import TorchRecipe
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.recipes.defended import defended_recipe
+from divulge.training.recipes.pytorch import TorchRecipe
 
 
 def net():

@@ -16,10 +16,10 @@ import divulge
 from divulge.core.errors import InputError, TargetError
 from divulge.core.threat import Access
 from divulge.data.arrays import from_arrays
-from divulge.targets.encrypted import EncryptedTarget
-from divulge.targets.layers import layered
-from divulge.targets.pytorch import TorchTarget
-from divulge.targets.sklearn import SklearnTarget
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.targets.services.encrypted import EncryptedTarget
+from divulge.targets.services.plain_layers import layered
 
 X, Y = load_breast_cancer(return_X_y=True)
 (RECORDS,) = from_arrays([(X, Y)])
@@ -89,7 +89,7 @@ def test_what_cannot_be_carried_out_is_said(target, message):
 def test_other_schemes_and_parties_that_fail_are_said(monkeypatch):
     with pytest.raises(InputError, match="'rot13' is unknown"):
         EncryptedTarget(regression(), "rot13", SAMPLE)
-    monkeypatch.setattr("divulge.targets.encrypted.sys.executable", "/bin/false")
+    monkeypatch.setattr("divulge.targets.services.encrypted.sys.executable", "/bin/false")
     with pytest.raises(TargetError, match="did not come to an answer"):
         EncryptedTarget(regression(), "mpc", SAMPLE).answer(Access.SCORES, SAMPLE)
 

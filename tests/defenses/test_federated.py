@@ -15,7 +15,7 @@ from divulge.core.errors import InputError, TargetError
 from divulge.defenses.federated.flower import MODULUS, Federation, clipped, run
 from divulge.defenses.federated.learning import Federated
 from divulge.games.rebuild import RebuildPlan
-from divulge.targets.pytorch import TorchTarget
+from divulge.targets.networks.pytorch import TorchTarget
 from tests.defenses.nets import BASE, accuracy, digits, under
 
 START = (np.zeros((3, 2), dtype=np.float32), np.zeros(4, dtype=np.float32))

@@ -21,8 +21,8 @@ from divulge.core.finding import Played, Refused
 from divulge.core.signals import log_of_scores
 from divulge.core.threat import Access
 from divulge.data.arrays import from_arrays
-from divulge.defenses.gaussian_noise import normal_by_key
-from divulge.defenses.shield import shielded
+from divulge.defenses.interface.defended_target import shielded
+from divulge.defenses.interface.gaussian_noise import normal_by_key
 from tests.attacks.toys import records_of
 
 P = np.array([[0.6, 0.24, 0.12, 0.04], [0.01, 0.98, 0.004, 0.006]])

@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 import divulge
 from divulge.core.errors import InputError
 from divulge.core.signals import log_of_scores
-from divulge.defenses.memguard import MemGuard
+from divulge.defenses.interface.memguard import MemGuard
 
 
 def scores(count, sharp, seed):

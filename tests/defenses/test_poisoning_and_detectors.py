@@ -7,7 +7,8 @@ import torch
 from divulge.core.errors import InputError
 from divulge.core.signals import log_of_scores
 from divulge.core.threat import Access
-from divulge.defenses.detectors import (
+from divulge.defenses.interface.defended_target import shielded
+from divulge.defenses.interface.detectors import (
     WINDOW,
     DistributionTest,
     Prada,
@@ -16,8 +17,7 @@ from divulge.defenses.detectors import (
     first_alarm,
     threshold,
 )
-from divulge.defenses.prediction_poisoning import PredictionPoisoning, _surrogate, grams
-from divulge.defenses.shield import shielded
+from divulge.defenses.interface.prediction_poisoning import PredictionPoisoning, _surrogate, grams
 from tests.attacks.extraction_games import blobs
 from tests.attacks.toys import lookup, records_of
 

@@ -25,8 +25,8 @@ from divulge.cli.app import app
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays
 from divulge.defenses.accounting import cost_of, gaussian_cost, gaussian_noise_for, noise_for
-from divulge.defenses.dp_sgd import DpSgd
-from divulge.training.sklearn import SklearnRecipe
+from divulge.defenses.training.dp_sgd import DpSgd
+from divulge.training.recipes.sklearn import SklearnRecipe
 from tests.defenses.nets import BASE, accuracy, digits, under
 
 SHORT = replace(BASE, epochs=5)

@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 
 import divulge
-from divulge.training.pytorch import TorchRecipe
+from divulge.training.recipes.pytorch import TorchRecipe
 from tests.defenses.nets import digits, mislabelled
 
 pytest.importorskip("flwr")

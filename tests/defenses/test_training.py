@@ -21,18 +21,18 @@ from divulge.catalog.defenses import DEFENSES, defense
 from divulge.catalog.papers import PAPERS
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays, from_frames
-from divulge.defenses.dp_sgd import DpSgd
-from divulge.defenses.hamp import OrderOnly
-from divulge.defenses.k_anonymity import KAnonymity
-from divulge.defenses.minimisation import Minimisation
-from divulge.defenses.pate import Pate
-from divulge.defenses.selena import Selena
-from divulge.defenses.steps import cross_entropy, one_hot, wide
+from divulge.defenses.data.k_anonymity import KAnonymity
+from divulge.defenses.data.minimisation import Minimisation
+from divulge.defenses.training.altered_loss import cross_entropy, one_hot, wide
+from divulge.defenses.training.dp_sgd import DpSgd
+from divulge.defenses.training.hamp import OrderOnly
+from divulge.defenses.training.pate import Pate
+from divulge.defenses.training.selena import Selena
 from divulge.setup.assemble import recipe_for
 from divulge.setup.defended import checked
-from divulge.targets.pytorch import TorchTarget
-from divulge.training.pytorch import TorchRecipe
-from divulge.training.sklearn import SklearnRecipe
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.recipes.pytorch import TorchRecipe
+from divulge.training.recipes.sklearn import SklearnRecipe
 from tests.defenses.nets import BASE, accuracy, digits, log_scores, mislabelled, net, under
 
 NEED_NOTHING = ("weight_decay", "dropout", "early_stopping", "label_smoothing", "mixup", "relaxloss", "hamp", "selena")

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from divulge.stats.theft import guessing, resolved, weigh_theft
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -25,12 +24,13 @@ from divulge.core.policy import Policy
 from divulge.core.threat import Family
 from divulge.core.trials import Counted, Exact
 from divulge.core.views.extraction import Claim, ExtractionGuess, Secrets
-from divulge.defenses.label_only import LabelOnly
+from divulge.defenses.interface.label_only import LabelOnly
 from divulge.games.secrets import recoveries
 from divulge.runs.compare import compare
 from divulge.runs.gate import judge
-from divulge.targets.sklearn import SklearnTarget
-from divulge.training.pytorch import TorchRecipe
+from divulge.stats.counted import guessing, resolved, weigh_theft
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.training.recipes.pytorch import TorchRecipe
 from divulge.workflows.run_audit import run_audit
 
 

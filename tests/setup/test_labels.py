@@ -17,7 +17,7 @@ from divulge.core.threat import Access, Task
 from divulge.setup.assemble import met, records_from, target_from
 from divulge.setup.labels import labels_of
 from divulge.targets.function import FunctionTarget
-from divulge.targets.pytorch import TorchTarget
+from divulge.targets.networks.pytorch import TorchTarget
 
 NET, ONE = trained(), trained(1)
 THREE = np.digitize(X[:, 0], [-0.5, 0.5])

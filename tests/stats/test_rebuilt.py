@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from divulge.stats.rebuilt import gain_low, mean_bounds, median_with_interval, weigh_rebuilt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -13,6 +12,7 @@ from divulge.core.evidence import Evidence
 from divulge.core.exhibits import Quality
 from divulge.core.policy import Policy
 from divulge.core.trials import Paired
+from divulge.stats.paired import gain_low, mean_bounds, median_with_interval, weigh_rebuilt
 
 
 def test_yes_and_no_is_clopper_and_pearson():

@@ -20,12 +20,12 @@ from divulge.core.errors import InputError, TargetError
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access
 from divulge.data.arrays import from_arrays, from_frames
-from divulge.targets.onnx import OnnxTarget
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.targets.networks.onnx import OnnxTarget
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.targets.networks.torch_files import load_weights
 from divulge.targets.pickles import load_trusted
-from divulge.targets.pytorch import TorchTarget
 from divulge.targets.score_table import ScoreTable
-from divulge.targets.sklearn import SklearnTarget
-from divulge.targets.torch_files import load_weights
 
 X = np.random.default_rng(0).normal(size=(80, 3))
 

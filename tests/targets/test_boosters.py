@@ -13,8 +13,8 @@ from divulge.core.errors import InputError
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
 from divulge.setup.assemble import recipe_for, target_from
-from divulge.targets.boosters import BoosterTarget
-from divulge.training.boosters import BoosterRecipe
+from divulge.targets.estimators.boosters import BoosterTarget
+from divulge.training.recipes.boosters import BoosterRecipe
 
 xgboost, lightgbm = pytest.importorskip("xgboost"), pytest.importorskip("lightgbm")
 RNG = np.random.default_rng(0)

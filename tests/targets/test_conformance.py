@@ -20,11 +20,11 @@ from divulge.auditing.oracle import GrantedOracle
 from divulge.core.errors import AccessDenied, BudgetSpent, TargetError
 from divulge.core.threat import PRESETS, Access, Task, closure
 from divulge.data.arrays import from_arrays
+from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.function import FunctionTarget
-from divulge.targets.onnx import OnnxTarget
-from divulge.targets.pytorch import TorchTarget
+from divulge.targets.networks.onnx import OnnxTarget
+from divulge.targets.networks.pytorch import TorchTarget
 from divulge.targets.score_table import ScoreTable
-from divulge.targets.sklearn import SklearnTarget
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))

@@ -35,9 +35,9 @@ from divulge.core.inside import taken_apart, unwrapped
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
 from divulge.setup.assemble import recipe_for, records_from, target_from
-from divulge.targets.secrets import of_estimator
-from divulge.training.chosen import chosen
-from divulge.training.sklearn import SklearnRecipe
+from divulge.targets.estimators.estimator_secrets import of_estimator
+from divulge.training.recipes.sklearn import SklearnRecipe
+from divulge.training.recipes.tuned_search import chosen
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -308,7 +308,7 @@ def test_records_are_found_behind_a_column_transformer_of_words_and_numbers(tmp_
 
 
 def test_what_has_no_way_back_is_not_undone():
-    from divulge.attacks.reconstruction.undoing import undone
+    from divulge.attacks.reconstruction.weights.undone_preparation import undone
 
     (records,) = from_arrays([(X, Y)])
     model = make_pipeline(FunctionTransformer(np.exp), KNeighborsClassifier()).fit(X, Y)

@@ -17,9 +17,9 @@ from divulge.cli.app import app as command
 from divulge.core.errors import TargetError
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays, from_frames
-from divulge.targets.http import HttpTarget, Service
-from divulge.targets.http_answers import Form, Understood, understand
-from divulge.targets.http_bodies import Body, body_from, predictions_in, request_of
+from divulge.targets.services.http import HttpTarget, Service
+from divulge.targets.services.http_answers import Form, Understood, understand
+from divulge.targets.services.http_bodies import Body, body_from, predictions_in, request_of
 
 X = np.random.default_rng(0).normal(size=(50, 4))
 (RECORDS,) = from_arrays([(X, np.arange(50) % 3)])

@@ -17,7 +17,7 @@ from divulge.core.errors import InputError
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
 from divulge.setup.assemble import target_from
-from divulge.targets.keras import KerasTarget
+from divulge.targets.networks.keras import KerasTarget
 
 keras = pytest.importorskip("keras")
 skorch = pytest.importorskip("skorch")

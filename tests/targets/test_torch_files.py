@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from divulge.core.errors import InputError
-from divulge.targets.torch_files import load_weights
+from divulge.targets.networks.torch_files import load_weights
 
 NET = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
 

@@ -17,9 +17,9 @@ from divulge.core.errors import InputError, TargetError
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
-from divulge.targets.pytorch import TorchTarget
-from divulge.targets.torch_lent import lent
-from divulge.training.pytorch import TorchRecipe
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.targets.networks.torch_lent import lent
+from divulge.training.recipes.pytorch import TorchRecipe
 
 NET, ONE = trained(), trained(1)
 (RECORDS,) = from_arrays([(X, Y)], classes=[0, 1])

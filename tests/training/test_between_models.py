@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from tests.training.test_engine import KEEP, RECORDS, SEEDS
 
 import divulge
-from divulge.training.engine import Plan, Way, train
-from divulge.training.sklearn import SklearnRecipe
+from divulge.training.engines.engine import Plan, Way, train
+from divulge.training.recipes.sklearn import SklearnRecipe
 
 
 @pytest.mark.parametrize("inner", [1, 2])

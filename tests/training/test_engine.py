@@ -11,16 +11,16 @@ from torch import nn
 
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays
-from divulge.training import engine
 from divulge.training.artifact_cache import ArtifactCache
-from divulge.training.augment import Augmentation, augmented
-from divulge.training.engine import Plan, Trainer, Way, choose, stackable, train
-from divulge.training.modules import pooled_first
-from divulge.training.pytorch import Optimiser, Schedule, TorchRecipe
+from divulge.training.engines import engine
+from divulge.training.engines.engine import Plan, Trainer, Way, choose, stackable, train
+from divulge.training.networks.module_traits import pooled_first
+from divulge.training.networks.stacked import layers
+from divulge.training.networks.vmapped import train_vmapped
+from divulge.training.recipes.augment import Augmentation, augmented
+from divulge.training.recipes.pytorch import Optimiser, Schedule, TorchRecipe
+from divulge.training.recipes.sklearn import SklearnRecipe
 from divulge.training.shadow import ShadowTrainer
-from divulge.training.sklearn import SklearnRecipe
-from divulge.training.stacked import layers
-from divulge.training.vmapped import train_vmapped
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 6)).astype(np.float32)
@@ -279,7 +279,7 @@ def test_a_shelf_that_cannot_be_written_is_without_effect(tmp_path):
 
 def test_every_record_is_in_the_training_data_of_exactly_half_of_the_models():
     from divulge.auditing.job import BoundRecipe
-    from divulge.targets.sklearn import SklearnTarget
+    from divulge.targets.estimators.sklearn import SklearnTarget
 
     recipe = BoundRecipe(SklearnRecipe(LogisticRegression()), SklearnTarget)
     shadows = ShadowTrainer(recipe, RECORDS, 3).pool(6, lambda target: target)  # type: ignore[arg-type, return-value]

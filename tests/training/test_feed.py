@@ -9,9 +9,9 @@ from tests.targets.networks import Wrapped, X, Y
 from torch import nn
 
 from divulge.data.arrays import from_arrays
-from divulge.defenses.teaching import log_scores_of
-from divulge.training.feed import feed_of
-from divulge.training.pytorch import Schedule, TorchRecipe
+from divulge.defenses.training.teaching import log_scores_of
+from divulge.training.networks.feed import feed_of
+from divulge.training.recipes.pytorch import Schedule, TorchRecipe
 
 (RECORDS,) = from_arrays([(X, Y)])
 LAST = {

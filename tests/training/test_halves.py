@@ -11,9 +11,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from divulge.core.threat import Access
 from divulge.data.arrays import from_arrays
-from divulge.targets.sklearn import SklearnTarget
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.training.recipes.sklearn import SklearnRecipe
 from divulge.training.shadow import half_of
-from divulge.training.sklearn import SklearnRecipe
 
 
 @given(counts=st.lists(st.integers(0, 9), min_size=2, max_size=6), seed=st.integers(0, 1000))

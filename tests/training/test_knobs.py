@@ -12,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.training.knobs import MOST, knobs
-from divulge.training.sklearn import SklearnRecipe
+from divulge.training.recipes.knobs import MOST, knobs
+from divulge.training.recipes.sklearn import SklearnRecipe
 
 
 def mitigations(estimator):
@@ -37,7 +37,7 @@ def test_an_estimator_inside_a_pipeline_is_turned_too():
 
 def test_networks_are_turned():
     torch = pytest.importorskip("torch")
-    from divulge.training.pytorch import TorchRecipe
+    from divulge.training.recipes.pytorch import TorchRecipe
 
     found = knobs(TorchRecipe(lambda: torch.nn.Linear(2, 2), epochs=30))
     assert [(w, r.epochs, r.weight_decay) for w, r in found] == [

@@ -73,8 +73,8 @@ def test_a_second_run_trains_and_plays_nothing_again(material, tmp_path, monkeyp
     def refuse(*_, **__):
         raise AssertionError("nothing is trained or played in a second run")
 
-    from divulge.attacks.membership.learned_ratio import LearnedRatio
-    from divulge.training import engine
+    from divulge.attacks.membership.shadows.learned_ratio import LearnedRatio
+    from divulge.training.engines import engine
 
     monkeypatch.setattr(engine, "train", refuse)
     monkeypatch.setattr(LearnedRatio, "run", refuse)
@@ -88,7 +88,7 @@ def test_another_attack_uses_the_pool_of_an_earlier_run(material, tmp_path, monk
     monkeypatch.setenv("DIVULGE_CACHE", str(tmp_path / "cache"))
     model, recipe, members, nonmembers = material
     divulge.audit(model, members, nonmembers, recipe=recipe, attacks=["lira"], shadows=4, out=tmp_path / "1")
-    from divulge.training import engine
+    from divulge.training.engines import engine
 
     monkeypatch.setattr(engine, "train", lambda *_: (_ for _ in ()).throw(AssertionError("trained again")))
     run = divulge.audit(model, members, nonmembers, recipe=recipe, attacks=["rmia"], shadows=4, out=tmp_path / "2")

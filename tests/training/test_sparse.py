@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from divulge.data.arrays import from_arrays
-from divulge.training import sparse
-from divulge.training.pytorch import TorchRecipe
-from divulge.training.sparse import Apart, Sparse, apart
+from divulge.training.networks import sparse_layer as sparse
+from divulge.training.networks.sparse_layer import Apart, Sparse, apart
+from divulge.training.recipes.pytorch import TorchRecipe
 
 RNG = np.random.default_rng(0)
 KEEP = np.stack([RNG.permutation(90) < 60 for _ in range(3)])

@@ -13,7 +13,7 @@ from divulge.core.records import Records
 from divulge.core.signals import log_softmax, of_class
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
-from divulge.defenses.shield import DefendedTarget
+from divulge.defenses.interface.defended_target import DefendedTarget
 from divulge.stats.handshake import gini, kappa, line, r_squared
 
 SCORED = (Access.LOGITS, Access.SCORES, Access.TOPK)

@@ -11,7 +11,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError
 from divulge.core.threat import Challenge
 
-GROUP = "divulge.challenges"
+GROUP = "divulge.auditing.challenges"
 """Entry point group in which an installed package announces challenges: name = 'package.module:SPEC'."""
 
 BUILT_IN = {each.challenge: each for each in (*membership.ALL, *reconstruction.ALL, *property.ALL, *extraction.ALL)}

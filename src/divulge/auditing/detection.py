@@ -15,7 +15,7 @@ from divulge.core.exhibits import Alarm
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.records import Records, concat
 from divulge.core.threat import Access
-from divulge.defenses.detectors import DETECTORS, WINDOW, detector, fewest_queries, first_alarm, threshold
+from divulge.defenses.interface.detectors import DETECTORS, WINDOW, detector, fewest_queries, first_alarm, threshold
 
 PER_THOUSAND = 1.0
 """False alarms in a thousand benign queries."""

@@ -20,9 +20,9 @@ from divulge.core.handshake import Concern, Handshake
 from divulge.core.hashing import Array, row_digests
 from divulge.core.threat import Access, Task
 from divulge.core.wording import joined
-from divulge.defenses.shield import DefendedTarget
+from divulge.defenses.interface.defended_target import DefendedTarget
 from divulge.stats.handshake import Permutation, answered_worse, exchanged, line, permutation, second_softmax
-from divulge.training.sklearn import SklearnRecipe
+from divulge.training.recipes.sklearn import SklearnRecipe
 
 SWAPPED = 1e-4
 GOOD, GOOD_VALUES = 0.95, 0.9

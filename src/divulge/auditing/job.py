@@ -17,12 +17,12 @@ from divulge.core.records import Records
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, ThreatModel
 from divulge.core.views.membership import Shadows
-from divulge.defenses.coarse import MinimizedTarget
-from divulge.defenses.shield import shielded
+from divulge.defenses.data.minimized_target import MinimizedTarget
+from divulge.defenses.interface.defended_target import shielded
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
-from divulge.training.engine import Trainer
-from divulge.training.knobs import knobs
+from divulge.training.engines.engine import Trainer
+from divulge.training.recipes.knobs import knobs
 
 See = Callable[[Target], Oracle]
 

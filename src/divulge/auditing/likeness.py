@@ -15,7 +15,7 @@ from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import Kind, Records
 from divulge.core.signals import log_of_scores
 from divulge.stats.handshake import falls_short, permutation, sign_test
-from divulge.training.sklearn import SklearnRecipe
+from divulge.training.recipes.sklearn import SklearnRecipe
 
 TRAININGS, TRAININGS_OF_ESTIMATORS = 3, 8
 """Models of the same recipe that must all contradict the target: one may be a lucky or an unlucky training."""

@@ -17,7 +17,7 @@ from divulge.core.signals import log_softmax
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
 from divulge.stats.handshake import distance
-from divulge.targets.averaged import Averaged
+from divulge.targets.wrappers.averaged import Averaged
 
 FEW, SIDE = 3, 3
 """Records that a target must answer, and records of each side that are asked one by one, together, and once more."""

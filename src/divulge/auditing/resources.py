@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from divulge.core.errors import InputError
 from divulge.training.artifact_cache import ArtifactCache, default_cache
-from divulge.training.engine import Trainer, Way
+from divulge.training.engines.engine import Trainer, Way
 
 ENGINES: dict[str, Way | None] = {
     "auto": None,

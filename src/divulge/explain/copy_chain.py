@@ -29,8 +29,8 @@ from divulge.core.views.extraction import Student, Surrogate
 from divulge.core.views.membership import Auxiliary
 from divulge.games.extraction import ranges
 from divulge.stats.auc import auc
-from divulge.targets.copy import CopyTarget
-from divulge.training.students import NETWORK, SurrogateTrainer
+from divulge.targets.wrappers.copied import CopyTarget
+from divulge.training.surrogates.students import NETWORK, SurrogateTrainer
 
 RESAMPLES = 400
 SIZE = 0.1

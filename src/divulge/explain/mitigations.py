@@ -33,10 +33,10 @@ from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge, Family, Task, closure
 from divulge.core.views.property import PropertyAuxiliary
 from divulge.core.wording import counted
-from divulge.defenses.label_only import LabelOnly
-from divulge.defenses.minimisation import Minimisation
-from divulge.defenses.rounding import Rounding
-from divulge.defenses.shield import shielded
+from divulge.defenses.data.minimisation import Minimisation
+from divulge.defenses.interface.defended_target import shielded
+from divulge.defenses.interface.label_only import LabelOnly
+from divulge.defenses.interface.rounding import Rounding
 from divulge.runs.folder import RunFolder
 from divulge.setup.defended import under
 from divulge.stats.weigh import weigh

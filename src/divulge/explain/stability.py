@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from divulge.attacks.membership.learned_ratio import Pool, pool_of
-from divulge.attacks.membership.shadow_statistics import normal_log_density
+from divulge.attacks.membership.shadows.learned_ratio import Pool, pool_of
+from divulge.attacks.membership.shadows.shadow_statistics import normal_log_density
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.units import units_of

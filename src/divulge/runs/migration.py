@@ -129,7 +129,9 @@ def _rebuilt(rebuilt: Json) -> Json:
     trials = [_paired(each) for each in rebuilt["measures"]]
     about = [each["about"] for each in trials if each["about"]]
     exhibits = [_quality(each, about) for each in rebuilt["qualities"]]
-    exhibits += [_renamed(each, "blind_recall", "blind_precision") | {"type": "value_row"} for each in rebuilt["values"]]
+    exhibits += [
+        _renamed(each, "blind_recall", "blind_precision") | {"type": "value_row"} for each in rebuilt["values"]
+    ]
     exhibits += [_renamed(each, "blind", "blind_score") | {"type": "picture"} for each in rebuilt["pictures"]]
     return {
         "trials": trials,

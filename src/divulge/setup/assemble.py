@@ -40,11 +40,11 @@ from divulge.setup.defended import protections_of
 from divulge.setup.labels import labels_of
 from divulge.setup.scope import FAMILIES
 from divulge.setup.tokens import counted_tokens
-from divulge.targets.fitted import fitted_columns
-from divulge.training.boosters import BoosterRecipe
-from divulge.training.function import FunctionRecipe
+from divulge.targets.estimators.fitted_table import fitted_columns
+from divulge.training.recipes.boosters import BoosterRecipe
+from divulge.training.recipes.function import FunctionRecipe
+from divulge.training.recipes.sklearn import SklearnRecipe
 from divulge.training.shadow import OneByOne, ShadowTrainer
-from divulge.training.sklearn import SklearnRecipe
 
 DEFAULT_SHADOWS = 16
 FAST_SHADOWS = 4
@@ -119,17 +119,17 @@ def target_from(model: Any, name: str | None = None) -> Target:
     if isinstance(model, str | Path):
         return _onnx(Path(model), name)
     if any(base.__module__.startswith("keras.") for base in type(model).__mro__):
-        from divulge.targets.keras import KerasTarget
+        from divulge.targets.networks.keras import KerasTarget
 
         return KerasTarget(model, name=name)
     if any(base.__module__.startswith("torch.") for base in type(model).__mro__):
         return _torch(model, name)
     if type(model).__name__ == "Booster":
-        from divulge.targets.boosters import BoosterTarget
+        from divulge.targets.estimators.boosters import BoosterTarget
 
         return BoosterTarget(model, name=name)
     if hasattr(model, "predict"):
-        from divulge.targets.sklearn import SklearnTarget
+        from divulge.targets.estimators.sklearn import SklearnTarget
 
         return SklearnTarget(model, name)
     if callable(model):
@@ -146,14 +146,14 @@ def _onnx(path: Path, name: str | None) -> Target:
     if path.suffix != ".onnx":
         raise InputError(f"target {path}: only .onnx files load without code; load the model yourself and pass it")
     try:
-        from divulge.targets.onnx import OnnxTarget
+        from divulge.targets.networks.onnx import OnnxTarget
     except ModuleNotFoundError as error:
         raise MissingExtra("onnxruntime", "onnx") from error
     return OnnxTarget(path, name=name)
 
 
 def _torch(module: Any, name: str | None) -> Target:
-    from divulge.targets.pytorch import TorchTarget
+    from divulge.targets.networks.pytorch import TorchTarget
 
     return TorchTarget(module, name=name)
 

@@ -15,8 +15,8 @@ from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.wording import joined
-from divulge.defenses.shield import compatible, shielded
-from divulge.training.defended import defended_recipe, lacking_reference
+from divulge.defenses.interface.defended_target import compatible, shielded
+from divulge.training.recipes.defended import defended_recipe, lacking_reference
 
 RETRAINED = (Stage.DATA, Stage.SETTINGS, Stage.TRAINING)
 

@@ -46,10 +46,10 @@ from divulge.setup.labels import labels_of
 from divulge.setup.persons import Labels, columns_apart, labels_of_arrays, with_groups
 from divulge.setup.scope import scope_of
 from divulge.setup.user_code import built_by, factory_from, modules_beside
-from divulge.targets.averaged import averaged
-from divulge.targets.fitted import fitted_columns, fitted_kinds
+from divulge.targets.estimators.fitted_table import fitted_columns, fitted_kinds
 from divulge.targets.pickles import load_trusted
 from divulge.targets.score_table import ScoreTable
+from divulge.targets.wrappers.averaged import averaged
 from divulge.training.artifact_cache import default_folder
 
 
@@ -210,15 +210,15 @@ def _target(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] |
     if part.kind == "onnx":
         if task is None:
             return target_from(path, part.name), None
-        from divulge.targets.onnx import OnnxTarget
+        from divulge.targets.networks.onnx import OnnxTarget
 
         return OnnxTarget(path, task=task, name=part.name), None
     if part.kind == "sklearn":
         trusted = modules_beside(part.trusted_modules, part.modules, folder) if part.trust else ()
         return target_from(load_trusted(path, part.trust, trusted), part.name), None
     try:
-        from divulge.targets.pytorch import TorchTarget
-        from divulge.targets.torch_files import load_weights
+        from divulge.targets.networks.pytorch import TorchTarget
+        from divulge.targets.networks.torch_files import load_weights
     except ModuleNotFoundError as error:
         raise MissingExtra("torch", "torch") from error
     factory = factory_from(part.factory, folder) if part.factory is not None else None
@@ -233,7 +233,7 @@ def _encrypted(part: TargetPart, target: Target, sets: Sets) -> Target:
     """The same model, asked under encryption where the file says so."""
     if part.encrypted is None:
         return target
-    from divulge.targets.encrypted import EncryptedTarget
+    from divulge.targets.services.encrypted import EncryptedTarget
 
     return EncryptedTarget(target, part.encrypted, sets.population if sets.population is not None else sets.nonmembers)
 
@@ -242,10 +242,10 @@ def service_from(part: TargetPart) -> Target:
     """The service that an audit file describes, with its answers kept on disk."""
     assert part.service is not None
     try:
-        from divulge.targets.http import HttpTarget, Service
+        from divulge.targets.services.http import HttpTarget, Service
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "httpx", "http") from error
-    from divulge.targets.http_bodies import body_from
+    from divulge.targets.services.http_bodies import body_from
 
     told = part.service
     service = Service(
@@ -324,8 +324,8 @@ def _recipe(part: RecipePart, factory: Callable[[], Any] | None, folder: Path) -
         raise InputError(f"recipe.factory: is missing: recipe.kind {part.kind} needs a function that builds the model")
     if part.kind == "sklearn":
         return built_by(factory, part.factory or "", "recipe.factory")
-    from divulge.training.augment import Augmentation
-    from divulge.training.pytorch import Optimiser, Schedule, TorchRecipe
+    from divulge.training.recipes.augment import Augmentation
+    from divulge.training.recipes.pytorch import Optimiser, Schedule, TorchRecipe
 
     return TorchRecipe(
         factory,

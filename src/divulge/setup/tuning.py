@@ -38,7 +38,7 @@ def able(recipe: Recipe, target: Target) -> bool:
     try:
         import opacus  # noqa: F401
 
-        from divulge.defenses.dp_sgd import LINEAR
+        from divulge.defenses.training.dp_sgd import LINEAR
     except ModuleNotFoundError:
         return False
     bare: Any = recipe.recipe
@@ -49,7 +49,7 @@ def able(recipe: Recipe, target: Target) -> bool:
 
 def candidates(recipe: BoundRecipe, epsilon: float) -> Iterator[Any]:
     """The settings that are tried: learning rates and, of networks, sizes of the batches."""
-    from divulge.defenses.dp_sgd import DpSgd
+    from divulge.defenses.training.dp_sgd import DpSgd
 
     bare: Any = recipe.recipe
     if not hasattr(bare, "untrained"):

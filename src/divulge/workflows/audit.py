@@ -48,8 +48,8 @@ from divulge.setup.defended import defended, defended_name
 from divulge.setup.from_table import job_from_table
 from divulge.setup.persons import of_persons, sets_of
 from divulge.setup.scope import Scope, scope_of
-from divulge.targets.averaged import averaged
 from divulge.targets.score_table import ScoreTable
+from divulge.targets.wrappers.averaged import averaged
 from divulge.workflows.progress_bar import progress_of
 from divulge.workflows.run_audit import run_audit
 

@@ -20,7 +20,7 @@ from divulge.games.properties import PropertyPlan
 from divulge.setup.assemble import Sets, attacks_for, job_from_records, target_from
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.scope import ALL_FAMILIES
-from divulge.training.sklearn import SklearnRecipe
+from divulge.training.recipes.sklearn import SklearnRecipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,7 +44,7 @@ def patients(seed: int) -> Iterator[Job]:
 def fashion(seed: int) -> Iterator[Job]:
     """Kinds of clothing from 5,000 images, by a convolutional network, against 5,000 images it did not see."""
     try:
-        from divulge.training.pytorch import TorchRecipe
+        from divulge.training.recipes.pytorch import TorchRecipe
     except ModuleNotFoundError as error:
         raise MissingExtra("torch", "torch") from error
     sets = _sets(fashion_mnist(), (5000, 5000, 5000), seed)

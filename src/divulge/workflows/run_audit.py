@@ -35,7 +35,7 @@ from divulge.core.records import Records
 from divulge.core.threat import Access, Family, Task
 from divulge.core.trials import Scored
 from divulge.core.verdicts import family_verdicts, run_verdict
-from divulge.defenses.shield import DefendedTarget
+from divulge.defenses.interface.defended_target import DefendedTarget
 from divulge.explain.causes import causes_of
 from divulge.explain.copy_chain import gains_of
 from divulge.explain.mitigations import mitigations_of

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from divulge.attacks.property.contributed import contributed, contributor
 from divulge.attacks.property.meta import answered, learn
-from divulge.attacks.property.snap import poison_of
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
 from divulge.core.target import Oracle
-from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.threat import Access, Asset, Challenge, Family
 from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView, each
 
 
@@ -35,12 +35,7 @@ class PropertyPoisoning:
         paper="mahloujifar2022",
         equations="section 4",
         summary="contributes records of the kind with a changed class, and learns from labels",
-        needs=Needs(
-            Access.LABEL,
-            frozenset({Knowledge.POPULATION, Knowledge.RECIPE}),
-            phase=Phase.TRAINING,
-            behaviour=Behaviour.ACTIVE,
-        ),
+        needs=contributor(Access.LABEL),
     )
 
     def run(self, view: PropertyView) -> PropertyGuess:
@@ -48,16 +43,12 @@ class PropertyPoisoning:
         return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
-        poison, left, target = poison_of(question, self.rate)
-        there = question.poisoned(poison) if poison is not None else question
-        asked = there.queries.take(left)
+        made = contributed(question, self.rate)
 
         def labels(oracle: Oracle) -> Array:
-            given = (oracle.labels(asked) == target).astype(np.float64)
+            given = (oracle.labels(made.asked) == made.target).astype(np.float64)
             return np.append(given, given.mean() * np.sqrt(len(given)))
 
-        cohort = there.shadows()
-        own, theirs = each(cohort.oracles, labels), each(there.victims, labels)
-        count = 0 if poison is None else len(poison)
-        told = (f"{count} records were contributed to every training set",)
-        return answered(question, cohort, learn(own, theirs, cohort), told)
+        cohort = made.question.shadows()
+        own, theirs = each(cohort.oracles, labels), each(made.question.victims, labels)
+        return answered(question, cohort, learn(own, theirs, cohort), made.told)

@@ -7,37 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from divulge.attacks.property.contributed import contributed, contributor
 from divulge.attacks.property.meta import at_values
 from divulge.core.attack import Card
-from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.records import Records
 from divulge.core.signals import logit_scaled
-from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.threat import Access, Asset, Challenge, Family
 from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQuestion, PropertyView, each
-
-
-def poison_of(question: PropertyQuestion, rate: float) -> tuple[Records | None, Array, int]:
-    """Records of the kind with their class changed to one: what is contributed, rows of queries of the kind with
-    another class that are left to be asked about, and that class.
-
-    Raises Impossible for a property that is not about a kind, or where there are too few records of it.
-    """
-    if question.flags is None:
-        raise Impossible(f"{question.text} is not about a kind of records whose class could be changed")
-    y = question.queries.y[question.flags]
-    target = int(np.bincount(y, minlength=len(question.schema.classes)).argmin())
-    rows = np.flatnonzero(question.flags & (question.queries.y != target))
-    wanted = round(rate * question.training_size)
-    if len(rows) < 20:
-        raise Impossible(f"{question.text}: the adversary holds only {len(rows)} records of the kind to change")
-    added = question.rng.permutation(rows)[: len(rows) // 2]
-    left = np.setdiff1d(rows, added)
-    if wanted == 0:
-        return None, left, target
-    chosen = np.resize(added, wanted)
-    labels = np.full(wanted, target, dtype=question.queries.y.dtype)
-    return question.queries.take(chosen).relabelled(labels), left, target
 
 
 @dataclass(frozen=True)
@@ -61,12 +37,7 @@ class Snap:
         paper="chaudhari2023",
         equations="section 4.2, algorithm 1",
         summary="contributes records of the kind with a changed class, and looks how far the model believes them",
-        needs=Needs(
-            Access.SCORES,
-            frozenset({Knowledge.POPULATION, Knowledge.RECIPE}),
-            phase=Phase.TRAINING,
-            behaviour=Behaviour.ACTIVE,
-        ),
+        needs=contributor(Access.SCORES),
     )
 
     def run(self, view: PropertyView) -> PropertyGuess:
@@ -74,22 +45,19 @@ class Snap:
         return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
-        poison, left, target = poison_of(question, self.rate)
-        there = question.poisoned(poison) if poison is not None else question
-        asked = there.queries.take(left)
-        wanted = np.full(len(left), target)
+        made = contributed(question, self.rate)
+        wanted = np.full(len(made.asked), made.target)
 
         def believes(models: tuple) -> Array:  # type: ignore[type-arg]
-            return each(models, lambda s: np.array([logit_scaled(s.log_scores(asked), wanted).mean()]))[:, 0]
+            return each(models, lambda s: np.array([logit_scaled(s.log_scores(made.asked), wanted).mean()]))[:, 0]
 
-        cohort = there.shadows()
-        own, theirs = believes(cohort.oracles), believes(there.victims)
+        cohort = made.question.shadows()
+        own, theirs = believes(cohort.oracles), believes(made.question.victims)
         scores = []
         for low, high in question.pairs:
             groups = [own[rows] for rows in at_values(cohort, low, high)]
             scores.append(log_ratio(theirs, *groups))
-        count = 0 if poison is None else len(poison)
-        return PropertyAnswer(tuple(scores), told=(f"{count} records were contributed to every training set",))
+        return PropertyAnswer(tuple(scores), told=made.told)
 
 
 def log_ratio(values: Array, low: Array, high: Array) -> Array:

@@ -10,7 +10,9 @@ import numpy as np
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.core.threat import Task
 
+BOTH = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
 FAINT = 1e-12
 
 

@@ -15,7 +15,7 @@ from divulge.core.records import Records
 from divulge.core.threat import Access, Challenge
 from divulge.core.views.extraction import Design, ExtractionAuxiliary, Surrogate
 from divulge.games.extraction import ExtractionGame
-from divulge.training.students import SurrogateTrainer
+from divulge.training.surrogates.students import SurrogateTrainer
 
 
 def _lay(job: Job) -> tuple[Game, Adversary | None]:
@@ -37,7 +37,7 @@ def _zoo(population: Records | None) -> Callable[[Sequence[Design], int], Sequen
         return None
 
     def zoo(designs: Sequence[Design], seed: int) -> Sequence[Surrogate]:
-        from divulge.training.zoo import train_zoo
+        from divulge.training.surrogates.zoo import train_zoo
 
         return train_zoo(population, designs, seed)
 

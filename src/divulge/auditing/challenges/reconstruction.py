@@ -29,7 +29,7 @@ from divulge.games.classes import InversionGame
 from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame
 from divulge.training.shadow import ShadowTrainer
-from divulge.training.students import SurrogateTrainer
+from divulge.training.surrogates.students import SurrogateTrainer
 
 FEWEST_FOR_EVALUATOR = 200
 

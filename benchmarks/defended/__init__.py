@@ -1,0 +1,1 @@
+"""Defences against attacks: the parts of `defenses.py`."""

@@ -1,0 +1,38 @@
+"""What a layer tells about its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from divulge.catalog.attacks import attack
+from divulge.core.game import Arm
+from divulge.core.property_expression import columns_of
+from divulge.data.sources import census_income
+from divulge.games.inputs import MINE, InputGame
+from divulge.games.properties import PropertyPlan
+from divulge.stats.paired import mean_bounds
+from divulge.targets.networks.pytorch import TorchTarget
+from harness import Row
+from properties.playing import WOMEN, coded, recipe, sides
+
+
+def overlearned(quick: bool) -> Iterator[Row]:
+    records = census_income()
+    columns = columns_of(records)
+    for name, without in (("sex among the inputs", ()), ("sex not among the inputs", ("sex",))):
+        x = coded(records, without)
+        halves = sides(x, columns, 0)
+        rows = np.arange(500 if quick else 2_000)
+        target = TorchTarget(recipe(x.x.shape[1], epochs=20).fit(halves[0].records.take(np.arange(5_000, 10_000)), 0))
+        dealt = InputGame(target, halves[0].take(rows), halves[1].take(rows), 0, PropertyPlan((WOMEN,)), layer="1")
+        made = attack("overlearning")
+        (dealt_round,) = dealt.deal(Arm.TARGET)
+        view = dealt_round.open(None, made.card, None, np.random.default_rng(0))  # type: ignore[arg-type]
+        fact = dealt_round.judge(made.run(view)).facts[0]
+        low, high = mean_bounds(np.array(fact.measures[0].hits), 0.05)
+        yield Row(f"sex told from {MINE}, {name}", fact.measures[0].value, low, high)
+        for quality in fact.qualities:
+            yield Row(f"  {quality.name.partition(': ')[2]}", float(np.mean(quality.values)))
+        yield Row("  the commonest value", fact.measures[0].chance)

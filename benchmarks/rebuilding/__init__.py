@@ -1,0 +1,1 @@
+"""What of the training data can be rebuilt: the parts of `reconstruction.py`."""

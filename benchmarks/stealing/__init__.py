@@ -1,0 +1,1 @@
+"""What can be stolen through an interface: the parts of `extraction.py`."""

@@ -1,0 +1,96 @@
+"""Defences of the interface, and detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from divulge.catalog.attacks import attack
+from divulge.catalog.defenses import DEFENSES, defense
+from divulge.core.records import Records
+from divulge.core.target import Target
+from divulge.core.threat import Access
+from divulge.data.sources import digits, fashion_mnist
+from divulge.defenses.interface.defended_target import shielded
+from divulge.defenses.interface.detectors import DistributionTest, Prada, first_alarm, threshold
+from divulge.targets.estimators.sklearn import SklearnTarget
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.recipes.pytorch import TorchRecipe
+from harness import Row
+from stealing.copies import perceptron
+from stealing.playing import OPEN, agreement, split, steal
+
+STATIC: dict[str, dict[str, Any]] = {"rounding": {"decimals": 1}, "gaussian_noise": {"deviation": 2.0}}
+
+
+def defences(quick: bool) -> Iterator[Row]:
+    """Each defence of the interface against each kind of attack, and what it costs."""
+    own, pool, held = split(fashion_mnist(), (10_000, 5_000, 2_000))
+    bare = TorchTarget(TorchRecipe(perceptron, epochs=10).fit(own, 0))
+    plain = split(digits(), (1_000, 797))
+    softmax = SklearnTarget(LogisticRegression(C=0.01, max_iter=5_000).fit(plain[0].flat(), plain[0].y))
+    queries = (1_000,) if quick else (5_000,)
+    truth = bare.answer(Access.SCORES, held)
+    for name in (None, *(d for d in DEFENSES if not d.startswith("update_"))):
+        made = [] if name is None else [defense(name, **STATIC.get(name, {}))]
+        target = shielded(bare, made)
+        label = name or "no defence"
+        shown = target.answer(Access.LABEL, held)
+        yield Row(f"{label}: accuracy of what is shown", float((shown == held.y).mean()))
+        port = next(p for p in (Access.SCORES, Access.TOPK, Access.LABEL) if p in target.offers)
+        if port is not Access.LABEL:
+            moved = np.abs(np.exp(target.answer(port, held)) - np.exp(truth)).sum(axis=1).mean() / 2
+            yield Row(f"{label}: scores moved by (total variation)", float(moved))
+        for attacked in ("knockoff", "copycat", "active_thief"):
+            threat = replace(OPEN, access=frozenset({port}))
+            _, theft, _, _ = steal(target, held, attack(attacked, queries=queries), pool, threat)
+            yield agreement(f"{label}: {attacked}, {queries[0]:,} queries, agreement", theft)
+        if port is Access.SCORES:
+            _, theft, _, _ = steal(shielded(softmax, made), plain[1], attack("equation_solving"))
+            yield agreement(f"{label}: equation solving on digits, agreement", theft)
+
+
+def detectors(quick: bool) -> Iterator[Row]:
+    """What detectors notice, at one false alarm in a thousand benign queries."""
+    own, pool, held, benign = split(fashion_mnist(), (10_000, 5_000, 2_000, 20_000))
+    target = TorchTarget(TorchRecipe(perceptron, epochs=10).fit(own, 0))
+    size = 1_000 if quick else 3_000
+    streams = {
+        "knockoff": questions_of(target, held, pool, "knockoff", size),
+        "active_thief": questions_of(target, held, pool, "active_thief", size),
+        "jacobian": questions_of(target, held, pool, "jacobian", size),
+        "knockoff_random": questions_of(target, held, pool, "knockoff_random", size),
+        "equation_solving": questions_of(target, held, None, "equation_solving", size),
+    }
+    reference, rest = benign.take(np.arange(5_000)), benign.take(np.arange(5_000, 20_000))
+    calm = [rest.take(part) for part in np.array_split(np.arange(len(rest)), len(rest) // size)]
+    half = len(calm) // 2
+    for made in (Prada(), DistributionTest(reference.flat())):
+        quiet = [made.suspicion(s.flat(), target.answer(Access.LABEL, s)) for s in calm]
+        above = threshold(quiet[:half], 1.0)
+        alarms = sum(int((s > above).sum()) for s in quiet[half:])
+        watched = sum(len(s) for s in calm[half:])
+        yield Row(f"{made.name}: false alarms in a thousand other benign queries", 1_000 * alarms / watched)
+        for name, stream in streams.items():
+            seen = made.suspicion(stream.flat(), target.answer(Access.LABEL, stream))
+            first = first_alarm(seen, above)
+            tail = np.concatenate(quiet[half:])
+            area = float((seen[:, None] > tail[None]).mean() + 0.5 * (seen[:, None] == tail[None]).mean())
+            yield Row(f"{made.name}: {name}, area under the ROC over windows", area)
+            yield Row(f"{made.name}: {name}, share of windows noticed", float((seen > above).mean()))
+            yield Row(f"{made.name}: {name}, queries until the first alarm (-1: never)", -1 if first is None else first)
+
+
+def questions_of(target: Target, held: Records, pool: Records | None, name: str, size: int) -> Records:
+    """What an attack asks, in order."""
+    from divulge.core.records import concat
+
+    made = attack(name, queries=(size,)) if name != "equation_solving" else attack(name)
+    _, _, oracle, _ = steal(target, held, made, pool)
+    assert oracle.watched is not None
+    asked = concat(oracle.watched)
+    return asked.take(np.arange(min(len(asked), size)))

@@ -1,0 +1,1 @@
+"""Membership from one answer of the target, compared with a threshold."""

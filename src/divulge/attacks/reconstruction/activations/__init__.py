@@ -1,0 +1,1 @@
+"""Inputs rebuilt from the activations that a split model gives out."""

@@ -1,0 +1,1 @@
+"""Records rebuilt from the updates that a client sends."""

@@ -1,0 +1,1 @@
+"""Model inversion: inputs rebuilt from labels, scores or a classifier's weights."""

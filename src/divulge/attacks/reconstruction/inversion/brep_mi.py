@@ -1,0 +1,80 @@
+"""Inversion from labels alone, by boundary repulsion (Kahla et al. 2022)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from divulge.attacks.reconstruction.inversion.fredrikson_inversion import moveable
+from divulge.attacks.reconstruction.inversion.gmi import PUBLIC
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.hashing import Array
+from divulge.core.threat import Access, Asset, Challenge, Family, Needs
+from divulge.core.views.reconstruction import ClassGuess, ClassView
+
+
+@dataclass(frozen=True)
+class BrepMi:
+    """From labels alone: a latent vector is moved away from where, on a sphere around it, the label is another; the
+    sphere grows once all of it has the right one (Kahla et al. 2022, algorithm 1).
+
+    steps: at most, for each class.  around: points on the sphere.  radius, growth: of the sphere.  rate: of a step.
+    first: latent vectors that are asked about to find a start for each class.
+    """
+
+    steps: int = 120
+    around: int = 24
+    radius: float = 1.0
+    growth: float = 1.3
+    rate: float = 0.5
+    first: int = 2_000
+
+    card: ClassVar[Card] = Card(
+        name="brep_mi",
+        title="Label-only inversion",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        challenge=Challenge.CLASSES,
+        paper="kahla2022",
+        equations="algorithm 1",
+        summary="moves generated images away from the boundary of a class, which it finds by labels",
+        needs=Needs(Access.LABEL, PUBLIC),
+    )
+
+    def run(self, view: ClassView) -> ClassGuess:
+        """Cost: up to first + steps x around queries for each class.  Raises Impossible where no start is found."""
+        moveable(view)
+        from divulge.attacks.reconstruction.inversion.image_generator import generator_for
+
+        generator: Any = generator_for(view.public, view.low, view.high)
+        drawn = view.rng.normal(size=(self.first, generator.size))
+        told = view.target.labels(view.records(generator.images(drawn)))
+        found: list[Array] = []
+        missing = 0
+        for code in view.classes:
+            own = drawn[told == code]
+            missing += len(own) == 0
+            found.append(self._repelled(view, generator, own[0], code) if len(own) else generator.images(drawn[:1])[0])
+        if missing == len(view.classes):
+            raise Impossible(
+                "no generated image is of any class: give public records that are more like the private ones"
+            )
+        return ClassGuess(np.stack(found))
+
+    def _repelled(self, view: ClassView, generator: Any, latent: Array, code: int) -> Array:
+        radius, best = self.radius, latent
+        for _ in range(self.steps):
+            away = view.rng.normal(size=(self.around, latent.size))
+            away /= np.linalg.norm(away, axis=1, keepdims=True)
+            right = view.target.labels(view.records(generator.images(latent + radius * away))) == code
+            if right.all():
+                best, radius = latent, radius * self.growth
+            else:
+                pull = (np.where(right[:, None], 0.0, -1.0) * away).mean(axis=0)
+                length = float(np.linalg.norm(pull))
+                latent = latent + self.rate * radius * pull / max(length, 1e-12)
+                latent = latent * min(1.0, 1.5 * np.sqrt(latent.size) / max(float(np.linalg.norm(latent)), 1e-12))
+        return np.asarray(generator.images(best[None])[0])

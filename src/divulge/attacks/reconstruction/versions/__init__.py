@@ -1,0 +1,1 @@
+"""Records rebuilt from the difference between two versions of a model."""

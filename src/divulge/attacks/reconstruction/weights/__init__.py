@@ -1,0 +1,1 @@
+"""Records rebuilt from a model file alone."""

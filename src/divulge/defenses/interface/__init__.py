@@ -1,0 +1,1 @@
+"""Defences of the interface: what is answered, and who is watched."""

@@ -1,0 +1,1 @@
+"""Defences that change a recipe's settings."""

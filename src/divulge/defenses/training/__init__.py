@@ -1,0 +1,1 @@
+"""Defences that replace the training."""

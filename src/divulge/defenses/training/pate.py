@@ -1,0 +1,84 @@
+"""PATE: teachers of disjoint parts vote on public records, with noise, and a student learns the outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from divulge.core.defense import DefenseCard, Stage
+from divulge.core.errors import InputError, TargetError
+from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.records import Records
+from divulge.defenses.accounting import gaussian_cost, gaussian_noise_for
+from divulge.defenses.training.altered_loss import for_classes
+from divulge.defenses.training.teaching import classes_told
+
+
+@dataclass(frozen=True)
+class Pate:
+    """Papernot et al. 2017, with the Gaussian noisy maximum of Papernot et al. 2018 (GNMax), accounted for whatever
+    the votes are: a bound that looks at them would be smaller, and would itself have to be kept secret.
+
+    epsilon, delta: of all votes; or noise, the deviation on each count of votes.  votes: reference records that are
+    voted on, all where there are fewer.
+    """
+
+    teachers: int = 20
+    votes: int = 200
+    epsilon: float | None = None
+    noise: float | None = None
+    delta: float = 1e-5
+    reference: Records | None = field(default=None, repr=False, compare=False)
+
+    card: ClassVar[DefenseCard] = DefenseCard(
+        name="pate",
+        title="PATE",
+        paper="papernot2018",
+        summary="a student learns what teachers of disjoint parts of the records vote, with noise",
+        stage=Stage.TRAINING,
+        needs_reference=True,
+        nests=True,
+    )
+
+    def __post_init__(self) -> None:
+        if (self.epsilon is None) == (self.noise is None):
+            raise InputError("pate: give either epsilon or noise")
+        if self.teachers < 2 or self.votes < 1 or min(self.epsilon or 1, self.noise or 1, self.delta) <= 0:
+            raise InputError("pate: it needs two teachers, a vote, and positive epsilon, noise and delta")
+
+    def deviation(self) -> float:
+        """Of the noise on each count."""
+        if self.noise is not None:
+            return self.noise
+        return float(gaussian_noise_for(self.epsilon or 1.0, self.delta) * (2 * self.votes) ** 0.5)
+
+    def cost(self) -> float:
+        """Epsilon of all votes at delta: one record changes one teacher, and so two counts by one (Papernot et al.
+        2018, proposition 8); many Gaussian mechanisms are one with less noise.
+        """
+        return gaussian_cost(self.deviation() / (2 * self.votes) ** 0.5, self.delta)
+
+    def winners(self, told: Array, classes: int, rng: np.random.Generator) -> Array:
+        """The classes [records] that win with noise, from votes [teachers, records]."""
+        counts = np.stack([(told == c).sum(axis=0) for c in range(classes)], axis=1).astype(np.float64)
+        return np.asarray((counts + self.deviation() * rng.normal(size=counts.shape)).argmax(axis=1))
+
+    def fit(self, recipe: Any, records: Records, seed: int) -> Any:
+        """See TrainingDefense; raises InputError for fewer than ten records a teacher."""
+        classes = for_classes(self.card.name, records)
+        assert self.reference is not None
+        if len(records) < 10 * self.teachers:
+            raise InputError(f"pate: {len(records)} records are too few for {self.teachers} teachers: name fewer")
+        rng = derived_rng(seed, "pate")
+        asked = self.reference.take(rng.permutation(len(self.reference))[: self.votes])
+        parts = np.array_split(rng.permutation(len(records)), self.teachers)
+        told = []
+        for number, rows in enumerate(parts):
+            teacher = recipe.fit(records.take(rows), derived_seed(seed, "teacher", str(number)))
+            told.append(classes_told(teacher, asked))
+        won = self.winners(np.stack(told), classes, rng)
+        if len(np.unique(won)) < 2:
+            raise TargetError("pate: every vote was won by the same class: use fewer teachers or more epsilon")
+        return recipe.fit(asked.relabelled(won.astype(records.y.dtype)), derived_seed(seed, "student"))

@@ -1,0 +1,38 @@
+"""What defences share that let one model learn from others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from divulge.core.hashing import Array
+from divulge.core.outputs import Form, Reading, embeds, ending, picked, recognised, whole
+from divulge.core.records import Records
+from divulge.defenses.training.altered_loss import wide
+
+
+def log_scores_of(model: Any, records: Records) -> Array:
+    """A module's log-scores [records, classes]."""
+    ids = embeds(model) and whole(records.x)
+    x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.int64 if ids else np.float32))
+    ends = ending(picked(model(x[:2])))
+    with torch.no_grad():
+        returned = model(x)
+        values = Reading(Form.LOGITS).logits(returned, x).double().numpy()
+        form = recognised(values, records.y if records.y.dtype.kind in "iu" else None, ends)
+        return np.asarray(torch.log_softmax(wide(Reading(form).logits(returned, x)), dim=1).double().numpy())
+
+
+def classes_told(model: Any, records: Records) -> Array:
+    """The class codes that a module, or an estimator, predicts: [records]."""
+    if isinstance(model, nn.Module):
+        return np.asarray(log_scores_of(model, records).argmax(axis=1))
+    native = records.native()
+    told = model.predict(native.reshape(len(native), -1) if isinstance(native, np.ndarray) else native)
+    if not records.schema.classes:
+        return np.asarray(told)
+    code = {label: place for place, label in enumerate(records.schema.classes)}
+    return np.array([code[label] for label in told], dtype=np.int64)

@@ -1,0 +1,1 @@
+"""Defences of the updates that clients send in federated learning."""

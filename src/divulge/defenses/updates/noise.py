@@ -1,0 +1,49 @@
+"""Updates with Gaussian noise, differentially private one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.random import Generator
+
+from divulge.core.defense import DefenseCard, Stage
+from divulge.core.errors import InputError
+from divulge.core.hashing import Array
+from divulge.defenses.accounting import gaussian_noise_for
+from divulge.defenses.updates.clipping import UpdateClipping
+
+
+@dataclass(frozen=True)
+class UpdateNoise:
+    """Clipped to `norm`, and as much Gaussian noise on top that one update alone is (epsilon, delta)-differentially
+    private against leaving it out (Balle and Wang 2018, theorem 8: the exact noise of the Gaussian mechanism).
+    """
+
+    epsilon: float = 8.0
+    delta: float = 1e-5
+    norm: float = 1.0
+
+    card: ClassVar[DefenseCard] = DefenseCard(
+        name="update_noise",
+        title="Noisy updates",
+        paper="balle2018",
+        summary="clips an update and adds Gaussian noise to it",
+        stage=Stage.UPDATE,
+    )
+
+    def __post_init__(self) -> None:
+        if self.epsilon <= 0 or not 0 < self.delta < 1 or self.norm <= 0:
+            raise InputError("update_noise: epsilon and norm must be positive, and delta between 0 and 1")
+
+    @property
+    def deviation(self) -> float:
+        """Of the noise on each value, relative to the norm."""
+        return gaussian_noise_for(self.epsilon, self.delta)
+
+    def protect(self, change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
+        """See UpdateDefense."""
+        clipped = UpdateClipping(self.norm).protect(change, rng)
+        spread = self.deviation * self.norm
+        return tuple(np.asarray(part + spread * rng.normal(size=part.shape), dtype=part.dtype) for part in clipped)

@@ -1,0 +1,1 @@
+"""Targets that are estimators: scikit-learn's interface, and boosters."""

@@ -1,0 +1,149 @@
+"""scikit-learn estimators and pipelines, classifiers and regressors, and whatever else has their interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.tree import DecisionTreeClassifier
+
+from divulge.core.errors import TargetError
+from divulge.core.hashing import Array
+from divulge.core.identity import content_hash
+from divulge.core.inside import unwrapped
+from divulge.core.records import Records
+from divulge.core.signals import log_of_scores, log_softmax
+from divulge.core.threat import Access, Task
+from divulge.core.views.extraction import Secrets
+from divulge.targets.answers import LABEL_PORTS, SCORER_PORTS, VALUE_PORTS, checked, guarded
+from divulge.targets.estimators.estimator_kinds import classes_of, one_column, one_margin, one_score, task_of
+from divulge.targets.estimators.estimator_secrets import of_estimator
+from divulge.targets.estimators.sklearn_frames import Presenter, quietly
+from divulge.targets.estimators.tree_internals import has_internals, internals
+
+
+class SklearnTarget:
+    """A fitted estimator.  Classes are matched by `classes_`, columns by name where it was fitted on a frame."""
+
+    def __init__(self, estimator: Any, name: str | None = None) -> None:
+        self._task = task_of(estimator)
+        self.estimator = estimator
+        self._name = name or type(estimator).__name__
+        self._known = classes_of(estimator) if self._task is Task.CLASSIFICATION else ()
+        self._scored = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
+        self._log_domain: bool | None = None
+        self._presenter = Presenter(self._name, estimator)
+        self._hash: str | None = None
+
+    @property
+    def name(self) -> str:
+        """See Target."""
+        return self._name
+
+    @property
+    def task(self) -> Task:
+        """See Target."""
+        return self._task
+
+    @property
+    def offers(self) -> frozenset[Access]:
+        """Scores where the estimator has predict_proba or decision_function, else labels only; internals of trees."""
+        if self._task is Task.REGRESSION:
+            return VALUE_PORTS
+        if not self._scored:
+            return LABEL_PORTS
+        ports = SCORER_PORTS | {Access.INTERNALS} if has_internals(self.estimator) else SCORER_PORTS
+        leaves = isinstance(unwrapped(self.estimator), DecisionTreeClassifier)
+        return ports | {Access.LEAVES} if leaves else ports
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The labels that the estimator knows, in its order."""
+        return self._known
+
+    def answer(self, access: Access, records: Records) -> Array:
+        """See Target."""
+        if access not in self.offers:
+            raise TargetError(f"{self._name} has no port for {access.value}")
+        x = self._presenter.rows(records)
+        if access is Access.LEAVES:
+            tree = unwrapped(self.estimator)
+            return checked(self._name, _asked(self._name, lambda: tree.apply(x)), len(records), None)
+        if access is Access.INTERNALS:
+            told = np.asarray(_asked(self._name, lambda: internals(self.estimator, x, self._own_codes(records))))
+            return checked(self._name, told, len(records), told.shape[-1])
+        if self._task is Task.REGRESSION:
+            values = one_column(self._name, _asked(self._name, lambda: self.estimator.predict(x)))
+            return checked(self._name, values, len(records), None)
+        if access is Access.LABEL:  # not the likeliest class: thresholds and votes have a say of their own
+            return self._codes(_asked(self._name, lambda: self.estimator.predict(x)), records)
+        return self._align(self._log_scores(x, len(records)), records)
+
+    def fingerprint(self) -> str:
+        """See Target."""
+        if self._hash is None:
+            self._hash = content_hash(self.estimator)
+        return self._hash
+
+    @property
+    def model(self) -> Any:
+        """The bare model: what whoever holds the file sees."""
+        return self.estimator
+
+    def secrets(self) -> Secrets:
+        """What the extraction game compares claims with."""
+        return of_estimator(self.estimator)
+
+    def _log_scores(self, x: Any, count: int) -> Array:
+        """Log-probabilities; from the decision function where softmax of it *is* predict_proba, so that nothing
+        saturates at 1.0.
+        """
+        width = len(self.classes)
+        margins = None
+        if hasattr(self.estimator, "decision_function") and self._log_domain is not False:
+            raw = one_margin(_asked(self._name, lambda: self.estimator.decision_function(x)))
+            if raw.shape[1] == width:
+                margins = log_softmax(checked(self._name, raw, count, width))
+        if not hasattr(self.estimator, "predict_proba"):
+            if margins is None:
+                raise TargetError(f"{self._name} answered with neither probabilities nor one margin a class")
+            return margins
+        if margins is not None and self._log_domain:
+            return margins
+        asked = one_score(_asked(self._name, lambda: self.estimator.predict_proba(x)))
+        scores = checked(self._name, asked, count, width)
+        self._log_domain = margins is not None and bool(np.allclose(np.exp(margins), scores, atol=1e-6))
+        return margins if margins is not None and self._log_domain else log_of_scores(scores)
+
+    def _codes(self, labels: object, records: Records) -> Array:
+        code = {label: i for i, label in enumerate(records.schema.classes or self.classes)}
+        said = one_column(self._name, labels).tolist()
+        strange = next((label for label in said if label not in code), None)
+        if len(said) != len(records) or strange is not None:
+            told = f"{len(said)} labels" if strange is None else f"the label {strange!r}"
+            raise TargetError(f"the model {self._name} answered {len(records)} records with {told}: not one class each")
+        return np.array([code[label] for label in said], dtype=np.int64)
+
+    def _own_codes(self, records: Records) -> Array:
+        """The records' classes as positions among the estimator's own; one that it never saw becomes the first."""
+        wanted, known = records.schema.classes or self.classes, self.classes
+        if not set(wanted) & set(known):
+            return np.asarray(np.minimum(records.y, len(known) - 1))
+        place = np.array([known.index(label) if label in known else 0 for label in wanted])
+        return np.asarray(place[records.y])
+
+    def _align(self, log_scores: Array, records: Records) -> Array:
+        """Columns in the order of the records' classes; a class that the estimator never saw gets a score of zero."""
+        wanted, known = records.schema.classes, self.classes
+        if not wanted or wanted == known or not set(wanted) & set(known):
+            return log_scores
+        aligned = log_of_scores(np.zeros((len(log_scores), len(wanted))))
+        for position, label in enumerate(wanted):
+            if label in known:
+                aligned[:, position] = log_scores[:, known.index(label)]
+        return aligned
+
+
+def _asked(name: str, call: Callable[[], object]) -> object:
+    return guarded(name, lambda: quietly(call))

@@ -1,0 +1,1 @@
+"""Targets that are networks: PyTorch, Keras, ONNX."""

@@ -1,0 +1,1 @@
+"""Targets behind an interface: HTTP, and encrypted computation."""

@@ -1,0 +1,1 @@
+"""Engines: many models trained in stacks, threads, processes or on Ray."""

@@ -1,0 +1,1 @@
+"""Recipes: how a model of each kind is trained again."""
