@@ -316,4 +316,4 @@ def test_an_attack_without_its_library_is_refused_with_the_cure(tmp_path, halves
     results = {o.attack: o.result for o in run.outcomes}
     assert isinstance(results["wanting"], kind) and isinstance(results["loss"], Played)
     if kind is Refused:
-        assert "pip install 'divulge[torch]'" in results["wanting"].reason
+        assert 'pip install "divulge[torch]"' in results["wanting"].reason
