@@ -19,7 +19,7 @@ EXPECTED = {
     "first_audit": "LiRA finds",
     "network": "lira",
     "data_owner_claim": "exact",
-    "comparing_defenses": "label_only",
+    "comparing_defenses": "Labels only",
     "own_attack": "are not granted here",
 }
 """By notebook: what is printed, or is the value of a cell, when it has run."""
@@ -54,7 +54,7 @@ for cell in json.load(sys.stdin):
 '''
 
 
-LONG = ("comparing_defenses", "first_audit", "network")
+LONG = ("comparing_defenses", "data_owner_claim", "first_audit", "network")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 import divulge
 from divulge.runs import pdf
+from divulge.setup.user_code import factory_from
 from divulge.training.artifact_cache import default_folder
 
 SOURCE = Path(divulge.__file__).parent
@@ -118,6 +119,16 @@ def test_marks_of_verdicts_reach_a_pipe_of_another_encoding(asked_for, shown):
         environment["PYTHONIOENCODING"] = asked_for
     done = subprocess.run([sys.executable, "-c", PIPED], capture_output=True, env=environment, check=True)
     assert done.stdout.strip() == shown
+
+
+def test_a_function_is_found_by_a_path_that_holds_a_colon(tmp_path):
+    folder = tmp_path if sys.platform == "win32" else tmp_path / "C:"  # there, every path begins with a drive
+    folder.mkdir(exist_ok=True)
+    (folder / "net.py").write_text("def build():\n    return 7\n", encoding="utf-8")
+    assert factory_from(f"{folder / 'net.py'}:build", tmp_path)() == 7
+    for named in ("build", "net.py:", ":build"):
+        with pytest.raises(divulge.InputError, match=r"must be file.py:function"):
+            factory_from(named, tmp_path)
 
 
 def test_the_version_is_that_of_the_package():
