@@ -40,6 +40,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     return report
 
 
+def _listed() -> set[str]:
+    """What lies in the checkout's root, but for caches of tools."""
+    return {path.name for path in ROOT.iterdir() if not path.name.startswith(".") and path.name != "__pycache__"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_written_into_the_checkout():
+    """Reports, runs and canaries belong into tmp_path: what a test leaves in the root ends in a commit some day."""
+    before = _listed()
+    yield
+    left = _listed() - before
+    assert not left, f"tests have written into {ROOT}: {', '.join(sorted(left))}"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_its_own(tmp_path_factory):
     """No test uses what another run of the tests, or their owner, has left."""

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from divulge.claims.one_run import audit_epsilon as audit_epsilon
     from divulge.claims.rounds import audit_rounds as audit_rounds
     from divulge.core.attack import Card as Card
@@ -136,6 +137,10 @@ _RENAMED = {"MembershipScene": "MembershipView"}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # reads a file: only where the version is asked for
+
+        return version("divulge")
     if name in _RENAMED:
         from warnings import warn
 

@@ -112,5 +112,5 @@ def test_a_missing_extra_names_the_pip_line(monkeypatch):
         return real(name)
 
     monkeypatch.setattr(divulge, "import_module", without_torch)
-    with pytest.raises(divulge.InputError, match=r"pip install 'divulge\[torch\]'"):
+    with pytest.raises(divulge.InputError, match=r'pip install "divulge\[torch\]"'):
         _ = divulge.TorchRecipe

@@ -27,7 +27,7 @@ PROGRAM = textwrap.dedent(
     from sklearn.tree import DecisionTreeClassifier
     import numpy as np
     from divulge.setup.assemble import *
-    from divulge.workflows.run_audit import conduct
+    from divulge.workflows.run_audit import run_audit
     from divulge.core.policy import Policy
     from divulge.core.progress import Quiet
     from divulge.core.threat import PRESETS
@@ -50,7 +50,7 @@ PROGRAM = textwrap.dedent(
             print(outcome.attack, flush=True)
             time.sleep(slow)
 
-    conduct(job, folder, resume=resume, progress=Slow())
+    run_audit(job, folder, resume=resume, progress=Slow())
     """
 )
 
@@ -316,4 +316,4 @@ def test_an_attack_without_its_library_is_refused_with_the_cure(tmp_path, halves
     results = {o.attack: o.result for o in run.outcomes}
     assert isinstance(results["wanting"], kind) and isinstance(results["loss"], Played)
     if kind is Refused:
-        assert "pip install 'divulge[torch]'" in results["wanting"].reason
+        assert 'pip install "divulge[torch]"' in results["wanting"].reason

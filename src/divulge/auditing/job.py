@@ -150,7 +150,7 @@ class Reconstruction:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What `conduct` plays.
+    """What `run_audit` plays.
 
     candidates, member, row: the records in question in random order, who is a member, and where each stood in the
     set it was given in.  shadows: the adversary's own models, made with its view of them; None where there are none.

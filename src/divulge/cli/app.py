@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -19,7 +18,7 @@ from divulge.cli.gate import gate
 from divulge.cli.init import init
 from divulge.cli.papers import papers
 from divulge.cli.report import report
-from divulge.cli.screen import out
+from divulge.cli.screen import out, speak_unicode
 from divulge.cli.watched import watched
 
 app = typer.Typer(
@@ -36,7 +35,9 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        out.print(f"divulge {metadata.version('divulge')}")
+        from divulge import __version__
+
+        out.print(f"divulge {__version__}")
         raise typer.Exit
 
 
@@ -56,6 +57,7 @@ app.add_typer(claim, name="claim")
 
 def main() -> None:
     """Run the command; see cli.ending for how it ends, and cli.watched for what sees to that."""
+    speak_unicode()
     watched(app)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +42,21 @@ WIDE = 160
 out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, highlight=False, markup=False)
 """Without markup: names of models, columns and files may hold brackets, and mean them."""
+
+
+def speak_unicode() -> None:
+    """Let output hold the marks of verdicts, also where a system has another encoding for pipes, as Windows has.
+
+    A document that is piped is UTF-8, as its HTML says of itself.  A terminal, or an encoding that was asked for by
+    PYTHONIOENCODING, stays as it is, and what it cannot show becomes a question mark.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, io.TextIOWrapper) or stream.encoding.lower().startswith("utf"):
+            continue
+        if stream.isatty() or os.environ.get("PYTHONIOENCODING"):
+            stream.reconfigure(errors="replace")
+        else:
+            stream.reconfigure(encoding="utf-8")
 
 
 def complain(message: str) -> None:

@@ -41,7 +41,7 @@ class MissingExtra(InputError):
     """An optional library is missing."""
 
     def __init__(self, library: str, extra: str) -> None:
-        super().__init__(f"{library} is not installed: run  pip install 'divulge[{extra}]'")
+        super().__init__(f'{library} is not installed: run  pip install "divulge[{extra}]"')
 
 
 class AccessDenied(DivulgeError):

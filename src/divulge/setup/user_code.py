@@ -21,8 +21,8 @@ _BROUGHT: dict[str, Path] = {}
 
 def factory_from(named: str, folder: Path, where: str = "target.factory") -> Callable[[], Any]:
     """The function behind `file.py:function` or `package.module:function`."""
-    place, _, name = named.partition(":")
-    if not name:
+    place, _, name = named.rpartition(":")  # the last one, since C:\models\net.py:build has another
+    if not (place and name):
         raise InputError(f"{where}: {named!r} must be file.py:function or package.module:function")
     try:
         if place.endswith(".py"):

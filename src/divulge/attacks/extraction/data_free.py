@@ -53,7 +53,7 @@ class DataFree:
         """See Attack."""
         view.numeric()
         if "network" not in view.students.kinds:
-            raise Impossible("it trains networks, which needs PyTorch: pip install 'divulge[torch]'")
+            raise Impossible('it trains networks, which needs PyTorch: pip install "divulge[torch]"')
         from divulge.attacks.extraction.generator import DataFreeTraining
 
         stops = stages(view, tuple(self.queries))

@@ -46,7 +46,7 @@ class Jacobian:
         """See Attack."""
         view.numeric()
         if "network" not in view.students.kinds:
-            raise Impossible("it follows the gradient of a network, which needs PyTorch: pip install 'divulge[torch]'")
+            raise Impossible('it follows the gradient of a network, which needs PyTorch: pip install "divulge[torch]"')
         stops = stages(view, tuple(self.queries))
         first = min(self.seeds, stops[0], len(view.population))
         sent = view.population.take(view.rng.permutation(len(view.population))[:first])

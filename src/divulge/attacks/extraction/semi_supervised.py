@@ -39,7 +39,7 @@ class SemiSupervised:
     def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack."""
         if "network" not in view.students.kinds:
-            raise Impossible("MixMatch teaches networks, which needs PyTorch: pip install 'divulge[torch]'")
+            raise Impossible('MixMatch teaches networks, which needs PyTorch: pip install "divulge[torch]"')
         population = view.population
         stops = stages(view, tuple(self.queries), len(population))
         sent = population.take(view.rng.permutation(len(population))[: stops[-1]])

@@ -171,7 +171,7 @@ class ExtractionView:
         """Networks of these designs, each trained on its share of the population."""
         self._demand(Knowledge.POPULATION)
         if self._means.zoo is None:
-            raise Impossible("it trains networks of many designs, which needs PyTorch: pip install 'divulge[torch]'")
+            raise Impossible('it trains networks of many designs, which needs PyTorch: pip install "divulge[torch]"')
         return self._means.zoo(designs, int(self.rng.integers(2**31)))
 
 

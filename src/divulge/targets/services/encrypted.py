@@ -195,7 +195,14 @@ class EncryptedTarget:
             command = [sys.executable, str(script), "-M3", "--no-log", str(folder)]
             try:
                 done = subprocess.run(
-                    command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=_alone(), cwd=place
+                    command,
+                    capture_output=True,
+                    encoding="utf-8",
+                    errors="replace",
+                    timeout=PATIENCE,
+                    check=False,
+                    env=_alone(),
+                    cwd=place,
                 )
             except subprocess.TimeoutExpired as error:
                 raise TargetError(

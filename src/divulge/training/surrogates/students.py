@@ -58,7 +58,7 @@ class SurrogateTrainer:
     def untrained(self, seed: int) -> NetStudent:
         """See Students."""
         if find_spec("torch") is None:
-            raise Impossible("it trains a network, which needs PyTorch: pip install 'divulge[torch]'")
+            raise Impossible('it trains a network, which needs PyTorch: pip install "divulge[torch]"')
         from divulge.training.surrogates.net_student import fresh
 
         return fresh(self.example.take(np.array([0])), seed)
