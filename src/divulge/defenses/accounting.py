@@ -10,8 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr
 
 from divulge.core.errors import InputError, MissingExtra
 
@@ -98,6 +96,8 @@ def _affordable(noise: float, epsilon: float, delta: float, rate: float, steps: 
 
 def gaussian_noise_for(epsilon: float, delta: float) -> float:
     """Deviation, relative to the sensitivity, of the Gaussian mechanism (Balle and Wang 2018, theorem 8)."""
+    from scipy.optimize import brentq
+    from scipy.special import log_ndtr, ndtr
 
     def excess(log_sigma: float) -> float:
         sigma = float(np.exp(log_sigma))

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from sklearn.neighbors import NearestNeighbors
 
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array, derived_rng
@@ -83,6 +81,8 @@ class SampleJudge:
 
     def _matched(self, unit: int, guesses: Array) -> Array:
         """The guess that belongs to each true record, by optimal assignment; NaN where there are too few."""
+        from scipy.optimize import linear_sum_assignment
+
         truth = self.truth[unit].x
         if guesses.size == 0:
             return np.full(truth.shape, np.nan)
@@ -209,6 +209,8 @@ class FileJudge:
 
     def judge(self, guess: SampleGuess) -> Rebuilt:
         """See SampleJudge.judge."""
+        from sklearn.neighbors import NearestNeighbors
+
         parts = [np.asarray(p, dtype=np.float64) for p in guess.samples if len(p)]
         if not parts:
             return Rebuilt(lacking=(("records_exact", "the attack found no record"),), told=guess.told)
@@ -247,6 +249,8 @@ class FileJudge:
 
     def _found(self, flat: Array) -> Measure:
         """Which training records are among the guesses, and which unseen ones."""
+        from sklearn.neighbors import NearestNeighbors
+
         there = NearestNeighbors(n_neighbors=1).fit(flat)
         hits = []
         for side in self._sides:

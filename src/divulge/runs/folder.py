@@ -29,11 +29,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
-import pandas as pd
-from pydantic import TypeAdapter, ValidationError
 
 from divulge.core.audit_result import (
     SCHEMA_VERSION,
@@ -55,6 +53,10 @@ from divulge.core.hashing import Array
 from divulge.core.inferred import Inferred
 from divulge.core.rebuilt import Rebuilt
 from divulge.core.theft import Theft
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pydantic import TypeAdapter
 
 Stored = TypeVar("Stored")
 
@@ -136,6 +138,8 @@ class RunFolder:
 
     def write_evidence(self, attack: str, evidence: Evidence, row: Array, y: Array, curve: Curve) -> None:
         """Keep the score of every record, in the order in which the sets were given, and the curve."""
+        import pandas as pd
+
         order = np.lexsort((row, ~evidence.exposed))
         columns = {"member": evidence.exposed, "row": row, "y": y, "score": evidence.score}
         if evidence.tie_break is not None:
@@ -200,6 +204,8 @@ class RunFolder:
 
     def scores(self, attack: str) -> pd.DataFrame:
         """Columns member, row, y, score for one attack, and person where several records belong to one."""
+        import pandas as pd
+
         return pd.read_parquet(self.path / "scores" / f"{attack}.parquet")
 
     def write_findings(self, content: FindingsFile) -> None:
@@ -220,8 +226,7 @@ class RunFolder:
 
     def attributes(self) -> pd.DataFrame | None:
         """Columns member, row, and one for each sensitive attribute; None where none is sensitive."""
-        path = self.path / "attributes.parquet"
-        return pd.read_parquet(path) if path.is_file() else None
+        return _table(self.path / "attributes.parquet")
 
     def write_causes(self, causes: tuple[Cause, ...], what_if: tuple[WhatIf, ...] = ()) -> None:
         """Keep what named members have in common, and what the model would leak if it were trained otherwise."""
@@ -252,8 +257,7 @@ class RunFolder:
 
     def risk(self) -> pd.DataFrame | None:
         """One row a member, see `retrained.per_record`; None where no leak was found."""
-        path = self.path / "risk.parquet"
-        return pd.read_parquet(path) if path.is_file() else None
+        return _table(self.path / "risk.parquet")
 
     def stability(self) -> Stability | None:
         """Whether other trainings would expose the same members; None where that is not known."""
@@ -288,6 +292,8 @@ class RunFolder:
         _replace(self.path / name, _adapter(cast(Any, kind)).dump_json(value, indent=2).decode())
 
     def _read(self, path: Path, kind: type[Stored]) -> Stored:
+        from pydantic import ValidationError
+
         try:
             found: Stored = _adapter(cast(Any, kind)).validate_json(path.read_bytes())
             return found
@@ -297,9 +303,20 @@ class RunFolder:
             raise InputError(f"{path} is damaged ({where}: {first['msg']}): audit again") from error
 
 
+def _table(path: Path) -> pd.DataFrame | None:
+    """What a file holds; None where there is none."""
+    if not path.is_file():
+        return None
+    import pandas as pd
+
+    return pd.read_parquet(path)
+
+
 @cache
 def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     """Reads and writes one kind of value; making one takes longer than using it."""
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)
 
 

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array
@@ -139,6 +136,9 @@ def metrics_alone(world: Any, records: Records) -> tuple[float, float] | None:
     """What published metrics tell: how often the first pair is told apart, and the mean absolute error, by one who
     knows accuracy and mean loss on records of the population, of the adversary's models and of the victims.
     """
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     def metrics(model: Target) -> Array:
         if model.task is Task.REGRESSION:
