@@ -111,13 +111,16 @@ def _pooled(values: pd.Series[Any]) -> tuple[Array, tuple[Any, ...]]:
 
 
 def _missing(value: Any) -> bool:
+    if isinstance(value, str):
+        return False
     import pandas as pd
 
-    told = pd.isna(value) if np.ndim(value) == 0 else False
-    return bool(told)
+    return bool(pd.isna(value)) if np.ndim(value) == 0 else False
 
 
 def _key(value: Any) -> tuple[str, Any]:
+    if type(value) is str:  # as most values are of which there are many
+        return "str", value
     name = type(value).__name__
     if _missing(value):
         return name, None

@@ -59,12 +59,12 @@ def _by_opacus(noise: float, delta: float, rate: float, steps: int, precision: f
         return float(accountant.get_epsilon(delta=delta, eps_error=precision, delta_error=delta / 1000))
 
 
-@lru_cache(maxsize=256)
 def epsilon_of(noise: float, delta: float, rate: float, steps: int) -> float:
     """The same by dp-accounting alone."""
     return _by_dp_accounting(noise, delta, rate, steps)
 
 
+@lru_cache(maxsize=1024)
 def _by_dp_accounting(noise: float, delta: float, rate: float, steps: int) -> float:
     events, pld = _library("dp_accounting"), _library("dp_accounting.pld")
     one = events.PoissonSampledDpEvent(rate, events.GaussianDpEvent(noise))

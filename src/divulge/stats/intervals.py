@@ -63,9 +63,9 @@ def ratio_of_sums(above: Array, below: Array, alpha: float) -> Interval:
 
 def upper_quantile(tail: float) -> float:
     """The value that a standard normal variable exceeds with this probability; exact for tiny ones too."""
-    from scipy import stats
+    from scipy import special
 
-    return float(stats.norm.isf(tail))
+    return -float(special.ndtri(tail))
 
 
 def p_value(lower: Callable[[float], float], threshold: float) -> float:
