@@ -192,7 +192,7 @@ def test_a_number_is_told_from_a_network_that_learned_it_by_heart(tmp_path):
         layers = [torch.nn.Linear(5, 256), torch.nn.ReLU(), torch.nn.Linear(256, 256), torch.nn.ReLU()]
         return torch.nn.Sequential(*layers, torch.nn.Linear(256, 2))
 
-    recipe = divulge.TorchRecipe(build, epochs=60, batch_size=50, learning_rate=3e-3)
+    recipe = divulge.TorchRecipe(build, epochs=150, batch_size=50, learning_rate=3e-3)
     torch.manual_seed(0)
     module = build()
     x, y = torch.from_numpy(members[0].to_numpy()), torch.from_numpy(members[1])
