@@ -36,10 +36,10 @@ demo: $(VENV)/.core
 	$(BIN)/divulge demo patients
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m 'not slow'
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m 'not slow'
 
 slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m slow
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m slow
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

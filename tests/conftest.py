@@ -26,8 +26,35 @@ if "DIVULGE_DATA" in os.environ:
 
 ROOT = Path(__file__).parent.parent
 
+LONGEST = (
+    "house/test_documentation.py",
+    "house/test_same_figures.py",
+    "attacks/test_gradients.py",
+    "defenses/test_private.py",
+    "attacks/test_rebuilding.py",
+    "house/test_commands.py",
+    "cli/test_commands.py",
+    "explain/test_turned.py",
+    "auditing/test_null.py",
+    "attacks/test_exact_extraction.py",
+    "auditing/test_budget.py",
+    "attacks/test_strong_attacks.py",
+    "attacks/test_repeated_training.py",
+    "defenses/test_encrypted.py",
+    "defenses/test_federated.py",
+    "auditing/test_reconstruction.py",
+    "claims/test_claim.py",
+)
+"""Modules that take longest, in that order: they go first, so that no worker is left with one of them at the end."""
+
 hypothesis.settings.register_profile("divulge", deadline=None)  # a busy machine is no fault
 hypothesis.settings.load_profile("divulge")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules first; within a module, and among the others, the order stays."""
+    places = {str(ROOT / "tests" / module): place for place, module in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(str(item.path), len(places)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -59,6 +86,14 @@ def cache_of_its_own(tmp_path_factory):
     """No test uses what another run of the tests, or their owner, has left."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIVULGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk():
+    """No test cuts the power: what is written need not be on the disk before the test goes on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
         yield
 
 

@@ -192,16 +192,16 @@ def test_several_local_steps_are_simulated():
     with pytest.raises(Impossible, match="fedavg_inversion"):
         played("inverting_gradients", Convolutions(), SETS, plan=RebuildPlan(3, batch=2, steps=2))
     plan = RebuildPlan(4, batch=1, steps=4, rate=0.05)
-    found = played("fedavg_inversion", Convolutions(), SETS, plan=plan, steps=300)
+    found = played("fedavg_inversion", Convolutions(), SETS, plan=plan, steps=100)
     assert np.median(quality(found, "PSNR, dB")) >= 20
-    other = played("fedavg_inversion", Convolutions(), SETS, Arm.NEGATIVE, plan=plan, steps=300)
+    other = played("fedavg_inversion", Convolutions(), SETS, Arm.NEGATIVE, plan=plan, steps=100)
     assert share(other, "records_rebuilt") <= 0.25
 
 
 def test_epochs_of_local_steps_are_simulated():
     plan = RebuildPlan(4, batch=2, steps=2, rate=0.05, epochs=3)
-    found = played("fedavg_inversion", Convolutions(), SETS, plan=plan, steps=300)
-    other = played("fedavg_inversion", Convolutions(), SETS, Arm.NEGATIVE, plan=plan, steps=300)
+    found = played("fedavg_inversion", Convolutions(), SETS, plan=plan, steps=100)
+    other = played("fedavg_inversion", Convolutions(), SETS, Arm.NEGATIVE, plan=plan, steps=100)
     assert np.median(quality(found, "PSNR, dB")) > np.median(quality(other, "PSNR, dB")) + 4
     assert share(other, "records_rebuilt") <= 0.25
     with pytest.raises(Impossible, match="fedavg_inversion"):
@@ -223,7 +223,7 @@ def test_an_epoch_goes_through_the_same_parts_in_the_same_order():
 def test_an_active_server_gets_single_records_out_of_batches(name):
     module = dense() if name == "trap_weights" else taught(Convolutions(), SETS[0], 40)
     plan = RebuildPlan(5, batch=12)
-    few = {"steps": 300} if name == "fishing" else {}
+    few = {"steps": 150} if name == "fishing" else {}
     own = played(name, module, SETS, plan=plan, **few)
     other = played(name, module, SETS, Arm.NEGATIVE, plan=plan, **few)
     assert share(own, "batches_opened") >= 0.4 and share(other, "batches_opened") == 0

@@ -26,7 +26,7 @@ def folders(tmp_path_factory):
     """The runs of `divulge demo patients`."""
     out = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
-        [sys.executable, "-m", "divulge.cli.app", "demo", "patients", "--out", str(out), "--minutes", "0.4"],
+        [sys.executable, "-m", "divulge.cli.app", "demo", "patients", "--out", str(out), "--minutes", "0.25"],
         capture_output=True,
         text=True,
     )

@@ -6,11 +6,11 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack
@@ -24,7 +24,16 @@ from divulge.runs.evidence_files import StoredEvidence
 from divulge.runs.folder import EXPLANATION, RunFolder
 from divulge.training.artifact_cache import ArtifactCache, code_version
 
-_ACHIEVED: TypeAdapter[tuple[int, StoredEvidence]] = TypeAdapter(tuple[int, StoredEvidence])
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@cache
+def _achievement() -> TypeAdapter[tuple[int, StoredEvidence]]:
+    """Of queries and what they achieved."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(tuple[int, StoredEvidence])
 
 
 @dataclass(frozen=True)
@@ -38,13 +47,15 @@ class Known:
 
 def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
     """The guess that this attack made in an equal job; None where none is known."""
+    from pydantic import ValidationError
+
     artifact_cache = _artifact_cache(job, attack)
     content = artifact_cache.read(_key(job, attack, arm)) if artifact_cache is not None else None
     if content is None:
         return None
     if attack.card.family is not Family.MEMBERSHIP:
         try:
-            queries, achieved = _ACHIEVED.validate_json(content)
+            queries, achieved = _achievement().validate_json(content)
         except ValidationError:
             return None
         return Known(None, queries, achieved.evidence())
@@ -61,7 +72,7 @@ def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int)
     """Put a guess in the cache, or what a theft or a reconstruction achieved: a copy itself is not kept."""
     artifact_cache = _artifact_cache(job, attack)
     if artifact_cache is not None and isinstance(guess, Evidence):
-        artifact_cache.write(_key(job, attack, arm), _ACHIEVED.dump_json((queries, StoredEvidence.of(guess))))
+        artifact_cache.write(_key(job, attack, arm), _achievement().dump_json((queries, StoredEvidence.of(guess))))
     if artifact_cache is None or not isinstance(guess, MembershipGuess):
         return
     arrays = {"scores": guess.scores, "queries": np.array(queries)}
@@ -76,6 +87,8 @@ def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int)
 
 def baseline_of(job: Job, compute: Callable[[], Baseline]) -> Baseline:
     """The model-blind baseline of these records, computed once: no model has a part in it."""
+    from pydantic import TypeAdapter, ValidationError
+
     artifact_cache = job.resources.artifact_cache
     seen = (job.features or job.candidates).fingerprint()
     key = digest("baseline", code_version(), seen, job.member, str(job.seed), job.aggregate)

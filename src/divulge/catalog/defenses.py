@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from importlib import import_module
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, cast
 
+from divulge.core.defense import DefenseCard
 from divulge.core.errors import InputError, MissingExtra
 
 DEFENSES: dict[str, str] = {
@@ -47,20 +49,17 @@ def defense(name: str, **settings: Any) -> Any:
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise InputError(f"defense {name!r} is unknown: {hint}choose from {', '.join(DEFENSES)}")
     module, _, attribute = DEFENSES[name].partition(":")
-    try:
-        kind = getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "torch", "torch") from error
+    kind = getattr(import_module(module), attribute)
+    extra = kind.card.extra
+    if extra and find_spec(extra) is None:
+        raise MissingExtra(extra, extra)
     try:
         return kind(**settings)
     except TypeError as error:
         raise InputError(f"defense {name!r} does not take these settings: {error}") from error
 
 
-def defense_card(name: str) -> Any:
-    """The card of a defence; raises MissingExtra where its library is not installed."""
+def defense_card(name: str) -> DefenseCard:
+    """The card of a defence, also where its library is not installed."""
     module, _, attribute = DEFENSES[name].partition(":")
-    try:
-        return getattr(import_module(module), attribute).card
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "torch", "torch") from error
+    return cast(DefenseCard, getattr(import_module(module), attribute).card)

@@ -10,7 +10,7 @@ from divulge.catalog.attacks import attack_class, table
 from divulge.catalog.defenses import DEFENSES, defense_card
 from divulge.catalog.paper import Paper
 from divulge.catalog.papers import FAMILIES, PAPERS
-from divulge.core.errors import InputError, MissingExtra
+from divulge.core.errors import InputError
 
 NO_PAPERS = ("survey", "tool")
 """Entries that are no source of an attack or a defence."""
@@ -60,18 +60,12 @@ def _text(paper: Paper) -> str:
 
 
 def implementing() -> Mapping[str, tuple[str, ...]]:
-    """Names of the attacks and defences that come from a paper, by its key.
-
-    A defence whose library is not installed is left out.
-    """
+    """Names of the attacks and defences that come from a paper, by its key."""
     found: dict[str, list[str]] = {}
     for name in table():
         found.setdefault(attack_class(name).card.paper, []).append(name)
     for name in DEFENSES:
-        try:
-            found.setdefault(defense_card(name).paper, []).append(name)
-        except MissingExtra:
-            continue
+        found.setdefault(defense_card(name).paper, []).append(name)
     return {key: tuple(names) for key, names in found.items()}
 
 

@@ -33,7 +33,7 @@ class DefenseCard:
     wants: what a recipe must be able to do for a defence of its training: `fit_by`, take each step by another loss;
     `distil`, learn from scores.  needs_reference: the owner's further records, which no member is among.
     nests: whether it trains models by the recipe as it finds it, so that it may stand around another defence of the
-    training.
+    training.  extra: of divulge, without whose libraries it cannot be had.
     """
 
     name: str
@@ -46,6 +46,7 @@ class DefenseCard:
     wants: str = ""
     needs_reference: bool = False
     nests: bool = False
+    extra: str = ""
 
 
 class Defense(Protocol):

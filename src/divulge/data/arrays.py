@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from divulge.core.errors import InputError, Notice
 from divulge.core.hashing import Array
@@ -18,6 +17,9 @@ from divulge.data.columns import LARGEST, column_of
 from divulge.data.forms import ArrayForm, FrameForm, SparseForm, TensorForm
 from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, stacked
 from divulge.data.pools import pooled
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_CLASSES = 1000
 WIDEST = 128 * 1024**2
@@ -43,6 +45,8 @@ def from_arrays(
     classes: the labels that the model knows, in its order; found in y when not given.
     Raises InputError for shapes that do not fit, and for labels that the model does not know.
     """
+    import pandas as pd
+
     targets = [_targets(y) for _, y in sets]
     given = [_tidied(x) for x, _ in sets]
     kinds = sorted({_kind(x) for x in given})
@@ -94,6 +98,8 @@ def _targets(y: Any) -> Array:
 
 def _tidied(x: Any) -> Any:
     """Records as they are, without what is no part of them: gradients, lists where arrays are meant."""
+    import pandas as pd
+
     if is_tensor(x):
         return x.detach()
     if is_sparse(x):
@@ -121,6 +127,8 @@ def _of_list(x: list[Any]) -> Any:
 
 def _together(given: Sequence[Any]) -> Any:
     """All sets as one object; raises InputError where they are not alike."""
+    import pandas as pd
+
     first = given[0]
     if min(length_of(x) for x in given) == 0:
         raise InputError("the set of records is empty: pass at least one record")
@@ -136,6 +144,8 @@ def _together(given: Sequence[Any]) -> Any:
 
 
 def _kind(x: Any) -> str:
+    import pandas as pd
+
     if isinstance(x, pd.DataFrame):
         return "a data frame"
     if is_tensor(x):
@@ -156,6 +166,8 @@ def _kind(x: Any) -> str:
 
 def _one_frame(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """All rows in one frame, with the columns in the first one's order and one type each."""
+    import pandas as pd
+
     names = list(frames[0].columns)
     twice = next((name for name, times in Counter(map(str, names)).items() if times > 1), None)
     if twice is not None:
@@ -193,6 +205,8 @@ def _union(categories: Sequence[pd.Index[Any]]) -> pd.Index[Any]:
 
 def _numbered(together: Any) -> Numbered:
     """The records as numbers for divulge's own use."""
+    import pandas as pd
+
     if isinstance(together, pd.DataFrame):
         columns, numbers, holes = _of_frame(together)
         return columns, numbers, FrameForm(tuple(together.columns), tuple(together.dtypes), holes)
@@ -226,6 +240,8 @@ def _of_frame(frame: pd.DataFrame) -> tuple[tuple[Column, ...], Array, tuple[int
 
 
 def _of_array(array: Array) -> Numbered:
+    import pandas as pd
+
     if array.dtype.kind in "fiub" and (array.ndim > 2 or _exact(array)):
         numbers = array if array.dtype.kind == "f" else array.astype(np.float64)
         if isinstance(numbers, np.ma.MaskedArray):
@@ -279,6 +295,8 @@ def encode_targets(
     targets: Sequence[Array], task: Task, classes: Sequence[Any] | None, name: str
 ) -> tuple[list[Array], tuple[Any, ...]]:
     """Class codes for every set, and the labels behind the codes."""
+    import pandas as pd
+
     if task is Task.REGRESSION:
         try:
             return [np.asarray(y, dtype=np.float64) for y in targets], ()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from divulge.core.hashing import Array
 from divulge.core.records import CODED, Column, Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WORDY = 20
 """Mean length from which different strings are texts rather than categories."""
@@ -25,6 +27,8 @@ def column_of(name: str, values: pd.Series[Any]) -> tuple[Column, Array]:
     """What a column holds, and its values as numbers [records]: quantities, truth values and times as such (NaN where
     missing), all else as the places of its values among `categories`, where a missing one is a value too.
     """
+    import pandas as pd
+
     dtype = values.dtype
     numbers, kind = _numbers(values)
     if numbers is not None:
@@ -41,11 +45,15 @@ def column_of(name: str, values: pd.Series[Any]) -> tuple[Column, Array]:
 
 def is_object(dtype: Any) -> bool:
     """Whether values are plain Python objects."""
+    import pandas as pd
+
     return bool(pd.api.types.is_object_dtype(dtype))
 
 
 def _numbers(values: pd.Series[Any]) -> tuple[Array | None, Kind]:
     """Values as float64 where they are quantities, truth values or times that float64 tells apart; else None."""
+    import pandas as pd
+
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return None, Kind.CATEGORICAL
@@ -83,6 +91,8 @@ def _pooled(values: pd.Series[Any]) -> tuple[Array, tuple[Any, ...]]:
     """Places of the values in their pool [records], and the pool in order, missing ones last.  1, 1.0, True and "1"
     are four values, since a model may tell them apart.
     """
+    import pandas as pd
+
     if isinstance(values.dtype, pd.CategoricalDtype):
         codes = values.cat.codes.to_numpy().astype(np.int64)
         seen = np.unique(codes[codes >= 0])
@@ -101,11 +111,16 @@ def _pooled(values: pd.Series[Any]) -> tuple[Array, tuple[Any, ...]]:
 
 
 def _missing(value: Any) -> bool:
-    told = pd.isna(value) if np.ndim(value) == 0 else False
-    return bool(told)
+    if isinstance(value, str):
+        return False
+    import pandas as pd
+
+    return bool(pd.isna(value)) if np.ndim(value) == 0 else False
 
 
 def _key(value: Any) -> tuple[str, Any]:
+    if type(value) is str:  # as most values are of which there are many
+        return "str", value
     name = type(value).__name__
     if _missing(value):
         return name, None
@@ -128,6 +143,8 @@ def values_of(column: Column, numbers: Array, dtype: Any) -> Any:
 
     Numbers are such as the column can hold (Column.settled), so that a whole-number column stays one.
     """
+    import pandas as pd
+
     if column.kind in CODED:
         return _from_pool(column.categories, numbers.astype(np.int64), dtype)
     if column.kind is Kind.DATETIME:
@@ -163,6 +180,8 @@ def _fit(numbers: Array, dtype: Any) -> bool:
 
 
 def _from_pool(pool: Sequence[Any], codes: Array, dtype: Any) -> Any:
+    import pandas as pd
+
     if isinstance(dtype, pd.CategoricalDtype):
         places = np.array([-1 if _missing(v) else dtype.categories.get_loc(v) for v in pool], dtype=np.int64)
         return pd.Series(pd.Categorical.from_codes(places[codes], dtype=dtype))

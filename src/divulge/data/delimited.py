@@ -10,11 +10,12 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, cast
 
 from divulge.core.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HOLES = ("NA", "N/A", "NaN", "nan", "null", "None", "?")
 """Words that stand for a missing number."""
@@ -45,6 +46,8 @@ class Reading:
 
 def read_delimited(path: Path, reading: Reading) -> pd.DataFrame:
     """A delimited table with its columns as `typed` makes them.  Raises ValueError or OSError for damaged files."""
+    import pandas as pd
+
     text = _text(path, reading.encoding)
     separator = reading.separator or ("\t" if ".tsv" in path.name.lower() else sniffed(text))
     _refuse_cut_off(text, separator)
@@ -71,6 +74,8 @@ def typed(
     """The columns of a table of texts as what they are: truths, numbers where writing them again would give the same
     text, else texts, with a hole where nothing stands.  dtypes, fitted: what some of them are instead, see Reading.
     """
+    import pandas as pd
+
     refuse_unknown(frame, dtypes)
     told = {**(fitted or {}), **dtypes}
     made = {}
@@ -90,6 +95,8 @@ def typed(
 
 def as_said(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
     """A table whose columns have the types that are said; raises InputError where one cannot have it."""
+    import pandas as pd
+
     refuse_unknown(frame, dtypes)
     for name, wanted in dtypes.items():
         column = frame[name]
@@ -146,6 +153,8 @@ def _guessed(column: pd.Series[Any], decimal_comma: bool) -> pd.Series[Any]:
 
 def _numbers(column: pd.Series[Any], decimal_comma: bool, strict: bool) -> pd.Series[Any] | None:
     """The column as numbers; None where they would not be the same.  strict: nor written as they are."""
+    import pandas as pd
+
     text = column.str.strip()
     hole = text.isna() | text.isin(HOLES)
     known = text[~hole]
@@ -165,6 +174,8 @@ def _numbers(column: pd.Series[Any], decimal_comma: bool, strict: bool) -> pd.Se
 
 
 def _is_text(column: pd.Series[Any]) -> bool:
+    import pandas as pd
+
     return bool(pd.api.types.is_string_dtype(column.dropna()))
 
 

@@ -6,14 +6,17 @@ import gzip
 import struct
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.views.reconstruction import Update
 from divulge.data.delimited import Reading, as_said, read_delimited
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
@@ -27,6 +30,8 @@ def existing(path: Path, field: str) -> Path:
 
 def read_table(path: Path, field: str, reading: Reading | None = None) -> pd.DataFrame:
     """A CSV (.csv, .csv.gz, .tsv) or Parquet file as a data frame; raises InputError that names the file."""
+    import pandas as pd
+
     existing(path, field)
     name = path.name.lower()
     reading = reading or Reading()

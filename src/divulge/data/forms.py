@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from scipy import sparse
 
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, digest
@@ -15,6 +13,9 @@ from divulge.core.records import Kind, Records, Schema
 from divulge.data.columns import values_of
 from divulge.data.given import GivenRows, rows_of
 from divulge.data.words import text_features
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def with_holes_told(records: Records, holes: tuple[int, ...]) -> Array:
@@ -36,6 +37,8 @@ class FrameForm:
 
     def decoded(self, x: Array, schema: Schema) -> pd.DataFrame:
         """See Form."""
+        import pandas as pd
+
         made = {
             place: values_of(column, column.settled(np.asarray(x[:, place], dtype=np.float64)), self.dtypes[place])
             for place, column in enumerate(schema.columns)
@@ -63,6 +66,8 @@ class FrameForm:
 
 
 def _told(dtype: Any) -> str:
+    import pandas as pd
+
     if isinstance(dtype, pd.CategoricalDtype):
         values = [(type(value).__name__, str(value)) for value in dtype.categories]
         return repr((values, dtype.ordered))
@@ -116,6 +121,8 @@ class SparseForm:
 
     def decoded(self, x: Array, schema: Schema) -> Any:
         """See Form."""
+        from scipy import sparse
+
         return sparse.csr_matrix(as_type(x, self.dtype)) if _is_matrix(self.kind) else sparse.csr_array(x)
 
     def features(self, records: Records) -> Array:
@@ -128,6 +135,8 @@ class SparseForm:
 
 
 def _is_matrix(kind: Any) -> bool:
+    from scipy import sparse
+
     return issubclass(kind, sparse.spmatrix)
 
 

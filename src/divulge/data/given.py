@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from scipy import sparse
 
 from divulge.core.hashing import Array, digest
 
@@ -48,6 +46,8 @@ class GivenRows:
         """See Given: of the types, and of the labels of a table's rows, by which a model may look something up; the
         values are told by the records' numbers and their schema.
         """
+        import pandas as pd
+
         labels = self.value.index if isinstance(self.whole, pd.DataFrame | pd.Series) else None
         told = "" if labels is None else repr(list(map(str, labels)))
         return digest(described(self.whole), told)
@@ -55,6 +55,8 @@ class GivenRows:
 
 def described(value: Any) -> str:
     """The type of records, down to the types of columns."""
+    import pandas as pd
+
     if isinstance(value, pd.DataFrame):
         return repr([(name, str(dtype)) for name, dtype in value.dtypes.items()])
     if isinstance(value, Mapping):
@@ -69,6 +71,8 @@ def is_tensor(value: Any) -> bool:
 
 def is_sparse(value: Any) -> bool:
     """Whether it is a sparse matrix or array of SciPy."""
+    from scipy import sparse
+
     return bool(sparse.issparse(value))
 
 
@@ -81,6 +85,8 @@ def length_of(value: Any) -> int:
 
 def rows_of(value: Any, index: Array) -> Any:
     """The rows at these positions [rows]."""
+    import pandas as pd
+
     if isinstance(value, pd.DataFrame | pd.Series):
         return value.iloc[index]
     if isinstance(value, Mapping):
@@ -96,6 +102,9 @@ def rows_of(value: Any, index: Array) -> Any:
 
 def stacked(values: Sequence[Any]) -> Any:
     """One object with the rows of all, one after the other; the first one's type."""
+    import pandas as pd
+    from scipy import sparse
+
     first = values[0]
     if len(values) == 1:
         return first

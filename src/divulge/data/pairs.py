@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from divulge.core.errors import InputError, Notice
 from divulge.core.records import Records
 from divulge.core.wording import joined
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIGNS = re.compile(r"\W")
 """What libraries of trees replace in the names of columns."""
@@ -26,6 +27,8 @@ def as_pairs(given: Mapping[str, Any], fitted: Sequence[str] | None = None, keep
     index that was written as a column say.  keep: columns that are needed all the same.
     Raises InputError for what is no pair, and for a target column that is not there.
     """
+    import pandas as pd
+
     pairs = {name: _pair(name, value) for name, value in given.items()}
     frames = {
         name: pair[0] for name, pair in pairs.items() if isinstance(pair, tuple) and isinstance(pair[0], pd.DataFrame)
@@ -53,6 +56,8 @@ def used(frames: Mapping[str, pd.DataFrame], fitted: Sequence[str] | None, keep:
 
 
 def _pair(name: str, value: Any) -> Any:
+    import pandas as pd
+
     if value is None or isinstance(value, Records):
         return value
     if not isinstance(value, tuple) or len(value) != 2:
@@ -67,6 +72,8 @@ def _pair(name: str, value: Any) -> Any:
 
 def one_dimensional(y: Any) -> Any:
     """Targets [records] where they were given as one column; anything else as it is."""
+    import pandas as pd
+
     if isinstance(y, pd.DataFrame):
         return y.iloc[:, 0] if y.shape[1] == 1 else y
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:

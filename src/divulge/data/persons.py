@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
@@ -25,6 +24,8 @@ def with_persons(
     it are the same label.  None for records that stand for a person each.
     Raises InputError for a set with another number of labels, and for missing ones.
     """
+    import pandas as pd
+
     told = [
         None if given is None else _values(name, given, len(r)) for (name, r), given in zip(sets, labels, strict=True)
     ]
@@ -47,6 +48,8 @@ def with_persons(
 
 def _values(name: str, given: Any, records: int) -> Array:
     """Labels as objects [records]: whole numbers, or whatever else they are."""
+    import pandas as pd
+
     series = pd.Series(given.tolist() if hasattr(given, "tolist") else list(given), dtype=object)
     if len(series) != records:
         raise InputError(

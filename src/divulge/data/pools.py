@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn.decomposition import TruncatedSVD
 
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Column, Kind
@@ -35,6 +33,8 @@ def pooled(together: Any) -> tuple[Column, Array, PoolForm]:
 
 def _keys(value: Any) -> list[bytes]:
     """One digest a record, of its content."""
+    import pandas as pd
+
     if isinstance(value, Mapping):
         parts = [_keys(part) for part in value.values()]
         return [digest(*row).encode() for row in zip(*parts, strict=True)]
@@ -59,6 +59,8 @@ def _key(record: Any) -> bytes:
 
 def _told(pool: Any) -> tuple[Kind, Array | None]:
     """What kind of records they are, and what a guesser without the model can tell about them."""
+    from sklearn.decomposition import TruncatedSVD
+
     if is_sparse(pool):
         width = min(COMPONENTS, min(pool.shape) - 1)
         return Kind.OPAQUE, np.asarray(TruncatedSVD(width, random_state=0).fit_transform(pool.astype(np.float64)))

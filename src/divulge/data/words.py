@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import HashingVectorizer
 
 from divulge.core.hashing import Array
 
@@ -21,6 +20,8 @@ _CODES = 2_654_435_761
 @lru_cache(maxsize=8)
 def text_features(texts: tuple[Any, ...]) -> Array:
     """Of each text how often its words occur, hashed into columns, and its length: [texts, WIDTH + 2]."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
     words = [text if isinstance(text, str) else "" for text in texts]
     vectorizer = HashingVectorizer(n_features=WIDTH, alternate_sign=False, norm="l2", token_pattern=r"(?u)\b\w+\b")
     counts = vectorizer.transform(words).toarray()

@@ -10,8 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr
 
 from divulge.core.errors import InputError, MissingExtra
 
@@ -61,12 +59,12 @@ def _by_opacus(noise: float, delta: float, rate: float, steps: int, precision: f
         return float(accountant.get_epsilon(delta=delta, eps_error=precision, delta_error=delta / 1000))
 
 
-@lru_cache(maxsize=256)
 def epsilon_of(noise: float, delta: float, rate: float, steps: int) -> float:
     """The same by dp-accounting alone."""
     return _by_dp_accounting(noise, delta, rate, steps)
 
 
+@lru_cache(maxsize=1024)
 def _by_dp_accounting(noise: float, delta: float, rate: float, steps: int) -> float:
     events, pld = _library("dp_accounting"), _library("dp_accounting.pld")
     one = events.PoissonSampledDpEvent(rate, events.GaussianDpEvent(noise))
@@ -98,6 +96,8 @@ def _affordable(noise: float, epsilon: float, delta: float, rate: float, steps: 
 
 def gaussian_noise_for(epsilon: float, delta: float) -> float:
     """Deviation, relative to the sensitivity, of the Gaussian mechanism (Balle and Wang 2018, theorem 8)."""
+    from scipy.optimize import brentq
+    from scipy.special import log_ndtr, ndtr
 
     def excess(log_sigma: float) -> float:
         sigma = float(np.exp(log_sigma))

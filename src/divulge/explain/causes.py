@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
@@ -21,6 +20,9 @@ from divulge.explain.neighborhood import LONELY, Neighborhood
 from divulge.runs.by_person import persons_of
 from divulge.stats.auc import auc
 from divulge.stats.multiplicity import holm
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEWEST_NAMED = 10
 NAMED_ABOVE = (0.99, 0.9, 0.75)
@@ -92,6 +94,8 @@ def _advantage(score: Array, member: Array) -> float:
 
 def _p_value(has: Array, named: Array) -> float:
     """One-sided: that named members have the trait no more often than others."""
+    from scipy import stats
+
     table = np.array([[(has & named).sum(), (~has & named).sum()], [(has & ~named).sum(), (~has & ~named).sum()]])
     return float(stats.fisher_exact(table, alternative="greater").pvalue)
 

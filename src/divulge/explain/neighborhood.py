@@ -6,9 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
 from divulge.core.hashing import Array
 from divulge.core.persons import condensed, numbered
@@ -65,6 +62,9 @@ class Neighborhood:
 
 def neighborhood(records: Records) -> Neighborhood:
     """By Euclidean distance in standard deviations of each column; of many columns the 64 principal components."""
+    import pandas as pd
+    from sklearn.decomposition import PCA
+
     x = records.features()
     spread = x.std(axis=0)
     x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
@@ -83,12 +83,16 @@ def neighborhood(records: Records) -> Neighborhood:
 
 def _nearest(x: Array) -> tuple[Array, Array]:
     """Distance to the fifth neighbour [records], and which the five are [records, neighbours]."""
+    from sklearn.neighbors import NearestNeighbors
+
     apart, which = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(x))).fit(x).kneighbors(x)
     return apart[:, -1], which[:, 1:]
 
 
 def _nearest_of_others(x: Array, groups: Array) -> tuple[Array, Array]:
     """The same among records of other persons."""
+    from sklearn.neighbors import NearestNeighbors
+
     _, place, rows = numbered(groups)
     index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + int(rows.max()), len(x))).fit(x)
     apart, which = np.empty(len(x)), np.empty((len(x), NEIGHBOURS), dtype=np.int64)

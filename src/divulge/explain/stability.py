@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.random import Generator
 
 from divulge.attacks.membership.shadows.learned_ratio import Pool, pool_of
@@ -23,6 +23,9 @@ from divulge.core.signals import logit_scaled, of_class
 from divulge.core.threat import Access, Task
 from divulge.explain.neighborhood import Neighborhood
 from divulge.stats.intervals import Interval, clopper_pearson, ratio_of_sums
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEWEST_SHADOWS = 6
 FEWEST_TRAININGS = 3
@@ -123,6 +126,8 @@ def per_record(job: Job, around: Neighborhood | None, found: Retrained | None) -
     how many of its neighbours disagree, how many copies there are, and the same in words (why); nothing of that where
     the records are not here.
     """
+    import pandas as pd
+
     units = units_of(job)
     members = np.flatnonzero(units.member)[np.argsort(units.row[units.member], kind="stable")]
     frame = pd.DataFrame({"row": units.row[members], "y": job.candidates.y[units.head[members]]})

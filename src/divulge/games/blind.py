@@ -7,17 +7,9 @@ baselines beat membership inference attacks for foundation models"; Meeus et al.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import rankdata
-from sklearn.base import ClassifierMixin
-from sklearn.decomposition import PCA
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_seed
@@ -25,6 +17,10 @@ from divulge.core.persons import count, numbered, whole
 from divulge.core.records import Records
 from divulge.core.threat import Task
 from divulge.core.trials import Scored
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
+    from sklearn.pipeline import Pipeline
 
 FOLDS = 5
 MOST_FEATURES = 64
@@ -40,6 +36,12 @@ def blind_guesses(candidates: Records, member: Array, seed: int, aggregate: str 
     aggregate: how guesses about a person's rows become one.
     Raises Impossible for fewer than ten records, or persons, in either arm.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
     groups = candidates.groups
     arms = [int(side.sum()) if groups is None else count(groups[side]) for side in (member, ~member)]
     if min(arms) < FEWEST_RECORDS:
@@ -66,6 +68,8 @@ def most_telling(candidates: Records, member: Array) -> tuple[str, float] | None
 
     member: bool [records].  A date, a row number or an id that rises tells them by its size.
     """
+    from scipy.stats import rankdata
+
     names, table = candidates.schema.names, candidates.flat()
     if len(names) != table.shape[1]:
         return None
@@ -81,6 +85,8 @@ def most_telling(candidates: Records, member: Array) -> tuple[str, float] | None
 
 def blind_features(records: Records) -> Array:
     """What a guesser without the model sees: the features, and the target."""
+    from sklearn.decomposition import PCA
+
     flat = records.features()
     if flat.shape[1] > MOST_FEATURES:
         spread = flat.std(axis=0)
@@ -93,6 +99,8 @@ def blind_features(records: Records) -> Array:
 
 def _cross_fitted(guesser: Pipeline | ClassifierMixin, features: Array, truth: Array, unit: Array, seed: int) -> Array:
     """Ranks within folds [records].  unit: whose records they are; folds hold as many units of either arm."""
+    from sklearn.model_selection import StratifiedKFold
+
     score, (first, place, rows) = np.empty(len(truth)), numbered(unit)
     several = len(first) < len(unit)
     if several:
@@ -110,4 +118,6 @@ def _cross_fitted(guesser: Pipeline | ClassifierMixin, features: Array, truth: A
 
 def _weight(guesser: Pipeline | ClassifierMixin) -> str:
     """What `fit` calls the weights of records."""
+    from sklearn.pipeline import Pipeline
+
     return f"{guesser.steps[-1][0]}__sample_weight" if isinstance(guesser, Pipeline) else "sample_weight"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.tree import DecisionTreeClassifier
 
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
@@ -65,6 +64,8 @@ class TreeDecoy:
     """See core.target.Target.  A decision tree of random labels, for a target that tells which leaf answers."""
 
     def __init__(self, target: Target, records: Records, seed: int) -> None:
+        from sklearn.tree import DecisionTreeClassifier
+
         rng = np.random.default_rng(seed)
         self._target, self._classes = target, max(len(records.schema.classes), 2)
         y = rng.integers(0, self._classes, len(records))

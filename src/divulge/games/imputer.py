@@ -6,12 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -27,6 +21,9 @@ def impute(question: Question, learned_from: Records, seed: int) -> tuple[Array,
     """Which completion is most likely for each record [records], and by what: the mean of three models, one of them
     where it is better by more than a standard error in cross-validation, or the commonest value where none beats it.
     """
+    from sklearn.model_selection import StratifiedKFold
+    from threadpoolctl import threadpool_limits
+
     known = np.flatnonzero(question.known_in(learned_from))[:MOST]
     learned_from = learned_from.take(known) if len(known) else learned_from
     wanted = question.nearest(learned_from)[:MOST]
@@ -54,6 +51,11 @@ def impute(question: Question, learned_from: Records, seed: int) -> tuple[Array,
 
 def _told(question: Question, learned_from: Records, y: Array, asked: Records, seed: int) -> dict[str, Array]:
     """Chances of every completion for other records, by each model and by all together: [records, completions]."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     state = seed % 2**31
     models: dict[str, tuple[Any, Callable[[Records], Array]]] = {
         "logistic regression": (

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from sklearn.cluster import KMeans
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, TargetError
@@ -131,6 +130,8 @@ class InputGame:
 
     def _of_kinds(self) -> tuple[Array, Array]:
         """Which of some kinds each input is of: those asked about, and the adversary's."""
+        from sklearn.cluster import KMeans
+
         flat = [side.records.flat() for side in (self.records, self.adversary)]
         spread = np.maximum(flat[1].std(axis=0), 1e-9)
         made = KMeans(min(KINDS_OF_INPUT, len(flat[1])), n_init=1, random_state=self.seed % 2**31).fit(flat[1] / spread)

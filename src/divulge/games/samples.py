@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from sklearn.neighbors import NearestNeighbors
 
 from divulge.core.errors import TargetError
 from divulge.core.evidence import Evidence, Lacking
@@ -86,6 +84,8 @@ class SampleJudge:
 
     def _matched(self, unit: int, guesses: Array) -> Array:
         """The guess that belongs to each true record, by optimal assignment; NaN where there are too few."""
+        from scipy.optimize import linear_sum_assignment
+
         truth = self.truth[unit].x
         if guesses.size == 0:
             return np.full(truth.shape, np.nan)
@@ -212,6 +212,8 @@ class FileJudge:
 
     def judge(self, guess: SampleGuess) -> Evidence:
         """See SampleJudge.judge."""
+        from sklearn.neighbors import NearestNeighbors
+
         parts = [np.asarray(p, dtype=np.float64) for p in guess.samples if len(p)]
         if not parts:
             return Evidence(lacking=(Lacking(RECORDS_EXACT, "the attack found no record"),), notes=guess.told)
@@ -248,6 +250,8 @@ class FileJudge:
 
     def _found(self, flat: Array) -> Paired:
         """Which training records are among the guesses, and which unseen ones."""
+        from sklearn.neighbors import NearestNeighbors
+
         there = NearestNeighbors(n_neighbors=1).fit(flat)
         hits = []
         for side in self._sides:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
 
 from divulge.core.evidence import Lacking
 from divulge.core.hashing import Array
@@ -104,6 +102,8 @@ def _centred(array: Array) -> Array:
 
 def _network(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]:
     """Up to the order of hidden neurons and their positive scale, layer by layer; the last up to a shift of classes."""
+    from scipy.optimize import linear_sum_assignment
+
     if [a.shape for a in claimed.arrays] != [a.shape for a in true.arrays]:
         return [(np.zeros(0), np.concatenate([a.ravel() for a in true.arrays]))]
     mine, theirs = list(_unit_neurons(claimed.arrays)), list(_unit_neurons(true.arrays))
@@ -135,6 +135,8 @@ def _unit_neurons(arrays: tuple[Array, ...]) -> list[Array]:
 
 def _leaves(claimed: Array, true: Array, box: Box) -> Exact:
     """How many of the leaves that an input can reach have a claimed box with the same inputs in it."""
+    from scipy.spatial import cKDTree
+
     low, high, whole = (np.asarray(part).ravel() for part in box)
     mine, theirs = (_canonical(boxes, low, high, whole) for boxes in (claimed, true))
     reachable = theirs[(theirs[:, 0] <= theirs[:, 1]).all(axis=1)]

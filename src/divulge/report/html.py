@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from divulge.core.audit_result import AuditResult
 from divulge.core.exhibits import Alarm
@@ -19,6 +18,9 @@ from divulge.report.decision import decision
 from divulge.report.figures import figures
 from divulge.report.next_steps import first_step
 from divulge.report.threat_picture import draw
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 COLUMNS = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy", "epsilon")
 
@@ -70,6 +72,8 @@ def asset(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
     return Environment(
         loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

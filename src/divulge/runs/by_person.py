@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from divulge.core.persons import condensed, numbered
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEVERAL = -1
 """Stands for the class of a person whose records have several."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from divulge.core.evidence import Evidence, Lacking
 from divulge.core.exhibits import Exhibit
 from divulge.core.hashing import Array
 from divulge.core.trials import Counted, Exact, Paired, Scored
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def table_of(scored: Scored, row: Array, y: Array) -> pd.DataFrame:
 
     row, y: [trials], where each record stood in the set that it was given in, and its target.
     """
+    import pandas as pd
+
     order = np.lexsort((row, ~scored.exposed))
     columns = {"member": scored.exposed, "row": row, "y": y, "score": scored.score}
     if scored.tie_break is not None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from divulge.core.audit_result import AuditResult
 from divulge.core.errors import InputError
 from divulge.report import decision_text, html, junit, markdown, model_card, sarif
@@ -20,6 +18,8 @@ PAGES = {"report": FORMATS, "decision": ("html", "md", "pdf"), "card": ("md",)}
 
 def render(result: AuditResult, format: str, page: str = "report") -> str:
     """A page as text; raises InputError for a page or format that does not exist."""
+    from pydantic import TypeAdapter
+
     if page not in PAGES:
         raise InputError(f"page {page!r} is unknown: choose one of {', '.join(PAGES)}")
     if format not in PAGES[page] or format == "pdf":

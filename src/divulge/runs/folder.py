@@ -26,10 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
-
-import pandas as pd
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from divulge.core.audit_result import (
     SCHEMA_VERSION,
@@ -50,6 +47,10 @@ from divulge.core.hashing import Array
 from divulge.core.trials import Scored
 from divulge.runs.evidence_files import StoredEvidence, scored_of, table_of
 from divulge.runs.migration import migrate
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pydantic import TypeAdapter
 
 Stored = TypeVar("Stored")
 
@@ -184,6 +185,8 @@ class RunFolder:
         if not self.has_scores(attack):
             known = ", ".join(sorted(path.stem for path in (self.path / "evidence").glob("*.parquet")))
             raise InputError(f"there are no scores of attack {attack!r} in this run; there are {known or 'none'}")
+        import pandas as pd
+
         return pd.read_parquet(self.path / "evidence" / f"{attack}.parquet")
 
     def write_findings(self, content: FindingsFile) -> None:
@@ -204,8 +207,7 @@ class RunFolder:
 
     def attributes(self) -> pd.DataFrame | None:
         """Columns member, row, and one for each sensitive attribute; None where none is sensitive."""
-        path = self.path / "attributes.parquet"
-        return pd.read_parquet(path) if path.is_file() else None
+        return _table(self.path / "attributes.parquet")
 
     def write_causes(self, causes: tuple[Cause, ...], what_if: tuple[WhatIf, ...] = ()) -> None:
         """Keep what named members have in common, and what the model would leak if it were trained otherwise."""
@@ -236,8 +238,7 @@ class RunFolder:
 
     def risk(self) -> pd.DataFrame | None:
         """One row a member, see `retrained.per_record`; None where no leak was found."""
-        path = self.path / "risk.parquet"
-        return pd.read_parquet(path) if path.is_file() else None
+        return _table(self.path / "risk.parquet")
 
     def stability(self) -> Stability | None:
         """Whether other trainings would expose the same members; None where that is not known."""
@@ -272,6 +273,8 @@ class RunFolder:
         _replace(self.path / name, _adapter(cast(Any, kind)).dump_json(value, indent=2).decode())
 
     def _read(self, path: Path, kind: type[Stored]) -> Stored:
+        from pydantic import ValidationError
+
         try:
             found: Stored = _adapter(cast(Any, kind)).validate_json(path.read_bytes())
             return found
@@ -281,9 +284,20 @@ class RunFolder:
             raise InputError(f"{path} is damaged ({where}: {first['msg']}): audit again") from error
 
 
+def _table(path: Path) -> pd.DataFrame | None:
+    """What a file holds; None where there is none."""
+    if not path.is_file():
+        return None
+    import pandas as pd
+
+    return pd.read_parquet(path)
+
+
 @cache
 def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     """Reads and writes one kind of value; making one takes longer than using it."""
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)
 
 

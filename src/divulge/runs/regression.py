@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy import stats
 
 from divulge.core.errors import InputError
 from divulge.core.finding import Finding
@@ -52,6 +51,8 @@ def compared_with(
     the same distances are taken as quantiles of normal errors.  Metrics share the error rate of the policy (Holm).
     Raises InputError where the two runs assumed adversaries with different access, or have nothing in common.
     """
+    from scipy import stats
+
     new, old = threats
     if new.access != old.access or new.knowledge != old.knowledge:
         raise InputError(

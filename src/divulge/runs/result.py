@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from divulge.catalog.papers import PAPERS
 from divulge.core.audit_result import AtRisk, AuditResult, Baseline, Subgroup
@@ -18,6 +17,9 @@ from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import subgroups
 from divulge.stats.counted import with_intervals
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_AT_RISK = 10
 NAMED_AT = 0.99

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
 from divulge.core.audit_result import Subgroup
 from divulge.core.finding import Reading
@@ -17,6 +16,9 @@ from divulge.core.trials import Scored
 from divulge.stats.auc import Auc, auc
 from divulge.stats.multiplicity import holm
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FEWEST = 30
 """Members and non-members that a group needs to be listed."""
 
@@ -26,6 +28,8 @@ BANDS = 4
 
 def attributes_of(candidates: Records, member: Array, row: Array) -> pd.DataFrame:
     """The sensitive attributes of every record, as words: columns member, row, and one for each attribute."""
+    import pandas as pd
+
     told: dict[str, Array] = {"member": member, "row": row}
     for position, column in enumerate(candidates.schema.columns):
         if not column.sensitive:
@@ -103,5 +107,7 @@ def _area(told: tuple[Array, Array, str], member: Array, group: Array) -> Auc:
 
 
 def _p_value(group: Auc, others: Auc) -> float:
+    from scipy import stats
+
     spread = np.sqrt(group.variance + others.variance)
     return 1.0 if spread == 0 else float(stats.norm.sf((group.value - others.value) / spread))

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from divulge.core.errors import InputError
 from divulge.core.policy import Policy
 from divulge.core.threat import PRESETS, Access, Behaviour, Knowledge, ThreatModel
-from divulge.runs.policies import PolicyFile, load_policy, shipped
+from divulge.runs.policies import load_policy, shipped
+from divulge.runs.policy_file import PolicyFile
 from divulge.setup.validation import complaints
 
 

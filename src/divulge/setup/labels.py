@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
@@ -149,6 +148,8 @@ def _width(target: Target, pairs: Sequence[Pair]) -> tuple[int | None, str]:
 
 
 def _first(x: Any) -> Any:
+    import pandas as pd
+
     if isinstance(x, Mapping):
         return {key: part[:SAMPLE] for key, part in x.items()}
     return x.iloc[:SAMPLE] if isinstance(x, pd.DataFrame) else x[:SAMPLE]
@@ -156,6 +157,8 @@ def _first(x: Any) -> Any:
 
 def _found(pairs: Sequence[Pair]) -> list[Any]:
     """The labels that occur, missing ones left out, in an order that does not depend on the records'."""
+    import pandas as pd
+
     joined: list[Any] = []
     for _, y in pairs:
         array: Array = np.asarray(y)

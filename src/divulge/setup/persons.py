@@ -6,9 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from divulge.core.errors import InputError
 from divulge.core.persons import checked_aggregate
@@ -21,6 +19,9 @@ from divulge.data.persons import with_persons
 from divulge.games.properties import PropertyPlan
 from divulge.setup.assemble import Sets, met, records_from
 from divulge.targets.score_table import ScoreTable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SETS = ("members", "non-members", "population")
 HOW = "groups must be (groups of members, groups of non-members), one label a record, or the name of a column"
@@ -57,6 +58,8 @@ def told_apart(groups: Any, target: Target, pairs: Sequence[Any]) -> tuple[list[
     groups: labels of members and of non-members, and of the population; or the name of a column of their frames, which
     is no feature unless the model was fitted with it.  None where each record stands for itself.
     """
+    import pandas as pd
+
     if groups is None:
         return list(pairs), None
     if isinstance(groups, tuple | list) and not isinstance(groups, str):

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-from scipy import special
 
 from divulge.core.estimate import Rate
 from divulge.core.metric import AUC, BALANCED_ACCURACY, EPSILON, METRICS
@@ -38,6 +37,8 @@ def luck(n_exposed: int, n_control: int) -> float:
     """How likely it is that an attack without any knowledge ranks all exposed trials first, on either side: no test
     that keeps its level can be more certain than that, whatever the metric.
     """
+    from scipy import special
+
     orders = (
         special.gammaln(n_exposed + n_control + 1) - special.gammaln(n_exposed + 1) - special.gammaln(n_control + 1)
     )

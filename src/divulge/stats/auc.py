@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
 
 from divulge.core.hashing import Array
 from divulge.core.trials import Scored
@@ -30,6 +29,8 @@ class Auc:
         Where all pairs agree the estimated variance is 0 and would claim certainty; then min(n1, n0) disjoint pairs
         give an exact binomial bound.
         """
+        from scipy import special, stats
+
         if self.value in (0.0, 1.0):
             bound = float((alpha / 2) ** (1 / self.pairs))
             return Interval(bound, 1.0) if self.value == 1.0 else Interval(0.0, 1 - bound)
@@ -44,6 +45,8 @@ def auc(evidence: Scored) -> Auc:
     """AUC and its variance by midranks in O(n log n) (DeLong 1988; Sun and Xu 2014, algorithm 2); by clusters where
     several trials belong to one unit (Obuchowski 1997).
     """
+    from scipy import stats
+
     ranks = evidence.ranks()
     exposed, control = ranks[evidence.exposed], ranks[~evidence.exposed]
     n1, n0 = len(exposed), len(control)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
 from divulge.core.hashing import Array
 from divulge.core.trials import Scored
@@ -18,6 +17,8 @@ def roc_band(evidence: Scored, confidence: float, points: int = 64) -> Band:
 
     The points are spread evenly over the logarithm of the false positive rate.
     """
+    from scipy import special
+
     curve = roc(evidence.by_unit())
     wanted = np.unique(np.round(np.geomspace(1, curve.n_control, points)).astype(int))
     index = np.unique(np.searchsorted(curve.fp, wanted, side="right") - 1)

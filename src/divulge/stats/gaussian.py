@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
 from divulge.core.errors import InputError
 from divulge.core.estimate import Rate
@@ -19,6 +18,8 @@ def epsilon_of(mu: float, delta: float) -> float:
     """The epsilon at `delta` of mu-GDP: where Phi(-e/mu + mu/2) - exp(e) Phi(-e/mu - mu/2) = delta (Dong et al. 2022,
     corollary 1).  Infinite for a delta of 0.
     """
+    from scipy import special
+
     if mu <= 0:
         return 0.0
     if delta <= 0:
@@ -44,6 +45,8 @@ def mu_lower_bound(curve: Roc, alpha: float) -> float:
 
 def _apart(point: OperatingPoint, alpha: float) -> float:
     """Of the normal quantiles, at least; both ends are used at once, so each gets half of alpha."""
+    from scipy import special
+
     tpr, fpr = clopper_pearson(point.tpr, alpha).low, clopper_pearson(point.fpr, alpha).high
     return 0.0 if tpr <= fpr else float(special.ndtri(tpr) - special.ndtri(fpr))
 
@@ -73,6 +76,8 @@ def one_run_mu(right: int, guesses: int, alpha: float, canaries: int | None = No
 
 def _refuted(right: int, guesses: int, canaries: int, alpha: float, mu: float) -> bool:
     """Whether no mu-GDP mechanism has so many right guesses with probability alpha."""
+    from scipy import special
+
     rightly, wrongly = alpha * right / canaries, alpha * (guesses - right) / canaries
     for i in range(right - 1, -1, -1):
         before = wrongly

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import binom, mannwhitneyu, rankdata, t
 
 from divulge.core.hashing import Array
 
@@ -40,6 +38,9 @@ def permutation(codes: Array, y: Array, width: int) -> Permutation | None:
     that calls everything by one name is not taken for a permuted one.  It must win on the records too, by a sign test
     over all permutations that move as many labels.
     """
+    from scipy.optimize import linear_sum_assignment
+    from scipy.stats import binom
+
     table = np.zeros((width, width))
     np.add.at(table, (codes.astype(np.int64), y.astype(np.int64)), 1)
     recall = table / np.maximum(table.sum(axis=0), 1)
@@ -74,6 +75,8 @@ def exchanged(log_scores: Array, y: Array) -> Permutation | None:
 
 def area_of(score: Array, positive: Array) -> float:
     """AUC of a score for a class, ties counting half; 0.5 where one side is empty."""
+    from scipy.stats import rankdata
+
     inside = int(positive.sum())
     outside = len(positive) - inside
     if not inside or not outside:
@@ -113,6 +116,8 @@ def second_softmax(log_scores: Array, right: float) -> bool:
 
 def answered_worse(inside: Array, outside: Array) -> float:
     """One-sided p-value (Mann-Whitney) of members' losses being no larger than those of non-members."""
+    from scipy.stats import mannwhitneyu
+
     if min(len(inside), len(outside)) < FEWEST or np.ptp(np.concatenate([inside, outside])) == 0:
         return 1.0
     return float(mannwhitneyu(inside, outside, alternative="greater", method="asymptotic").pvalue)
@@ -120,11 +125,15 @@ def answered_worse(inside: Array, outside: Array) -> float:
 
 def sign_test(wins: int, losses: int) -> float:
     """One-sided p-value of `wins` of all that differ being no more than half."""
+    from scipy.stats import binom
+
     return float(binom.sf(wins - 1, wins + losses, 0.5)) if wins + losses else 1.0
 
 
 def falls_short(value: float, others: Sequence[float]) -> bool:
     """Whether a value lies below the range in which another one like `others` is to be expected (99 %, one-sided)."""
+    from scipy.stats import t
+
     if len(others) < 2:
         return bool(others) and value < others[0]
     spread = float(np.std(others, ddof=1)) * np.sqrt(1 + 1 / len(others))

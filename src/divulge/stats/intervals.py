@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
 
 from divulge.core.estimate import Rate
 from divulge.core.hashing import Array
@@ -25,6 +24,8 @@ def clopper_pearson(rate: Rate, alpha: float) -> Interval:
     It also holds for a rate at a threshold put on an order statistic of the same trials, whose true value is
     Beta(k + 1, n - k) distributed: the upper end is a quantile of just that.
     """
+    from scipy import special
+
     k, n = rate.successes, rate.trials
     low = float(special.betaincinv(k, n - k + 1, alpha / 2)) if k > 0 else 0.0
     high = float(special.betaincinv(k + 1, n - k, 1 - alpha / 2)) if k < n else 1.0
@@ -62,7 +63,9 @@ def ratio_of_sums(above: Array, below: Array, alpha: float) -> Interval:
 
 def upper_quantile(tail: float) -> float:
     """The value that a standard normal variable exceeds with this probability; exact for tiny ones too."""
-    return float(stats.norm.isf(tail))
+    from scipy import special
+
+    return -float(special.ndtri(tail))
 
 
 def p_value(lower: Callable[[float], float], threshold: float) -> float:

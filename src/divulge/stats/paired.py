@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy import optimize, special, stats
 
 from divulge.core.estimate import Detail, Estimate
 from divulge.core.exhibits import Quality
@@ -25,6 +24,8 @@ def mean_bounds(values: np.ndarray, alpha: float) -> Interval:
     Clopper and Pearson where all are 0 or 1; otherwise by betting, which holds for every distribution on [0, 1] and is
     narrow where values vary little (Waudby-Smith and Ramdas 2024, theorem 3).
     """
+    from scipy import special
+
     n, total = len(values), float(values.sum())
     if np.isin(values, (0.0, 1.0)).all():
         low = float(special.betaincinv(total, n - total + 1, alpha / 2)) if total > 0 else 0.0
@@ -40,6 +41,8 @@ def _bet_low(values: np.ndarray, alpha: float) -> float:
     Stakes follow from the values before each bet alone: sqrt(2 log(1 / alpha) / (n variance)), at most 3/4 of what
     would ruin the gambler at once.
     """
+    from scipy import optimize
+
     n = len(values)
     before = np.concatenate([[0.5], (0.5 + np.cumsum(values)) / (np.arange(n) + 2)])[:n]
     apart = np.concatenate([[0.25], (0.25 + np.cumsum((values - before) ** 2)) / (np.arange(n) + 2)])[:n]
@@ -140,6 +143,8 @@ def _details(quality: Quality, alpha: float) -> list[Detail]:
 
 def median_with_interval(values: np.ndarray, alpha: float) -> tuple[float, float | None, float | None]:
     """The median and an exact interval between two order statistics; none where there are too few values."""
+    from scipy import stats
+
     each = np.sort(values)
     n = len(each)
     below = int(stats.binom.ppf(alpha / 2, n, 0.5))

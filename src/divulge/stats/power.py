@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy import special
 
 from divulge.core.estimate import Rate
 from divulge.stats.auc import null_deviation
@@ -34,6 +33,8 @@ def detectable_tpr(n_exposed: int, n_control: int, fpr: float, threshold: float,
     """Smallest TPR - FPR at a false positive rate found with probability 0.8 at level alpha; None when even an
     adversary who names every member would not be found.
     """
+    from scipy import special
+
     reached = Rate(allowed(n_control, fpr), n_control)
     fpr_high = clopper_pearson(reached, alpha).high
     needed = np.arange(1, n_exposed + 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import mannwhitneyu
 
 from divulge.core.estimate import Detail, Estimate, Rate
 from divulge.core.metric import AUC, BALANCED_ACCURACY, EPSILON, FALSE_POSITIVE_RATES, tpr_at
@@ -90,6 +89,8 @@ def _below(evidence: Scored) -> float:
     """P-value of the hypothesis that members score at least as high as others: Mann and Whitney's test, whose variance
     is the null's and does not vanish where few scores are all on one side.
     """
+    from scipy.stats import mannwhitneyu
+
     score = evidence.ranks()
     return float(mannwhitneyu(score[evidence.exposed], score[~evidence.exposed], alternative="less").pvalue)
 

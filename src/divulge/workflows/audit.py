@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from divulge.auditing.answers import bare
 from divulge.auditing.job import Job
@@ -52,6 +50,9 @@ from divulge.targets.score_table import ScoreTable
 from divulge.targets.wrappers.averaged import averaged
 from divulge.workflows.progress_bar import progress_of
 from divulge.workflows.run_audit import run_audit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,6 +130,8 @@ class Run:
         """The findings as a data frame, one row each, with the run and the target that they are about, so that frames
         of several runs can be put together; details holds what is particular to a metric.
         """
+        import pandas as pd
+
         about = {"run": self.folder.name, "target": self.result.facts.target.name}
         return pd.DataFrame([about | vars(f) | {"verdict": f.verdict.value} for f in self.findings])
 
@@ -136,6 +139,8 @@ class Run:
         """The ROC curve of one attack with its confidence band: columns fpr, tpr, low, high, each in [0, 1]; from the
         origin on, at thresholds that exist.  Raises InputError for an attack without a curve in this run.
         """
+        import pandas as pd
+
         curves = {curve.attack: curve for curve in self.result.curves}
         if attack not in curves:
             raise InputError(

@@ -42,7 +42,6 @@ from divulge.explain.mitigations import mitigations_of
 from divulge.explain.neighborhood import Neighborhood, neighborhood
 from divulge.explain.stability import named_when_retrained, per_record, stability
 from divulge.explain.what_if import what_if
-from divulge.runs import index
 from divulge.runs.folder import FindingsFile, RunFolder, StoredOutcome
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import attributes_of
@@ -229,6 +228,8 @@ def _publish(
     run: RunFolder, job: Job, planned: Sequence[Planned], done: dict[str, StoredOutcome], blind: Baseline
 ) -> None:
     """Rewrite findings.json and the run's line in the index."""
+    from divulge.runs import index
+
     ordered = [done[p.card.name] for p in planned if p.card.name in done]
     met = run.handshake()
     findings = final_findings(ordered, job.policy, blind, met.faults if met is not None else ())

@@ -8,9 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.model_selection import cross_val_score
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
@@ -99,6 +96,10 @@ class Reader:
         return [back[str(told)] for told in reader.predict(seen)]
 
     def _teach(self, name: str) -> tuple[str, Any]:
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+        from sklearn.ensemble import ExtraTreesClassifier
+        from sklearn.model_selection import cross_val_score
+
         truth = np.array(self._truth[name])
         options: list[tuple[float, str, Any]] = []
         makers: list[tuple[str, Callable[[], Any]]] = [

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import ElasticNet, ElasticNetCV, Lasso, LassoCV, LogisticRegression, Ridge, RidgeCV
-from sklearn.svm import SVC, LinearSVC
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
@@ -60,6 +57,10 @@ def solve(model: Any, x: Array, y: Array) -> dict[str, float]:
 
     Raises Impossible for estimators whose objective is not known here.
     """
+    from sklearn.kernel_ridge import KernelRidge
+    from sklearn.linear_model import ElasticNet, ElasticNetCV, Lasso, LassoCV, LogisticRegression, Ridge, RidgeCV
+    from sklearn.svm import SVC, LinearSVC
+
     if isinstance(model, (Ridge, RidgeCV)):
         return {"alpha": _ridge(model, x, y)}
     if isinstance(model, (Lasso, ElasticNet, LassoCV, ElasticNetCV)):
@@ -91,6 +92,8 @@ def _ridge(model: Any, x: Array, y: Array) -> float:
 
 def _elastic_net(model: Any, x: Array, y: Array) -> dict[str, float]:
     """1/(2n) |y - Xw - b|^2 + alpha r |w|_1 + alpha (1 - r)/2 |w|^2, on the coordinates that are not zero."""
+    from sklearn.linear_model import Lasso, LassoCV
+
     w = np.asarray(model.coef_, dtype=np.float64).ravel()
     alive = w != 0
     if not alive.any():

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from sklearn.tree import DecisionTreeClassifier
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
@@ -15,6 +14,9 @@ from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 from divulge.core.views.extraction import TREE, ExtractionGuess, ExtractionView, Parameters, Stage
+
+if TYPE_CHECKING:
+    from sklearn.tree import DecisionTreeClassifier
 
 PRECISION = 2e-7
 """To which ends of boxes are searched, as a share of an input's range: that of the single precision of most trees."""
@@ -225,6 +227,8 @@ class TreePathsByScores:
 
 def grown(explorer: Explorer) -> GrownCopy:
     """A tree that answers as it was answered."""
+    from sklearn.tree import DecisionTreeClassifier
+
     x, said = np.concatenate(explorer.x), np.concatenate(explorer.said)
     answers, name = np.unique(np.round(said, 9), axis=0, return_inverse=True)
     with warnings.catch_warnings():

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from threadpoolctl import threadpool_limits
-
 from divulge.core.hashing import Array
 
 
@@ -18,18 +15,24 @@ class Boosted:
     """A classifier, or a regressor, that works on one thread."""
 
     def __init__(self, regression: bool = False, **settings: Any) -> None:
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
         kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
         self._learner = kind(early_stopping=False, **settings)
         self._regression = regression
 
     def fit(self, x: Array, y: Array) -> Boosted:
         """Learn y [records] from x [records, features]."""
+        from threadpoolctl import threadpool_limits
+
         with threadpool_limits(1, user_api="openmp"):
             self._learner.fit(x, y)
         return self
 
     def predict(self, x: Array) -> Array:
         """The value, or the log-odds of the second class: [records]."""
+        from threadpoolctl import threadpool_limits
+
         with threadpool_limits(1, user_api="openmp"):
             said: Array = self._learner.predict(x) if self._regression else self._learner.decision_function(x)
         return said

@@ -6,11 +6,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
@@ -44,6 +39,12 @@ def told_apart(own: Array, held: Array, asked: Array) -> Array:
     """Log-odds that updates come from batches with the kind, by a random forest and by a regression on principal
     components, added up: [updates].
     """
+    from sklearn.decomposition import PCA
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     kept = own.std(axis=0) > 0
     own, asked = own[:, kept], asked[:, kept]
     scale = StandardScaler().fit(own)

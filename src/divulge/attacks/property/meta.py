@@ -6,11 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.linear_model import RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from divulge.core.hashing import Array
 from divulge.core.signals import logit_scaled, of_class
@@ -28,6 +23,10 @@ CONFIDENCE = 0.95
 
 def ridge(own: Array, values: Array, theirs: Array) -> Array:
     """Standardised features, and a ridge regression of which the strength is chosen by leaving one out."""
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     kept = own.std(axis=0) > 1e-12
     if not kept.any():
         return np.full(len(theirs), float(values.mean()))
@@ -37,6 +36,8 @@ def ridge(own: Array, values: Array, theirs: Array) -> Array:
 
 def ridge_on_components(own: Array, values: Array, theirs: Array) -> Array:
     """The same on the 20 strongest principal components."""
+    from sklearn.decomposition import PCA
+
     with np.errstate(invalid="ignore"):  # where all models answer alike there is no variance to explain
         parts = PCA(min(20, *own.shape), random_state=0).fit(own)
     return ridge(parts.transform(own), values, parts.transform(theirs))
@@ -44,6 +45,8 @@ def ridge_on_components(own: Array, values: Array, theirs: Array) -> Array:
 
 def trees(own: Array, values: Array, theirs: Array) -> Array:
     """Extremely randomised trees, which also find what does not go straight up or down."""
+    from sklearn.ensemble import ExtraTreesRegressor
+
     made = ExtraTreesRegressor(300, min_samples_leaf=3, max_features=0.5, random_state=0).fit(own, values)
     return np.asarray(made.predict(theirs))
 

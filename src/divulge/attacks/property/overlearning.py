@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
@@ -51,6 +48,10 @@ class Overlearning:
         return InputAnswer(choices, controls)
 
     def _probe(self, known: Array, values: Array, asked: Array) -> Array:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
         if len(np.unique(values)) < 2:
             return np.full(len(asked), values[0])
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=self.strength, max_iter=500))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.optimize import nnls
 
 from divulge.attacks.property.fitted import as_rows, parameters_of
 from divulge.attacks.property.meta import (
@@ -56,6 +55,8 @@ def weighed(found: list[Learned], values: Array) -> Learned:
     """A sum of all, with the weights, none of them negative, that tell own models best which a part did not learn from
     (stacked regressions, Breiman 1996, section 3).  What it says of own models comes from weights made on others.
     """
+    from scipy.optimize import nnls
+
     middle = float(values.mean())
     own, theirs = (np.stack(part, axis=1) - middle for part in zip(*((f.own, f.values) for f in found), strict=True))
     off, rows, left = values - middle, np.arange(len(values)), np.zeros(len(values))

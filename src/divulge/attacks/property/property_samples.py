@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits
 
 from divulge.attacks.property.meta import answered, compared, learn
 from divulge.core.attack import Card
@@ -53,6 +51,9 @@ class PropertySamples:
         return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
+
         if question.flags is None or question.flags.all() or not question.flags.any():
             raise Impossible(f"{question.text} is not about a kind of records that generated ones could be of")
         judge = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=0)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from divulge.core.defense import DefenseCard, Stage, UpdateDefense
 from divulge.core.errors import InputError
@@ -16,6 +14,10 @@ from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.records import Records
 from divulge.core.threat import Task
 from divulge.defenses.federated.flower import Arrays, Federation, Round, clipped, run
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Federated:
         summary="records stay with clients, and a server sees updates, or only their sum",
         stage=Stage.TRAINING,
         wants="fit_by",
+        extra="torch",
     )
 
     def __post_init__(self) -> None:
@@ -85,6 +88,8 @@ class Federated:
         self, recipe: Any, records: Records, seed: int, tap: Callable[[Round], None] | None, start: Any = None
     ) -> nn.Module:
         """The same training with a tap on the wire.  start: a module to go on from."""
+        import torch
+
         module: nn.Module = recipe.untrained(seed)[0]
         if start is not None:
             module.load_state_dict(start.state_dict())
@@ -142,12 +147,16 @@ class Federated:
 
 def _batches(records: int, size: int, lots: torch.Generator, merged: bool) -> list[Tensor]:
     """Rows of one epoch's batches, in random order.  merged: a last one of a single record joins the one before."""
+    import torch
+
     parts = list(torch.randperm(records, generator=lots).split(size))  # type: ignore[no-untyped-call]
     return [*parts[:-2], torch.cat(parts[-2:])] if merged and len(parts) > 1 else parts
 
 
 def tensors(records: Records) -> tuple[Tensor, Tensor]:
     """Inputs and targets."""
+    import torch
+
     kind = np.float32 if records.schema.task is Task.REGRESSION else np.int64
     x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.float32))
     return x, torch.from_numpy(records.y.astype(kind))
@@ -160,6 +169,8 @@ def _weights(module: nn.Module, names: list[str]) -> Arrays:
 
 def load(module: nn.Module, names: list[str], weights: Arrays) -> None:
     """Put the entries of a state, in the order of `names`, into a module."""
+    import torch
+
     state = module.state_dict()
     made = {n: torch.as_tensor(np.asarray(w)).to(state[n].dtype) for n, w in zip(names, weights, strict=True)}
     module.load_state_dict(made)

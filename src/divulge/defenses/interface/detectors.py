@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
-from scipy import stats
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
@@ -66,6 +65,8 @@ class Prada:
 
     @staticmethod
     def _oddity(distances: Array) -> float:
+        from scipy import stats
+
         inside = distances[np.abs(distances - distances.mean()) <= 3 * distances.std()]
         if len(inside) < FEWEST_DISTANCES or np.ptp(inside) <= 0:
             return 0.0 if len(inside) < FEWEST_DISTANCES else 1.0
@@ -86,6 +87,8 @@ class DistributionTest:
 
     def suspicion(self, queries: Array, labels: Array) -> Array:
         """See Detector."""
+        from scipy import stats
+
         rng = np.random.default_rng(0)
         mean, scale = self.reference.mean(axis=0), float(self.reference.std()) or 1.0
         along = rng.standard_normal((self.reference.shape[1], self.projections)) / np.sqrt(self.reference.shape[1])

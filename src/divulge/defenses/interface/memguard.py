@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
 from divulge.core.defense import DefenseCard
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_seed, digest
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 HIDDEN = (64, 32)
 EPOCHS, BATCH, RATE = 60, 256, 1e-3
@@ -43,6 +43,7 @@ class MemGuard:
         paper="jia2019",
         summary="adds noise to scores that leaves an attack's classifier undecided; the class stays",
         needs_reference=True,
+        extra="torch",
     )
 
     def __post_init__(self) -> None:
@@ -75,6 +76,9 @@ class Guard:
 
     def undecided(self, scores: Tensor) -> Tensor:
         """h: the logit of being a member by the owner's classifier, 0 where it is undecided: [records]."""
+        import torch
+        from torch.nn import functional
+
         x = scores.sort(dim=1, descending=True).values
         parts = [torch.from_numpy(w) for w in self.weights]
         for number in range(0, len(parts), 2):
@@ -91,6 +95,8 @@ class Guard:
         return np.stack([self._known[key] for key in keys.tolist()]) if len(keys) else log_scores
 
     def _altered(self, log_scores: Array, keys: Array) -> Array:
+        import torch
+
         z = torch.from_numpy(np.asarray(log_scores, dtype=np.float32))
         noise = self._noise(z)
         with torch.no_grad():
@@ -104,6 +110,8 @@ class Guard:
 
     def _noise(self, z: Tensor) -> Tensor:
         """Algorithm 1, all records at once: [records, classes]; 0 where nothing was found."""
+        import torch
+
         label = z.argmax(dim=1)
         with torch.no_grad():
             before = self.undecided(torch.softmax(z, dim=1))
@@ -124,6 +132,9 @@ class Guard:
         """Noise for one weight of the distance, and for which records it is good: the classifier changes its mind
         and the class stays.
         """
+        import torch
+        from torch.nn import functional
+
         noise = torch.zeros_like(z)
         own = functional.one_hot(label, z.shape[1]).bool()
         plain = torch.softmax(z, dim=1)
@@ -152,6 +163,10 @@ class Guard:
 
 def _classifier(members: Array, others: Array, seed: int) -> nn.Module:
     """The owner's classifier of sorted scores, trained on equally many members and others."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
     lots = torch.Generator().manual_seed(derived_seed(seed, "memguard") % 2**63)
     count = min(len(members), len(others))
     sides = [side[torch.randperm(len(side), generator=lots)[:count].numpy()] for side in (members, others)]

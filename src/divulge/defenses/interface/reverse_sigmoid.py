@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
 
 from divulge.core.defense import DefenseCard
 from divulge.core.errors import InputError
@@ -39,6 +38,8 @@ class ReverseSigmoid:
 
     def alter(self, log_scores: Array, keys: Array) -> Array:
         """In the log domain up to the perturbation, which is bounded."""
+        from scipy import special
+
         classes = log_scores.shape[1]
         each = [log_of_others(log_scores, np.full(len(log_scores), c)) for c in range(classes)]
         logit = log_scores - np.stack(each, axis=1)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 
-ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus)
+if TYPE_CHECKING:
+    from torch import nn
+
+ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softplus")
+"""Of torch.nn."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,12 @@ class _WithDropout:
         return module
 
     def _insert(self, module: nn.Module) -> int:
+        from torch import nn
+
+        activations = tuple(getattr(nn, kind) for kind in ACTIVATIONS)
         found = 0
         for name, part in list(module.named_children()):
-            if isinstance(part, ACTIVATIONS):
+            if isinstance(part, activations):
                 setattr(module, name, nn.Sequential(part, nn.Dropout(self.rate)))
                 found += 1
             else:
@@ -57,6 +62,7 @@ class Dropout:
         paper="salem2019",
         summary="switches part of the network off in every step of the training",
         stage=Stage.SETTINGS,
+        extra="torch",
     )
 
     def __post_init__(self) -> None:

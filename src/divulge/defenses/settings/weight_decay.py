@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, ClassVar
 
-from sklearn.base import clone
-
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 
@@ -40,6 +38,8 @@ class WeightDecay:
 
     def adjust(self, recipe: Any) -> Any:
         """See SettingsDefense."""
+        from sklearn.base import clone
+
         if is_dataclass(recipe) and hasattr(recipe, "weight_decay"):
             return replace(recipe, weight_decay=self.strength)  # type: ignore[type-var]
         estimator = getattr(recipe, "estimator", None)

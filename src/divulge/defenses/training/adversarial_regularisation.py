@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
@@ -16,7 +13,9 @@ from divulge.core.hashing import derived_seed
 from divulge.core.records import Records
 from divulge.defenses.training.altered_loss import cross_entropy, for_classes, one_hot, wide
 
-HIDDEN = 64
+if TYPE_CHECKING:
+    from torch import Tensor
+
 RATE = 1e-3
 
 
@@ -40,6 +39,7 @@ class AdversarialRegularisation:
         stage=Stage.TRAINING,
         wants="fit_by",
         needs_reference=True,
+        extra="torch",
     )
 
     def __post_init__(self) -> None:
@@ -48,12 +48,17 @@ class AdversarialRegularisation:
 
     def fit(self, recipe: Any, records: Records, seed: int) -> Any:
         """See TrainingDefense."""
+        import torch
+        from torch.nn import functional
+
+        from divulge.defenses.inference_model import InferenceModel
+
         classes = for_classes(self.card.name, records)
         assert self.reference is not None
         others = torch.from_numpy(np.ascontiguousarray(self.reference.x, dtype=np.float32))
         labels = torch.from_numpy(self.reference.y.astype(np.int64))
         lots = torch.Generator().manual_seed(derived_seed(seed, "reference") % 2**63)
-        attacker = _Attacker(classes, lots)
+        attacker = InferenceModel(classes, lots)
         moves = torch.optim.Adam(attacker.parameters(), lr=RATE)
 
         def objective(forward: Any, x: Tensor, y: Tensor, generator: Any, epoch: int) -> Tensor:
@@ -71,22 +76,3 @@ class AdversarialRegularisation:
             return cross_entropy(logits, one_hot(y, classes)).mean() + self.weight * caught
 
         return recipe.fit_by(records, seed, objective)
-
-
-class _Attacker(nn.Module):
-    """h(scores, label), as a logit: one branch for each, joined (section 3.1 of the paper, smaller)."""
-
-    def __init__(self, classes: int, lots: torch.Generator) -> None:
-        super().__init__()
-        self.of_scores, self.of_label = nn.Linear(classes, HIDDEN), nn.Linear(classes, HIDDEN)
-        self.joined, self.out = nn.Linear(2 * HIDDEN, HIDDEN), nn.Linear(HIDDEN, 1)
-        self._classes = classes
-        with torch.no_grad():
-            for part in self.parameters():
-                part.copy_(torch.randn(part.shape, generator=lots) * 0.1)
-
-    def forward(self, logits: Tensor, y: Tensor) -> Tensor:
-        """[batch], for logits [batch, classes] and their labels."""
-        seen = functional.log_softmax(logits, dim=1).clamp(min=-20.0)
-        both = torch.cat([self.of_scores(seen), self.of_label(one_hot(y, self._classes))], dim=1)
-        return self.out(torch.relu(self.joined(torch.relu(both))))[:, 0]  # type: ignore[no-any-return]

@@ -36,6 +36,7 @@ class Distillation:
         stage=Stage.TRAINING,
         wants="distil",
         needs_reference=True,
+        extra="torch",
     )
 
     def __post_init__(self) -> None:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from sklearn.base import clone
-from torch import Tensor, nn
-from torch.nn import functional
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError, MissingExtra, TargetError
@@ -18,6 +14,10 @@ from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import Records
 from divulge.core.threat import Task
 from divulge.defenses.accounting import Cost, cost_of, noise_for
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 LINEAR_EPOCHS, LINEAR_BATCH, LINEAR_RATE = 20, 256, 0.5
 """Of linear models of scikit-learn, whose own solvers take no steps on samples."""
@@ -52,6 +52,7 @@ class DpSgd:
         paper="abadi2016",
         summary="clips every record's gradient and adds noise",
         stage=Stage.TRAINING,
+        extra="torch",
     )
 
     def __post_init__(self) -> None:
@@ -77,6 +78,8 @@ class DpSgd:
 
     def fit(self, recipe: Any, records: Records, seed: int) -> Any:
         """See TrainingDefense; raises InputError for a recipe of neither a network nor a linear model."""
+        import torch
+
         if hasattr(recipe, "untrained"):
             changed = replace(recipe, learning_rate=self.learning_rate or recipe.learning_rate)
             module, _ = changed.untrained(seed)
@@ -103,6 +106,8 @@ class DpSgd:
         seed: int,
         loss: Any,
     ) -> None:
+        import torch
+
         try:
             from opacus.grad_sample import GradSampleModule
             from opacus.optimizers import DPOptimizer
@@ -137,6 +142,11 @@ class DpSgd:
 
     def _linear(self, recipe: Any, records: Records, seed: int) -> Any:
         """A linear estimator with weights found by DP-SGD."""
+        import torch
+        from sklearn.base import clone
+        from torch import nn
+        from torch.nn import functional
+
         estimator = getattr(recipe, "estimator", None)
         last = estimator.steps[-1][1] if estimator is not None and hasattr(estimator, "steps") else estimator
         if type(last).__name__ not in LINEAR or records.schema.task is not Task.CLASSIFICATION:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from sklearn.base import clone
-from torch import Tensor, nn
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.hashing import derived_rng
 from divulge.core.records import Records
 from divulge.core.threat import Task
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class EarlyStopping:
         paper="song2021",
         summary="ends the training when held-out records are no longer predicted better",
         stage=Stage.TRAINING,
+        extra="torch",
     )
 
     def __post_init__(self) -> None:
@@ -43,6 +44,8 @@ class EarlyStopping:
 
     def fit(self, recipe: Any, records: Records, seed: int) -> Any:
         """See TrainingDefense; estimators of scikit-learn that can stop by themselves are told to."""
+        import torch
+
         if not hasattr(recipe, "fit_by"):
             return self._estimator(recipe).fit(records, seed)
         order = derived_rng(seed, "held out").permutation(len(records))
@@ -76,6 +79,8 @@ class EarlyStopping:
 
     def _estimator(self, recipe: Any) -> Any:
         from dataclasses import replace
+
+        from sklearn.base import clone
 
         estimator = getattr(recipe, "estimator", None)
         names = {} if estimator is None else {n.split("__")[-1]: n for n in estimator.get_params()}

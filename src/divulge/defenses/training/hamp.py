@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from scipy.optimize import brentq
-from torch import Tensor
-from torch.nn import functional
 
 from divulge.core.defense import Defense, DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.defenses.training.altered_loss import cross_entropy, for_classes, one_hot, wide
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,7 @@ class Hamp:
         summary="trains with labels of high entropy, and shows only the order of the classes",
         stage=Stage.TRAINING,
         wants="fit_by",
+        extra="torch",
     )
 
     def __post_init__(self) -> None:
@@ -72,6 +72,7 @@ class Hamp:
 
     def top(self, classes: int) -> float:
         """The share of the true class in a label whose other classes are equal and whose entropy is as demanded."""
+        from scipy.optimize import brentq
 
         def excess(share: float) -> float:
             rest = (1 - share) / (classes - 1)
@@ -82,6 +83,9 @@ class Hamp:
 
     def fit(self, recipe: Any, records: Records, seed: int) -> Any:
         """See TrainingDefense."""
+        import torch
+        from torch.nn import functional
+
         classes = for_classes(self.card.name, records)
         top = self.top(classes)
 

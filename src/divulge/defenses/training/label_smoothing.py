@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.records import Records
 from divulge.defenses.training.altered_loss import cross_entropy, for_classes, one_hot, wide
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class LabelSmoothing:
         summary="trains with labels that are likely, not certain",
         stage=Stage.TRAINING,
         wants="fit_by",
+        extra="torch",
     )
 
     def __post_init__(self) -> None:

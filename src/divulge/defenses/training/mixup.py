@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.hashing import derived_rng
 from divulge.core.records import Records
 from divulge.defenses.training.altered_loss import cross_entropy, for_classes, one_hot, wide
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Mixup:
         summary="trains on blends of two records",
         stage=Stage.TRAINING,
         wants="fit_by",
+        extra="torch",
     )
 
     def __post_init__(self) -> None:
@@ -38,6 +39,8 @@ class Mixup:
 
     def fit(self, recipe: Any, records: Records, seed: int) -> Any:
         """See TrainingDefense."""
+        import torch
+
         classes = for_classes(self.card.name, records)
         rng = derived_rng(seed, "mixup")
 

@@ -40,6 +40,7 @@ class Pate:
         stage=Stage.TRAINING,
         needs_reference=True,
         nests=True,
+        extra="torch",
     )
 
     def __post_init__(self) -> None:

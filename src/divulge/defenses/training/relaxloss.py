@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.records import Records
 from divulge.defenses.training.altered_loss import cross_entropy, for_classes, one_hot, wide
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class RelaxLoss:
         summary="keeps the training loss at a level that records not seen have too",
         stage=Stage.TRAINING,
         wants="fit_by",
+        extra="torch",
     )
 
     def __post_init__(self) -> None:
@@ -41,6 +42,8 @@ class RelaxLoss:
 
     def fit(self, recipe: Any, records: Records, seed: int) -> Any:
         """See TrainingDefense."""
+        import torch
+
         classes = for_classes(self.card.name, records)
 
         def objective(forward: Any, x: Tensor, y: Tensor, generator: Any, epoch: int) -> Tensor:

@@ -31,6 +31,7 @@ class Selena:
         summary="learns of each record only what models say that have not seen it",
         stage=Stage.TRAINING,
         wants="distil",
+        extra="torch",
     )
 
     def __post_init__(self) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from divulge.core.hashing import Array
 from divulge.core.outputs import Form, Reading, embeds, ending, picked, recognised, whole
@@ -16,6 +14,8 @@ from divulge.defenses.training.altered_loss import wide
 
 def log_scores_of(model: Any, records: Records) -> Array:
     """A module's log-scores [records, classes]."""
+    import torch
+
     ids = embeds(model) and whole(records.x)
     x = torch.from_numpy(np.ascontiguousarray(records.x, dtype=np.int64 if ids else np.float32))
     ends = ending(picked(model(x[:2])))
@@ -28,6 +28,8 @@ def log_scores_of(model: Any, records: Records) -> Array:
 
 def classes_told(model: Any, records: Records) -> Array:
     """The class codes that a module, or an estimator, predicts: [records]."""
+    from torch import nn
+
     if isinstance(model, nn.Module):
         return np.asarray(log_scores_of(model, records).argmax(axis=1))
     native = records.native()

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from divulge.core.errors import TargetError
 from divulge.core.evidence import Evidence
@@ -140,6 +137,9 @@ def metrics_alone(world: Any, records: Records) -> tuple[float, float] | None:
     """What published metrics tell: how often the first pair is told apart, and the mean absolute error, by one who
     knows accuracy and mean loss on records of the population, of the adversary's models and of the victims.
     """
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     def metrics(model: Target) -> Array:
         if model.task is Task.REGRESSION:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from scipy.optimize import linear_sum_assignment
 
 from divulge.core.errors import TargetError
 from divulge.core.evidence import Evidence
@@ -109,6 +108,8 @@ class TextJudge:
 
 def _matched(truth: list[list[int]], guesses: list[list[int]]) -> list[tuple[list[int], list[int]]]:
     """Each true sequence with the guess that belongs to it; an empty one where there are too few."""
+    from scipy.optimize import linear_sum_assignment
+
     quality = np.array([[rouge(t, g) + rouge(t, g, 2) for g in guesses] for t in truth]).reshape(len(truth), -1)
     found: dict[int, Array] = {}
     if quality.size:

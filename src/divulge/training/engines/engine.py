@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import joblib
 import numpy as np
 
 from divulge.core.errors import InputError, TargetError
@@ -297,6 +296,8 @@ def _in_processes(
     recipe: Any, records: Records, keep: Array, seeds: Sequence[int], workers: int
 ) -> Iterator[tuple[int, Any]]:
     """Records travel once, as files that all workers map; models come back as bytes."""
+    import joblib
+
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         told = _mapped(records, Path(folder))
         with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from divulge.training.recipes.estimator_fitting import unfitted
 from divulge.training.recipes.sklearn import SklearnRecipe
+from divulge.training.unfitted import unfitted
 
 MOST = 2
 """Knobs that are turned, the most usual first."""

@@ -6,16 +6,14 @@ import pickle
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cloudpickle
-from sklearn.pipeline import Pipeline
-
 from divulge.core.errors import FOREIGN, InputError, TargetError, raised
 from divulge.core.hashing import digest
 from divulge.core.identity import content_hash
 from divulge.core.persons import every_nth
 from divulge.core.records import Records
-from divulge.training.recipes.estimator_fitting import fit_estimator, unfitted
+from divulge.training.recipes.estimator_fitting import fit_estimator
 from divulge.training.recipes.tuned_search import chosen, tunes
+from divulge.training.unfitted import unfitted
 
 UNBOUND: dict[str, dict[str, Any]] = {
     "alpha": {"Ridge": 1e-6, "Lasso": 1e-6, "MLPClassifier": 0.0, "MLPRegressor": 0.0, "RidgeClassifier": 1e-6},
@@ -94,6 +92,8 @@ class SklearnRecipe:
         """The fitted estimator as a pickle: for forests of many small arrays much faster than joblib's format.  What
         pickle cannot write, a lambda say, cloudpickle can.
         """
+        import cloudpickle
+
         try:
             return pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
         except Exception:  # PicklingError, AttributeError, TypeError: whatever the estimator's parts raise
@@ -105,6 +105,8 @@ class SklearnRecipe:
 
     def overfitted(self) -> SklearnRecipe:
         """Without regularisation where its settings are known; else on an eighth of the records."""
+        from sklearn.pipeline import Pipeline
+
         plain = _without_search(self.estimator)
         last = plain.steps[-1][1] if isinstance(plain, Pipeline) else plain
         prefix = f"{plain.steps[-1][0]}__" if isinstance(plain, Pipeline) else ""

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn import linear_model as linear
-from sklearn.pipeline import Pipeline
 
-from divulge.training.recipes.estimator_fitting import unfitted
+from divulge.training.unfitted import unfitted
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 _SAME = ("fit_intercept", "max_iter", "tol", "positive", "selection", "random_state", "copy_X", "eps")
 
-_CV: dict[str, tuple[Any, dict[str, str]]] = {
-    "RidgeCV": (linear.Ridge, {"alpha": "alpha_"}),
-    "RidgeClassifierCV": (linear.RidgeClassifier, {"alpha": "alpha_"}),
-    "LassoCV": (linear.Lasso, {"alpha": "alpha_"}),
-    "ElasticNetCV": (linear.ElasticNet, {"alpha": "alpha_", "l1_ratio": "l1_ratio_"}),
-    "MultiTaskLassoCV": (linear.MultiTaskLasso, {"alpha": "alpha_"}),
-    "MultiTaskElasticNetCV": (linear.MultiTaskElasticNet, {"alpha": "alpha_", "l1_ratio": "l1_ratio_"}),
-    "LassoLarsCV": (linear.LassoLars, {"alpha": "alpha_"}),
-    "LassoLarsIC": (linear.LassoLars, {"alpha": "alpha_"}),
-    "OrthogonalMatchingPursuitCV": (linear.OrthogonalMatchingPursuit, {"n_nonzero_coefs": "n_nonzero_coefs_"}),
-    "LogisticRegressionCV": (linear.LogisticRegression, {"C": "C_", "l1_ratio": "l1_ratio_"}),
+_CV: dict[str, tuple[str, dict[str, str]]] = {
+    "RidgeCV": ("Ridge", {"alpha": "alpha_"}),
+    "RidgeClassifierCV": ("RidgeClassifier", {"alpha": "alpha_"}),
+    "LassoCV": ("Lasso", {"alpha": "alpha_"}),
+    "ElasticNetCV": ("ElasticNet", {"alpha": "alpha_", "l1_ratio": "l1_ratio_"}),
+    "MultiTaskLassoCV": ("MultiTaskLasso", {"alpha": "alpha_"}),
+    "MultiTaskElasticNetCV": ("MultiTaskElasticNet", {"alpha": "alpha_", "l1_ratio": "l1_ratio_"}),
+    "LassoLarsCV": ("LassoLars", {"alpha": "alpha_"}),
+    "LassoLarsIC": ("LassoLars", {"alpha": "alpha_"}),
+    "OrthogonalMatchingPursuitCV": ("OrthogonalMatchingPursuit", {"n_nonzero_coefs": "n_nonzero_coefs_"}),
+    "LogisticRegressionCV": ("LogisticRegression", {"C": "C_", "l1_ratio": "l1_ratio_"}),
 }
-"""By class name: the estimator of the same kind that does not tune, and what it is told of what was chosen."""
+"""By class name: the linear model of the same kind that does not tune, and what it is told of what was chosen."""
 
 
 def tunes(estimator: Any) -> bool:
     """Whether fitting it chooses settings: a search, an estimator of the CV kind, or a pipeline with such a step."""
+    from sklearn.pipeline import Pipeline
+
     if isinstance(estimator, Pipeline):
         return any(tunes(step) for _, step in estimator.steps)
     searches = hasattr(estimator, "refit") and hasattr(estimator, "scoring")
@@ -39,6 +42,8 @@ def chosen(estimator: Any) -> tuple[Any, dict[str, Any]]:
     """The estimator with what it chose when it was fitted, unfitted and tuning nothing, and what that is, by name.
     One that tunes nothing, or was not fitted, comes back as a clone.
     """
+    from sklearn.pipeline import Pipeline
+
     if isinstance(estimator, Pipeline):
         return _of_pipeline(estimator)
     best = getattr(estimator, "best_estimator_", None)
@@ -68,16 +73,19 @@ def _of_pipeline(pipeline: Pipeline) -> tuple[Any, dict[str, Any]]:
     return made, told
 
 
-def _of_cv(estimator: Any, plain: Any, told: dict[str, str]) -> tuple[Any, dict[str, Any]]:
-    """One value for all classes: the median where each has its own."""
+def _of_cv(estimator: Any, plain: str, told: dict[str, str]) -> tuple[Any, dict[str, Any]]:
+    """One value for all classes: the median where each has its own.  plain: name of a linear model."""
+    from sklearn import linear_model
+
+    kind = getattr(linear_model, plain)
     settings = {name: getattr(estimator, found, None) for name, found in told.items()}
     values = {n: float(np.median(np.asarray(v, dtype=float))) for n, v in settings.items() if _number(v)}
     values = {n: int(v) if n == "n_nonzero_coefs" else v for n, v in values.items()}
-    own, known = estimator.get_params(deep=False), plain().get_params()
+    own, known = estimator.get_params(deep=False), kind().get_params()
     same = {n: own[n] for n in (*_SAME, "class_weight", "solver") if n in own and n in known}
-    if plain in (linear.Ridge, linear.RidgeClassifier):
+    if plain in ("Ridge", "RidgeClassifier"):
         same.pop("solver", None)
-    return plain(**same, **values), values
+    return kind(**same, **values), values
 
 
 def _number(value: Any) -> bool:

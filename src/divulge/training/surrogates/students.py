@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.hashing import Array
@@ -86,6 +85,8 @@ def lessons(records: Records, answers: Array) -> Array:
 
 def few_threads(records: int) -> AbstractContextManager[Any]:
     """One thread for few records: on a busy machine, threads that share small steps wait for each other."""
+    from threadpoolctl import threadpool_limits
+
     return threadpool_limits(1, user_api="openmp") if records < FEW else nullcontext()
 
 

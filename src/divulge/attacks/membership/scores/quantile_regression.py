@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from divulge.attacks.membership.boosted import Boosted
 from divulge.core.attack import Card
@@ -64,6 +63,8 @@ class QuantileRegression:
 
 def _features(population: Records, candidates: Records) -> tuple[Array, Array]:
     """The records and their class; of many features the principal components of the population."""
+    from sklearn.decomposition import PCA
+
     known, asked = population.features(), candidates.features()
     if known.shape[1] > MOST_FEATURES:
         axes = PCA(min(MOST_FEATURES, len(known)), svd_solver="randomized", random_state=0).fit(known)

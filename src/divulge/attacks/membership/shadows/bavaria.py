@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import stats
 
 from divulge.attacks.membership.shadows.shadow_statistics import Sums, logits_of, sums
 from divulge.core.attack import Card
@@ -60,6 +59,8 @@ def log_ratio(target: Array, inside: Sums, outside: Sums, strength: float, pull:
 
 def _predictive(target: Array, of: Sums, centre: Array, variance: float, strength: float, pull: float) -> Array:
     """Log-density of Student's t with the posterior's parameters (Murphy 2007, eq. 110)."""
+    from scipy import stats
+
     mean = np.where(of.n > 0, np.nan_to_num(of.mean), centre)
     kappa, alpha = pull + of.n, (strength + of.n) / 2
     beta = 0.5 * (strength * variance + of.deviations + pull * of.n * (mean - centre) ** 2 / kappa)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from scipy import special
 
 from divulge.attacks.membership.shadows.shadow_statistics import Sums, logits_of, normal_log_density, sums
 from divulge.core.attack import Card
@@ -76,6 +75,8 @@ class LiraOffline(Lira):
 
     def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record; only models that did not see a record are asked about it."""
+        from scipy import special
+
         target, signal, seen = logits_of(view, self.shadows)
         outside = sums(signal, ~seen)
         z = (target - outside.mean) / np.sqrt(self._variance(outside, signal))

@@ -6,11 +6,6 @@ import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -45,6 +40,11 @@ class MlLeaksShadow:
 
     def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record, one shadow model."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.neural_network import MLPClassifier
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
         shadows = view.shadows(1)
         network = make_pipeline(
             StandardScaler(),

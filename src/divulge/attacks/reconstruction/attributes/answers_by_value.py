@@ -7,12 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -84,6 +78,8 @@ class Imputer:
 
     def out_of_fold(self) -> Array:
         """The same for the public records themselves, each by a model that did not see it: [n, completions]."""
+        from sklearn.model_selection import KFold
+
         folds = list(KFold(FOLDS, shuffle=True, random_state=0).split(np.arange(len(self.public))))
         made = self._by([(rest, self.public.take(part)) for rest, part in folds], self._kind())
         whole = np.empty((len(self.public), len(self.question.completions)))
@@ -122,6 +118,12 @@ class Imputer:
 
 def _fitted(kind: str, x: Array, y: Array, asked: Array, completions: int) -> Array:
     """Chances [records, completions] by one model."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
     made = np.zeros((len(asked), completions))
     if len(np.unique(y)) < 2:
         made[:, y[0]] = 1.0

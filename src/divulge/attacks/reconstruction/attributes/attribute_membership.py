@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits
 
 from divulge.attacks.reconstruction.attributes.answers_by_value import Answerer, Imputer
 from divulge.attacks.reconstruction.attributes.fredrikson import KNOWN
@@ -57,6 +55,9 @@ class AttributeMembership:
 
 def _chances(view: AttributeView, question: Question, shadows: Shadows) -> Array:
     """How likely each completion is the one that was trained on: [records, completions]."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
     public = view.telling(question, MOST_PUBLIC)
     values = range(len(question.completions))
     imputer = Imputer(question, public)

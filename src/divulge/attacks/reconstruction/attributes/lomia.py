@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits
 
 from divulge.attacks.reconstruction.attributes.answers_by_value import Answerer
 from divulge.core.attack import Card
@@ -42,6 +40,9 @@ class Lomia:
 
 
 def _score(view: AttributeView, question: Question) -> Array:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
     number = len(question.completions)
     labels = [view.target.labels(question.completed(v)) for v in range(number)]
     right = np.stack([label == question.known.y for label in labels], axis=1)

@@ -66,6 +66,7 @@ class Matcher:
             raise Impossible("the updates are of batches of different sizes: look at one at a time")
         self._low, self._high = (self._tensor(edge) for edge in (self.view.low, self.view.high))
         self._sent = [self._tensor(np.stack(parts)) for parts in zip(*(u.change for u in self.updates), strict=True)]
+        self._known: dict[int, tuple[Tensor, list[Tensor], Tensor]] = {}
         self._norms = [bn for bn in self.module.modules() if isinstance(bn, nn.modules.batchnorm._BatchNorm)]
 
     def _tensor(self, values: Array) -> Tensor:
@@ -101,21 +102,31 @@ class Matcher:
             return self._distances(inputs, logits)[1]
 
     def _distances(self, inputs: Tensor, logits: Tensor | None) -> tuple[Tensor, Tensor]:
-        restarts = len(inputs) // len(self.updates)
-        wanted = self._wanted(restarts) if logits is None else torch.softmax(logits, dim=2)
-        each = vmap(self._change, in_dims=(0, 0), chunk_size=CHUNK)
+        wanted, sent, length = self._sought(len(inputs) // len(self.updates))
+        wanted = wanted if logits is None else torch.softmax(logits, dim=2)
+        each = vmap(self._change, in_dims=(0, 0), chunk_size=CHUNK if len(inputs) > CHUNK else None)
         changes, off = each(self.records(inputs), wanted)
-        sent = [part.repeat(restarts, *([1] * (part.dim() - 1))) for part in self._sent]
         if self.weights is not None:
             changes = tuple(w * part for w, part in zip(self.weights, changes, strict=True))
-            sent = [w * part for w, part in zip(self.weights, sent, strict=True)]
-        fit = _cosine(changes, sent) if self.cosine else _squared(changes, sent)
+        fit = _cosine(changes, sent, length) if self.cosine else _squared(changes, sent)
         total = fit
         if self.prior.total_variation and self.view.schema.is_image:
             total = total + self.prior.total_variation * variation(inputs, sides_of(self.view.shape))
         if self.prior.statistics and self._norms:
             total = total + self.prior.statistics * off
         return total, fit
+
+    def _sought(self, restarts: int) -> tuple[Tensor, list[Tensor], Tensor]:
+        """What every guess is compared with, the same in every step: classes as shares (empty where they are sought as
+        well), the weighted updates, and their squared lengths.
+        """
+        if restarts not in self._known:
+            wanted = torch.empty(0) if self.codes is None else self._wanted(restarts)
+            sent = [part.repeat(restarts, *([1] * (part.dim() - 1))) for part in self._sent]
+            if self.weights is not None:
+                sent = [w * part for w, part in zip(self.weights, sent, strict=True)]
+            self._known[restarts] = wanted, sent, _dot(sent, sent)
+        return self._known[restarts]
 
     def _wanted(self, restarts: int) -> Tensor:
         codes = torch.as_tensor(np.asarray(self.codes), device=self._device).long()
@@ -185,11 +196,13 @@ def _squared(changes: Sequence[Tensor], sent: Sequence[Tensor]) -> Tensor:
     return torch.stack([(a - b).flatten(1).square().sum(dim=1) for a, b in zip(changes, sent, strict=True)]).sum(dim=0)
 
 
-def _cosine(changes: Sequence[Tensor], sent: Sequence[Tensor]) -> Tensor:
-    def dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
-        return torch.stack([(a * b).flatten(1).sum(dim=1) for a, b in zip(first, second, strict=True)]).sum(dim=0)
+def _dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    return torch.stack([(a * b).flatten(1).sum(dim=1) for a, b in zip(first, second, strict=True)]).sum(dim=0)
 
-    return 1 - dot(changes, sent) / (dot(changes, changes) * dot(sent, sent)).clamp_min(1e-30).sqrt()
+
+def _cosine(changes: Sequence[Tensor], sent: Sequence[Tensor], length: Tensor) -> Tensor:
+    """length: squared, of what was sent: [guesses]."""
+    return 1 - _dot(changes, sent) / (_dot(changes, changes) * length).clamp_min(1e-30).sqrt()
 
 
 def by_adam(matcher: Matcher, restarts: int, steps: int, rate: float, signed: bool) -> tuple[Tensor, Tensor | None]:

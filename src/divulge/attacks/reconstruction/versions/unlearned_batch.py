@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize
 
 from divulge.attacks.reconstruction.linear_models import LinearModel
 from divulge.core.errors import Impossible
@@ -20,6 +19,8 @@ def batch_behind(model: LinearModel, slope: Array, count: int, known: Array) -> 
     known: public records as the model is given them.
     Raises Impossible for fewer outputs than records: one output tells a weighted sum of them and no more.
     """
+    from scipy.optimize import minimize
+
     if model.link != "softmax" or len(model.bias) < count:
         raise Impossible(
             f"{len(model.bias)} outputs tell no more than as many sums over the records: a batch of {count} has no "

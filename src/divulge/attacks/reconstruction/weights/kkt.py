@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from sklearn.neighbors import NearestNeighbors
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
@@ -78,6 +76,8 @@ class Kkt:
 
 def agreeing(candidates: Array, near: float) -> list[Array]:
     """Rows of candidates [candidates, features] that lie near each other on average, the largest groups first."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
     if len(candidates) < 2:
         return []
     of = fcluster(linkage(candidates, "average"), near, "distance")
@@ -87,5 +87,7 @@ def agreeing(candidates: Array, near: float) -> list[Array]:
 
 def _usual_distance(records: Array) -> float:
     """Median distance to the nearest other of a thousand records."""
+    from sklearn.neighbors import NearestNeighbors
+
     few = records[:1_000]
     return float(np.median(NearestNeighbors(n_neighbors=2).fit(few).kneighbors(few)[0][:, 1]))

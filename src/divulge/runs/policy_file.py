@@ -1,0 +1,94 @@
+"""A policy as a file writes it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from divulge.core.errors import InputError
+from divulge.core.policy import DEFAULT_THRESHOLDS, Policy
+from divulge.core.threat import Access, Family
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RulePart(_Part):
+    """A threshold with its reason.  at: tolerated advantage.  why, source: for whoever has to defend it."""
+
+    at: float
+    why: str = ""
+    source: str = ""
+
+
+class AdversaryPart(_Part):
+    """What the adversary of an audit must at least have seen.  access: `parameters`, say.  why: in words."""
+
+    access: str
+    why: str = ""
+
+
+class PolicyFile(_Part):
+    """What is tolerated.
+
+    name: of the policy.  purpose: what models it is for.  adversary: the least access of an audit that this policy can
+    judge.  requires: families of attacks that must have been measured.  thresholds: tolerated advantage by metric, a
+    number or keys; those left out keep their defaults.  confidence: of every interval.  delta: at which epsilon is
+    bounded.
+    """
+
+    name: str = ""
+    purpose: str = ""
+    adversary: AdversaryPart | None = None
+    requires: list[str] = []
+    thresholds: dict[str, float | RulePart] = {}
+    confidence: float = 0.95
+    delta: float = 1e-5
+
+    def policy(self, source: str) -> Policy:
+        """As the words of the trade; raises InputError for a metric, a family or an access that does not exist."""
+        for metric in self.thresholds:
+            _known(source, f"thresholds.{metric}", "metric", metric, list(DEFAULT_THRESHOLDS))
+        for family in self.requires:
+            _known(source, "requires", "family", family, [f.value for f in Family])
+        least = self.adversary.access if self.adversary else ""
+        if self.adversary is not None:
+            _known(source, "adversary.access", "access", least, [a.value for a in Access])
+        rules = {metric: rule for metric, rule in self.thresholds.items() if isinstance(rule, RulePart)}
+        told = {metric: rule.at if isinstance(rule, RulePart) else rule for metric, rule in self.thresholds.items()}
+        why = {m: f"{r.why} ({r.source})" if r.source else r.why for m, r in rules.items() if r.why}
+        if self.adversary is not None and self.adversary.why:
+            why["adversary"] = self.adversary.why
+        return Policy(
+            {**DEFAULT_THRESHOLDS, **told},
+            self.confidence,
+            self.delta,
+            name=self.name,
+            purpose=self.purpose,
+            least_access=least,
+            requires=tuple(self.requires),
+            why=why,
+        )
+
+
+def _known(source: str, where: str, kind: str, word: str, words: list[str]) -> None:
+    if word not in words:
+        near = difflib.get_close_matches(word, words, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"{source}: {where}: no such {kind}: {hint}choose from {', '.join(words)}")
+
+
+def parsed(text: str, source: str) -> Policy:
+    """A policy from the text of a file; raises InputError naming `source` and the field."""
+    try:
+        content: Any = yaml.safe_load(text) or {}
+        return PolicyFile.model_validate(content).policy(source)
+    except yaml.YAMLError as error:
+        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())[:160]}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{source}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
