@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from divulge.stats.theft import with_intervals
 from scipy import stats
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
@@ -31,8 +30,10 @@ from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import DEFENSES, defense
 from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Step
 from divulge.core.game import Arm
 from divulge.core.hashing import Array
+from divulge.core.metric import FIDELITY, FIDELITY_BOUNDARY, FIDELITY_UNIFORM
 from divulge.core.records import Column, Records, Schema
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, Access, ThreatModel
@@ -43,6 +44,7 @@ from divulge.data.sources import breast_cancer, census_income, digits, fashion_m
 from divulge.defenses.detectors import DistributionTest, Prada, first_alarm, threshold
 from divulge.defenses.shield import shielded
 from divulge.games.extraction import ExtractionGame
+from divulge.stats.counted import with_intervals
 from divulge.targets.http import HttpTarget, Service
 from divulge.targets.http_bodies import body_from
 from divulge.targets.pytorch import TorchTarget
@@ -105,9 +107,9 @@ def opened(
     return dealt, oracle, dealt.open(oracle, made.card, means, np.random.default_rng(seed))
 
 
-def agreement(name: str, theft: Evidence, where: str = "data", bar: float | None = None) -> Row:
+def agreement(name: str, theft: Evidence, metric: str = FIDELITY, bar: float | None = None) -> Row:
     """Agreement at the end, with its exact interval."""
-    found = next(a for a in theft.agreements if a.where == where)
+    found = next(a for a in theft.counted if a.metric == metric)
     low, high = exact_interval(found)
     return Row(name, found.copy, low, high, bar)
 
@@ -223,20 +225,20 @@ def tree(quick: bool) -> Iterator[Row]:
     own, pool, held = split(whole, (20_000, 25_000, 10_000))
     target = SklearnTarget(DecisionTreeClassifier(max_depth=12, random_state=0).fit(own.x, own.y))
     _, theft, oracle, took = steal(target, held, attack("tree_paths"), threat=replace(OPEN, access=_leaves()))
-    (leaves,) = theft.recoveries
+    (leaves,) = theft.exact
     yield Row(
         f"12-level tree, census, with leaf ids: {leaves.values} leaves, share found",
         leaves.recovered / leaves.values,
         bar=1.0,
     )
     yield agreement("12-level tree, with leaf ids: agreement on unseen records", theft, bar=1.0)
-    yield agreement("12-level tree, with leaf ids: agreement on random inputs", theft, "uniform")
+    yield agreement("12-level tree, with leaf ids: agreement on random inputs", theft, FIDELITY_UNIFORM)
     yield Row("12-level tree, with leaf ids: queries", oracle.queries)
     yield Row("12-level tree, with leaf ids: seconds", took)
     made = attack("tree_paths_by_scores", queries=100_000 if quick else 300_000)
     _, theft, oracle, took = steal(target, held, made, pool)
     yield agreement("12-level tree, by scores: agreement on unseen records", theft, bar=None if quick else 0.99)
-    yield agreement("12-level tree, by scores: agreement on random inputs", theft, "uniform")
+    yield agreement("12-level tree, by scores: agreement on random inputs", theft, FIDELITY_UNIFORM)
     yield Row("12-level tree, by scores: queries", oracle.queries)
 
 
@@ -264,7 +266,7 @@ def relu(quick: bool) -> Iterator[Row]:
         said, true = guess.surrogate.log_scores(held), target.answer(Access.SCORES, held)
         error = float(np.abs((said - said.mean(1, keepdims=True)) - (true - true.mean(1, keepdims=True))).max())
         yield Row(f"ReLU {name}: largest logit error on 10,000 points", error, bar=1e-6, better="below")
-        for found in theft.recoveries:  # none where a neuron never switches
+        for found in theft.exact:  # none where a neuron never switches
             yield Row(f"ReLU {name}: parameters recovered", found.recovered / found.values)
         if quick or len(shape) > 3:
             yield Row(f"ReLU {name}: queries", oracle.queries)
@@ -289,8 +291,8 @@ def relu_labels() -> Iterator[Row]:
         _, theft, oracle, took = steal(TorchTarget(module), held, attack("relu_network_from_labels"))
         name = f"ReLU {inputs}-{hidden}-1, labels only"
         yield agreement(f"{name}: agreement on 10,000 records", theft)
-        yield agreement(f"{name}: agreement at the boundary", theft, "boundary")
-        for found in theft.recoveries:
+        yield agreement(f"{name}: agreement at the boundary", theft, FIDELITY_BOUNDARY)
+        for found in theft.exact:
             yield Row(f"{name}: parameters recovered", found.recovered / found.values)
         yield Row(f"{name}: queries", oracle.queries)
         yield Row(f"{name}: seconds", took)
@@ -354,7 +356,7 @@ def learned(quick: bool) -> Iterator[Row]:
             b for b in ((1_000, 10_000, 50_000) if name == "data_free" else budgets) if not quick or b <= 1_000
         )
         _, theft, _, _ = steal(target, held, attack(name, queries=wished, **changes), pool)
-        for step in theft.curve:
+        for step in theft.of(Step):
             barred = label == "knockoff, scores" and step.queries in bars
             row = Row(f"network, {label}, {step.queries:,} queries", step.agreement.copy, step.low, step.high)
             yield replace(row, bar=bars[step.queries]) if barred else row
@@ -373,7 +375,7 @@ def learned(quick: bool) -> Iterator[Row]:
     target = TorchTarget(TorchRecipe(small_cnn, epochs=10).fit(own, 0))
     for label, name, _ in (LEARNED[0], LEARNED[2]):
         _, theft, _, _ = steal(target, held, attack(name, queries=BUDGETS), pool)
-        for step in theft.curve:
+        for step in theft.of(Step):
             bar = 0.92 if step.queries == BUDGETS[-1] and name == "knockoff" else None
             yield Row(f"CNN, {label}, {step.queries:,} queries", step.agreement.copy, step.low, step.high, bar)
 

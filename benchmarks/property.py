@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from divulge.stats.rebuilt import mean_bounds
 from scipy.stats import binom
 from sklearn.mixture import GaussianMixture
 from torch import nn
@@ -19,7 +18,8 @@ from torch.func import functional_call, grad, vmap
 from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.property import remembered
 from divulge.catalog.attacks import attack
-from divulge.core.exhibits import Fact
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Fact, Quality
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, digest
 from divulge.core.property_expression import columns_of
@@ -30,6 +30,7 @@ from divulge.data.sources import census_income, fashion_mnist
 from divulge.games.batches import BatchGame
 from divulge.games.inputs import MINE, InputGame
 from divulge.games.properties import PropertyGame, PropertyPlan, Side
+from divulge.stats.paired import mean_bounds
 from divulge.targets.generator import GeneratorTarget
 from divulge.targets.pytorch import TorchTarget
 from divulge.training.engine import Trainer, Way
@@ -120,7 +121,7 @@ def game(made: Any, halves: tuple[Side, Side], text: str = WOMEN, seed: int = 0,
 
 def played(
     dealt: PropertyGame, name: str, threat: str = "published-model", arm: Arm = Arm.TARGET, **settings: Any
-) -> Fact:
+) -> Evidence:
     made = attack(name, **settings)
     adversary = replace(PRESETS[threat], query_budget=None)
     needed = made.card.uses or made.card.needs.access
@@ -130,27 +131,33 @@ def played(
 
     (dealt_round,) = dealt.deal(arm)
     view = dealt_round.open(None, made.card, PropertyAuxiliary(see), np.random.default_rng(0))  # type: ignore[arg-type]
-    fact: Fact = dealt_round.judge(made.run(view)).facts[0]
+    found: Evidence = dealt_round.judge(made.run(view))
+    return found
+
+
+def fact_of(found: Evidence) -> Fact:
+    """The one property that a game here asks about."""
+    (fact,) = found.of(Fact)
     return fact
 
 
-def told(fact: Fact, pair: int = 0) -> str:
-    low, high = fact.pairs[pair]
+def told(found: Evidence, pair: int = 0) -> str:
+    low, high = fact_of(found).pairs[pair]
     return f"{low:.1f} or {high:.1f}"
 
 
-def accuracy(name: str, facts: Sequence[Fact], pair: int, bar: float | None = None) -> Row:
+def accuracy(name: str, every: Sequence[Evidence], pair: int, bar: float | None = None) -> Row:
     """How often a pair is told apart, over all victims of these games."""
-    size = [round(len(f.measures[0].hits)) for f in facts]
-    value = float(np.average([f.told_apart[pair] for f in facts], weights=size))
+    size = [len(found.paired[0].hits) for found in every]
+    value = float(np.average([fact_of(found).told_apart[pair] for found in every], weights=size))
     right = np.zeros(sum(size))
     right[: round(value * len(right))] = 1
     low, high = mean_bounds(right, 0.05)
-    return Row(f"{name}, {told(facts[0], pair)}: right", value, low, high, bar)
+    return Row(f"{name}, {told(every[0], pair)}: right", value, low, high, bar)
 
 
-def error(name: str, facts: Sequence[Fact], bar: float | None = None) -> Row:
-    off = np.array([abs(e.estimate - e.truth) for f in facts for e in f.estimates])
+def error(name: str, every: Sequence[Evidence], bar: float | None = None) -> Row:
+    off = np.array([abs(e.estimate - e.truth) for found in every for e in fact_of(found).estimates])
     wide = 1.96 * off.std() / np.sqrt(len(off))
     return Row(f"{name}: mean absolute error", float(off.mean()), off.mean() - wide, off.mean() + wide, bar, "below")
 
@@ -168,17 +175,18 @@ def census(quick: bool) -> Iterator[Row]:
     for seed in range(repeats):
         games.append(game(recipe(x.x.shape[1]), sides(x, columns, seed), seed=seed, seconds=seconds, **count))
     for threat, name in (("mlaas", "scores"), ("published-model", "scores and parameters")):
-        facts = [played(dealt, "property_chosen", threat) for dealt in games]
+        found = [played(dealt, "property_chosen", threat) for dealt in games]
+        facts = [fact_of(each) for each in found]
         bars = (0.97, 0.88, 0.08) if threat == "mlaas" else (None, None, None)
-        yield accuracy(f"women, chosen from {name}", facts, 0, bars[0])
-        yield accuracy(f"women, chosen from {name}", facts, 2, bars[1])
-        yield accuracy(f"women, chosen from {name}", facts, 1)
-        yield error(f"women, chosen from {name}", facts, bars[2])
+        yield accuracy(f"women, chosen from {name}", found, 0, bars[0])
+        yield accuracy(f"women, chosen from {name}", found, 2, bars[1])
+        yield accuracy(f"women, chosen from {name}", found, 1)
+        yield error(f"women, chosen from {name}", found, bars[2])
         covered = float(np.mean([f.covered for f in facts]))
         yield Row("  its 95 % intervals hold the truth", covered)
         if threat == "mlaas":
             yield Row("  n_leaked: records that would tell as much", facts[0].leaked or float("inf"))
-            yield Row("  middle of the range: mean absolute error", facts[0].blind_error or 0.0)
+            yield Row("  middle of the range: mean absolute error", facts[0].baseline_error or 0.0)
             yield Row("  published metrics alone: right", float(np.mean([f.metrics_told for f in facts])))
             yield Row(
                 "  published metrics alone: mean absolute error", float(np.mean([f.metrics_error for f in facts]))
@@ -188,11 +196,11 @@ def census(quick: bool) -> Iterator[Row]:
             yield row
             yield Row("  the interval holds one half", float((row.low or 0) <= 0.5 <= (row.high or 1)), bar=1.0)
     for name in (*BLACK_BOX, *(WHITE_BOX[:2] if quick else WHITE_BOX)):
-        facts = [played(dealt, name) for dealt in games[: 1 if name == "property_activations" else 2]]
-        yield accuracy(f"women, {name}", facts, 0)
-        yield accuracy(f"women, {name}", facts, 2)
-        if facts[0].estimates:
-            yield error(f"women, {name}", facts)
+        found = [played(dealt, name) for dealt in games[: 1 if name == "property_activations" else 2]]
+        yield accuracy(f"women, {name}", found, 0)
+        yield accuracy(f"women, {name}", found, 2)
+        if fact_of(found[0]).estimates:
+            yield error(f"women, {name}", found)
     yield from speed(x, columns, seconds, quick)
 
 
@@ -233,9 +241,9 @@ def unseen_property(quick: bool) -> Iterator[Row]:
     for name, text in (("women, sex no input, no difference in income", WOMEN), ("a coin", "share(coin == 1)")):
         dealt = game(recipe(x.x.shape[1]), sides(x, columns, 0), text, **count)
         for threat in ("mlaas", "published-model"):
-            fact = played(dealt, "property_chosen", threat)
-            yield accuracy(f"{name} ({threat})", [fact], 0)
-            yield error(f"{name} ({threat})", [fact])
+            found = played(dealt, "property_chosen", threat)
+            yield accuracy(f"{name} ({threat})", [found], 0)
+            yield error(f"{name} ({threat})", [found])
 
 
 # Pictures
@@ -271,10 +279,10 @@ def pictures(quick: bool) -> Iterator[Row]:
         ("white-box, parameters", "published-model", "property_parameters"),
         ("white-box, activations", "published-model", "property_activations"),
     ):
-        fact = played(dealt, attack_name, threat)
-        yield accuracy(f"bright images, {name}", [fact], 0)
-        if fact.estimates:
-            yield error(f"bright images, {name}", [fact])
+        found = played(dealt, attack_name, threat)
+        yield accuracy(f"bright images, {name}", [found], 0)
+        if fact_of(found).estimates:
+            yield error(f"bright images, {name}", [found])
 
 
 # Active adversaries
@@ -292,7 +300,7 @@ def poisoning(quick: bool) -> Iterator[Row]:
         found[rate] = played(dealt, "snap", "data-contributor", rate=rate)
         row = accuracy(f"SNAP, {rate:.0%} of the records contributed", [found[rate]], 0)
         yield row
-    hits = [np.array(found[rate].measures[0].hits) for rate in (0.0, 0.02)]
+    hits = [np.array(found[rate].paired[0].hits) for rate in (0.0, 0.02)]
     gain = hits[1] - hits[0]
     low = float(gain.mean() - 1.96 * gain.std() / np.sqrt(len(gain)))
     yield Row("SNAP, 2 % over none: gain, lower end of its interval", low, bar=None if quick else 0.0)
@@ -313,12 +321,12 @@ def federated(quick: bool) -> Iterator[Row]:
         for arm in (Arm.TARGET, Arm.NEGATIVE):
             (dealt_round,) = dealt.deal(arm)
             view = dealt_round.open(None, made.card, None, np.random.default_rng(0))  # type: ignore[arg-type]
-            fact = dealt_round.judge(made.run(view)).facts[0]
-            low, high = mean_bounds(np.array(fact.measures[0].hits), 0.05)
+            batches: Evidence = dealt_round.judge(made.run(view))
+            low, high = mean_bounds(np.array(batches.paired[0].hits), 0.05)
             what = "women in a client's batch of 32" if arm is Arm.TARGET else "  batches that do not differ"
-            yield Row(f"{what}, {name}: AUC", fact.measures[0].value, low, high)
+            yield Row(f"{what}, {name}: AUC", batches.paired[0].value, low, high)
             if arm is Arm.TARGET:
-                for number, area in enumerate(fact.qualities[0].values):
+                for number, area in enumerate(batches.of(Quality)[0].values):
                     yield Row(f"  round {number + 1} of 5", area)
 
 
@@ -375,13 +383,13 @@ def choices(quick: bool) -> Iterator[Row]:
         varied = [row for row in varied if row[0].startswith(("as above", "500", "20 epochs", "dropout 0.5"))]
     for name, made, settings in varied:
         dealt = game(made, halves, **(count | settings))
-        fact = played(dealt, "property_chosen", "mlaas")
+        found = played(dealt, "property_chosen", "mlaas")
         inside = played(dealt, "property_chosen", "published-model")
         world = dealt.world(dealt.designs[0], Arm.TARGET)
         right = np.mean([np.mean(m.answer(Access.LABEL, held) == held.y) for m in world.victims[:8]])
         yield Row(f"{name}: accuracy of the model", float(right))
-        yield error("  from scores", [fact])
-        yield accuracy("  from scores", [fact], 0)
+        yield error("  from scores", [found])
+        yield accuracy("  from scores", [found], 0)
         yield error("  from parameters too", [inside])
 
 
@@ -430,16 +438,16 @@ def generators(quick: bool) -> Iterator[Row]:
         return PropertyGame(None, *halves, None, raised(train), 0, plan)  # type: ignore[arg-type]
 
     counts = (24, 24) if quick else (96, 64)
-    fact = played(dealt(mixture, *counts), "property_samples", "synthetic-data")
-    yield accuracy("women, samples of a mixture of Gaussians", [fact], 0)
-    yield accuracy("women, samples of a mixture of Gaussians", [fact], 2)
-    yield error("women, samples of a mixture of Gaussians", [fact])
+    found = played(dealt(mixture, *counts), "property_samples", "synthetic-data")
+    yield accuracy("women, samples of a mixture of Gaussians", [found], 0)
+    yield accuracy("women, samples of a mixture of Gaussians", [found], 2)
+    yield error("women, samples of a mixture of Gaussians", [found])
     few = dealt(lambda part, seed: Again(part), *((150, 64) if quick else (900, 256)))
     for samples in (3, 10):
-        fact = played(few, "property_samples", "synthetic-data", samples=samples)
-        low, high = fact.pairs[2]
+        found = played(few, "property_samples", "synthetic-data", samples=samples)
+        low, high = fact_of(found).pairs[2]
         best = max(binom.cdf(t, samples, low) + binom.sf(t, samples, high) for t in range(samples)) / 2
-        yield accuracy(f"women, {samples} training records given again", [fact], 2)
+        yield accuracy(f"women, {samples} training records given again", [found], 2)
         yield Row("  Bayes-optimal: right", float(best))
 
 
@@ -455,12 +463,12 @@ def overlearned(quick: bool) -> Iterator[Row]:
         made = attack("overlearning")
         (dealt_round,) = dealt.deal(Arm.TARGET)
         view = dealt_round.open(None, made.card, None, np.random.default_rng(0))  # type: ignore[arg-type]
-        fact = dealt_round.judge(made.run(view)).facts[0]
-        low, high = mean_bounds(np.array(fact.measures[0].hits), 0.05)
-        yield Row(f"sex told from {MINE}, {name}", fact.measures[0].value, low, high)
-        for quality in fact.qualities:
-            yield Row(f"  {quality.name.partition(': ')[2]}", float(np.mean(quality.values)))
-        yield Row("  the commonest value", fact.measures[0].chance)
+        found: Evidence = dealt_round.judge(made.run(view))
+        low, high = mean_bounds(np.array(found.paired[0].hits), 0.05)
+        yield Row(f"sex told from {MINE}, {name}", found.paired[0].value, low, high)
+        for quality in found.of(Quality):
+            yield Row(f"  {quality.name}", float(np.mean(quality.values)))
+        yield Row("  the commonest value", found.paired[0].chance)
 
 
 def measure(quick: bool) -> Iterator[Row]:

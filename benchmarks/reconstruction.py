@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from divulge.stats.rebuilt import by_unit, gain_low, mean_bounds, median_with_interval
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -31,6 +30,7 @@ from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
 from divulge.core.errors import Impossible
 from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.target import Target
@@ -44,6 +44,7 @@ from divulge.games.classes import InversionGame
 from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame, RebuildPlan
 from divulge.setup.assemble import recipe_for
+from divulge.stats.paired import by_unit, gain_low, mean_bounds, median_with_interval
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.pytorch import TorchRecipe
@@ -171,7 +172,7 @@ def played(
 
 
 def measure_of(found: Evidence, metric: str) -> Paired:
-    return next(m for m in found.measures if m.metric == metric)
+    return next(m for m in found.paired if m.metric == metric)
 
 
 def share(name: str, found: Evidence, metric: str, bar: float | None = None) -> Row:
@@ -181,7 +182,7 @@ def share(name: str, found: Evidence, metric: str, bar: float | None = None) -> 
 
 
 def median(name: str, found: Evidence, quality: str, bar: float | None = None) -> Row:
-    values = next(q.values for q in found.qualities if q.name == quality)
+    values = next(q.values for q in found.of(Quality) if q.name == quality)
     return Row(name, *median_with_interval(np.asarray(values), 0.05), bar)
 
 
@@ -199,7 +200,7 @@ def gradients(quick: bool, fashion: Sets) -> Iterator[Row]:
     small = parted(images(digits(), 8), (600, 600, 597))
     for name in ("dlg", "idlg"):
         found, spent = played(name, LeNet(), small, RebuildPlan(trials))
-        good = np.array(next(q.values for q in found.qualities if q.name == "PSNR, dB")) >= 30
+        good = np.array(next(q.values for q in found.of(Quality) if q.name == "PSNR, dB")) >= 30
         bounds = mean_bounds(good.astype(float), 0.05)
         yield Row(f"{name} on digits, LeNet: share of 30 dB or more", good.mean(), bounds.low, bounds.high, 0.8)
         yield median(f"{name} on digits, LeNet: PSNR, dB", found, "PSNR, dB")
@@ -351,14 +352,13 @@ def attributes(quick: bool) -> Iterator[Row]:
     game, recipe = attribute_game(model, sets, ATTRIBUTES, 1_000 if quick else 2_000)
     for name in ("attribute_learned", "attribute_membership", "fredrikson_map", "csmia", "lomia", "yeom_attribute"):
         found = asked(game, recipe, name)
-        for measure in found.measures:
+        for measure in found.paired:
             low = gain_low(measure, 0.05)
-            high = -gain_low(replace(measure, hits=measure.blind, blind=measure.hits), 0.05)
-            about = measure.metric.partition(":")[2]
+            high = -gain_low(replace(measure, hits=measure.baseline, baseline=measure.hits), 0.05)
             gained = measure.value - measure.chance
-            yield Row(f"census, regression, {about}: {name} over imputer", gained, low, high)
+            yield Row(f"census, regression, {measure.about}: {name} over imputer", gained, low, high)
             if name == "attribute_learned":
-                yield Row(f"  the interval holds 0 ({about})", float(low <= 0 <= high), bar=1.0)
+                yield Row(f"  the interval holds 0 ({measure.about})", float(low <= 0 <= high), bar=1.0)
     yield from planted(quick)
     yield from beside_art(*attribute_game(model, sets, ATTRIBUTES, sizes[0]))
 
@@ -374,7 +374,7 @@ def planted(quick: bool) -> Iterator[Row]:
     model = DecisionTreeClassifier(random_state=0).fit(made[0].x, made[0].y)
     game, recipe = attribute_game(model, tuple(made), ("planted",), 700)  # type: ignore[arg-type]
     for name in ("attribute_membership", "fredrikson_map", "fredrikson_tree_counts", "csmia"):
-        measure = asked(game, recipe, name).measures[0]
+        measure = asked(game, recipe, name).paired[0]
         bar = 0.05 if name == "attribute_membership" else None
         yield Row(
             f"planted attribute, full tree: {name} over imputer",
@@ -408,7 +408,7 @@ def beside_art(game: AttributeGame, recipe: Any) -> Iterator[Row]:
     own = asked(game, recipe, "attribute_learned")
     for k, question in enumerate(questions):
         truth = question.nearest(game.candidates)[game.member]
-        ours = own.measures[[m.metric for m in own.measures].index(f"attribute_accuracy:{question.name}")].value
+        ours = next(m.value for m in own.paired if m.about == question.name)
         best = 0.0
         for kind in ("nn", "rf", "gb"):
             told = answer[f"black_box_{kind}_{k}"]
@@ -463,7 +463,7 @@ def repeated(quick: bool) -> Iterator[Row]:
         for known in (True, False):
             found, _ = played("repeated_training", target, sets, plan, "informed", recipe, seed_known=known)
             what = f"repeated training, {name}" if known else f"repeated training, {name}, seed not known"
-            psnr = next(q for q in found.qualities if q.name == "PSNR, dB")
+            psnr = next(q for q in found.of(Quality) if q.name == "PSNR, dB")
             yield share(f"{what}: rebuilt", found, "records_rebuilt")
             yield median(f"{what}: PSNR, dB", found, "PSNR, dB")
             yield share(f"{what}: class told", found, "labels_counted")
@@ -472,9 +472,9 @@ def repeated(quick: bool) -> Iterator[Row]:
                 yield share(f"{what}, three times the trainings: rebuilt", more, "records_rebuilt")
                 yield median(f"{what}, three times the trainings: PSNR, dB", more, "PSNR, dB")
             if known:
-                blind = measure_of(found, "records_rebuilt").blind
+                blind = measure_of(found, "records_rebuilt").baseline
                 yield Row(f"{what}: rebuilt without the model", float(np.mean(blind)))
-                yield Row(f"{what}: PSNR without the model, dB", float(np.median(psnr.blind)))
+                yield Row(f"{what}: PSNR without the model, dB", float(np.median(psnr.baseline)))
 
 
 def updates(quick: bool) -> Iterator[Row]:
@@ -490,11 +490,11 @@ def updates(quick: bool) -> Iterator[Row]:
             found, _ = played("updates_leak", target, sets, plan, "returning-customer", recipe)
             what = "one new record" if batch == 1 else f"{batch} new records"
             yield share(f"{what}, {name}: classes told", found, "labels_counted")
-            blind = measure_of(found, "labels_counted").blind
+            blind = measure_of(found, "labels_counted").baseline
             yield Row(f"{what}, {name}: classes, without the model", float(np.mean(blind)))
             if batch == 1:
                 yield median(f"{what}, {name}: PSNR, dB", found, "PSNR, dB")
-                blind = next(q.blind for q in found.qualities if q.name == "PSNR, dB")
+                blind = next(q.baseline for q in found.of(Quality) if q.name == "PSNR, dB")
                 yield Row(f"{what}, {name}: PSNR without the model, dB", float(np.median(blind)))
 
 

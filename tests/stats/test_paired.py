@@ -1,18 +1,19 @@
-"""Bounds of what was rebuilt: they cover, they are exact where they can be, they pick up what is there."""
+"""Bounds of what is compared trial by trial: they cover, are exact where they can be, and pick up what is there."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from divulge.stats.rebuilt import gain_low, mean_bounds, median_with_interval, weigh_rebuilt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from divulge.core.evidence import Evidence
+from divulge.core.evidence import Evidence, Lacking
 from divulge.core.exhibits import Quality
 from divulge.core.policy import Policy
 from divulge.core.trials import Paired
+from divulge.stats.paired import gain_low, mean_bounds, median_with_interval
+from divulge.stats.weigh import weigh
 
 
 def test_yes_and_no_is_clopper_and_pearson():
@@ -68,13 +69,14 @@ def test_units_and_not_records_are_counted():
 
 def test_an_estimate_has_everything_a_finding_needs():
     hits = tuple(map(float, np.random.default_rng(0).random(50) < 0.8))
-    measure = Paired("attribute_accuracy:sex", hits, (0.0,) * 50, tuple(range(50)))
-    qualities = (Quality("sex: MCC", (0.4,), (0.1,)), Quality("race: MCC", (0.2,), (0.1,)))
-    rebuilt = Evidence((measure,), qualities, lacking=(("records_exact", "nothing came"),))
-    found, missing = weigh_rebuilt(rebuilt, Policy())
+    measure = Paired("attribute_accuracy", hits, (0.0,) * 50, tuple(range(50)), about="sex")
+    qualities = (Quality("MCC", (0.4,), (0.1,), about="sex"), Quality("MCC", (0.2,), (0.1,), about="race"))
+    lacking = (Lacking("attribute_accuracy", "nothing came", "race"),)
+    found, missing = weigh(Evidence((measure,), qualities, lacking=lacking), Policy())
+    assert (found.metric, found.about) == ("attribute_accuracy", "sex")
     assert found.threshold == 0.01 and found.p_value < 0.01 and found.advantage_low > 0.3
-    assert [d.name for d in found.details] == ["sex: MCC", "sex: MCC, without the model"]
-    assert missing.value is None and missing.unmeasurable == "nothing came"
+    assert [(d.name, d.value) for d in found.details] == [("MCC", 0.4), ("MCC, without the model", 0.1)]
+    assert missing.value is None and missing.unmeasurable == "nothing came" and missing.about == "race"
 
 
 def test_medians_have_exact_intervals():
