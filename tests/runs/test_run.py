@@ -28,7 +28,7 @@ PROGRAM = textwrap.dedent(
     from sklearn.tree import DecisionTreeClassifier
     import numpy as np
     from divulge.setup.assemble import *
-    from divulge.workflows.run_audit import conduct
+    from divulge.workflows.run_audit import run_audit
     from divulge.core.policy import Policy
     from divulge.core.progress import Quiet
     from divulge.core.threat import PRESETS
@@ -51,7 +51,7 @@ PROGRAM = textwrap.dedent(
             print(outcome.attack, flush=True)
             time.sleep(slow)
 
-    conduct(job, folder, resume=resume, progress=Slow())
+    run_audit(job, folder, resume=resume, progress=Slow())
     """
 )
 
