@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from divulge.core.audit_result import DataFacts, Provenance, RunFacts, TargetFacts
 from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence, Lacking, joined
-from divulge.core.exhibits import Curve, Estimated, Exhibit, Fact, Quality
+from divulge.core.exhibits import CopyQuality, Curve, Estimated, Exhibit, Fact, Quality
 from divulge.core.policy import Policy
 from divulge.core.threat import PRESETS
 from divulge.core.trials import Counted, Exact, Paired, Scored, Trial
 from divulge.runs.evidence_files import StoredEvidence
 from divulge.runs.folder import RunFolder
+from divulge.stats.weigh import weigh
 
 PLAIN = {
     float: st.floats(allow_nan=False, allow_infinity=False),
@@ -171,6 +172,30 @@ def test_a_trial_may_be_about_any_record(tmp_path):
     folder.write_evidence("loss", Evidence((scored,)), np.array([0, 5, 1, 8]), np.array([10, 11, 12, 13]))
     table = folder.scores("loss")
     assert table[["member", "row", "y", "score"]].to_numpy().tolist() == [[True, 5, 11, 0.0], [False, 8, 13, 1.0]]
+
+
+def test_what_is_read_back_weighs_the_same(tmp_path):
+    """The gate weighs evidence from the disk: every number is that of the play."""
+    folder = RunFolder(tmp_path / "r")
+    folder.create(facts())
+    rng = np.random.default_rng(0)
+    exposed = np.arange(60) < 30
+    scored = Scored(rng.normal(size=60) + exposed, exposed, np.arange(60), np.arange(60))
+    hits = tuple(map(float, rng.random(40) < 0.9))
+    evidence = Evidence(
+        (
+            scored,
+            Paired("attribute_accuracy", hits, (0.5,) * 40, tuple(range(40)), about="sex"),
+            Counted("fidelity", 60, 30, 5, 5),
+            Exact("parameters_recovered", 9, 8, 1e-3, worst=0.25),
+        ),
+        (Quality("MCC", (0.4,), (0.1,), about="sex"), CopyQuality(70, 80, 100, 0.02, 0.001)),
+        lacking=(Lacking("attribute_accuracy", "nothing came", "race"),),
+    )
+    folder.write_evidence("all", evidence, np.arange(60) % 30, exposed * 1)
+    estimates = weigh(folder.evidence("all"), Policy(), 9)
+    assert estimates == weigh(evidence, Policy(), 9) and len(estimates) == 10
+    assert [e.about for e in estimates] == [""] * 6 + ["sex", "", "", "race"]
 
 
 def test_damaged_evidence_is_told_by_its_file(folder):

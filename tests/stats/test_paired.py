@@ -84,3 +84,15 @@ def test_medians_have_exact_intervals():
     value, low, high = median_with_interval(np.arange(1.0, 21.0), 0.05)
     assert (value, low, high) == (10.5, 6, 15)
     assert median_with_interval(np.array([1.0, 2.0]), 0.05) == (1.5, None, None)
+
+
+def test_an_attribute_is_weighed_by_its_own_threshold():
+    """Thirty of thirty right, and lots otherwise: an advantage of a half that one policy tolerates for sex alone."""
+    units = tuple(range(30))
+    trials = [Paired("attribute_accuracy", (1.0,) * 30, (0.5,) * 30, units, about=name) for name in ("sex", "race")]
+    lacking = (Lacking("attribute_accuracy", "nothing came", "sex"),)
+    policy = Policy({"attribute_accuracy": 0.1, "attribute_accuracy:sex": 0.7})
+    sex, race, missing = weigh(Evidence(tuple(trials), lacking=lacking), policy)
+    assert (sex.about, sex.threshold, race.about, race.threshold) == ("sex", 0.7, "race", 0.1)
+    assert sex.p_value > 0.9 and race.p_value < 0.01 and missing.threshold == 0.7
+    assert (sex.value, sex.chance, sex.low) == (race.value, race.chance, race.low)
