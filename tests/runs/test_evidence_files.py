@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Literal, get_args, get_origin, get_type_hints
@@ -11,14 +12,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from divulge.core.audit_result import DataFacts, Provenance, RunFacts, TargetFacts
+from divulge.core.audit_result import (
+    SCHEMA_VERSION,
+    AuditResult,
+    Baseline,
+    DataFacts,
+    Provenance,
+    RunFacts,
+    TargetFacts,
+)
 from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence, Lacking, joined
 from divulge.core.exhibits import CopyQuality, Curve, Estimated, Exhibit, Fact, Quality
 from divulge.core.policy import Policy
 from divulge.core.threat import PRESETS
 from divulge.core.trials import Counted, Exact, Paired, Scored, Trial
-from divulge.runs.evidence_files import StoredEvidence
+from divulge.runs.evidence_files import StoredEvidence, json_of
 from divulge.runs.folder import RunFolder
 from divulge.stats.weigh import weigh
 
@@ -236,3 +245,19 @@ def test_stored_evidence_is_equal_to_itself_and_to_no_other():
     evidence = Evidence((Counted("fidelity", 1, 2, 3, 4),), notes=("a",))
     assert StoredEvidence.of(evidence) == StoredEvidence.of(replace(evidence))
     assert StoredEvidence.of(evidence) != StoredEvidence.of(replace(evidence, notes=("b",)))
+
+
+def test_a_result_is_written_as_text_with_its_evidence():
+    exact = Exact("parameters_recovered", 9, 8, 1e-3, worst=float("inf"))
+    fact = Fact("share(y == 1)", (Estimated(0.2, 0.3),))
+    result = AuditResult(facts(), Baseline(missing="none"), (), (), {"knockoff": Evidence((exact,), (fact,), "a guess")},
+                         (), None, True, {"knockoff": "Knockoff"})  # fmt: skip
+    content = json.loads(json_of(result))
+    assert list(content) == [each.name for each in fields(AuditResult)]
+    assert content["facts"]["threat"]["name"] == "mlaas" and content["facts"]["schema_version"] == SCHEMA_VERSION
+    (trial,), (exhibit,) = (content["evidence"]["knockoff"][name] for name in ("trials", "exhibits"))
+    assert (trial["type"], trial["recovered"], trial["worst"]) == ("exact", 8, None)
+    assert (exhibit["type"], exhibit["estimates"]) == (
+        "fact",
+        [{"truth": 0.2, "estimate": 0.3, "low": None, "high": None}],
+    )
