@@ -250,8 +250,9 @@ def test_stored_evidence_is_equal_to_itself_and_to_no_other():
 def test_a_result_is_written_as_text_with_its_evidence():
     exact = Exact("parameters_recovered", 9, 8, 1e-3, worst=float("inf"))
     fact = Fact("share(y == 1)", (Estimated(0.2, 0.3),))
-    result = AuditResult(facts(), Baseline(missing="none"), (), (), {"knockoff": Evidence((exact,), (fact,), "a guess")},
-                         (), None, True, {"knockoff": "Knockoff"})  # fmt: skip
+    evidence = {"knockoff": Evidence((exact,), (fact,), "a guess")}
+    titles = {"knockoff": "Knockoff"}
+    result = AuditResult(facts(), Baseline(missing="none"), (), (), evidence, (), None, True, titles)
     content = json.loads(json_of(result))
     assert list(content) == [each.name for each in fields(AuditResult)]
     assert content["facts"]["threat"]["name"] == "mlaas" and content["facts"]["schema_version"] == SCHEMA_VERSION
