@@ -106,7 +106,7 @@ def test_the_positive_control_rehearses_on_the_target_itself(target):
 def test_of_batches_the_classes_are_counted(target):
     found = leak(target, batch=4, rehearsals=2000)  # a few hundred are too few to learn four classes at once
     measure = next(m for m in found.paired if m.metric == "labels_counted")
-    assert np.mean(measure.hits) > np.mean(measure.blind) + 0.05
+    assert np.mean(measure.hits) > np.mean(measure.baseline) + 0.05
     assert len(quality(found, "PSNR, dB")) == 4 * 20
 
 
