@@ -537,7 +537,7 @@ def weights_alone(quick: bool) -> Iterator[Row]:
     nearer = measure_of(found, "guesses_nearer_training")
     bars = (None, None) if quick else (5.0, 0.0)
     yield Row("KKT on digits: guesses like a training record", sum(nearer.hits), bar=bars[0])
-    yield Row("  and like an unseen one", sum(nearer.blind), bar=bars[1], better="below")
+    yield Row("  and like an unseen one", sum(nearer.baseline), bar=bars[1], better="below")
     yield Row("KKT on digits: seconds", spent)
 
 
