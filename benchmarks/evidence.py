@@ -8,15 +8,15 @@ import numpy as np
 from scipy import stats
 
 from divulge.core.estimate import Estimate
-from divulge.core.finding import Finding, Verdict
+from divulge.core.finding import Measurement, Verdict
 from divulge.core.policy import Policy
 from divulge.core.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.intervals import clopper_pearson
 from divulge.stats.roc import at_fpr, roc
+from divulge.stats.scored import weigh_scored
 from divulge.stats.verdict import settle
-from divulge.stats.weigh import weigh
 from harness import Row, main, seconds
 
 
@@ -45,9 +45,9 @@ def coverage(draws: int) -> Iterator[Row]:
     yield Row("true FPR below its upper end (97.5 % promised)", float(np.mean(covered)), bar=0.965)
 
 
-def finding(attack: str, estimate: Estimate) -> Finding:
+def finding(attack: str, estimate: Estimate) -> Measurement:
     """An estimate as an audit without baseline and controls would report it."""
-    return Finding(
+    return Measurement(
         attack=attack,
         game="membership",
         asset="membership",
@@ -66,9 +66,6 @@ def finding(attack: str, estimate: Estimate) -> Finding:
         power=estimate.detectable,
         threshold=estimate.threshold,
         p_value=estimate.p_value,
-        p_adjusted=None,
-        verdict=Verdict.NOT_MEASURABLE,
-        reason="",
         queries=0,
         models_trained=0,
         seconds=0.0,
@@ -84,7 +81,7 @@ def null(draws: int) -> Iterator[Row]:
     for _ in range(draws):
         findings = []
         for attack in range(8):
-            for estimate in weigh(drawn(rng, 200, 0.0), policy):
+            for estimate in weigh_scored(drawn(rng, 200, 0.0), policy):
                 findings.append(finding(str(attack), estimate))
         leaks += any(f.verdict is Verdict.LEAK for f in settle(findings, policy, None))
         index = np.arange(1000)
@@ -101,7 +98,7 @@ def cost(quick: bool) -> Iterator[Row]:
     rng = np.random.default_rng(2)
     for n in (5_000, 50_000) if quick else (5_000, 50_000, 500_000):
         evidence = drawn(rng, n, 0.3)
-        yield Row(f"seconds to weigh {2 * n:,} scores", seconds(lambda e=evidence: weigh(e, Policy())))
+        yield Row(f"seconds to weigh {2 * n:,} scores", seconds(lambda e=evidence: weigh_scored(e, Policy())))
 
 
 def measure(quick: bool) -> Iterator[Row]:

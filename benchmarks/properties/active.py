@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from divulge.catalog.attacks import attack
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
 from divulge.core.property_expression import columns_of
 from divulge.data.sources import census_income
@@ -30,7 +32,7 @@ def poisoning(quick: bool) -> Iterator[Row]:
         found[rate] = played(dealt, "snap", "data-contributor", rate=rate)
         row = accuracy(f"SNAP, {rate:.0%} of the records contributed", [found[rate]], 0)
         yield row
-    hits = [np.array(found[rate].measures[0].hits) for rate in (0.0, 0.02)]
+    hits = [np.array(found[rate].paired[0].hits) for rate in (0.0, 0.02)]
     gain = hits[1] - hits[0]
     low = float(gain.mean() - 1.96 * gain.std() / np.sqrt(len(gain)))
     yield Row("SNAP, 2 % over none: gain, lower end of its interval", low, bar=None if quick else 0.0)
@@ -51,10 +53,10 @@ def federated(quick: bool) -> Iterator[Row]:
         for arm in (Arm.TARGET, Arm.NEGATIVE):
             (dealt_round,) = dealt.deal(arm)
             view = dealt_round.open(None, made.card, None, np.random.default_rng(0))  # type: ignore[arg-type]
-            fact = dealt_round.judge(made.run(view)).facts[0]
-            low, high = mean_bounds(np.array(fact.measures[0].hits), 0.05)
+            batches: Evidence = dealt_round.judge(made.run(view))
+            low, high = mean_bounds(np.array(batches.paired[0].hits), 0.05)
             what = "women in a client's batch of 32" if arm is Arm.TARGET else "  batches that do not differ"
-            yield Row(f"{what}, {name}: AUC", fact.measures[0].value, low, high)
+            yield Row(f"{what}, {name}: AUC", batches.paired[0].value, low, high)
             if arm is Arm.TARGET:
-                for number, area in enumerate(fact.qualities[0].values):
+                for number, area in enumerate(batches.of(Quality)[0].values):
                     yield Row(f"  round {number + 1} of 5", area)

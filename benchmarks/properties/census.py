@@ -14,7 +14,7 @@ from divulge.core.records import Records
 from divulge.data.sources import census_income
 from divulge.training.engines.engine import Trainer, Way
 from harness import Row
-from properties.playing import SIZE, WOMEN, accuracy, coded, error, game, played, recipe, sides
+from properties.playing import SIZE, WOMEN, accuracy, coded, error, fact_of, game, played, recipe, sides
 from shadow_training import plain
 
 BLACK_BOX = (
@@ -33,17 +33,18 @@ def census(quick: bool) -> Iterator[Row]:
     for seed in range(repeats):
         games.append(game(recipe(x.x.shape[1]), sides(x, columns, seed), seed=seed, seconds=seconds, **count))
     for threat, name in (("mlaas", "scores"), ("published-model", "scores and parameters")):
-        facts = [played(dealt, "property_chosen", threat) for dealt in games]
+        found = [played(dealt, "property_chosen", threat) for dealt in games]
+        facts = [fact_of(each) for each in found]
         bars = (0.97, 0.88, 0.08) if threat == "mlaas" else (None, None, None)
-        yield accuracy(f"women, chosen from {name}", facts, 0, bars[0])
-        yield accuracy(f"women, chosen from {name}", facts, 2, bars[1])
-        yield accuracy(f"women, chosen from {name}", facts, 1)
-        yield error(f"women, chosen from {name}", facts, bars[2])
+        yield accuracy(f"women, chosen from {name}", found, 0, bars[0])
+        yield accuracy(f"women, chosen from {name}", found, 2, bars[1])
+        yield accuracy(f"women, chosen from {name}", found, 1)
+        yield error(f"women, chosen from {name}", found, bars[2])
         covered = float(np.mean([f.covered for f in facts]))
         yield Row("  its 95 % intervals hold the truth", covered)
         if threat == "mlaas":
             yield Row("  n_leaked: records that would tell as much", facts[0].leaked or float("inf"))
-            yield Row("  middle of the range: mean absolute error", facts[0].blind_error or 0.0)
+            yield Row("  middle of the range: mean absolute error", facts[0].baseline_error or 0.0)
             yield Row("  published metrics alone: right", float(np.mean([f.metrics_told for f in facts])))
             yield Row(
                 "  published metrics alone: mean absolute error", float(np.mean([f.metrics_error for f in facts]))
@@ -53,11 +54,11 @@ def census(quick: bool) -> Iterator[Row]:
             yield row
             yield Row("  the interval holds one half", float((row.low or 0) <= 0.5 <= (row.high or 1)), bar=1.0)
     for name in (*BLACK_BOX, *(WHITE_BOX[:2] if quick else WHITE_BOX)):
-        facts = [played(dealt, name) for dealt in games[: 1 if name == "property_activations" else 2]]
-        yield accuracy(f"women, {name}", facts, 0)
-        yield accuracy(f"women, {name}", facts, 2)
-        if facts[0].estimates:
-            yield error(f"women, {name}", facts)
+        found = [played(dealt, name) for dealt in games[: 1 if name == "property_activations" else 2]]
+        yield accuracy(f"women, {name}", found, 0)
+        yield accuracy(f"women, {name}", found, 2)
+        if fact_of(found[0]).estimates:
+            yield error(f"women, {name}", found)
     yield from speed(x, columns, seconds, quick)
 
 
@@ -98,6 +99,6 @@ def unseen_property(quick: bool) -> Iterator[Row]:
     for name, text in (("women, sex no input, no difference in income", WOMEN), ("a coin", "share(coin == 1)")):
         dealt = game(recipe(x.x.shape[1]), sides(x, columns, 0), text, **count)
         for threat in ("mlaas", "published-model"):
-            fact = played(dealt, "property_chosen", threat)
-            yield accuracy(f"{name} ({threat})", [fact], 0)
-            yield error(f"{name} ({threat})", [fact])
+            found = played(dealt, "property_chosen", threat)
+            yield accuracy(f"{name} ({threat})", [found], 0)
+            yield error(f"{name} ({threat})", [found])

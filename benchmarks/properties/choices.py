@@ -70,11 +70,11 @@ def choices(quick: bool) -> Iterator[Row]:
         varied = [row for row in varied if row[0].startswith(("as above", "500", "20 epochs", "dropout 0.5"))]
     for name, made, settings in varied:
         dealt = game(made, halves, **(count | settings))
-        fact = played(dealt, "property_chosen", "mlaas")
+        found = played(dealt, "property_chosen", "mlaas")
         inside = played(dealt, "property_chosen", "published-model")
         world = dealt.world(dealt.designs[0], Arm.TARGET)
         right = np.mean([np.mean(m.answer(Access.LABEL, held) == held.y) for m in world.victims[:8]])
         yield Row(f"{name}: accuracy of the model", float(right))
-        yield error("  from scores", [fact])
-        yield accuracy("  from scores", [fact], 0)
+        yield error("  from scores", [found])
+        yield accuracy("  from scores", [found], 0)
         yield error("  from parameters too", [inside])

@@ -17,7 +17,7 @@ from divulge.data.sources import census_income
 from divulge.games.properties import PropertyGame, PropertyPlan
 from divulge.targets.generator import GeneratorTarget
 from harness import Row
-from properties.playing import SIZE, VALUES, WOMEN, accuracy, coded, error, played, sides
+from properties.playing import SIZE, VALUES, WOMEN, accuracy, coded, error, fact_of, played, sides
 
 
 @dataclass
@@ -65,14 +65,14 @@ def generators(quick: bool) -> Iterator[Row]:
         return PropertyGame(None, *halves, None, raised(train), 0, plan)  # type: ignore[arg-type]
 
     counts = (24, 24) if quick else (96, 64)
-    fact = played(dealt(mixture, *counts), "property_samples", "synthetic-data")
-    yield accuracy("women, samples of a mixture of Gaussians", [fact], 0)
-    yield accuracy("women, samples of a mixture of Gaussians", [fact], 2)
-    yield error("women, samples of a mixture of Gaussians", [fact])
+    found = played(dealt(mixture, *counts), "property_samples", "synthetic-data")
+    yield accuracy("women, samples of a mixture of Gaussians", [found], 0)
+    yield accuracy("women, samples of a mixture of Gaussians", [found], 2)
+    yield error("women, samples of a mixture of Gaussians", [found])
     few = dealt(lambda part, seed: Again(part), *((150, 64) if quick else (900, 256)))
     for samples in (3, 10):
-        fact = played(few, "property_samples", "synthetic-data", samples=samples)
-        low, high = fact.pairs[2]
+        found = played(few, "property_samples", "synthetic-data", samples=samples)
+        low, high = fact_of(found).pairs[2]
         best = max(binom.cdf(t, samples, low) + binom.sf(t, samples, high) for t in range(samples)) / 2
-        yield accuracy(f"women, {samples} training records given again", [fact], 2)
+        yield accuracy(f"women, {samples} training records given again", [found], 2)
         yield Row("  Bayes-optimal: right", float(best))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from divulge.catalog.attacks import attack
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
 from divulge.core.property_expression import columns_of
 from divulge.data.sources import census_income
@@ -30,9 +32,9 @@ def overlearned(quick: bool) -> Iterator[Row]:
         made = attack("overlearning")
         (dealt_round,) = dealt.deal(Arm.TARGET)
         view = dealt_round.open(None, made.card, None, np.random.default_rng(0))  # type: ignore[arg-type]
-        fact = dealt_round.judge(made.run(view)).facts[0]
-        low, high = mean_bounds(np.array(fact.measures[0].hits), 0.05)
-        yield Row(f"sex told from {MINE}, {name}", fact.measures[0].value, low, high)
-        for quality in fact.qualities:
-            yield Row(f"  {quality.name.partition(': ')[2]}", float(np.mean(quality.values)))
-        yield Row("  the commonest value", fact.measures[0].chance)
+        found: Evidence = dealt_round.judge(made.run(view))
+        low, high = mean_bounds(np.array(found.paired[0].hits), 0.05)
+        yield Row(f"sex told from {MINE}, {name}", found.paired[0].value, low, high)
+        for quality in found.of(Quality):
+            yield Row(f"  {quality.name}", float(np.mean(quality.values)))
+        yield Row("  the commonest value", found.paired[0].chance)

@@ -12,7 +12,7 @@ from divulge.core.records import Records
 from divulge.data.sources import fashion_mnist
 from divulge.training.recipes.pytorch import TorchRecipe
 from harness import Row
-from properties.playing import accuracy, error, game, played, sides
+from properties.playing import accuracy, error, fact_of, game, played, sides
 
 
 class Small(nn.Module):
@@ -45,7 +45,7 @@ def pictures(quick: bool) -> Iterator[Row]:
         ("white-box, parameters", "published-model", "property_parameters"),
         ("white-box, activations", "published-model", "property_activations"),
     ):
-        fact = played(dealt, attack_name, threat)
-        yield accuracy(f"bright images, {name}", [fact], 0)
-        if fact.estimates:
-            yield error(f"bright images, {name}", [fact])
+        found = played(dealt, attack_name, threat)
+        yield accuracy(f"bright images, {name}", [found], 0)
+        if fact_of(found).estimates:
+            yield error(f"bright images, {name}", [found])

@@ -13,13 +13,14 @@ from torch import nn
 from divulge.auditing.challenges.property import remembered
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Fact
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.threat import PRESETS
 from divulge.core.views.property import PropertyAuxiliary
 from divulge.games.properties import PropertyGame, PropertyPlan, Side
-from divulge.report.inferred import Fact
 from divulge.stats.paired import mean_bounds
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.engines.engine import Trainer
@@ -99,7 +100,7 @@ def game(made: Any, halves: tuple[Side, Side], text: str = WOMEN, seed: int = 0,
 
 def played(
     dealt: PropertyGame, name: str, threat: str = "published-model", arm: Arm = Arm.TARGET, **settings: Any
-) -> Fact:
+) -> Evidence:
     made = attack(name, **settings)
     adversary = replace(PRESETS[threat], query_budget=None)
     needed = made.card.uses or made.card.needs.access
@@ -109,26 +110,32 @@ def played(
 
     (dealt_round,) = dealt.deal(arm)
     view = dealt_round.open(None, made.card, PropertyAuxiliary(see), np.random.default_rng(0))  # type: ignore[arg-type]
-    fact: Fact = dealt_round.judge(made.run(view)).facts[0]
+    found: Evidence = dealt_round.judge(made.run(view))
+    return found
+
+
+def fact_of(found: Evidence) -> Fact:
+    """The one property that a game here asks about."""
+    (fact,) = found.of(Fact)
     return fact
 
 
-def told(fact: Fact, pair: int = 0) -> str:
-    low, high = fact.pairs[pair]
+def told(found: Evidence, pair: int = 0) -> str:
+    low, high = fact_of(found).pairs[pair]
     return f"{low:.1f} or {high:.1f}"
 
 
-def accuracy(name: str, facts: Sequence[Fact], pair: int, bar: float | None = None) -> Row:
+def accuracy(name: str, every: Sequence[Evidence], pair: int, bar: float | None = None) -> Row:
     """How often a pair is told apart, over all victims of these games."""
-    size = [round(len(f.measures[0].hits)) for f in facts]
-    value = float(np.average([f.told_apart[pair] for f in facts], weights=size))
+    size = [len(found.paired[0].hits) for found in every]
+    value = float(np.average([fact_of(found).told_apart[pair] for found in every], weights=size))
     right = np.zeros(sum(size))
     right[: round(value * len(right))] = 1
     low, high = mean_bounds(right, 0.05)
-    return Row(f"{name}, {told(facts[0], pair)}: right", value, low, high, bar)
+    return Row(f"{name}, {told(every[0], pair)}: right", value, low, high, bar)
 
 
-def error(name: str, facts: Sequence[Fact], bar: float | None = None) -> Row:
-    off = np.array([abs(e.estimate - e.truth) for f in facts for e in f.estimates])
+def error(name: str, every: Sequence[Evidence], bar: float | None = None) -> Row:
+    off = np.array([abs(e.estimate - e.truth) for found in every for e in fact_of(found).estimates])
     wide = 1.96 * off.std() / np.sqrt(len(off))
     return Row(f"{name}: mean absolute error", float(off.mean()), off.mean() - wide, off.mean() + wide, bar, "below")

@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
+from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.target import Target
@@ -26,7 +27,6 @@ from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.data.sources import census_income
 from divulge.games.attributes import AttributeGame, asked_about
 from divulge.games.control_models import ControlModels
-from divulge.report.rebuilt import Rebuilt
 from divulge.setup.assemble import recipe_for
 from divulge.stats.paired import gain_low
 from divulge.targets.estimators.sklearn import SklearnTarget
@@ -48,7 +48,7 @@ def attribute_game(model: Any, sets: Sets, names: tuple[str, ...], asked: int) -
     return AttributeGame(target, candidates, member, population, names, 0, beside), recipe
 
 
-def asked(game: AttributeGame, recipe: Any, name: str) -> Rebuilt:
+def asked(game: AttributeGame, recipe: Any, name: str) -> Evidence:
     made = attack(name)
     (dealt,) = game.deal(Arm.TARGET)
     threat = replace(PRESETS["published-model"], query_budget=None)
@@ -74,14 +74,13 @@ def attributes(quick: bool) -> Iterator[Row]:
     game, recipe = attribute_game(model, sets, ATTRIBUTES, 1_000 if quick else 2_000)
     for name in ("attribute_learned", "attribute_membership", "fredrikson_map", "csmia", "lomia", "yeom_attribute"):
         found = asked(game, recipe, name)
-        for measure in found.measures:
+        for measure in found.paired:
             low = gain_low(measure, 0.05)
-            high = -gain_low(replace(measure, hits=measure.blind, blind=measure.hits), 0.05)
-            about = measure.metric.partition(":")[2]
+            high = -gain_low(replace(measure, hits=measure.baseline, baseline=measure.hits), 0.05)
             gained = measure.value - measure.chance
-            yield Row(f"census, regression, {about}: {name} over imputer", gained, low, high)
+            yield Row(f"census, regression, {measure.about}: {name} over imputer", gained, low, high)
             if name == "attribute_learned":
-                yield Row(f"  the interval holds 0 ({about})", float(low <= 0 <= high), bar=1.0)
+                yield Row(f"  the interval holds 0 ({measure.about})", float(low <= 0 <= high), bar=1.0)
     yield from planted(quick)
     yield from beside_art(*attribute_game(model, sets, ATTRIBUTES, sizes[0]))
 
@@ -97,7 +96,7 @@ def planted(quick: bool) -> Iterator[Row]:
     model = DecisionTreeClassifier(random_state=0).fit(made[0].x, made[0].y)
     game, recipe = attribute_game(model, tuple(made), ("planted",), 700)  # type: ignore[arg-type]
     for name in ("attribute_membership", "fredrikson_map", "fredrikson_tree_counts", "csmia"):
-        measure = asked(game, recipe, name).measures[0]
+        measure = asked(game, recipe, name).paired[0]
         bar = 0.05 if name == "attribute_membership" else None
         yield Row(
             f"planted attribute, full tree: {name} over imputer",
@@ -131,7 +130,7 @@ def beside_art(game: AttributeGame, recipe: Any) -> Iterator[Row]:
     own = asked(game, recipe, "attribute_learned")
     for k, question in enumerate(questions):
         truth = question.nearest(game.candidates)[game.member]
-        ours = own.measures[[m.metric for m in own.measures].index(f"attribute_accuracy:{question.name}")].value
+        ours = next(m.value for m in own.paired if m.about == question.name)
         best = 0.0
         for kind in ("nn", "rf", "gb"):
             told = answer[f"black_box_{kind}_{k}"]

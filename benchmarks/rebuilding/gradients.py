@@ -13,6 +13,7 @@ from divulge.attacks.reconstruction.gradients.gradient_matching import Matcher, 
 from divulge.attacks.reconstruction.gradients.last_layer_gradients import classes_of
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
+from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
 from divulge.core.threat import PRESETS, Access
 from divulge.core.views.reconstruction import ReconstructionAuxiliary
@@ -37,7 +38,7 @@ def gradients(quick: bool, fashion: Sets) -> Iterator[Row]:
     small = parted(images(digits(), 8), (600, 600, 597))
     for name in ("dlg", "idlg"):
         found, spent = played(name, LeNet(), small, RebuildPlan(trials))
-        good = np.array(next(q.values for q in found.qualities if q.name == "PSNR, dB")) >= 30
+        good = np.array(next(q.values for q in found.of(Quality) if q.name == "PSNR, dB")) >= 30
         bounds = mean_bounds(good.astype(float), 0.05)
         yield Row(f"{name} on digits, LeNet: share of 30 dB or more", good.mean(), bounds.low, bounds.high, 0.8)
         yield median(f"{name} on digits, LeNet: PSNR, dB", found, "PSNR, dB")

@@ -10,13 +10,15 @@ from torch import nn
 
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
+from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, Access
+from divulge.core.trials import Paired
 from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame, RebuildPlan
-from divulge.report.rebuilt import Measure, Rebuilt
 from divulge.stats.paired import by_unit, mean_bounds, median_with_interval
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.shadow import ShadowTrainer
@@ -34,7 +36,7 @@ def played(
     shield: Any = None,
     arm: Arm = Arm.TARGET,
     **settings: Any,
-) -> tuple[Rebuilt, float]:
+) -> tuple[Evidence, float]:
     """What an attack achieves, and how long it took."""
     made = attack(name, **settings)
     target = TorchTarget(target) if isinstance(target, nn.Module) else target
@@ -59,16 +61,16 @@ def played(
     return dealt.judge(guess), spent
 
 
-def measure_of(found: Rebuilt, metric: str) -> Measure:
-    return next(m for m in found.measures if m.metric == metric)
+def measure_of(found: Evidence, metric: str) -> Paired:
+    return next(m for m in found.paired if m.metric == metric)
 
 
-def share(name: str, found: Rebuilt, metric: str, bar: float | None = None) -> Row:
+def share(name: str, found: Evidence, metric: str, bar: float | None = None) -> Row:
     measure = measure_of(found, metric)
     bounds = mean_bounds(by_unit(measure)[0], 0.05)
     return Row(name, measure.value, bounds.low, bounds.high, bar)
 
 
-def median(name: str, found: Rebuilt, quality: str, bar: float | None = None) -> Row:
-    values = next(q.values for q in found.qualities if q.name == quality)
+def median(name: str, found: Evidence, quality: str, bar: float | None = None) -> Row:
+    values = next(q.values for q in found.of(Quality) if q.name == quality)
     return Row(name, *median_with_interval(np.asarray(values), 0.05), bar)

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from divulge.auditing.job import BoundRecipe
+from divulge.core.exhibits import Quality
 from divulge.core.records import Kind
 from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays
@@ -65,9 +66,9 @@ def updates(quick: bool) -> Iterator[Row]:
             found, _ = played("updates_leak", target, sets, plan, "returning-customer", recipe)
             what = "one new record" if batch == 1 else f"{batch} new records"
             yield share(f"{what}, {name}: classes told", found, "labels_counted")
-            blind = measure_of(found, "labels_counted").blind
+            blind = measure_of(found, "labels_counted").baseline
             yield Row(f"{what}, {name}: classes, without the model", float(np.mean(blind)))
             if batch == 1:
                 yield median(f"{what}, {name}: PSNR, dB", found, "PSNR, dB")
-                blind = next(q.blind for q in found.qualities if q.name == "PSNR, dB")
+                blind = next(q.baseline for q in found.of(Quality) if q.name == "PSNR, dB")
                 yield Row(f"{what}, {name}: PSNR without the model, dB", float(np.median(blind)))

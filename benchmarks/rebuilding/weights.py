@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from divulge.auditing.job import BoundRecipe
+from divulge.core.exhibits import Quality
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import digits, fashion_mnist
 from divulge.games.rebuild import RebuildPlan
@@ -34,7 +35,7 @@ def repeated(quick: bool) -> Iterator[Row]:
         for known in (True, False):
             found, _ = played("repeated_training", target, sets, plan, "informed", recipe, seed_known=known)
             what = f"repeated training, {name}" if known else f"repeated training, {name}, seed not known"
-            psnr = next(q for q in found.qualities if q.name == "PSNR, dB")
+            psnr = next(q for q in found.of(Quality) if q.name == "PSNR, dB")
             yield share(f"{what}: rebuilt", found, "records_rebuilt")
             yield median(f"{what}: PSNR, dB", found, "PSNR, dB")
             yield share(f"{what}: class told", found, "labels_counted")
@@ -43,9 +44,9 @@ def repeated(quick: bool) -> Iterator[Row]:
                 yield share(f"{what}, three times the trainings: rebuilt", more, "records_rebuilt")
                 yield median(f"{what}, three times the trainings: PSNR, dB", more, "PSNR, dB")
             if known:
-                blind = measure_of(found, "records_rebuilt").blind
+                blind = measure_of(found, "records_rebuilt").baseline
                 yield Row(f"{what}: rebuilt without the model", float(np.mean(blind)))
-                yield Row(f"{what}: PSNR without the model, dB", float(np.median(psnr.blind)))
+                yield Row(f"{what}: PSNR without the model, dB", float(np.median(psnr.baseline)))
 
 
 def weights_alone(quick: bool) -> Iterator[Row]:
@@ -83,5 +84,5 @@ def weights_alone(quick: bool) -> Iterator[Row]:
     nearer = measure_of(found, "guesses_nearer_training")
     bars = (None, None) if quick else (5.0, 0.0)
     yield Row("KKT on digits: guesses like a training record", sum(nearer.hits), bar=bars[0])
-    yield Row("  and like an unseen one", sum(nearer.blind), bar=bars[1], better="below")
+    yield Row("  and like an unseen one", sum(nearer.baseline), bar=bars[1], better="below")
     yield Row("KKT on digits: seconds", spent)

@@ -10,6 +10,7 @@ import numpy as np
 from torch import nn
 
 from divulge.catalog.attacks import attack
+from divulge.core.exhibits import Step
 from divulge.data.sources import fashion_mnist
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.recipes.pytorch import TorchRecipe
@@ -64,7 +65,7 @@ def learned(quick: bool) -> Iterator[Row]:
             b for b in ((1_000, 10_000, 50_000) if name == "data_free" else budgets) if not quick or b <= 1_000
         )
         _, theft, _, _ = steal(target, held, attack(name, queries=wished, **changes), pool)
-        for step in theft.curve:
+        for step in theft.of(Step):
             barred = label == "knockoff, scores" and step.queries in bars
             row = Row(f"network, {label}, {step.queries:,} queries", step.agreement.copy, step.low, step.high)
             yield replace(row, bar=bars[step.queries]) if barred else row
@@ -83,6 +84,6 @@ def learned(quick: bool) -> Iterator[Row]:
     target = TorchTarget(TorchRecipe(small_cnn, epochs=10).fit(own, 0))
     for label, name, _ in (LEARNED[0], LEARNED[2]):
         _, theft, _, _ = steal(target, held, attack(name, queries=BUDGETS), pool)
-        for step in theft.curve:
+        for step in theft.of(Step):
             bar = 0.92 if step.queries == BUDGETS[-1] and name == "knockoff" else None
             yield Row(f"CNN, {label}, {step.queries:,} queries", step.agreement.copy, step.low, step.high, bar)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from divulge.catalog.attacks import attack
+from divulge.core.metric import FIDELITY_BOUNDARY
 from divulge.core.threat import Access
 from divulge.data.arrays import from_arrays
 from divulge.targets.networks.pytorch import TorchTarget
@@ -37,7 +38,7 @@ def relu(quick: bool) -> Iterator[Row]:
         said, true = guess.surrogate.log_scores(held), target.answer(Access.SCORES, held)
         error = float(np.abs((said - said.mean(1, keepdims=True)) - (true - true.mean(1, keepdims=True))).max())
         yield Row(f"ReLU {name}: largest logit error on 10,000 points", error, bar=1e-6, better="below")
-        for found in theft.recoveries:  # none where a neuron never switches
+        for found in theft.exact:  # none where a neuron never switches
             yield Row(f"ReLU {name}: parameters recovered", found.recovered / found.values)
         if quick or len(shape) > 3:
             yield Row(f"ReLU {name}: queries", oracle.queries)
@@ -62,8 +63,8 @@ def relu_labels() -> Iterator[Row]:
         _, theft, oracle, took = steal(TorchTarget(module), held, attack("relu_network_from_labels"))
         name = f"ReLU {inputs}-{hidden}-1, labels only"
         yield agreement(f"{name}: agreement on 10,000 records", theft)
-        yield agreement(f"{name}: agreement at the boundary", theft, "boundary")
-        for found in theft.recoveries:
+        yield agreement(f"{name}: agreement at the boundary", theft, FIDELITY_BOUNDARY)
+        for found in theft.exact:
             yield Row(f"{name}: parameters recovered", found.recovered / found.values)
         yield Row(f"{name}: queries", oracle.queries)
         yield Row(f"{name}: seconds", took)

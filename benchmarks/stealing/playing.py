@@ -14,14 +14,16 @@ import numpy as np
 from scipy import stats
 
 from divulge.auditing.oracle import GrantedOracle
+from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
 from divulge.core.hashing import Array
+from divulge.core.metric import FIDELITY
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, ThreatModel
+from divulge.core.trials import Counted
 from divulge.core.views.extraction import ExtractionAuxiliary, ExtractionGuess, ExtractionView
 from divulge.games.extraction import ExtractionGame
-from divulge.report.theft import Agreement, Theft
 from divulge.stats.counted import with_intervals
 from divulge.training.surrogates.students import SurrogateTrainer
 from harness import Row
@@ -37,7 +39,7 @@ def steal(
     population: Records | None = None,
     threat: ThreatModel = OPEN,
     seed: int = 0,
-) -> tuple[ExtractionGuess, Theft, GrantedOracle, float]:
+) -> tuple[ExtractionGuess, Evidence, GrantedOracle, float]:
     """One attack: what it handed in, what that is worth, what it asked, and its seconds."""
     dealt, oracle, view = opened(target, held, made, population, threat, seed)
     started = perf_counter()
@@ -63,14 +65,14 @@ def opened(
     return dealt, oracle, dealt.open(oracle, made.card, means, np.random.default_rng(seed))
 
 
-def agreement(name: str, theft: Theft, where: str = "data", bar: float | None = None) -> Row:
+def agreement(name: str, theft: Evidence, metric: str = FIDELITY, bar: float | None = None) -> Row:
     """Agreement at the end, with its exact interval."""
-    found = next(a for a in theft.agreements if a.where == where)
+    found = next(a for a in theft.counted if a.metric == metric)
     low, high = exact_interval(found)
     return Row(name, found.copy, low, high, bar)
 
 
-def exact_interval(found: Agreement) -> tuple[float, float]:
+def exact_interval(found: Counted) -> tuple[float, float]:
     """95 % Clopper-Pearson."""
     interval = stats.binomtest(found.both + found.copy_only, found.points).proportion_ci(0.95, "exact")
     return float(interval.low), float(interval.high)

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
 from divulge.catalog.attacks import attack
+from divulge.core.metric import FIDELITY_UNIFORM
 from divulge.core.records import Column, Records, Schema
 from divulge.core.threat import Access
 from divulge.data.sources import census_income
@@ -26,20 +27,20 @@ def tree(quick: bool) -> Iterator[Row]:
     incomes = np.asarray(own.schema.classes)[own.y]
     target = SklearnTarget(DecisionTreeClassifier(max_depth=12, random_state=0).fit(own.x, incomes))
     _, theft, oracle, took = steal(target, held, attack("tree_paths"), threat=replace(OPEN, access=leaves_only()))
-    (leaves,) = theft.recoveries
+    (leaves,) = theft.exact
     yield Row(
         f"12-level tree, census, with leaf ids: {leaves.values} leaves, share found",
         leaves.recovered / leaves.values,
         bar=1.0,
     )
     yield agreement("12-level tree, with leaf ids: agreement on unseen records", theft, bar=1.0)
-    yield agreement("12-level tree, with leaf ids: agreement on random inputs", theft, "uniform")
+    yield agreement("12-level tree, with leaf ids: agreement on random inputs", theft, FIDELITY_UNIFORM)
     yield Row("12-level tree, with leaf ids: queries", oracle.queries)
     yield Row("12-level tree, with leaf ids: seconds", took)
     made = attack("tree_paths_by_scores", queries=100_000 if quick else 300_000)
     _, theft, oracle, took = steal(target, held, made, pool)
     yield agreement("12-level tree, by scores: agreement on unseen records", theft, bar=None if quick else 0.99)
-    yield agreement("12-level tree, by scores: agreement on random inputs", theft, "uniform")
+    yield agreement("12-level tree, by scores: agreement on random inputs", theft, FIDELITY_UNIFORM)
     yield Row("12-level tree, by scores: queries", oracle.queries)
 
 

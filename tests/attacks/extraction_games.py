@@ -10,6 +10,7 @@ import numpy as np
 from divulge.auditing.oracle import GrantedOracle
 from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
+from divulge.core.metric import FIDELITY
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, ThreatModel
@@ -55,5 +56,5 @@ def steal(
     return guess, dealt.judge(guess), oracle
 
 
-def fidelity(theft: Evidence, where: str = "data") -> float:
-    return next(a.copy for a in theft.agreements if a.where == where)
+def fidelity(theft: Evidence, metric: str = FIDELITY) -> float:
+    return next(a.copy for a in theft.counted if a.metric == metric)

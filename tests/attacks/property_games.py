@@ -9,6 +9,7 @@ import numpy as np
 from divulge.auditing.challenges.property import remembered
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
+from divulge.core.evidence import Evidence
 from divulge.core.exhibits import Fact
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
@@ -60,8 +61,8 @@ def game(make: Any, text: str, told: float = 1.5, shift: float = 1.0, **settings
 
 def played(
     dealt: PropertyGame, name: str, arm: Arm = Arm.TARGET, threat: str = "published-model", **settings: Any
-) -> Fact:
-    """What an attack achieves about the first property."""
+) -> Evidence:
+    """What an attack achieves."""
     made = attack(name, **settings)
     needed = made.card.uses or made.card.needs.access
 
@@ -70,5 +71,10 @@ def played(
 
     (dealt_round,) = dealt.deal(arm)
     view = dealt_round.open(see(dealt.target), made.card, PropertyAuxiliary(see), np.random.default_rng(0))
-    fact: Fact = dealt_round.judge(made.run(view)).facts[0]
+    return dealt_round.judge(made.run(view))
+
+
+def told(dealt: PropertyGame, name: str, arm: Arm = Arm.TARGET, **settings: Any) -> Fact:
+    """What an attack tells of the one property that is asked about."""
+    (fact,) = played(dealt, name, arm, **settings).of(Fact)
     return fact

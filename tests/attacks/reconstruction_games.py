@@ -11,6 +11,7 @@ from torch import nn
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
 from divulge.core.records import Records
 from divulge.core.target import Target
@@ -115,8 +116,8 @@ def played(
 
 
 def share(rebuilt: Evidence, metric: str) -> float:
-    return next(m.value for m in rebuilt.measures if m.metric == metric)
+    return next(m.value for m in rebuilt.paired if m.metric == metric)
 
 
 def quality(rebuilt: Evidence, name: str) -> np.ndarray:
-    return np.array(next(q.values for q in rebuilt.qualities if q.name == name))
+    return np.array(next(q.values for q in rebuilt.of(Quality) if q.name == name))

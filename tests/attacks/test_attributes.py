@@ -161,11 +161,11 @@ def memorising_sets():
 
 def test_a_memorised_attribute_is_found_and_only_in_the_model_that_memorised_it():
     game, recipe = game_of(DecisionTreeClassifier(random_state=0), memorising_sets())
-    own = played(game, recipe, "attribute_membership").measures[0]
+    own = played(game, recipe, "attribute_membership").paired[0]
     assert own.value >= own.chance + 0.05 and gain_low(own, 0.05) > 0
-    other = played(game, recipe, "attribute_membership", Arm.NEGATIVE).measures[0]
+    other = played(game, recipe, "attribute_membership", Arm.NEGATIVE).paired[0]
     assert gain_low(other, 0.05) <= 0 and abs(other.value - other.chance) < 0.05
-    again = played(game, recipe, "fredrikson_map").measures[0]
+    again = played(game, recipe, "fredrikson_map").paired[0]
     assert again.value >= again.chance + 0.05
 
 
@@ -173,7 +173,7 @@ def test_a_memorised_attribute_is_found_and_only_in_the_model_that_memorised_it(
 def test_a_careful_model_tells_no_more_than_an_imputer(name):
     sets = tuple(drawn(n, seed + 10) for seed, n in enumerate((500, 500, 2500)))
     game, recipe = game_of(LogisticRegression(C=0.05), sets)
-    found = played(game, recipe, name).measures[0]
+    found = played(game, recipe, name).paired[0]
     assert gain_low(found, 0.05) <= 0 and found.value <= found.chance + 0.05
 
 
@@ -194,9 +194,9 @@ def test_the_one_colour_that_gives_the_right_class_is_told(name):
     """Derivable: a tree that knows every record by heart gives the record's class for its own colour alone."""
     sets = tuple(twins(n, seed, True) for seed, n in enumerate((400, 400, 2000)))
     game, recipe = game_of(DecisionTreeClassifier(random_state=0), sets)
-    found = played(game, recipe, name, threat="published-model").measures[0]
+    found = played(game, recipe, name, threat="published-model").paired[0]
     assert found.value == 1.0 and abs(found.chance - 0.5) < 0.08
-    stranger = played(game, recipe, name, Arm.NEGATIVE, threat="published-model").measures[0]
+    stranger = played(game, recipe, name, Arm.NEGATIVE, threat="published-model").paired[0]
     assert gain_low(stranger, 0.05) <= 0, "a model that never saw these records"
 
 
@@ -204,7 +204,7 @@ def test_the_one_colour_that_gives_the_right_class_is_told(name):
 def test_a_colour_that_changes_no_answer_is_not_told(name):
     sets = tuple(twins(n, seed, False) for seed, n in enumerate((400, 400, 2000)))
     game, recipe = game_of(DecisionTreeClassifier(random_state=0), sets)
-    found = played(game, recipe, name, threat="published-model").measures[0]
+    found = played(game, recipe, name, threat="published-model").paired[0]
     assert gain_low(found, 0.05) <= 0 and abs(found.value - 0.5) < 0.08
 
 
@@ -241,7 +241,7 @@ def test_neurons_tell_what_few_own_records_do_not(trained):
     game = AttributeGame(
         TorchTarget(module), x, np.arange(800) < 400, few, ("colour",), 0, ControlModels(None, asked, few, 0)
     )
-    found = played(game, None, "neuron_importance", threat="published-model").measures[0]
+    found = played(game, None, "neuron_importance", threat="published-model").paired[0]
     if trained:
         assert found.value > found.chance + 0.1 and gain_low(found, 0.05) > 0
     else:
@@ -287,7 +287,7 @@ def test_numbers_count_as_right_when_they_are_near():
     (question,) = game.questions
     nearest = question.nearest(records)
     found = game.judge(AttributeGuess((nearest,)))
-    assert found.measures[0].value > 0.95
+    assert found.paired[0].value > 0.95
     with pytest.raises(TargetError, match="shape"):
         game.judge(AttributeGuess((nearest[:5],)))
     with pytest.raises(TargetError, match="1 questions"):

@@ -10,7 +10,10 @@ from sklearn.datasets import load_digits, make_regression
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeRegressor
 
-from divulge.auditing.run_attack import Session, _play_arm, number_of_tests
+from divulge.auditing.challenges.membership import MEMBERSHIP
+from divulge.auditing.run_attack import _play_arm
+from divulge.auditing.session import Session
+from divulge.auditing.sessions import tests_of
 from divulge.catalog.attacks import cards
 from divulge.core.game import Arm
 from divulge.core.policy import Policy
@@ -59,7 +62,7 @@ def played(task):
         name="controls",
     )
     game = MembershipGame(target, job.candidates, job.member, job.seed, job.recipe, job.population)
-    return job, Session(job, game, number_of_tests(len(job.attacks)))
+    return job, Session(job, game, tests_of(job, [a.card for a in job.attacks]), MEMBERSHIP)
 
 
 def area(card, arm):

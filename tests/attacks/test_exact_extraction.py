@@ -25,7 +25,14 @@ from divulge.attacks.extraction.relu_network import ReluNetwork, sided
 from divulge.attacks.extraction.relu_network_from_labels import ReluNetworkFromLabels
 from divulge.attacks.extraction.tree_paths import TreePaths, TreePathsByScores
 from divulge.core.errors import AccessDenied, Impossible
+from divulge.core.exhibits import CopyQuality
 from divulge.core.game import Arm
+from divulge.core.metric import (
+    ARCHITECTURE_RECOVERED,
+    FIDELITY_UNIFORM,
+    HYPERPARAMETERS_RECOVERED,
+    PARAMETERS_RECOVERED,
+)
 from divulge.core.threat import PRESETS, Task
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.networks.pytorch import TorchTarget
@@ -60,17 +67,18 @@ def inputs(count: int, features: int, classes: int = 2, seed: int = 5):
 def test_linear_models_are_solved_with_one_query_an_unknown(model):
     _guess, theft, oracle = steal(SklearnTarget(model.fit(OWN.flat(), OWN.y)), HELD, EquationSolving())
     assert oracle.queries == 7
-    (found,) = theft.recoveries
+    (found,) = theft.exact
     assert found.recovered == found.values == 21
     assert found.worst < 1e-9
-    assert fidelity(theft) == fidelity(theft, "uniform") == 1.0
-    assert theft.divergence == pytest.approx(0, abs=1e-12)
+    assert fidelity(theft) == fidelity(theft, FIDELITY_UNIFORM) == 1.0
+    (quality,) = theft.of(CopyQuality)
+    assert quality.divergence == pytest.approx(0, abs=1e-12)
 
 
 def test_two_classes_and_regression_are_solved_too():
     own, held = blobs(300, classes=2), blobs(200, classes=2, seed=1)
     _, theft, _ = steal(SklearnTarget(LogisticRegression().fit(own.flat(), own.y)), held, EquationSolving())
-    assert theft.recoveries[0].worst < 1e-9
+    assert theft.exact[0].worst < 1e-9
     y = own.flat() @ np.arange(6.0) + 3
     target = SklearnTarget(LinearRegression().fit(own.flat(), y))
     data = records(own.flat(), y, task=Task.REGRESSION)
@@ -83,15 +91,16 @@ def test_what_is_stolen_from_another_model_does_not_pass_for_this_one():
     target = SklearnTarget(LogisticRegression().fit(OWN.flat(), OWN.y))
     for attack in (EquationSolving(), LowdMeek()):
         _, theft, _ = steal(target, HELD, attack, POOL, arm=Arm.NEGATIVE)
-        assert theft.recoveries[0].recovered <= 2
+        assert theft.exact[0].recovered <= 2
         assert fidelity(theft) < 0.75
 
 
 def test_a_model_that_is_not_linear_is_judged_by_what_the_copy_is_worth():
     target = SklearnTarget(GaussianNB().fit(OWN.flat(), OWN.y))
     _, theft, _ = steal(target, HELD, EquationSolving())
-    assert not theft.recoveries
-    assert dict(theft.lacking)["parameters_recovered"].endswith("none are known")
+    assert not theft.exact
+    (lack,) = theft.lacking
+    assert lack.metric == PARAMETERS_RECOVERED and lack.reason.endswith("none are known")
 
 
 def test_the_budget_is_asked_for_before_it_is_spent():
@@ -106,8 +115,8 @@ def test_labels_alone_give_linear_models_up_to_scale(classes):
     target = SklearnTarget(LogisticRegression(C=10).fit(own.flat(), own.y))
     guess, theft, _ = steal(target, held, LowdMeek(), pool, threat=PRESETS["label-only"])
     assert guess.parameters.up_to_scale
-    assert theft.recoveries[0].recovered == theft.recoveries[0].values
-    assert theft.recoveries[0].worst < 1e-6
+    assert theft.exact[0].recovered == theft.exact[0].values
+    assert theft.exact[0].worst < 1e-6
     assert fidelity(theft) == 1.0
 
 
@@ -123,9 +132,9 @@ def test_every_reachable_leaf_of_a_tree_is_found():
     for depth in (1, 3, 8):
         target = SklearnTarget(DecisionTreeClassifier(max_depth=depth, random_state=0).fit(OWN.flat(), OWN.y))
         _, theft, _ = steal(target, HELD, TreePaths(), threat=OPEN)
-        (leaves,) = theft.recoveries
+        (leaves,) = theft.exact
         assert leaves.recovered == leaves.values == target.estimator.get_n_leaves()
-        assert fidelity(theft) == fidelity(theft, "uniform") == 1.0
+        assert fidelity(theft) == fidelity(theft, FIDELITY_UNIFORM) == 1.0
 
 
 def test_a_leaf_that_no_whole_number_reaches_does_not_count():
@@ -134,7 +143,7 @@ def test_a_leaf_that_no_whole_number_reaches_does_not_count():
     held = records(x, y)
     target = SklearnTarget(DecisionTreeClassifier().fit(x, y))
     _, theft, oracle = steal(target, held, TreePaths(), threat=OPEN)
-    assert theft.recoveries[0].values == theft.recoveries[0].recovered == 4
+    assert theft.exact[0].values == theft.exact[0].recovered == 4
     assert oracle.queries <= 4
 
 
@@ -191,16 +200,16 @@ def test_relu_networks_are_recovered_to_the_last_weight(shape, layers):
     held = inputs(500, shape[0], max(shape[-1], 2))
     target = TorchTarget(network(*shape))
     _guess, theft, _ = steal(target, held, ReluNetwork(layers))
-    assert fidelity(theft) == fidelity(theft, "uniform") == 1.0
-    assert theft.recoveries[0].recovered == theft.recoveries[0].values
-    assert theft.recoveries[0].worst < 1e-4
+    assert fidelity(theft) == fidelity(theft, FIDELITY_UNIFORM) == 1.0
+    assert theft.exact[0].recovered == theft.exact[0].values
+    assert theft.exact[0].worst < 1e-4
 
 
 def test_a_neuron_that_never_switches_leaves_the_copy_right_and_its_weights_unknown():
     module = network(8, 6, 4, 3)
     module[2].bias.data[0] += 50
     guess, theft, _ = steal(TorchTarget(module), inputs(500, 8, 3), ReluNetwork(2))
-    assert fidelity(theft) == fidelity(theft, "uniform") == 1.0
+    assert fidelity(theft) == fidelity(theft, FIDELITY_UNIFORM) == 1.0
     assert guess.parameters is None
 
 
@@ -226,9 +235,9 @@ def test_labels_alone_give_a_relu_network_up_to_scale(shape, seed):
         module[-1].bias -= out.median(dim=0).values + 1e-3
     guess, theft, oracle = steal(TorchTarget(module), held, ReluNetworkFromLabels(), threat=PRESETS["label-only"])
     assert fidelity(theft) == 1.0
-    assert fidelity(theft, "uniform") >= 0.9999
+    assert fidelity(theft, FIDELITY_UNIFORM) >= 0.9999
     if guess.parameters is not None:
-        assert theft.recoveries[0].recovered == theft.recoveries[0].values
+        assert theft.exact[0].recovered == theft.exact[0].values
     assert oracle.queries < 1_000_000
 
 
@@ -248,8 +257,8 @@ def test_the_hidden_width_is_the_rank_of_the_logits(hidden):
     guess, theft, oracle = steal(TorchTarget(network(8, 30, hidden, 20)), held, LastLayer())
     assert guess.claims[0].value == hidden
     assert oracle.queries == 40
-    assert theft.recoveries[0].what == "architecture"
-    assert theft.recoveries[0].recovered == 1
+    assert theft.exact[0].metric == ARCHITECTURE_RECOVERED
+    assert theft.exact[0].recovered == 1
 
 
 def test_a_layer_as_wide_as_there_are_classes_is_not_told():
@@ -288,8 +297,8 @@ def test_a_setting_is_told_from_shuffled_training_data_and_not_from_other_data()
     threat = PRESETS["training-customer"]
     for data, right in ((own, 1), (other, 0)):
         _, theft, oracle = steal(SklearnTarget(model), own, Regularisation(), threat=threat, training=data)
-        assert theft.recoveries[0].what == "hyperparameters"
-        assert theft.recoveries[0].recovered == right
+        assert theft.exact[0].metric == HYPERPARAMETERS_RECOVERED
+        assert theft.exact[0].recovered == right
         assert oracle.queries == 0
     with pytest.raises(Impossible, match="GaussianNB"):
         solve(GaussianNB().fit(X, (Y > 0).astype(int)), X, Y)

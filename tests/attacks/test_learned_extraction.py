@@ -16,7 +16,9 @@ from divulge.attacks.extraction.knockoff import Knockoff, KnockoffAdaptive, Knoc
 from divulge.attacks.extraction.learning import ask, spread_out
 from divulge.attacks.extraction.semi_supervised import SemiSupervised
 from divulge.core.errors import Impossible, InputError, TargetError
+from divulge.core.exhibits import Step
 from divulge.core.game import Arm
+from divulge.core.metric import ARCHITECTURE_RECOVERED
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.threat import PRESETS, Access, Task
 from divulge.defenses.interface.defended_target import shielded
@@ -53,7 +55,7 @@ def test_a_copy_agrees_and_pays_for_what_it_asks(attack):
     assert oracle.queries <= max(attack.queries)
     assert [s.queries for s in guess.stages] == sorted({s.queries for s in guess.stages})
     assert guess.stages[-1].queries == oracle.queries
-    assert all(s.agreement.points == len(HELD) for s in theft.curve)
+    assert all(s.agreement.points == len(HELD) for s in theft.of(Step))
 
 
 @pytest.mark.parametrize("attack", [Knockoff((300,)), Copycat((300,)), Jacobian((300,))], ids=lambda a: a.card.name)
@@ -194,7 +196,7 @@ def test_attributes_of_unseen_networks_are_told_from_their_scores():
         zoo = lambda wanted, seed: train_zoo(POOL, wanted, seed)  # noqa: E731
         guess, theft, oracle = steal(victim, HELD, Architecture(models=120, queries=100), POOL, zoo=zoo)
         assert oracle.queries == 100
-        assert theft.recoveries[0].what == "architecture"
-        assert theft.recoveries[0].values == 4  # what a bare module tells; the recipe would tell more
+        assert theft.exact[0].metric == ARCHITECTURE_RECOVERED
+        assert theft.exact[0].values == 4  # what a bare module tells; the recipe would tell more
         right += {c.name: c.value for c in guess.claims}["activation"] == design.activation
     assert right == 3

@@ -27,6 +27,7 @@ from divulge.attacks.property.property_threshold_test import best_cut
 from divulge.attacks.property.snap import log_ratio
 from divulge.catalog.attacks import attack
 from divulge.core.errors import AccessDenied, Impossible, InputError, TargetError
+from divulge.core.exhibits import Fact
 from divulge.core.game import Arm
 from divulge.core.records import Column, Records, Schema
 from divulge.core.views.property import BatchGuess, PropertyAnswer, PropertyAuxiliary, PropertyGuess
@@ -37,7 +38,7 @@ from divulge.games.properties import PropertyGame, PropertyPlan
 from divulge.games.sides import Side
 from divulge.stats.paired import mean_bounds
 from divulge.targets.networks.pytorch import TorchTarget
-from tests.attacks.property_games import drawn, game, played, raising
+from tests.attacks.property_games import drawn, game, played, raising, told
 
 BLACK_BOX = ("property_chosen", "property_queries", "property_kl_test", "property_threshold_test", "property_labels")
 
@@ -56,7 +57,7 @@ def kinds():
 
 def test_a_model_that_says_the_share_of_a_class_tells_it_exactly():
     plain = game(lambda seed: DummyClassifier(strategy="prior"), "share(y == 1)")
-    fact = played(plain, "property_chosen")
+    fact = told(plain, "property_chosen")
     assert fact.told_apart == (1.0, 1.0, 1.0) and fact.error < 0.01
     assert fact.answer.truth == pytest.approx(plain.actual.records.y.mean())
     assert abs(fact.answer.estimate - fact.answer.truth) < 0.02
@@ -64,14 +65,14 @@ def test_a_model_that_says_the_share_of_a_class_tells_it_exactly():
 
 
 def test_the_counts_of_naive_bayes_tell_a_share_of_classes_exactly():
-    fact = played(game(lambda seed: GaussianNB(), "share(y == 1)"), "property_parameters")
+    fact = told(game(lambda seed: GaussianNB(), "share(y == 1)"), "property_parameters")
     assert fact.told_apart[0] == 1.0 and fact.error < 0.02
 
 
 def test_the_mean_that_a_pipeline_scales_by_tells_a_mean():
     scaled = game(lambda seed: make_pipeline(StandardScaler(), LogisticRegression()), "mean(x1)")
-    fact = played(scaled, "property_parameters")
-    assert fact.told_apart[0] == 1.0 and fact.error < 0.2 * fact.blind_error
+    fact = told(scaled, "property_parameters")
+    assert fact.told_apart[0] == 1.0 and fact.error < 0.2 * fact.baseline_error
 
 
 def test_leaked_records_by_the_formula():
@@ -142,25 +143,26 @@ def test_what_is_contributed_is_of_the_kind_with_one_class(kinds):
 
 @pytest.mark.parametrize("name", [*BLACK_BOX, "property_parameters"])
 def test_a_property_that_moves_the_model_is_told(kinds, name):
-    fact = played(kinds, name)
+    found = played(kinds, name)
+    (fact,) = found.of(Fact)
     assert fact.told_apart[0] >= (0.7 if name in ("property_threshold_test", "property_labels") else 0.85)
-    assert len(fact.measures[0].hits) == 24
+    assert len(found.paired[0].hits) == 24
 
 
 @pytest.mark.parametrize("name", [*BLACK_BOX, "property_parameters", "property_loss_test"])
 def test_a_property_that_the_model_never_meets_is_at_chance(name):
     idle = game(regression, "share(idle == 1)", victims=90, shadows=40)
-    hits = np.array(played(idle, name).measures[0].hits)
+    hits = np.array(played(idle, name).paired[0].hits)
     low, high = mean_bounds(hits, 0.002)
     assert low <= 0.5 <= high
 
 
 @pytest.mark.parametrize("name", BLACK_BOX)
 def test_controls(kinds, name):
-    flat = np.array(played(kinds, name, Arm.NEGATIVE).measures[0].hits)
+    flat = np.array(played(kinds, name, Arm.NEGATIVE).paired[0].hits)
     low, high = mean_bounds(flat, 0.002)
     assert low <= 0.5 <= high
-    assert played(kinds, name, Arm.POSITIVE).told_apart[0] >= 0.95
+    assert told(kinds, name, Arm.POSITIVE).told_apart[0] >= 0.95
 
 
 def test_the_loss_test_names_the_kind_that_a_model_is_better_on():
@@ -185,9 +187,9 @@ def test_the_loss_test_names_the_kind_that_a_model_is_better_on():
 
 
 def test_intervals_hold_as_often_as_they_say():
-    held = [played(game(regression, "share(kind == 1)", victims=60, shadows=64), "property_chosen").covered]
+    held = [told(game(regression, "share(kind == 1)", victims=60, shadows=64), "property_chosen").covered]
     held.append(
-        played(game(lambda s: GaussianNB(), "share(kind == 1)", victims=60, shadows=64), "property_queries").covered
+        told(game(lambda s: GaussianNB(), "share(kind == 1)", victims=60, shadows=64), "property_queries").covered
     )
     assert min(held) > 0.85
 
@@ -201,24 +203,24 @@ def test_halves_of_the_adversarys_models_share_no_record(kinds):
 
 
 def test_presence_size_and_copies():
-    present = played(game(regression, "present(kind == 1)"), "property_chosen")
+    present = told(game(regression, "present(kind == 1)"), "property_chosen")
     assert present.pairs[0][0] == 0 and present.told_apart[0] > 0.8
-    size = played(game(lambda seed: DecisionTreeClassifier(random_state=seed), "size()"), "property_parameters")
+    size = told(game(lambda seed: DecisionTreeClassifier(random_state=seed), "size()"), "property_parameters")
     assert size.told_apart[0] == 1.0
     copies = game(lambda seed: DecisionTreeClassifier(random_state=seed), "duplicates()")
-    fact = played(copies, "property_parameters")
+    fact = told(copies, "property_parameters")
     assert fact.pairs[0] == (0.0, 0.5) and fact.told_apart[0] >= 0.9 and fact.answer.truth == 0
 
 
 def test_poisoning_raises_what_is_told():
-    told = []
+    shares = []
     for rate in (0.0, 0.15):
         quiet = game(regression, "share(kind == 1)", 0.0, 4.0, values=(0.4, 0.6), victims=60, shadows=60, size=1_000)
-        told.append(played(quiet, "snap", threat="data-contributor", rate=rate).told_apart[0])
-    assert told[1] > 0.7 and told[1] > told[0] + 0.15
+        shares.append(told(quiet, "snap", threat="data-contributor", rate=rate).told_apart[0])
+    assert shares[1] > 0.7 and shares[1] > shares[0] + 0.15
     far = game(regression, "share(kind == 1)", 0.0, 4.0, values=(0.1, 0.9), size=1_000)
-    assert played(far, "property_poisoning", threat="data-contributor", rate=0.1).told_apart[0] >= 0.8
-    flat = np.array(played(far, "snap", Arm.NEGATIVE, threat="data-contributor").measures[0].hits)
+    assert told(far, "property_poisoning", threat="data-contributor", rate=0.1).told_apart[0] >= 0.8
+    flat = np.array(played(far, "snap", Arm.NEGATIVE, threat="data-contributor").paired[0].hits)
     low, high = mean_bounds(flat, 0.002)
     assert low <= 0.5 <= high
 
@@ -304,9 +306,10 @@ def test_answers_of_the_wrong_shape_are_refused(kinds):
 def test_a_guess_by_lot_is_worth_nothing(kinds):
     rng = np.random.default_rng(3)
     middle = PropertyAnswer(tuple(rng.normal(size=37) for _ in range(3)), np.full(37, 0.5))
-    fact = kinds.judge(PropertyGuess((middle,)), Arm.TARGET).facts[0]
+    found = kinds.judge(PropertyGuess((middle,)), Arm.TARGET)
+    (fact,) = found.of(Fact)
     assert 0.15 < fact.told_apart[0] < 0.85
-    assert fact.error == pytest.approx(fact.blind_error) and fact.measures[1].value == fact.measures[1].chance
+    assert fact.error == pytest.approx(fact.baseline_error) and found.paired[1].value == found.paired[1].chance
 
 
 def test_only_an_active_adversary_contributes(kinds):
@@ -336,17 +339,17 @@ def batches(text: str) -> BatchGame:
 def asked(dealt: BatchGame, name: str, arm: Arm = Arm.TARGET, **settings):
     made = attack(name, **settings)
     (dealt_round,) = dealt.deal(arm)
-    return dealt_round.judge(made.run(dealt_round.open(None, made.card, None, np.random.default_rng(0)))).facts[0]
+    return dealt_round.judge(made.run(dealt_round.open(None, made.card, None, np.random.default_rng(0))))
 
 
 @pytest.mark.parametrize("name", ["melis_passive", "melis_active"])
 def test_kinds_of_batches(name):
     visible = batches("share(kind == 1)")
-    assert asked(visible, name, batches=60).measures[0].value > 0.85
-    assert asked(visible, name, Arm.POSITIVE, batches=60).measures[0].value > 0.8
-    low, high = mean_bounds(np.array(asked(visible, name, Arm.NEGATIVE, batches=60).measures[0].hits), 0.002)
+    assert asked(visible, name, batches=60).paired[0].value > 0.85
+    assert asked(visible, name, Arm.POSITIVE, batches=60).paired[0].value > 0.8
+    low, high = mean_bounds(np.array(asked(visible, name, Arm.NEGATIVE, batches=60).paired[0].hits), 0.002)
     assert low <= 0.5 <= high
-    low, high = mean_bounds(np.array(asked(batches("share(idle == 1)"), name, batches=60).measures[0].hits), 0.002)
+    low, high = mean_bounds(np.array(asked(batches("share(idle == 1)"), name, batches=60).paired[0].hits), 0.002)
     assert low <= 0.5 <= high
 
 
@@ -385,15 +388,15 @@ def test_what_is_passed_on_tells_an_attribute_or_does_not():
     def probed(dealt, arm=Arm.TARGET):
         made = attack("overlearning")
         (dealt_round,) = dealt.deal(arm)
-        found = dealt_round.judge(made.run(dealt_round.open(None, made.card, None, np.random.default_rng(0))))
-        return found.facts[0]
+        return dealt_round.judge(made.run(dealt_round.open(None, made.card, None, np.random.default_rng(0))))
 
-    told = probed(inputs(True)).measures[0]
-    assert told.value > 0.95 and told.chance < 0.6
-    for fact in (probed(inputs(True), Arm.NEGATIVE), probed(_idle())):
-        assert fact.measures[0].value == pytest.approx(fact.measures[0].chance, abs=0.08)
-    assert probed(inputs(True), Arm.POSITIVE).measures[0].value > 0.9
-    assert any("control task" in line and MINE in line for line in probed(inputs(True)).told)
+    open_ = probed(inputs(True)).paired[0]
+    assert open_.value > 0.95 and open_.chance < 0.6
+    for found in (probed(inputs(True), Arm.NEGATIVE), probed(_idle())):
+        assert found.paired[0].value == pytest.approx(found.paired[0].chance, abs=0.08)
+    assert probed(inputs(True), Arm.POSITIVE).paired[0].value > 0.9
+    (fact,) = probed(inputs(True)).of(Fact)
+    assert any("control task" in line and MINE in line for line in fact.notes)
 
 
 def _idle() -> InputGame:

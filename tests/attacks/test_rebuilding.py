@@ -24,6 +24,7 @@ from divulge.attacks.reconstruction.weights.kkt import agreeing
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible, InputError
+from divulge.core.evidence import Lacking
 from divulge.core.game import Arm
 from divulge.core.threat import PRESETS
 from divulge.core.views.reconstruction import FileView, ReconstructionAuxiliary
@@ -76,9 +77,9 @@ def test_records_that_lie_in_the_file_are_found(model, least):
     target, recipe = fitted(model, sets)
     found = played("stored_data", target, sets, threat="published-model", recipe=recipe)
     if least == 0:
-        assert not found.measures and found.lacking == (("records_exact", "the attack found no record"),)
+        assert not found.paired and found.lacking == (Lacking("records_exact", "the attack found no record"),)
         return
-    assert share(found, "records_exact") >= least and found.told
+    assert share(found, "records_exact") >= least and found.notes
     other = played("stored_data", target, sets, Arm.NEGATIVE, threat="published-model", recipe=recipe)
     assert share(other, "records_exact") == 0
 
@@ -94,7 +95,7 @@ def test_a_wrapper_that_keeps_its_loader_is_caught():
             return self.inner(x)
 
     found = played("stored_data", Careless(), SETS, threat="published-model")
-    assert share(found, "records_exact") == 1 and "loader" in found.told[0]
+    assert share(found, "records_exact") == 1 and "loader" in found.notes[0]
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -201,8 +202,8 @@ def test_the_kkt_attack_hands_in_as_many_as_it_is_sure_of_and_reads_networks_onl
     with pytest.raises(Impossible, match="network"):
         played("kkt", target, sets, threat="published-model", recipe=recipe)
     found = played("kkt", dense(), SETS, threat="published-model", candidates=12, kept=4, steps=20)
-    (nearer,) = [m for m in found.measures if m.metric == "guesses_nearer_training"]
-    assert len(nearer.hits) == 4 and "unexplained" in found.told[0]
+    (nearer,) = [m for m in found.paired if m.metric == "guesses_nearer_training"]
+    assert len(nearer.hits) == 4 and "unexplained" in found.notes[0]
 
 
 def classes_of(name, module, arm=Arm.TARGET, public=None, threat="published-model", seed=0, **settings):
@@ -242,7 +243,7 @@ def test_the_evaluator_recognises_classes_of_the_model_and_not_of_an_untrained_o
     assert share(own, "classes_recognised") >= 2 / 3
     other = classes_of(name, module, Arm.NEGATIVE, public=others(), **settings)
     assert share(other, "classes_recognised") <= 2 / 3
-    assert own.measures[0].chance == pytest.approx(1 / 3)
+    assert own.paired[0].chance == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("name", ["fredrikson_inversion", "inversion_network"])

@@ -19,6 +19,7 @@ from divulge.attacks.reconstruction.weights.repeated_training import (
 )
 from divulge.auditing.job import BoundRecipe
 from divulge.core.errors import Impossible
+from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
 from divulge.core.records import concat
 from divulge.data.arrays import from_arrays, from_frames
@@ -58,7 +59,7 @@ def test_records_that_one_number_tells_apart_are_rebuilt():
     sets = tuple(between(n, np.random.default_rng(n)) for n in (90, 120, 400))
     recipe = BoundRecipe(replace(TRAINING, factory=lambda: dense(2)), TorchTarget)
     found, other = (leak(recipe.train(sets[0], 0), arm, sets, recipe) for arm in (Arm.TARGET, Arm.NEGATIVE))
-    blind = next(m for m in found.measures if m.metric == "records_rebuilt").blind
+    blind = next(m for m in found.paired if m.metric == "records_rebuilt").baseline
     assert share(found, "records_rebuilt") >= 0.9, quality(found, "PSNR, dB")
     assert np.mean(blind) <= 0.7
     assert share(other, "records_rebuilt") <= 0.6
@@ -67,8 +68,8 @@ def test_records_that_one_number_tells_apart_are_rebuilt():
 def test_the_class_is_told_and_the_record_comes_near(target):
     found = leak(target)
     assert share(found, "labels_counted") >= 0.9
-    psnr = next(q for q in found.qualities if q.name == "PSNR, dB")
-    assert np.median(psnr.values) > np.median(psnr.blind) + 2
+    psnr = next(q for q in found.of(Quality) if q.name == "PSNR, dB")
+    assert np.median(psnr.values) > np.median(psnr.baseline) + 2
 
 
 def test_of_other_records_nothing_is_told(target):

@@ -60,7 +60,7 @@ def test_the_next_version_is_one_step_of_gradient_descent(target):
 def test_classes_of_new_records_are_told(target):
     found = leak(target)
     assert share(found, "labels_counted") >= 0.9
-    blind = next(m for m in found.measures if m.metric == "labels_counted").blind
+    blind = next(m for m in found.paired if m.metric == "labels_counted").baseline
     assert np.mean(blind) <= 0.6
 
 
@@ -86,7 +86,7 @@ def test_records_that_one_number_tells_apart_are_rebuilt():
         )
         for arm in (Arm.POSITIVE, Arm.NEGATIVE)
     )
-    blind = next(m for m in found.measures if m.metric == "records_rebuilt").blind
+    blind = next(m for m in found.paired if m.metric == "records_rebuilt").baseline
     assert share(found, "records_rebuilt") >= 0.9, quality(found, "PSNR, dB")
     assert np.mean(blind) <= 0.7
     assert share(other, "records_rebuilt") <= 0.6
@@ -105,8 +105,8 @@ def test_the_positive_control_rehearses_on_the_target_itself(target):
 
 def test_of_batches_the_classes_are_counted(target):
     found = leak(target, batch=4, rehearsals=2000)  # a few hundred are too few to learn four classes at once
-    measure = next(m for m in found.measures if m.metric == "labels_counted")
-    assert np.mean(measure.hits) > np.mean(measure.blind) + 0.05
+    measure = next(m for m in found.paired if m.metric == "labels_counted")
+    assert np.mean(measure.hits) > np.mean(measure.baseline) + 0.05
     assert len(quality(found, "PSNR, dB")) == 4 * 20
 
 

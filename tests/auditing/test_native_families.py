@@ -14,6 +14,7 @@ from divulge.attacks.extraction.knockoff import KnockoffRandom
 from divulge.attacks.membership.labels.boundary_distance import BoundaryDistance
 from divulge.attacks.membership.labels.label_only_noise import LabelOnlyNoise
 from divulge.catalog.defenses import defense
+from divulge.core.exhibits import ValueRow
 from divulge.core.finding import Failed, Refused
 from divulge.core.threat import Access, Knowledge, ThreatModel
 from divulge.games.properties import PropertyPlan
@@ -149,11 +150,11 @@ def test_attributes_of_a_mixed_table(sensitive, tmp_path):
     assert sound(run) == set(attacks)
     x = people(180)[0][:60]
     for attack in attacks:
-        rebuilt = run.result.rebuilt[attack]
-        units = {measure.metric: len(measure.hits) for measure in rebuilt.measures}
+        found = run.result.evidence[attack]
+        units = {(each.metric, each.about): len(each.hits) for each in found.paired}
         for name in names:
-            assert units[f"attribute_accuracy:{name}"] == x[name].notna().sum()
-        values = {row.value: row.records for row in rebuilt.values if row.attribute == names[0]}
+            assert units["attribute_accuracy", name] == x[name].notna().sum()
+        values = {row.value: row.records for row in found.of(ValueRow) if row.attribute == names[0]}
         counted = x[names[0]].dropna().astype(str).value_counts().to_dict()
         assert values == counted
 

@@ -10,6 +10,7 @@ from tests.attacks.property_games import drawn
 
 import divulge
 from divulge.core.errors import InputError
+from divulge.core.exhibits import Fact
 from divulge.core.finding import Refused, Verdict
 from divulge.core.policy import Policy
 from divulge.games.properties import PropertyPlan
@@ -40,11 +41,13 @@ def run(tmp_path_factory):
 
 
 def test_a_share_of_classes_is_told_with_an_interval_for_the_audited_model(run):
-    found = next(f for f in run.findings if f.attack == "property_chosen" and f.metric.startswith("property_told"))
+    found = next(f for f in run.findings if f.attack == "property_chosen" and f.metric == "property_told")
     assert found.verdict is Verdict.LEAK and found.value == 1 and found.chance == 0.5
     assert 0.2 <= found.control <= 0.8 and found.positive_control == 1
     assert "NISTAML.034" in " ".join(found.standards)
-    answer = run.result.inferred["property_chosen"].facts[0].answer
+    assert found.about == "share(y == 1)"
+    (fact,) = run.result.evidence["property_chosen"].of(Fact)
+    answer = fact.answer
     assert answer.low <= answer.truth <= answer.high and answer.high - answer.low < 0.2
 
 

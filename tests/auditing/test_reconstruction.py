@@ -1,6 +1,7 @@
 """Audits that rebuild records: verdicts, report, gate, resume, audit files, captured updates, defences."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from tests.attacks.reconstruction_games import dense, pictures
 
 import divulge
 from divulge.core.errors import InputError
+from divulge.core.exhibits import Picture
 from divulge.core.finding import Refused, Verdict
 from divulge.core.policy import Policy
 from divulge.core.threat import Family
@@ -72,7 +74,7 @@ def test_every_report_shows_what_was_rebuilt(run, tmp_path):
     assert "## Rebuilt records" in text and "First layer" in text
     sarif = json.loads(run.report(tmp_path / "r.sarif").read_text())
     assert any("analytic_gradient" in json.dumps(r) for r in sarif["runs"][0]["results"])
-    assert run.result.tried(Family.RECONSTRUCTION) and run.result.rebuilt["analytic_gradient"].pictures
+    assert run.result.tried(Family.RECONSTRUCTION) and run.result.evidence["analytic_gradient"].of(Picture)
 
 
 def test_the_gate_judges_again(run):
@@ -139,8 +141,8 @@ def test_a_captured_update_and_public_records_from_an_audit_file(sets, tmp_path)
     job = job_from_file(load(tmp_path / "audit.yaml"), tmp_path)
     assert len(job.reconstruction.plan.captured[0]) == 1 and len(job.reconstruction.protections) == 1
     result = open_run(run_audit(job, tmp_path / "run").path)
-    assert result.rebuilt["analytic_gradient"].measures[1].hits == (1.0,)
-    assert "inversion_network" in result.rebuilt
+    assert result.evidence["analytic_gradient"].paired[1].hits == (1.0,)
+    assert "inversion_network" in result.evidence_of(Family.RECONSTRUCTION)
     np.savez(tmp_path / "update.npz", *change)
     with pytest.raises(InputError, match="rows"):
         job_from_file(load(tmp_path / "audit.yaml"), tmp_path)
@@ -157,7 +159,8 @@ def test_a_model_that_stores_its_records_is_caught_by_name(tmp_path):
 def test_words_for_every_outcome(run):
     assert words_of.headline(run.result) == "Training records can be rebuilt"
     assert "First layer" in words_of.sentence(run.result)
-    assert words_of.name_of("attribute_accuracy:sex") == "right answers: sex"
+    sex = replace(run.findings[0], metric="attribute_accuracy", about="sex")
+    assert words_of.name_of(sex) == "right answers: sex"
     assert words_of.differing("a b c", "a x c") == [("a", True), ("x", False), ("c", True)]
 
 
@@ -214,7 +217,7 @@ def test_a_number_is_told_from_a_network_that_learned_it_by_heart(tmp_path):
         out=tmp_path / "r",
     )
     assert not audited.result.failed() and not audited.result.refused()
-    found = {f.attack: f for f in audited.findings if f.metric == "attribute_accuracy:age"}
+    found = {f.attack: f for f in audited.findings if (f.metric, f.about) == ("attribute_accuracy", "age")}
     assert set(found) == set(names) and found["fredrikson_map"].verdict is Verdict.LEAK
     assert found["fredrikson_map"].value > 0.85 and found["fredrikson_map"].chance < 0.65
     assert found["fredrikson_map"].control < 0.65

@@ -40,7 +40,7 @@ def refused(attack, game="membership"):
 
 
 def findings(outcomes):
-    return [f for o in outcomes if isinstance(o.result, Played) for f in o.result.findings]
+    return [f for o in outcomes if isinstance(o.result, Played) for f in o.result.measurements]
 
 
 def of(outcomes, family=Family.MEMBERSHIP, left_out=()):
@@ -130,8 +130,8 @@ def test_no_family_is_not_found_without_an_attack_that_looked(outcomes, left):
         seen = [f.verdict for f in findings(own)]
         assert (verdict.verdict is Verdict.LEAK) == (Verdict.LEAK in seen)
         if verdict.verdict is Verdict.NOT_FOUND:
-            looked = [o for o in own if isinstance(o.result, Played) and o.result.findings[0].power is not None
-                      and o.result.findings[0].verdict is Verdict.NOT_FOUND]  # fmt: skip
+            looked = [o for o in own if isinstance(o.result, Played) and o.result.measurements[0].power is not None
+                      and o.result.measurements[0].verdict is Verdict.NOT_FOUND]  # fmt: skip
             broken = [STRENGTH[o.attack] for o in own if isinstance(o.result, Failed)]
             assert looked and max(broken, default=0) <= max(STRENGTH[o.attack] for o in looked)
         if own and all(isinstance(o.result, Failed | Refused) for o in own):

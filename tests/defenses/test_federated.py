@@ -110,7 +110,7 @@ def updates(tmp_path_factory):
             out=tmp_path_factory.mktemp("updates") / "run",
         )
         told = {f.metric: f.value for f in found.findings}
-        return told["records_rebuilt"], next(iter(found.result.rebuilt.values())).told
+        return told["records_rebuilt"], found.result.evidence[attack].notes
 
     return played
 

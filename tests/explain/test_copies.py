@@ -19,7 +19,15 @@ from divulge.attacks.extraction.knockoff import Knockoff, KnockoffRandom
 from divulge.auditing.job import BoundRecipe
 from divulge.core.errors import InputError
 from divulge.core.evidence import Evidence
+from divulge.core.exhibits import Alarm
 from divulge.core.finding import Verdict
+from divulge.core.metric import (
+    ARCHITECTURE_RECOVERED,
+    FIDELITY,
+    FIDELITY_BOUNDARY,
+    FIDELITY_UNIFORM,
+    PARAMETERS_RECOVERED,
+)
 from divulge.core.policy import Policy
 from divulge.core.threat import Family
 from divulge.core.trials import Counted, Exact
@@ -27,8 +35,11 @@ from divulge.core.views.extraction import Claim, ExtractionGuess, Secrets
 from divulge.defenses.interface.label_only import LabelOnly
 from divulge.games.secrets import recoveries
 from divulge.runs.compare import compare
+from divulge.runs.evidence_files import StoredEvidence
 from divulge.runs.gate import judge
-from divulge.stats.counted import guessing, resolved, weigh_theft
+from divulge.stats.counted import resolved
+from divulge.stats.exact import guessing
+from divulge.stats.weigh import weigh
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.training.recipes.pytorch import TorchRecipe
 from divulge.workflows.run_audit import run_audit
@@ -110,8 +121,8 @@ def test_detectors_tell_after_how_many_queries_they_would_have_warned(tmp_path):
         detectors=["distribution_test"],
         out=tmp_path / "run",
     )
-    thefts = run.result.thefts
-    (natural,), (even,) = thefts["copycat"].alarms, thefts["knockoff_random"].alarms
+    evidence = run.result.evidence
+    (natural,), (even,) = evidence["copycat"].of(Alarm), evidence["knockoff_random"].of(Alarm)
     assert even.at == 100 and even.watched == 300
     assert natural.at is None
     assert "distribution test after 100" in run.report(tmp_path / "r.html").read_text()
@@ -149,7 +160,7 @@ def test_the_boundary_is_looked_for_between_whole_numbers_too():
     held = records(x, (x.sum(axis=1) > 40).astype(int))
     target = SklearnTarget(LogisticRegression(max_iter=2_000).fit(x, held.y))
     _, theft, _ = steal(target, held, EquationSolving())
-    assert {a.where: a.copy for a in theft.agreements} == {"data": 1.0, "uniform": 1.0, "boundary": 1.0}
+    assert {a.metric: a.copy for a in theft.counted} == {FIDELITY: 1.0, FIDELITY_UNIFORM: 1.0, FIDELITY_BOUNDARY: 1.0}
 
 
 def test_the_gate_weighs_copies_again(run):
@@ -223,19 +234,21 @@ def test_an_interrupted_audit_of_copies_goes_on(sets, tmp_path):
 
     whole = run_audit(job(), tmp_path / "whole")
     cut = run_audit(job(), tmp_path / "cut")
-    for lost in ("outcomes/copycat.json", "thefts/copycat.json", "gains.json", "complete.json"):
+    for lost in ("outcomes/copycat.json", "evidence/copycat.json", "gains.json", "complete.json"):
         (tmp_path / "cut" / lost).unlink()
     cut = run_audit(job(), tmp_path / "cut", resume=True)
-    assert cut.thefts() == whole.thefts()
+    again, first = cut.all_evidence(), whole.all_evidence()
+    assert set(again) == set(first) == {"equation_solving", "copycat"}
+    assert all(StoredEvidence.of(again[name]) == StoredEvidence.of(first[name]) for name in first)
     assert cut.gains() == whole.gains()
 
 
 def test_what_a_copy_resolves_is_bounded_below():
     sure = 0.0125 ** (1 / 20)  # twenty of twenty, and none of twenty, at half of the error each
-    assert resolved(Counted("data", 80, 20, 0, 0), 0.05) == pytest.approx(sure - (1 - sure) / sure)
-    assert resolved(Counted("data", 100, 0, 0, 0), 0.05) == 0.0
-    assert resolved(Counted("data", 50, 0, 0, 50), 0.05) < 0.0
-    equal = Counted("data", 60, 20, 20, 0)
+    assert resolved(Counted(FIDELITY, 80, 20, 0, 0), 0.05) == pytest.approx(sure - (1 - sure) / sure)
+    assert resolved(Counted(FIDELITY, 100, 0, 0, 0), 0.05) == 0.0
+    assert resolved(Counted(FIDELITY, 50, 0, 0, 50), 0.05) < 0.0
+    equal = Counted(FIDELITY, 60, 20, 20, 0)
     assert resolved(equal, 0.05) < 0.1
 
 
@@ -246,7 +259,7 @@ def test_a_copy_no_better_than_its_baseline_is_hardly_ever_called_a_leak(seed):
     for _ in range(40):
         copy, base = rng.random((2, 500)) < 0.8
         counts = [int((copy == a).__and__(base == b).sum()) for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))]
-        estimate = weigh_theft(Evidence((Counted("data", *counts),)), Policy({"fidelity": 0.0}))[0]
+        estimate = weigh(Evidence((Counted(FIDELITY, *counts),)), Policy({"fidelity": 0.0}))[0]
         called += estimate.p_value <= 0.05
     assert called <= 6
 
@@ -254,7 +267,7 @@ def test_a_copy_no_better_than_its_baseline_is_hardly_ever_called_a_leak(seed):
 def test_secrets_that_could_be_guessed_have_the_p_value_of_guessing():
     assert guessing((0.5, 0.5), 2) == 0.25
     assert guessing((1 / 3,) * 7, 0) == 1.0
-    sure = weigh_theft(Evidence(recoveries=(Exact("parameters", 10, 10, 1e-3, worst=1e-9),)), Policy())[0]
-    none = weigh_theft(Evidence(recoveries=(Exact("parameters", 10, 0, 1e-3),)), Policy())[0]
-    lucky = weigh_theft(Evidence(recoveries=(Exact("architecture", 2, 2, 0.01, (0.5, 0.5)),)), Policy())[0]
+    sure = weigh(Evidence((Exact(PARAMETERS_RECOVERED, 10, 10, 1e-3, worst=1e-9),)), Policy())[0]
+    none = weigh(Evidence((Exact(PARAMETERS_RECOVERED, 10, 0, 1e-3),)), Policy())[0]
+    lucky = weigh(Evidence((Exact(ARCHITECTURE_RECOVERED, 2, 2, 0.01, (0.5, 0.5)),)), Policy())[0]
     assert sure.p_value < 1e-10 and none.p_value == 1.0 and lucky.p_value == 0.25

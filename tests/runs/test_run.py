@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import divulge
+from divulge.core.audit_result import SCHEMA_VERSION
 from divulge.core.finding import Failed, Played, Refused, Verdict
 from divulge.runs import index
 from divulge.runs.folder import RunFolder
@@ -239,7 +240,7 @@ def test_damaged_and_foreign_folders(tmp_path, halves, careful_model):
         divulge.Run.open(tmp_path)
     facts = run.folder / "run.json"
     content = facts.read_text()
-    facts.write_text(content.replace('"schema_version": 1', '"schema_version": 99'))
+    facts.write_text(content.replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 99'))
     with pytest.raises(divulge.InputError, match="schema version 99"):
         divulge.Run.open(run.folder)
     facts.write_text(content[:50])

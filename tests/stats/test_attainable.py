@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from divulge.core.finding import Finding, Verdict
+from divulge.core.finding import Measurement, Verdict
+from divulge.core.metric import Trials, of_trials
 from divulge.core.policy import Policy
 from divulge.core.trials import Scored
 from divulge.stats.attainable import attainable, enough_records, luck, smallest
+from divulge.stats.scored import weigh_scored
 from divulge.stats.verdict import settle
-from divulge.stats.weigh import METRICS, weigh
+
+METRICS = of_trials(Trials.SCORED)
 
 POLICY = Policy()
 sizes = st.integers(1, 400)
@@ -30,11 +33,15 @@ def perfect(n_in, n_out):
 
 def judged(evidence, policy=POLICY):
     found = [
-        Finding("loss", "membership", "membership", "scores", e.metric, e.value, e.low, e.high, e.confidence, e.chance,
-                None, None, None, e.advantage, e.advantage_low, e.detectable, e.threshold, e.p_value, None,
-                Verdict.NOT_MEASURABLE, e.unmeasurable or "", 1, 0, 0.0, 0, "p", (), e.details, e.attainable, e.enough,
-                e.p_below)
-        for e in weigh(evidence, policy, len(METRICS))
+        Measurement(
+            attack="loss", game="membership", asset="membership", access="scores", metric=e.metric, value=e.value,
+            low=e.low, high=e.high, confidence=e.confidence, chance=e.chance, baseline=None, control=None,
+            positive_control=None, advantage=e.advantage, advantage_low=e.advantage_low, power=e.detectable,
+            threshold=e.threshold, p_value=e.p_value, queries=1, models_trained=0, seconds=0.0, seed=0, paper="p",
+            details=e.details, attainable=e.attainable, enough=e.enough, p_below=e.p_below,
+            unmeasurable=e.unmeasurable or "",
+        )
+        for e in weigh_scored(evidence, policy, len(METRICS))
     ]  # fmt: skip
     return {f.metric: f for f in settle(found, policy, None)}
 

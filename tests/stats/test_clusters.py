@@ -11,7 +11,7 @@ from divulge.core.policy import Policy
 from divulge.core.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.curves import histogram, roc_band
-from divulge.stats.weigh import weigh
+from divulge.stats.scored import weigh_scored
 
 
 def obuchowski(score, exposed, unit):
@@ -72,7 +72,7 @@ def test_no_metric_of_persons_without_a_difference_is_a_leak():
     rng = np.random.default_rng(1)
     policy = Policy(thresholds={})
     rejected = [
-        min(e.p_value for e in weigh(drawn(rng, 20, 10), policy) if e.p_value is not None) <= 0.05 / 4
+        min(e.p_value for e in weigh_scored(drawn(rng, 20, 10), policy) if e.p_value is not None) <= 0.05 / 4
         for _ in range(200)
     ]
     assert np.mean(rejected) <= 0.08
@@ -80,8 +80,8 @@ def test_no_metric_of_persons_without_a_difference_is_a_leak():
 
 def test_metrics_are_those_of_persons_and_the_auc_of_rows_stands_beside():
     evidence = drawn(np.random.default_rng(2), 40, 5, shift=1.0)
-    found = {e.metric: e for e in weigh(evidence, Policy())}
-    expected = {e.metric: e for e in weigh(evidence.by_unit(), Policy())}
+    found = {e.metric: e for e in weigh_scored(evidence, Policy())}
+    expected = {e.metric: e for e in weigh_scored(evidence.by_unit(), Policy())}
     assert {e.unit for e in found.values()} == {"person"} and {e.unit for e in expected.values()} == {"record"}
     for metric, estimate in expected.items():
         assert (found[metric].value, found[metric].low, found[metric].p_value) == (

@@ -5,18 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from divulge.core.finding import Finding, Reading, Verdict
+from divulge.core.finding import Measurement, Reading, Verdict
 from divulge.core.policy import Policy
 from divulge.core.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.intervals import p_value
 from divulge.stats.verdict import blind_alarm_of, reversed_attacks, settle, tainted_attacks
 
-BASE = Finding(
+BASE = Measurement(
     attack="loss", game="membership", asset="membership", access="scores", metric="auc", value=0.7, low=0.65, high=0.75,
     confidence=0.95, chance=0.5, baseline=0.5, control=0.5, positive_control=0.9, advantage=0.4, advantage_low=0.3,
-    power=0.1, threshold=0.05, p_value=1e-6, p_adjusted=None, verdict=Verdict.NOT_MEASURABLE, reason="", queries=1,
-    models_trained=0, seconds=0.0, seed=0, paper="yeom2018",
+    power=0.1, threshold=0.05, p_value=1e-6, queries=1, models_trained=0, seconds=0.0, seed=0, paper="yeom2018",
 )  # fmt: skip
 
 
@@ -42,7 +41,7 @@ def test_an_alarm_or_a_tainted_attack_makes_findings_invalid():
 
 
 def test_what_cannot_be_measured_stays_so_under_an_alarm():
-    nothing = replace(BASE, p_value=None, value=None, reason="too few")
+    nothing = replace(BASE, p_value=None, value=None, unmeasurable="too few")
     finding = settle([nothing], Policy(), "the sets differ")[0]
     assert (finding.verdict, finding.reason) == (Verdict.NOT_MEASURABLE, "too few")
 
@@ -59,7 +58,7 @@ def test_tainted_attacks_are_corrected_for_how_many_there_are():
 
 
 def test_a_fault_of_the_audit_makes_every_finding_invalid():
-    nothing = replace(BASE, p_value=None, value=None, game="extraction", reason="too few")
+    nothing = replace(BASE, p_value=None, value=None, game="extraction", unmeasurable="too few")
     found = settle([BASE, nothing], Policy(), None, faults=["the labels are permuted", "answers differ"])
     assert [f.verdict for f in found] == [Verdict.INVALID] * 2
     assert found[1].reason == "the labels are permuted; answers differ"

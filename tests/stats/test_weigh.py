@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from divulge.core.evidence import Evidence
+from divulge.core.metric import Trials, of_trials
 from divulge.core.policy import Policy
 from divulge.core.trials import Scored
 from divulge.stats.curves import histogram, roc_band
 from divulge.stats.epsilon import ceiling, epsilon_lower_bound
 from divulge.stats.power import detectable_auc
 from divulge.stats.roc import at_fnr, at_fpr, roc
-from divulge.stats.weigh import METRICS, weigh
+from divulge.stats.weigh import weigh
 
 
 def evidence(inside, outside, tie_break=None):
@@ -20,8 +22,12 @@ def evidence(inside, outside, tie_break=None):
     return Scored(score, index < len(inside), index, index, tie_break)
 
 
+def weighed(e, **policy):
+    return weigh(Evidence((e,)), Policy(**policy))
+
+
 def by_metric(e, **policy):
-    return {estimate.metric: estimate for estimate in weigh(e, Policy(**policy))}
+    return {estimate.metric: estimate for estimate in weighed(e, **policy)}
 
 
 def test_rates_by_hand():
@@ -70,7 +76,7 @@ def test_invariants(inside, outside):
     e = evidence(np.array(inside), np.array(outside))
     flipped = Scored(-e.score, e.exposed, e.unit, e.trial)
     curve = roc(e)
-    for estimate in weigh(e, Policy()):
+    for estimate in weighed(e):
         if estimate.value is not None:
             assert estimate.low <= estimate.value + 1e-12
             assert estimate.high is None or estimate.value <= estimate.high + 1e-12
@@ -87,13 +93,13 @@ def test_a_monotone_transform_changes_nothing_but_balanced_accuracys_split():
     rng = np.random.default_rng(0)
     e = evidence(rng.normal(0.4, 1, 300), rng.normal(0, 1, 300))
     moved = Scored(np.exp(e.score), e.exposed, e.unit, e.trial)
-    for a, b in zip(weigh(e, Policy()), weigh(moved, Policy()), strict=True):
+    for a, b in zip(weighed(e), weighed(moved), strict=True):
         assert (a.value, a.low, a.high) == (b.value, b.low, b.high)
 
 
 def test_all_metrics_are_there_once():
-    names = [estimate.metric for estimate in weigh(evidence([1, 2], [0, 1]), Policy())]
-    assert sorted(names) == sorted(METRICS)
+    names = [estimate.metric for estimate in weighed(evidence([1, 2], [0, 1]))]
+    assert sorted(names) == sorted(of_trials(Trials.SCORED))
 
 
 def test_power_is_what_simulation_gives():

@@ -26,7 +26,8 @@ def test_a_softmax_model_is_stolen_with_as_many_queries_as_the_server_counts(tmp
         weights, _bias = guess.parameters.arrays
         true = np.column_stack([2 * np.eye(3), np.zeros(3)])
         np.testing.assert_allclose(weights - weights.mean(axis=0), true - true.mean(axis=0), atol=1e-9)
-        assert dict(theft.lacking)["parameters_recovered"].endswith("none are known")
+        (lack,) = theft.lacking
+        assert lack.metric == "parameters_recovered" and lack.reason.endswith("none are known")
         asked = app.log.records - before
         steal(service, RECORDS, EquationSolving())
         assert app.log.records == before + asked  # everything lies on disk: a second audit asks nothing

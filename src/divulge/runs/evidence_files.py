@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from divulge.core.audit_result import AuditResult
 from divulge.core.evidence import Evidence, Lacking
 from divulge.core.exhibits import Exhibit
 from divulge.core.hashing import Array
@@ -60,3 +61,12 @@ def scored_of(frame: pd.DataFrame, aggregate: str) -> Scored:
     tie_break = frame["tie_break"].to_numpy() if "tie_break" in frame.columns else None
     unit = frame["person"].to_numpy() if "person" in frame.columns else index
     return Scored(frame["score"].to_numpy(), frame["member"].to_numpy(), unit, index, tie_break, aggregate or "mean")
+
+
+def json_of(result: AuditResult) -> str:
+    """A whole result as text.  Its evidence holds no scores; what is not a number becomes null."""
+    from pydantic_core import to_json
+
+    content = {each.name: getattr(result, each.name) for each in fields(result)}
+    content["evidence"] = {name: StoredEvidence.of(each) for name, each in result.evidence.items()}
+    return to_json(content, indent=2, inf_nan_mode="null").decode()

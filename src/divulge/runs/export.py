@@ -7,6 +7,7 @@ from pathlib import Path
 from divulge.core.audit_result import AuditResult
 from divulge.core.errors import InputError
 from divulge.report import decision_text, html, junit, markdown, model_card, sarif
+from divulge.runs.evidence_files import json_of
 from divulge.runs.gate import Judgement, first
 from divulge.runs.pdf import print_pdf
 from divulge.runs.result import open_run
@@ -18,8 +19,6 @@ PAGES = {"report": FORMATS, "decision": ("html", "md", "pdf"), "card": ("md",)}
 
 def render(result: AuditResult, format: str, page: str = "report") -> str:
     """A page as text; raises InputError for a page or format that does not exist."""
-    from pydantic import TypeAdapter
-
     if page not in PAGES:
         raise InputError(f"page {page!r} is unknown: choose one of {', '.join(PAGES)}")
     if format not in PAGES[page] or format == "pdf":
@@ -29,7 +28,7 @@ def render(result: AuditResult, format: str, page: str = "report") -> str:
     if page == "decision":
         return {"html": html.render_decision, "md": decision_text.render}[format](result)
     if format == "json":
-        return TypeAdapter(AuditResult).dump_json(result, indent=2).decode()
+        return json_of(result)
     return {"html": html.render, "md": markdown.render, "sarif": sarif.render}[format](result)
 
 

@@ -51,7 +51,7 @@ class AdversarialRegularisation:
         import torch
         from torch.nn import functional
 
-        from divulge.defenses.inference_model import InferenceModel
+        from divulge.defenses.training.inference_model import InferenceModel
 
         classes = for_classes(self.card.name, records)
         assert self.reference is not None

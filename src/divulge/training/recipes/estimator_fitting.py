@@ -11,7 +11,7 @@ from divulge.core.hashing import Array
 from divulge.core.inside import taken_apart
 from divulge.core.records import Records
 from divulge.core.threat import Task
-from divulge.training.unfitted import unfitted
+from divulge.training.recipes.unfitted import unfitted
 
 FEWEST = 5
 """Records that a class needs to be learned where an estimator fails with all of them: folds and the like need some."""
@@ -87,7 +87,7 @@ def _fit_without(model: Any, records: Records, counts: Array) -> Any:
 
 def _recoded(model: Any, records: Records, classes: Array) -> Any:
     """Fitted on the records of these classes (codes of the schema), by codes without gaps."""
-    from divulge.training.recoded import Recoded
+    from divulge.training.recipes.recoded import Recoded
 
     part = records.take(np.isin(records.y, classes))
     codes = np.searchsorted(classes, part.y)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from divulge.training.recipes.sklearn import SklearnRecipe
-from divulge.training.unfitted import unfitted
+from divulge.training.recipes.unfitted import unfitted
 
 MOST = 2
 """Knobs that are turned, the most usual first."""

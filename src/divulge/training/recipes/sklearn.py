@@ -13,7 +13,7 @@ from divulge.core.persons import every_nth
 from divulge.core.records import Records
 from divulge.training.recipes.estimator_fitting import fit_estimator
 from divulge.training.recipes.tuned_search import chosen, tunes
-from divulge.training.unfitted import unfitted
+from divulge.training.recipes.unfitted import unfitted
 
 UNBOUND: dict[str, dict[str, Any]] = {
     "alpha": {"Ridge": 1e-6, "Lasso": 1e-6, "MLPClassifier": 0.0, "MLPRegressor": 0.0, "RidgeClassifier": 1e-6},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from divulge.training.unfitted import unfitted
+from divulge.training.recipes.unfitted import unfitted
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

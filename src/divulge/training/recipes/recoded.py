@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from divulge.core.hashing import Array
-from divulge.training.unfitted import unfitted
+from divulge.training.recipes.unfitted import unfitted
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""Bounds of what was rebuilt: they cover, they are exact where they can be, they pick up what is there."""
+"""Bounds of what is compared trial by trial: they cover, are exact where they can be, and pick up what is there."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from divulge.core.evidence import Evidence
+from divulge.core.evidence import Evidence, Lacking
 from divulge.core.exhibits import Quality
 from divulge.core.policy import Policy
 from divulge.core.trials import Paired
-from divulge.stats.paired import gain_low, mean_bounds, median_with_interval, weigh_rebuilt
+from divulge.stats.paired import gain_low, mean_bounds, median_with_interval
+from divulge.stats.weigh import weigh
 
 
 def test_yes_and_no_is_clopper_and_pearson():
@@ -68,13 +69,14 @@ def test_units_and_not_records_are_counted():
 
 def test_an_estimate_has_everything_a_finding_needs():
     hits = tuple(map(float, np.random.default_rng(0).random(50) < 0.8))
-    measure = Paired("attribute_accuracy:sex", hits, (0.0,) * 50, tuple(range(50)))
-    qualities = (Quality("sex: MCC", (0.4,), (0.1,)), Quality("race: MCC", (0.2,), (0.1,)))
-    rebuilt = Evidence((measure,), qualities, lacking=(("records_exact", "nothing came"),))
-    found, missing = weigh_rebuilt(rebuilt, Policy())
+    measure = Paired("attribute_accuracy", hits, (0.0,) * 50, tuple(range(50)), about="sex")
+    qualities = (Quality("MCC", (0.4,), (0.1,), about="sex"), Quality("MCC", (0.2,), (0.1,), about="race"))
+    lacking = (Lacking("attribute_accuracy", "nothing came", "race"),)
+    found, missing = weigh(Evidence((measure,), qualities, lacking=lacking), Policy())
+    assert (found.metric, found.about) == ("attribute_accuracy", "sex")
     assert found.threshold == 0.01 and found.p_value < 0.01 and found.advantage_low > 0.3
-    assert [d.name for d in found.details] == ["sex: MCC", "sex: MCC, without the model"]
-    assert missing.value is None and missing.unmeasurable == "nothing came"
+    assert [(d.name, d.value) for d in found.details] == [("MCC", 0.4), ("MCC, without the model", 0.1)]
+    assert missing.value is None and missing.unmeasurable == "nothing came" and missing.about == "race"
 
 
 def test_medians_have_exact_intervals():
@@ -82,3 +84,15 @@ def test_medians_have_exact_intervals():
     value, low, high = median_with_interval(np.arange(1.0, 21.0), 0.05)
     assert (value, low, high) == (10.5, 6, 15)
     assert median_with_interval(np.array([1.0, 2.0]), 0.05) == (1.5, None, None)
+
+
+def test_an_attribute_is_weighed_by_its_own_threshold():
+    """Thirty of thirty right, and lots otherwise: an advantage of a half that one policy tolerates for sex alone."""
+    units = tuple(range(30))
+    trials = [Paired("attribute_accuracy", (1.0,) * 30, (0.5,) * 30, units, about=name) for name in ("sex", "race")]
+    lacking = (Lacking("attribute_accuracy", "nothing came", "sex"),)
+    policy = Policy({"attribute_accuracy": 0.1, "attribute_accuracy:sex": 0.7})
+    sex, race, missing = weigh(Evidence(tuple(trials), lacking=lacking), policy)
+    assert (sex.about, sex.threshold, race.about, race.threshold) == ("sex", 0.7, "race", 0.1)
+    assert sex.p_value > 0.9 and race.p_value < 0.01 and missing.threshold == 0.7
+    assert (sex.value, sex.chance, sex.low) == (race.value, race.chance, race.low)
