@@ -65,7 +65,7 @@ _HOME = {
     "InputError": "core.errors",
     "Knowledge": "core.threat",
     "MembershipGuess": "core.evidence",
-    "MembershipView": "core.view",
+    "MembershipView": "core.views.membership",
     "Needs": "core.threat",
     "OnnxTarget": "targets.onnx",
     "Policy": "core.policy",

@@ -86,14 +86,14 @@ def _known(source: str, where: str, kind: str, word: str, words: list[str]) -> N
 
 def shipped() -> list[str]:
     """Names of the policies that come with divulge."""
-    folder = files("divulge.auditing") / "policy_files"
+    folder = files("divulge.runs") / "policy_files"
     return sorted(path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml"))
 
 
 def load_policy(named: Path | str) -> Policy:
     """A policy by the name of one that comes with divulge, or from a file; raises InputError naming file and field."""
     if str(named) in shipped():
-        return _parsed((files("divulge.auditing") / "policy_files" / f"{named}.yaml").read_text("utf-8"), str(named))
+        return _parsed((files("divulge.runs") / "policy_files" / f"{named}.yaml").read_text("utf-8"), str(named))
     path = Path(named)
     if not path.is_file():
         raise InputError(
