@@ -38,8 +38,10 @@ from divulge.defenses.memguard import MemGuard
 from divulge.defenses.shield import shielded
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
-from divulge.setup.assemble import Sets, recipe_for, threat_from
 from divulge.setup.comparison import MatrixPlan
+from divulge.setup.parts import threat_from
+from divulge.setup.recipes_from import recipe_for
+from divulge.setup.sets import Sets
 from divulge.targets.encrypted import EncryptedTarget
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget

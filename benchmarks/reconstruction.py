@@ -41,7 +41,7 @@ from divulge.games.attributes import AttributeGame, asked_about
 from divulge.games.classes import InversionGame
 from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame, RebuildPlan
-from divulge.setup.assemble import recipe_for
+from divulge.setup.recipes_from import recipe_for
 from divulge.stats.rebuilt import by_unit, gain_low, mean_bounds, median_with_interval
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget

@@ -13,10 +13,13 @@ from sklearn.tree import DecisionTreeRegressor
 from divulge.auditing.run_attack import Session, _play_arm, number_of_tests
 from divulge.catalog.attacks import cards
 from divulge.core.game import Arm
-from divulge.core.policy import Policy
-from divulge.core.threat import PRESETS, Access, Family, Task
+from divulge.core.threat import Access, Family, Task
 from divulge.games.membership import MembershipGame
-from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
+from divulge.setup.assemble import job_from_records
+from divulge.setup.recipes_from import recipe_for
+from divulge.setup.records_from import records_from
+from divulge.setup.settings import Options
+from divulge.setup.targets_from import target_from
 from divulge.stats.auc import auc, null_deviation
 
 # The white-box attack needs a network: tests/attacks/test_gradient_norm.py has its controls.
@@ -50,13 +53,8 @@ def played(task):
     job = job_from_records(
         target,
         sets,
-        threat=PRESETS["published-model"],
+        Options(threat="published-model", duplicates="drop", seed=1),
         recipe=recipe_for("auto", model, target),
-        attacks=attacks_for(None, target),
-        policy=Policy(),
-        duplicates="drop",
-        seed=1,
-        name="controls",
     )
     game = MembershipGame(target, job.candidates, job.member, job.seed, job.recipe, job.population)
     return job, Session(job, game, number_of_tests(len(job.attacks)))

@@ -30,7 +30,7 @@ from divulge.core.views.reconstruction import FileView, ReconstructionAuxiliary
 from divulge.data.arrays import from_arrays
 from divulge.games.classes import InversionGame
 from divulge.games.rebuild import RebuildPlan
-from divulge.setup.assemble import recipe_for
+from divulge.setup.recipes_from import recipe_for
 from divulge.targets.pytorch import TorchTarget
 from divulge.targets.sklearn import SklearnTarget
 from divulge.training.students import SurrogateTrainer

@@ -28,8 +28,8 @@ from divulge.defenses.minimisation import Minimisation
 from divulge.defenses.pate import Pate
 from divulge.defenses.selena import Selena
 from divulge.defenses.steps import cross_entropy, one_hot, wide
-from divulge.setup.assemble import recipe_for
 from divulge.setup.defended import checked
+from divulge.setup.recipes_from import recipe_for
 from divulge.targets.pytorch import TorchTarget
 from divulge.training.pytorch import TorchRecipe
 from divulge.training.sklearn import SklearnRecipe

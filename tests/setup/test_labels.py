@@ -14,8 +14,9 @@ import divulge
 from divulge.core.errors import InputError
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
-from divulge.setup.assemble import met, records_from, target_from
 from divulge.setup.labels import labels_of
+from divulge.setup.records_from import met, records_from
+from divulge.setup.targets_from import target_from
 from divulge.targets.function import FunctionTarget
 from divulge.targets.pytorch import TorchTarget
 
