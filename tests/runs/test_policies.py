@@ -28,7 +28,7 @@ def test_every_threshold_of_a_policy_that_ships_has_a_reason_and_a_source(name):
 
     from divulge.runs import policies
 
-    text = (policies.files("divulge.auditing") / "policy_files" / f"{name}.yaml").read_text("utf-8")
+    text = (policies.files("divulge.runs") / "policy_files" / f"{name}.yaml").read_text("utf-8")
     content = yaml.safe_load(text)
     assert content["name"] == name and content["purpose"] and content["requires"]
     for metric, rule in content["thresholds"].items():

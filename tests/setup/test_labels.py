@@ -102,7 +102,7 @@ REFUSED = {
     "twice": (Y, {"classes": [0, 0]}, "names a label twice"),
     "yaml": (np.array(["no", "yes"])[Y], {"classes": [False, True]}, "write them in quotes"),
     "of a regression": (X[:, 0], {"classes": [0, 1], "task": "regression"}, "this is a regression"),
-    "unknown task": (Y, {"task": "ranking"}, "choose classification or regression"),
+    "unknown task": (Y, {"task": "ranking"}, "choose one of classification, regression"),
     "decimals": (X[:, 0] + 0.5, {}, "y holds decimal numbers, and Sequential has 2 outputs a record"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -13,6 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 
 from divulge.setup.audit_file import AuditFile
+from divulge.setup.option_types import AuditOptions
+from divulge.setup.settings import Options
 from divulge.setup.validation import keys_of, part_of
 
 HEAD = """# The keys of an audit file
@@ -21,6 +24,9 @@ HEAD = """# The keys of an audit file
 prints the JSON schema for an editor. Paths are relative to the audit file. This page is what `divulge audit --keys`
 prints.
 """
+
+WIDTH = 120
+"""Columns of a docstring."""
 
 ONLY_PYTHON: type = SkipJsonSchema
 """What marks a kind of value as an object, which no file can hold."""
@@ -50,6 +56,16 @@ def meanings(part: type[BaseModel]) -> dict[str, str]:
     """
     found = {n: " ".join(f.description.split()) for n, f in part.model_fields.items() if f.description}
     return found or _in_docstring(part)
+
+
+def options_of_a_call() -> str:
+    """What the docstring of `divulge.audit` says about its options: the keys that Python has too, as this page does."""
+    told = meanings(Options)
+    lines = [
+        textwrap.fill(f"{name}: {told[name]}.", WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8)
+        for name in AuditOptions.__annotations__
+    ]
+    return "\n".join(lines)
 
 
 def _in_docstring(part: type[BaseModel]) -> dict[str, str]:
@@ -106,6 +122,7 @@ def _kind(annotation: Any) -> str:
 
 
 def _only_python(annotation: Any) -> bool:
+    """Whether no file can hold such a value."""
     return any(type(mark) is ONLY_PYTHON for mark in getattr(annotation, "__metadata__", ()))
 
 

@@ -140,5 +140,5 @@ def _from_source(part: DataPart, seed: int) -> Sets:
     if not all(isinstance(size, int) for size in sizes) or min(sizes[:2]) < 1:
         raise InputError("data: with `source`, members and nonmembers are numbers of records, 1000 say")
     records = SOURCES[part.source or ""]()
-    parts = split(records, tuple(sizes), derived_rng(seed, "split"))
+    parts = split(records, tuple(size for size in sizes if size), derived_rng(seed, "split"))
     return Sets(parts[0], parts[1], parts[2] if sizes[2] else None)

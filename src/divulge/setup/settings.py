@@ -76,8 +76,10 @@ class DataSettings(Part):
     """what you know of the model, accuracy (on members), accuracy_nonmembers, r2 or loss_per_token: where it answers
     otherwise, the audit stops before anything is attacked"""
     groups: str | SkipJsonSchema[InstanceOf[Given]] | None = None
-    """whose records they are, where a person has several: the column, or array of an .npz, that says it; in Python also
-    (labels of members, labels of non-members[, labels of the population]), and for a score table one label a record"""
+    """whose records they are, where a person has several: the column, or array of an .npz, that says it, which is no
+    feature unless the model was fitted with it; in Python also (labels of members, labels of non-members[, labels of
+    the population]), and for a score table one label a record.  Persons are split, trained on, compared and counted
+    whole"""
     aggregate: Literal["mean", "max", "sum"] = "mean"
     """how the scores of a person's records become one: max is that of the record which gives most away, sum adds log
     likelihood ratios, as `lira` has them"""
@@ -96,23 +98,24 @@ class AuditSettings(Part):
     """names, or a name with its settings; all of `families` that fit the target when left out"""
     families: Names | None = None
     """membership, reconstruction, property, extraction; where neither attacks nor families are named, everything that
-    the threat model allows in `minutes`, which are 10 on the command line when left out; in Python it is then membership
-    alone"""
+    the threat model allows in `minutes`, which are 10 on the command line when left out; in Python it is then
+    membership alone"""
     minutes: float | None = Field(default=None, gt=0)
     """start attacks only as far as they fit, the most telling first, and say what is left out"""
     defenses: Named = Field(default=[])
-    """in order, names or a name with its settings; shadow models are defended alike, and a defence that acts before or
-    while a model is trained is put into a new model, trained on the members by the recipe"""
+    """in order, names, a name with its settings, or in Python objects; shadow models are defended alike, and where one
+    acts before or while a model is trained, the model that is audited is trained anew by the recipe, on the members"""
     detectors: Names = Field(default=[])
     """when `prada` and `distribution_test` would notice an attack that copies the model"""
     chain: Names = Field(default=[])
     """what the closest copy opens up; membership, adversarial and inversion can be asked for"""
     reconstruction: Reconstruction = ReconstructionPart()
-    """what reconstruction is played on"""
+    """what reconstruction is played on: keys, or in Python a RebuildPlan"""
     properties: Properties = PropertyPart()
-    """what is asked about the training set as a whole: expressions, or keys"""
+    """what is asked about the training set as a whole: expressions, share(sex == 'Female') say, keys, or in Python a
+    PropertyPlan"""
     policy: str | PolicyFile | SkipJsonSchema[InstanceOf[Path] | InstanceOf[Policy]] = PolicyFile()
-    """what is tolerated: a policy's name, its file, or keys"""
+    """what is tolerated: a policy's name, its file, keys, or in Python a Policy"""
     seed: int = 0
     """equal seeds give equal results"""
     shadows: int = Field(default=16, ge=2)

@@ -193,6 +193,45 @@ def audit(  # the front door: every handle has a default but the first
 
     The options are the keys of an audit file, where Python has objects for what a file names:
 
+    name: of the run and its report.
+    policy: what is tolerated: a policy's name, its file, keys, or in Python a Policy.
+    sensitive: columns whose values must not come out.
+    classes: the labels that the outputs of a network, a function or an ONNX file stand for, in their order, where they
+        are not the outputs' numbers.
+    task: classification or regression; found out when left out.
+    output: what a network returns, where it is not to be recognised.
+    pick: which of several things that a network returns.
+    average: how often each question is put to a model that answers at random; its answer is the mean.
+    duplicates: what is done with records that stand among members and non-members alike; refuse keeps those that may
+        stand there by coincidence.
+    groups: whose records they are, where a person has several: the column, or array of an .npz, that says it, which is
+        no feature unless the model was fitted with it; in Python also (labels of members, labels of non-members[,
+        labels of the population]), and for a score table one label a record. Persons are split, trained on, compared
+        and counted whole.
+    aggregate: how the scores of a person's records become one: max is that of the record which gives most away, sum
+        adds log likelihood ratios, as `lira` has them.
+    public: records of other classes than the model's, from which an adversary may learn what records look like: an .npz
+        file, or in Python (x, y).
+    reconstruction: what reconstruction is played on: keys, or in Python a RebuildPlan.
+    properties: what is asked about the training set as a whole: expressions, share(sex == 'Female') say, keys, or in
+        Python a PropertyPlan.
+    shadows: models to train for attacks that learn from models of their own; more find more and cost more.
+    engine: how models are trained: auto, stacked, threads, processes, sequential or ray.
+    jobs: worker processes; all cores when left out.
+    cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
+    families: membership, reconstruction, property, extraction; where neither attacks nor families are named, everything
+        that the threat model allows in `minutes`, which are 10 on the command line when left out; in Python it is then
+        membership alone.
+    minutes: start attacks only as far as they fit, the most telling first, and say what is left out.
+    defenses: in order, names, a name with its settings, or in Python objects; shadow models are defended alike, and
+        where one acts before or while a model is trained, the model that is audited is trained anew by the recipe, on
+        the members.
+    detectors: when `prada` and `distribution_test` would notice an attack that copies the model.
+    chain: what the closest copy opens up; membership, adversarial and inversion can be asked for.
+    expect: what you know of the model, accuracy (on members), accuracy_nonmembers, r2 or loss_per_token: where it
+        answers otherwise, the audit stops before anything is attacked.
+    encrypted: the model is asked under CKKS, or shared among three parties.
+
     Raises InputError, with the cure, for input that cannot be audited, and for an option that does not exist.
     """
     said = {"threat": threat, "recipe": recipe, "attacks": attacks, "seed": seed, **options}
