@@ -64,8 +64,10 @@ def _with_card(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    """Arrays, index objects and ranges as lists, with their elements as they are."""
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping) else value
+    """Arrays, index objects and ranges as lists."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        return value
+    return [_value(element) for element in value]
 
 
 Carded = SkipJsonSchema[Annotated[Any, PlainValidator(_with_card)]]

@@ -25,7 +25,7 @@ def target_from(model: Any, name: str | None = None, how: TargetSettings | None 
 
     how: what the outputs of a network are; raises InputError where they are stated of another model.
     """
-    told = {key: value for key in ("output", "pick") if (value := getattr(how, key, None)) is not None}
+    told = _told_of_network(how)
     if isinstance(model, type):
         raise InputError(f"{model.__name__} is a class: pass a trained model, an instance of it")
     if any(base.__module__.startswith("torch.") for base in type(model).__mro__) and not _is_target(model):
@@ -34,9 +34,17 @@ def target_from(model: Any, name: str | None = None, how: TargetSettings | None 
         from divulge.targets.keras import KerasTarget
 
         return KerasTarget(model, name=name, **told)
-    if told:
-        raise InputError(f"{next(iter(told))}: is about what a network returns, which this is not: leave it out")
+    _no_network(how)
     return _other(model, name)
+
+
+def _told_of_network(how: TargetSettings | None) -> dict[str, Any]:
+    return {key: value for key in ("output", "pick") if (value := getattr(how, key, None)) is not None}
+
+
+def _no_network(how: TargetSettings | None) -> None:
+    if told := _told_of_network(how):
+        raise InputError(f"{next(iter(told))}: is about what a network returns, which this is not: leave it out")
 
 
 def _is_target(model: Any) -> bool:
@@ -69,6 +77,8 @@ def _other(model: Any, name: str | None) -> Target:
 
 def target_in(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] | None]:
     """The model of an audit file, and what builds such a one untrained, where the file says it."""
+    if part.kind != "torch":
+        _no_network(part)
     if part.kind == "http":
         return service_from(part), None
     path = existing(folder / part.file, "target.path")
@@ -84,8 +94,7 @@ def target_in(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any]
     factory = factory_from(part.factory, folder) if part.factory is not None else None
     built = built_by(factory, part.factory or "") if factory is not None else None
     module = load_weights(built, path, part.trust, trusted)
-    told = {"task": _task(part), "output": part.output, "pick": part.pick}
-    return _torch(module, part.name or path.stem, told), factory
+    return _torch(module, part.name or path.stem, {"task": _task(part)} | _told_of_network(part)), factory
 
 
 def encrypted(target: Target, how: TargetSettings, reference: Records) -> Target:
