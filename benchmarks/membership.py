@@ -14,6 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import nn
 
 import divulge
+from divulge.auditing.challenges.membership import MEMBERSHIP
 from divulge.auditing.run_attack import Session, _play_arm
 from divulge.core.estimate import Rate
 from divulge.core.game import Arm
@@ -136,7 +137,7 @@ def evidence_of(logits: Array, keep: Array, y: Array, rows: list[int], names: tu
     policy = Policy()
     job = job_from_table(table, PRESETS["mlaas"], list(names), policy, 0, "benchmark")
     job = replace(job, attacks=attacks_for(list(names), job.target, len(rows) - 1))
-    laid = Session(job, MembershipGame(job.target, job.candidates, job.member, 0), 1)
+    laid = Session(job, MembershipGame(job.target, job.candidates, job.member, 0), 1, MEMBERSHIP)
     return {attack.card.name: _play_arm(laid, attack, Arm.TARGET)[0] for attack in job.attacks}
 
 

@@ -23,8 +23,10 @@ from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income, fashion_mnist
 from divulge.data.splits import split
 from divulge.games.properties import PropertyPlan
-from divulge.setup.assemble import Sets, recipe_for, threat_from
 from divulge.setup.comparison import MatrixPlan
+from divulge.setup.parts import threat_from
+from divulge.setup.recipes_from import recipe_for
+from divulge.setup.sets import Sets
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.artifact_cache import ArtifactCache
 from divulge.training.engines.engine import Trainer

@@ -14,9 +14,11 @@ from torch import nn
 
 from divulge.auditing.handshake import shake
 from divulge.core.handshake import Handshake
-from divulge.core.policy import Policy
-from divulge.core.threat import PRESETS
-from divulge.setup.assemble import attacks_for, job_from_records, met, recipe_for, records_from, target_from
+from divulge.setup.assemble import job_from_records
+from divulge.setup.recipes_from import recipe_for
+from divulge.setup.records_from import met, records_from
+from divulge.setup.settings import Options
+from divulge.setup.targets_from import target_from
 
 Pair = tuple[Any, Any]
 
@@ -37,13 +39,8 @@ class Case:
         job = job_from_records(
             target,
             sets,
-            threat=PRESETS["mlaas"],
+            Options(attacks=["loss"] if target.task.value == "classification" else None, duplicates="keep"),
             recipe=recipe_for(self.recipe, self.model, target),
-            attacks=attacks_for(["loss"] if target.task.value == "classification" else None, target),
-            policy=Policy(),
-            duplicates="keep",
-            seed=0,
-            name="handshake",
         )
         return shake(job)
 

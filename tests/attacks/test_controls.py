@@ -16,10 +16,13 @@ from divulge.auditing.session import Session
 from divulge.auditing.sessions import tests_of
 from divulge.catalog.attacks import cards
 from divulge.core.game import Arm
-from divulge.core.policy import Policy
-from divulge.core.threat import PRESETS, Access, Family, Task
+from divulge.core.threat import Access, Family, Task
 from divulge.games.membership import MembershipGame
-from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
+from divulge.setup.assemble import job_from_records
+from divulge.setup.recipes_from import recipe_for
+from divulge.setup.records_from import records_from
+from divulge.setup.settings import Options
+from divulge.setup.targets_from import target_from
 from divulge.stats.auc import auc, null_deviation
 
 # The white-box attack needs a network: tests/attacks/test_gradient_norm.py has its controls.
@@ -53,13 +56,8 @@ def played(task):
     job = job_from_records(
         target,
         sets,
-        threat=PRESETS["published-model"],
+        Options(threat="published-model", duplicates="drop", seed=1),
         recipe=recipe_for("auto", model, target),
-        attacks=attacks_for(None, target),
-        policy=Policy(),
-        duplicates="drop",
-        seed=1,
-        name="controls",
     )
     game = MembershipGame(target, job.candidates, job.member, job.seed, job.recipe, job.population)
     return job, Session(job, game, tests_of(job, [a.card for a in job.attacks]), MEMBERSHIP)
@@ -68,7 +66,7 @@ def played(task):
 def area(card, arm):
     job, table = played(min(card.needs.tasks, key=lambda t: t.value))
     made = next(a for a in job.attacks if a.card.name == card.name)
-    return auc(_play_arm(table, made, arm)[0]), job
+    return auc(_play_arm(table, made, arm)[0].scored), job
 
 
 @pytest.mark.parametrize("card", BLACK_BOX, ids=lambda c: c.name)

@@ -9,6 +9,7 @@ from scipy import stats
 import divulge
 from divulge.attacks.membership.shadows.learned_ratio import pool_of
 from divulge.attacks.membership.shadows.shadow_statistics import log_mean_exp, marginal, sums
+from divulge.auditing.challenges.membership import MEMBERSHIP
 from divulge.core.trials import Scored
 from divulge.stats.roc import at_fpr, roc
 from tests.attacks.toys import toy
@@ -38,7 +39,7 @@ def audited(signal, keep, name, tmp_path, **settings):
     table = divulge.ScoreTable(None, signal, keep, np.zeros(signal.shape[1], dtype=int))
     made = attack(name, shadows=len(keep) - 1, **settings)
     job = job_from_table(table, divulge.PRESETS["mlaas"], [made], Policy(), 0, "t")
-    laid = Session(job, MembershipGame(job.target, job.candidates, job.member, 0), 1)
+    laid = Session(job, MembershipGame(job.target, job.candidates, job.member, 0), 1, MEMBERSHIP)
     return _play_arm(laid, made, Arm.TARGET)[0]
 
 

@@ -182,11 +182,13 @@ def test_an_audit_with_minutes_tries_every_family(data, tmp_path):
 
 def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
     """A run of no time, resumed with more, ends in the findings of one without a limit."""
-    from divulge.core.policy import Policy
-    from divulge.core.threat import PRESETS
     from divulge.report import html, markdown, sarif
     from divulge.runs.result import open_run
-    from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
+    from divulge.setup.assemble import job_from_records
+    from divulge.setup.recipes_from import recipe_for
+    from divulge.setup.records_from import records_from
+    from divulge.setup.settings import Options
+    from divulge.setup.targets_from import target_from
     from divulge.workflows.run_audit import run_audit
 
     model, sets, population = data
@@ -194,13 +196,8 @@ def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
     whole = job_from_records(
         target,
         records_from(target, sets["members"], sets["nonmembers"], population),
-        threat=PRESETS["mlaas"],
+        Options(attacks=["loss", "gap", "knockoff"], name="in a hurry"),
         recipe=recipe_for("auto", model, target),
-        attacks=attacks_for(["loss", "gap", "knockoff"], target),
-        policy=Policy(),
-        duplicates="refuse",
-        seed=0,
-        name="in a hurry",
     )
     run_audit(whole, tmp_path / "hurry", minutes=1e-6)
     hurried = open_run(tmp_path / "hurry")

@@ -15,15 +15,17 @@ from divulge.claims.dataset_use import was_used
 from divulge.core.errors import InputError
 from divulge.core.finding import Verdict
 from divulge.core.policy import Policy
-from divulge.core.threat import PRESETS
 from divulge.data.arrays import from_arrays
 from divulge.data.persons import with_persons
 from divulge.report import words
 from divulge.runs.gate import judge
-from divulge.setup.assemble import attacks_for, job_from_records, records_from, target_from
+from divulge.setup.assemble import attacks_for, job_from_records
 from divulge.setup.audit_file import load
 from divulge.setup.from_file import job_from_file
-from divulge.setup.persons import told_apart, with_groups
+from divulge.setup.groups import told_apart, with_groups
+from divulge.setup.records_from import records_from
+from divulge.setup.settings import Options
+from divulge.setup.targets_from import target_from
 from divulge.targets.function import FunctionTarget
 
 SIDE = 50
@@ -270,13 +272,7 @@ def test_other_persons_are_another_job_and_the_same_ones_are_not():
         return job_from_records(
             target,
             sets,
-            threat=PRESETS["mlaas"],
-            recipe=None,
-            attacks=attacks,
-            policy=Policy(),
-            duplicates="refuse",
-            seed=0,
-            name="job",
+            Options(attacks=attacks),
         )
 
     labels = frame["patient"].to_numpy()

@@ -22,12 +22,15 @@ from divulge.cli.app import app
 from divulge.core.errors import TargetError
 from divulge.core.finding import Verdict
 from divulge.core.handshake import Concern, Handshake
-from divulge.core.policy import Policy
 from divulge.core.records import Column, Records, Schema
 from divulge.core.threat import PRESETS, Access, Task
 from divulge.defenses.interface.gaussian_noise import GaussianNoise
 from divulge.runs.gate import judge
-from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
+from divulge.setup.assemble import attacks_for, job_from_records
+from divulge.setup.recipes_from import recipe_for
+from divulge.setup.records_from import records_from
+from divulge.setup.settings import Options
+from divulge.setup.targets_from import target_from
 from divulge.stats.handshake import (
     answered_worse,
     area_of,
@@ -65,13 +68,8 @@ def job_of(model, inside, outside, recipe=None, threat="mlaas", **changes):
     job = job_from_records(
         target,
         records_from(target, inside, outside),
-        threat=PRESETS[threat],
+        Options(threat=threat, duplicates="keep"),
         recipe=recipe_for(recipe, model, target),
-        attacks=attacks_for(None, target),
-        policy=Policy(),
-        duplicates="keep",
-        seed=0,
-        name="n",
     )
     for name, value in changes.items():
         object.__setattr__(job, name, value)

@@ -73,9 +73,9 @@ def test_the_gate_weighs_again(run):
 def test_an_audit_file_names_properties_and_a_typing_error_is_told(tmp_path):
     (tmp_path / "a.yaml").write_text(
         "target: {kind: sklearn, path: m.joblib, trust: true}\ndata: {members: 10, nonmembers: 10, source: digits}\n"
-        'families: [property]\nproperty: {properties: ["share(y == 1)"], victims: 24}\n'
+        'families: [property]\nproperties: {properties: ["share(y == 1)"], victims: 24}\n'
     )
-    assert load(tmp_path / "a.yaml").property.victims == 24
+    assert load(tmp_path / "a.yaml").properties.victims == 24
     sets = [frame(n, seed) for n, seed in ((300, 1), (300, 2))]
     model = GaussianNB().fit(*sets[0])
     with pytest.raises(InputError, match="no expression"):

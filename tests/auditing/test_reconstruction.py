@@ -91,24 +91,16 @@ def test_resume_gives_the_same(run, sets, tmp_path):
 
 
 def job_of(sets):
-    from divulge.setup.assemble import (
-        attacks_for,
-        job_from_records,
-        met,
-        reconstruction_of,
-        records_from,
-        target_from,
-        threat_from,
-    )
+    from divulge.setup.assemble import job_from_records
+    from divulge.setup.parts import threat_from
+    from divulge.setup.records_from import met, records_from
+    from divulge.setup.settings import Options
+    from divulge.setup.targets_from import target_from
 
     target = target_from(dense())
     threat = threat_from("federated-server")
     records = met(target, records_from(target, *sets))
-    return job_from_records(
-        target, records, threat=threat, recipe=None, attacks=attacks_for(NAMES, target, threat=threat),
-        policy=Policy(), duplicates="refuse", seed=0, name=target.name,
-        reconstruction=reconstruction_of(None, records.members, RebuildPlan(12), ()),
-    )  # fmt: skip
+    return job_from_records(target, records, Options(threat=threat, attacks=NAMES, reconstruction=RebuildPlan(12)))
 
 
 def test_clients_that_add_noise_are_safe(sets, tmp_path):

@@ -28,8 +28,8 @@ from divulge.defenses.training.dp_sgd import DpSgd
 from divulge.defenses.training.hamp import OrderOnly
 from divulge.defenses.training.pate import Pate
 from divulge.defenses.training.selena import Selena
-from divulge.setup.assemble import recipe_for
 from divulge.setup.defended import checked
+from divulge.setup.recipes_from import recipe_for
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.recipes.pytorch import TorchRecipe
 from divulge.training.recipes.sklearn import SklearnRecipe

@@ -211,8 +211,11 @@ def test_wrong_words_are_refused_with_the_right_ones(sets, tmp_path):
 
 
 def test_an_interrupted_audit_of_copies_goes_on(sets, tmp_path):
-    from divulge.core.threat import PRESETS
-    from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
+    from divulge.setup.assemble import job_from_records
+    from divulge.setup.recipes_from import recipe_for
+    from divulge.setup.records_from import records_from
+    from divulge.setup.settings import Options
+    from divulge.setup.targets_from import target_from
 
     members, nonmembers, population = sets
     target = target_from(LogisticRegression(C=0.01).fit(*members))
@@ -222,14 +225,8 @@ def test_an_interrupted_audit_of_copies_goes_on(sets, tmp_path):
         return job_from_records(
             target,
             records,
-            threat=PRESETS["mlaas"],
+            Options(attacks=["equation_solving", Copycat((50,))], duplicates="drop", chain=["adversarial"]),
             recipe=recipe_for("auto", target, target),
-            attacks=attacks_for(["equation_solving", Copycat((50,))], target),
-            policy=Policy(),
-            duplicates="drop",
-            seed=0,
-            name="copies",
-            chain=["adversarial"],
         )
 
     whole = run_audit(job(), tmp_path / "whole")

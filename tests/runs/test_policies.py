@@ -195,10 +195,10 @@ def test_an_audit_file_finds_its_policy_beside_itself(tmp_path, monkeypatch):
     (tmp_path / "ours.yaml").write_text("name: ours\nthresholds: {auc: 0.3}")
     least = {"target": {"kind": "sklearn", "path": "m.joblib"}, "data": {"members": "a.csv", "nonmembers": "b.csv"}}
     monkeypatch.chdir("/")
-    assert AuditFile.model_validate(least | {"policy": "ours.yaml"}).tolerated(tmp_path).threshold("auc") == 0.3
-    assert AuditFile.model_validate(least | {"policy": "federated"}).tolerated(tmp_path).name == "federated"
+    assert AuditFile.model_validate(least | {"policy": "ours.yaml"}).options(tmp_path).tolerated.threshold("auc") == 0.3
+    assert AuditFile.model_validate(least | {"policy": "federated"}).options(tmp_path).tolerated.name == "federated"
     with pytest.raises(divulge.InputError, match="no file at"):
-        AuditFile.model_validate(least | {"policy": "theirs.yaml"}).tolerated(tmp_path)
+        AuditFile.model_validate(least | {"policy": "theirs.yaml"}).options(tmp_path).checked()
 
 
 def test_an_audit_may_name_its_policy(tmp_path, runs, halves):

@@ -27,11 +27,13 @@ PROGRAM = textwrap.dedent(
     from sklearn.datasets import load_breast_cancer
     from sklearn.tree import DecisionTreeClassifier
     import numpy as np
-    from divulge.setup.assemble import *
+    from divulge.setup.assemble import job_from_records
+    from divulge.setup.recipes_from import recipe_for
+    from divulge.setup.records_from import records_from
+    from divulge.setup.settings import Options
+    from divulge.setup.targets_from import target_from
     from divulge.workflows.run_audit import run_audit
-    from divulge.core.policy import Policy
     from divulge.core.progress import Quiet
-    from divulge.core.threat import PRESETS
     from pathlib import Path
 
     NAMES = ["confidence", "correctness", "entropy", "gap", "learned_ratio", "lira", "loss", "rmia"]
@@ -42,9 +44,8 @@ PROGRAM = textwrap.dedent(
     model = DecisionTreeClassifier(min_samples_leaf=2, random_state=0).fit(x[a], y[a])
     target = target_from(model)
     job = job_from_records(
-        target, records_from(target, (x[a], y[a]), (x[b], y[b]), (x[c], y[c])), threat=PRESETS["mlaas"],
-        recipe=recipe_for("auto", model, target), attacks=attacks_for(NAMES, target), policy=Policy(),
-        duplicates="refuse", seed=5, name="killed")
+        target, records_from(target, (x[a], y[a]), (x[b], y[b]), (x[c], y[c])),
+        Options(attacks=NAMES, seed=5, name="killed"), recipe=recipe_for("auto", model, target))
 
     class Slow(Quiet):
         def outcome(self, outcome):
@@ -98,9 +99,10 @@ def test_kill_minus_nine_and_resume(tmp_path):
 
 def test_a_run_of_another_job_is_not_resumed(tmp_path, halves, careful_model):
     x, y, u, v = halves
-    from divulge.core.policy import Policy
-    from divulge.core.threat import PRESETS
-    from divulge.setup.assemble import attacks_for, job_from_records, records_from, target_from
+    from divulge.setup.assemble import job_from_records
+    from divulge.setup.records_from import records_from
+    from divulge.setup.settings import Options
+    from divulge.setup.targets_from import target_from
     from divulge.workflows.run_audit import run_audit
 
     def job(seed):
@@ -108,13 +110,7 @@ def test_a_run_of_another_job_is_not_resumed(tmp_path, halves, careful_model):
         return job_from_records(
             target,
             records_from(target, (x, y), (u, v)),
-            threat=PRESETS["mlaas"],
-            recipe=None,
-            attacks=attacks_for(["loss"], target),
-            policy=Policy(),
-            duplicates="refuse",
-            seed=seed,
-            name="n",
+            Options(attacks=["loss"], seed=seed),
         )
 
     run_audit(job(1), tmp_path / "r")

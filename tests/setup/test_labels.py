@@ -14,8 +14,9 @@ import divulge
 from divulge.core.errors import InputError
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
-from divulge.setup.assemble import met, records_from, target_from
 from divulge.setup.labels import labels_of
+from divulge.setup.records_from import met, records_from
+from divulge.setup.targets_from import target_from
 from divulge.targets.function import FunctionTarget
 from divulge.targets.networks.pytorch import TorchTarget
 
@@ -101,7 +102,7 @@ REFUSED = {
     "twice": (Y, {"classes": [0, 0]}, "names a label twice"),
     "yaml": (np.array(["no", "yes"])[Y], {"classes": [False, True]}, "write them in quotes"),
     "of a regression": (X[:, 0], {"classes": [0, 1], "task": "regression"}, "this is a regression"),
-    "unknown task": (Y, {"task": "ranking"}, "choose classification or regression"),
+    "unknown task": (Y, {"task": "ranking"}, "choose one of classification, regression"),
     "decimals": (X[:, 0] + 0.5, {}, "y holds decimal numbers, and Sequential has 2 outputs a record"),
 }
 

@@ -12,7 +12,8 @@ import divulge
 from divulge.core.errors import InputError
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
-from divulge.setup.assemble import recipe_for, target_from
+from divulge.setup.recipes_from import recipe_for
+from divulge.setup.targets_from import target_from
 from divulge.targets.estimators.boosters import BoosterTarget
 from divulge.training.recipes.boosters import BoosterRecipe
 

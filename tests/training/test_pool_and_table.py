@@ -37,21 +37,19 @@ def test_a_score_table_gives_the_same_findings_as_the_built_in_pool(material, tm
     pool = divulge.audit(
         model, members, nonmembers, recipe=recipe, attacks=NAMES, shadows=8, seed=4, out=tmp_path / "pool"
     )
-    from divulge.core.policy import Policy
-    from divulge.setup.assemble import job_from_records, recipe_for, records_from, target_from
+    from divulge.setup.assemble import job_from_records
+    from divulge.setup.recipes_from import recipe_for
+    from divulge.setup.records_from import records_from
+    from divulge.setup.settings import Options
+    from divulge.setup.targets_from import target_from
 
     target = target_from(model)
     sets = records_from(target, members, nonmembers)
     job = job_from_records(
         target,
         sets,
-        threat=divulge.PRESETS["published-model"],
+        Options(threat="published-model", attacks=["loss"], seed=4, name="arrays"),
         recipe=recipe_for(recipe, model, target),
-        attacks=[],
-        policy=Policy(),
-        duplicates="refuse",
-        seed=4,
-        name="arrays",
     )
     shadows = job.shadows(8, lambda shadow: shadow)
     logits = np.stack([t.answer(Access.LOGITS, job.candidates) for t in (target, *shadows.targets)])

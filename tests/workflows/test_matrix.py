@@ -21,7 +21,7 @@ from divulge.core.finding import Reading
 from divulge.core.matrix import Cell, Column, Matrix, Row
 from divulge.data.arrays import from_arrays
 from divulge.report.matrix import advice, markdown, picture, render, shade
-from divulge.setup.assemble import Sets
+from divulge.setup.sets import Sets
 from divulge.workflows.defense_matrix import name_of, with_canaries
 
 COLUMNS = (

@@ -22,7 +22,8 @@ from divulge.core.records import Records, concat
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
-from divulge.setup.assemble import recipe_for, target_from
+from divulge.setup.recipes_from import recipe_for
+from divulge.setup.targets_from import target_from
 from divulge.stats.exchange import one_run_epsilon
 from divulge.stats.gaussian import epsilon_of, one_run_mu
 

@@ -28,7 +28,7 @@ def attacks(
     from divulge.catalog.papers import PAPERS
     from divulge.catalog.standards import names_of, standards_of
     from divulge.core.threat import Family, missing
-    from divulge.setup.assemble import threat_from
+    from divulge.setup.parts import threat_from
 
     model = threat_from(threat)
     rows = [(card, missing(card.needs, model)) for card in cards()]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from divulge.workflows.origin import Origin
 
 LIMIT = "for all of it; 10 where the file names neither attacks nor families"
+FAST_SHADOWS = 4
+THOROUGH_SHADOWS = 64
 MINUTES = 10.0
 """For an audit of everything that the threat model allows."""
 
@@ -29,8 +31,10 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
     out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
     seed: Annotated[int | None, typer.Option(help="instead of the file's seed")] = None,
     resume: Annotated[Path | None, typer.Option(help=RESUME)] = None,
-    engine: Annotated[str, typer.Option(help="auto, stacked, threads, processes, sequential or ray")] = "auto",
-    jobs: Annotated[int | None, typer.Option(help="worker processes; all cores when left out")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="instead of the file's: auto, stacked, threads, processes, sequential or ray")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="instead of the file's: worker processes")] = None,
     address: Annotated[str | None, typer.Option(help="of a Ray cluster")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="4 shadow models")] = False,
     thorough: Annotated[bool, typer.Option("--thorough", help="64 shadow models")] = False,
@@ -44,7 +48,6 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
     """Audit a model of your own.  Exit code 0: examined, and no leak found; 1: a leak; 2: wrong input; 3: incomplete,
     failed, invalid or not measurable.
     """
-    from divulge.auditing.resources import resources
     from divulge.runs.find import run_at
     from divulge.runs.gate import judge
     from divulge.setup.audit_file import AuditFile, parsed
@@ -60,16 +63,28 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
         return
     place = run_at(resume, out_dir) if resume is not None else None
     origin = _begun(file, place, seed, _shadows(fast, thorough), minutes)
-    tools: Resources = resources("ray" if address else engine, jobs, not no_cache, address)
-    job = origin.job(tools)
+    described = parsed(origin.content, origin.name) if origin.content is not None else None
+    job = origin.job(_resources(described, engine, jobs, no_cache, address))
     if dry_run:
         show_plan(job)
         return
-    listed = origin.content is not None and parsed(origin.content, origin.name).attacks is not None
-    screen = Screen(quiet, refusals=listed)
+    screen = Screen(quiet, refusals=described is not None and described.attacks is not None)
     where = place or new_folder(out_dir, job.name)
     run = carry_out(job, where, origin, origin.minutes, screen, resume=place is not None)
     raise typer.Exit(judge(run.folder).exit_code)
+
+
+def _resources(
+    described: AuditFile | None, engine: str | None, jobs: int | None, no_cache: bool, address: str | None
+) -> Resources:
+    """Those of the file (a demonstration has none), but for what the command line says instead."""
+    from divulge.auditing.resources import resources
+    from divulge.setup.settings import Options
+
+    instead = {"engine": "ray" if address else engine, "jobs": jobs, "cache": False if no_cache else None}
+    chosen = Options() if described is None else described.options()
+    chosen = chosen.changed(**{key: value for key, value in instead.items() if value is not None})
+    return resources(chosen.engine, chosen.jobs, chosen.cache, address)
 
 
 def _begun(file: Path | None, run: Path | None, seed: int | None, shadows: int | None, minutes: float | None) -> Origin:
@@ -95,8 +110,6 @@ def _begun(file: Path | None, run: Path | None, seed: int | None, shadows: int |
 
 
 def _shadows(fast: bool, thorough: bool) -> int | None:
-    from divulge.setup.assemble import FAST_SHADOWS, THOROUGH_SHADOWS
-
     if fast and thorough:
         raise InputError("--fast and --thorough exclude each other: choose one")
     return FAST_SHADOWS if fast else THOROUGH_SHADOWS if thorough else None

@@ -56,7 +56,6 @@ def compare(
 
 def _matrix(file: Path, folder: Path | None, seed: int | None, as_json: bool) -> None:
     """One row for each composition; a run that is there already is not done again."""
-    from divulge.auditing.resources import resources
     from divulge.setup.audit_file import load
     from divulge.setup.from_file import matrix_from_file
     from divulge.workflows import compare_defenses as defenses_compared
@@ -65,7 +64,7 @@ def _matrix(file: Path, folder: Path | None, seed: int | None, as_json: bool) ->
     audit = load(file)
     if not audit.compare.defenses:
         raise InputError(f"{file.name}: compare.defenses: is missing: list compositions, [] for none, [dp_sgd: ...]")
-    plan, compositions = matrix_from_file(audit, file.resolve().parent, seed, resources())
+    plan, compositions = matrix_from_file(audit, file.resolve().parent, seed)
     place = folder or file.resolve().parent / "divulge-runs" / f"{file.stem}-defenses"
     with Screen() if not as_json else nullcontext() as screen:
         found = matrix.matrix(plan, compositions, place, screen)

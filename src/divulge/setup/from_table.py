@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from divulge.auditing.job import Job, See
-from divulge.core.attack import Attack
 from divulge.core.audit_result import DataFacts
 from divulge.core.hashing import Array, digest
 from divulge.core.persons import checked_aggregate, count
-from divulge.core.policy import Policy
 from divulge.core.records import Records
-from divulge.core.threat import ThreatModel
 from divulge.core.views.membership import Shadows
 from divulge.data.arrays import from_arrays
 from divulge.setup.assemble import attacks_for
+from divulge.setup.settings import Options
 from divulge.targets.score_table import ScoreTable
 from divulge.training.shadow import ShadowSet, SignalOf
 
 
-def job_from_table(
-    scores: ScoreTable,
-    threat: ThreatModel,
-    chosen: Sequence[str | Attack[Any, Any]] | None,
-    policy: Policy,
-    seed: int,
-    name: str,
-    aggregate: str = "mean",
-) -> Job:
+def job_from_table(scores: ScoreTable, options: Options) -> Job:
     """A job about a score table: its further rows are the shadow models, and nothing can be trained."""
     records = scores.records()
     target = scores.model(0)
-    order = np.random.default_rng(seed).permutation(len(records))
+    order = np.random.default_rng(options.seed).permutation(len(records))
     candidates, member = records.take(order), scores.keep[0][order]
     features = None
     if scores.x is not None:
@@ -51,20 +39,21 @@ def job_from_table(
         return ShadowSet(records, keep, tuple(scores.model(row) for row in rows), see, places, signals)
 
     return Job(
-        name=name,
+        name=options.name or "score table",
         target=target,
         candidates=candidates,
         member=member,
         row=order,
-        threat=threat,
-        attacks=attacks_for(chosen, target, max(scores.models - 1, 1), threat),
-        data=_table_facts(scores, candidates, member, aggregate),
-        policy=policy,
-        seed=seed,
+        threat=options.threat_model,
+        attacks=attacks_for(options.chosen, target, max(scores.models - 1, 1), options.threat_model),
+        data=_table_facts(scores, candidates, member, options.aggregate),
+        policy=options.tolerated,
+        seed=options.seed,
         features=features,
         shadows=shadows if scores.models > 1 else None,
         most_shadows=scores.models - 1,
-        aggregate=checked_aggregate(aggregate),
+        expect=options.expect,
+        aggregate=checked_aggregate(options.aggregate),
     )
 
 

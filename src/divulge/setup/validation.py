@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -24,15 +25,15 @@ KINDS = {
 """What a value was to be, by the start of pydantic's name for the mistake."""
 
 
-def complaints(error: ValidationError, model: type[BaseModel]) -> str:
+def complaints(error: ValidationError, model: type[BaseModel], beside: Sequence[str] = ()) -> str:
     """Pydantic's complaints as a person would say them: where, what is wrong, and which key was probably meant.
 
-    model: what the file was read as.
+    model: what the file, or the keywords of a call, were read as.  beside: what else that call takes.
     """
     found: dict[tuple[Any, ...], str] = {}
     for one in error.errors():
         where = tuple(part for part in one["loc"] if not _of_a_choice(part))
-        found.setdefault(where, _said(one, where, model))
+        found.setdefault(where, _said(one, where, model, beside))
     meant = {(*where[:-1], said.split("did you mean ")[-1].strip("?'")) for where, said in found.items() if where}
     lines = [
         f"{'.'.join(map(str, where))}: {said}" if where else said
@@ -45,9 +46,9 @@ def complaints(error: ValidationError, model: type[BaseModel]) -> str:
     return "; ".join(lines[:MOST]) + more
 
 
-def _said(one: Any, where: tuple[Any, ...], model: type[BaseModel]) -> str:
+def _said(one: Any, where: tuple[Any, ...], model: type[BaseModel], beside: Sequence[str]) -> str:
     if one["type"] == "extra_forbidden":
-        known = _keys(model, where[:-1])
+        known = [*_keys(model, where[:-1]), *(beside if len(where) == 1 else ())]
         near = difflib.get_close_matches(str(where[-1]), known, 1, 0.6)
         return "no such key: " + (
             f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}" if known else "leave it out"
@@ -74,7 +75,13 @@ def _keys(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
         if here is None or part not in here.model_fields:
             return []
         here = part_of(here.model_fields[part].annotation)
-    return list(here.model_fields) if here is not None else []
+    return keys_of(here) if here is not None else []
+
+
+def keys_of(part: type[BaseModel]) -> list[str]:
+    """The keys of a part: those of its own before those that it shares with others."""
+    shared = {name for base in part.__mro__[1:] for name in getattr(base, "model_fields", {})}
+    return sorted(part.model_fields, key=lambda name: name in shared)
 
 
 def part_of(annotation: Any) -> type[BaseModel] | None:

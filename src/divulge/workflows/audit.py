@@ -3,51 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from divulge.auditing.answers import bare
 from divulge.auditing.job import Job
-from divulge.auditing.resources import resources
 from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
 from divulge.core.attack import Attack
 from divulge.core.audit_result import AuditResult
 from divulge.core.errors import InputError
 from divulge.core.finding import Finding, Outcome, Verdict
 from divulge.core.handshake import Handshake
-from divulge.core.policy import Policy
 from divulge.core.progress import Progress
-from divulge.core.recipe import Recipe
-from divulge.core.records import Records
-from divulge.core.target import Target
-from divulge.core.threat import Task, ThreatModel
-from divulge.games.properties import PropertyPlan
-from divulge.games.rebuild import RebuildPlan
+from divulge.core.threat import ThreatModel
 from divulge.runs.export import FORMATS, write
 from divulge.runs.find import RUNS, run_at
 from divulge.runs.folder import RunFolder
-from divulge.runs.policies import policy_of
 from divulge.runs.result import open_run
 from divulge.runs.summary import as_html, as_text
-from divulge.setup.assemble import (
-    DEFAULT_SHADOWS,
-    Sets,
-    attacks_for,
-    job_from_records,
-    recipe_for,
-    reconstruction_of,
-    target_from,
-    threat_from,
-)
-from divulge.setup.defended import defended, defended_name
-from divulge.setup.from_table import job_from_table
-from divulge.setup.persons import of_persons, sets_of
-from divulge.setup.scope import Scope, scope_of
-from divulge.targets.score_table import ScoreTable
-from divulge.targets.wrappers.averaged import averaged
+from divulge.setup.from_objects import job_from_objects
+from divulge.setup.option_types import AuditOptions
+from divulge.setup.settings import Options
 from divulge.workflows.progress_bar import progress_of
 from divulge.workflows.run_audit import run_audit
 
@@ -178,41 +156,20 @@ def new_folder(root: Path, name: str) -> Path:
     raise InputError(f"{root} has a thousand runs of this second: choose another folder")
 
 
-def audit(  # noqa: PLR0913  # the front door: every handle has a default but the first
+def audit(  # the front door: every handle has a default but the first
     target: Any,
-    members: tuple[Any, Any] | None = None,
-    nonmembers: tuple[Any, Any] | None = None,
-    population: tuple[Any, Any] | None = None,
+    members: Any = None,
+    nonmembers: Any = None,
+    population: Any = None,
     *,
-    threat: str | ThreatModel = "mlaas",
+    threat: str | ThreatModel | Mapping[str, Any] = "mlaas",
     recipe: Any = "auto",
-    attacks: Sequence[str | Attack[Any, Any]] | None = None,
-    families: Sequence[str] | None = None,
-    minutes: float | None = None,
-    policy: Policy | str | None = None,
-    sensitive: Iterable[str] = (),
-    classes: Sequence[Any] | None = None,
-    task: Task | str | None = None,
-    duplicates: str = "refuse",
-    groups: Any = None,
-    aggregate: str = "mean",
-    name: str | None = None,
+    attacks: Sequence[str | Mapping[str, Any] | Attack[Any, Any]] | None = None,
     seed: int = 0,
     out: Path | str | None = None,
-    shadows: int = DEFAULT_SHADOWS,
-    defenses: Sequence[Any] = (),
-    detectors: Sequence[str] = (),
-    chain: Sequence[str] = (),
-    public: tuple[Any, Any] | None = None,
-    reconstruction: RebuildPlan | None = None,
-    properties: PropertyPlan | Sequence[str] = (),
-    expect: Mapping[str, float] | None = None,
-    average: int = 1,
-    engine: str = "auto",
-    jobs: int | None = None,
-    cache: bool = True,
     progress: Progress | str | None = "auto",
     resume: Path | str | None = None,
+    **options: Unpack[AuditOptions],
 ) -> Run:
     """Audit a model: who was in its training data, what of it can be rebuilt, what it tells about all of it together,
     and whether the model can be copied.
@@ -223,77 +180,65 @@ def audit(  # noqa: PLR0913  # the front door: every handle has a default but th
         texts, y [records]; or a whole data frame and the name of its target column; or a Dataset or DataLoader of
         PyTorch, which is read once.  Members were trained on, non-members were not, and both must have been drawn
         alike; population records are what the adversary has.
-    threat: a preset's name or a ThreatModel.
+    threat: a preset's name, a ThreatModel, or a preset with changes, {"preset": "mlaas", "query_budget": 1000} say.
     recipe: how such a model is trained, for controls and shadow models: "auto" clones a scikit-learn estimator,
         which tunes anew what it tunes; "chosen" trains with the settings that a fitted search has chosen; a
-        TorchRecipe, an unfitted estimator, a function train(x, y, seed) -> model, or None for no recipe.
-    attacks: names or attacks; all of `families` that are meant for this kind of target when not given.
-    families: "membership", "reconstruction", "property", "extraction"; membership when not given.
-    minutes: start attacks only as far as they fit, those first that tell most a second, and say what is left out.
-        With neither attacks nor families named, all families and everything that the threat model allows is tried.
-    policy: what is tolerated: the name of one that comes with divulge, a file, or a Policy.
-    classes: the labels that the model's outputs stand for, in their order, where it cannot say so itself (networks and
-        functions); needed where labels are not the outputs' numbers.
-    task: "classification" or "regression", where the model does not say and the labels cannot.
-    groups: whose records they are, where a person has several: (labels of members, labels of non-members[, labels of
-        the population]), or the name of a column of the frames, which is no feature unless the model was fitted with
-        it; for a score table one label a record.  Persons are then split, trained on, compared and counted whole.
-    aggregate: how the scores of a person's records become one: "mean", "max" (of one record that gives a person away)
-        or "sum" (of log likelihood ratios, as `lira` has them).
+        TorchRecipe, an unfitted estimator, a function train(x, y, seed) -> model, keys as in an audit file, or None
+        for no recipe.
+    attacks: names, names with settings ({"lira": {"shadows": 32}}) or attacks; all of `families` that are meant for
+        this kind of target when not given.
+    seed: equal seeds give equal results.
     out: the run's folder; a new one under ./divulge-runs when not given.
-    shadows: models to train for attacks that learn from models of their own; more find more and cost more.
-    defenses: names, {name: settings} or defences, in order; shadow models are defended in the same way.  Where one
-        acts before or while a model is trained, the model that is audited is trained anew by the recipe, on the
-        members.  Those of the interface leave less to see, those of updates are what clients do before they send them.
-    detectors: "prada", "distribution_test": when they would notice each extraction attack.
-    chain: "membership", "adversarial", "inversion": what the closest copy of the model opens up.
-    public: (x, y) of other classes than the model's, which an adversary may learn from what records look like.
-    reconstruction: how many updates, pairs of versions or records are rebuilt, of how many records each.
-    properties: expressions about the training set as a whole, "share(sex == 'Female')" say, or a PropertyPlan.
-    expect: what you know of the model, {"accuracy": 0.97} say (on members; also accuracy_nonmembers, r2,
-        loss_per_token): where it answers otherwise, the audit stops before anything is attacked.
-    average: how often each question is put to a model that answers at random; its answer is the mean.
-    engine, jobs: how they are trained: "auto", "stacked", "processes", "sequential" or "ray", and on how many cores.
-    cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
     progress: "auto" draws a bar on terminals and in notebooks; None draws nothing; or a Progress.
     resume: the folder, the name or "latest" of a run to go on with, begun with the same model, records and settings.
-    Raises InputError, with the cure, for input that cannot be audited.
+
+    The options are the keys of an audit file, where Python has objects for what a file names:
+
+    name: of the run and its report.
+    policy: what is tolerated: a policy's name, its file, keys, or in Python a Policy.
+    sensitive: columns whose values must not come out.
+    classes: the labels that the outputs of a network, a function or an ONNX file stand for, in their order, where they
+        are not the outputs' numbers.
+    task: classification or regression; found out when left out.
+    output: what a network returns, where it is not to be recognised.
+    pick: which of several things that a network returns.
+    average: how often each question is put to a model that answers at random; its answer is the mean.
+    duplicates: what is done with records that stand among members and non-members alike; refuse keeps those that may
+        stand there by coincidence.
+    groups: whose records they are, where a person has several: the column, or array of an .npz, that says it, which is
+        no feature unless the model was fitted with it; in Python also (labels of members, labels of non-members[,
+        labels of the population]), and for a score table one label a record. Persons are split, trained on, compared
+        and counted whole.
+    aggregate: how the scores of a person's records become one: max is that of the record which gives most away, sum
+        adds log likelihood ratios, as `lira` has them.
+    public: records of other classes than the model's, from which an adversary may learn what records look like: an .npz
+        file, or in Python (x, y).
+    reconstruction: what reconstruction is played on: keys, or in Python a RebuildPlan.
+    properties: what is asked about the training set as a whole: expressions, share(sex == 'Female') say, keys, or in
+        Python a PropertyPlan.
+    shadows: models to train for attacks that learn from models of their own; more find more and cost more.
+    engine: how models are trained: auto, stacked, threads, processes, sequential or ray.
+    jobs: worker processes; all cores when left out.
+    cache: keep models, answers and guesses for later runs, in DIVULGE_CACHE or the user's cache folder.
+    families: membership, reconstruction, property, extraction; where neither attacks nor families are named, everything
+        that the threat model allows in `minutes`, which are 10 on the command line when left out; in Python it is then
+        membership alone.
+    minutes: start attacks only as far as they fit, the most telling first, and say what is left out.
+    defenses: in order, names, a name with its settings, or in Python objects; shadow models are defended alike, and
+        where one acts before or while a model is trained, the model that is audited is trained anew by the recipe, on
+        the members.
+    detectors: when `prada` and `distribution_test` would notice an attack that copies the model.
+    chain: what the closest copy opens up; membership, adversarial and inversion can be asked for.
+    expect: what you know of the model, accuracy (on members), accuracy_nonmembers, r2 or loss_per_token: where it
+        answers otherwise, the audit stops before anything is attacked.
+    encrypted: the model is asked under CKKS, or shared among three parties.
+
+    Raises InputError, with the cure, for input that cannot be audited, and for an option that does not exist.
     """
-    threat, policy, scope = threat_from(threat), policy_of(policy), scope_of(attacks, families, minutes)
-    tools = resources(engine, jobs, cache)
-    if isinstance(target, ScoreTable):
-        table = (of_persons(target, groups), threat, attacks, policy, seed, name or "score table", aggregate)
-        return _carried_out(_known(job_from_table(*table), (), expect, False), out, progress, minutes, resume)
-    asked = averaged(target_from(target), average)
-    sets = sets_of(asked, (members, nonmembers, population), groups, aggregate, sensitive, classes, task, properties)
-    shown, made = _defended(asked, recipe_for(recipe, target, asked, tools), defenses, sets, seed)
-    same: Any = {"duplicates": duplicates, "seed": seed, "chain": chain, "detectors": detectors, "resources": tools}
-    same |= _rebuilt_and_told(sets.members, scope, public, reconstruction, defenses, properties)
-    same |= {"policy": policy, "threat": threat, "recipe": made, "name": name or defended_name(shown.name, defenses)}
-    job = job_from_records(shown, sets, attacks_for(attacks, shown, shadows, threat, scope.families), **same)
-    job = _known(job, scope.asked(attacks, job.attacks), expect, bare(shown) is not asked)
-    return _carried_out(job, out, progress, minutes, resume)
-
-
-def _known(job: Job, families: tuple[str, ...], expect: Mapping[str, float] | None, own: bool) -> Job:
-    return replace(job, asked=families, expect=expect or {}, own=own)
-
-
-def _rebuilt_and_told(
-    members: Records,
-    scope: Scope,
-    public: Any,
-    plan: RebuildPlan | None,
-    defenses: Sequence[Any],
-    properties: PropertyPlan | Sequence[str],
-) -> dict[str, Any]:
-    """What is rebuilt, and what is asked about all records together, as a job has it."""
-    rebuilt = reconstruction_of(public, members, plan, defenses)
-    return {"reconstruction": rebuilt, "properties": scope.properties(properties, members)}
-
-
-def _defended(asked: Target, own: Recipe | None, defenses: Sequence[Any], sets: Sets, seed: int) -> Any:
-    return defended(asked, own, defenses, sets.members, sets.population, seed)
+    said = {"threat": threat, "recipe": recipe, "attacks": attacks, "seed": seed, **options}
+    settings = Options.of(said, beside=("out", "progress", "resume"))
+    job = job_from_objects(target, (members, nonmembers, population), settings)
+    return _carried_out(job, out, progress, settings.minutes, resume)
 
 
 def _carried_out(

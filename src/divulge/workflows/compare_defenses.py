@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from divulge.auditing.resources import resources
 from divulge.core.errors import InputError
 from divulge.core.matrix import Matrix
 from divulge.core.progress import Progress
 from divulge.core.threat import ThreatModel
-from divulge.games.properties import PropertyPlan
 from divulge.report.matrix import markdown, render
-from divulge.setup.assemble import recipe_for, records_from, target_from, threat_from
-from divulge.setup.comparison import DEFAULT_CANARIES, MatrixPlan
+from divulge.setup.from_objects import matrix_from_objects
+from divulge.setup.option_types import AuditOptions, CompareOptions, ComparisonOptions
+from divulge.setup.parts import ComparePart
+from divulge.setup.settings import Options, part_from
 from divulge.workflows.defense_matrix import matrix
+
+COMPARED = frozenset(ComparisonOptions.__annotations__)
+"""Options of an audit that a comparison has too."""
 
 
 def as_json(found: Matrix) -> str:
@@ -34,25 +37,20 @@ def write(found: Matrix, folder: Path) -> Path:
     return folder / "matrix.html"
 
 
-def compare_defenses(  # noqa: PLR0913  # as audit() has them
+def compare_defenses(  # as audit() has them
     target: Any,
-    members: tuple[Any, Any],
-    nonmembers: tuple[Any, Any],
-    population: tuple[Any, Any] | None = None,
+    members: Any,
+    nonmembers: Any,
+    population: Any = None,
     *,
     defenses: Sequence[Sequence[Any]],
     recipe: Any = "auto",
-    threat: str | ThreatModel = "mlaas",
+    threat: str | ThreatModel | Mapping[str, Any] = "mlaas",
     attacks: Sequence[Any] | None = None,
-    properties: PropertyPlan | Sequence[str] = (),
-    sensitive: Sequence[str] = (),
-    canaries: float = DEFAULT_CANARIES,
-    tuned: Sequence[float] = (8.0,),
-    shadows: int = 16,
     seed: int = 0,
-    name: str | None = None,
     out: Path | str = "divulge-runs/defenses",
     progress: Progress | None = None,
+    **options: Unpack[CompareOptions],
 ) -> Matrix:
     """Train the model anew under each composition of defences, attack every one, and put them side by side.
 
@@ -61,28 +59,17 @@ def compare_defenses(  # noqa: PLR0913  # as audit() has them
     canaries: share of the members whose labels are made wrong, for the worst case.
     tuned: epsilons at which DP-SGD, tuned for accuracy, is a row besides; () for none.
     out: a folder; each row is a run in it, matrix.html the picture.  What is there already is not done again.
+    The other options are those of `audit` that models which are compared can have.
     Raises InputError, with the cure, for input that cannot be used.
     """
-    tools = resources()
-    asked = target_from(target)
-    sets = records_from(asked, members, nonmembers, population, sensitive)
-    made = recipe_for(recipe, target, asked, tools)
-    if made is None:
-        raise InputError("a comparison of defences needs a recipe: a TorchRecipe, an unfitted estimator or a function")
-    plan = MatrixPlan(
-        asked,
-        made,
-        sets,
-        threat_from(threat),
-        name or asked.name,
-        attacks=attacks,
-        properties=properties,
-        canaries=canaries,
-        tuned=tuple(tuned),
-        shadows=shadows,
-        seed=seed,
-        resources=tools,
-    )
-    found = matrix(plan, defenses, Path(out), progress)
+    said: dict[str, Any] = {"threat": threat, "recipe": recipe, "attacks": attacks, "seed": seed, **options}
+    compared: dict[str, Any] = {key: said.pop(key) for key in ("canaries", "tuned") if key in said}
+    alone = next((key for key in AuditOptions.__annotations__ if key in said and key not in COMPARED), None)
+    if alone is not None:
+        raise InputError(f"{alone}: is no part of a comparison of defences: leave it out")
+    settings = Options.of(said, beside=("defenses", "canaries", "tuned", "out", "progress"))
+    compare = part_from(ComparePart, {"defenses": defenses, **compared})
+    plan = matrix_from_objects(target, (members, nonmembers, population), settings, compare)
+    found = matrix(plan, compare.defenses, Path(out), progress)
     write(found, Path(out))
     return found

@@ -36,17 +36,12 @@ from divulge.core.target import Target
 from divulge.core.threat import Access, Family, Task
 from divulge.core.trials import Scored
 from divulge.data.splits import Duplicates, separate
-from divulge.games.properties import PropertyPlan
 from divulge.runs.folder import RunFolder
 from divulge.runs.result import open_run
-from divulge.setup.assemble import (
-    Sets,
-    attacks_for,
-    job_from_records,
-    reconstruction_of,
-)
+from divulge.setup.assemble import attacks_for, job_from_records
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.defended import RETRAINED, checked, defended, named_defenses
+from divulge.setup.sets import Sets
 from divulge.setup.tuning import able, tuned_dp_sgd
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
@@ -75,24 +70,26 @@ def matrix(
     """
     if not compositions:
         raise InputError("there is nothing to compare: list compositions of defences, [] for none")
-    if not 0 <= plan.canaries < 0.5:
-        raise InputError(f"canaries is {plan.canaries}: a share from 0 to below 0.5 of the members")
     for part in compositions:
         checked(plan.target, plan.recipe, part, plan.sets.population)
     progress = progress or Quiet()
     if len(compositions) > 1 and able(plan.recipe, plan.target):
         assert isinstance(plan.recipe, BoundRecipe)
-        told = (plan.target, plan.recipe, plan.sets)
-        compositions = [*compositions, *([tuned_dp_sgd(*told, e, plan.seed, folder)] for e in plan.tuned)]
+        told, seed = (plan.target, plan.recipe, plan.sets), plan.options.seed
+        compositions = [*compositions, *([tuned_dp_sgd(*told, e, seed, folder)] for e in plan.compare.tuned)]
     names = [name_of(named_defenses(part)) for part in compositions]
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
         raise InputError(f"{twice!r} is listed twice: list it once")
     members, nonmembers, population, _ = separate(
-        plan.sets.members, plan.sets.nonmembers, plan.sets.population, Duplicates(plan.duplicates)
+        plan.sets.members, plan.sets.nonmembers, plan.sets.population, Duplicates(plan.options.duplicates)
     )
     clean = replace(plan.sets, members=members, nonmembers=nonmembers, population=population)
-    laid = replace(plan, sets=with_canaries(clean, plan.canaries, plan.seed), duplicates="keep")
+    laid = replace(
+        plan,
+        sets=with_canaries(clean, plan.compare.canaries, plan.options.seed),
+        options=plan.options.changed(duplicates="keep"),
+    )
     rows: list[tuple[Row, AuditResult | None, str]] = []
     progress.plan(len(names))
     for name, composition in zip(names, compositions, strict=True):
@@ -149,7 +146,7 @@ def _row(
     started = time.perf_counter()
     try:
         target, recipe = defended(
-            plan.target, plan.recipe, defenses, plan.sets.members, plan.sets.population, plan.seed, anew=True
+            plan.target, plan.recipe, defenses, plan.sets.members, plan.sets.population, plan.options.seed, anew=True
         )
     except DivulgeError as error:
         return Row(name, names, None, 0.0, (), failed=str(error)), None, name
@@ -162,7 +159,7 @@ def _row(
     row = Row(
         name=name,
         defenses=names,
-        quality=_quality(target, clean, plan.canaries),
+        quality=_quality(target, clean, plan.compare.canaries),
         seconds=spent["training"],
         cells=(),
         canaries=_canaries(run, result, plan),
@@ -197,28 +194,24 @@ def _spent(own: Path, training: float | None, models: int, seconds: float) -> di
 
 
 def _job(plan: MatrixPlan, target: Target, recipe: Recipe | None, defenses: Sequence[Any], name: str) -> Job:
-    job = job_from_records(
-        target,
-        plan.sets,
-        threat=plan.threat,
-        recipe=recipe,
-        attacks=_attacks(plan),
-        policy=plan.policy,
-        duplicates=plan.duplicates,
-        seed=plan.seed,
+    """A row is about attacks alone: what an audit would go on to is left out."""
+    options = plan.options.changed(
         name=f"{plan.name}: {name}",
-        resources=plan.resources,
-        reconstruction=reconstruction_of(plan.public, plan.sets.members, plan.reconstruction, defenses),
-        properties=plan.properties,
+        attacks=_attacks(plan),
+        defenses=list(defenses),
+        detectors=[],
+        chain=[],
+        expect={},
     )
-    return replace(job, own=True)
+    return replace(job_from_records(target, plan.sets, options, recipe=recipe, resources=plan.resources), own=True)
 
 
 def _attacks(plan: MatrixPlan) -> list[Any]:
     """Those named, or the default ones that something can be asked with: equal for all rows."""
-    if plan.attacks is not None:
-        return attacks_for(plan.attacks, plan.target, plan.shadows, plan.threat)
-    asked = plan.properties.properties if isinstance(plan.properties, PropertyPlan) else tuple(plan.properties)
+    options = plan.options
+    if options.attacks is not None:
+        return attacks_for(options.chosen, plan.target, options.shadows, options.threat_model)
+    asked = options.asked.properties
     schema = plan.sets.members.schema
     wanted = []
     for name in DEFAULT_ATTACKS:
@@ -230,7 +223,7 @@ def _attacks(plan: MatrixPlan) -> list[Any]:
         if name == "inversion_network" and not schema.is_image:
             continue
         wanted.append(name)
-    return attacks_for(wanted, plan.target, plan.shadows, plan.threat)
+    return attacks_for(wanted, plan.target, options.shadows, options.threat_model)
 
 
 def _quality(target: Target, clean: Sets, canaries: float) -> Reading | None:
@@ -247,7 +240,7 @@ def _quality(target: Target, clean: Sets, canaries: float) -> Reading | None:
 
 def _canaries(run: RunFolder, result: AuditResult, plan: MatrixPlan) -> Cell | None:
     """The membership attack that comes first, among records with wrong labels alone."""
-    counts = [round(plan.canaries * len(r)) for r in (plan.sets.members, plan.sets.nonmembers)]
+    counts = [round(plan.compare.canaries * len(r)) for r in (plan.sets.members, plan.sets.nonmembers)]
     played = [o.attack for o, _ in result.played() if o.game == Family.MEMBERSHIP.value]
     if min(counts) < 10 or not played or plan.sets.members.schema.task is not Task.CLASSIFICATION:
         return None
@@ -257,7 +250,7 @@ def _canaries(run: RunFolder, result: AuditResult, plan: MatrixPlan) -> Cell | N
     places = np.arange(len(worst))
     unit = worst["person"].to_numpy() if "person" in worst.columns else places
     area = auc(Scored(worst["score"].to_numpy(), worst["member"].to_numpy(dtype=bool), unit, places).by_unit())
-    low, high = area.interval(1 - plan.policy.confidence)
+    low, high = area.interval(1 - plan.options.tolerated.confidence)
     return Cell(
         Reading(area.value, low, high),
         Reading(2 * area.value - 1, 2 * low - 1, 2 * high - 1),
@@ -289,12 +282,12 @@ def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, AuditResult | None
         quality_name=quality,
         columns=tuple(columns),
         rows=tuple(full),
-        canaries=round(plan.canaries * len(plan.sets.members)),
+        canaries=round(plan.compare.canaries * len(plan.sets.members)),
         canary_attack=played[0] if played else "",
         models_trained=sum(row.models_trained for row in full),
         models_apart=sum(row.models_trained for row in full) + _shared(rows),
         seconds=sum(row.audit_seconds for row in full),
-        confidence=plan.policy.confidence,
+        confidence=plan.options.tolerated.confidence,
     )
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.resources import resources
 from divulge.catalog.defenses import defense
 from divulge.core.errors import MissingExtra
 from divulge.core.hashing import derived_rng, derived_seed
-from divulge.core.policy import Policy
 from divulge.core.records import Records
-from divulge.core.threat import PRESETS
 from divulge.data.sources import breast_cancer, census_income, fashion_mnist
 from divulge.data.splits import split
 from divulge.games.properties import PropertyPlan
-from divulge.setup.assemble import Sets, attacks_for, job_from_records, target_from
+from divulge.setup.assemble import job_from_records
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.scope import ALL_FAMILIES
+from divulge.setup.sets import Sets
+from divulge.setup.settings import Options
+from divulge.setup.targets_from import target_from
 from divulge.training.recipes.sklearn import SklearnRecipe
 
 if TYPE_CHECKING:
@@ -90,15 +91,18 @@ def defended_patients(seed: int) -> tuple[MatrixPlan, list[list[Any]]]:
         recipe.train(sets.members, derived_seed(seed, "target")),
         recipe,
         sets,
-        PRESETS["mlaas"],
-        "Tumour diagnosis, overfitted",
-        properties=PropertyPlan(("share(diagnosis == 'malignant')",), (0.2, 0.4), victims=24, shadows=32),
-        seed=seed,
+        Options(
+            name="Tumour diagnosis, overfitted",
+            properties=PropertyPlan(("share(diagnosis == 'malignant')",), (0.2, 0.4), victims=24, shadows=32),
+            seed=seed,
+        ),
         resources=tools,
     )
     coarse, labels = defense("k_anonymity", k=5), defense("label_only")
     return plan, [[], [defense("rounding", decimals=1)], [labels], [coarse], [coarse, labels]]
 
+
+Treatment = Literal["refuse", "drop", "keep"]
 
 DEMOS: dict[str, Callable[[int], Iterator[Job]]] = {"patients": patients, "fashion": fashion, "census": census}
 
@@ -127,28 +131,34 @@ def _sets(records: Records, sizes: tuple[int, int, int], seed: int) -> Sets:
 
 
 def _sklearn_job(
-    name: str, estimator: Any, sets: Sets, seed: int, asked: PropertyPlan, duplicates: str = "refuse"
+    name: str,
+    estimator: Any,
+    sets: Sets,
+    seed: int,
+    asked: PropertyPlan,
+    duplicates: Treatment = "refuse",
 ) -> Job:
     return _job(name, BoundRecipe(SklearnRecipe(estimator), target_from), sets, seed, asked, duplicates)
 
 
-def _job(name: str, recipe: BoundRecipe, sets: Sets, seed: int, asked: PropertyPlan, duplicates: str = "refuse") -> Job:
+def _job(
+    name: str,
+    recipe: BoundRecipe,
+    sets: Sets,
+    seed: int,
+    asked: PropertyPlan,
+    duplicates: Treatment = "refuse",
+) -> Job:
     """Train the target and make the job: all families, by somebody who got hold of the model."""
-    threat = PRESETS["published-model"]
     tools = resources()
     recipe = replace(recipe, trainer=tools.trainer)
     target = recipe.train(sets.members, derived_seed(seed, "target"))
-    job = job_from_records(
-        target,
-        sets,
-        threat=threat,
-        recipe=recipe,
-        attacks=attacks_for(None, target, threat=threat, families=ALL_FAMILIES),
-        policy=Policy(),
-        duplicates=duplicates,
-        seed=seed,
+    options = Options(
         name=name,
-        resources=tools,
+        threat="published-model",
+        families=list(ALL_FAMILIES),
+        duplicates=duplicates,
         properties=asked,
+        seed=seed,
     )
-    return replace(job, own=True)
+    return replace(job_from_records(target, sets, options, recipe=recipe, resources=tools), own=True)

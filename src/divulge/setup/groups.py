@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from divulge.core.errors import InputError
 from divulge.core.persons import checked_aggregate
-from divulge.core.property_expression import named_in
 from divulge.core.records import Records
 from divulge.core.target import Target
-from divulge.core.threat import Task
 from divulge.data.files import read_labels
 from divulge.data.persons import with_persons
-from divulge.games.properties import PropertyPlan
-from divulge.setup.assemble import Sets, met, records_from
+from divulge.setup.sets import Sets
 from divulge.targets.score_table import ScoreTable
 
 if TYPE_CHECKING:
@@ -28,27 +25,6 @@ HOW = "groups must be (groups of members, groups of non-members), one label a re
 
 Labels = list[Any | None]
 """For members, non-members and population; None where every record stands for a person."""
-
-
-def sets_of(
-    target: Target,
-    pairs: Sequence[Any],
-    groups: Any,
-    aggregate: str,
-    sensitive: Iterable[str] = (),
-    classes: Sequence[Any] | None = None,
-    task: Task | str | None = None,
-    properties: PropertyPlan | Sequence[str] = (),
-) -> Sets:
-    """Members, non-members and population as records, numbered by person, once the target has been met.
-
-    groups, aggregate: see told_apart and with_groups; the others: see assemble.records_from.  properties: what is asked
-    about all records together, whose columns are kept.
-    """
-    spoken = named_in(properties.properties if isinstance(properties, PropertyPlan) else properties)
-    parts, whose = told_apart(groups, target, pairs)
-    sets = records_from(target, parts[0], parts[1], parts[2], sensitive, classes, task, spoken)
-    return with_groups(met(target, sets), whose, aggregate)
 
 
 def told_apart(groups: Any, target: Target, pairs: Sequence[Any]) -> tuple[list[Any], Labels | None]:

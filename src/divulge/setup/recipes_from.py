@@ -1,0 +1,103 @@
+"""How the model of an audit is trained: from keys, an estimator, a function, a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from divulge.auditing.job import BoundRecipe, ModelRecipe
+from divulge.auditing.resources import Resources
+from divulge.core.errors import InputError
+from divulge.core.recipe import Recipe
+from divulge.core.target import Target
+from divulge.core.threat import Access
+from divulge.setup.parts import Given, RecipePart
+from divulge.setup.targets_from import target_from
+from divulge.setup.user_code import built_by, factory_from
+from divulge.training.recipes.boosters import BoosterRecipe
+from divulge.training.recipes.function import FunctionRecipe
+from divulge.training.recipes.sklearn import SklearnRecipe
+from divulge.training.shadow import OneByOne
+
+
+def recipe_from(
+    said: str | RecipePart | Given,
+    model: Any,
+    target: Target,
+    resources: Resources | None = None,
+    factory: Callable[[], Any] | None = None,
+    folder: Path = Path(),
+) -> Recipe | None:
+    """The recipe that the settings of an audit speak of; None where they say that there is none.
+
+    model: what was audited, as it was given.  factory: what builds such a model untrained, where the target has one.
+    folder: what paths are relative to.
+    """
+    part = RecipePart.model_validate({"kind": said}) if isinstance(said, str) else said
+    chosen = part.value if isinstance(part, Given) else as_said(part, factory, folder)
+    return recipe_for(chosen, model, target, resources)
+
+
+def as_said(part: RecipePart, factory: Callable[[], Any] | None, folder: Path) -> Any:
+    """What keys say about training, as `recipe_for` takes it."""
+    if part.kind == "none":
+        return None
+    if part.kind in ("auto", "chosen"):
+        return part.kind
+    if isinstance(part.factory, str):
+        factory = factory_from(part.factory, folder, "recipe.factory")
+    elif part.factory is not None:
+        factory = part.factory
+    if factory is None:
+        raise InputError(f"recipe.factory: is missing: recipe.kind {part.kind} needs a function that builds the model")
+    if part.kind == "sklearn":
+        return built_by(factory, str(part.factory or ""), "recipe.factory")
+    from divulge.training.recipes.augment import Augmentation
+    from divulge.training.recipes.pytorch import Optimiser, Schedule, TorchRecipe
+
+    return TorchRecipe(
+        factory,
+        optimiser=Optimiser(part.optimiser),
+        schedule=Schedule(part.schedule),
+        augmentation=Augmentation[part.augmentation.upper()],
+        **part.model_dump(exclude={"kind", "factory", "optimiser", "schedule", "augmentation"}),
+    )
+
+
+def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | None = None) -> Recipe | None:
+    """What the user said about training, as a recipe whose models are targets of the same kind."""
+    if recipe is None:
+        return None
+    made: ModelRecipe
+    if isinstance(recipe, str):
+        if recipe not in ("auto", "chosen"):
+            raise InputError(f"recipe {recipe!r} is unknown: pass 'auto', 'chosen', None, a recipe or a function")
+        estimator = getattr(target, "estimator", model)
+        if recipe == "auto" and not hasattr(estimator, "get_params"):
+            own = BoosterRecipe.of(target.booster) if hasattr(target, "booster") else None
+            return BoundRecipe(own, _adapter_like(target), (resources or Resources()).trainer) if own else None
+        made = SklearnRecipe(estimator) if recipe == "auto" else SklearnRecipe.of_chosen(estimator)
+    elif hasattr(recipe, "train") and hasattr(recipe, "overfitted"):
+        return cast(Recipe, recipe if hasattr(recipe, "train_many") else OneByOne(recipe))
+    elif hasattr(recipe, "overfitted"):
+        made = recipe
+    elif hasattr(recipe, "get_params"):
+        made = SklearnRecipe(recipe)
+    elif callable(recipe):
+        made = FunctionRecipe(recipe)
+    else:
+        raise InputError(f"a {type(recipe).__name__} is no recipe: pass a TorchRecipe, an estimator or a function")
+    return BoundRecipe(made, _adapter_like(target), (resources or Resources()).trainer)
+
+
+def _adapter_like(target: Target) -> Callable[[Any], Target]:
+    """Adapts new models as the audited one was adapted, where its adapter has settings."""
+    alike: Callable[[Any], Target] | None = getattr(target, "alike", None)
+
+    def adapt(model: Any) -> Target:
+        recognised = hasattr(model, "predict") or hasattr(model, "answer") or isinstance(model, str | Path)
+        recognised = recognised and Access.SAMPLES not in target.offers
+        return target_from(model) if alike is None or recognised else alike(model)
+
+    return adapt

@@ -1,0 +1,146 @@
+"""The records of an audit: from Python, from files, from a named source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from divulge.core.errors import InputError, TargetError
+from divulge.core.hashing import derived_rng
+from divulge.core.property_expression import named_in
+from divulge.core.records import Records
+from divulge.core.target import Target
+from divulge.core.threat import Task
+from divulge.data.arrays import from_arrays, from_frames
+from divulge.data.delimited import Reading
+from divulge.data.files import read_arrays, read_table
+from divulge.data.loaders import unpacked
+from divulge.data.pairs import as_pairs, used
+from divulge.data.sources import SOURCES
+from divulge.data.splits import split
+from divulge.setup.groups import Labels, columns_apart, labels_of_arrays, told_apart, with_groups
+from divulge.setup.labels import labels_of
+from divulge.setup.sets import Sets
+from divulge.setup.settings import Options
+from divulge.targets.estimators.fitted_table import fitted_columns, fitted_kinds
+
+if TYPE_CHECKING:
+    from divulge.setup.audit_file import DataPart
+
+
+def sets_of(target: Target, pairs: Sequence[Any], options: Options) -> Sets:
+    """Members, non-members and population as records, numbered by person, once the target has been met."""
+    parts, whose = told_apart(options.persons, target, pairs)
+    sets = records_from(
+        target,
+        parts[0],
+        parts[1],
+        parts[2],
+        sensitive=options.sensitive,
+        classes=options.classes,
+        task=options.task,
+        keep=named_in(options.asked.properties),
+    )
+    return with_groups(met(target, sets), whose, options.aggregate)
+
+
+def records_from(
+    target: Target,
+    members: Any,
+    nonmembers: Any,
+    population: Any = None,
+    sensitive: Iterable[str] = (),
+    classes: Sequence[Any] | None = None,
+    task: Task | str | None = None,
+    keep: Iterable[str] = (),
+) -> Sets:
+    """The three sets as records under one schema, with class codes in the target's order; see labels_of.
+
+    keep: columns of data frames that are needed though the model was not fitted on them.
+    """
+    if members is None or nonmembers is None:
+        raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
+    given = {"members": unpacked(members), "nonmembers": unpacked(nonmembers), "population": unpacked(population)}
+    given = as_pairs(given, fitted_columns(getattr(target, "estimator", None)), (*sensitive, *keep))
+    pairs = [pair for pair in given.values() if pair is not None]
+    if all(isinstance(pair, Records) for pair in pairs):
+        return Sets(members, nonmembers, population)
+    known = labels_of(target, pairs, classes, task)
+    sets = from_arrays(pairs, classes=known, task=target.task, sensitive=sensitive)
+    return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
+
+
+def met(target: Target, sets: Sets) -> Sets:
+    """The sets, once a service has been asked about three records, so that it is known what it answers with, and a
+    network about many, so that it is settled what its outputs stand for.
+    """
+    settle = getattr(target, "settle", None)
+    if settle is not None:
+        try:
+            settle(sets.members)
+        except TargetError as error:
+            raise InputError(str(error)) from error
+    meet = getattr(target, "meet", None)
+    if meet is not None:
+        try:
+            meet(sets.members)
+        except TargetError as error:
+            raise InputError(f"target.service: {error}") from error
+    return sets
+
+
+def sets_in(part: DataPart, target: Target, options: Options, folder: Path) -> Sets:
+    """The sets that an audit file names, numbered by person, once the target has been met."""
+    return met(target, _read(part, target, options, folder))
+
+
+def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Sets:
+    if part.source is not None:
+        return _from_source(part, options.seed)
+    paths: list[tuple[str, Path]] = []
+    for name in ("members", "nonmembers", "population"):
+        value = getattr(part, name)
+        if isinstance(value, int):
+            raise InputError(f"data.{name}: {value} is a number: name a file of records, or give `source` as well")
+        if value is not None:
+            paths.append((name, folder / value))
+    labels: Labels | None = None
+    column = part.groups if isinstance(part.groups, str) else None
+    if all(path.suffix == ".npz" for _, path in paths):
+        pairs = [read_arrays(path, f"data.{name}") for name, path in paths]
+        classes = labels_of(target, pairs, part.classes, options.task)
+        labels = labels_of_arrays(paths, column)
+        sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
+    else:
+        model = getattr(target, "estimator", None)
+        reading = Reading(part.separator, part.encoding, part.dtypes, fitted_kinds(model))
+        tables = {name: read_table(path, f"data.{name}", reading) for name, path in paths}
+        named = [name for name in (part.target, column) if name is not None]
+        kept = (*part.sensitive, *named_in(options.asked.properties), *named)
+        there = part.target is not None and all(name in table for table in tables.values() for name in named)
+        frames = list((used(tables, fitted_columns(model), kept) if there else tables).values())
+        if part.target is None:
+            raise InputError(
+                "data.target: is missing: which column is predicted? The columns are "
+                + ", ".join(map(str, frames[0].columns[:12]))
+            )
+        if column is not None:
+            frames, labels = columns_apart(frames, column, target, "data.groups")
+        told = [(f.drop(columns=part.target), f[part.target]) for f in frames if part.target in f.columns]
+        classes = labels_of(target, told, part.classes, options.task) if len(told) == len(frames) else None
+        sets = from_frames(frames, target=part.target, classes=classes, task=target.task, sensitive=part.sensitive)
+    return with_groups(Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None), labels, part.aggregate)
+
+
+def _from_source(part: DataPart, seed: int) -> Sets:
+    if part.groups is not None:
+        raise InputError("data.groups: a named source has one record a person: leave it out, or give files")
+    if part.source not in SOURCES:
+        raise InputError(f"data.source: {part.source!r} is unknown: choose one of {', '.join(SOURCES)}")
+    sizes = [getattr(part, name) or 0 for name in ("members", "nonmembers", "population")]
+    if not all(isinstance(size, int) for size in sizes) or min(sizes[:2]) < 1:
+        raise InputError("data: with `source`, members and nonmembers are numbers of records, 1000 say")
+    records = SOURCES[part.source or ""]()
+    parts = split(records, tuple(size for size in sizes if size), derived_rng(seed, "split"))
+    return Sets(parts[0], parts[1], parts[2] if sizes[2] else None)

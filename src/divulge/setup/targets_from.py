@@ -1,0 +1,145 @@
+"""The model of an audit: from an object, from a file, from a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from divulge.core.errors import InputError, MissingExtra
+from divulge.core.records import Records
+from divulge.core.target import Target
+from divulge.core.threat import Task
+from divulge.data.files import existing
+from divulge.setup.settings import TargetSettings
+from divulge.setup.user_code import built_by, factory_from, modules_beside
+from divulge.targets.pickles import load_trusted
+from divulge.training.artifact_cache import default_folder
+
+if TYPE_CHECKING:
+    from divulge.setup.audit_file import TargetPart
+
+
+def target_from(model: Any, name: str | None = None, how: TargetSettings | None = None) -> Target:
+    """The adapter for a model; a Target is returned as it is.
+
+    how: what the outputs of a network are; raises InputError where they are stated of another model.
+    """
+    told = _told_of_network(how)
+    if isinstance(model, type):
+        raise InputError(f"{model.__name__} is a class: pass a trained model, an instance of it")
+    if any(base.__module__.startswith("torch.") for base in type(model).__mro__) and not _is_target(model):
+        return _torch(model, name, told)
+    if any(base.__module__.startswith("keras.") for base in type(model).__mro__) and not _is_target(model):
+        from divulge.targets.networks.keras import KerasTarget
+
+        return KerasTarget(model, name=name, **told)
+    _no_network(how)
+    return _other(model, name)
+
+
+def _told_of_network(how: TargetSettings | None) -> dict[str, Any]:
+    return {key: value for key in ("output", "pick") if (value := getattr(how, key, None)) is not None}
+
+
+def _no_network(how: TargetSettings | None) -> None:
+    if told := _told_of_network(how):
+        raise InputError(f"{next(iter(told))}: is about what a network returns, which this is not: leave it out")
+
+
+def _is_target(model: Any) -> bool:
+    return all(hasattr(model, part) for part in ("answer", "offers", "task", "fingerprint"))
+
+
+def _other(model: Any, name: str | None) -> Target:
+    """The adapter for what is no network of PyTorch or Keras."""
+    if _is_target(model):
+        return cast(Target, model)
+    if isinstance(model, str | Path):
+        return _onnx(Path(model), None, name)
+    if type(model).__name__ == "Booster":
+        from divulge.targets.estimators.boosters import BoosterTarget
+
+        return BoosterTarget(model, name=name)
+    if hasattr(model, "predict"):
+        from divulge.targets.estimators.sklearn import SklearnTarget
+
+        return SklearnTarget(model, name)
+    if callable(model):
+        from divulge.targets.function import FunctionTarget
+
+        return FunctionTarget(model, name=name)
+    raise InputError(
+        f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a Keras model, a path to an "
+        "ONNX file, a function x -> scores, a GeneratorTarget, or a ScoreTable"
+    )
+
+
+def target_in(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] | None]:
+    """The model of an audit file, and what builds such a one untrained, where the file says it."""
+    if part.kind != "torch":
+        _no_network(part)
+    if part.kind == "http":
+        return service_from(part), None
+    path = existing(folder / part.file, "target.path")
+    if part.kind == "onnx":
+        return _onnx(path, _task(part), part.name), None
+    trusted = modules_beside(part.trusted_modules, part.modules, folder) if part.trust else ()
+    if part.kind == "sklearn":
+        return target_from(load_trusted(path, part.trust, trusted), part.name), None
+    try:
+        from divulge.targets.networks.torch_files import load_weights
+    except ModuleNotFoundError as error:
+        raise MissingExtra("torch", "torch") from error
+    factory = factory_from(part.factory, folder) if part.factory is not None else None
+    built = built_by(factory, part.factory or "") if factory is not None else None
+    module = load_weights(built, path, part.trust, trusted)
+    return _torch(module, part.name or path.stem, {"task": _task(part)} | _told_of_network(part)), factory
+
+
+def encrypted(target: Target, how: TargetSettings, reference: Records) -> Target:
+    """The same model, asked under encryption where the settings say so; reference: records that scales are set by."""
+    if how.encrypted is None:
+        return target
+    from divulge.targets.services.encrypted import EncryptedTarget
+
+    return EncryptedTarget(target, how.encrypted, reference)
+
+
+def service_from(part: TargetPart) -> Target:
+    """The service that an audit file describes, with its answers kept on disk."""
+    assert part.service is not None
+    try:
+        from divulge.targets.services.http import HttpTarget, Service
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "httpx", "http") from error
+    from divulge.targets.services.http_bodies import body_from
+
+    told = part.service
+    how = told.model_dump(exclude={"url", "preset", "request", "response", "classes"})
+    service = Service(told.url, body_from(told.preset, told.request, told.response), **how)
+    task = _task(part) or Task.CLASSIFICATION
+    kept = default_folder() / "http.sqlite"
+    return HttpTarget(service, classes=told.classes, task=task, name=part.name, cache=kept)
+
+
+def _task(part: TargetPart) -> Task | None:
+    return Task(part.task) if part.task is not None else None
+
+
+def _onnx(path: Path, task: Task | None, name: str | None) -> Target:
+    if path.suffix != ".onnx":
+        raise InputError(f"target {path}: only .onnx files load without code; load the model yourself and pass it")
+    try:
+        from divulge.targets.networks.onnx import OnnxTarget
+    except ModuleNotFoundError as error:
+        raise MissingExtra("onnxruntime", "onnx") from error
+    return OnnxTarget(path, task=task, name=name)
+
+
+def _torch(module: Any, name: str | None, told: dict[str, Any]) -> Target:
+    try:
+        from divulge.targets.networks.pytorch import TorchTarget
+    except ModuleNotFoundError as error:
+        raise MissingExtra("torch", "torch") from error
+    return TorchTarget(module, name=name, **told)
