@@ -18,6 +18,7 @@ from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verd
 from divulge.core.handshake import Handshake
 from divulge.core.wording import counted
 from divulge.report import words
+from divulge.report.metrics import METRIC_NAMES, shown
 from divulge.report.next_steps import first_step
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _line(outcome: Outcome) -> Text:
                 return Text(f"  · {title} {_told(findings)}")
             text = f"  · {title} AUC {area.value:.3f} ({area.low:.3f} to {area.high:.3f})"
             if low is not None and low.value is not None:
-                text += f"   TPR at 1 % FPR {words.shown(low.value, low.metric)}"
+                text += f"   TPR at 1 % FPR {shown(low.value, low.metric)}"
             return Text(text)
 
 
@@ -134,8 +135,8 @@ def _told(findings: Sequence[Finding]) -> str:
     if not measured:
         return "done"
     best = max(measured, key=lambda f: f.advantage_low or 0.0)
-    name = words.METRIC_NAMES.get(best.metric.partition(":")[0], best.metric)
-    return f"{name} {words.shown(best.value, best.metric)} (guessing: {words.shown(best.chance, best.metric)})"
+    name = METRIC_NAMES.get(best.metric.partition(":")[0], best.metric)
+    return f"{name} {shown(best.value, best.metric)} (guessing: {shown(best.chance, best.metric)})"
 
 
 def _stolen(found: dict[str, Finding]) -> str:
@@ -145,7 +146,7 @@ def _stolen(found: dict[str, Finding]) -> str:
         return "done"
     names = {"fidelity": "agrees on", "fidelity_uniform": "", "fidelity_boundary": ""}
     told = [
-        f"{names.get(f.metric) or words.METRIC_NAMES[f.metric]} {words.shown(f.value, f.metric)}"
+        f"{names.get(f.metric) or METRIC_NAMES[f.metric]} {shown(f.value, f.metric)}"
         for f in measured
         if f.metric == "fidelity" or f.metric.endswith("_recovered")
     ]

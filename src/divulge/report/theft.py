@@ -11,28 +11,10 @@ from divulge.core.theft import Alarm, Theft
 from divulge.core.threat import Family
 from divulge.core.verdicts import overall
 from divulge.core.wording import counted, percent
+from divulge.report.metrics import COPY_PLACES, RECOVERED, exact_percent
 
-RECOVERED = {
-    "parameters_recovered": "of its parameters",
-    "hyperparameters_recovered": "of its hyper-parameters that were asked for",
-    "architecture_recovered": "of the facts about its architecture that were asked for",
-}
-PLACES = ("fidelity", "fidelity_uniform", "fidelity_boundary")
-PLACE_NAMES = ("unseen records", "random inputs", "boundary")
-
-
-def exact_percent(rate: float) -> str:
-    """One decimal, and 100 % only for all."""
-    if rate in (0, 1):
-        return percent(rate)
-    return f"{min(100 * rate, 99.9):.1f} %" if rate < 0.9995 else "> 99.9 %"
-
-
-PLACE_WORDS = {
-    "fidelity": "of unseen records",
-    "fidelity_uniform": "of random inputs",
-    "fidelity_boundary": "of points at its decision boundary",
-}
+PLACES = tuple(COPY_PLACES)
+PLACE_NAMES = tuple(head for head, _ in COPY_PLACES.values())
 
 
 def headline(result: AuditResult) -> str:
@@ -45,20 +27,36 @@ def headline(result: AuditResult) -> str:
     if any(f.metric in PLACES for f in leaks):
         return "Part of what the model does can be copied"
     if leaks:
-        return "How the model was made can be told"
-    return "No copy better than a guess without queries was made"
+        return "How the model was built can be inferred"
+    return "No copy beat the best guess without queries"
 
 
 def sentence(result: AuditResult) -> str:
-    """What the audit says about extraction, for a reader of nothing else: from the findings that made the verdict."""
+    """What the audit says about extraction, for a reader of nothing else: from the findings that made the verdict, with
+    the attacks that did it.
+    """
+    return _said(result, named=True)
+
+
+def plain(result: AuditResult) -> str:
+    """The same in everyday words, without the names of attacks."""
+    return _said(result, named=False)
+
+
+def _said(result: AuditResult, named: bool) -> str:
     verdict = result.verdict_of(Family.EXTRACTION)
     found = [f for f in result.of(Family.EXTRACTION) if f.verdict is verdict and f.value is not None]
-    parts = [_recovered_sentence(result, f) for f in _recoveries(found)]
+
+    def who(finding: Finding) -> str:
+        return f"“{result.titles.get(finding.attack, finding.attack)}”" if named else ""
+
+    parts = [_recovered_sentence(f, who(f)) for f in _recoveries(found)]
     best = best_copy(found)
     if best is not None:
-        parts.append(_copy_sentence(result, best))
+        parts.append(_copy_sentence(best, who(best)))
     if not parts and found:
-        parts = [_recovered_sentence(result, f, "at best ") for f in sorted(found, key=lambda f: -(f.value or 0.0))[:1]]
+        most = sorted(found, key=lambda f: -(f.value or 0.0))[0]
+        parts = [_recovered_sentence(most, who(most), "at best ")]
     return " ".join(parts)
 
 
@@ -74,12 +72,11 @@ def _recoveries(found: Sequence[Finding]) -> list[Finding]:
     return list(kept.values())
 
 
-def _recovered_sentence(result: AuditResult, finding: Finding, least: str = "") -> str:
-    title = result.titles.get(finding.attack, finding.attack)
+def _recovered_sentence(finding: Finding, who: str, least: str = "") -> str:
     number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
     asked = f"with {counted(finding.queries, 'query')}" if finding.queries else "without a query"
     share = f"{least}{exact_percent(finding.value or 0.0)}"
-    return f"“{title}” tells {share} {RECOVERED[finding.metric]} ({number:,}) {asked}."
+    return f"{who or 'An attacker'} recovers {share} {RECOVERED[finding.metric]} ({number:,}) {asked}."
 
 
 def best_copy(found: Sequence[Finding]) -> Finding | None:
@@ -90,13 +87,13 @@ def best_copy(found: Sequence[Finding]) -> Finding | None:
     return min(copies, key=lambda f: (PLACES.index(f.metric), -(f.low or 0.0), f.queries), default=None)
 
 
-def _copy_sentence(result: AuditResult, best: Finding) -> str:
-    title = result.titles.get(best.attack, best.attack)
+def _copy_sentence(best: Finding, who: str) -> str:
     low, high = exact_percent(best.low or 0.0), exact_percent(best.high or 0.0)
     return (
-        f"The copy made by “{title}” with {counted(best.queries, 'query')} gives the model's own answer to "
-        f"{exact_percent(best.value or 0.0)} {PLACE_WORDS[best.metric]} ({percent(best.confidence)} interval {low} to "
-        f"{high}); the best guess without any query does so for {exact_percent(best.chance)}."
+        f"{f'The copy made by {who}' if who else 'A copy made'} with {counted(best.queries, 'query')} gives the "
+        f"model's own answer for {exact_percent(best.value or 0.0)} {COPY_PLACES[best.metric][1]} "
+        f"({percent(best.confidence)} CI {low} to {high}); the best guess without any query: "
+        f"{exact_percent(best.chance)}."
     )
 
 
@@ -188,13 +185,13 @@ def _secret_cell(secrets: Sequence[Finding], theft: Theft, mark: str) -> tuple[s
     if not measured:
         return ("–", "not comparable" if secrets else "", "")
     finding = measured[0]
-    told = [r for r in theft.recoveries if f"{r.what}_recovered" == finding.metric]
+    recoveries = [r for r in theft.recoveries if f"{r.what}_recovered" == finding.metric]
     number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
     what = finding.metric.removesuffix("_recovered").replace("hyperparameters", "hyper-parameters")
     beside = f"{number:,} {what}"
-    if told and told[0].told and told[0].told != ("leaves",):
-        beside = "; ".join(told[0].told)
-    elif told and told[0].told == ("leaves",):
+    if recoveries and recoveries[0].told and recoveries[0].told != ("leaves",):
+        beside = "; ".join(recoveries[0].told)
+    elif recoveries and recoveries[0].told == ("leaves",):
         beside = f"{number:,} leaves"
     worst = next((d.value for d in finding.details if d.name == "worst_error"), None)
     if worst is not None:

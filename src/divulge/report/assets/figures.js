@@ -20,7 +20,10 @@
     ? Object.assign({}, trace, { marker: Object.assign({}, trace.marker, { pattern: {} }) }) : trace);
   const plain = (data) => (print.on ? data.map(solid) : data);
   const drawn = [];
-  for (const holder of document.querySelectorAll("[data-figure]")) {
+  // A figure is drawn when it can be seen: inside of closed details it has no width.
+  const start = (holder) => {
+    if (holder.dataset.drawn) return;
+    holder.dataset.drawn = "yes";
     const spec = JSON.parse(document.getElementById(holder.dataset.figure).textContent);
     const place = holder.querySelector(".plot");
     const draw = () => Plotly.react(place, plain(spec.data), themed(spec.layout), { displayModeBar: false, responsive: true });
@@ -35,10 +38,14 @@
         draw();
       });
     }
-    holder.dataset.drawn = "yes";
-  }
+  };
+  const startAll = () => {
+    for (const holder of document.querySelectorAll("[data-figure]")) if (holder.checkVisibility()) start(holder);
+  };
+  document.addEventListener("toggle", startAll, true);
+  startAll();
   const again = () => drawn.forEach((draw) => draw());
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
-  window.addEventListener("beforeprint", () => { print.on = true; again(); });
+  window.addEventListener("beforeprint", () => { print.on = true; startAll(); again(); });
   window.addEventListener("afterprint", () => { print.on = false; again(); });
 })();
