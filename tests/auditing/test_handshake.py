@@ -167,7 +167,7 @@ def test_a_fault_makes_everything_invalid_and_stands_first(tmp_path, halves):
     page = run.report(tmp_path / "r.html").read_text()
     assert page.index("accuracy on members 0.00") < page.index('class="verdict')
     decision = run.report(tmp_path / "d.md", page="decision").read_text()
-    assert "accuracy on members 0.00" in decision and "were not drawn alike" not in decision
+    assert "accuracy on members 0.00" in decision and "not from the same distribution" not in decision
     assert '"measure": "accuracy"' in run.report(tmp_path / "r.json").read_text()
     assert divulge.Run.open(tmp_path / "r").handshake == run.handshake
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from divulge.report.png import data_uri
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 from tests.attacks.reconstruction_games import dense, pictures
@@ -18,7 +19,6 @@ from divulge.core.threat import Family
 from divulge.defenses.updates import UpdateNoise
 from divulge.games.rebuild import RebuildPlan
 from divulge.report import rebuilt as words_of
-from divulge.report.png import data_uri
 from divulge.runs.gate import judge
 from divulge.runs.result import open_run
 from divulge.setup.audit_file import load

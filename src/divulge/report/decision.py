@@ -326,7 +326,7 @@ def _risks(result: AuditResult) -> tuple[Risk, ...]:
     return (
         Risk(
             "singling out",
-            "Can one person be named as being in the training data, or their record be rebuilt?",
+            "Can one person be named as being in the training data, or their record be reconstructed?",
             *_worst(result, low + rebuilt),
             asked + exposed + more,
             causes,

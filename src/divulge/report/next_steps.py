@@ -25,9 +25,7 @@ def basis_lacks(result: AuditResult) -> list[str]:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do.  text: for everybody, without a command.  price: what it costs, in words.  full: with figures and
-    commands.
-    """
+    """One thing to do.  text: for everybody.  price: what it costs.  full: with figures and commands."""
 
     text: str
     full: str = ""
@@ -60,7 +58,10 @@ def advice(result: AuditResult) -> list[Step]:
     found = [*_mending(result), *_membership(result)]
     for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
         if result.verdict_of(family) is Verdict.LEAK:
-            found += [Step(change.in_short, change.in_full, change.price) for change in helpful(result, family, least=WORTH)[:1]]
+            found += [
+                Step(change.in_short, change.in_full, change.price)
+                for change in helpful(result, family, least=WORTH)[:1]
+            ]
     if result.leaks():
         found.append(
             Step(

@@ -202,7 +202,9 @@ def certainty(result: AuditResult) -> list[str]:
         if result.baseline.alarm is not None:
             lines.append("Members and non-members differ even without the model, so membership cannot be judged.")
         elif result.baseline.reading is not None:
-            lines.append("Without the model, members and non-members cannot be distinguished, as expected of a fair split.")
+            lines.append(
+                "Without the model, members and non-members cannot be distinguished, as expected of a fair split."
+            )
         controls = [f for f in result.findings if f.metric == "auc" and f.control is not None]
         if controls:
             lines.append("For comparison, the same attacks ran against models that never saw these records.")

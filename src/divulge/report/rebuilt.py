@@ -81,7 +81,7 @@ def _one(result: AuditResult, finding: Finding, named: bool) -> str:
     blind = result.rebuilt[finding.attack].baseline if finding.attack in result.rebuilt and named else ""
     without = f"best guess without the model{f' ({blind})' if blind and len(blind) < 60 else ''}"
     about = finding.metric.partition(":")[2]
-    name = metric_name(finding.metric) if named or not about else f"{about.replace('_', ' ')} inferred correctly"
+    name = metric_name(finding.metric) if named or not about else f"“{about.replace('_', ' ')}” inferred correctly"
     return (
         f"{title}{name if named else capital(name)}: {percent(finding.value or 0.0)} ({percent(finding.confidence)} "
         f"CI {bounds}); {without}: {percent(finding.chance)}."

@@ -6,12 +6,13 @@
     const ink = print.on ? "#111111" : tone("--ink");
     const grid = print.on ? "#cccccc" : tone("--grid");
     const axis = { color: ink, gridcolor: grid, zeroline: false, linecolor: grid, automargin: true, fixedrange: true };
+    const named = (own) => Object.assign({}, own, axis, { title: Object.assign({ font: { size: 13 } }, own.title) });
     return Object.assign({}, layout, {
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: ink, family: "system-ui, sans-serif", size: 13 },
-      xaxis: Object.assign({}, layout.xaxis, axis),
-      yaxis: Object.assign({}, layout.yaxis, axis),
+      xaxis: named(layout.xaxis),
+      yaxis: named(layout.yaxis),
       autosize: true,
     });
   };

@@ -50,11 +50,17 @@ def copies(result: AuditResult) -> list[Figure]:
             question="How many queries does a good copy take?",
             description=(
                 "Share of unseen records to which a copy gives the model's own answer, by the number of queries it was "
-                "trained with. Bars are 95 % intervals; the dotted line is what the same kind of model reaches with as "
-                "many public labels and no query at all."
+                "trained with, with 95 % CI; beside it what the same kind of model reaches with as many public labels "
+                "and no query at all."
             ),
             spec=json.dumps({"data": [*traces, baseline], "layout": layout}) if drawn else "",
-            tables=(Table("The same as a table", ("attack", "queries", "agreement", "without queries"), rows),),
+            tables=(
+                Table(
+                    "The same as a table" if drawn else "Agreement by queries",
+                    ("attack", "queries", "agreement", "without queries"),
+                    rows,
+                ),
+            ),
         )
     ]
 

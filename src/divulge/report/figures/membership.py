@@ -22,6 +22,9 @@ TICKS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 FINE_TICKS = (0.01, 0.1, 0.5, 1.0)
 TENTHS = 10
 
+STRONG = 0.1
+"""Of the members named at the lowest rate of mistakes: beyond it, a logarithmic axis would press all to its edge."""
+
 
 def figures(result: AuditResult) -> list[Figure]:
     """The figures of membership that this audit result can fill."""
@@ -60,8 +63,10 @@ def _roc(result: AuditResult, ranked: list[Curve]) -> Figure:
     traces = [_band(best, confidence), *_curves(result, ranked), _guessing(lowest)]
     layout = {
         **LAYOUT,
-        "xaxis": _log_axis("of those not in the data, wrongly named", lowest),
-        "yaxis": _log_axis("of those in the data, rightly named", lowest),
+        "xaxis": _log_axis("non-members wrongly named", lowest),
+        "yaxis": _rates("members rightly named")
+        if best.tpr[0] >= STRONG
+        else _log_axis("members rightly named", lowest),
     }
     rows = tuple(
         (percent(f), percent(t), f"{percent(low)} to {percent(high)}")
@@ -73,7 +78,7 @@ def _roc(result: AuditResult, ranked: list[Curve]) -> Figure:
         question="How many members can be named, at the price of how many mistakes?",
         description=(
             "Share of members rightly named over the share of non-members wrongly named (receiver operating "
-            "characteristic, logarithmic axes). A curve above the dotted line of guessing is a leak; the left end "
+            "characteristic, logarithmic axis). A curve above the dotted line of guessing is a leak; the left end "
             f"matters most. The strongest attack is {title}; attacks with nearly the same curve are left out."
         ),
         spec=json.dumps({"data": traces, "layout": layout}),
@@ -116,14 +121,18 @@ def _curves(result: AuditResult, ranked: list[Curve]) -> list[dict[str, Any]]:
 def _guessing(lowest: float) -> dict[str, Any]:
     """The line on which an attack is no better than a coin."""
     return {
-        "x": [lowest, 1],
-        "y": [lowest, 1],
+        "x": np.geomspace(lowest, 1, 40).tolist(),
+        "y": np.geomspace(lowest, 1, 40).tolist(),
         "name": "guessing",
         "type": "scatter",
         "mode": "lines",
         "line": {"color": "#888888", "dash": "dot", "width": 1.5},
         "hoverinfo": "skip",
     }
+
+
+def _rates(title: str) -> dict[str, Any]:
+    return {"title": {"text": title}, "tickformat": ".0%", "range": [-0.02, 1.03]}
 
 
 def _log_axis(title: str, lowest: float) -> dict[str, Any]:
@@ -156,7 +165,7 @@ def _ranks(result: AuditResult, ranked: list[Curve]) -> Figure:
         buttons.append({"label": result.titles.get(curve.attack, curve.attack), "args": [{"visible": shown}]})
     layout = {
         **LAYOUT,
-        "xaxis": {"title": {"text": "rank among those not in the data"}, "tickangle": -60},
+        "xaxis": {"title": {"text": "rank among non-members"}, "tickangle": -60},
         "yaxis": {"title": {"text": "share of the members"}, "tickformat": ".0%", "rangemode": "tozero"},
     }
     traces: list[dict[str, Any]] = [

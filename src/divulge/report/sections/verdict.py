@@ -50,7 +50,9 @@ def _markdown(c: Context) -> str:
         [
             *([c["accuracy"]] if c["accuracy"] else []),
             f"**{MARKS[c['verdict']]} {c['headline']}.**",
-            "\n".join(f"- {MARKS[f.verdict]} **{f.name}: {f.verdict.value}.** {stopped(f.title)}" for f in c["families"]),
+            "\n".join(
+                f"- {MARKS[f.verdict]} **{f.name}: {f.verdict.value}.** {stopped(f.title)}" for f in c["families"]
+            ),
             *([f"**Recommended:** {c['recommendation']}"] if c["recommendation"] else []),
             *(f"**!** {note}" for note in c["notes"]),
         ]
