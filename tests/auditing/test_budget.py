@@ -184,7 +184,7 @@ def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
     """A run of no time, resumed with more, ends in the findings of one without a limit."""
     from divulge.core.policy import Policy
     from divulge.core.threat import PRESETS
-    from divulge.report import html, markdown, sarif
+    from divulge.report.formats import html, markdown, sarif
     from divulge.runs.result import open_run
     from divulge.setup.assemble import attacks_for, job_from_records, recipe_for, records_from, target_from
     from divulge.workflows.run_audit import run_audit

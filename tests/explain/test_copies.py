@@ -87,7 +87,7 @@ def test_the_report_tells_both_stories(run, tmp_path):
     assert "prada" in page
     text = run.report(tmp_path / "r.md").read_text()
     assert "## Copies of the model" in text
-    assert "“Equation solving” tells 100 % of its parameters (650) with 65 queries." in text
+    assert "“Equation solving” recovers 100 % of the model's parameters (650) with 65 queries." in text
     document = json.loads(run.report(tmp_path / "r.sarif").read_text())
     assert any("extraction" in rule["id"] for rule in document["runs"][0]["tool"]["driver"]["rules"])
 

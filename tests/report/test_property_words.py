@@ -12,8 +12,8 @@ from divulge.report.property_words import in_words
     [
         ("share(diagnosis == 'malignant')", "the share of training records with diagnosis = malignant"),
         (
-            'share(sex == "F" and age_group >= 40)',
-            "the share of training records with sex = F and age group at least 40",
+            'share(s == "F" and age_group >= 40)',
+            "the share of training records with s = F and age group at least 40",
         ),
         ("share(zip != 'a == b')", "the share of training records with zip other than a == b"),
         ("present(income < 3)", "the share of training records with income below 3"),

@@ -85,7 +85,9 @@ def _said(result: AuditResult, named: bool) -> str:
     leaks = _leaks(result)
     if not leaks:
         found = [f for f in _findings(result) if f.verdict is Verdict.NOT_FOUND]
-        best = min(found, key=lambda f: (f.metric.startswith("property_estimated"), -(f.advantage or 0.0)), default=None)
+        best = min(
+            found, key=lambda f: (f.metric.startswith("property_estimated"), -(f.advantage or 0.0)), default=None
+        )
         if best is None:
             return ""
         return f"No attack does clearly better than guessing. {_one(result, best, named)}"

@@ -62,9 +62,9 @@ COPY_PLACES = {
 """Where a copy is compared with the model: the head of a column, and within a sentence."""
 
 RECOVERED = {
-    "parameters_recovered": "of its parameters",
-    "hyperparameters_recovered": "of its hyper-parameters that were asked for",
-    "architecture_recovered": "of the facts about its architecture that were asked for",
+    "parameters_recovered": "of the model's parameters",
+    "hyperparameters_recovered": "of the hyper-parameters that were asked for",
+    "architecture_recovered": "of the facts about the architecture that were asked for",
 }
 
 WHOLE_RECORDS = (

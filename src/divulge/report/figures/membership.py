@@ -168,6 +168,28 @@ def _ranks(result: AuditResult, ranked: list[Curve]) -> Figure:
         "xaxis": {"title": {"text": "rank among non-members"}, "tickangle": -60},
         "yaxis": {"title": {"text": "share of the members"}, "tickformat": ".0%", "rangemode": "tozero"},
     }
+    best = ranked[0]
+    title = result.titles.get(best.attack, best.attack)
+    rows = tuple((name, percent(share), percent(1 / TENTHS)) for name, share in zip(names, tenths(best), strict=True))
+    return Figure(
+        id="scores",
+        question="Where do members stand among non-members?",
+        description=(
+            "Non-members are ranked by the attack's score and cut into ten groups of equal size; the bars say how many "
+            "members fall into each. Bars of equal height mean that members look like anybody else; a high bar at the "
+            "left means that they stand out."
+        ),
+        spec=json.dumps({"data": _tenths_drawn(ranked, names), "layout": layout, "choices": buttons}),
+        tables=(
+            Table("The same as a table", ("rank by score", "members", "non-members"), rows),
+            Table(f"Scores of {title}", ("score", "members", "non-members"), _scores(best)),
+        ),
+        choices=True,
+    )
+
+
+def _tenths_drawn(ranked: list[Curve], names: list[str]) -> list[dict[str, Any]]:
+    """Bars of members, one set an attack, of which the first is shown; and the line of non-members."""
     traces: list[dict[str, Any]] = [
         {
             "x": names,
@@ -190,24 +212,7 @@ def _ranks(result: AuditResult, ranked: list[Curve]) -> Figure:
             "line": {"color": COLOURS[1], "dash": "dash", "width": 2},
         }
     )
-    best = ranked[0]
-    title = result.titles.get(best.attack, best.attack)
-    rows = tuple((name, percent(share), percent(1 / TENTHS)) for name, share in zip(names, tenths(best), strict=True))
-    return Figure(
-        id="scores",
-        question="Where do members stand among non-members?",
-        description=(
-            "Non-members are ranked by the attack's score and cut into ten groups of equal size; the bars say how many "
-            "members fall into each. Bars of equal height mean that members look like anybody else; a high bar at the "
-            "left means that they stand out."
-        ),
-        spec=json.dumps({"data": traces, "layout": layout, "choices": buttons}),
-        tables=(
-            Table("The same as a table", ("rank by score", "members", "non-members"), rows),
-            Table(f"Scores of {title}", ("score", "members", "non-members"), _scores(best)),
-        ),
-        choices=True,
-    )
+    return traces
 
 
 def _scores(curve: Curve) -> tuple[tuple[str, ...], ...]:
