@@ -11,7 +11,7 @@ from divulge.core.threat import Family
 from divulge.report import plain
 from divulge.report.formats import html, markdown, model_card
 
-from .pages import JARGON, PHONE, WORDS_ABOVE, text_of, words_in
+from .pages import CHROMIUM, JARGON, PHONE, WORDS_ABOVE, text_of, words_in
 
 RUNS = ["families", "leak", "quiet", "invalid", "regression", "persons"]
 
@@ -129,3 +129,15 @@ def test_the_verdict_names_the_policy_and_an_incomplete_audit_is_no_all_clear(qu
     cut = replace(quiet.result, complete=False)
     assert plain.headline(cut) == "No leak was found, but parts of the audit are missing"
     assert quiet.verdict is Verdict.NOT_FOUND and quiet.result.verdict_of(Family.PROPERTY) is Verdict.NOT_EXAMINED
+
+
+def test_the_decision_is_one_page_of_paper_and_what_it_rests_on_follows(run, tmp_path):
+    pypdf = pytest.importorskip("pypdf")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    path = run.report(tmp_path / "d.pdf", page="decision")
+    first, *others = (" ".join(sheet.extract_text().split()) for sheet in pypdf.PdfReader(path).pages)
+    assert plain.headline(run.result) in first and "Facts about groups" in first and "Who the attacker is" in first
+    assert "The evidence" not in first and "The reasons in full" not in first
+    assert "The evidence" in " ".join(others) and "The reasons in full" in " ".join(others)
+    assert run.result.facts.job in "".join(others).replace(" ", "")

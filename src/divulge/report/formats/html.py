@@ -35,6 +35,7 @@ def _page(result: AuditResult, page: Page) -> str:
         .get_template("page.html.j2")
         .render(
             title=f"{TITLES[page]}{words.headline(result) + ': ' if page is Page.REPORT else ''}{result.facts.name}",
+            page=page.value,
             kind=KINDS[page],
             name=result.facts.name,
             version=result.facts.provenance.divulge,
