@@ -182,7 +182,7 @@ def test_an_audit_with_minutes_tries_every_family(data, tmp_path):
 
 def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
     """A run of no time, resumed with more, ends in the findings of one without a limit."""
-    from divulge.report import html, markdown, sarif
+    from divulge.report.formats import html, markdown, sarif
     from divulge.runs.result import open_run
     from divulge.setup.assemble import job_from_records
     from divulge.setup.recipes_from import recipe_for

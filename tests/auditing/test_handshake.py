@@ -161,11 +161,15 @@ def test_a_fault_makes_everything_invalid_and_stands_first(tmp_path, halves):
     assert judged.exit_code == 3 and judged.verdict is Verdict.INVALID
     assert any("output 0 stood for 1" in reason for reason in judged.incomplete)
     markdown = run.report(tmp_path / "r.md").read_text()
-    assert markdown.index("accuracy on members 0.00") < markdown.index("The audit is invalid") < markdown.index("##")
+    assert (
+        markdown.index("Accuracy: 0 % on training records") < markdown.index("audit is invalid") < markdown.index("##")
+    )
+    assert "accuracy on members 0.00" in markdown and "output 0 stood for 1" in markdown
     page = run.report(tmp_path / "r.html").read_text()
-    assert page.index("accuracy on members 0.00") < page.index('class="verdict')
+    assert page.index("Accuracy: 0 % on training records") < page.index('class="verdict')
+    assert "accuracy on members 0.00" in page and "output 0 stood for 1" in page
     decision = run.report(tmp_path / "d.md", page="decision").read_text()
-    assert "accuracy on members 0.00" in decision and "were not drawn alike" not in decision
+    assert "accuracy on members 0.00" in decision and "not from the same distribution" not in decision
     assert '"measure": "accuracy"' in run.report(tmp_path / "r.json").read_text()
     assert divulge.Run.open(tmp_path / "r").handshake == run.handshake
 

@@ -53,8 +53,8 @@ def test_a_share_of_classes_is_told_with_an_interval_for_the_audited_model(run):
 
 def test_the_report_says_it_in_one_sentence(run, tmp_path):
     text = run.report(tmp_path / "r.md").read_text()
-    assert "Facts about the training set as a whole can be told" in text
-    assert "of the training records satisfy y == 1 (95 %)" in text
+    assert "Facts about the training set as a whole can be inferred" in text
+    assert "that the share of training records with y = 1 is between" in text
     page = run.report(tmp_path / "r.html").read_text()
     assert 'id="properties"' in page and "property-0" in page
     assert json.loads(run.report(tmp_path / "r.sarif").read_text())["runs"]

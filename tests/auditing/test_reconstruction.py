@@ -1,7 +1,6 @@
 """Audits that rebuild records: verdicts, report, gate, resume, audit files, captured updates, defences."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,8 @@ from divulge.core.threat import Family
 from divulge.defenses.updates.noise import UpdateNoise
 from divulge.games.rebuild import RebuildPlan
 from divulge.report import rebuilt as words_of
-from divulge.report.png import data_uri
+from divulge.report.figures.png import data_uri
+from divulge.report.metrics import metric_name
 from divulge.runs.gate import judge
 from divulge.runs.result import open_run
 from divulge.setup.audit_file import load
@@ -69,9 +69,9 @@ def test_what_cannot_run_says_why(run):
 
 def test_every_report_shows_what_was_rebuilt(run, tmp_path):
     page = run.report(tmp_path / "r.html").read_text()
-    assert "Training records can be rebuilt" in page and page.count('<img src="data:image/png;base64,') >= 3
+    assert "Training records can be reconstructed" in page and page.count('<img src="data:image/png;base64,') >= 3
     text = run.report(tmp_path / "r.md").read_text()
-    assert "## Rebuilt records" in text and "First layer" in text
+    assert "### Reconstruction: what do the records look like?" in text and "First layer" in text
     sarif = json.loads(run.report(tmp_path / "r.sarif").read_text())
     assert any("analytic_gradient" in json.dumps(r) for r in sarif["runs"][0]["results"])
     assert run.result.tried(Family.RECONSTRUCTION) and run.result.evidence["analytic_gradient"].of(Picture)
@@ -149,10 +149,9 @@ def test_a_model_that_stores_its_records_is_caught_by_name(tmp_path):
 
 
 def test_words_for_every_outcome(run):
-    assert words_of.headline(run.result) == "Training records can be rebuilt"
+    assert words_of.headline(run.result) == "Training records can be reconstructed"
     assert "First layer" in words_of.sentence(run.result)
-    sex = replace(run.findings[0], metric="attribute_accuracy", about="sex")
-    assert words_of.name_of(sex) == "right answers: sex"
+    assert metric_name("attribute_accuracy:sex") == "attribute inferred correctly: sex"
     assert words_of.differing("a b c", "a x c") == [("a", True), ("x", False), ("c", True)]
 
 

@@ -92,14 +92,14 @@ def test_each_family_has_its_own_verdict(run):
 def test_the_report_tells_both_stories(run, tmp_path):
     page = run.report(tmp_path / "r.html").read_text()
     assert "the model can be copied exactly" in page
-    assert "Can the model be copied?" in page
+    assert "Model copying: can the model be extracted?" in page
     assert "How many queries does a good copy take?" in page
     assert "What does the copy open up?" in page
     assert "Noticed by" in page
     assert "prada" in page
     text = run.report(tmp_path / "r.md").read_text()
-    assert "## Copies of the model" in text
-    assert "“Equation solving” tells 100 % of its parameters (650) with 65 queries." in text
+    assert "### Model copying: can the model be extracted?" in text
+    assert "“Equation solving” recovers 100 % of the model's parameters (650) with 65 queries." in text
     document = json.loads(run.report(tmp_path / "r.sarif").read_text())
     assert any("extraction" in rule["id"] for rule in document["runs"][0]["tool"]["driver"]["rules"])
 

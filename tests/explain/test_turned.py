@@ -78,11 +78,13 @@ def test_what_cannot_help_does_not(told):
 
 def test_the_page_says_what_helps_and_at_what_price(told, tmp_path):
     best = helpful(told.result, divulge.Family.RECONSTRUCTION, least=0.5)[0]
-    assert best.startswith("secret left out of the training: right answers, secret 100 % (99 % to 100 %) before")
+    assert best.in_full.startswith(
+        "secret left out of the training: attribute inferred correctly, secret 100 % (99 % to 100 %) before"
+    )
     page = told.report(tmp_path / "report.html").read_text()
     assert "What is left when one thing is changed?" in page and "secret left out of the training" in page
     decision = told.report(tmp_path / "d.md", page="decision").read_text()
-    assert "ecret left out of the training: right answers" in decision
+    assert "ecret left out of the training: attribute inferred correctly" in decision
     assert "secret left out of the training" in told.report(tmp_path / "r.md").read_text()
 
 

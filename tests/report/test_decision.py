@@ -59,7 +59,7 @@ def test_a_leak_is_evidence_on_both_questions_for_whoever_holds_the_file(leaky):
     names = [risk.name for risk in made.risks]
     assert names == ["singling out", "linkability", "inference", "facts about groups"]
     assert made.risks[1].found.startswith("▲") and made.risks[2].found == "– not examined"
-    assert any("compare --defenses" in step for step in made.steps)
+    assert any("compare --defenses" in step.full and "--" not in step.text for step in made.steps)
 
 
 def test_nothing_found_is_said_with_what_would_have_been_seen(quiet):
@@ -70,7 +70,7 @@ def test_nothing_found_is_said_with_what_would_have_been_seen(quiet):
     assert any(line == "reconstruction: no attack was measured" for line in asked.untried)
     assert direct.answer == "Not examined" and "published-model" in direct.evidence[0]
     assert made.headline.startswith("Nothing was found that speaks against it")
-    assert any("audit again when data" in step for step in made.steps)
+    assert any("audit again when the data" in step.text for step in made.steps)
 
 
 def test_an_audit_that_failed_or_is_invalid_is_no_basis(quiet):
@@ -85,7 +85,7 @@ def test_what_had_no_time_is_untried(quiet):
     left = LeftOut("lira", "LiRA, online", "membership", "it needs about 9 min")
     made = decision(replace(quiet.result, left_out=(left,)))
     assert "“LiRA, online”: it needs about 9 min" in made.questions[1].untried
-    assert any("1 attack had none" in step for step in made.steps)
+    assert any("1 attack had none" in step.text for step in made.steps)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -105,10 +105,8 @@ def test_no_page_promises_anything(leaky, quiet, page, format):
 def test_the_model_card_says_what_was_measured_and_what_was_not(leaky, quiet):
     card = render(leaky.result, "md", "card")
     assert card.startswith("## Privacy\n") and "| Who was in the training data | ▲ leak |" in card
-    assert (
-        "| What the records look like | – not measured | |" in card
-        and "Not measured: reconstruction, property." in card
-    )
+    assert "| What the records look like | – not measured |" in card
+    assert "Not measured: reconstruction, property." in card
     assert "| Who was in the training data | ○ not found |" in render(quiet.result, "md", "card")
 
 

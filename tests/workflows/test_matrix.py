@@ -84,7 +84,7 @@ def test_sentences_follow_from_the_figures():
 def test_without_a_guarantee_or_a_leak_other_sentences_follow():
     rows = (row("none", 0.9, 0.5, 0.2, 0.3, defenses=()), row("Good", 0.9, 0.0, 0.0, 0.0))
     said = " ".join(advice(replace(MATRIX, rows=rows)))
-    assert "Nothing of what was tried is told apart from chance with Good" in said
+    assert "Nothing of what was tried differs from chance with Good" in said
     assert "None of these compositions comes with a guarantee" in said
     assert advice(replace(MATRIX, rows=(Row("none", (), None, 0.0, (), failed="x"),))) == ["Nothing could be measured."]
 

@@ -81,7 +81,7 @@ def _coverage() -> Table:
 
 def _draw(path: Path) -> None:
     from divulge.catalog.search import per_attack_type, per_task, per_year
-    from divulge.report.papers_figure import draw
+    from divulge.report.figures.papers import draw
 
     path.write_text(draw(per_attack_type(), per_task(), per_year()), encoding="utf-8")
     out.print(f"The picture: {path}", soft_wrap=True)

@@ -21,6 +21,7 @@ from divulge.core.handshake import Handshake
 from divulge.core.metric import AUC, FIDELITY, Trials, tpr_at
 from divulge.core.wording import counted
 from divulge.report import words
+from divulge.report.metrics import shown
 from divulge.report.next_steps import first_step
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _line(outcome: Outcome) -> Text:
                 return Text(f"  · {title} {_most(measured)}")
             text = f"  · {title} AUC {area.value:.3f} ({area.low:.3f} to {area.high:.3f})"
             if low is not None and low.value is not None:
-                text += f"   TPR at 1 % FPR {words.shown(low.value, low.metric)}"
+                text += f"   TPR at 1 % FPR {shown(low.value, low.metric)}"
             return Text(text)
 
 
@@ -152,9 +153,7 @@ def _most(findings: Sequence[Measurement]) -> str:
     if not measured:
         return "done"
     best = max(measured, key=lambda f: f.advantage_low or 0.0)
-    return (
-        f"{best.kind.label} {words.shown(best.value, best.metric)} (guessing: {words.shown(best.chance, best.metric)})"
-    )
+    return f"{best.kind.label} {shown(best.value, best.metric)} (guessing: {shown(best.chance, best.metric)})"
 
 
 def _stolen(found: dict[str, Measurement]) -> str:
@@ -163,7 +162,7 @@ def _stolen(found: dict[str, Measurement]) -> str:
     if not measured:
         return "done"
     parts = [
-        f"{'agrees on' if f.metric == FIDELITY else f.kind.label} {words.shown(f.value, f.metric)}"
+        f"{'agrees on' if f.metric == FIDELITY else f.kind.label} {shown(f.value, f.metric)}"
         for f in measured
         if f.metric == FIDELITY or f.kind.trials is Trials.EXACT
     ]

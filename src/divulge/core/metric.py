@@ -134,22 +134,22 @@ def _extraction() -> list[Metric]:
 
 def _paired() -> list[Metric]:
     rebuilt = [
-        (ATTRIBUTE_ACCURACY, "right answers", 0.01),
-        (RECORDS_REBUILT, "records rebuilt", 0.05),
-        (RECORDS_EXACT, "records rebuilt exactly", 0.05),
-        (BATCHES_OPENED, "batches with a rebuilt record", 0.05),
+        (ATTRIBUTE_ACCURACY, "attribute inferred correctly", 0.01),
+        (RECORDS_REBUILT, "records reconstructed", 0.05),
+        (RECORDS_EXACT, "records reconstructed exactly", 0.05),
+        (BATCHES_OPENED, "batches with a reconstructed record", 0.05),
         (NEARER_TRAINING, "guesses that show a training record", 0.05),
-        (CLASSES_RECOGNIZED, "classes recognised", 0.1),
-        (CLASSES_SHOWN, "classes shown as they look", 0.1),
+        (CLASSES_RECOGNIZED, "classes recognised in generated inputs", 0.1),
+        (CLASSES_SHOWN, "classes whose typical look was reconstructed", 0.1),
         (LABELS_COUNTED, "classes of a batch counted", 0.1),
-        (TEXT_REBUILT, "words rebuilt", 0.05),
-        (TEXT_EXACT, "texts rebuilt to the word", 0.05),
+        (TEXT_REBUILT, "words reconstructed", 0.05),
+        (TEXT_EXACT, "texts reconstructed word for word", 0.05),
     ]
     inferred = [
-        (PROPERTY_TOLD, "two values told apart", 0.1),
-        (PROPERTY_ESTIMATED, "value estimated", 0.1),
-        (BATCH_PROPERTY_TOLD, "kind of a batch told", 0.1),
-        (INPUT_ATTRIBUTE_TOLD, "attribute of inputs told", 0.05),
+        (PROPERTY_TOLD, "property inferred (two values)", 0.1),
+        (PROPERTY_ESTIMATED, "property estimated", 0.1),
+        (BATCH_PROPERTY_TOLD, "property of a batch inferred", 0.1),
+        (INPUT_ATTRIBUTE_TOLD, "attribute of an input inferred", 0.05),
     ]
     sized = (CLASSES_RECOGNIZED, CLASSES_SHOWN)
     return [

@@ -106,10 +106,10 @@ def _traits(job: Job, around: Neighborhood) -> Iterator[Trait]:
     yield (
         "most similar records have another class",
         around.disagree > 0.5,
-        "check these labels; stop training earlier or regularise more, so that single records are not learned by heart",
+        "check these labels; stop training earlier or regularise more, so that single records are not memorised",
     )
     yield (
-        "unlike all others (the loneliest tenth)",
+        "unlike all others (top-decile outliers)",
         around.outlier_rank >= LONELY,
         "merge rare values, generalise or leave out outliers, or train with differential privacy",
     )

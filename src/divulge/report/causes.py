@@ -11,9 +11,13 @@ from dataclasses import dataclass
 
 from divulge.core.audit_result import AuditResult, Mitigation
 from divulge.core.finding import Finding, Reading
+from divulge.core.metric import ATTRIBUTE_ACCURACY, FIDELITY
 from divulge.core.threat import Access, Family
 from divulge.core.wording import percent
-from divulge.report import words
+from divulge.report.inferred import rows
+from divulge.report.metrics import metric_name, shown
+from divulge.report.property_words import in_words
+from divulge.report.typography import plain_name
 
 LABELS = Access.LABEL.value
 
@@ -49,29 +53,44 @@ def changes(result: AuditResult) -> list[Change]:
     return [_change(result, row) for row in result.mitigations]
 
 
-def helpful(result: AuditResult, family: Family, metrics: str = "", least: float = 0.0) -> list[str]:
+@dataclass(frozen=True)
+class Help:
+    """A change that takes something of a leak away: for everybody, and with its figures."""
+
+    in_short: str
+    in_full: str
+    price: str
+
+
+def helpful(result: AuditResult, family: Family, metrics: str = "", least: float = 0.0) -> list[Help]:
     """Changes that take something of this family's leaks away, the most helpful first, with what is left and the price.
 
     metrics: how the metrics begin that are meant; all of them where it is empty.  least: share that must go away.
     """
     of = [r for r in result.mitigations if r.family == family.value and r.metric.startswith(metrics)]
     rows = [r for r in of if r.share > least]
-    told = []
+    found = []
     for row in sorted(rows, key=lambda r: -r.share):
-        made = _change(result, row)
-        told.append(f"{row.knob}: {made.name} {made.before[0]} before, {made.after[0]} after; {row.price}")
-    return told
+        change = _change(result, row)
+        found.append(
+            Help(
+                f"{plain_name(row.knob)}: removes {change.share} of what the attack gains",
+                f"{row.knob}: {change.name} {change.before[0]} before, {change.after[0]} after; {row.price}",
+                row.price,
+            )
+        )
+    return found
 
 
 def _change(result: AuditResult, row: Mitigation) -> Change:
     kind, about = row.metric, row.about
-    name = words.METRIC_NAMES.get(kind, kind) + (f", {about}" if about else "")
+    name = metric_name(kind) + (f", {in_words(about)}" if about else "")
     attack = result.titles.get(row.attack, row.attack)
     if row.before is None or row.after is None:
         return Change(row.family, name, attack, row.knob, ("–", ""), ("–", ""), "–", f"not measured: {row.reason}")
     cells = []
     for reading, chance in ((row.before, row.chance), (row.after, row.chance_after)):
-        value, low, high, without = (words.shown(v, row.metric) for v in (*_three(reading), chance))
+        value, low, high, without = (shown(v, row.metric) for v in (*_three(reading), chance))
         cells.append((f"{value} ({low} to {high})", f"{without} without the model"))
     return Change(row.family, name, attack, row.knob, cells[0], cells[1], percent(row.share), row.price)
 
@@ -93,7 +112,7 @@ def _strongest(findings: list[Finding]) -> Finding | None:
 def _attributes(result: AuditResult) -> list[FamilyCause]:
     """How much of an attribute the other columns tell by themselves."""
     found = []
-    of = [f for f in result.of(Family.RECONSTRUCTION) if f.metric == "attribute_accuracy"]
+    of = [f for f in result.of(Family.RECONSTRUCTION) if f.metric == ATTRIBUTE_ACCURACY]
     for name in dict.fromkeys(f.about for f in of):
         best = _strongest([f for f in of if f.about == name])
         if best is None:
@@ -101,10 +120,10 @@ def _attributes(result: AuditResult) -> list[FamilyCause]:
         found.append(
             FamilyCause(
                 Family.RECONSTRUCTION.value,
-                f"other columns tell {name}",
+                f"{name} follows from other columns",
                 f"an imputer without the model is right for {percent(best.chance)}, the strongest attack for "
                 f"{percent(best.value or 0.0)}",
-                "leave out or coarsen the columns that tell it (minimisation), or the attribute itself",
+                "leave out or coarsen the columns it follows from (minimisation), or the attribute itself",
             )
         )
     return found
@@ -112,37 +131,33 @@ def _attributes(result: AuditResult) -> list[FamilyCause]:
 
 def _properties(result: AuditResult) -> list[FamilyCause]:
     """What the model's figures of merit tell, beside what the model itself does."""
-    from divulge.report.inferred import rows
-
     found: dict[str, FamilyCause] = {}
     for row in rows(result):
-        if row.what in found or row.metrics in ("", "–"):
+        if row.what[0] in found or row.metrics in ("", "–"):
             continue
-        found[row.what] = FamilyCause(
+        found[row.what[0]] = FamilyCause(
             Family.PROPERTY.value,
             "classes and columns move with the property",
-            f"{row.what}: told right for {row.value[0]}; from the published accuracy and loss alone for {row.metrics}",
-            "balance the training set in what must not be told; publish fewer figures; noise does not help here",
+            f"{row.what[0]}: correct for {row.value[0]}; from the published accuracy and loss alone for {row.metrics}",
+            "balance the training set in what must stay unknown; publish fewer figures; noise does not help here",
         )
     return list(found.values())
 
 
 def _copies(result: AuditResult) -> list[FamilyCause]:
     """How much richer answers help a copy."""
-    of = [f for f in result.of(Family.EXTRACTION) if f.metric == "fidelity"]
+    of = [f for f in result.of(Family.EXTRACTION) if f.metric == FIDELITY]
     rich, bare = (_strongest([f for f in of if (f.access == LABELS) is poor]) for poor in (False, True))
     best = _strongest(of)
     if best is None:
         return []
-    cheap = (
-        "" if rich is None or bare is None else f"; from labels alone at best {words.shown(bare.value, bare.metric)}"
-    )
+    cheap = "" if rich is None or bare is None else f"; from labels alone at best {shown(bare.value, bare.metric)}"
     return [
         FamilyCause(
             Family.EXTRACTION.value,
             "a function simpler than the number of answers",
-            f"{words.shown(best.value, best.metric)} of unseen records agree after {best.queries:,} queries, "
-            f"{words.shown(best.chance, best.metric)} without any{cheap}",
+            f"{shown(best.value, best.metric)} of unseen records agree after {best.queries:,} queries, "
+            f"{shown(best.chance, best.metric)} without any{cheap}",
             "limit and watch queries; show labels, or rounded scores, where they are enough",
         )
     ]

@@ -12,12 +12,26 @@ from dataclasses import dataclass
 
 from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Verdict
+from divulge.core.metric import (
+    ATTRIBUTE_ACCURACY,
+    AUC,
+    BATCHES_OPENED,
+    EPSILON,
+    NEARER_TRAINING,
+    RECORDS_EXACT,
+    RECORDS_REBUILT,
+    TEXT_EXACT,
+    TEXT_REBUILT,
+)
 from divulge.core.threat import Access, Family
 from divulge.core.verdicts import family_verdict, worst
 from divulge.core.wording import counted, joined, percent
 from divulge.report import handshake, limits, people, words
 from divulge.report.causes import helpful
-from divulge.report.next_steps import basis_lacks, steps
+from divulge.report.metrics import metric_name, shown
+from divulge.report.next_steps import Step, advice, basis_lacks
+from divulge.report.property_words import in_words
+from divulge.report.typography import MARKS
 
 QUERIES = tuple(
     port.value
@@ -38,12 +52,12 @@ PERSONAL = (Family.MEMBERSHIP, Family.RECONSTRUCTION)
 """Families whose findings are about single persons."""
 
 OF_RECORDS = (
-    "records_rebuilt",
-    "records_exact",
-    "batches_opened",
-    "guesses_nearer_training",
-    "text_rebuilt",
-    "text_exact",
+    RECORDS_REBUILT,
+    RECORDS_EXACT,
+    BATCHES_OPENED,
+    NEARER_TRAINING,
+    TEXT_REBUILT,
+    TEXT_EXACT,
 )
 """Metrics of rebuilt records; the others of their family are about attributes, classes or counts."""
 
@@ -59,7 +73,7 @@ UNKNOWN = "Not answered: the model does not answer as the one that was trained, 
 
 ALWAYS_UNTRIED = (
     "attacks that were published after this version of divulge",
-    "linking what the model tells with other data about the same persons",
+    "linking what the model reveals with other data about the same persons",
     "mistakes around the model: logs, backups, explanations, the training data themselves",
 )
 
@@ -81,10 +95,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Risk:
-    """One row of an impact assessment.  found: by this audit.  who: is concerned.  measures: that were measured."""
+    """One row of an impact assessment.  verdict, found: by this audit.  who: is concerned.  measures: that were
+    measured.
+    """
 
     name: str
     asks: str
+    verdict: Verdict
     found: str
     who: str
     measures: str
@@ -99,7 +116,7 @@ class Decision:
     reasons: tuple[str, ...]
     questions: tuple[Question, ...]
     risks: tuple[Risk, ...]
-    steps: tuple[str, ...]
+    steps: tuple[Step, ...]
 
 
 def decision(result: AuditResult) -> Decision:
@@ -110,14 +127,14 @@ def decision(result: AuditResult) -> Decision:
         _question(
             result,
             "Can personal data be extracted from the model itself?",
-            "by somebody who holds the model, or stands beside its training; with certainty or with some likelihood",
+            "by someone who holds the model or takes part in its training; with certainty or with some likelihood",
             direct,
             False,
         ),
         _question(
             result,
             "Can personal data be obtained by asking the model?",
-            "by somebody who only queries it, on purpose or by accident",
+            "by someone who only queries it, on purpose or by accident",
             asked,
             True,
         ),
@@ -128,7 +145,7 @@ def decision(result: AuditResult) -> Decision:
         tuple(_reasons(result)),
         questions,
         _risks(result),
-        tuple(steps(result)),
+        tuple(advice(result)),
     )
 
 
@@ -159,7 +176,7 @@ def _reasons(result: AuditResult) -> list[str]:
     found += [f"The policy is meant for {policy.purpose}."] if policy.purpose else []
     found.append(words.needed(result))
     if result.baseline.alarm is not None:
-        found.append("Members and non-members were not drawn alike: draw them again, and audit again.")
+        found.append("Members and non-members are not from the same distribution: draw them again, and audit again.")
     found += [f"{lack[:1].upper()}{lack[1:]}{'' if lack.endswith('.') else '.'}" for lack in basis_lacks(result)]
     return [*found, words.LEAST + " It is evidence for the decision of a person, and never a certificate."]
 
@@ -208,7 +225,7 @@ def _best(findings: list[Finding]) -> list[Finding]:
     """One finding of each family: the leak with the highest lower bound."""
     found = {}
     for family in PERSONAL:
-        of = [f for f in findings if _of(f, (family,)) and f.metric != "epsilon"]
+        of = [f for f in findings if _of(f, (family,)) and f.metric != EPSILON]
         if of:
             found[family] = max(of, key=lambda f: f.advantage_low if f.advantage_low is not None else -1.0)
     return list(found.values())
@@ -231,12 +248,12 @@ def _evidence(result: AuditResult, family: Family, measured: list[Finding]) -> l
 def line_of(result: AuditResult, finding: Finding) -> str:
     """'▲ “LiRA, online”: TPR at 1 % FPR 57 % (49 % to 65 %); guessing: 1 %'."""
     kind, about = finding.metric, finding.about
-    name = words.METRIC_NAMES.get(finding.metric, words.METRIC_NAMES.get(kind, kind)) + (f", {about}" if about else "")
+    name = metric_name(kind) + (f", {in_words(about)}" if about else "")
     value, low, high, chance = (
-        words.shown(v, finding.metric) for v in (finding.value, finding.low, finding.high, finding.chance)
+        shown(v, finding.metric) for v in (finding.value, finding.low, finding.high, finding.chance)
     )
     title = result.titles.get(finding.attack, finding.attack)
-    return f"{words.MARKS[finding.verdict]} “{title}”: {name} {value} ({low} to {high}); guessing: {chance}"
+    return f"{MARKS[finding.verdict]} “{title}”: {name} {value} ({low} to {high}); guessing: {chance}"
 
 
 def _means(result: AuditResult, finding: Finding) -> str:
@@ -256,17 +273,17 @@ def _power(result: AuditResult, measured: list[Finding]) -> list[str]:
     """What would have been seen."""
     lines = []
     for family in PERSONAL:
-        able = [f for f in measured if _of(f, (family,)) and f.power is not None and f.metric != "epsilon"]
+        able = [f for f in measured if _of(f, (family,)) and f.power is not None and f.metric != EPSILON]
         if not able:
             continue
         if any(f.verdict is Verdict.LEAK for f in able):
             lines.append(f"{family.value}: enough to show the leak; there may be more")
             continue
-        best = min(able, key=lambda f: (f.metric != "auc", f.power or 1.0))
+        best = min(able, key=lambda f: (f.metric != AUC, f.power or 1.0))
         if (best.power or 1.0) >= 1:
             lines.append(f"{family.value}: this audit is too small to have seen anything but a complete success")
             continue
-        name = words.METRIC_NAMES.get(best.metric, best.metric)
+        name = metric_name(best.metric)
         lines.append(
             f"{family.value}: an advantage of {percent(best.power or 1.0)} in {name} would probably have been seen "
             "(four times in five), a smaller one perhaps not"
@@ -311,47 +328,49 @@ def _risks(result: AuditResult) -> tuple[Risk, ...]:
     groups = [f"{g.attribute} = {g.value}" for g in result.subgroups if g.more_at_risk]
     more = f"; more at risk than others: {joined(groups)}" if groups else ""
     low = [f for f in result.of(Family.MEMBERSHIP) if (f.kind.fpr or 1) < 0.1]
-    area = [f for f in result.of(Family.MEMBERSHIP) if f.metric == "auc"]
-    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.metric == "attribute_accuracy"]
+    area = [f for f in result.of(Family.MEMBERSHIP) if f.metric == AUC]
+    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.metric == ATTRIBUTE_ACCURACY]
     rebuilt = [f for f in result.of(Family.RECONSTRUCTION) if f.metric in OF_RECORDS]
-    told = list(result.of(Family.PROPERTY))
+    groups_found = list(result.of(Family.PROPERTY))
     knobs = sorted((c for c in result.what_if if c.share > 0), key=lambda c: -c.share)
     causes = joined([c.advice for c in knobs[:2]])
     return (
         Risk(
             "singling out",
-            "Can one person be named as being in the training data, or their record be rebuilt?",
-            _worst(result, low + rebuilt),
+            "Can one person be named as being in the training data, or their record be reconstructed?",
+            *_worst(result, low + rebuilt),
             asked + exposed + more,
             causes,
         ),
         Risk(
             "linkability",
             "Can a record that is known from elsewhere be tied to the training data?",
-            _worst(result, area),
+            *_worst(result, area),
             asked + more,
             causes,
         ),
         Risk(
             "inference",
             "Can something be learned about a person that was not known?",
-            _worst(result, attribute),
+            *_worst(result, attribute),
             asked + sensitive,
-            "; or ".join(helpful(result, Family.RECONSTRUCTION, "attribute_accuracy")[:2]),
+            "; or ".join(h.in_full for h in helpful(result, Family.RECONSTRUCTION, ATTRIBUTE_ACCURACY)[:2]),
         ),
         Risk(
             "facts about groups",
             "Can something be learned about all those in the training data together?",
-            _worst(result, told),
+            *_worst(result, groups_found),
             "the group as a whole, and whoever collected the data",
-            "; or ".join(helpful(result, Family.PROPERTY)[:2]),
+            "; or ".join(h.in_full for h in helpful(result, Family.PROPERTY)[:2]),
         ),
     )
 
 
-def _worst(result: AuditResult, findings: list[Finding]) -> str:
+def _worst(result: AuditResult, findings: list[Finding]) -> tuple[Verdict, str]:
+    """The verdict on a risk, and the strongest finding that made it."""
     measured = [f for f in findings if f.value is not None]
     if not measured:
-        return "– not examined"
+        return Verdict.NOT_EXAMINED, "– not examined"
     leaks = [f for f in measured if f.verdict is Verdict.LEAK] or measured
-    return line_of(result, max(leaks, key=lambda f: f.advantage_low if f.advantage_low is not None else -1.0))
+    strongest = max(leaks, key=lambda f: f.advantage_low if f.advantage_low is not None else -1.0)
+    return strongest.verdict, line_of(result, strongest)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.resources import files
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from divulge.core.finding import Reading
 from divulge.core.matrix import Cell, Column, Matrix, Row
+from divulge.core.metric import AUC
 from divulge.core.wording import counted, joined, percent
-from divulge.report import inferred, rebuilt
-from divulge.report.words import LEAST, METRIC_NAMES
+from divulge.report.drawing import asset, environment
+from divulge.report.metrics import metric_name
+from divulge.report.words import LEAST
 
 CLOSE = 0.01
 """Of quality: what counts as no loss."""
@@ -27,9 +25,7 @@ FAMILY_NAMES = {
 
 def column_name(column: Column) -> str:
     """What is measured."""
-    head, about = column.metric, column.about
-    named = METRIC_NAMES.get(head, rebuilt.NAMES.get(head, inferred.NAMES.get(head, head)))
-    return f"{named}: {about}" if about else named
+    return metric_name(column.metric, column.about)
 
 
 def advice(matrix: Matrix) -> list[str]:
@@ -110,7 +106,7 @@ def _nobody(matrix: Matrix, rows: list[Row]) -> str:
     """Whether one stops everything."""
     stops = [row for row in rows if row.defenses and all(c.leak is None or c.gone for c in row.all_cells)]
     if stops:
-        return f"Nothing of what was tried is told apart from chance with {joined([r.name for r in stops], 'or')}."
+        return f"Nothing of what was tried differs from chance with {joined([r.name for r in stops], 'or')}."
     return "No composition here stops every attack that was tried."
 
 
@@ -119,7 +115,7 @@ def _only_hidden(matrix: Matrix, rows: list[Row]) -> str:
     plain = _plain(rows)
     by_labels = [n for n, c in enumerate(matrix.columns) if c.attack.startswith(("label_only", "boundary"))]
     by_scores = [
-        n for n, c in enumerate(matrix.columns) if c.family == "membership" and n not in by_labels and c.metric == "auc"
+        n for n, c in enumerate(matrix.columns) if c.family == "membership" and n not in by_labels and c.metric == AUC
     ]
     if plain is None or not by_labels or not by_scores:
         return ""
@@ -172,7 +168,7 @@ def _canaries(matrix: Matrix, rows: list[Row]) -> str:
         return ""
     return (
         f"An average hides the worst case: with {joined([r.name for r in worse[:4]], 'and')}"
-        f"{' and others' if len(worse) > 4 else ''}, records with a wrong label are told more surely than the rest."
+        f"{' and others' if len(worse) > 4 else ''}, wrongly labelled records are identified more surely."
     )
 
 
@@ -183,11 +179,6 @@ def _private(rows: list[Row]) -> str:
         return "None of these compositions comes with a guarantee: another attack may find more."
     named = joined([r.name if "epsilon" in r.name else f"{r.name} (epsilon {r.epsilon:.3g})" for r in private], "and")
     return f"Only {named} come{'s' * (len(private) == 1)} with a bound that holds for every attack on membership."
-
-
-@cache
-def _asset(name: str) -> str:
-    return files("divulge.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def shade(cell: Cell) -> int:
@@ -292,21 +283,22 @@ def _pictures(matrix: Matrix) -> list[tuple[str, dict[str, object]]]:
 
 def render(matrix: Matrix) -> str:
     """The whole page; works offline."""
-    environment = Environment(
-        loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     front = {row.name for row in matrix.of_data.front()}
-    return environment.get_template("matrix.html.j2").render(
-        m=matrix,
-        advice=advice(matrix),
-        columns=[(FAMILY_NAMES.get(c.family, c.family), c.title, column_name(c)) for c in matrix.columns],
-        front=front,
-        pictures=_pictures(matrix),
-        shade=shade,
-        text=text,
-        percent=percent,
-        counted=counted,
-        style=_asset("report.css"),
+    return (
+        environment()
+        .get_template("matrix.html.j2")
+        .render(
+            m=matrix,
+            advice=advice(matrix),
+            columns=[(FAMILY_NAMES.get(c.family, c.family), c.title, column_name(c)) for c in matrix.columns],
+            front=front,
+            pictures=_pictures(matrix),
+            shade=shade,
+            text=text,
+            percent=percent,
+            counted=counted,
+            style=asset("report.css"),
+        )
     )
 
 

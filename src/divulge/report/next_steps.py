@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Verdict
 from divulge.core.threat import Access, Family
 from divulge.core.verdicts import gaps
 from divulge.core.wording import counted, percent
 from divulge.report.causes import helpful
+from divulge.report.typography import capital, plain_name
 
 WORTH = 0.25
 """Share of a leak that a change must take away to be advised."""
@@ -20,63 +23,119 @@ def basis_lacks(result: AuditResult) -> list[str]:
     return [*result.faults, *lacks, *gaps(result.family_verdicts, result.facts.asked)]
 
 
+@dataclass(frozen=True)
+class Step:
+    """One thing to do.  text: for everybody.  price: what it costs.  full: with figures and commands."""
+
+    text: str
+    full: str = ""
+    price: str = ""
+
+    @property
+    def priced(self) -> str:
+        """What to do, and what it costs."""
+        return f"{self.text}; {self.price}" if self.price else self.text
+
+    @property
+    def whole(self) -> str:
+        """What there is to say in full."""
+        return self.full or self.priced
+
+
 def first_step(result: AuditResult) -> str:
     """The one thing to do first, as a sentence; empty where there is none."""
     todo = steps(result)
     return f"{todo[0]}{'' if todo[0].endswith('.') else '.'}" if todo else ""
 
 
-def _mending(result: AuditResult) -> list[str]:
-    """What an audit needs before it is a basis for anything."""
-    found = result.family_verdicts.values()
-    why = {told.verdict: told.why for told in found}
-    steps = []
-    if result.faults:
-        steps.append("mend the audit, and audit again")
-    elif result.baseline.alarm is not None:
-        steps.append("draw members and non-members at random from one set, before training, and audit again")
-    elif "than chance" in why.get(Verdict.INVALID, ""):
-        steps.append("check the labels and the order of the classes against the model's own, and audit again")
-    if Verdict.FAILED in why:
-        steps.append(f"mend what broke off ({why[Verdict.FAILED]}), and audit again")
-    if result.leaks():
-        return steps
-    if Verdict.NOT_MEASURABLE in why:
-        _, _, needed = why[Verdict.NOT_MEASURABLE].partition("; it takes ")
-        steps.append(f"give the audit more records: {needed}" if needed else "give the audit more to be measured on")
-    if all(told.verdict is Verdict.NOT_EXAMINED for told in found):
-        steps.append("give the audit what its attacks lack, or choose another threat model")
-    return steps
-
-
 def steps(result: AuditResult) -> list[str]:
-    """What to do next, most telling first."""
-    steps = _mending(result)
-    if result.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK:
-        for cause in sorted(result.what_if, key=lambda c: -c.share):
-            if cause.share > 0:
-                away = f"{percent(cause.share)} of the leak goes away"
-                knob = cause.name in cause.advice
-                steps.append(
-                    f"{cause.advice}: {away}, {cause.measured}"
-                    if knob
-                    else f"{cause.advice} ({cause.name}: {away} without it)"
-                )
-        steps += [f"{cause.advice} ({cause.name})" for cause in result.causes if cause.telling and cause.advice]
+    """What to do next in full, what helps most first."""
+    return [step.whole for step in advice(result)]
+
+
+def advice(result: AuditResult) -> list[Step]:
+    """What to do next, what helps most first."""
+    found = [*_mending(result), *_membership(result)]
     for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
         if result.verdict_of(family) is Verdict.LEAK:
-            steps += helpful(result, family, least=WORTH)[:1]
+            found += [
+                Step(change.in_short, change.in_full, change.price)
+                for change in helpful(result, family, least=WORTH)[:1]
+            ]
     if result.leaks():
-        steps.append("measure which defence leaves what, at what price: divulge compare --defenses AUDIT.yaml")
+        found.append(
+            Step(
+                "compare defences on this model before it is released: how much of the leak each removes, and at what "
+                "cost in accuracy",
+                "measure which defence removes how much of the leak, and what it costs: divulge compare --defenses "
+                "AUDIT.yaml",
+            )
+        )
     if result.verdict_of(Family.EXTRACTION) is Verdict.LEAK and not result.facts.threat.grants(Access.PARAMETERS):
-        steps.append("limit queries, watch them, and show less of the scores; a copy opens the way to further attacks")
+        found.append(Step("limit and monitor queries, and show less of the scores; a copy enables further attacks"))
     if result.verdict_of(Family.PROPERTY) is Verdict.LEAK:
-        steps.append(
-            "ask whether the facts that can be told about the training set may be known; noise for single persons "
-            "(differential privacy) does not hide them"
+        found.append(
+            Step(
+                "decide whether the facts that can be inferred about the training set may be known; differential "
+                "privacy, which protects single persons, does not hide them"
+            )
         )
     if result.left_out:
-        steps.append(f"give the audit more time: {counted(len(result.left_out), 'attack')} had none")
+        found.append(Step(f"give the audit more time: {counted(len(result.left_out), 'attack')} had none"))
     if result.verdict is Verdict.NOT_FOUND and not basis_lacks(result):
-        steps.append("keep this report with the model, and audit again when data, training or interface change")
-    return list(dict.fromkeys(step[:1].upper() + step[1:] for step in steps))
+        found.append(
+            Step("keep this report with the model, and audit again when the data, the training or the interface change")
+        )
+    once = {step.whole: replace(step, text=capital(step.text), full=capital(step.full)) for step in found}
+    return list(once.values())
+
+
+def _mending(result: AuditResult) -> list[Step]:
+    """What an audit needs before it is a basis for anything."""
+    judged = result.family_verdicts.values()
+    why = {each.verdict: each.why for each in judged}
+    found = []
+    if result.faults:
+        found.append(
+            Step(
+                "have the audit repaired: the model did not answer as its owner knows it",
+                "mend the audit, and audit again",
+            )
+        )
+    elif result.baseline.alarm is not None:
+        found.append(Step("draw members and non-members at random from one set, before training, and audit again"))
+    elif "than chance" in why.get(Verdict.INVALID, ""):
+        found.append(Step("check the labels and the order of the classes against the model's own, and audit again"))
+    if Verdict.FAILED in why:
+        broke = f"mend what broke off ({why[Verdict.FAILED]}), and audit again"
+        found.append(Step("have the attacks that failed repaired, and audit again", broke))
+    if result.leaks():
+        return found
+    if Verdict.NOT_MEASURABLE in why:
+        _, _, needed = why[Verdict.NOT_MEASURABLE].partition("; it takes ")
+        found.append(Step(f"give the audit more records: {needed}" if needed else "give the audit more to measure on"))
+    if all(each.verdict is Verdict.NOT_EXAMINED for each in judged):
+        found.append(Step("give the audit what its attacks lack, or choose another threat model"))
+    return found
+
+
+def _membership(result: AuditResult) -> list[Step]:
+    """Causes of a membership leak that were measured, and traits of those who can be named."""
+    if result.verdict_of(Family.MEMBERSHIP) is not Verdict.LEAK:
+        return []
+    found = []
+    for cause in sorted(result.what_if, key=lambda c: -c.share):
+        if cause.share > 0:
+            away = f"{percent(cause.share)} of the leak goes away"
+            in_short = f"{plain_name(cause.advice)}: removes {percent(cause.share)} of the leak"
+            knob = cause.name in cause.advice
+            full = f"{away}, {cause.measured}" if knob else ""
+            found.append(
+                Step(in_short, f"{cause.advice}: {full}", cause.measured)
+                if knob
+                else Step(in_short, f"{cause.advice} ({cause.name}: {away} without it)")
+            )
+    for trait in result.causes:
+        if trait.telling and trait.advice:
+            found.append(Step(trait.advice, f"{trait.advice} ({trait.name})"))
+    return found

@@ -18,6 +18,13 @@ def sizes(data: DataFacts, last: str = " and ") -> str:
     return f"{persons} ({data.members:,} and {counted(data.nonmembers, 'record')})"
 
 
+def compared(data: DataFacts) -> str:
+    """'600 training records and 500 others', or '60 persons in the training data and 55 others'."""
+    if data.member_persons:
+        return f"{counted(data.member_persons, 'person')} in the training data and {data.nonmember_persons:,} others"
+    return f"{counted(data.members, 'training record')} and {data.nonmembers:,} others"
+
+
 def asked_about(data: DataFacts) -> str:
     """Whom the questions were about: '300 training records', or '60 persons with 300 training records'."""
     records = counted(data.members, "training record")
@@ -30,13 +37,13 @@ def certainty(result: AuditResult) -> str:
     if not data.member_persons:
         return ""
     how = HOW.get(data.aggregate, "the sum of their records' scores")
-    told = (
-        f" Persons were drawn, trained on and judged whole: every figure counts persons, each by {how}, and an epsilon "
-        "is one of persons (user-level)."
+    drawn = (
+        f" Persons were sampled, trained on and judged as a whole: every figure counts persons, each by {how}, and an "
+        "epsilon is one of persons (user-level)."
     )
     strongest = result.strongest()
     rows = [d for d in strongest.details if d.name == "auc_of_rows"] if strongest is not None else []
     if not rows or rows[0].low is None or rows[0].high is None:
-        return told
+        return drawn
     area = f"{rows[0].value:.3f} ({rows[0].low:.3f} to {rows[0].high:.3f}, persons as clusters)"
-    return f"{told} Record by record the AUC of the strongest attack is {area}."
+    return f"{drawn} Record by record the AUC of the strongest attack is {area}."

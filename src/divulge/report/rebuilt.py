@@ -10,31 +10,15 @@ from divulge.core.estimate import Detail
 from divulge.core.evidence import Evidence
 from divulge.core.exhibits import Picture, ValueRow
 from divulge.core.finding import Finding, Verdict
+from divulge.core.metric import ATTRIBUTE_ACCURACY, CLASSES_RECOGNIZED, CLASSES_SHOWN
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
-from divulge.report.png import data_uri
+from divulge.report.figures.png import data_uri
+from divulge.report.metrics import WHOLE_RECORDS as WHOLE
+from divulge.report.metrics import metric_name
+from divulge.report.typography import capital, lower
 
-WHOLE = ("records_exact", "text_exact", "records_rebuilt", "text_rebuilt", "batches_opened", "guesses_nearer_training")
-"""Metrics of whole records, the most telling first."""
-
-NAMES = {
-    "attribute_accuracy": "right answers",
-    "records_rebuilt": "records rebuilt",
-    "records_exact": "records rebuilt exactly",
-    "batches_opened": "batches with a rebuilt record",
-    "guesses_nearer_training": "guesses that show a training record",
-    "classes_recognised": "classes recognised",
-    "classes_shown": "classes shown as they look",
-    "labels_counted": "classes of a batch counted",
-    "text_rebuilt": "words rebuilt",
-    "text_exact": "texts rebuilt to the word",
-}
 MOST_DETAILS = 3
-
-
-def name_of(finding: Finding) -> str:
-    """'right answers: sex'."""
-    return f"{finding.kind.label}: {finding.about}" if finding.about else finding.kind.label
 
 
 def _leaks(result: AuditResult) -> list[Finding]:
@@ -45,52 +29,67 @@ def headline(result: AuditResult) -> str:
     """The verdict on reconstruction in a few words."""
     found = {f.metric for f in _leaks(result)}
     if found & set(WHOLE):
-        return "Training records can be rebuilt"
+        return "Training records can be reconstructed"
     if "attribute_accuracy" in found:
-        return "Sensitive attributes can be told"
+        return "Sensitive attributes can be inferred"
     if "classes_shown" in found:
-        return "What a class looks like can be seen"
+        return "The typical look of a class can be reconstructed"
     if "classes_recognised" in found:
-        return "Inputs that stand for a class can be made"
+        return "Inputs representative of a class can be generated"
     if "labels_counted" in found:
         return "The classes behind an update can be counted"
-    return "Nothing was rebuilt better than by guessing"
+    return "Nothing was reconstructed better than by guessing"
 
 
 def sentence(result: AuditResult) -> str:
-    """What the audit says about reconstruction, for a reader of nothing else."""
-    found = [f for f in result.of(Family.RECONSTRUCTION) if f.verdict is Verdict.NOT_FOUND and f.value is not None]
-    leaks = [f for f in _leaks(result) if f.value is not None]
+    """What the audit says about reconstruction, for a reader of nothing else, with the attacks that showed it."""
+    return _said(result, named=True)
+
+
+def plain(result: AuditResult) -> str:
+    """The same in everyday words, without the names of attacks."""
+    return _said(result, named=False)
+
+
+def telling(result: AuditResult) -> list[Finding]:
+    """The findings that a reader hears of: the best of each kind that leaks, whole records first; else of those where
+    nothing was found the one that gained most.
+    """
     kinds: dict[str, Finding] = {}
-    for finding in leaks:
+    for finding in _leaks(result):
         best = kinds.get(finding.metric)
-        if best is None or (finding.advantage or 0) > (best.advantage or 0):
+        if finding.value is not None and (best is None or (finding.advantage or 0) > (best.advantage or 0)):
             kinds[finding.metric] = finding
     whole = next((kinds[m] for m in WHOLE if m in kinds), None)
-    told = [whole] if whole is not None else []
-    told += [f for m, f in kinds.items() if m.startswith(("attribute_accuracy", "classes_"))]
-    if not told:
-        told = list(kinds.values())[:1]
-    if told:
-        return " ".join(_told(result, f) for f in told)
-    best = max(found, key=lambda f: f.advantage or 0.0, default=None)
-    if best is None:
-        return ""
-    return f"No attack rebuilt more than what can be guessed without the model: at best {_told(result, best)}"
+    chosen = [whole] if whole is not None else []
+    chosen += [f for m, f in kinds.items() if m in (ATTRIBUTE_ACCURACY, CLASSES_RECOGNIZED, CLASSES_SHOWN)]
+    if chosen or kinds:
+        return chosen or list(kinds.values())[:1]
+    found = [f for f in result.of(Family.RECONSTRUCTION) if f.verdict is Verdict.NOT_FOUND and f.value is not None]
+    return sorted(found, key=lambda f: -(f.advantage or 0.0))[:1]
 
 
-def _told(result: AuditResult, finding: Finding) -> str:
-    title = result.titles.get(finding.attack, finding.attack)
+def _said(result: AuditResult, named: bool) -> str:
+    chosen = telling(result)
+    lines = " ".join(_one(result, f, named) for f in chosen)
+    if not chosen or chosen[0].verdict is Verdict.LEAK:
+        return lines
+    return f"No attack reconstructed more than can be guessed without the model. At best: {lower(lines)}"
+
+
+def _one(result: AuditResult, finding: Finding, named: bool) -> str:
+    title = f"“{result.titles.get(finding.attack, finding.attack)}”, " if named else ""
     bounds = f"{percent(finding.low or 0.0)} to {percent(finding.high or 0.0)}"
-    blind = (
-        result.evidence_of(Family.RECONSTRUCTION)[finding.attack].baseline
-        if finding.attack in result.evidence_of(Family.RECONSTRUCTION)
-        else ""
+    evidence = result.evidence.get(finding.attack)
+    blind = evidence.baseline if evidence is not None and named else ""
+    without = f"best guess without the model{f' ({blind})' if blind and len(blind) < 60 else ''}"
+    about = finding.about
+    name = (
+        metric_name(finding.metric, about) if named or not about else f"“{about.replace('_', ' ')}” inferred correctly"
     )
-    without = f"the best guess without the model{f' ({blind})' if blind and len(blind) < 60 else ''}"
     return (
-        f"“{title}”, {name_of(finding)}: {percent(finding.value or 0.0)} "
-        f"({percent(finding.confidence)} interval {bounds}); {without}: {percent(finding.chance)}."
+        f"{title}{name if named else capital(name)}: {percent(finding.value or 0.0)} ({percent(finding.confidence)} "
+        f"CI {bounds}); {without}: {percent(finding.chance)}."
     )
 
 
@@ -100,7 +99,7 @@ def certainty(result: AuditResult) -> str:
     if not sizes:
         return ""
     span = f"{min(sizes):,}" if len(sizes) == 1 else f"{min(sizes):,} to {max(sizes):,}"
-    return f"What was rebuilt was compared with the truth on {span} records or guesses an attack."
+    return f"Reconstructions were compared with the truth on {span} records or guesses an attack."
 
 
 @dataclass(frozen=True)
@@ -127,17 +126,17 @@ def rows(result: AuditResult) -> list[RebuiltRow]:
     findings.sort(key=lambda f: (f.verdict is not Verdict.LEAK, -(f.advantage_low or 0.0)))
     notes = {o.attack: p.note for o, p in result.played()}
     made: list[RebuiltRow] = []
-    told: set[str] = set()
+    seen: set[str] = set()
     for f in findings:
-        once = f.attack not in told or ":" in f.metric  # what is said of the records need not be said again
-        told.add(f.attack)
+        once = f.attack not in seen or ":" in f.metric  # the qualities of the records stand once
+        seen.add(f.attack)
         bounds = f"{percent(f.low)} to {percent(f.high)}" if f.low is not None and f.high is not None else ""
         made.append(
             RebuiltRow(
                 title=result.titles.get(f.attack, f.attack),
                 paper=result.papers.get(f.paper, f.paper),
                 verdict=f.verdict,
-                what=name_of(f),
+                what=metric_name(f.metric, f.about),
                 value=(percent(f.value or 0.0), bounds),
                 blind=percent(f.chance),
                 control=_share(f.control),
@@ -157,15 +156,17 @@ def _share(value: float | None) -> str:
 
 def _qualities(finding: Finding) -> tuple[str, ...]:
     """'PSNR, dB: 46.7 (41.0 to 50.2), without the model 14.2'."""
+    about = finding.about
     blind = {d.name.removesuffix(", without the model"): d for d in finding.details if "without" in d.name}
-    told = []
+    lines = []
     for detail in finding.details:
         if "without the model" in detail.name:
             continue
         other = blind.get(detail.name)
         beside = f", without the model {_number(other.value)}" if other is not None else ""
-        told.append(f"{detail.name}: {_number(detail.value)}{_bounds(detail)}{beside}")
-    return tuple(told[:MOST_DETAILS])
+        name = detail.name.removeprefix(f"{about}: ")
+        lines.append(f"{name}: {_number(detail.value)}{_bounds(detail)}{beside}")
+    return tuple(lines[:MOST_DETAILS])
 
 
 def _number(value: float) -> str:
@@ -198,7 +199,7 @@ class Gallery:
     leak: bool
     shown: tuple[Shown, ...]
     values: tuple[ValueRow, ...]
-    told: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def galleries(result: AuditResult) -> list[Gallery]:
@@ -214,7 +215,7 @@ def galleries(result: AuditResult) -> list[Gallery]:
             rebuilt.notes,
         )
         for attack, rebuilt in _by_gain(result)
-        if rebuilt.exhibits or rebuilt.notes
+        if rebuilt.notes or any(isinstance(each, Picture | ValueRow) for each in rebuilt.exhibits)
     ]
     return sorted(made, key=lambda g: not g.leak)
 

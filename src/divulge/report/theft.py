@@ -9,57 +9,56 @@ from divulge.core.audit_result import AuditResult
 from divulge.core.evidence import Evidence
 from divulge.core.exhibits import Alarm, CopyQuality
 from divulge.core.finding import Finding, Verdict
+from divulge.core.metric import FIDELITY, PARAMETERS_RECOVERED
 from divulge.core.threat import Family
 from divulge.core.verdicts import overall
 from divulge.core.wording import counted, percent
+from divulge.report.metrics import COPY_PLACES, RECOVERED, exact_percent
 
-RECOVERED = {
-    "parameters_recovered": "of its parameters",
-    "hyperparameters_recovered": "of its hyper-parameters that were asked for",
-    "architecture_recovered": "of the facts about its architecture that were asked for",
-}
-PLACES = ("fidelity", "fidelity_uniform", "fidelity_boundary")
-PLACE_NAMES = ("unseen records", "random inputs", "boundary")
-
-
-def exact_percent(rate: float) -> str:
-    """One decimal, and 100 % only for all."""
-    if rate in (0, 1):
-        return percent(rate)
-    return f"{min(100 * rate, 99.9):.1f} %" if rate < 0.9995 else "> 99.9 %"
-
-
-PLACE_WORDS = {
-    "fidelity": "of unseen records",
-    "fidelity_uniform": "of random inputs",
-    "fidelity_boundary": "of points at its decision boundary",
-}
+PLACES = tuple(COPY_PLACES)
+PLACE_NAMES = tuple(head for head, _ in COPY_PLACES.values())
 
 
 def headline(result: AuditResult) -> str:
     """The verdict on extraction in a few words."""
     leaks = [f for f in result.of(Family.EXTRACTION) if f.verdict is Verdict.LEAK]
-    if any(f.metric == "parameters_recovered" and (f.value or 0) >= 1 for f in leaks):
+    if any(f.metric == PARAMETERS_RECOVERED and (f.value or 0) >= 1 for f in leaks):
         return "The model can be copied exactly"
-    if any(f.metric in ("fidelity", "parameters_recovered") for f in leaks):
+    if any(f.metric in (FIDELITY, PARAMETERS_RECOVERED) for f in leaks):
         return "The model can be copied"
     if any(f.metric in PLACES for f in leaks):
         return "Part of what the model does can be copied"
     if leaks:
-        return "How the model was made can be told"
-    return "No copy better than a guess without queries was made"
+        return "How the model was built can be inferred"
+    return "No copy beat the best guess without queries"
 
 
 def sentence(result: AuditResult) -> str:
-    """What the audit says about extraction, for a reader of nothing else: from the findings that made the verdict."""
+    """What the audit says about extraction, for a reader of nothing else: from the findings that made the verdict, with
+    the attacks that did it.
+    """
+    return _said(result, named=True)
+
+
+def plain(result: AuditResult) -> str:
+    """The same in everyday words, without the names of attacks."""
+    return _said(result, named=False)
+
+
+def _said(result: AuditResult, named: bool) -> str:
     verdict = result.verdict_of(Family.EXTRACTION)
     found = [f for f in result.of(Family.EXTRACTION) if f.verdict is verdict and f.value is not None]
-    parts = [_recovered_sentence(result, f) for f in _recoveries(found)]
+
+    def who(finding: Finding) -> str:
+        return f"“{result.titles.get(finding.attack, finding.attack)}”" if named else ""
+
+    parts = [_recovered_sentence(f, who(f)) for f in _recoveries(found)]
     best = best_copy(found)
     if best is not None:
-        parts.append(_copy_sentence(result, best))
+        parts.append(_copy_sentence(best, who(best)))
     if not parts and found:
-        parts = [_recovered_sentence(result, f, "at best ") for f in sorted(found, key=lambda f: -(f.value or 0.0))[:1]]
+        most = sorted(found, key=lambda f: -(f.value or 0.0))[0]
+        parts = [_recovered_sentence(most, who(most), "at best ")]
     return " ".join(parts)
 
 
@@ -75,12 +74,11 @@ def _recoveries(found: Sequence[Finding]) -> list[Finding]:
     return list(kept.values())
 
 
-def _recovered_sentence(result: AuditResult, finding: Finding, least: str = "") -> str:
-    title = result.titles.get(finding.attack, finding.attack)
+def _recovered_sentence(finding: Finding, who: str, least: str = "") -> str:
     number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
     asked = f"with {counted(finding.queries, 'query')}" if finding.queries else "without a query"
     share = f"{least}{exact_percent(finding.value or 0.0)}"
-    return f"“{title}” tells {share} {RECOVERED[finding.metric]} ({number:,}) {asked}."
+    return f"{who or 'An attacker'} recovers {share} {RECOVERED[finding.metric]} ({number:,}) {asked}."
 
 
 def best_copy(found: Sequence[Finding]) -> Finding | None:
@@ -91,13 +89,13 @@ def best_copy(found: Sequence[Finding]) -> Finding | None:
     return min(copies, key=lambda f: (PLACES.index(f.metric), -(f.low or 0.0), f.queries), default=None)
 
 
-def _copy_sentence(result: AuditResult, best: Finding) -> str:
-    title = result.titles.get(best.attack, best.attack)
+def _copy_sentence(best: Finding, who: str) -> str:
     low, high = exact_percent(best.low or 0.0), exact_percent(best.high or 0.0)
     return (
-        f"The copy made by “{title}” with {counted(best.queries, 'query')} gives the model's own answer to "
-        f"{exact_percent(best.value or 0.0)} {PLACE_WORDS[best.metric]} ({percent(best.confidence)} interval {low} to "
-        f"{high}); the best guess without any query does so for {exact_percent(best.chance)}."
+        f"{f'The copy made by {who}' if who else 'A copy made'} with {counted(best.queries, 'query')} gives the "
+        f"model's own answer for {exact_percent(best.value or 0.0)} {COPY_PLACES[best.metric][1]} "
+        f"({percent(best.confidence)} CI {low} to {high}); the best guess without any query: "
+        f"{exact_percent(best.chance)}."
     )
 
 
@@ -107,13 +105,13 @@ def certainty(result: AuditResult) -> str:
     said = []
     if thefts:
         points = {a.metric: a.points for t in thefts for a in t.counted}
-        names = dict(zip(PLACES, ("unseen records", "random inputs", "points at its decision boundary"), strict=True))
+        names = {"data": "unseen records", "uniform": "random inputs", "boundary": "points at its decision boundary"}
         said.append(
             "Copies were compared with the model on "
             + ", ".join(f"{points[w]:,} {names[w]}" for w in names if w in points)
             + "."
         )
-    controls = [f.control for f in result.of(Family.EXTRACTION) if f.metric == "fidelity" and f.control is not None]
+    controls = [f.control for f in result.of(Family.EXTRACTION) if f.metric == FIDELITY and f.control is not None]
     if controls:
         said.append(
             "Let loose on another model, the same attacks bring home copies that agree with this one on "
@@ -147,7 +145,7 @@ def rows(result: AuditResult, mark: str) -> list[TheftRow]:
         if outcome.game != Family.EXTRACTION.value:
             continue
         found = {f.metric: f for f in result.findings if f.attack == outcome.attack}
-        fidelity = found.get("fidelity")
+        fidelity = found.get(FIDELITY)
         theft = result.evidence_of(Family.EXTRACTION).get(outcome.attack, Evidence())
         secrets = [f for name, f in found.items() if name in RECOVERED]
         row = TheftRow(
@@ -194,13 +192,13 @@ def _secret_cell(secrets: Sequence[Finding], theft: Evidence, mark: str) -> tupl
     if not measured:
         return ("–", "not comparable" if secrets else "", "")
     finding = measured[0]
-    told = [r for r in theft.exact if r.metric == finding.metric]
+    recoveries = [r for r in theft.exact if r.metric == finding.metric]
     number = next((int(d.value) for d in finding.details if d.name == "values"), 0)
-    what = finding.kind.label.removesuffix(" recovered")
+    what = finding.metric.removesuffix("_recovered").replace("hyperparameters", "hyper-parameters")
     beside = f"{number:,} {what}"
-    if told and told[0].notes and told[0].notes != ("leaves",):
-        beside = "; ".join(told[0].notes)
-    elif told and told[0].notes == ("leaves",):
+    if recoveries and recoveries[0].notes and recoveries[0].notes != ("leaves",):
+        beside = "; ".join(recoveries[0].notes)
+    elif recoveries and recoveries[0].notes == ("leaves",):
         beside = f"{number:,} leaves"
     worst = next((d.value for d in finding.details if d.name == "worst_error"), None)
     if worst is not None:

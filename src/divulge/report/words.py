@@ -6,23 +6,12 @@ from dataclasses import dataclass
 
 from divulge.core.audit_result import AuditResult, Stability
 from divulge.core.finding import Reading, Verdict
-from divulge.core.metric import METRICS, Format
+from divulge.core.metric import AUC
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.verdicts import WORST_FIRST, FamilyVerdict, overall
 from divulge.core.wording import counted, joined, percent
 from divulge.report import handshake, inferred, membership, people, rebuilt, theft
-
-MARKS = {
-    Verdict.LEAK: "▲",
-    Verdict.NOT_FOUND: "○",
-    Verdict.NOT_MEASURABLE: "–",
-    Verdict.NOT_EXAMINED: "–",
-    Verdict.INVALID: "✕",
-    Verdict.REFUSED: "⊘",
-    Verdict.FAILED: "!",
-}
-
-METRIC_NAMES = {key: each.label for key, each in METRICS.items()}
+from divulge.report.typography import MARKS, capital, lower, stopped
 
 LEAST = "A result is a lower bound: it says what these attacks achieved, not what every attack would."
 
@@ -57,61 +46,73 @@ ROOMS = {
 """Who speaks of a leak of each family, and of none."""
 
 BLUNT = (
-    "None of them shows anything in the easiest case of its kind either: such models may have nothing to show, or "
-    "these attacks may not be able to see it."
+    "None of them finds anything in the positive control either: such models may have nothing to leak, or these "
+    "attacks cannot detect it."
 )
 
 ABOUT = {
     Family.MEMBERSHIP: "membership",
-    Family.RECONSTRUCTION: "what can be rebuilt",
-    Family.PROPERTY: "the training set as a whole",
-    Family.EXTRACTION: "copying the model",
+    Family.RECONSTRUCTION: "reconstruction",
+    Family.PROPERTY: "facts about the training set",
+    Family.EXTRACTION: "model extraction",
 }
 
 
 def lines(result: AuditResult) -> list[Line]:
     """What the audit says, one family after the other; what is wrong with the audit itself comes first."""
-    wrong = [Line(Verdict.INVALID, handshake.HEADLINE, _sentence(fault)) for fault in result.faults]
-    told = [line_of_family(result, family) for family in ROOMS if result.tried(family)]
-    return [*wrong, *(line for line in told if not (wrong and line.verdict is Verdict.INVALID)), *_reversed(result)]
+    wrong = [Line(Verdict.INVALID, handshake.HEADLINE, stopped(fault)) for fault in result.faults]
+    tried = [line_of_family(result, family) for family in ROOMS if result.tried(family)]
+    return [
+        *wrong,
+        *(line for line in tried if not (wrong and line.verdict is Verdict.INVALID)),
+        *reversed_attacks(result),
+    ]
 
 
 def line_of_family(result: AuditResult, family: Family) -> Line:
     """What is said of one family: its title and its sentence follow from what made its verdict."""
-    told, about, room = result.family_verdicts[family], ABOUT[family], ROOMS[family]
-    broke = _broke(told)
-    why = _sentence(told.why) if told.why else ""
-    match told.verdict:
+    judged, about, room = result.family_verdicts[family], ABOUT[family], ROOMS[family]
+    broke = _broke(judged)
+    why = stopped(judged.why) if judged.why else ""
+    match judged.verdict:
         case Verdict.LEAK | Verdict.NOT_FOUND:
-            missing = f" {broke}, see what was not measured." if broke and told.verdict is Verdict.NOT_FOUND else ""
-            blunt = f" {BLUNT}" if told.blunt and told.verdict is Verdict.NOT_FOUND else ""
-            return Line(told.verdict, room.headline(result), f"{room.sentence(result)}{blunt}{missing}")
+            missing = f" {broke}, see what was not measured." if broke and judged.verdict is Verdict.NOT_FOUND else ""
+            blunt = f" {BLUNT}" if judged.blunt and judged.verdict is Verdict.NOT_FOUND else ""
+            return Line(judged.verdict, room.headline(result), f"{room.sentence(result)}{blunt}{missing}")
         case Verdict.FAILED:
-            only = f" {counted(told.played, 'weaker attack')} found nothing." if told.played else ""
-            return Line(told.verdict, f"{broke}, so this audit says nothing about {about}", f"{why}{only}")
+            only = f" {counted(judged.played, 'weaker attack')} found nothing." if judged.played else ""
+            return Line(judged.verdict, f"{broke}, so this audit says nothing about {about}", f"{why}{only}")
         case Verdict.INVALID:
-            return Line(told.verdict, _invalid_title(result, family), why)
+            return Line(judged.verdict, _invalid_title(result, family), why)
         case Verdict.NOT_MEASURABLE:
-            return Line(told.verdict, f"{_upper(about)} could not be measured", why)
+            return Line(judged.verdict, f"{capital(about)} could not be measured", why)
         case _:
-            return Line(told.verdict, f"{_upper(about)} was not examined", why if told.played else _unplayed(told))
+            return Line(
+                judged.verdict, f"{capital(about)} was not examined", why if judged.played else _unplayed(judged)
+            )
 
 
-def _unplayed(told: FamilyVerdict) -> str:
+def _unplayed(judged: FamilyVerdict) -> str:
     """Why nothing of a family was played."""
-    why = told.why.partition("; ")[0]
-    time = f"there was no time for {counted(told.left_out, 'attack')}" if told.left_out else ""
-    if not told.refused:
-        return _sentence(time or "no attack was run")
-    cannot = f"{counted(told.refused, 'attack')} could not run ({why})" if time else f"no attack could run: {why}"
-    return _sentence(f"{cannot}, and {time}" if time else cannot)
+    why = judged.why.partition("; ")[0]
+    time = f"there was no time for {counted(judged.left_out, 'attack')}" if judged.left_out else ""
+    if not judged.refused:
+        return stopped(time or "no attack was run")
+    cannot = f"{counted(judged.refused, 'attack')} could not run ({why})" if time else f"no attack could run: {why}"
+    return stopped(f"{cannot}, and {time}" if time else cannot)
 
 
-def _broke(told: FamilyVerdict) -> str:
+def _broke(judged: FamilyVerdict) -> str:
     """'4 of 5 attacks failed'; empty where none did."""
-    if told.failed < told.tried:
-        return f"{told.failed} of {told.tried} attacks failed" if told.failed else ""
-    return "The only attack failed" if told.failed == 1 else f"All {told.failed} attacks failed" if told.failed else ""
+    if judged.failed < judged.tried:
+        return f"{judged.failed} of {judged.tried} attacks failed" if judged.failed else ""
+    return (
+        "The only attack failed"
+        if judged.failed == 1
+        else f"All {judged.failed} attacks failed"
+        if judged.failed
+        else ""
+    )
 
 
 def _invalid_title(result: AuditResult, family: Family) -> str:
@@ -122,19 +123,19 @@ def _invalid_title(result: AuditResult, family: Family) -> str:
     return f"The audit of {ABOUT[family]} is invalid"
 
 
-def _reversed(result: AuditResult) -> list[Line]:
+def reversed_attacks(result: AuditResult) -> list[Line]:
     """Attacks that do worse than chance where others leak: the leak stands, but so does the fault."""
     if result.verdict_of(Family.MEMBERSHIP) is not Verdict.LEAK:
         return []
     why = [f for f in result.of(Family.MEMBERSHIP) if f.verdict is Verdict.INVALID and "than chance" in f.reason]
     names = joined(f"“{title}”" for title in dict.fromkeys(result.titles.get(f.attack, f.attack) for f in why))
-    return [Line(Verdict.INVALID, f"{names}: worse than chance", _sentence(why[0].reason))] if why else []
+    return [Line(Verdict.INVALID, f"{names}: worse than chance", stopped(why[0].reason))] if why else []
 
 
 def headline(result: AuditResult) -> str:
     """The verdicts in a few words."""
-    said = [line.title for line in lines(result)]
-    return "; ".join([said[0], *(part[:1].lower() + part[1:] for part in said[1:])]) if said else "Nothing was tried"
+    titles = [line.title for line in lines(result)]
+    return "; ".join([titles[0], *map(lower, titles[1:])]) if titles else "Nothing was tried"
 
 
 def summary(result: AuditResult) -> str:
@@ -142,22 +143,13 @@ def summary(result: AuditResult) -> str:
     return " ".join(f"{line.mark} {line.title}. {line.text}".strip() for line in lines(result))
 
 
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _sentence(text: str) -> str:
-    """With a capital and a full stop."""
-    return _upper(text) + ("" if text.endswith((".", "!", "?")) else ".")
-
-
 def stability_sentence(stability: Stability) -> str:
     """Whether another training would expose the same members."""
     return (
-        f"Models of the same recipe were trained {counted(stability.trainings, 'time')} or more with every member, with"
-        f" other seeds and other companions. A member that one training exposes at a false positive rate of "
+        f"Models of the same recipe were trained {counted(stability.trainings, 'time')} or more with every member, "
+        f"each with another seed and other records. A member exposed by one training at a false positive rate of "
         f"{percent(stability.at)} is exposed by another in {percent(stability.again)} of cases "
-        f"({percent(stability.low)} to {percent(stability.high)}); any member, in {percent(stability.anybody)}."
+        f"({percent(stability.low)} to {percent(stability.high)}); an average member, in {percent(stability.anybody)}."
     )
 
 
@@ -217,16 +209,16 @@ def baseline_sentence(result: AuditResult) -> str:
         return f"There is no model-blind baseline: {blind.missing}."
     if blind.alarm is not None:
         return f"The model-blind baseline raised the alarm: {blind.alarm}."
-    reading = blind.reading
+    reading, sure = blind.reading, percent(result.facts.policy.confidence)
     return (
-        f"Guessing from the records without the model gives an AUC of {reading.value:.3f} ({reading.low:.3f} to "
-        f"{reading.high:.3f}), which holds the 0.5 of a fair split."
+        f"A classifier that never queries the model reaches AUC {reading.value:.3f} ({sure} CI {reading.low:.3f} to "
+        f"{reading.high:.3f}), consistent with 0.5 as expected of a fair split."
     )
 
 
 def controls_sentence(result: AuditResult) -> str:
     """What the controls gave."""
-    areas = [f for f in result.findings if f.metric == "auc" and f.value is not None]
+    areas = [f for f in result.findings if f.metric == AUC and f.value is not None]
     negative = [f.control for f in areas if f.control is not None]
     positive = [f.positive_control for f in areas if f.positive_control is not None]
     if not negative and not positive:
@@ -253,7 +245,7 @@ def not_tried(result: AuditResult) -> list[str]:
 
 def asset_verdicts(result: AuditResult) -> dict[Asset, str]:
     """For every asset that an attack of this run aimed at: a mark and the worst verdict."""
-    told = {}
+    verdicts = {}
     for asset in Asset:
         found = [f for f in result.findings if f.asset == asset.value]
         if found or (asset is Asset.MEMBERSHIP and result.tried(Family.MEMBERSHIP)):
@@ -261,18 +253,8 @@ def asset_verdicts(result: AuditResult) -> dict[Asset, str]:
             family = next((f for f in Family if found and found[0].game == f.value), Family.MEMBERSHIP)
             if verdict is Verdict.NOT_FOUND or not found:
                 verdict = max(verdict, result.verdict_of(family), key=lambda v: -WORST_FIRST.index(v))
-            told[asset] = f"{MARKS[verdict]} {verdict.value}"
-    return told
-
-
-def shown(value: float | None, metric: str) -> str:
-    """A metric's value as it stands in a table."""
-    if value is None:
-        return "–"
-    known = METRICS.get(metric)
-    if known is not None and known.family is Family.EXTRACTION:
-        return theft.exact_percent(value)
-    return percent(value) if known is not None and known.format is Format.SHARE else f"{value:.3f}"
+            verdicts[asset] = f"{MARKS[verdict]} {verdict.value}"
+    return verdicts
 
 
 def reading(value: Reading | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from divulge.core.audit_result import AuditResult
 from divulge.core.errors import InputError
-from divulge.report import decision_text, html, junit, markdown, model_card, sarif
+from divulge.report.formats import html, junit, markdown, model_card, sarif
 from divulge.runs.evidence_files import json_of
 from divulge.runs.gate import Judgement, first
 from divulge.runs.pdf import print_pdf
@@ -26,7 +26,7 @@ def render(result: AuditResult, format: str, page: str = "report") -> str:
     if page == "card":
         return model_card.render(result)
     if page == "decision":
-        return {"html": html.render_decision, "md": decision_text.render}[format](result)
+        return {"html": html.render_decision, "md": markdown.render_decision}[format](result)
     if format == "json":
         return json_of(result)
     return {"html": html.render, "md": markdown.render, "sarif": sarif.render}[format](result)

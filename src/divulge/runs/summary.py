@@ -7,6 +7,8 @@ from html import escape
 from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Verdict
 from divulge.report import words
+from divulge.report.metrics import metric_name, shown
+from divulge.report.typography import MARKS
 
 MOST = 6
 """Findings that are shown."""
@@ -27,11 +29,9 @@ def strongest(result: AuditResult) -> list[Finding]:
 
 def as_text(result: AuditResult, folder: str) -> str:
     """Verdict, target and the strongest findings: twelve lines at most, none longer than a terminal is wide."""
-    lines = [f"{words.MARKS[result.verdict]} {result.verdict.value}: {words.headline(result)}"[:110]]
+    lines = [f"{MARKS[result.verdict]} {result.verdict.value}: {words.headline(result)}"[:110]]
     lines.append(f"  {result.facts.target.name}, {_sizes(result)}, {result.facts.threat.name}"[:110])
-    lines += [
-        f"  {words.MARKS[f.verdict]} {title:<34.34} {what:<26.26} {value}" for f, title, what, value in _rows(result)
-    ]
+    lines += [f"  {MARKS[f.verdict]} {title:<34.34} {what:<26.26} {value}" for f, title, what, value in _rows(result)]
     lines += [line[:110] for line in _left(result)]
     return "\n".join([*lines, f"  {folder}"])
 
@@ -39,9 +39,9 @@ def as_text(result: AuditResult, folder: str) -> str:
 def as_html(result: AuditResult, folder: str) -> str:
     """The same as a piece of a page; everything that a user named is escaped."""
     colour = _COLOURS.get(result.verdict, "#8a6d00")
-    mark = f'<b style="color:{colour}">{words.MARKS[result.verdict]} {escape(result.verdict.value)}</b>'
+    mark = f'<b style="color:{colour}">{MARKS[result.verdict]} {escape(result.verdict.value)}</b>'
     rows = "".join(
-        f"<tr><td>{words.MARKS[f.verdict]} {escape(f.verdict.value)}</td><td>{escape(title)}</td>"
+        f"<tr><td>{MARKS[f.verdict]} {escape(f.verdict.value)}</td><td>{escape(title)}</td>"
         f"<td>{escape(what)}</td><td>{escape(value)}</td></tr>"
         for f, title, what, value in _rows(result)
     )
@@ -64,7 +64,7 @@ def _rows(result: AuditResult) -> list[tuple[Finding, str, str, str]]:
     rows = []
     for finding in strongest(result):
         title = result.titles.get(finding.attack, finding.attack)
-        what = finding.kind.label
+        what = metric_name(finding.metric)
         rows.append((finding, title, what, _value(finding)))
     return rows
 
@@ -72,10 +72,10 @@ def _rows(result: AuditResult) -> list[tuple[Finding, str, str, str]]:
 def _value(finding: Finding) -> str:
     if finding.value is None:
         return "–"
-    value = words.shown(finding.value, finding.metric)
+    value = shown(finding.value, finding.metric)
     if finding.low is None or finding.high is None:
         return value
-    return f"{value} ({words.shown(finding.low, finding.metric)} to {words.shown(finding.high, finding.metric)})"
+    return f"{value} ({shown(finding.low, finding.metric)} to {shown(finding.high, finding.metric)})"
 
 
 def _left(result: AuditResult) -> list[str]:

@@ -33,8 +33,8 @@ def blind_alarm_of(blind: Reading, telling: tuple[str, float] | None = None, per
             f"date, leave it out, else {cure}"
         )
     return (
-        f"a guesser without the model tells members from non-members (AUC {blind.value:.3f}, "
-        f"{blind.low:.3f} to {blind.high:.3f}), so the two sets were not drawn alike: {cure}"
+        f"a classifier that never queries the model separates members from non-members (AUC {blind.value:.3f}, "
+        f"{blind.low:.3f} to {blind.high:.3f}), so the two sets are not samples of the same distribution: {cure}"
     )
 
 
@@ -147,11 +147,11 @@ def _excluded(finding: Measurement) -> bool:
 def _too_few(finding: Measurement) -> str:
     """Why nothing that an attack could have done would have shown, and what would do."""
     if finding.kind.trials is Trials.EXACT:
-        return "so few facts were asked about that all of them can be told by luck"
+        return "so few facts were asked about that all of them could be right by chance"
     if finding.game == "membership":
         said = "there are too few records: even an attack that names every member would probably have been missed"
     else:
-        said = "there are too few trials: even an attack that is always right could not be told from luck"
+        said = "there are too few trials: even an attack that is always right could not be distinguished from chance"
     return f"{said}; it takes {finding.enough}" if finding.enough else said
 
 

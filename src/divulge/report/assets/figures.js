@@ -6,12 +6,13 @@
     const ink = print.on ? "#111111" : tone("--ink");
     const grid = print.on ? "#cccccc" : tone("--grid");
     const axis = { color: ink, gridcolor: grid, zeroline: false, linecolor: grid, automargin: true, fixedrange: true };
+    const named = (own) => Object.assign({}, own, axis, { title: Object.assign({ font: { size: 13 } }, own.title) });
     return Object.assign({}, layout, {
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: ink, family: "system-ui, sans-serif", size: 13 },
-      xaxis: Object.assign({}, layout.xaxis, axis),
-      yaxis: Object.assign({}, layout.yaxis, axis),
+      xaxis: named(layout.xaxis),
+      yaxis: named(layout.yaxis),
       autosize: true,
     });
   };
@@ -20,7 +21,10 @@
     ? Object.assign({}, trace, { marker: Object.assign({}, trace.marker, { pattern: {} }) }) : trace);
   const plain = (data) => (print.on ? data.map(solid) : data);
   const drawn = [];
-  for (const holder of document.querySelectorAll("[data-figure]")) {
+  // A figure is drawn when it can be seen: inside of closed details it has no width.
+  const start = (holder) => {
+    if (holder.dataset.drawn) return;
+    holder.dataset.drawn = "yes";
     const spec = JSON.parse(document.getElementById(holder.dataset.figure).textContent);
     const place = holder.querySelector(".plot");
     const draw = () => Plotly.react(place, plain(spec.data), themed(spec.layout), { displayModeBar: false, responsive: true });
@@ -35,10 +39,14 @@
         draw();
       });
     }
-    holder.dataset.drawn = "yes";
-  }
+  };
+  const startAll = () => {
+    for (const holder of document.querySelectorAll("[data-figure]")) if (holder.checkVisibility()) start(holder);
+  };
+  document.addEventListener("toggle", startAll, true);
+  startAll();
   const again = () => drawn.forEach((draw) => draw());
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
-  window.addEventListener("beforeprint", () => { print.on = true; again(); });
+  window.addEventListener("beforeprint", () => { print.on = true; startAll(); again(); });
   window.addEventListener("afterprint", () => { print.on = false; again(); });
 })();

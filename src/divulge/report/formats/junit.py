@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Failed, Finding, Refused
-from divulge.report import words
+from divulge.report.metrics import metric_name, shown
 
 
 def render(result: AuditResult, broken: Sequence[Finding], rules: Mapping[str, Sequence[str]]) -> str:
@@ -51,9 +51,9 @@ def render(result: AuditResult, broken: Sequence[Finding], rules: Mapping[str, S
 
 
 def _said(finding: Finding) -> str:
-    name = words.METRIC_NAMES.get(finding.metric, finding.metric)
-    low, high = (words.shown(v, finding.metric) for v in (finding.low, finding.high))
+    name = metric_name(finding.metric)
+    low, high = (shown(v, finding.metric) for v in (finding.low, finding.high))
     return (
         f"rule thresholds.{finding.metric} = {finding.threshold:g}: {name} "
-        f"{words.shown(finding.value, finding.metric)} ({low} to {high})"
+        f"{shown(finding.value, finding.metric)} ({low} to {high})"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from divulge.core.audit_result import AuditResult
 from divulge.core.finding import Finding, Verdict
-from divulge.report import words
+from divulge.report.metrics import metric_name, shown
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 INFORMATION = "https://pypi.org/project/divulge/"
@@ -71,8 +71,8 @@ def _rule(result: AuditResult, attack: str) -> dict[str, Any]:
 
 def _result(result: AuditResult, finding: Finding, rule: int) -> dict[str, Any]:
     kind, level = _LEVEL[finding.verdict]
-    name = words.METRIC_NAMES.get(finding.metric, finding.metric)
-    value = words.shown(finding.value, finding.metric)
+    name = metric_name(finding.metric)
+    value = shown(finding.value, finding.metric)
     return {
         "ruleId": f"divulge/{finding.game}/{finding.attack}",
         "ruleIndex": rule,

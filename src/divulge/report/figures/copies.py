@@ -1,32 +1,19 @@
-"""The figure of copies: agreement over queries; and what every figure is made of."""
+"""The figure of copies: agreement over queries."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from divulge.core.audit_result import AuditResult
 from divulge.core.exhibits import Step
 from divulge.core.threat import Family
-from divulge.report.theft import exact_percent
+from divulge.report.figures.figure import COLOURS, DASHES, LAYOUT, SYMBOLS, Figure, Table
+from divulge.report.metrics import exact_percent
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8f7700")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
 MOST = 5
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure: what it answers, what a reader who cannot see it hears, and the same as a table."""
-
-    id: str
-    question: str
-    description: str
-    spec: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+FEWEST_POINTS = 3
+"""Of a curve that is drawn; fewer are in its table alone."""
 
 
 def copies(result: AuditResult) -> list[Figure]:
@@ -40,26 +27,26 @@ def copies(result: AuditResult) -> list[Figure]:
     if not ranked:
         return []
     traces = [_line(result.titles.get(a, a), curves[a], place) for place, a in enumerate(ranked)]
+    drawn = any(len({s.queries for s in curves[a]}) >= FEWEST_POINTS for a in ranked)
     best = curves[ranked[0]]
     baseline = {
         "x": [s.queries for s in best],
         "y": [s.agreement.baseline for s in best],
-        "name": "as many public labels, no query",
+        "name": "public labels, no query",
         "type": "scatter",
         "mode": "lines",
         "line": {"color": "#888888", "dash": "dot", "width": 1.5},
     }
     ticks = _ticks([s.queries for a in ranked for s in curves[a]])
     layout = {
+        **LAYOUT,
         "xaxis": {
             "type": "log",
-            "title": {"text": "queries"},
+            "title": {"text": "queries to the model"},
             "tickvals": ticks,
             "ticktext": [f"{tick:,}" for tick in ticks],
         },
         "yaxis": {"title": {"text": "agreement with the model"}, "tickformat": ".0%"},
-        "legend": {"orientation": "h", "y": -0.24, "x": 0},
-        "margin": {"l": 64, "r": 12, "t": 8, "b": 48},
     }
     rows = tuple(_row(result.titles.get(a, a), s) for a in ranked for s in curves[a])
     return [
@@ -68,12 +55,17 @@ def copies(result: AuditResult) -> list[Figure]:
             question="How many queries does a good copy take?",
             description=(
                 "Share of unseen records to which a copy gives the model's own answer, by the number of queries it was "
-                "taught with. Bars are 95 % intervals; the dotted line is what the same kind of model reaches with as "
-                "many public labels and no query at all."
+                "trained with, with 95 % CI; beside it what the same kind of model reaches with as many public labels "
+                "and no query at all."
             ),
-            spec=json.dumps({"data": [*traces, baseline], "layout": layout}),
-            header=("attack", "queries", "agreement", "without queries"),
-            rows=rows,
+            spec=json.dumps({"data": [*traces, baseline], "layout": layout}) if drawn else "",
+            tables=(
+                Table(
+                    "The same as a table" if drawn else "Agreement by queries",
+                    ("attack", "queries", "agreement", "without queries"),
+                    rows,
+                ),
+            ),
         )
     ]
 

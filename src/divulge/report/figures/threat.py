@@ -26,13 +26,13 @@ def draw(threat: ThreatModel, verdict_of: dict[Asset, str]) -> str:
         _actor(330, 50, "model owner"),
         _actor(690, 50, "model consumer"),
         _actor(690, 236, "adversary", strong=True),
-        _box(10, 100, 195, "training data", data_rows, verdict_of),
-        _box(255, 100, 195, "model", model_rows, verdict_of),
+        _box(5, 100, 212, "training data", data_rows, verdict_of),
+        _box(262, 100, 232, "model", model_rows, verdict_of),
         _arrow(75, 62, 75, 98, ""),
         _arrow(330, 62, 330, 98, ""),
-        _arrow(205, 160, 253, 160, "trains"),
-        _arrow(640, 66, 452, 120, "queries"),
-        _arrow(660, 222, 452, 170, f"{act}: {access}", strong=True, below=True),
+        _arrow(217, 160, 260, 160, "trains"),
+        _arrow(640, 66, 496, 120, "queries"),
+        _arrow(660, 222, 496, 170, f"{act}: {access}", strong=True, below=True),
     ]
     if training:
         parts.append(_arrow(650, 254, 207, 254, "acts in training", strong=True, dashed=True))

@@ -1,0 +1,51 @@
+"""The report, and the page for whoever decides, as one HTML file each that works offline."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from divulge.core.audit_result import AuditResult
+from divulge.report import words
+from divulge.report.drawing import asset, compiled, environment
+from divulge.report.formats.pages import drawn
+from divulge.report.section import Page, Place, Section
+
+KINDS = {Page.REPORT: "Privacy audit", Page.DECISION: "For the decision whether to release"}
+TITLES = {Page.REPORT: "", Page.DECISION: "Decision: "}
+
+
+def render(result: AuditResult) -> str:
+    """The whole report; every script, style and figure is inside."""
+    return _page(result, Page.REPORT)
+
+
+def render_decision(result: AuditResult) -> str:
+    """The page for whoever decides: one page, and what it rests on folded below."""
+    return _page(result, Page.DECISION)
+
+
+def _page(result: AuditResult, page: Page) -> str:
+    def draw(section: Section) -> str:
+        return compiled(section.template).render(**section.context(result))
+
+    made, warnings = drawn(result, page, draw)
+    figures = any("data-figure=" in section.body for section in made)
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            title=f"{TITLES[page]}{words.headline(result) + ': ' if page is Page.REPORT else ''}{result.facts.name}",
+            page=page.value,
+            kind=KINDS[page],
+            name=result.facts.name,
+            version=result.facts.provenance.divulge,
+            date=result.facts.provenance.started[:10],
+            opened=[(s, Markup(s.body)) for s in made if s.place is Place.OPEN],  # templates escape what they print
+            folded=[(s, Markup(s.body)) for s in made if s.place is Place.FOLDED],
+            warnings=warnings,
+            least=words.LEAST,
+            style=Markup(asset("report.css")),
+            scripts=[Markup(asset(name)) for name in ("plotly-basic.min.js", "figures.js") if figures]
+            + [Markup(asset("folding.js"))],
+        )
+    )

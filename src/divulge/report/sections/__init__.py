@@ -1,0 +1,1 @@
+"""The sections of a report, one file each; registry.py lists them in their order."""
