@@ -34,7 +34,9 @@ def sets_of(target: Target, pairs: Sequence[Any], options: Options) -> Sets:
     parts, whose = told_apart(options.persons, target, pairs)
     sets = records_from(
         target,
-        *parts,
+        parts[0],
+        parts[1],
+        parts[2],
         sensitive=options.sensitive,
         classes=options.classes,
         task=options.task,
