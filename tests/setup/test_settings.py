@@ -318,6 +318,19 @@ def test_what_networks_return_is_said_in_both_ways(workplace, monkeypatch):
     assert other.target.stated_task is None
 
 
+def test_a_recipe_by_keys_may_name_its_function_or_hold_it(workplace, monkeypatch):
+    Path("build.py").write_text(
+        "from sklearn.tree import DecisionTreeClassifier as Tree\n\ndef build():\n    return Tree()\n"
+    )
+    scope: dict[str, Any] = {}
+    exec(Path("build.py").read_text(), scope)
+    written = through_a_file({"attacks": ["loss"], "recipe": {"kind": "sklearn", "factory": "build.py:build"}})
+    for recipe in ({"kind": "sklearn", "factory": scope["build"]}, scope["build"]()):
+        here = through_python(workplace, monkeypatch, attacks=["loss"], recipe=recipe)
+        assert here.recipe.fingerprint() == written.recipe.fingerprint() and "Tree" in here.recipe.describe()
+        assert here.fingerprint() == written.fingerprint() != through_a_file({"attacks": ["loss"]}).fingerprint()
+
+
 def test_a_model_is_asked_under_encryption_from_both(workplace, monkeypatch):
     pytest.importorskip("tenseal")
     told = {"attacks": ["loss"], "encrypted": "ckks", "recipe": "none"}
