@@ -26,7 +26,7 @@ from divulge.core.threat import Task
 from divulge.core.trials import Scored
 from divulge.defenses.federated.flower import Arrays, Round
 from divulge.defenses.federated.learning import Federated, load, tensors
-from divulge.stats.rebuilt import mean_bounds
+from divulge.stats.paired import mean_bounds
 from divulge.stats.weigh import weigh
 
 WATCHED = 5
