@@ -177,7 +177,7 @@ def test_an_audit_of_copies_alone_needs_no_membership(sets, tmp_path):
     first = divulge.audit(model, members, nonmembers, population, out=tmp_path / "a", **settings)
     page = first.report(tmp_path / "r.html").read_text()
     assert "Records at risk" not in page
-    assert "Can the model be copied?" in page
+    assert "Model copying: can the model be extracted?" in page
     assert first.result.baseline.missing == "no membership attack is part of this run"
     assert "no recipe is known" in first.outcomes[0].result.note
     again = divulge.audit(model, members, nonmembers, population, out=tmp_path / "b", **settings)
