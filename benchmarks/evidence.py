@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from divulge.core.estimate import Estimate
-from divulge.core.finding import Measurement, Verdict
-from divulge.core.policy import Policy
-from divulge.core.trials import Scored
+from divulge.core.results.estimate import Estimate
+from divulge.core.results.finding import Measurement, Verdict
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.intervals import clopper_pearson

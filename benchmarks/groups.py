@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 import divulge
-from divulge.core.estimate import Rate
-from divulge.core.finding import Verdict
+from divulge.core.results.estimate import Rate
+from divulge.core.results.finding import Verdict
 from divulge.stats.intervals import clopper_pearson
 from harness import Row, main
 

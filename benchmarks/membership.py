@@ -16,14 +16,14 @@ from torch import nn
 import divulge
 from divulge.auditing.challenges.membership import MEMBERSHIP
 from divulge.auditing.run_attack import Session, _play_arm
-from divulge.core.estimate import Rate
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng
-from divulge.core.policy import Policy
 from divulge.core.records import Records
+from divulge.core.results.estimate import Rate
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
 from divulge.core.signals import log_of_scores
 from divulge.core.threat import PRESETS
-from divulge.core.trials import Scored
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income, digits, fashion_mnist
 from divulge.games.membership import MembershipGame

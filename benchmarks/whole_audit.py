@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from divulge.core.finding import Failed, Played
+from divulge.core.results.finding import Failed, Played
 from divulge.core.threat import Family
 from divulge.workflows.audit import Run
 from divulge.workflows.demos import DEMOS

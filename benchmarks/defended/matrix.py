@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from divulge.auditing.resources import Resources
 from divulge.catalog.defenses import defense
 from divulge.core.hashing import derived_rng
-from divulge.core.matrix import Matrix
 from divulge.core.records import Kind, Records
+from divulge.core.results.matrix import Matrix
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income, fashion_mnist
 from divulge.data.splits import split

@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, make_classificatio
 from torch import nn
 
 from divulge.auditing.handshake import shake
-from divulge.core.handshake import Handshake
+from divulge.core.results.handshake import Handshake
 from divulge.setup.assemble import job_from_records
 from divulge.setup.recipes_from import recipe_for
 from divulge.setup.records_from import met, records_from

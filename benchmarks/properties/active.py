@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from divulge.catalog.attacks import attack
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
 from divulge.core.property_expression import columns_of
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Quality
 from divulge.data.sources import census_income
 from divulge.games.batches import BatchGame
 from divulge.games.properties import PropertyPlan

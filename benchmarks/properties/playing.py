@@ -13,11 +13,11 @@ from torch import nn
 from divulge.auditing.challenges.property import remembered
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Fact
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Column, Kind, Records, Schema
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Fact
 from divulge.core.threat import PRESETS
 from divulge.core.views.property import PropertyAuxiliary
 from divulge.games.properties import PropertyGame, PropertyPlan, Side

@@ -18,9 +18,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
-from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
 from divulge.core.records import Column, Kind, Records, Schema
+from divulge.core.results.evidence import Evidence
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, Access, Task
 from divulge.core.views.reconstruction import ReconstructionAuxiliary

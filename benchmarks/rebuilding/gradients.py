@@ -13,8 +13,8 @@ from divulge.attacks.reconstruction.gradients.gradient_matching import Matcher, 
 from divulge.attacks.reconstruction.gradients.last_layer_gradients import classes_of
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
-from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
+from divulge.core.results.exhibits import Quality
 from divulge.core.threat import PRESETS, Access
 from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.data.sources import digits

@@ -10,12 +10,12 @@ from torch import nn
 
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Quality
+from divulge.core.results.trials import Paired
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, Access
-from divulge.core.trials import Paired
 from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame, RebuildPlan

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from divulge.auditing.job import BoundRecipe
-from divulge.core.exhibits import Quality
 from divulge.core.records import Kind
+from divulge.core.results.exhibits import Quality
 from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income, digits, fashion_mnist

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from divulge.auditing.job import BoundRecipe
-from divulge.core.exhibits import Quality
+from divulge.core.results.exhibits import Quality
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import digits, fashion_mnist
 from divulge.games.rebuild import RebuildPlan

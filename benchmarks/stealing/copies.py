@@ -10,7 +10,7 @@ import numpy as np
 from torch import nn
 
 from divulge.catalog.attacks import attack
-from divulge.core.exhibits import Step
+from divulge.core.results.exhibits import Step
 from divulge.data.sources import fashion_mnist
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.recipes.pytorch import TorchRecipe

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from divulge.catalog.attacks import attack
-from divulge.core.metric import FIDELITY_BOUNDARY
+from divulge.core.results.metric import FIDELITY_BOUNDARY
 from divulge.core.threat import Access
 from divulge.data.arrays import from_arrays
 from divulge.targets.networks.pytorch import TorchTarget

@@ -14,14 +14,14 @@ import numpy as np
 from scipy import stats
 
 from divulge.auditing.oracle import GrantedOracle
-from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
 from divulge.core.hashing import Array
-from divulge.core.metric import FIDELITY
 from divulge.core.records import Records
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.metric import FIDELITY
+from divulge.core.results.trials import Counted
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, ThreatModel
-from divulge.core.trials import Counted
 from divulge.core.views.extraction import ExtractionAuxiliary, ExtractionGuess, ExtractionView
 from divulge.games.extraction import ExtractionGame
 from divulge.stats.counted import with_intervals

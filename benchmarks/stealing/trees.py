@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
 from divulge.catalog.attacks import attack
-from divulge.core.metric import FIDELITY_UNIFORM
 from divulge.core.records import Column, Records, Schema
+from divulge.core.results.metric import FIDELITY_UNIFORM
 from divulge.core.threat import Access
 from divulge.data.sources import census_income
 from divulge.targets.estimators.sklearn import SklearnTarget

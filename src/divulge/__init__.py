@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from divulge.claims.rounds import audit_rounds as audit_rounds
     from divulge.core.attack import Attack as Attack
     from divulge.core.attack import Card as Card
-    from divulge.core.audit_result import AuditResult as AuditResult
     from divulge.core.errors import AccessDenied as AccessDenied
     from divulge.core.errors import BudgetSpent as BudgetSpent
     from divulge.core.errors import DivulgeError as DivulgeError
     from divulge.core.errors import InputError as InputError
     from divulge.core.errors import TargetError as TargetError
-    from divulge.core.estimate import Estimate as Estimate
-    from divulge.core.finding import Failed as Failed
-    from divulge.core.finding import Finding as Finding
-    from divulge.core.finding import Outcome as Outcome
-    from divulge.core.finding import Played as Played
-    from divulge.core.finding import Reading as Reading
-    from divulge.core.finding import Refused as Refused
-    from divulge.core.finding import Verdict as Verdict
-    from divulge.core.handshake import Handshake as Handshake
-    from divulge.core.matrix import Matrix as Matrix
-    from divulge.core.policy import Policy as Policy
     from divulge.core.progress import Progress as Progress
     from divulge.core.recipe import Recipe as Recipe
     from divulge.core.records import Records as Records
     from divulge.core.records import Schema as Schema
+    from divulge.core.results.audit_result import AuditResult as AuditResult
+    from divulge.core.results.estimate import Estimate as Estimate
+    from divulge.core.results.finding import Failed as Failed
+    from divulge.core.results.finding import Finding as Finding
+    from divulge.core.results.finding import Outcome as Outcome
+    from divulge.core.results.finding import Played as Played
+    from divulge.core.results.finding import Reading as Reading
+    from divulge.core.results.finding import Refused as Refused
+    from divulge.core.results.finding import Verdict as Verdict
+    from divulge.core.results.handshake import Handshake as Handshake
+    from divulge.core.results.matrix import Matrix as Matrix
+    from divulge.core.results.policy import Policy as Policy
     from divulge.core.target import Oracle as Oracle
     from divulge.core.target import Target as Target
     from divulge.core.threat import PRESETS as PRESETS
@@ -108,7 +108,7 @@ _HOME = {
     "AttributeGuess": "core.views.reconstruction",
     "AttributeView": "core.views.reconstruction",
     "AuditOptions": "setup.option_types",
-    "AuditResult": "core.audit_result",
+    "AuditResult": "core.results.audit_result",
     "Auxiliary": "core.views.membership",
     "BatchGuess": "core.views.property",
     "BatchView": "core.views.property",
@@ -119,19 +119,19 @@ _HOME = {
     "ClassView": "core.views.reconstruction",
     "CompareOptions": "setup.option_types",
     "DivulgeError": "core.errors",
-    "Estimate": "core.estimate",
+    "Estimate": "core.results.estimate",
     "ExtractionAuxiliary": "core.views.extraction",
     "ExtractionGuess": "core.views.extraction",
     "ExtractionView": "core.views.extraction",
-    "Failed": "core.finding",
+    "Failed": "core.results.finding",
     "Family": "core.threat",
     "Federated": "defenses.federated.learning",
     "FileView": "core.views.reconstruction",
-    "Finding": "core.finding",
+    "Finding": "core.results.finding",
     "FunctionTarget": "targets.function",
     "GeneratorTarget": "targets.generator",
     "HttpTarget": "targets.services.http",
-    "Handshake": "core.handshake",
+    "Handshake": "core.results.handshake",
     "InformedView": "core.views.reconstruction",
     "InputAnswer": "core.views.property",
     "InputError": "core.errors",
@@ -142,27 +142,27 @@ _HOME = {
     "MembershipView": "core.views.membership",
     "Needs": "core.threat",
     "OnnxTarget": "targets.networks.onnx",
-    "Matrix": "core.matrix",
+    "Matrix": "core.results.matrix",
     "OneRun": "claims.one_run",
     "Oracle": "core.target",
-    "Outcome": "core.finding",
+    "Outcome": "core.results.finding",
     "PRESETS": "core.threat",
-    "Played": "core.finding",
+    "Played": "core.results.finding",
     "Poison": "core.views.membership",
     "PoisonView": "core.views.membership",
-    "Policy": "core.policy",
+    "Policy": "core.results.policy",
     "Progress": "core.progress",
     "PropertyAnswer": "core.views.property",
     "PropertyAuxiliary": "core.views.property",
     "PropertyGuess": "core.views.property",
     "PropertyPlan": "games.properties",
     "PropertyView": "core.views.property",
-    "Reading": "core.finding",
+    "Reading": "core.results.finding",
     "RebuildPlan": "games.rebuild",
     "Recipe": "core.recipe",
     "ReconstructionAuxiliary": "core.views.reconstruction",
     "Records": "core.records",
-    "Refused": "core.finding",
+    "Refused": "core.results.finding",
     "RepeatedView": "core.views.reconstruction",
     "RoundsAudit": "claims.rounds",
     "Run": "workflows.audit",
@@ -181,7 +181,7 @@ _HOME = {
     "Update": "core.views.reconstruction",
     "UpdateView": "core.views.reconstruction",
     "UpdatedView": "core.views.reconstruction",
-    "Verdict": "core.finding",
+    "Verdict": "core.results.finding",
     "VersionView": "core.views.reconstruction",
     "assert_no_leak": "runs.gate",
     "audit": "workflows.audit",

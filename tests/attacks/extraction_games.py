@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from divulge.auditing.oracle import GrantedOracle
-from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
-from divulge.core.metric import FIDELITY
 from divulge.core.records import Records
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.metric import FIDELITY
 from divulge.core.target import Target
 from divulge.core.threat import PRESETS, ThreatModel
 from divulge.core.views.extraction import ExtractionAuxiliary, ExtractionGuess

@@ -10,9 +10,9 @@ from sklearn.tree import DecisionTreeClassifier
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible, TargetError
-from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
 from divulge.core.records import Column, Kind, Records, Schema
+from divulge.core.results.evidence import Evidence
 from divulge.core.threat import PRESETS, Knowledge, Task
 from divulge.core.views.reconstruction import AttributeGuess, AttributeView, ReconstructionAuxiliary
 from divulge.games.attributes import AttributeGame, completions_of, questions_about

@@ -25,9 +25,9 @@ from divulge.attacks.extraction.relu_network import ReluNetwork, sided
 from divulge.attacks.extraction.relu_network_from_labels import ReluNetworkFromLabels
 from divulge.attacks.extraction.tree_paths import TreePaths, TreePathsByScores
 from divulge.core.errors import AccessDenied, Impossible
-from divulge.core.exhibits import CopyQuality
 from divulge.core.game import Arm
-from divulge.core.metric import (
+from divulge.core.results.exhibits import CopyQuality
+from divulge.core.results.metric import (
     ARCHITECTURE_RECOVERED,
     FIDELITY_UNIFORM,
     HYPERPARAMETERS_RECOVERED,

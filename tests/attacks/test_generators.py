@@ -13,9 +13,9 @@ from sklearn.mixture import GaussianMixture
 import divulge
 from divulge.attacks.property.property_samples import PropertySamples
 from divulge.core.errors import AccessDenied, BudgetSpent, InputError, TargetError
-from divulge.core.exhibits import Fact
-from divulge.core.finding import Refused, Verdict
 from divulge.core.records import Column, Kind, Schema
+from divulge.core.results.exhibits import Fact
+from divulge.core.results.finding import Refused, Verdict
 from divulge.core.threat import PRESETS, Access
 from divulge.games.properties import PropertyPlan
 from divulge.targets.generator import GeneratorTarget

@@ -9,7 +9,7 @@ from torch import nn
 
 import divulge
 from divulge.core.errors import AccessDenied
-from divulge.core.finding import Played, Refused
+from divulge.core.results.finding import Played, Refused
 from divulge.core.threat import Access
 from divulge.data.arrays import from_arrays
 from divulge.targets.networks.pytorch import TorchTarget

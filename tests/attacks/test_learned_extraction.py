@@ -16,10 +16,10 @@ from divulge.attacks.extraction.knockoff import Knockoff, KnockoffAdaptive, Knoc
 from divulge.attacks.extraction.learning import ask, spread_out
 from divulge.attacks.extraction.semi_supervised import SemiSupervised
 from divulge.core.errors import Impossible, InputError, TargetError
-from divulge.core.exhibits import Step
 from divulge.core.game import Arm
-from divulge.core.metric import ARCHITECTURE_RECOVERED
 from divulge.core.records import Column, Kind, Records, Schema
+from divulge.core.results.exhibits import Step
+from divulge.core.results.metric import ARCHITECTURE_RECOVERED
 from divulge.core.threat import PRESETS, Access, Task
 from divulge.defenses.interface.defended_target import shielded
 from divulge.defenses.interface.top_k import TopK

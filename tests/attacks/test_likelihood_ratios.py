@@ -10,7 +10,7 @@ import divulge
 from divulge.attacks.membership.shadows.learned_ratio import pool_of
 from divulge.attacks.membership.shadows.shadow_statistics import log_mean_exp, marginal, sums
 from divulge.auditing.challenges.membership import MEMBERSHIP
-from divulge.core.trials import Scored
+from divulge.core.results.trials import Scored
 from divulge.stats.roc import at_fpr, roc
 from tests.attacks.toys import toy
 
@@ -32,7 +32,7 @@ def audited(signal, keep, name, tmp_path, **settings):
     from divulge.auditing.run_attack import Session, _play_arm
     from divulge.catalog.attacks import attack
     from divulge.core.game import Arm
-    from divulge.core.policy import Policy
+    from divulge.core.results.policy import Policy
     from divulge.games.membership import MembershipGame
     from divulge.setup.from_table import job_from_table
 

@@ -27,9 +27,9 @@ from divulge.attacks.property.property_threshold_test import best_cut
 from divulge.attacks.property.snap import log_ratio
 from divulge.catalog.attacks import attack
 from divulge.core.errors import AccessDenied, Impossible, InputError, TargetError
-from divulge.core.exhibits import Fact
 from divulge.core.game import Arm
 from divulge.core.records import Column, Records, Schema
+from divulge.core.results.exhibits import Fact
 from divulge.core.views.property import BatchGuess, PropertyAnswer, PropertyAuxiliary, PropertyGuess
 from divulge.games.batches import BatchGame
 from divulge.games.inputs import MINE, InputGame

@@ -24,8 +24,8 @@ from divulge.attacks.reconstruction.weights.kkt import agreeing
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible, InputError
-from divulge.core.evidence import Lacking
 from divulge.core.game import Arm
+from divulge.core.results.evidence import Lacking
 from divulge.core.threat import PRESETS
 from divulge.core.views.reconstruction import FileView, ReconstructionAuxiliary
 from divulge.data.arrays import from_arrays

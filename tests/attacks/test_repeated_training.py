@@ -19,9 +19,9 @@ from divulge.attacks.reconstruction.weights.repeated_training import (
 )
 from divulge.auditing.job import BoundRecipe
 from divulge.core.errors import Impossible
-from divulge.core.exhibits import Quality
 from divulge.core.game import Arm
 from divulge.core.records import concat
+from divulge.core.results.exhibits import Quality
 from divulge.data.arrays import from_arrays, from_frames
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.networks.pytorch import TorchTarget

@@ -16,8 +16,8 @@ from divulge.attacks.membership.shadows.lira_augmented import LiraAugmented, _lo
 from divulge.attacks.membership.shadows.truth_serum import TruthSerum
 from divulge.auditing.oracle import GrantedOracle
 from divulge.core.errors import Impossible
-from divulge.core.finding import Refused
 from divulge.core.images import mirrored, shifted
+from divulge.core.results.finding import Refused
 from divulge.core.threat import Access
 from divulge.core.views.membership import MembershipView, PoisonView
 from divulge.data.arrays import from_arrays

@@ -8,7 +8,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.core.finding import Verdict
+from divulge.core.results.finding import Verdict
 
 
 def audited(shift, tmp_path, seed=0):

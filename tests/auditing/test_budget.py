@@ -14,7 +14,7 @@ from divulge.auditing import budget as budgets
 from divulge.auditing.budget import AGAIN, Budget
 from divulge.auditing.plan import Planned
 from divulge.catalog.attacks import attack
-from divulge.core.finding import Outcome, Played, Refused
+from divulge.core.results.finding import Outcome, Played, Refused
 from divulge.core.threat import Family
 from divulge.data.arrays import from_arrays, from_frames
 from divulge.setup.scope import ALL_FAMILIES, FAMILIES, scope_of, usual_properties

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 import divulge
 from divulge import Access, Asset, Card, Family, Needs
-from divulge.core.finding import Failed, Played, Verdict
+from divulge.core.results.finding import Failed, Played, Verdict
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 3))

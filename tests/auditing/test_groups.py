@@ -13,8 +13,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 import divulge
 from divulge.claims.dataset_use import was_used
 from divulge.core.errors import InputError
-from divulge.core.finding import Verdict
-from divulge.core.policy import Policy
+from divulge.core.results.finding import Verdict
+from divulge.core.results.policy import Policy
 from divulge.data.arrays import from_arrays
 from divulge.data.persons import with_persons
 from divulge.report import words

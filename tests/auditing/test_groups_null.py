@@ -9,7 +9,7 @@ import pytest
 
 import divulge
 from divulge.auditing.run_attack import baseline
-from divulge.core.finding import Verdict
+from divulge.core.results.finding import Verdict
 from divulge.data.arrays import from_arrays
 from divulge.games.membership import MembershipGame
 from divulge.targets.function import FunctionTarget

@@ -20,9 +20,9 @@ from divulge.auditing.oracle import Memory
 from divulge.auditing.probes import as_owner_asks
 from divulge.cli.app import app
 from divulge.core.errors import TargetError
-from divulge.core.finding import Verdict
-from divulge.core.handshake import Concern, Handshake
 from divulge.core.records import Column, Records, Schema
+from divulge.core.results.finding import Verdict
+from divulge.core.results.handshake import Concern, Handshake
 from divulge.core.threat import PRESETS, Access, Task
 from divulge.defenses.interface.gaussian_noise import GaussianNoise
 from divulge.runs.gate import judge

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import divulge
 from divulge.cli.app import app
-from divulge.core.finding import Verdict
+from divulge.core.results.finding import Verdict
 from divulge.core.threat import Family
 from divulge.report import words
 from divulge.report.formats import markdown

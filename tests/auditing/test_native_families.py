@@ -14,8 +14,8 @@ from divulge.attacks.extraction.knockoff import KnockoffRandom
 from divulge.attacks.membership.labels.boundary_distance import BoundaryDistance
 from divulge.attacks.membership.labels.label_only_noise import LabelOnlyNoise
 from divulge.catalog.defenses import defense
-from divulge.core.exhibits import ValueRow
-from divulge.core.finding import Failed, Refused
+from divulge.core.results.exhibits import ValueRow
+from divulge.core.results.finding import Failed, Refused
 from divulge.core.threat import Access, Knowledge, ThreatModel
 from divulge.games.properties import PropertyPlan
 

@@ -11,7 +11,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.core.finding import Verdict
+from divulge.core.results.finding import Verdict
 from divulge.stats.auc import null_deviation
 
 SEEDS = 40

@@ -10,9 +10,9 @@ from tests.attacks.property_games import drawn
 
 import divulge
 from divulge.core.errors import InputError
-from divulge.core.exhibits import Fact
-from divulge.core.finding import Refused, Verdict
-from divulge.core.policy import Policy
+from divulge.core.results.exhibits import Fact
+from divulge.core.results.finding import Refused, Verdict
+from divulge.core.results.policy import Policy
 from divulge.games.properties import PropertyPlan
 from divulge.runs.gate import judge
 from divulge.setup.audit_file import load

@@ -12,9 +12,9 @@ from tests.attacks.reconstruction_games import dense, pictures
 
 import divulge
 from divulge.core.errors import InputError
-from divulge.core.exhibits import Picture
-from divulge.core.finding import Refused, Verdict
-from divulge.core.policy import Policy
+from divulge.core.results.exhibits import Picture
+from divulge.core.results.finding import Refused, Verdict
+from divulge.core.results.policy import Policy
 from divulge.core.threat import Family
 from divulge.defenses.updates.noise import UpdateNoise
 from divulge.games.rebuild import RebuildPlan

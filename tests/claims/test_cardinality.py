@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import divulge
 from divulge.claims.cardinality import interval, used_share
 from divulge.cli.app import app
-from divulge.core.estimate import Rate
+from divulge.core.results.estimate import Rate
 from divulge.data.arrays import from_arrays
 from divulge.setup.recipes_from import recipe_for
 from divulge.setup.targets_from import target_from

@@ -8,9 +8,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from divulge.core.errors import InputError
-from divulge.core.estimate import Detail
-from divulge.core.finding import Finding, Measurement, Outcome, Played, Verdict
-from divulge.core.policy import Policy
+from divulge.core.results.estimate import Detail
+from divulge.core.results.finding import Finding, Measurement, Outcome, Played, Verdict
+from divulge.core.results.policy import Policy
 from divulge.stats.verdict import settle
 
 NUMBERS = {
@@ -74,6 +74,6 @@ def test_only_the_correction_gives_verdicts():
 
 
 def test_a_measurement_knows_what_its_metric_is():
-    assert MEASURED.kind.label == "right answers" and MEASURED.kind.own_baseline
+    assert MEASURED.kind.label == "attribute inferred correctly" and MEASURED.kind.own_baseline
     with pytest.raises(InputError, match="unknown"):
         _ = Measurement(**NUMBERS | {"metric": "attribute_accuracy:sex"}).kind

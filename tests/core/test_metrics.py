@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from divulge.core import metric as table
+from divulge.core.results import metric as table
 from divulge.core.errors import InputError
-from divulge.core.metric import (
+from divulge.core.results.metric import (
     FALSE_POSITIVE_RATES,
     METRICS,
     Format,
@@ -18,7 +18,7 @@ from divulge.core.metric import (
     register,
     tpr_at,
 )
-from divulge.core.policy import DEFAULT_THRESHOLDS, Policy
+from divulge.core.results.policy import DEFAULT_THRESHOLDS, Policy
 from divulge.core.threat import Family
 
 KEYS = [value for name, value in vars(table).items() if name.isupper() and isinstance(value, str)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.persons import checked_aggregate, condensed, half_of_persons, numbered, whole
-from divulge.core.trials import Scored
+from divulge.core.results.trials import Scored
 
 GROUPS = st.lists(st.integers(-3, 6), min_size=1, max_size=40).map(np.array)
 

@@ -8,8 +8,8 @@ import pytest
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import derived_seed, digest, row_digests
 from divulge.core.records import Column, Kind, Records, Schema, concat
+from divulge.core.results.trials import Scored
 from divulge.core.threat import Task
-from divulge.core.trials import Scored
 
 SCHEMA = Schema((Column("age"), Column("sex", Kind.CATEGORICAL, ("f", "m"))), classes=("no", "yes"))
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verdict
+from divulge.core.results.finding import Failed, Finding, Outcome, Played, Refused, Verdict
+from divulge.core.results.verdicts import family_verdicts, gaps, run_verdict
 from divulge.core.threat import Family
-from divulge.core.verdicts import family_verdicts, gaps, run_verdict
 
 BASE = Finding(
     attack="loss", game="membership", asset="membership", access="scores", metric="auc", value=0.52, low=0.49,

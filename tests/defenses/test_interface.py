@@ -17,7 +17,7 @@ import divulge
 from divulge.catalog.defenses import defense
 from divulge.catalog.papers import PAPERS
 from divulge.cli.app import app
-from divulge.core.finding import Played, Refused
+from divulge.core.results.finding import Played, Refused
 from divulge.core.signals import log_of_scores
 from divulge.core.threat import Access
 from divulge.data.arrays import from_arrays

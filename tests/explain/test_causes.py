@@ -7,7 +7,7 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.core.finding import Verdict
+from divulge.core.results.finding import Verdict
 from divulge.data.arrays import from_arrays
 from divulge.explain.causes import _p_value
 from divulge.explain.neighborhood import neighborhood

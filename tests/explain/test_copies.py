@@ -18,19 +18,19 @@ from divulge.attacks.extraction.equation_solving import EquationSolving
 from divulge.attacks.extraction.knockoff import Knockoff, KnockoffRandom
 from divulge.auditing.job import BoundRecipe
 from divulge.core.errors import InputError
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Alarm
-from divulge.core.finding import Verdict
-from divulge.core.metric import (
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Alarm
+from divulge.core.results.finding import Verdict
+from divulge.core.results.metric import (
     ARCHITECTURE_RECOVERED,
     FIDELITY,
     FIDELITY_BOUNDARY,
     FIDELITY_UNIFORM,
     PARAMETERS_RECOVERED,
 )
-from divulge.core.policy import Policy
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Counted, Exact
 from divulge.core.threat import Family
-from divulge.core.trials import Counted, Exact
 from divulge.core.views.extraction import Claim, ExtractionGuess, Secrets
 from divulge.defenses.interface.label_only import LabelOnly
 from divulge.games.secrets import recoveries

@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.core.audit_result import Mitigation
-from divulge.core.finding import Reading, Verdict
+from divulge.core.results.audit_result import Mitigation
+from divulge.core.results.finding import Reading, Verdict
 from divulge.explain.mitigations import NO_TIME, _price
 from divulge.games.properties import PropertyPlan
 from divulge.report.causes import changes, helpful

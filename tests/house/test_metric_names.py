@@ -6,10 +6,10 @@ import ast
 from pathlib import Path
 
 import divulge
-from divulge.core.metric import AUC
+from divulge.core.results.metric import AUC
 
 SOURCE = Path(divulge.__file__).parent
-HOME = "core/metric.py"
+HOME = "core/results/metric.py"
 REPORTS = {
     *("report/decision.py", "report/figures.py", "report/html.py", "report/markdown.py", "report/matrix.py"),
     *("report/membership.py", "report/words.py"),
@@ -29,4 +29,4 @@ def test_a_spelt_key_is_seen():
 
 def test_the_key_of_the_auc_is_spelt_in_one_place():
     found = {str(p.relative_to(SOURCE)) for p in SOURCE.rglob("*.py") if spelt(p.read_text(encoding="utf-8"), AUC)}
-    assert HOME in found and len(found - REPORTS) <= 2, "write core.metric.AUC"
+    assert HOME in found and len(found - REPORTS) <= 2, "write core.results.metric.AUC"

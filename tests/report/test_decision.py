@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 import divulge
 from divulge.cli.app import app
-from divulge.core.audit_result import LeftOut
-from divulge.core.finding import Verdict
+from divulge.core.results.audit_result import LeftOut
+from divulge.core.results.finding import Verdict
 from divulge.report.decision import ALWAYS_UNTRIED, decision
 from divulge.runs.export import PAGES, render
 

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 import divulge
-from divulge.core.finding import Verdict
+from divulge.core.results.finding import Verdict
 from divulge.report import limits, words
 from divulge.report.drawing import asset
 from divulge.report.formats import html, markdown, sarif

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from divulge.core.finding import Verdict
+from divulge.core.results.finding import Verdict
 from divulge.core.threat import Family
 from divulge.report import plain
 from divulge.report.formats import html, markdown, model_card

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from divulge.core.audit_result import (
+from divulge.core.errors import InputError
+from divulge.core.results.audit_result import (
     SCHEMA_VERSION,
     AuditResult,
     Baseline,
@@ -21,12 +22,11 @@ from divulge.core.audit_result import (
     RunFacts,
     TargetFacts,
 )
-from divulge.core.errors import InputError
-from divulge.core.evidence import Evidence, Lacking, joined
-from divulge.core.exhibits import CopyQuality, Curve, Estimated, Exhibit, Fact, Quality
-from divulge.core.policy import Policy
+from divulge.core.results.evidence import Evidence, Lacking, joined
+from divulge.core.results.exhibits import CopyQuality, Curve, Estimated, Exhibit, Fact, Quality
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Counted, Exact, Paired, Scored, Trial
 from divulge.core.threat import PRESETS
-from divulge.core.trials import Counted, Exact, Paired, Scored, Trial
 from divulge.runs.evidence_files import StoredEvidence, json_of
 from divulge.runs.folder import RunFolder
 from divulge.stats.weigh import weigh

@@ -4,7 +4,7 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.core.finding import Verdict
+from divulge.core.results.finding import Verdict
 from divulge.runs.compare import compare
 from divulge.runs.gate import judge
 from divulge.runs.policies import load_policy

@@ -14,8 +14,8 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.core.finding import Verdict
 from divulge.core.progress import Quiet
+from divulge.core.results.finding import Verdict
 from divulge.workflows import run_audit
 from divulge.workflows.progress_bar import NotebookBar, TerminalBar, progress_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import divulge
-from divulge.core.exhibits import Fact, Quality, Step
+from divulge.core.results.exhibits import Fact, Quality, Step
 from divulge.core.threat import Family
 from divulge.runs.folder import RunFolder
 from divulge.runs.gate import judge

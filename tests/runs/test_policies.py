@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 import divulge
 from divulge.cli.app import app
-from divulge.core.finding import Finding
-from divulge.core.policy import DEFAULT_THRESHOLDS, Policy
+from divulge.core.results.finding import Finding
+from divulge.core.results.policy import DEFAULT_THRESHOLDS, Policy
 from divulge.core.threat import PRESETS, Access
 from divulge.runs.gate import judge
 from divulge.runs.policies import load_policy, shipped

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import divulge
-from divulge.core.audit_result import SCHEMA_VERSION
-from divulge.core.finding import Failed, Played, Refused, Verdict
+from divulge.core.results.audit_result import SCHEMA_VERSION
+from divulge.core.results.finding import Failed, Played, Refused, Verdict
 from divulge.runs import index
 from divulge.runs.folder import RunFolder
 
@@ -263,7 +263,7 @@ def test_scores_are_kept_in_the_order_in_which_records_were_given(tmp_path, halv
 
 
 def test_files_never_appear_half_written(tmp_path, monkeypatch):
-    from divulge.core.audit_result import Baseline
+    from divulge.core.results.audit_result import Baseline
     from divulge.runs import folder as store
 
     folder = RunFolder(tmp_path)

@@ -26,7 +26,7 @@ from divulge.auditing.job import Job
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import defense
 from divulge.core.errors import InputError
-from divulge.core.policy import Policy
+from divulge.core.results.policy import Policy
 from divulge.core.threat import Task
 from divulge.data.splits import Duplicates
 from divulge.games.properties import PropertyPlan

@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from divulge.core.estimate import Rate
-from divulge.core.trials import Scored
+from divulge.core.results.estimate import Rate
+from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc, null_deviation
 from divulge.stats.intervals import clopper_pearson, newcombe, p_value, wilson
 from divulge.stats.multiplicity import holm

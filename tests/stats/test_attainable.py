@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from divulge.core.finding import Measurement, Verdict
-from divulge.core.metric import Trials, of_trials
-from divulge.core.policy import Policy
-from divulge.core.trials import Scored
+from divulge.core.results.finding import Measurement, Verdict
+from divulge.core.results.metric import Trials, of_trials
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
 from divulge.stats.attainable import attainable, enough_records, luck, smallest
 from divulge.stats.scored import weigh_scored
 from divulge.stats.verdict import settle

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from divulge.core.policy import Policy
-from divulge.core.trials import Scored
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.curves import histogram, roc_band
 from divulge.stats.scored import weigh_scored

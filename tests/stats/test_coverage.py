@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from divulge.core.estimate import Rate
-from divulge.core.trials import Scored
+from divulge.core.results.estimate import Rate
+from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.intervals import clopper_pearson, newcombe, wilson

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from divulge.core.evidence import Evidence, Lacking
-from divulge.core.exhibits import Quality
-from divulge.core.policy import Policy
-from divulge.core.trials import Paired
+from divulge.core.results.evidence import Evidence, Lacking
+from divulge.core.results.exhibits import Quality
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Paired
 from divulge.stats.paired import gain_low, mean_bounds, median_with_interval
 from divulge.stats.weigh import weigh
 

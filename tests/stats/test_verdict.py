@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from divulge.core.finding import Measurement, Reading, Verdict
-from divulge.core.policy import Policy
-from divulge.core.trials import Scored
+from divulge.core.results.finding import Measurement, Reading, Verdict
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.intervals import p_value
 from divulge.stats.verdict import blind_alarm_of, reversed_attacks, settle, tainted_attacks

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from divulge.core.evidence import Evidence
-from divulge.core.metric import Trials, of_trials
-from divulge.core.policy import Policy
-from divulge.core.trials import Scored
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.metric import Trials, of_trials
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
 from divulge.stats.curves import histogram, roc_band
 from divulge.stats.epsilon import ceiling, epsilon_lower_bound
 from divulge.stats.power import detectable_auc

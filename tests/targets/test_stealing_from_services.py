@@ -12,7 +12,7 @@ import divulge
 from divulge.attacks.extraction.copycat import Copycat
 from divulge.attacks.extraction.equation_solving import EquationSolving
 from divulge.core.errors import TargetError
-from divulge.core.finding import Failed, Played, Refused, Verdict
+from divulge.core.results.finding import Failed, Played, Refused, Verdict
 
 
 def test_a_softmax_model_is_stolen_with_as_many_queries_as_the_server_counts(tmp_path):

@@ -10,7 +10,7 @@ from torch import nn
 import divulge
 from divulge.auditing.resources import resources
 from divulge.core.errors import InputError
-from divulge.core.finding import Played
+from divulge.core.results.finding import Played
 from divulge.core.threat import Access
 
 NAMES = ["lira", "lira_offline", "rmia", "rmia_offline", "bavaria", "attack_r", "difficulty_calibration"]

@@ -9,7 +9,7 @@ from sklearn.tree import DecisionTreeRegressor
 from torch import nn
 
 import divulge
-from divulge.core.finding import Played, Verdict
+from divulge.core.results.finding import Played, Verdict
 
 
 def test_a_regression_model_has_its_own_attacks(tmp_path):

@@ -17,8 +17,8 @@ import divulge
 from divulge.catalog.defenses import defense
 from divulge.cli.app import app
 from divulge.core.errors import InputError
-from divulge.core.finding import Reading
-from divulge.core.matrix import Cell, Column, Matrix, Row
+from divulge.core.results.finding import Reading
+from divulge.core.results.matrix import Cell, Column, Matrix, Row
 from divulge.data.arrays import from_arrays
 from divulge.report.matrix import advice, markdown, picture, render, shade
 from divulge.setup.sets import Sets

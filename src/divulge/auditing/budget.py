@@ -17,10 +17,10 @@ from divulge.auditing.challenge_table import spec_of
 from divulge.auditing.handshake import places_of
 from divulge.auditing.job import Job
 from divulge.auditing.plan import Planned, queries_of
-from divulge.core.audit_result import LeftOut
 from divulge.core.errors import FOREIGN, DivulgeError
-from divulge.core.finding import Outcome, Played
 from divulge.core.hashing import derived_seed
+from divulge.core.results.audit_result import LeftOut
+from divulge.core.results.finding import Outcome, Played
 from divulge.core.threat import Access, Challenge, Family
 
 AGAIN = 0.5

@@ -14,10 +14,10 @@ import numpy as np
 
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack
-from divulge.core.audit_result import Baseline
-from divulge.core.evidence import Evidence
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
+from divulge.core.results.audit_result import Baseline
+from divulge.core.results.evidence import Evidence
 from divulge.core.threat import Family
 from divulge.core.views.membership import MembershipGuess
 from divulge.runs.evidence_files import StoredEvidence

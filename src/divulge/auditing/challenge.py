@@ -11,8 +11,8 @@ from typing import Any
 
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
-from divulge.core.estimate import Estimate
 from divulge.core.game import Game
+from divulge.core.results.estimate import Estimate
 from divulge.core.threat import Challenge
 
 Adversary = Callable[[Attack[Any, Any]], Any]

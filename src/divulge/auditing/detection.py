@@ -10,10 +10,10 @@ import numpy as np
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
 from divulge.core.errors import InputError
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Alarm
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.records import Records, concat
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Alarm
 from divulge.core.threat import Access
 from divulge.defenses.interface.detectors import DETECTORS, WINDOW, detector, fewest_queries, first_alarm, threshold
 

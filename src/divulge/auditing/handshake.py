@@ -16,8 +16,8 @@ from divulge.auditing.likeness import Likes, Side, believable, poorer, reference
 from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, twice
 from divulge.core.errors import InputError, TargetError
-from divulge.core.handshake import Concern, Handshake
 from divulge.core.hashing import Array, row_digests
+from divulge.core.results.handshake import Concern, Handshake
 from divulge.core.threat import Access, Task
 from divulge.core.wording import joined
 from divulge.defenses.interface.defended_target import DefendedTarget

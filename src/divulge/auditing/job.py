@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from divulge.auditing.resources import Resources
 from divulge.core.attack import Attack
-from divulge.core.audit_result import DataFacts
 from divulge.core.defense import UpdateDefense
 from divulge.core.hashing import Array, digest
-from divulge.core.policy import Policy
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
+from divulge.core.results.audit_result import DataFacts
+from divulge.core.results.policy import Policy
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, ThreatModel
 from divulge.core.views.membership import Shadows

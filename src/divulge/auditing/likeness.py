@@ -10,9 +10,9 @@ import numpy as np
 from divulge.auditing.answers import Seen, ask
 from divulge.auditing.job import Job
 from divulge.core.errors import Impossible
-from divulge.core.handshake import Concern
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import Kind, Records
+from divulge.core.results.handshake import Concern
 from divulge.core.signals import log_of_scores
 from divulge.stats.handshake import falls_short, permutation, sign_test
 from divulge.training.recipes.sklearn import SklearnRecipe

@@ -10,9 +10,9 @@ import numpy as np
 from divulge.auditing.answers import SCORED, bare
 from divulge.auditing.job import Job
 from divulge.core.errors import InputError, TargetError
-from divulge.core.handshake import Concern
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.core.results.handshake import Concern
 from divulge.core.signals import log_softmax
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task

@@ -16,16 +16,16 @@ from divulge.auditing.plan import ports_of
 from divulge.auditing.session import Session
 from divulge.catalog.standards import standards_of
 from divulge.core.attack import Attack, Card
-from divulge.core.audit_result import Baseline
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, MissingExtra, TargetError, raised
-from divulge.core.estimate import Estimate
-from divulge.core.evidence import Evidence
-from divulge.core.finding import Failed, Measurement, Outcome, Played, Reading, Refused
 from divulge.core.game import Arm, Game
 from divulge.core.hashing import derived_rng
-from divulge.core.metric import AUC, metric
+from divulge.core.results.audit_result import Baseline
+from divulge.core.results.estimate import Estimate
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.finding import Failed, Measurement, Outcome, Played, Reading, Refused
+from divulge.core.results.metric import AUC, metric
+from divulge.core.results.trials import Scored
 from divulge.core.threat import Access, ThreatModel, closure
-from divulge.core.trials import Scored
 from divulge.stats.auc import Auc, auc
 from divulge.stats.verdict import blind_alarm_of
 from divulge.stats.weigh import weigh

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from divulge.core.errors import InputError
-from divulge.core.estimate import Rate
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
+from divulge.core.results.estimate import Rate
 from divulge.core.signals import logit_scaled
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task

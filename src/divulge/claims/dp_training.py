@@ -19,9 +19,9 @@ from scipy import stats
 
 from divulge.claims.one_run import judged
 from divulge.core.errors import InputError, MissingExtra
-from divulge.core.finding import Verdict
 from divulge.core.hashing import Array, derived_rng
-from divulge.core.trials import Scored
+from divulge.core.results.finding import Verdict
+from divulge.core.results.trials import Scored
 from divulge.defenses.accounting import cost_of, epsilon_of, gaussian_cost
 from divulge.stats.gaussian import mu_lower_bound
 from divulge.stats.roc import roc

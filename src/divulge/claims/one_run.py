@@ -15,10 +15,10 @@ import numpy as np
 
 from divulge.auditing.job import BoundRecipe
 from divulge.core.errors import InputError
-from divulge.core.finding import Verdict
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
+from divulge.core.results.finding import Verdict
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays

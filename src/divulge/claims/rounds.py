@@ -16,14 +16,14 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
 
 from divulge.core.errors import InputError
-from divulge.core.estimate import Estimate
-from divulge.core.evidence import Evidence
-from divulge.core.finding import Reading
 from divulge.core.hashing import Array
-from divulge.core.policy import Policy
 from divulge.core.records import Records
+from divulge.core.results.estimate import Estimate
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.finding import Reading
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
 from divulge.core.threat import Task
-from divulge.core.trials import Scored
 from divulge.defenses.federated.flower import Arrays, Round
 from divulge.defenses.federated.learning import Federated, load, tensors
 from divulge.stats.paired import mean_bounds

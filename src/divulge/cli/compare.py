@@ -12,8 +12,8 @@ import typer
 
 from divulge.cli.screen import Screen, out, table
 from divulge.core.errors import InputError
-from divulge.core.finding import Reading
-from divulge.core.matrix import Matrix
+from divulge.core.results.finding import Reading
+from divulge.core.results.matrix import Matrix
 from divulge.core.wording import percent
 
 

@@ -10,7 +10,7 @@ import typer
 
 from divulge.cli.carry import carry_out
 from divulge.cli.screen import Screen, out
-from divulge.core.finding import Verdict
+from divulge.core.results.finding import Verdict
 
 
 class Name(str, Enum):

@@ -9,7 +9,7 @@ import typer
 
 from divulge.cli.screen import out, table
 from divulge.core.errors import InputError
-from divulge.core.metric import AUC, FIDELITY, tpr_at
+from divulge.core.results.metric import AUC, FIDELITY, tpr_at
 
 
 def gate(

@@ -15,10 +15,10 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Failed, Measurement, Outcome, Played, Refused, Verdict
-from divulge.core.handshake import Handshake
-from divulge.core.metric import AUC, FIDELITY, Trials, tpr_at
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Failed, Measurement, Outcome, Played, Refused, Verdict
+from divulge.core.results.handshake import Handshake
+from divulge.core.results.metric import AUC, FIDELITY, Trials, tpr_at
 from divulge.core.wording import counted
 from divulge.report import words
 from divulge.report.metrics import shown

@@ -10,9 +10,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from numpy.random import Generator
 
 from divulge.core.attack import Card
+from divulge.core.results.trials import Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
-from divulge.core.trials import Scored
 from divulge.core.views.membership import Poison
 
 View = TypeVar("View")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from divulge.core.finding import Outcome
-from divulge.core.handshake import Handshake
+from divulge.core.results.finding import Outcome
+from divulge.core.results.handshake import Handshake
 
 
 class Progress(Protocol):

@@ -10,12 +10,12 @@ import numpy as np
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.units import Units, units_of
-from divulge.core.audit_result import Cause
 from divulge.core.errors import DivulgeError
 from divulge.core.hashing import Array
+from divulge.core.results.audit_result import Cause
+from divulge.core.results.trials import Scored
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
-from divulge.core.trials import Scored
 from divulge.explain.neighborhood import LONELY, Neighborhood
 from divulge.runs.by_person import persons_of
 from divulge.stats.auc import auc

@@ -14,17 +14,17 @@ from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.sessions import Sessions
 from divulge.catalog.attacks import attack
-from divulge.core.audit_result import Gain
 from divulge.core.errors import AccessDenied, Impossible, TargetError
-from divulge.core.evidence import Evidence
-from divulge.core.finding import Finding, Reading
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.metric import FIDELITY
 from divulge.core.records import CODED, Records
+from divulge.core.results.audit_result import Gain
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.finding import Finding, Reading
+from divulge.core.results.metric import FIDELITY
+from divulge.core.results.trials import Scored
 from divulge.core.target import Target
 from divulge.core.threat import Access, closure
-from divulge.core.trials import Scored
 from divulge.core.views.extraction import Student, Surrogate
 from divulge.core.views.membership import Auxiliary
 from divulge.games.extraction import ranges

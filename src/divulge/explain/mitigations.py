@@ -20,15 +20,15 @@ from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.sessions import Sessions
 from divulge.core.attack import Attack
-from divulge.core.audit_result import Mitigation
 from divulge.core.defense import Defense
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, raised
-from divulge.core.estimate import Estimate
-from divulge.core.finding import Finding, Outcome, Reading, Verdict
 from divulge.core.game import Arm
 from divulge.core.hashing import derived_rng, derived_seed
-from divulge.core.metric import FIDELITY
 from divulge.core.recipe import Recipe
+from divulge.core.results.audit_result import Mitigation
+from divulge.core.results.estimate import Estimate
+from divulge.core.results.finding import Finding, Outcome, Reading, Verdict
+from divulge.core.results.metric import FIDELITY
 from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge, Family, Task, closure
 from divulge.core.views.property import PropertyAuxiliary

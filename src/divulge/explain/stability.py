@@ -14,11 +14,11 @@ from divulge.attacks.membership.shadows.shadow_statistics import normal_log_dens
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.units import units_of
-from divulge.core.audit_result import Stability
 from divulge.core.errors import DivulgeError
-from divulge.core.estimate import Rate
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.persons import condensed
+from divulge.core.results.audit_result import Stability
+from divulge.core.results.estimate import Rate
 from divulge.core.signals import logit_scaled, of_class
 from divulge.core.threat import Access, Task
 from divulge.explain.neighborhood import Neighborhood

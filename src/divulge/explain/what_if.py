@@ -9,15 +9,15 @@ import numpy as np
 
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
-from divulge.core.audit_result import WhatIf
 from divulge.core.errors import DivulgeError
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.persons import half_of_persons
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
+from divulge.core.results.audit_result import WhatIf
+from divulge.core.results.trials import Scored
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Task
-from divulge.core.trials import Scored
 from divulge.core.wording import counted, percent
 from divulge.stats.auc import auc
 

@@ -11,15 +11,15 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Quality, ValueRow
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.metric import ATTRIBUTE_ACCURACY
 from divulge.core.records import CODED, Kind, Records
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Quality, ValueRow
+from divulge.core.results.metric import ATTRIBUTE_ACCURACY
+from divulge.core.results.trials import Paired, Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
-from divulge.core.trials import Paired, Scored
 from divulge.core.views.membership import Poison
 from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Question, ReconstructionAuxiliary
 from divulge.games.control_models import ControlModels

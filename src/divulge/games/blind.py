@@ -15,8 +15,8 @@ from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.persons import count, numbered, whole
 from divulge.core.records import Records
+from divulge.core.results.trials import Scored
 from divulge.core.threat import Task
-from divulge.core.trials import Scored
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin

@@ -12,15 +12,15 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Quality
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng
-from divulge.core.metric import CLASSES_RECOGNIZED, CLASSES_SHOWN
 from divulge.core.records import Records, Schema
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Quality
+from divulge.core.results.metric import CLASSES_RECOGNIZED, CLASSES_SHOWN
+from divulge.core.results.trials import Paired, Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family, Task
-from divulge.core.trials import Paired, Scored
 from divulge.core.views.extraction import Surrogate
 from divulge.core.views.membership import Poison
 from divulge.core.views.reconstruction import ClassGuess, ClassView, ReconstructionAuxiliary

@@ -10,16 +10,16 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import CopyQuality, Step
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.metric import FIDELITY, FIDELITY_BOUNDARY, FIDELITY_UNIFORM
 from divulge.core.recipe import Recipe
 from divulge.core.records import CODED, Records
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import CopyQuality, Step
+from divulge.core.results.metric import FIDELITY, FIDELITY_BOUNDARY, FIDELITY_UNIFORM
+from divulge.core.results.trials import Counted, Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Family, Task
-from divulge.core.trials import Counted, Scored
 from divulge.core.views.extraction import (
     ExtractionAuxiliary,
     ExtractionGuess,

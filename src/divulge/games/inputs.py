@@ -11,16 +11,16 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, TargetError
-from divulge.core.evidence import Evidence, joined
-from divulge.core.exhibits import Fact, Quality
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
-from divulge.core.metric import INPUT_ATTRIBUTE_TOLD
 from divulge.core.property_expression import property_of
 from divulge.core.records import Kind, Records
+from divulge.core.results.evidence import Evidence, joined
+from divulge.core.results.exhibits import Fact, Quality
+from divulge.core.results.metric import INPUT_ATTRIBUTE_TOLD
+from divulge.core.results.trials import Paired, Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Family, Task
-from divulge.core.trials import Paired, Scored
 from divulge.core.views.membership import Poison
 from divulge.core.views.property import InputGuess, InputQuestion, InputView, PropertyAuxiliary
 from divulge.games.properties import PropertyPlan

@@ -10,15 +10,15 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
-from divulge.core.evidence import Evidence
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.persons import count, half_of_persons, whole
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.trials import Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
-from divulge.core.trials import Scored
 from divulge.core.views.membership import Auxiliary, MembershipGuess, MembershipView, Poison
 from divulge.games.blind import blind_guesses, most_telling
 

@@ -10,14 +10,14 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError
-from divulge.core.evidence import Evidence, joined
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
 from divulge.core.property_expression import Property, dial_of, most_drawn, property_of, rows_with
 from divulge.core.records import Records, concat
+from divulge.core.results.evidence import Evidence, joined
+from divulge.core.results.trials import Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family, Task
-from divulge.core.trials import Scored
 from divulge.core.views.membership import Poison
 from divulge.core.views.property import Cohort, PropertyAuxiliary, PropertyGuess, PropertyQuestion, PropertyView
 from divulge.games.judges.property import FactJudge, metrics_alone

@@ -12,13 +12,13 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.evidence import Evidence
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
 from divulge.core.records import Records, concat
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.trials import Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Challenge, Family, Task
-from divulge.core.trials import Scored
 from divulge.core.views.membership import Poison
 from divulge.core.views.reconstruction import (
     ActivationView,

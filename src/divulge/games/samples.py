@@ -9,12 +9,12 @@ from importlib.util import find_spec
 import numpy as np
 
 from divulge.core.errors import TargetError
-from divulge.core.evidence import Evidence, Lacking
-from divulge.core.exhibits import Picture, Quality
 from divulge.core.hashing import Array, derived_rng
-from divulge.core.metric import BATCHES_OPENED, LABELS_COUNTED, NEARER_TRAINING, RECORDS_EXACT, RECORDS_REBUILT
 from divulge.core.records import Records
-from divulge.core.trials import Paired
+from divulge.core.results.evidence import Evidence, Lacking
+from divulge.core.results.exhibits import Picture, Quality
+from divulge.core.results.metric import BATCHES_OPENED, LABELS_COUNTED, NEARER_TRAINING, RECORDS_EXACT, RECORDS_REBUILT
+from divulge.core.results.trials import Paired
 from divulge.core.views.reconstruction import SampleGuess
 from divulge.games.judges.image import Scale, class_means, picture, psnr, squared_errors, ssim
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from divulge.core.evidence import Lacking
 from divulge.core.hashing import Array
-from divulge.core.metric import ARCHITECTURE_RECOVERED, HYPERPARAMETERS_RECOVERED, PARAMETERS_RECOVERED
-from divulge.core.trials import Exact
+from divulge.core.results.evidence import Lacking
+from divulge.core.results.metric import ARCHITECTURE_RECOVERED, HYPERPARAMETERS_RECOVERED, PARAMETERS_RECOVERED
+from divulge.core.results.trials import Exact
 from divulge.core.views.extraction import LINEAR, TREE, ExtractionGuess, Parameters, Secrets
 
 TOLERANCE = 1e-3

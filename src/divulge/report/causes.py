@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.audit_result import AuditResult, Mitigation
-from divulge.core.finding import Finding, Reading
-from divulge.core.metric import ATTRIBUTE_ACCURACY, FIDELITY
+from divulge.core.results.audit_result import AuditResult, Mitigation
+from divulge.core.results.finding import Finding, Reading
+from divulge.core.results.metric import ATTRIBUTE_ACCURACY, FIDELITY
 from divulge.core.threat import Access, Family
 from divulge.core.wording import percent
 from divulge.report.inferred import rows

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Finding, Verdict
-from divulge.core.metric import (
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Finding, Verdict
+from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,
     AUC,
     BATCHES_OPENED,
@@ -23,8 +23,8 @@ from divulge.core.metric import (
     TEXT_EXACT,
     TEXT_REBUILT,
 )
+from divulge.core.results.verdicts import family_verdict, worst
 from divulge.core.threat import Access, Family
-from divulge.core.verdicts import family_verdict, worst
 from divulge.core.wording import counted, joined, percent
 from divulge.report import handshake, limits, people, words
 from divulge.report.causes import helpful

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.audit_result import AuditResult
+from divulge.core.results.audit_result import AuditResult
 
 HEADLINE = "The audit is invalid: the model does not answer as the one that was trained"
 

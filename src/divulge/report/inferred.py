@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.exhibits import Fact
-from divulge.core.finding import Finding, Verdict
-from divulge.core.metric import PROPERTY_ESTIMATED, PROPERTY_TOLD
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.exhibits import Fact
+from divulge.core.results.finding import Finding, Verdict
+from divulge.core.results.metric import PROPERTY_ESTIMATED, PROPERTY_TOLD
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
 from divulge.report.metrics import metric_name

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from divulge.core.finding import Reading
-from divulge.core.matrix import Cell, Column, Matrix, Row
-from divulge.core.metric import AUC
+from divulge.core.results.finding import Reading
+from divulge.core.results.matrix import Cell, Column, Matrix, Row
+from divulge.core.results.metric import AUC
 from divulge.core.wording import counted, joined, percent
 from divulge.report.drawing import asset, environment
 from divulge.report.metrics import metric_name

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Finding, Verdict
-from divulge.core.metric import AUC, BALANCED_ACCURACY
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Finding, Verdict
+from divulge.core.results.metric import AUC, BALANCED_ACCURACY
 from divulge.core.threat import Family
 from divulge.core.wording import percent
 from divulge.report.metrics import MEMBERSHIP_ORDER as ORDER

@@ -1,8 +1,8 @@
-"""Order and words of metrics in reports, beyond what core.metric says of each."""
+"""Order and words of metrics in reports, beyond what core.results.metric says of each."""
 
 from __future__ import annotations
 
-from divulge.core.metric import (
+from divulge.core.results.metric import (
     ARCHITECTURE_RECOVERED,
     AUC,
     BALANCED_ACCURACY,

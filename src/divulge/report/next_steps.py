@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Verdict
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Verdict
+from divulge.core.results.verdicts import gaps
 from divulge.core.threat import Access, Family
-from divulge.core.verdicts import gaps
 from divulge.core.wording import counted, percent
 from divulge.report.causes import helpful
 from divulge.report.typography import capital, plain_name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.audit_result import AuditResult, DataFacts
+from divulge.core.results.audit_result import AuditResult, DataFacts
 from divulge.core.wording import counted
 
 HOW = {"mean": "the mean of their records' scores", "max": "the highest of their records' scores"}

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Finding, Verdict
-from divulge.core.metric import AUC, EPSILON, PROPERTY_ESTIMATED
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Finding, Verdict
+from divulge.core.results.metric import AUC, EPSILON, PROPERTY_ESTIMATED
 from divulge.core.threat import Family, ThreatModel
 from divulge.core.wording import counted, joined, percent
 from divulge.report import membership, people, rebuilt, theft, words

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.estimate import Detail
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Picture, ValueRow
-from divulge.core.finding import Finding, Verdict
-from divulge.core.metric import ATTRIBUTE_ACCURACY, CLASSES_RECOGNIZED, CLASSES_SHOWN
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.estimate import Detail
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Picture, ValueRow
+from divulge.core.results.finding import Finding, Verdict
+from divulge.core.results.metric import ATTRIBUTE_ACCURACY, CLASSES_RECOGNIZED, CLASSES_SHOWN
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
 from divulge.report.figures.png import data_uri

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from divulge.core.audit_result import AuditResult
+from divulge.core.results.audit_result import AuditResult
 
 Context = Mapping[str, Any]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Alarm, CopyQuality
-from divulge.core.finding import Finding, Verdict
-from divulge.core.metric import FIDELITY, PARAMETERS_RECOVERED
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Alarm, CopyQuality
+from divulge.core.results.finding import Finding, Verdict
+from divulge.core.results.metric import FIDELITY, PARAMETERS_RECOVERED
+from divulge.core.results.verdicts import overall
 from divulge.core.threat import Family
-from divulge.core.verdicts import overall
 from divulge.core.wording import counted, percent
 from divulge.report.metrics import COPY_PLACES, RECOVERED, exact_percent
 

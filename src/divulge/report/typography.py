@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from divulge.core.finding import Verdict
+from divulge.core.results.finding import Verdict
 
 MARKS = {
     Verdict.LEAK: "▲",

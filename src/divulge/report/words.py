@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.audit_result import AuditResult, Stability
-from divulge.core.finding import Reading, Verdict
-from divulge.core.metric import AUC
+from divulge.core.results.audit_result import AuditResult, Stability
+from divulge.core.results.finding import Reading, Verdict
+from divulge.core.results.metric import AUC
+from divulge.core.results.verdicts import WORST_FIRST, FamilyVerdict, overall
 from divulge.core.threat import Access, Asset, Family, ThreatModel
-from divulge.core.verdicts import WORST_FIRST, FamilyVerdict, overall
 from divulge.core.wording import counted, joined, percent
 from divulge.report import handshake, inferred, membership, people, rebuilt, theft
 from divulge.report.typography import MARKS, capital, lower, stopped

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Finding, Reading
-from divulge.core.metric import FIDELITY, tpr_at
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Finding, Reading
+from divulge.core.results.metric import FIDELITY, tpr_at
 from divulge.runs.result import open_run
 
 

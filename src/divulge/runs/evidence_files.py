@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.evidence import Evidence, Lacking
-from divulge.core.exhibits import Exhibit
 from divulge.core.hashing import Array
-from divulge.core.trials import Counted, Exact, Paired, Scored
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.evidence import Evidence, Lacking
+from divulge.core.results.exhibits import Exhibit
+from divulge.core.results.trials import Counted, Exact, Paired, Scored
 
 if TYPE_CHECKING:
     import pandas as pd

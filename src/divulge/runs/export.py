@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from divulge.core.audit_result import AuditResult
 from divulge.core.errors import InputError
+from divulge.core.results.audit_result import AuditResult
 from divulge.report.formats import html, junit, markdown, model_card, sarif
 from divulge.runs.evidence_files import json_of
 from divulge.runs.gate import Judgement, first

@@ -28,7 +28,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from divulge.core.audit_result import (
+from divulge.core.errors import InputError
+from divulge.core.hashing import Array
+from divulge.core.results.audit_result import (
     SCHEMA_VERSION,
     Baseline,
     Cause,
@@ -39,12 +41,10 @@ from divulge.core.audit_result import (
     Stability,
     WhatIf,
 )
-from divulge.core.errors import InputError
-from divulge.core.evidence import Evidence
-from divulge.core.finding import Finding, Outcome
-from divulge.core.handshake import Handshake
-from divulge.core.hashing import Array
-from divulge.core.trials import Scored
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.finding import Finding, Outcome
+from divulge.core.results.handshake import Handshake
+from divulge.core.results.trials import Scored
 from divulge.runs.evidence_files import StoredEvidence, scored_of, table_of
 from divulge.runs.migration import migrate
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from divulge.core.audit_result import Baseline
-from divulge.core.estimate import Estimate
-from divulge.core.finding import Failed, Finding, Measurement, Played, Verdict
-from divulge.core.policy import Policy
+from divulge.core.results.audit_result import Baseline
+from divulge.core.results.estimate import Estimate
+from divulge.core.results.finding import Failed, Finding, Measurement, Played, Verdict
+from divulge.core.results.policy import Policy
+from divulge.core.results.verdicts import FamilyVerdict, family_verdicts, gaps, run_verdict
 from divulge.core.threat import Access, Family, ThreatModel
-from divulge.core.verdicts import FamilyVerdict, family_verdicts, gaps, run_verdict
 from divulge.core.wording import joined, percent
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.policies import policy_of

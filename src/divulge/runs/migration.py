@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from divulge.core.audit_result import SCHEMA_VERSION
-from divulge.core.metric import FIDELITY, FIDELITY_BOUNDARY, FIDELITY_UNIFORM
+from divulge.core.results.audit_result import SCHEMA_VERSION
+from divulge.core.results.metric import FIDELITY, FIDELITY_BOUNDARY, FIDELITY_UNIFORM
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from divulge.core.errors import InputError
-from divulge.core.policy import Policy
+from divulge.core.results.policy import Policy
 
 
 def shipped() -> list[str]:

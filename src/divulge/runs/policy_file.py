@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from divulge.core.errors import InputError
-from divulge.core.policy import DEFAULT_THRESHOLDS, Policy
+from divulge.core.results.policy import DEFAULT_THRESHOLDS, Policy
 from divulge.core.threat import Access, Family
 
 

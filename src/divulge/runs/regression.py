@@ -8,8 +8,8 @@ from math import sqrt
 import numpy as np
 
 from divulge.core.errors import InputError
-from divulge.core.finding import Finding
-from divulge.core.policy import Policy
+from divulge.core.results.finding import Finding
+from divulge.core.results.policy import Policy
 from divulge.core.threat import ThreatModel
 from divulge.stats.multiplicity import holm
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from divulge.catalog.papers import PAPERS
-from divulge.core.audit_result import AtRisk, AuditResult, Baseline, Subgroup
-from divulge.core.finding import Finding
 from divulge.core.hashing import Array
-from divulge.core.metric import AUC
+from divulge.core.results.audit_result import AtRisk, AuditResult, Baseline, Subgroup
+from divulge.core.results.finding import Finding
+from divulge.core.results.metric import AUC
 from divulge.runs.by_person import SEVERAL, persons_of
 from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from divulge.core.audit_result import Baseline
-from divulge.core.finding import Finding, Played, Verdict
-from divulge.core.metric import AUC
-from divulge.core.policy import Policy
+from divulge.core.results.audit_result import Baseline
+from divulge.core.results.finding import Finding, Played, Verdict
+from divulge.core.results.metric import AUC
+from divulge.core.results.policy import Policy
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.stats.verdict import settle, tainted_attacks
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from divulge.core.audit_result import Subgroup
-from divulge.core.finding import Reading
 from divulge.core.hashing import Array
 from divulge.core.persons import count
 from divulge.core.records import Column, Records
-from divulge.core.trials import Scored
+from divulge.core.results.audit_result import Subgroup
+from divulge.core.results.finding import Reading
+from divulge.core.results.trials import Scored
 from divulge.stats.auc import Auc, auc
 from divulge.stats.multiplicity import holm
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Finding, Verdict
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Finding, Verdict
 from divulge.report import words
 from divulge.report.metrics import metric_name, shown
 from divulge.report.typography import MARKS

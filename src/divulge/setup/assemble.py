@@ -16,13 +16,13 @@ from divulge.auditing.plan import relevant
 from divulge.auditing.resources import Resources
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
 from divulge.core.attack import Attack
-from divulge.core.audit_result import DataFacts
 from divulge.core.errors import InputError
 from divulge.core.hashing import digest
 from divulge.core.persons import checked_aggregate, count
 from divulge.core.property_expression import columns_of, property_of
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
+from divulge.core.results.audit_result import DataFacts
 from divulge.core.target import Target
 from divulge.core.threat import Family, ThreatModel
 from divulge.core.views.membership import Shadows

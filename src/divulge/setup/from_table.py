@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from divulge.auditing.job import Job, See
-from divulge.core.audit_result import DataFacts
 from divulge.core.hashing import Array, digest
 from divulge.core.persons import checked_aggregate, count
 from divulge.core.records import Records
+from divulge.core.results.audit_result import DataFacts
 from divulge.core.views.membership import Shadows
 from divulge.data.arrays import from_arrays
 from divulge.setup.assemble import attacks_for

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from divulge.core.policy import Policy
 from divulge.core.records import Records
+from divulge.core.results.policy import Policy
 from divulge.core.threat import Task
 from divulge.data.splits import Duplicates
 from divulge.games.properties import PropertyPlan

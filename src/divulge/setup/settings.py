@@ -14,7 +14,7 @@ from divulge.auditing.resources import Resources, resources
 from divulge.catalog.attacks import attack
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError
-from divulge.core.policy import Policy
+from divulge.core.results.policy import Policy
 from divulge.core.threat import ThreatModel
 from divulge.data.files import existing, read_arrays
 from divulge.games.properties import PropertyPlan

@@ -9,8 +9,8 @@ from functools import cache
 
 import numpy as np
 
-from divulge.core.estimate import Rate
-from divulge.core.metric import AUC, BALANCED_ACCURACY, EPSILON, METRICS
+from divulge.core.results.estimate import Rate
+from divulge.core.results.metric import AUC, BALANCED_ACCURACY, EPSILON, METRICS
 from divulge.stats.epsilon import ceiling
 from divulge.stats.intervals import clopper_pearson, newcombe, p_value
 from divulge.stats.power import detectable_auc, detectable_balanced_accuracy

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from divulge.core.hashing import Array
-from divulge.core.trials import Scored
+from divulge.core.results.trials import Scored
 from divulge.stats.intervals import Interval, upper_quantile
 
 

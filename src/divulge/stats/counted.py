@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from divulge.core.estimate import Detail, Estimate, Rate
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import CopyQuality, Step
-from divulge.core.policy import Policy
-from divulge.core.trials import Counted
+from divulge.core.results.estimate import Detail, Estimate, Rate
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import CopyQuality, Step
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Counted
 from divulge.stats.attainable import smallest
 from divulge.stats.intervals import clopper_pearson, p_value, upper_quantile
 

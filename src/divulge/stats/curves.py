@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from divulge.core.hashing import Array
-from divulge.core.trials import Scored
+from divulge.core.results.trials import Scored
 from divulge.stats.roc import roc
 
 Band = tuple[list[float], list[float], list[float], list[float]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from divulge.core.estimate import Rate
+from divulge.core.results.estimate import Rate
 from divulge.stats.intervals import clopper_pearson
 from divulge.stats.roc import OperatingPoint, Roc, at_fnr, at_fpr
 

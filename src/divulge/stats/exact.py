@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from divulge.core.estimate import Detail, Estimate
-from divulge.core.policy import Policy
-from divulge.core.trials import Exact
+from divulge.core.results.estimate import Detail, Estimate
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Exact
 
 CERTAIN = 1e-300
 """p-value of a comparison without chance: every parameter was compared with the true one."""

@@ -8,8 +8,8 @@ from scipy import special
 from scipy.stats import rankdata
 
 from divulge.core.errors import InputError
-from divulge.core.estimate import Rate
 from divulge.core.hashing import Array
+from divulge.core.results.estimate import Rate
 from divulge.stats.intervals import clopper_pearson
 
 THRESHOLDS = 20

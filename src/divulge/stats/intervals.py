@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from divulge.core.estimate import Rate
 from divulge.core.hashing import Array
+from divulge.core.results.estimate import Rate
 
 
 class Interval(NamedTuple):

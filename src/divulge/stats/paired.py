@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from divulge.core.estimate import Detail, Estimate
-from divulge.core.exhibits import Quality
-from divulge.core.policy import Policy
-from divulge.core.trials import Paired
+from divulge.core.results.estimate import Detail, Estimate
+from divulge.core.results.exhibits import Quality
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Paired
 from divulge.stats.intervals import Interval, p_value, upper_quantile
 
 MORE = (2, 3, 4, 6, 8, 12, 16, 32)

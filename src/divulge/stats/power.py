@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from divulge.core.estimate import Rate
+from divulge.core.results.estimate import Rate
 from divulge.stats.auc import null_deviation
 from divulge.stats.intervals import clopper_pearson, upper_quantile
 from divulge.stats.roc import allowed

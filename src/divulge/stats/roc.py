@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from divulge.core.estimate import Rate
 from divulge.core.hashing import Array
-from divulge.core.trials import Scored
+from divulge.core.results.estimate import Rate
+from divulge.core.results.trials import Scored
 
 
 @dataclass(frozen=True, eq=False)

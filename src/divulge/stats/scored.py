@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from divulge.core.estimate import Detail, Estimate, Rate
-from divulge.core.metric import AUC, BALANCED_ACCURACY, EPSILON, FALSE_POSITIVE_RATES, tpr_at
-from divulge.core.policy import Policy
-from divulge.core.trials import Scored
+from divulge.core.results.estimate import Detail, Estimate, Rate
+from divulge.core.results.metric import AUC, BALANCED_ACCURACY, EPSILON, FALSE_POSITIVE_RATES, tpr_at
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
 from divulge.core.wording import counted, percent
 from divulge.stats.attainable import attainable, enough_records
 from divulge.stats.auc import auc

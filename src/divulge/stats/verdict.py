@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from divulge.core.finding import Finding, Measurement, Reading, Verdict
-from divulge.core.metric import Trials
-from divulge.core.policy import Policy
+from divulge.core.results.finding import Finding, Measurement, Reading, Verdict
+from divulge.core.results.metric import Trials
+from divulge.core.results.policy import Policy
 from divulge.core.wording import percent
 from divulge.stats.multiplicity import holm
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from divulge.core.estimate import Estimate
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import CopyQuality, Quality
-from divulge.core.metric import FIDELITY
-from divulge.core.policy import Policy
-from divulge.core.trials import Counted, Paired, Scored
+from divulge.core.results.estimate import Estimate
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import CopyQuality, Quality
+from divulge.core.results.metric import FIDELITY
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Counted, Paired, Scored
 from divulge.stats.counted import weigh_counted
 from divulge.stats.exact import weigh_exact
 from divulge.stats.paired import weigh_paired

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 from divulge.auditing.job import Job
 from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
 from divulge.core.attack import Attack
-from divulge.core.audit_result import AuditResult
 from divulge.core.errors import InputError
-from divulge.core.finding import Finding, Outcome, Verdict
-from divulge.core.handshake import Handshake
 from divulge.core.progress import Progress
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Finding, Outcome, Verdict
+from divulge.core.results.handshake import Handshake
 from divulge.core.threat import ThreatModel
 from divulge.runs.export import FORMATS, write
 from divulge.runs.find import RUNS, run_at

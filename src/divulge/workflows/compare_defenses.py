@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from divulge.core.errors import InputError
-from divulge.core.matrix import Matrix
 from divulge.core.progress import Progress
+from divulge.core.results.matrix import Matrix
 from divulge.core.threat import ThreatModel
 from divulge.report.matrix import markdown, render
 from divulge.setup.from_objects import matrix_from_objects

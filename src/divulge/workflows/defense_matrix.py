@@ -14,13 +14,15 @@ import numpy as np
 
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.catalog.attacks import attack_class
-from divulge.core.audit_result import AuditResult
 from divulge.core.errors import DivulgeError, InputError
-from divulge.core.estimate import Rate
-from divulge.core.finding import Finding, Reading
 from divulge.core.hashing import derived_rng, digest
-from divulge.core.matrix import Cell, Column, Matrix, Row
-from divulge.core.metric import (
+from divulge.core.progress import Progress, Quiet
+from divulge.core.recipe import Recipe
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.estimate import Rate
+from divulge.core.results.finding import Finding, Reading
+from divulge.core.results.matrix import Cell, Column, Matrix, Row
+from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,
     AUC,
     CLASSES_RECOGNIZED,
@@ -30,11 +32,9 @@ from divulge.core.metric import (
     RECORDS_REBUILT,
     tpr_at,
 )
-from divulge.core.progress import Progress, Quiet
-from divulge.core.recipe import Recipe
+from divulge.core.results.trials import Scored
 from divulge.core.target import Target
 from divulge.core.threat import Access, Family, Task
-from divulge.core.trials import Scored
 from divulge.data.splits import Duplicates, separate
 from divulge.runs.folder import RunFolder
 from divulge.runs.result import open_run

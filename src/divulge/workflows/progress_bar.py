@@ -8,9 +8,9 @@ import sys
 from typing import Any
 
 from divulge.core.errors import InputError
-from divulge.core.finding import Outcome
-from divulge.core.handshake import Handshake
 from divulge.core.progress import Progress, Quiet
+from divulge.core.results.finding import Outcome
+from divulge.core.results.handshake import Handshake
 
 
 def progress_of(given: Progress | str | None) -> Progress:

@@ -23,18 +23,18 @@ from divulge.auditing.plan import Planned, plan
 from divulge.auditing.run_attack import Result, baseline, run_attack
 from divulge.auditing.sessions import Sessions, tests_of
 from divulge.auditing.units import units_of
-from divulge.core.audit_result import SCHEMA_VERSION, Baseline, Provenance, RunFacts, TargetFacts
 from divulge.core.errors import Impossible, InputError, TargetError
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Curve
-from divulge.core.finding import Finding, Outcome, Played, Refused, Verdict
-from divulge.core.handshake import Handshake
-from divulge.core.policy import Policy
 from divulge.core.progress import Progress, Quiet
 from divulge.core.records import Records
+from divulge.core.results.audit_result import SCHEMA_VERSION, Baseline, Provenance, RunFacts, TargetFacts
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Curve
+from divulge.core.results.finding import Finding, Outcome, Played, Refused, Verdict
+from divulge.core.results.handshake import Handshake
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
+from divulge.core.results.verdicts import family_verdicts, run_verdict
 from divulge.core.threat import Access, Family, Task
-from divulge.core.trials import Scored
-from divulge.core.verdicts import family_verdicts, run_verdict
 from divulge.defenses.interface.defended_target import DefendedTarget
 from divulge.explain.causes import causes_of
 from divulge.explain.copy_chain import gains_of

@@ -10,8 +10,8 @@ from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, asks
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack
 from divulge.core.game import Game
-from divulge.core.metric import Trials, of_trials
 from divulge.core.records import Records
+from divulge.core.results.metric import Trials, of_trials
 from divulge.core.threat import Access, Challenge
 from divulge.core.views.extraction import Design, ExtractionAuxiliary, Surrogate
 from divulge.games.extraction import ExtractionGame

@@ -8,7 +8,7 @@ from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, shad
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
 from divulge.core.game import Game
-from divulge.core.metric import AUC, Trials, of_trials
+from divulge.core.results.metric import AUC, Trials, of_trials
 from divulge.core.threat import Challenge, Phase
 from divulge.games.membership import MembershipGame
 

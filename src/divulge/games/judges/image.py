@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from divulge.core.exhibits import Picture
 from divulge.core.hashing import Array
 from divulge.core.records import Records, Schema
+from divulge.core.results.exhibits import Picture
 
 BEST = 200.0
 """PSNR that stands for equal to the last bit, in dB."""

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from divulge.core.errors import TargetError
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Estimated, Fact, Quality
 from divulge.core.hashing import Array
-from divulge.core.metric import PROPERTY_ESTIMATED, PROPERTY_TOLD
 from divulge.core.records import Records
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Estimated, Fact, Quality
+from divulge.core.results.metric import PROPERTY_ESTIMATED, PROPERTY_TOLD
+from divulge.core.results.trials import Paired
 from divulge.core.signals import of_class
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
-from divulge.core.trials import Paired
 from divulge.core.views.property import PropertyAnswer
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.random import Generator
 
 from divulge.core.errors import TargetError
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Exhibit, Picture, Quality
 from divulge.core.hashing import Array, derived_rng
-from divulge.core.metric import TEXT_EXACT, TEXT_REBUILT
 from divulge.core.records import Records
-from divulge.core.trials import Paired
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Exhibit, Picture, Quality
+from divulge.core.results.metric import TEXT_EXACT, TEXT_REBUILT
+from divulge.core.results.trials import Paired
 from divulge.core.views.reconstruction import SampleGuess
 
 MOST_PICTURES = 8

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.exhibits import Step
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.exhibits import Step
 from divulge.core.threat import Family
 from divulge.report.figures.figure import COLOURS, DASHES, LAYOUT, SYMBOLS, Figure, Table
 from divulge.report.metrics import exact_percent

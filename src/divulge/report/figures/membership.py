@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.exhibits import Curve
-from divulge.core.metric import AUC
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.exhibits import Curve
+from divulge.core.results.metric import AUC
 from divulge.core.wording import percent
 from divulge.report.figures.figure import COLOURS, DASHES, LAYOUT, SYMBOLS, Figure, Table
 

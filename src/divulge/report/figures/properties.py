@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.exhibits import Estimated, Fact
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.exhibits import Estimated, Fact
 from divulge.core.wording import percent
 from divulge.report.figures.figure import LAYOUT, Figure, Table
 from divulge.report.inferred import best_of, facts_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from divulge.core.audit_result import AuditResult
+from divulge.core.results.audit_result import AuditResult
 from divulge.report import words
 from divulge.report.drawing import asset, compiled, environment
 from divulge.report.formats.pages import drawn

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Failed, Finding, Refused
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Failed, Finding, Refused
 from divulge.report.metrics import metric_name, shown
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.audit_result import AuditResult
+from divulge.core.results.audit_result import AuditResult
 from divulge.report.formats.pages import Drawn, drawn
 from divulge.report.section import Page, Place, Section
 from divulge.report.typography import stopped

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Finding, Verdict
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Finding, Verdict
 from divulge.report.metrics import metric_name, shown
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

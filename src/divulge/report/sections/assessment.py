@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.audit_result import AuditResult
+from divulge.core.results.audit_result import AuditResult
 from divulge.report.decision import decision
 from divulge.report.drawing import asset
 from divulge.report.section import Context, Page, Place, Section
@@ -27,7 +27,7 @@ def _markdown(c: Context) -> str:
             r.found,
             r.who,
             "for the controller",
-            r.paired or "–",
+            r.measures or "–",
         ]
         for r in c["risks"]
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from divulge.core.audit_result import AuditResult
+from divulge.core.results.audit_result import AuditResult
 from divulge.report import plain, words
 from divulge.report.drawing import asset
 from divulge.report.figures.threat import draw

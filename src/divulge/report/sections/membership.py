@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.audit_result import AuditResult
-from divulge.core.finding import Finding, Verdict
+from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.finding import Finding, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
 from divulge.report.drawing import asset

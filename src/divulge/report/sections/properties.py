@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.audit_result import AuditResult
+from divulge.core.results.audit_result import AuditResult
 from divulge.core.threat import Family
 from divulge.core.wording import percent
 from divulge.report import inferred

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 
-from divulge.core.audit_result import AuditResult
 from divulge.core.errors import InputError
+from divulge.core.results.audit_result import AuditResult
 from divulge.report.section import Section
 from divulge.report.sections import (
     assessment,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from divulge.core.audit_result import AtRisk, AuditResult
-from divulge.core.finding import Verdict
+from divulge.core.results.audit_result import AtRisk, AuditResult
+from divulge.core.results.finding import Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import percent
 from divulge.report import words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.audit_result import AuditResult
+from divulge.core.results.audit_result import AuditResult
 from divulge.report import handshake, words
 from divulge.report.drawing import asset
 from divulge.report.section import Context, Page, Place, Section

@@ -44,7 +44,7 @@ def tpr_at(rate: float) -> str:
 
 
 class Trials(Enum):
-    """How a metric is measured, which decides how it is weighed; see core.trials."""
+    """How a metric is measured, which decides how it is weighed; see core.results.trials."""
 
     SCORED = "scores in two arms"
     PAIRED = "attack and baseline, trial by trial"

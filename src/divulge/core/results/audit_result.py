@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from divulge.core.evidence import Evidence
-from divulge.core.exhibits import Curve
-from divulge.core.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
-from divulge.core.handshake import Handshake
-from divulge.core.metric import AUC
-from divulge.core.policy import Policy
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Curve
+from divulge.core.results.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
+from divulge.core.results.handshake import Handshake
+from divulge.core.results.metric import AUC
+from divulge.core.results.policy import Policy
+from divulge.core.results.verdicts import FamilyVerdict, family_verdicts, run_verdict
 from divulge.core.threat import Family, ThreatModel
-from divulge.core.verdicts import FamilyVerdict, family_verdicts, run_verdict
 
 SCHEMA_VERSION = 2
 """Of run.json and findings.json; raised when a field changes its meaning."""

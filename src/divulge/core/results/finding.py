@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import Enum
 
-from divulge.core.estimate import Detail
-from divulge.core.metric import Metric, metric
+from divulge.core.results.estimate import Detail
+from divulge.core.results.metric import Metric, metric
 
 
 class Verdict(Enum):
@@ -49,7 +49,7 @@ class Measurement:
     asset: str
     access: str
     metric: str
-    """A key of core.metric.METRICS."""
+    """A key of core.results.metric.METRICS."""
     about: str = ""
     """The attribute or property that it is about."""
     value: float | None

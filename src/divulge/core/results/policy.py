@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from divulge.core.errors import InputError
-from divulge.core.metric import METRICS
+from divulge.core.results.metric import METRICS
 
 DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType({key: each.threshold for key, each in METRICS.items()})
 """Advantage that is tolerated, by metric.  For a true positive rate it equals the false positive rate: a leak is when

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from divulge.core.finding import Failed, Finding, Outcome, Played, Refused, Verdict
-from divulge.core.metric import Trials
+from divulge.core.results.finding import Failed, Finding, Outcome, Played, Refused, Verdict
+from divulge.core.results.metric import Trials
 from divulge.core.threat import Family
 
 WORST_FIRST = (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
-from divulge.core.exhibits import Exhibit
-from divulge.core.trials import Counted, Exact, Paired, Scored, Trial
+from divulge.core.results.exhibits import Exhibit
+from divulge.core.results.trials import Counted, Exact, Paired, Scored, Trial
 
 Kind = TypeVar("Kind")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from divulge.core.finding import Reading
+from divulge.core.results.finding import Reading
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from divulge.core.trials import Counted
+from divulge.core.results.trials import Counted
 
 
 @dataclass(frozen=True)
