@@ -25,7 +25,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 import divulge
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.targets_from import target_from
 from estimators import networks, zoo
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"

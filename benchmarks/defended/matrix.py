@@ -25,8 +25,8 @@ from divulge.data.splits import split
 from divulge.games.properties import PropertyPlan
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.parts import threat_from
-from divulge.setup.recipes_from import recipe_for
-from divulge.setup.sets import Sets
+from divulge.setup.sources.recipes_from import recipe_for
+from divulge.setup.sources.sets import Sets
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.artifact_cache import ArtifactCache
 from divulge.training.engines.engine import Trainer

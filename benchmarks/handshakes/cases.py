@@ -15,10 +15,10 @@ from torch import nn
 from divulge.auditing.handshake import shake
 from divulge.core.results.handshake import Handshake
 from divulge.setup.assemble import job_from_records
-from divulge.setup.recipes_from import recipe_for
-from divulge.setup.records_from import met, records_from
 from divulge.setup.settings import Options
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.recipes_from import recipe_for
+from divulge.setup.sources.records_from import met, records_from
+from divulge.setup.sources.targets_from import target_from
 
 Pair = tuple[Any, Any]
 

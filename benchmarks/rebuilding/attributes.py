@@ -27,7 +27,7 @@ from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.data.sources import census_income
 from divulge.games.attributes import AttributeGame, asked_about
 from divulge.games.control_models import ControlModels
-from divulge.setup.recipes_from import recipe_for
+from divulge.setup.sources.recipes_from import recipe_for
 from divulge.stats.paired import gain_low
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.training.shadow import ShadowTrainer

@@ -16,7 +16,7 @@ from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income, digits, fashion_mnist
 from divulge.games.rebuild import RebuildPlan
-from divulge.setup.recipes_from import recipe_for
+from divulge.setup.sources.recipes_from import recipe_for
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.recipes.pytorch import TorchRecipe

@@ -18,7 +18,7 @@ from divulge.core.views.reconstruction import AttributeGuess, AttributeView, Rec
 from divulge.games.attributes import AttributeGame, completions_of, questions_about
 from divulge.games.control_models import ControlModels
 from divulge.games.imputer import impute
-from divulge.setup.recipes_from import recipe_for
+from divulge.setup.sources.recipes_from import recipe_for
 from divulge.stats.paired import gain_low
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.function import FunctionTarget

@@ -19,10 +19,10 @@ from divulge.core.game import Arm
 from divulge.core.threat import Access, Family, Task
 from divulge.games.membership import MembershipGame
 from divulge.setup.assemble import job_from_records
-from divulge.setup.recipes_from import recipe_for
-from divulge.setup.records_from import records_from
 from divulge.setup.settings import Options
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.recipes_from import recipe_for
+from divulge.setup.sources.records_from import records_from
+from divulge.setup.sources.targets_from import target_from
 from divulge.stats.auc import auc, null_deviation
 
 # The white-box attack needs a network: tests/attacks/test_gradient_norm.py has its controls.

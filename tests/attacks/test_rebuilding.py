@@ -32,7 +32,7 @@ from divulge.data.arrays import from_arrays
 from divulge.games.classes import InversionGame
 from divulge.games.extraction import ranges
 from divulge.games.rebuild import RebuildPlan
-from divulge.setup.recipes_from import recipe_for
+from divulge.setup.sources.recipes_from import recipe_for
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.surrogates.students import SurrogateTrainer

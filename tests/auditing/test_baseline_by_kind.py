@@ -9,7 +9,7 @@ import pytest
 from divulge.auditing.run_attack import baseline
 from divulge.data.arrays import from_arrays
 from divulge.games.membership import MembershipGame
-from divulge.setup.tokens import counted_tokens
+from divulge.setup.sources.tokens import counted_tokens
 
 HALF = 300
 

@@ -185,10 +185,10 @@ def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
     from divulge.report.formats import html, markdown, sarif
     from divulge.runs.result import open_run
     from divulge.setup.assemble import job_from_records
-    from divulge.setup.recipes_from import recipe_for
-    from divulge.setup.records_from import records_from
     from divulge.setup.settings import Options
-    from divulge.setup.targets_from import target_from
+    from divulge.setup.sources.recipes_from import recipe_for
+    from divulge.setup.sources.records_from import records_from
+    from divulge.setup.sources.targets_from import target_from
     from divulge.workflows.run_audit import run_audit
 
     model, sets, population = data

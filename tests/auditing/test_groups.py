@@ -22,10 +22,10 @@ from divulge.runs.gate import judge
 from divulge.setup.assemble import attacks_for, job_from_records
 from divulge.setup.audit_file import load
 from divulge.setup.from_file import job_from_file
-from divulge.setup.groups import told_apart, with_groups
-from divulge.setup.records_from import records_from
 from divulge.setup.settings import Options
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.groups import told_apart, with_groups
+from divulge.setup.sources.records_from import records_from
+from divulge.setup.sources.targets_from import target_from
 from divulge.targets.function import FunctionTarget
 
 SIDE = 50

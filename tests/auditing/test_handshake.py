@@ -27,10 +27,10 @@ from divulge.core.threat import PRESETS, Access, Task
 from divulge.defenses.interface.gaussian_noise import GaussianNoise
 from divulge.runs.gate import judge
 from divulge.setup.assemble import attacks_for, job_from_records
-from divulge.setup.recipes_from import recipe_for
-from divulge.setup.records_from import records_from
 from divulge.setup.settings import Options
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.recipes_from import recipe_for
+from divulge.setup.sources.records_from import records_from
+from divulge.setup.sources.targets_from import target_from
 from divulge.stats.handshake import (
     answered_worse,
     area_of,

@@ -93,9 +93,9 @@ def test_resume_gives_the_same(run, sets, tmp_path):
 def job_of(sets):
     from divulge.setup.assemble import job_from_records
     from divulge.setup.parts import threat_from
-    from divulge.setup.records_from import met, records_from
     from divulge.setup.settings import Options
-    from divulge.setup.targets_from import target_from
+    from divulge.setup.sources.records_from import met, records_from
+    from divulge.setup.sources.targets_from import target_from
 
     target = target_from(dense())
     threat = threat_from("federated-server")

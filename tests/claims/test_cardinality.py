@@ -17,8 +17,8 @@ from divulge.claims.cardinality import interval, used_share
 from divulge.cli.app import app
 from divulge.core.results.estimate import Rate
 from divulge.data.arrays import from_arrays
-from divulge.setup.recipes_from import recipe_for
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.recipes_from import recipe_for
+from divulge.setup.sources.targets_from import target_from
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])

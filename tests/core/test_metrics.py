@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from divulge.core.results import metric as table
 from divulge.core.errors import InputError
+from divulge.core.results import metric as table
 from divulge.core.results.metric import (
     FALSE_POSITIVE_RATES,
     METRICS,

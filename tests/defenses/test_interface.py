@@ -94,7 +94,7 @@ def model():
 
 
 def behind(model, *names):
-    from divulge.setup.targets_from import target_from
+    from divulge.setup.sources.targets_from import target_from
 
     return shielded(target_from(model), [defense(n) for n in names])
 

@@ -29,7 +29,7 @@ from divulge.defenses.training.hamp import OrderOnly
 from divulge.defenses.training.pate import Pate
 from divulge.defenses.training.selena import Selena
 from divulge.setup.defended import checked
-from divulge.setup.recipes_from import recipe_for
+from divulge.setup.sources.recipes_from import recipe_for
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.recipes.pytorch import TorchRecipe
 from divulge.training.recipes.sklearn import SklearnRecipe

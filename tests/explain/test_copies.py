@@ -212,10 +212,10 @@ def test_wrong_words_are_refused_with_the_right_ones(sets, tmp_path):
 
 def test_an_interrupted_audit_of_copies_goes_on(sets, tmp_path):
     from divulge.setup.assemble import job_from_records
-    from divulge.setup.recipes_from import recipe_for
-    from divulge.setup.records_from import records_from
     from divulge.setup.settings import Options
-    from divulge.setup.targets_from import target_from
+    from divulge.setup.sources.recipes_from import recipe_for
+    from divulge.setup.sources.records_from import records_from
+    from divulge.setup.sources.targets_from import target_from
 
     members, nonmembers, population = sets
     target = target_from(LogisticRegression(C=0.01).fit(*members))

@@ -12,7 +12,7 @@ import pytest
 
 import divulge
 from divulge.runs import pdf
-from divulge.setup.user_code import factory_from
+from divulge.setup.sources.user_code import factory_from
 from divulge.training.artifact_cache import default_folder
 
 SOURCE = Path(divulge.__file__).parent

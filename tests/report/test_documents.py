@@ -109,7 +109,7 @@ def test_sarif_tells_of_attacks_that_could_not_run(tmp_path, halves, careful_mod
 
 def test_json_is_complete(run, tmp_path):
     content = json.loads(run.report(tmp_path / "r.json").read_text())
-    assert content["complete"] is True and content["facts"]["schema_version"] == 1
+    assert content["complete"] is True and content["facts"]["schema_version"] == 2
     assert len(content["findings"]) == len(run.findings)
 
 

@@ -28,10 +28,10 @@ PROGRAM = textwrap.dedent(
     from sklearn.tree import DecisionTreeClassifier
     import numpy as np
     from divulge.setup.assemble import job_from_records
-    from divulge.setup.recipes_from import recipe_for
-    from divulge.setup.records_from import records_from
+    from divulge.setup.sources.recipes_from import recipe_for
+    from divulge.setup.sources.records_from import records_from
     from divulge.setup.settings import Options
-    from divulge.setup.targets_from import target_from
+    from divulge.setup.sources.targets_from import target_from
     from divulge.workflows.run_audit import run_audit
     from divulge.core.progress import Quiet
     from pathlib import Path
@@ -100,9 +100,9 @@ def test_kill_minus_nine_and_resume(tmp_path):
 def test_a_run_of_another_job_is_not_resumed(tmp_path, halves, careful_model):
     x, y, u, v = halves
     from divulge.setup.assemble import job_from_records
-    from divulge.setup.records_from import records_from
     from divulge.setup.settings import Options
-    from divulge.setup.targets_from import target_from
+    from divulge.setup.sources.records_from import records_from
+    from divulge.setup.sources.targets_from import target_from
     from divulge.workflows.run_audit import run_audit
 
     def job(seed):

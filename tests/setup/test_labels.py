@@ -14,9 +14,9 @@ import divulge
 from divulge.core.errors import InputError
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
-from divulge.setup.labels import labels_of
-from divulge.setup.records_from import met, records_from
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.labels import labels_of
+from divulge.setup.sources.records_from import met, records_from
+from divulge.setup.sources.targets_from import target_from
 from divulge.targets.function import FunctionTarget
 from divulge.targets.networks.pytorch import TorchTarget
 

@@ -15,10 +15,10 @@ from divulge.core.hashing import derived_seed
 from divulge.core.threat import Access
 from divulge.setup import tuning
 from divulge.setup.defended import under
-from divulge.setup.recipes_from import recipe_for
-from divulge.setup.records_from import records_from
-from divulge.setup.sets import Sets
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.recipes_from import recipe_for
+from divulge.setup.sources.records_from import records_from
+from divulge.setup.sources.sets import Sets
+from divulge.setup.sources.targets_from import target_from
 
 pytest.importorskip("opacus")
 

@@ -12,8 +12,8 @@ import divulge
 from divulge.core.errors import InputError
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
-from divulge.setup.recipes_from import recipe_for
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.recipes_from import recipe_for
+from divulge.setup.sources.targets_from import target_from
 from divulge.targets.estimators.boosters import BoosterTarget
 from divulge.training.recipes.boosters import BoosterRecipe
 

@@ -34,9 +34,9 @@ from divulge.core.identity import content_hash
 from divulge.core.inside import taken_apart, unwrapped
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
-from divulge.setup.recipes_from import recipe_for
-from divulge.setup.records_from import records_from
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.recipes_from import recipe_for
+from divulge.setup.sources.records_from import records_from
+from divulge.setup.sources.targets_from import target_from
 from divulge.targets.estimators.estimator_secrets import of_estimator
 from divulge.training.recipes.sklearn import SklearnRecipe
 from divulge.training.recipes.tuned_search import chosen
@@ -240,7 +240,7 @@ def test_a_recipe_tunes_anew_or_trains_with_what_was_chosen_and_says_which():
 
 def test_an_audit_file_may_ask_for_what_was_chosen():
     from divulge.setup.parts import RecipePart
-    from divulge.setup.recipes_from import as_said
+    from divulge.setup.sources.recipes_from import as_said
 
     assert as_said(RecipePart(kind="chosen"), None, ROOT) == "chosen"
 

@@ -16,7 +16,7 @@ import divulge
 from divulge.core.errors import InputError
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.targets_from import target_from
 from divulge.targets.networks.keras import KerasTarget
 
 keras = pytest.importorskip("keras")

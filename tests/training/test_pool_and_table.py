@@ -38,10 +38,10 @@ def test_a_score_table_gives_the_same_findings_as_the_built_in_pool(material, tm
         model, members, nonmembers, recipe=recipe, attacks=NAMES, shadows=8, seed=4, out=tmp_path / "pool"
     )
     from divulge.setup.assemble import job_from_records
-    from divulge.setup.recipes_from import recipe_for
-    from divulge.setup.records_from import records_from
     from divulge.setup.settings import Options
-    from divulge.setup.targets_from import target_from
+    from divulge.setup.sources.recipes_from import recipe_for
+    from divulge.setup.sources.records_from import records_from
+    from divulge.setup.sources.targets_from import target_from
 
     target = target_from(model)
     sets = records_from(target, members, nonmembers)

@@ -21,7 +21,7 @@ from divulge.core.results.finding import Reading
 from divulge.core.results.matrix import Cell, Column, Matrix, Row
 from divulge.data.arrays import from_arrays
 from divulge.report.matrix import advice, markdown, picture, render, shade
-from divulge.setup.sets import Sets
+from divulge.setup.sources.sets import Sets
 from divulge.workflows.defense_matrix import name_of, with_canaries
 
 COLUMNS = (

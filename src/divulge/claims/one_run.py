@@ -22,8 +22,8 @@ from divulge.core.results.finding import Verdict
 from divulge.core.signals import logit_scaled
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
-from divulge.setup.recipes_from import recipe_for
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.recipes_from import recipe_for
+from divulge.setup.sources.targets_from import target_from
 from divulge.stats.exchange import one_run_epsilon
 from divulge.stats.gaussian import epsilon_of, one_run_mu
 

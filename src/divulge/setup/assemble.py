@@ -35,10 +35,10 @@ from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.setup.defended import defended, defended_name, named_defenses, protections_of
 from divulge.setup.scope import FAMILIES, scope_of
-from divulge.setup.sets import Sets
 from divulge.setup.settings import Options
-from divulge.setup.targets_from import encrypted
-from divulge.setup.tokens import counted_tokens
+from divulge.setup.sources.sets import Sets
+from divulge.setup.sources.targets_from import encrypted
+from divulge.setup.sources.tokens import counted_tokens
 from divulge.targets.wrappers.averaged import averaged
 from divulge.training.shadow import ShadowTrainer
 

@@ -8,8 +8,8 @@ from divulge.auditing.resources import Resources
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
 from divulge.setup.parts import ComparePart
-from divulge.setup.sets import Sets
 from divulge.setup.settings import Options
+from divulge.setup.sources.sets import Sets
 
 
 @dataclass(frozen=True, eq=False)

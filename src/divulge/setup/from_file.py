@@ -21,11 +21,11 @@ from divulge.setup.audit_file import AuditFile, DataPart
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.defended import named_defenses, under
 from divulge.setup.from_table import job_from_table
-from divulge.setup.recipes_from import recipe_from
-from divulge.setup.records_from import sets_in
-from divulge.setup.sets import Sets
 from divulge.setup.settings import Options
-from divulge.setup.targets_from import target_in
+from divulge.setup.sources.recipes_from import recipe_from
+from divulge.setup.sources.records_from import sets_in
+from divulge.setup.sources.sets import Sets
+from divulge.setup.sources.targets_from import target_in
 from divulge.targets.estimators.fitted_table import fitted_kinds
 from divulge.targets.score_table import ScoreTable
 from divulge.targets.wrappers.averaged import averaged

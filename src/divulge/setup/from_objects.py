@@ -10,12 +10,12 @@ from divulge.core.errors import InputError
 from divulge.setup.assemble import job_of
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.from_table import job_from_table
-from divulge.setup.groups import of_persons
 from divulge.setup.parts import ComparePart
-from divulge.setup.recipes_from import recipe_from
-from divulge.setup.records_from import sets_of
 from divulge.setup.settings import Options
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.groups import of_persons
+from divulge.setup.sources.recipes_from import recipe_from
+from divulge.setup.sources.records_from import sets_of
+from divulge.setup.sources.targets_from import target_from
 from divulge.targets.score_table import ScoreTable
 from divulge.targets.wrappers.averaged import averaged
 

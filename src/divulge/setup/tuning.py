@@ -22,7 +22,7 @@ from divulge.core.recipe import Recipe
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
 from divulge.setup.defended import under
-from divulge.setup.sets import Sets
+from divulge.setup.sources.sets import Sets
 from divulge.training.artifact_cache import code_version
 
 RATES = (1.0, 3.0, 10.0)

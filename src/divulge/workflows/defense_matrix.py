@@ -41,7 +41,7 @@ from divulge.runs.result import open_run
 from divulge.setup.assemble import attacks_for, job_from_records
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.defended import RETRAINED, checked, defended, named_defenses
-from divulge.setup.sets import Sets
+from divulge.setup.sources.sets import Sets
 from divulge.setup.tuning import able, tuned_dp_sgd
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson

@@ -18,9 +18,9 @@ from divulge.games.properties import PropertyPlan
 from divulge.setup.assemble import job_from_records
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.scope import ALL_FAMILIES
-from divulge.setup.sets import Sets
 from divulge.setup.settings import Options
-from divulge.setup.targets_from import target_from
+from divulge.setup.sources.sets import Sets
+from divulge.setup.sources.targets_from import target_from
 from divulge.training.recipes.sklearn import SklearnRecipe
 
 if TYPE_CHECKING:

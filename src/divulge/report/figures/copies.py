@@ -18,11 +18,8 @@ FEWEST_POINTS = 3
 
 def copies(result: AuditResult) -> list[Figure]:
     """Agreement over queries, where a copy was made at two or more numbers of queries."""
-    curves = {
-        a: t.of(Step)
-        for a, t in result.evidence_of(Family.EXTRACTION).items()
-        if len({s.queries for s in t.of(Step)}) > 1
-    }
+    steps = {attack: each.of(Step) for attack, each in result.evidence_of(Family.EXTRACTION).items()}
+    curves = {attack: points for attack, points in steps.items() if len({s.queries for s in points}) > 1}
     ranked = sorted(curves, key=lambda a: -curves[a][-1].agreement.copy)[:MOST]
     if not ranked:
         return []

@@ -19,10 +19,10 @@ from divulge.data.loaders import unpacked
 from divulge.data.pairs import as_pairs, used
 from divulge.data.sources import SOURCES
 from divulge.data.splits import split
-from divulge.setup.groups import Labels, columns_apart, labels_of_arrays, told_apart, with_groups
-from divulge.setup.labels import labels_of
-from divulge.setup.sets import Sets
 from divulge.setup.settings import Options
+from divulge.setup.sources.groups import Labels, columns_apart, labels_of_arrays, told_apart, with_groups
+from divulge.setup.sources.labels import labels_of
+from divulge.setup.sources.sets import Sets
 from divulge.targets.estimators.fitted_table import fitted_columns, fitted_kinds
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.files import existing
 from divulge.setup.settings import TargetSettings
-from divulge.setup.user_code import built_by, factory_from, modules_beside
+from divulge.setup.sources.user_code import built_by, factory_from, modules_beside
 from divulge.targets.pickles import load_trusted
 from divulge.training.artifact_cache import default_folder
 

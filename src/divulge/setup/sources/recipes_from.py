@@ -13,8 +13,8 @@ from divulge.core.recipe import Recipe
 from divulge.core.target import Target
 from divulge.core.threat import Access
 from divulge.setup.parts import Given, RecipePart
-from divulge.setup.targets_from import target_from
-from divulge.setup.user_code import built_by, factory_from
+from divulge.setup.sources.targets_from import target_from
+from divulge.setup.sources.user_code import built_by, factory_from
 from divulge.training.recipes.boosters import BoosterRecipe
 from divulge.training.recipes.function import FunctionRecipe
 from divulge.training.recipes.sklearn import SklearnRecipe

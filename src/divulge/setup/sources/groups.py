@@ -14,7 +14,7 @@ from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.data.files import read_labels
 from divulge.data.persons import with_persons
-from divulge.setup.sets import Sets
+from divulge.setup.sources.sets import Sets
 from divulge.targets.score_table import ScoreTable
 
 if TYPE_CHECKING:

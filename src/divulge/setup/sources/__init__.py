@@ -1,0 +1,1 @@
+"""From what a user gives to records, targets and recipes."""
