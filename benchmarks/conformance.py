@@ -39,7 +39,7 @@ QUICK = 6
 HASHES = """
 import sys, warnings
 import cloudpickle
-from divulge.setup.assemble import target_from
+from divulge.setup.sources.targets_from import target_from
 warnings.simplefilter("ignore")
 for path in sys.argv[1:]:
     with open(path, "rb") as file:

@@ -20,15 +20,14 @@ from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.records import Records
 from divulge.core.results.estimate import Rate
-from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.core.signals import log_of_scores
-from divulge.core.threat import PRESETS
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income, digits, fashion_mnist
 from divulge.games.membership import MembershipGame
 from divulge.setup.assemble import attacks_for
 from divulge.setup.from_table import job_from_table
+from divulge.setup.settings import Options
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
 from divulge.stats.roc import at_fpr, roc
@@ -134,11 +133,10 @@ def trained(task: Task, models: int) -> tuple[Array, Array, Records]:
 def evidence_of(logits: Array, keep: Array, y: Array, rows: list[int], names: tuple[str, ...]) -> dict[str, Scored]:
     """What each attack makes of the first of these models, with the others as its shadow models."""
     table = ScoreTable(logits[rows], None, keep[rows], y)
-    policy = Policy()
-    job = job_from_table(table, PRESETS["mlaas"], list(names), policy, 0, "benchmark")
+    job = job_from_table(table, Options(attacks=list(names), name="benchmark"))
     job = replace(job, attacks=attacks_for(list(names), job.target, len(rows) - 1))
     laid = Session(job, MembershipGame(job.target, job.candidates, job.member, 0), 1, MEMBERSHIP)
-    return {attack.card.name: _play_arm(laid, attack, Arm.TARGET)[0] for attack in job.attacks}
+    return {attack.card.name: _play_arm(laid, attack, Arm.TARGET)[0].scored for attack in job.attacks}
 
 
 def pooled(rates: list[Rate]) -> Rate:

@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeRegressor
 from divulge.auditing.challenges.membership import MEMBERSHIP
 from divulge.auditing.run_attack import _play_arm
 from divulge.auditing.session import Session
-from divulge.auditing.sessions import tests_of
+from divulge.auditing.sessions import findings_expected
 from divulge.catalog.attacks import cards
 from divulge.core.game import Arm
 from divulge.core.threat import Access, Family, Task
@@ -60,7 +60,7 @@ def played(task):
         recipe=recipe_for("auto", model, target),
     )
     game = MembershipGame(target, job.candidates, job.member, job.seed, job.recipe, job.population)
-    return job, Session(job, game, tests_of(job, [a.card for a in job.attacks]), MEMBERSHIP)
+    return job, Session(job, game, findings_expected(job, [a.card for a in job.attacks]), MEMBERSHIP)
 
 
 def area(card, arm):

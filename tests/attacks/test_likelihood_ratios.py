@@ -32,15 +32,15 @@ def audited(signal, keep, name, tmp_path, **settings):
     from divulge.auditing.run_attack import Session, _play_arm
     from divulge.catalog.attacks import attack
     from divulge.core.game import Arm
-    from divulge.core.results.policy import Policy
     from divulge.games.membership import MembershipGame
     from divulge.setup.from_table import job_from_table
+    from divulge.setup.settings import Options
 
     table = divulge.ScoreTable(None, signal, keep, np.zeros(signal.shape[1], dtype=int))
     made = attack(name, shadows=len(keep) - 1, **settings)
-    job = job_from_table(table, divulge.PRESETS["mlaas"], [made], Policy(), 0, "t")
+    job = job_from_table(table, Options(attacks=[made], name="t"))
     laid = Session(job, MembershipGame(job.target, job.candidates, job.member, 0), 1, MEMBERSHIP)
-    return _play_arm(laid, made, Arm.TARGET)[0]
+    return _play_arm(laid, made, Arm.TARGET)[0].scored
 
 
 def tpr(evidence: Scored, fpr: float) -> float:

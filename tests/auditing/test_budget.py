@@ -134,7 +134,7 @@ def test_a_training_that_is_repeated_costs_as_many_trainings():
     made.model = 2.0
     without, whole = (made._expected(step) for step in steps)
     assert whole - without == pytest.approx(0.6 * 50 * 2)
-    assert without == pytest.approx(budgets.SECONDS["repeated_training"] + 0.6 * 6 * 2)
+    assert without == pytest.approx(steps[0].card.seconds + 0.6 * 6 * 2)
 
 
 def test_scope():
@@ -177,7 +177,7 @@ def test_an_audit_with_minutes_tries_every_family(data, tmp_path):
     assert games == {f.value for f in Family}
     assert run.result.complete and run.verdict is divulge.Verdict.LEAK
     told = [f for f in run.findings if f.game == "property"]
-    assert told and all("share(" in f.metric for f in told)
+    assert told and all("share(" in f.about for f in told)
 
 
 def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):

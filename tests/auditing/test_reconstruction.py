@@ -151,7 +151,7 @@ def test_a_model_that_stores_its_records_is_caught_by_name(tmp_path):
 def test_words_for_every_outcome(run):
     assert words_of.headline(run.result) == "Training records can be reconstructed"
     assert "First layer" in words_of.sentence(run.result)
-    assert metric_name("attribute_accuracy:sex") == "attribute inferred correctly: sex"
+    assert metric_name("attribute_accuracy", "sex") == "attribute inferred correctly: sex"
     assert words_of.differing("a b c", "a x c") == [("a", True), ("x", False), ("c", True)]
 
 

@@ -172,8 +172,8 @@ def test_the_price_for_a_model_of_values_is_its_error():
 
 
 def test_share_that_goes_away():
-    half = Mitigation("property", "p", "m", "k", 0.5, Reading(0.9, 0, 1), Reading(0.7, 0, 1), 0.5)
+    half = Mitigation("property", "p", "m", "", "k", 0.5, Reading(0.9, 0, 1), Reading(0.7, 0, 1), 0.5)
     assert half.share == pytest.approx(0.5)
-    assert Mitigation("property", "p", "m", "k", 0.5).share == 0.0
-    worse = Mitigation("property", "p", "m", "k", 0.5, Reading(0.8, 0, 1), Reading(0.9, 0, 1), 0.5)
+    assert Mitigation("property", "p", "m", "", "k", 0.5).share == 0.0
+    worse = Mitigation("property", "p", "m", "", "k", 0.5, Reading(0.8, 0, 1), Reading(0.9, 0, 1), 0.5)
     assert worse.share == 0.0

@@ -70,7 +70,7 @@ def test_each_family_has_the_colour_of_its_own_verdict(families):
 
 def test_expressions_are_in_words_where_everybody_reads_and_complete_in_the_details(families):
     result = families.result
-    assert any("share(old == 1)" in f.metric for f in result.findings)
+    assert any("share(old == 1)" in f.about for f in result.findings)
     page = html.render(result)
     assert "the share of training records with old = 1" in text_of(page) and "share(" not in text_of(page)
     assert "share(old == 1)" in text_of(page, everything=True)

@@ -32,7 +32,7 @@ def test_every_finding_keeps_its_figures_and_its_verdict(old):
     assert len(result.findings) == len(before["findings"]) > 20
     for now, then in zip(result.findings, before["findings"], strict=True):
         assert f"{now.metric}:{now.about}".removesuffix(":") == then["metric"]
-        for name in ("attack", "value", "low", "high", "p_value", "p_adjusted", "power", "control", "chance", "reason"):
+        for name in ("attack", "value", "low", "high", "p_value", "p_adjusted", "power", "control", "chance"):
             assert getattr(now, name) == then[name], (then["attack"], then["metric"], name)
         assert now.verdict.value == then["verdict"]
 

@@ -299,7 +299,7 @@ def test_a_service_is_audited_by_its_url(audited):
         assert app.log.records == 500, "each record once, for all attacks"
         run = divulge.Run.open(next((folder / "runs").glob("*/run.json")).parent)
         assert {f.queries for f in run.findings} == {500}
-        assert {o.attack for o in run.outcomes if hasattr(o.result, "findings")} == {"loss", "lira", "correctness"}
+        assert {o.attack for o in run.outcomes if hasattr(o.result, "measurements")} == {"loss", "lira", "correctness"}
         CliRunner().invoke(command, ["audit", str(describe(url)), "--out", str(folder / "more")])
         assert app.log.records == 500, "a repeat costs no query"
 

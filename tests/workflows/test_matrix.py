@@ -25,9 +25,9 @@ from divulge.setup.sources.sets import Sets
 from divulge.workflows.defense_matrix import name_of, with_canaries
 
 COLUMNS = (
-    Column("lira", "auc", "LiRA", "membership"),
-    Column("label_only_noise", "auc", "Robustness to noise", "membership"),
-    Column("knockoff", "fidelity", "Knock-off", "extraction"),
+    Column("lira", "auc", "", "LiRA", "membership"),
+    Column("label_only_noise", "auc", "", "Robustness to noise", "membership"),
+    Column("knockoff", "fidelity", "", "Knock-off", "extraction"),
 )
 
 

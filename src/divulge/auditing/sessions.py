@@ -33,6 +33,6 @@ class Sessions:
         return self._laid[challenge]
 
 
-def tests_of(job: Job, cards: Sequence[Card]) -> int:
+def findings_expected(job: Job, cards: Sequence[Card]) -> int:
     """How many findings of these attacks will share the error rate of a run."""
     return max(1, sum(spec_of(card).tests(card, job) for card in cards))

@@ -27,10 +27,9 @@ def attacks(
     from divulge.catalog.attacks import attack, cards
     from divulge.catalog.papers import PAPERS
     from divulge.catalog.standards import names_of, standards_of
-    from divulge.core.threat import Family, missing
-    from divulge.setup.parts import threat_from
+    from divulge.core.threat import Family, missing, preset
 
-    model = threat_from(threat)
+    model = preset(threat)
     rows = [(card, missing(card.needs, model)) for card in cards()]
     if as_json:
         listed = [

@@ -11,6 +11,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import ClassVar
 
+from divulge.core.errors import InputError
+
 
 class Actor(Enum):
     """Who takes part.  The adversary may be any of the others."""
@@ -338,3 +340,10 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
         )
     }
 )
+
+
+def preset(name: str) -> ThreatModel:
+    """The preset of this name; raises InputError for an unknown one."""
+    if name not in PRESETS:
+        raise InputError(f"threat model {name!r} is unknown: choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING
 
 from divulge.core.wording import counted, percent
 from divulge.report.typography import MARKS, capital, stopped, tone
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
 
 @cache
@@ -20,12 +22,14 @@ def asset(name: str) -> str:
 @cache
 def environment() -> Environment:
     """Everything that a template prints is escaped, and a name that it does not know is an error."""
-    made = Environment(
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    drawing = Environment(
         loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.globals.update(marks=MARKS, percent=percent, counted=counted)
-    made.filters.update(tone=tone, capital=capital, stopped=stopped)
-    return made
+    drawing.globals.update(marks=MARKS, percent=percent, counted=counted)
+    drawing.filters.update(tone=tone, capital=capital, stopped=stopped)
+    return drawing
 
 
 @cache

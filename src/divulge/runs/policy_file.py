@@ -36,9 +36,9 @@ class PolicyFile(_Part):
     """What is tolerated.
 
     name: of the policy.  purpose: what models it is for.  adversary: the least access of an audit that this policy can
-    judge.  requires: families of attacks that must have been measured.  thresholds: tolerated advantage by metric, a
-    number or keys; those left out keep their defaults.  confidence: of every interval.  delta: at which epsilon is
-    bounded.
+    judge.  requires: families of attacks that must have been measured.  thresholds: tolerated advantage by metric, or
+    by "metric:attribute", a number or keys; those left out keep their defaults.  confidence: of every interval.
+    delta: at which epsilon is bounded.
     """
 
     name: str = ""
@@ -51,8 +51,9 @@ class PolicyFile(_Part):
 
     def policy(self, source: str) -> Policy:
         """As the words of the trade; raises InputError for a metric, a family or an access that does not exist."""
-        for metric in self.thresholds:
-            _known(source, f"thresholds.{metric}", "metric", metric, list(DEFAULT_THRESHOLDS))
+        for rule in self.thresholds:  # "attribute_accuracy:sex" is about that attribute alone
+            metric = rule.partition(":")[0]
+            _known(source, f"thresholds.{rule}", "metric", metric, list(DEFAULT_THRESHOLDS))
         for family in self.requires:
             _known(source, "requires", "family", family, [f.value for f in Family])
         least = self.adversary.access if self.adversary else ""

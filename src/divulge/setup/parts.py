@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from divulge.core.errors import InputError
-from divulge.core.threat import PRESETS, Access, Behaviour, Knowledge, ThreatModel
+from divulge.core.threat import PRESETS, Access, Behaviour, Knowledge, ThreatModel, preset
 from divulge.data.files import existing, read_update
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
@@ -153,9 +153,7 @@ def threat_from(threat: str | ThreatModel | ThreatPart) -> ThreatModel:
         return threat
     if isinstance(threat, ThreatPart):
         return threat.model()
-    if threat not in PRESETS:
-        raise InputError(f"threat model {threat!r} is unknown: choose one of {', '.join(PRESETS)}")
-    return PRESETS[threat]
+    return preset(threat)
 
 
 class ReconstructionPart(Part):

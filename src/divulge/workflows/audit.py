@@ -18,19 +18,17 @@ from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Finding, Outcome, Verdict
 from divulge.core.results.handshake import Handshake
 from divulge.core.threat import ThreatModel
-from divulge.runs.export import FORMATS, write
 from divulge.runs.find import RUNS, run_at
 from divulge.runs.folder import RunFolder
 from divulge.runs.result import open_run
 from divulge.runs.summary import as_html, as_text
-from divulge.setup.from_objects import job_from_objects
-from divulge.setup.option_types import AuditOptions
-from divulge.setup.settings import Options
 from divulge.workflows.progress_bar import progress_of
 from divulge.workflows.run_audit import run_audit
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from divulge.setup.option_types import AuditOptions
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,6 +90,8 @@ class Run:
         page: "report", "decision" for whoever decides alone, or "card" for the privacy section of a model card.  A PDF
         needs Chromium, Chrome or Edge.
         """
+        from divulge.runs.export import FORMATS, write
+
         usual = {"report": "report.html", "decision": "decision.html", "card": "card.md"}.get(page, "report.html")
         target = Path(path) if path is not None else self.folder / usual
         chosen = format or target.suffix.removeprefix(".")
@@ -236,6 +236,9 @@ def audit(  # the front door: every handle has a default but the first
     Raises InputError, with the cure, for input that cannot be audited, and for an option that does not exist.
     """
     said = {"threat": threat, "recipe": recipe, "attacks": attacks, "seed": seed, **options}
+    from divulge.setup.from_objects import job_from_objects
+    from divulge.setup.settings import Options
+
     settings = Options.of(said, beside=("out", "progress", "resume"))
     job = job_from_objects(target, (members, nonmembers, population), settings)
     return _carried_out(job, out, progress, settings.minutes, resume)

@@ -21,7 +21,7 @@ from divulge.auditing.job import Job
 from divulge.auditing.oracle import Memory
 from divulge.auditing.plan import Planned, plan
 from divulge.auditing.run_attack import Result, baseline, run_attack
-from divulge.auditing.sessions import Sessions, tests_of
+from divulge.auditing.sessions import Sessions, findings_expected
 from divulge.auditing.units import units_of
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.progress import Progress, Quiet
@@ -71,7 +71,7 @@ def run_audit(
     planned, run = plan(job), RunFolder(folder)
     met, memory = _begin(run, job, planned, resume, minutes)
     progress.met(met)
-    tables = Sessions(job, tests_of(job, [p.card for p in planned if not p.lacks]), memory)
+    tables = Sessions(job, findings_expected(job, [p.card for p in planned if not p.lacks]), memory)
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
     done = run.outcomes()
     progress.plan(len(planned) + 2)

@@ -28,12 +28,13 @@ def target_from(model: Any, name: str | None = None, how: TargetSettings | None 
     told = _told_of_network(how)
     if isinstance(model, type):
         raise InputError(f"{model.__name__} is a class: pass a trained model, an instance of it")
-    if any(base.__module__.startswith("torch.") for base in type(model).__mro__) and not _is_target(model):
-        return _torch(model, name, told)
+    # Keras first: on the backend of PyTorch its models are modules, too
     if any(base.__module__.startswith("keras.") for base in type(model).__mro__) and not _is_target(model):
         from divulge.targets.networks.keras import KerasTarget
 
         return KerasTarget(model, name=name, **told)
+    if any(base.__module__.startswith("torch.") for base in type(model).__mro__) and not _is_target(model):
+        return _torch(model, name, told)
     _no_network(how)
     return _other(model, name)
 
