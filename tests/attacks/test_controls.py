@@ -56,7 +56,12 @@ def played(task):
     job = job_from_records(
         target,
         sets,
-        Options(threat="published-model", duplicates="drop", seed=1),
+        Options(
+            threat="published-model",
+            attacks=[card.name for card in BLACK_BOX if target.task in card.needs.tasks],
+            duplicates="drop",
+            seed=1,
+        ),
         recipe=recipe_for("auto", model, target),
     )
     game = MembershipGame(target, job.candidates, job.member, job.seed, job.recipe, job.population)

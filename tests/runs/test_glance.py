@@ -116,7 +116,7 @@ def test_an_interrupted_audit_goes_on_in_its_folder(tmp_path, monkeypatch):
 def test_defences_in_the_form_of_an_audit_file(tmp_path):
     asked = SETS | {"attacks": ["loss"], "out": tmp_path / "r", "defenses": [{"rounding": {"decimals": 1}}]}
     assert "decimals=1" in divulge.audit(MODEL, **asked).result.facts.target.defenses[0]
-    with pytest.raises(divulge.InputError, match="give keys and values"):
+    with pytest.raises(divulge.InputError, match="expected keys and values"):
         divulge.audit(MODEL, **asked | {"defenses": [{"rounding": 3}], "out": tmp_path / "s"})
 
 
