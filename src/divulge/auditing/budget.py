@@ -153,9 +153,10 @@ class Budget:
 
     def _models(self, step: Planned) -> tuple[str, int]:
         """Models that an attack needs, and the name of the pool that it shares with others."""
-        if step.card.name not in self._needed:
-            self._needed[step.card.name] = spec_of(step.card).models(step.attack, self.job)
-        return self._needed[step.card.name]
+        key = repr((step.card.name, step.attack))
+        if key not in self._needed:
+            self._needed[key] = spec_of(step.card).models(step.attack, self.job)
+        return self._needed[key]
 
     def _count(self, step: Planned) -> None:
         pool, models = self._models(step)
