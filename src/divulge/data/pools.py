@@ -23,9 +23,11 @@ def pooled(together: Any) -> tuple[Column, Array, PoolForm]:
     first: dict[bytes, int] = {}
     for row, key in enumerate(keys):
         first.setdefault(key, row)
+    brought = kind_of(together)
+    if brought is not None:  # numbers by content: an attack must not read off them which set came first
+        first = {key: first[key] for key in sorted(first)}
     number = {key: place for place, key in enumerate(first)}
     pool = rows_of(together, np.array(list(first.values())))
-    brought = kind_of(together)
     kind, told = (Kind.OPAQUE, brought.told(pool)) if brought is not None else _told(pool)
     categories: tuple[Any, ...] = tuple(pool) if kind is Kind.TEXT else ()
     column = Column("text" if kind is Kind.TEXT else "tokens" if kind is Kind.TOKENS else "record", kind, categories)

@@ -108,9 +108,10 @@ def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Set
             paths.append((name, folder / value))
     labels: Labels | None = None
     column = part.groups if isinstance(part.groups, str) else None
-    readers = [reader_of(path) for _, path in paths]
-    if all(path.suffix == ".npz" for _, path in paths) or all(readers):
-        pairs = [_pair_in(path, f"data.{name}") for name, path in paths]
+    if all(reader_of(path) is not None for _, path in paths):
+        return _of_kind(part, target, options, paths)
+    if all(path.suffix == ".npz" for _, path in paths):
+        pairs = [read_arrays(path, f"data.{name}") for name, path in paths]
         classes = labels_of(target, pairs, part.classes, options.task)
         labels = labels_of_arrays(paths, column)
         sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
@@ -135,15 +136,23 @@ def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Set
     return with_groups(Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None), labels, part.aggregate)
 
 
-def _pair_in(path: Path, where: str) -> tuple[Any, Any]:
-    """(x, y) from an .npz, or from a file of a kind that an installed package reads."""
-    kind = reader_of(path)
-    if kind is None or kind.read is None:
-        return read_arrays(path, where)
-    try:
-        return kind.read(existing(path, where))
-    except Exception as error:  # a reader of a stranger may raise anything
-        raise InputError(f"{where}: the data kind {kind.name!r} cannot read {path.name}: {raised(error)}") from error
+def _of_kind(part: DataPart, target: Target, options: Options, paths: Sequence[tuple[str, Path]]) -> Sets:
+    """From files of a kind that an installed package reads."""
+    if part.groups is not None:
+        raise InputError("data.groups: files of this kind do not say whose records they are: use divulge.audit")
+    pairs = []
+    for name, path in paths:
+        kind = reader_of(path)
+        assert kind is not None and kind.read is not None
+        try:
+            pairs.append(kind.read(existing(path, f"data.{name}")))
+        except InputError:
+            raise
+        except Exception as error:  # a reader of a stranger may raise anything
+            raise InputError(f"data.{name}: {kind.name!r} cannot read {path.name}: {raised(error)}") from error
+    classes = labels_of(target, pairs, part.classes, options.task)
+    sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
+    return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
 
 
 def _from_source(part: DataPart, seed: int) -> Sets:
