@@ -214,3 +214,17 @@ def test_an_audit_is_refused_before_anything_is_loaded(tmp_path):
     )
     done = divulge(folder, "audit", "audit.yaml", cwd=tmp_path)
     assert done.returncode == 2 and "the package divulge-rival announces 'auc'" in " ".join(done.stderr.split())
+
+
+def test_the_conformance_suite_passes_on_the_package(installed):
+    """Its challenge too: an attack on it is played with both controls."""
+    script = """
+        from divulge import testing
+        from divulge_visits.answered_label import AnsweredLabel
+        print(testing.check_package("divulge-visits"))
+        measured = testing.check_attack(AnsweredLabel())
+        assert measured.target[0].value == 1.0, measured
+    """
+    done = run(installed, "-c", textwrap.dedent(script))
+    assert done.returncode == 0, done.stderr
+    assert "'divulge.challenges': ['training_label']" in done.stdout and done.stdout.count("divulge.") == 7
