@@ -152,11 +152,11 @@ class Controls:
 
 
 def memorizing(seed: int = 0) -> tuple[Any, list[tuple[Array, Array]]]:
-    """A tree that learned real digits by heart, a fifth of whose labels are wrong, and its members, non-members and
+    """A forest that learned real digits by heart, a fifth of whose labels are wrong, and its members, non-members and
     population as pairs (x, y), of 300, 300 and 900 records.
     """
     from sklearn.datasets import load_digits
-    from sklearn.tree import DecisionTreeClassifier
+    from sklearn.ensemble import RandomForestClassifier
 
     rng = np.random.default_rng(seed)
     x, y = load_digits(return_X_y=True)
@@ -164,7 +164,7 @@ def memorizing(seed: int = 0) -> tuple[Any, list[tuple[Array, Array]]]:
     wrong = order[::5]  # as many among members as among non-members: what differs between them is membership alone
     y[wrong] = rng.integers(0, 10, len(wrong))
     parts = [(x[part], y[part]) for part in np.split(order[:1500], [300, 600])]
-    return DecisionTreeClassifier(random_state=seed).fit(*parts[0]), parts
+    return RandomForestClassifier(20, random_state=seed).fit(*parts[0]), parts
 
 
 def controls(

