@@ -1,4 +1,4 @@
-"""What packages of others rely on: stable names that load little, a page whose examples run, a table that is counted."""
+"""What packages of others rely on: stable names that load little, a page that runs, a table that is counted."""
 
 from __future__ import annotations
 
