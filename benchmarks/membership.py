@@ -15,7 +15,7 @@ from torch import nn
 
 import divulge
 from divulge.auditing.challenges.membership import MEMBERSHIP
-from divulge.auditing.run_attack import Session, _play_arm
+from divulge.auditing.run_attack import Session, play_arm
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.records import Records
@@ -136,7 +136,7 @@ def evidence_of(logits: Array, keep: Array, y: Array, rows: list[int], names: tu
     job = job_from_table(table, Options(attacks=list(names), name="benchmark"))
     job = replace(job, attacks=attacks_for(list(names), job.target, len(rows) - 1))
     laid = Session(job, MembershipGame(job.target, job.candidates, job.member, 0), 1, MEMBERSHIP)
-    return {attack.card.name: _play_arm(laid, attack, Arm.TARGET)[0].scored for attack in job.attacks}
+    return {attack.card.name: play_arm(laid, attack, Arm.TARGET)[0].scored for attack in job.attacks}
 
 
 def pooled(rates: list[Rate]) -> Rate:

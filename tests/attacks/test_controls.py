@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeRegressor
 
 from divulge.auditing.challenges.membership import MEMBERSHIP
-from divulge.auditing.run_attack import _play_arm
+from divulge.auditing.run_attack import play_arm
 from divulge.auditing.session import Session
 from divulge.auditing.sessions import findings_expected
 from divulge.catalog.attacks import cards
@@ -71,7 +71,7 @@ def played(task):
 def area(card, arm):
     job, table = played(min(card.needs.tasks, key=lambda t: t.value))
     made = next(a for a in job.attacks if a.card.name == card.name)
-    return auc(_play_arm(table, made, arm)[0].scored), job
+    return auc(play_arm(table, made, arm)[0].scored), job
 
 
 @pytest.mark.parametrize("card", BLACK_BOX, ids=lambda c: c.name)

@@ -29,7 +29,7 @@ def gaussian_pool(models, gap=1.0, records=N, seed=0, paired=True):
 
 def audited(signal, keep, name, tmp_path, **settings):
     """The evidence of one attack on a score table."""
-    from divulge.auditing.run_attack import Session, _play_arm
+    from divulge.auditing.run_attack import Session, play_arm
     from divulge.catalog.attacks import attack
     from divulge.core.game import Arm
     from divulge.games.membership import MembershipGame
@@ -40,7 +40,7 @@ def audited(signal, keep, name, tmp_path, **settings):
     made = attack(name, shadows=len(keep) - 1, **settings)
     job = job_from_table(table, Options(attacks=[made], name="t"))
     laid = Session(job, MembershipGame(job.target, job.candidates, job.member, 0), 1, MEMBERSHIP)
-    return _play_arm(laid, made, Arm.TARGET)[0].scored
+    return play_arm(laid, made, Arm.TARGET)[0].scored
 
 
 def tpr(evidence: Scored, fpr: float) -> float:

@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from divulge.core import plugins
 from divulge.core.errors import InputError
 from divulge.report.formats import html, markdown, model_card
 from divulge.report.section import Page, Place, Section
@@ -23,6 +24,7 @@ WEATHER = Section(
     card=lambda c: "It was a fine day.",
 )
 NO_SECTION = object()
+AS = "announces as divulge.report_sections,"
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def installed(monkeypatch):
 
     def bring(*points):
         made = [EntryPoint(name, value, registry.GROUP) for name, value in points]
-        monkeypatch.setattr(registry, "entry_points", lambda group: made if group == registry.GROUP else [])
+        monkeypatch.setattr(plugins, "entry_points", lambda group: made if group == registry.GROUP else [])
 
     return bring
 
@@ -93,12 +95,29 @@ def test_what_cannot_be_used_is_a_line_in_the_report_and_harms_nothing_else(inst
     )
     page = text_of(html.render(quiet.result))
     for text in (page, markdown.render(quiet.result)):
-        assert "he section 'gone' cannot be loaded (ModuleNotFoundError" in text
-        assert "he section 'odd' cannot be used" in text and "is no Section" in text
-        assert "he section 'mine' was left out: the name 'limits' is taken" in text
+        assert (
+            f"he section 'gone' (no_such_module_at_all:SECTION), which the package no_such_module_at_all {AS}" in text
+        )
+        assert f"{AS} cannot be loaded: ModuleNotFoundError" in text
+        assert f"{AS} is no Section" in text
+        assert f"he section 'mine' of the package {__name__} was left out: the name 'limits' is taken" in text
         assert "he section 'failing' could not be shown (ZeroDivisionError" in text
         assert "he section 'doubtful' could not be shown (ZeroDivisionError" in text
         assert "What was not tried or measured" in text
+
+
+@pytest.mark.parametrize(
+    ("point", "reason"),
+    [
+        (("gone", "no_such_module_at_all:SECTION"), "cannot be loaded"),
+        (("limits", f"{__name__}:WEATHER"), f"package {__name__} announces 'limits' as divulge.report_sections"),
+        (("sunshine", f"{__name__}:WEATHER"), "calls itself 'weather'"),
+    ],
+)
+def test_an_audit_does_not_begin_with_a_section_that_cannot_be_shown(installed, point, reason):
+    installed(point)
+    with pytest.raises(InputError, match=reason):
+        registry.refuse_unusable()
 
 
 def test_a_section_of_divulge_that_fails_is_no_warning(quiet, monkeypatch):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 
 from divulge.auditing.challenge import ChallengeSpec
 from divulge.auditing.challenges import extraction, membership, property, reconstruction
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError
+from divulge.core.plugins import announced
 from divulge.core.threat import Challenge
 
-GROUP = "divulge.auditing.challenges"
+GROUP = "divulge.challenges"
 """Entry point group in which an installed package announces challenges: name = 'package.module:SPEC'."""
 
 BUILT_IN = {each.challenge: each for each in (*membership.ALL, *reconstruction.ALL, *property.ALL, *extraction.ALL)}
@@ -21,10 +21,10 @@ BUILT_IN = {each.challenge: each for each in (*membership.ALL, *reconstruction.A
 def table() -> dict[Challenge, ChallengeSpec]:
     """All challenges; raises InputError where a package announces one that there is already."""
     found = dict(BUILT_IN)
-    for entry in entry_points(group=GROUP):
-        spec: ChallengeSpec = entry.load()
+    for plugin in announced(GROUP).values():
+        spec = plugin.load(ChallengeSpec)
         if spec.challenge in found:
-            raise InputError(f"the package behind {entry.value} announces a challenge that there is: {spec.challenge}")
+            raise InputError(f"{plugin} is a challenge that there is already: {spec.challenge}; word it otherwise")
         found[spec.challenge] = spec
     return found
 

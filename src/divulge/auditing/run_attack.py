@@ -97,7 +97,7 @@ def run_attack(table: Session, attack: Attack[Any, Any], blind: Baseline) -> Res
     try:
         (dealt,) = table.rounds(Arm.TARGET, table.poison(attack))
         oracle = table.oracle(dealt.target, attack, free=False)
-        evidence, queries = _play_arm(table, attack, Arm.TARGET, oracle)
+        evidence, queries = play_arm(table, attack, Arm.TARGET, oracle)
         negative, positive, notes = _controls(table, attack)
         estimates = weigh(evidence, job.policy, table.tests)
     except (AccessDenied, Impossible) as refusal:
@@ -124,7 +124,7 @@ def _broken_off(error: BaseException) -> Refused | Failed:
     return Failed(text, traceback.format_exc())
 
 
-def _play_arm(
+def play_arm(
     table: Session, attack: Attack[Any, Any], arm: Arm, oracle: GrantedOracle | None = None
 ) -> tuple[Any, int]:
     """The evidence of one arm and the queries it cost; the games of this family have one round."""
@@ -165,7 +165,7 @@ def _controls(table: Session, attack: Attack[Any, Any]) -> tuple[Estimates, Esti
     notes: list[str] = []
     for arm, estimates in measured.items():
         try:
-            evidence, _ = _play_arm(table, attack, arm)
+            evidence, _ = play_arm(table, attack, arm)
         except Impossible as reason:
             notes.append(f"no {arm.value}: {reason}")
             continue

@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, cast
 
 from divulge.core.attack import Attack, Card
 from divulge.core.errors import InputError
+from divulge.core.plugins import announced
 
 GROUP = "divulge.attacks"
 """Entry point group in which an installed package announces attacks of its own: name = 'package.module:Class'."""
@@ -125,9 +125,9 @@ DEFAULT_MEMBERSHIP = "learned_ratio"
 
 @cache
 def table() -> dict[str, str]:
-    """All attacks by name, those of installed packages included; ours win over a stranger of the same name."""
-    nonmembers = {point.name: point.value for point in entry_points(group=GROUP)}
-    return dict(sorted((nonmembers | ATTACKS).items()))
+    """All attacks by name, those of installed packages included; raises InputError where one has the name of ours."""
+    brought = {name: plugin.place for name, plugin in announced(GROUP, ATTACKS).items()}
+    return dict(sorted((brought | ATTACKS).items()))
 
 
 def attack_class(name: str) -> type[Attack[Any, Any]]:
@@ -136,11 +136,14 @@ def attack_class(name: str) -> type[Attack[Any, Any]]:
         near = difflib.get_close_matches(name, table(), 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise InputError(f"attack {name!r} is unknown: {hint}`divulge attacks` shows all")
-    module, _, attribute = table()[name].partition(":")
-    try:
-        return cast("type[Attack[Any, Any]]", getattr(import_module(module), attribute))
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"attack {name!r} cannot be loaded from {table()[name]}: {error}") from error
+    if name not in ATTACKS:
+        plugin = announced(GROUP, ATTACKS)[name]
+        brought = plugin.load(type)
+        if getattr(getattr(brought, "card", None), "name", None) != name:
+            raise InputError(f"{plugin} is no attack whose card has that name")
+        return brought
+    module, _, attribute = ATTACKS[name].partition(":")
+    return cast("type[Attack[Any, Any]]", getattr(import_module(module), attribute))
 
 
 def attack(name: str, **settings: Any) -> Attack[Any, Any]:

@@ -1,4 +1,4 @@
-"""The readable table name -> defence."""
+"""The readable table name -> defence, plus entry points for strangers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Any, cast
 
 from divulge.core.defense import DefenseCard
 from divulge.core.errors import InputError, MissingExtra
+from divulge.core.plugins import announced
+
+GROUP = "divulge.defenses"
+"""Entry point group in which an installed package announces defences of its own: name = 'package.module:Class'."""
 
 DEFENSES: dict[str, str] = {
     "adversarial_regularisation": "divulge.defenses.training.adversarial_regularisation:AdversarialRegularisation",
@@ -42,14 +46,19 @@ DEFENSES: dict[str, str] = {
 }
 
 
+def names() -> list[str]:
+    """All defences, ours first; raises InputError where an installed package announces one of the name of ours."""
+    return [*DEFENSES, *announced(GROUP, DEFENSES)]
+
+
 def defense(name: str, **settings: Any) -> Any:
     """A defence with these settings; raises InputError for an unknown one, or for settings that it does not have."""
-    if name not in DEFENSES:
-        near = difflib.get_close_matches(name, DEFENSES, 1)
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError(f"defense {name!r} is unknown: {hint}choose from {', '.join(DEFENSES)}")
-    module, _, attribute = DEFENSES[name].partition(":")
-    kind = getattr(import_module(module), attribute)
+        raise InputError(f"defense {name!r} is unknown: {hint}choose from {', '.join(known)}")
+    kind = _class(name)
     extra = kind.card.extra
     if extra and find_spec(extra) is None:
         raise MissingExtra(extra, extra)
@@ -61,5 +70,15 @@ def defense(name: str, **settings: Any) -> Any:
 
 def defense_card(name: str) -> DefenseCard:
     """The card of a defence, also where its library is not installed."""
+    return cast(DefenseCard, _class(name).card)
+
+
+def _class(name: str) -> Any:
+    if name not in DEFENSES:
+        plugin = announced(GROUP, DEFENSES)[name]
+        brought = plugin.load(type)
+        if not isinstance(card := getattr(brought, "card", None), DefenseCard) or card.name != name:
+            raise InputError(f"{plugin} is no defence whose card has that name")
+        return brought
     module, _, attribute = DEFENSES[name].partition(":")
-    return cast(DefenseCard, getattr(import_module(module), attribute).card)
+    return getattr(import_module(module), attribute)

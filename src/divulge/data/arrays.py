@@ -16,6 +16,7 @@ from divulge.core.threat import Task
 from divulge.data.columns import LARGEST, column_of
 from divulge.data.forms import ArrayForm, FrameForm, SparseForm, TensorForm
 from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, stacked
+from divulge.data.kinds import kind_of
 from divulge.data.pools import pooled
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _tidied(x: Any) -> Any:
     """Records as they are, without what is no part of them: gradients, lists where arrays are meant."""
     import pandas as pd
 
+    if kind_of(x) is not None:
+        return x
     if is_tensor(x):
         return x.detach()
     if is_sparse(x):
@@ -132,6 +135,8 @@ def _together(given: Sequence[Any]) -> Any:
     first = given[0]
     if min(length_of(x) for x in given) == 0:
         raise InputError("the set of records is empty: pass at least one record")
+    if kind_of(first) is not None:
+        return stacked(list(given))
     if isinstance(first, pd.DataFrame):
         return _one_frame(given)
     if isinstance(first, Mapping) and len({frozenset(x) for x in given}) > 1:
@@ -146,6 +151,9 @@ def _together(given: Sequence[Any]) -> Any:
 def _kind(x: Any) -> str:
     import pandas as pd
 
+    brought = kind_of(x)
+    if brought is not None:
+        return f"records of the kind {brought.name!r}"
     if isinstance(x, pd.DataFrame):
         return "a data frame"
     if is_tensor(x):
@@ -207,6 +215,9 @@ def _numbered(together: Any) -> Numbered:
     """The records as numbers for divulge's own use."""
     import pandas as pd
 
+    if kind_of(together) is not None:
+        column, numbers, form = pooled(together)
+        return (column,), numbers, form
     if isinstance(together, pd.DataFrame):
         columns, numbers, holes = _of_frame(together)
         return columns, numbers, FrameForm(tuple(together.columns), tuple(together.dtypes), holes)

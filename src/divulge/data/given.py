@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from divulge.core.hashing import Array, digest
+from divulge.data.kinds import kind_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,9 @@ def is_sparse(value: Any) -> bool:
 
 def length_of(value: Any) -> int:
     """How many records an object holds."""
+    kind = kind_of(value)
+    if kind is not None:
+        return kind.size(value)
     if isinstance(value, Mapping):
         return min((length_of(part) for part in value.values()), default=0)
     return int(value.shape[0]) if hasattr(value, "shape") else len(value)
@@ -87,6 +91,9 @@ def rows_of(value: Any, index: Array) -> Any:
     """The rows at these positions [rows]."""
     import pandas as pd
 
+    kind = kind_of(value)
+    if kind is not None:
+        return kind.take(value, index)
     if isinstance(value, pd.DataFrame | pd.Series):
         return value.iloc[index]
     if isinstance(value, Mapping):
@@ -108,6 +115,9 @@ def stacked(values: Sequence[Any]) -> Any:
     first = values[0]
     if len(values) == 1:
         return first
+    kind = kind_of(first)
+    if kind is not None:
+        return kind.joined(values)
     if isinstance(first, pd.DataFrame | pd.Series):
         return pd.concat(values)
     if isinstance(first, Mapping):

@@ -40,6 +40,8 @@ def headline(result: AuditResult) -> str:
         return "The kind of records behind an update can be inferred"
     if "input_attribute_told" in kinds:
         return "Attributes of inputs can be inferred from what is passed on"
+    if kinds:  # a metric that another package brought
+        return f"{capital(metric_name(min(kinds)))}, better than by guessing"
     return "No fact about the training set as a whole could be inferred"
 
 

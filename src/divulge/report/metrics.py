@@ -12,7 +12,6 @@ from divulge.core.results.metric import (
     FIDELITY_BOUNDARY,
     FIDELITY_UNIFORM,
     HYPERPARAMETERS_RECOVERED,
-    METRICS,
     NEARER_TRAINING,
     PARAMETERS_RECOVERED,
     RECORDS_EXACT,
@@ -20,6 +19,7 @@ from divulge.core.results.metric import (
     TEXT_EXACT,
     TEXT_REBUILT,
     Format,
+    metrics,
     tpr_at,
 )
 from divulge.core.threat import Family
@@ -50,7 +50,7 @@ WHOLE_RECORDS = (RECORDS_EXACT, TEXT_EXACT, RECORDS_REBUILT, TEXT_REBUILT, BATCH
 
 def metric_name(metric: str, about: str = "") -> str:
     """'attribute inferred correctly: sex': the name of a metric and what it is about."""
-    named = METRICS[metric].label if metric in METRICS else metric
+    named = known[metric].label if metric in (known := metrics()) else metric
     return f"{named}: {about}" if about else named
 
 
@@ -58,7 +58,7 @@ def shown(value: float | None, metric: str) -> str:
     """A metric's value as it stands in a table."""
     if value is None:
         return "–"
-    known = METRICS.get(metric)
+    known = metrics().get(metric)
     if known is not None and known.family is Family.EXTRACTION:
         return exact_percent(value)
     return percent(value) if known is not None and known.format is Format.SHARE else f"{value:.3f}"

@@ -38,6 +38,8 @@ def headline(result: AuditResult) -> str:
         return "Inputs representative of a class can be generated"
     if "labels_counted" in found:
         return "The classes behind an update can be counted"
+    if found:  # a metric that another package brought
+        return f"{capital(metric_name(min(found)))}, better than by guessing"
     return "Nothing was reconstructed better than by guessing"
 
 

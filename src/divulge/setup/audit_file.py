@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from divulge.core.errors import InputError
 from divulge.setup.parts import ComparePart, Part, Values
 from divulge.setup.settings import AuditSettings, DataSettings, Options, TargetSettings
 from divulge.setup.validation import complaints
+from divulge.targets.kinds import kinds
 
 
 class ServicePart(Part):
@@ -41,11 +42,16 @@ class ServicePart(Part):
     """labels in the order of the service's scores"""
 
 
+def _or_announced(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """One of our kinds of models, or one that an installed package announces."""
+    return value if isinstance(value, str) and value in kinds() else check(value)
+
+
 class TargetPart(TargetSettings):
     """The model."""
 
-    kind: Literal["sklearn", "torch", "onnx", "scores", "http"]
-    """of what file or service"""
+    kind: Annotated[Literal["sklearn", "torch", "onnx", "scores", "http"], WrapValidator(_or_announced)]
+    """of what file or service, or a kind that an installed package announces"""
     path: Path | None = None
     """relative to the audit file"""
     name: str | None = None
@@ -62,15 +68,21 @@ class TargetPart(TargetSettings):
     installed"""
     service: ServicePart | None = None
     """for http"""
+    settings: dict[str, Any] = Field(default={})
+    """for a kind of an installed package, what its loader takes besides the path"""
 
     @property
     def file(self) -> Path:
-        """The path, which every kind but http has."""
+        """The path, which every kind of ours but http has."""
         assert self.path is not None
         return self.path
 
     @model_validator(mode="after")
     def _complete(self) -> TargetPart:
+        if self.kind in kinds():
+            return self
+        if self.settings:
+            raise ValueError(f"`settings` are for kinds that an installed package announces, which {self.kind} is not")
         if self.kind == "http" and self.service is None:
             raise ValueError("an http target needs `service`, with its `url` and how it is spoken to")
         if self.kind != "http" and self.path is None:

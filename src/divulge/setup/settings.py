@@ -21,6 +21,7 @@ from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.runs.policies import load_policy, shipped
 from divulge.runs.policy_file import PolicyFile
+from divulge.setup.extensions import refuse_unusable
 from divulge.setup.parts import (
     Given,
     Named,
@@ -174,7 +175,10 @@ class Options(AuditSettings, DataSettings, TargetSettings):
         return self.model_copy(update=values)
 
     def checked(self) -> None:
-        """Raises InputError for a preset, a policy or an attack that does not exist, before anything is loaded."""
+        """Raises InputError for a preset, a policy or an attack that does not exist, and for installed packages whose
+        extensions clash or cannot be loaded, before anything else is.
+        """
+        refuse_unusable()
         _ = self.threat_model, self.tolerated, self.chosen
 
     @property

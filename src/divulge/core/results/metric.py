@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from divulge.core.errors import InputError
+from divulge.core.plugins import loaded
 from divulge.core.threat import Asset, Family
 
 AUC = "auc"
@@ -160,28 +162,46 @@ def _paired() -> list[Metric]:
 
 
 METRICS: dict[str, Metric] = {m.key: m for m in (*_membership(), *_extraction(), *_paired())}
-"""All metrics by key, in the order in which they are shown."""
+"""Those of divulge by key, in the order in which they are shown; see `metrics`."""
+
+GROUP = "divulge.metrics"
+"""Entry point group in which an installed package announces metrics: key = 'package.module:METRIC'."""
+
+_registered: dict[str, Metric] = {}
+
+
+def metrics() -> dict[str, Metric]:
+    """All metrics by key: ours, those that installed packages announce, and what was registered in this process."""
+    return METRICS | {key: each for key, each in _brought().items() if key not in METRICS} | _registered
+
+
+@cache
+def _brought() -> dict[str, Metric]:
+    return loaded(GROUP, Metric, METRICS, lambda each: each.key)
 
 
 def metric(key: str) -> Metric:
     """The metric behind a key; raises InputError for an unknown one."""
-    if key not in METRICS:
-        raise InputError(f"metric {key!r} is unknown: choose one of {', '.join(METRICS)}")
-    return METRICS[key]
+    known = METRICS.get(key) or metrics().get(key)
+    if known is None:
+        raise InputError(f"metric {key!r} is unknown: choose one of {', '.join(metrics())}")
+    return known
 
 
 def register(new: Metric) -> Metric:
-    """Add a metric; raises InputError where there is another of its key."""
-    if METRICS.setdefault(new.key, new) != new:
+    """Add a metric for this process; raises InputError where there is another of its key."""
+    if (METRICS | _registered).get(new.key, new) != new:
         raise InputError(f"metric {new.key!r} is registered already: choose another key")
+    _registered[new.key] = new
     return new
 
 
 def of_trials(trials: Trials) -> tuple[str, ...]:
-    """Keys of the metrics that are measured in this way."""
+    """Keys of divulge's own metrics that are measured in this way: what is made of such evidence."""
     return tuple(key for key, each in METRICS.items() if each.trials is trials)
 
 
 def rank(key: str) -> int:
     """Where a metric stands among others in a table; unknown ones last."""
-    return list(METRICS).index(key) if key in METRICS else len(METRICS)
+    known = METRICS if key in METRICS else metrics()
+    return list(known).index(key) if key in known else len(known)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from divulge.core.errors import InputError
-from divulge.core.results.metric import METRICS
+from divulge.core.results.metric import METRICS, metrics
 
 DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType({key: each.threshold for key, each in METRICS.items()})
 """Advantage that is tolerated, by metric.  For a true positive rate it equals the false positive rate: a leak is when
@@ -55,5 +55,5 @@ class Policy:
         own = self.thresholds.get(f"{metric}:{about}") if about else None
         if own is not None:
             return own
-        usual = METRICS[metric].threshold if metric in METRICS else 0.0
+        usual = known[metric].threshold if metric in (known := metrics()) else 0.0
         return self.thresholds.get(metric, usual)

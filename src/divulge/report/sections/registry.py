@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.metadata import entry_points
-
 from divulge.core.errors import InputError
+from divulge.core.plugins import Plugin, installed, loaded
 from divulge.core.results.audit_result import AuditResult
 from divulge.report.section import Section
 from divulge.report.sections import (
@@ -66,31 +64,36 @@ def unregister(name: str) -> None:
     _registered[:] = [section for section in _registered if section.name != name]
 
 
+def refuse_unusable() -> None:
+    """Raises InputError where an installed package brings a section that cannot be loaded, or whose name is taken: what
+    is said before an audit begins.  A report that is written all the same says it in a line.
+    """
+    loaded(GROUP, Section, {section.name for section in SECTIONS}, lambda section: section.name)
+
+
 def sections() -> tuple[list[Section], list[str]]:
     """All sections in their order, and a line for each that an installed package brings and that cannot be used."""
     found, warnings = [*SECTIONS, *_registered], []
-    for name, section in _installed():
+    for plugin in installed(GROUP):
+        section = _section_or_reason(plugin)
         if isinstance(section, str):
             warnings.append(section)
         elif section.name in {known.name for known in found}:
-            warnings.append(f"the section {name!r} was left out: the name {section.name!r} is taken")
+            warnings.append(
+                f"the section {plugin.name!r} of the package {plugin.package} was left out: the name "
+                f"{section.name!r} is taken"
+            )
         else:
             found.append(section)
     return found, warnings
 
 
-def _installed() -> Iterator[tuple[str, Section | str]]:
-    """What entry points name: a section, or why there is none."""
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        try:
-            loaded = point.load()
-        except Exception as error:  # a report is written whatever another package does
-            yield point.name, f"the section {point.name!r} cannot be loaded ({type(error).__name__}: {error})"
-            continue
-        if isinstance(loaded, Section):
-            yield point.name, loaded
-        else:
-            yield point.name, f"the section {point.name!r} cannot be used: {point.value} is no Section"
+def _section_or_reason(plugin: Plugin) -> Section | str:
+    """What an entry point names, or why there is none: a report is written whatever another package does."""
+    try:
+        return plugin.load(Section)
+    except InputError as error:
+        return f"the section {error}"
 
 
 def own(section: Section) -> bool:

@@ -11,6 +11,8 @@ from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
 from divulge.core.target import Target
 from divulge.core.threat import Task
+from divulge.data.given import length_of, rows_of
+from divulge.data.kinds import kind_of
 
 IGNORED = -100
 """The label that PyTorch's losses leave out, unless told otherwise."""
@@ -150,6 +152,8 @@ def _width(target: Target, pairs: Sequence[Pair]) -> tuple[int | None, str]:
 def _first(x: Any) -> Any:
     import pandas as pd
 
+    if kind_of(x) is not None:
+        return rows_of(x, np.arange(min(SAMPLE, length_of(x))))
     if isinstance(x, Mapping):
         return {key: part[:SAMPLE] for key, part in x.items()}
     return x.iloc[:SAMPLE] if isinstance(x, pd.DataFrame) else x[:SAMPLE]

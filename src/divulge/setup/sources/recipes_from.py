@@ -15,6 +15,7 @@ from divulge.core.threat import Access
 from divulge.setup.parts import Given, RecipePart
 from divulge.setup.sources.targets_from import target_from
 from divulge.setup.sources.user_code import built_by, factory_from
+from divulge.targets.kinds import kind_of
 from divulge.training.recipes.boosters import BoosterRecipe
 from divulge.training.recipes.function import FunctionRecipe
 from divulge.training.recipes.sklearn import SklearnRecipe
@@ -97,7 +98,7 @@ def _adapter_like(target: Target) -> Callable[[Any], Target]:
 
     def adapt(model: Any) -> Target:
         recognised = hasattr(model, "predict") or hasattr(model, "answer") or isinstance(model, str | Path)
-        recognised = recognised and Access.SAMPLES not in target.offers
+        recognised = (recognised and Access.SAMPLES not in target.offers) or kind_of(model) is not None
         return target_from(model) if alike is None or recognised else alike(model)
 
     return adapt

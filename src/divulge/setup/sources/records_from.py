@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from divulge.core.errors import InputError, TargetError
+from divulge.core.errors import InputError, TargetError, raised
 from divulge.core.hashing import derived_rng
 from divulge.core.property_expression import named_in
 from divulge.core.records import Records
@@ -14,7 +14,8 @@ from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays, from_frames
 from divulge.data.delimited import Reading
-from divulge.data.files import read_arrays, read_table
+from divulge.data.files import existing, read_arrays, read_table
+from divulge.data.kinds import reader_of
 from divulge.data.loaders import unpacked
 from divulge.data.pairs import as_pairs, used
 from divulge.data.sources import SOURCES
@@ -107,6 +108,8 @@ def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Set
             paths.append((name, folder / value))
     labels: Labels | None = None
     column = part.groups if isinstance(part.groups, str) else None
+    if all(reader_of(path) is not None for _, path in paths):
+        return _of_kind(part, target, options, paths)
     if all(path.suffix == ".npz" for _, path in paths):
         pairs = [read_arrays(path, f"data.{name}") for name, path in paths]
         classes = labels_of(target, pairs, part.classes, options.task)
@@ -131,6 +134,25 @@ def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Set
         classes = labels_of(target, told, part.classes, options.task) if len(told) == len(frames) else None
         sets = from_frames(frames, target=part.target, classes=classes, task=target.task, sensitive=part.sensitive)
     return with_groups(Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None), labels, part.aggregate)
+
+
+def _of_kind(part: DataPart, target: Target, options: Options, paths: Sequence[tuple[str, Path]]) -> Sets:
+    """From files of a kind that an installed package reads."""
+    if part.groups is not None:
+        raise InputError("data.groups: files of this kind do not say whose records they are: use divulge.audit")
+    pairs = []
+    for name, path in paths:
+        kind = reader_of(path)
+        assert kind is not None and kind.read is not None
+        try:
+            pairs.append(kind.read(existing(path, f"data.{name}")))
+        except InputError:
+            raise
+        except Exception as error:  # a reader of a stranger may raise anything
+            raise InputError(f"data.{name}: {kind.name!r} cannot read {path.name}: {raised(error)}") from error
+    classes = labels_of(target, pairs, part.classes, options.task)
+    sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
+    return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
 
 
 def _from_source(part: DataPart, seed: int) -> Sets:

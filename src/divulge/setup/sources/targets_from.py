@@ -13,6 +13,7 @@ from divulge.core.threat import Task
 from divulge.data.files import existing
 from divulge.setup.settings import TargetSettings
 from divulge.setup.sources.user_code import built_by, factory_from, modules_beside
+from divulge.targets.kinds import kind_of, kinds
 from divulge.targets.pickles import load_trusted
 from divulge.training.artifact_cache import default_folder
 
@@ -56,6 +57,9 @@ def _other(model: Any, name: str | None) -> Target:
     """The adapter for what is no network of PyTorch or Keras."""
     if _is_target(model):
         return cast(Target, model)
+    kind = kind_of(model)
+    if kind is not None:
+        return kind.adapt(model, name)
     if isinstance(model, str | Path):
         return _onnx(Path(model), None, name)
     if type(model).__name__ == "Booster":
@@ -82,6 +86,10 @@ def target_in(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any]
         _no_network(part)
     if part.kind == "http":
         return service_from(part), None
+    if part.kind in kinds():
+        kind = kinds()[part.kind]
+        given = existing(folder / part.path, "target.path") if part.path is not None else None
+        return kind.adapt(kind.loaded(given, part.settings), part.name), None
     path = existing(folder / part.file, "target.path")
     if part.kind == "onnx":
         return _onnx(path, _task(part), part.name), None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from divulge import Access, Asset, Card, Family, MembershipGuess, MembershipView, Needs
+from divulge.plugin import Access, Asset, Card, Family, MembershipGuess, MembershipView, Needs
 
 
 @dataclass(frozen=True)
