@@ -83,7 +83,6 @@ class Session:
         taught = getattr(job.recipe, "teachable", False) and job.population is not None
         return Auxiliary(
             job.population,
-            None,
             shadows if job.shadows is not None else None,
             partial(self._students, attack) if taught else None,
         )

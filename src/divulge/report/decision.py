@@ -41,9 +41,7 @@ QUERIES = tuple(
         Access.SCORES,
         Access.SCORES_OVER_TIME,
         Access.LOGITS,
-        Access.EMBEDDINGS,
         Access.SAMPLES,
-        Access.TOKEN_LOGPROBS,
     )
 )
 """What a query answers with; everything else means holding the model or standing beside its training."""
