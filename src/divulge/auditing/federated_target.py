@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import SendsUpdates
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -30,7 +32,7 @@ class FederatedTarget:
     def __post_init__(self) -> None:
         if self.sees not in ("sum", "client"):
             raise InputError(f"reconstruction.sees: {self.sees!r} is unknown: choose sum or client")
-        if not hasattr(self.inner, "update"):
+        if not able(self.inner, SendsUpdates):
             raise InputError("federated rounds are played with modules of PyTorch: give the module itself")
 
     def __getattr__(self, name: str) -> Any:

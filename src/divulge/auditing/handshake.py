@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from divulge.auditing.answers import SCORED, Seen, bare, seen_of
-from divulge.auditing.job import Job
+from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.likeness import Likes, Side, believable, poorer, reference, unlike
 from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, twice
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import HasEstimator, HasVocabulary, LanguageModel, Meets
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, row_digests
 from divulge.core.results.handshake import Concern, Handshake
@@ -67,7 +69,7 @@ def places_of(job: Job) -> Array:
 
 
 def _service(job: Job) -> bool:
-    return hasattr(bare(job.target), "meet")
+    return able(bare(job.target), Meets)
 
 
 def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes: float | None = None) -> Handshake:
@@ -90,7 +92,7 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
         if hidden:
             return _unmeasured(job, hidden, _unread(hidden))
         repeated = [*twice(job, few), *as_owner_asks(job, few)]
-    if hasattr(bare(job.target), "loss_per_token"):
+    if able(bare(job.target), LanguageModel):
         by_token = _by_token(job, repeated)
         _as_expected(job.expect, by_token)
         return by_token
@@ -180,7 +182,7 @@ def _by_token(job: Job, repeated: list[Concern]) -> Handshake:
     losses, member = np.asarray(target.loss_per_token(job.candidates.take(places))), job.member[places]
     inside, outside = losses[member], losses[~member]
     means = [float(np.mean(part)) if len(part) else None for part in (inside, outside)]
-    size = getattr(target, "vocabulary", None)
+    size = target.vocabulary if able(target, HasVocabulary) else None
     by_lot = float(np.log(size)) if size else None
     found = list(repeated)
     if by_lot is not None and means[0] is not None and means[0] >= by_lot * (1 - TOLERANCE):
@@ -204,7 +206,7 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
         grave = _unlike(job, asked, side, likes, minutes)
     found = [grave] if grave is not None else []
     scores = side.members.log_scores
-    if scores is not None and not hasattr(bare(job.target), "estimator") and second_softmax(scores, side.members.right):
+    if scores is not None and not able(bare(job.target), HasEstimator) and second_softmax(scores, side.members.right):
         found.append(
             Concern(
                 "softmax",
@@ -271,7 +273,7 @@ def _unlike(job: Job, asked: Asked, side: Side, likes: Likes, minutes: float | N
     mine = side.members
     if mine.right >= (GOOD if mine.width else GOOD_VALUES) and not mine.at_chance:
         return None
-    cheap = minutes is None or isinstance(getattr(job.recipe, "recipe", None), SklearnRecipe)
+    cheap = minutes is None or (isinstance(job.recipe, BoundRecipe) and isinstance(job.recipe.recipe, SklearnRecipe))
     if job.recipe is not None and (cheap or mine.at_chance):
         found = unlike(side, likes)
         if found is not None or likes.found:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from divulge.auditing.answers import Seen, ask
-from divulge.auditing.job import Job
+from divulge.auditing.job import BoundRecipe, Job
+from divulge.core.capability.targets import estimator_of
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import Kind, Records
@@ -61,7 +62,7 @@ class Likes:
     failed: bool = False
 
     def __iter__(self) -> Iterator[Side]:
-        cheap = isinstance(getattr(self.job.recipe, "recipe", None), SklearnRecipe)
+        cheap = isinstance(self._inner, SklearnRecipe)
         for number in range(TRAININGS_OF_ESTIMATORS if cheap else TRAININGS):
             if number == len(self.found):
                 made = None if self.failed or self.job.recipe is None else self._train(number)
@@ -89,10 +90,15 @@ class Likes:
         return Side(told[0], told[1]) if told[0] is not None and told[1] is not None else None
 
     @property
+    def _inner(self) -> object:
+        recipe = self.job.recipe
+        return recipe.recipe if isinstance(recipe, BoundRecipe) else None
+
+    @property
     def exact(self) -> bool:
         """Whether the recipe is the very estimator that is audited, with all its settings."""
-        inner = getattr(self.job.recipe, "recipe", None)
-        estimator = getattr(self.job.target, "estimator", None)
+        inner = self._inner
+        estimator = estimator_of(self.job.target)
         if not isinstance(inner, SklearnRecipe) or estimator is None or inner.take_every != 1:
             return False
         return type(inner.estimator) is type(estimator) and str(inner.estimator) == str(estimator)

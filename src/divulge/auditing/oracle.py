@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import Generates, model_of
 from divulge.core.errors import AccessDenied, BudgetSpent, TargetError
 from divulge.core.hashing import Array, derived_seed, row_digests
 from divulge.core.records import Records, Schema
@@ -139,7 +141,7 @@ class GrantedOracle:
         """See Oracle."""
         if Access.PARAMETERS not in self._granted:
             raise AccessDenied("parameters are not granted here")
-        model = getattr(self._target, "model", None)
+        model = model_of(self._target)
         if model is None:
             raise AccessDenied(f"the target {self._target.name} has no parameters that can be read here")
         return model
@@ -159,15 +161,13 @@ class GrantedOracle:
         """See Oracle.  Later calls bring others, in the same order in every run."""
         if Access.SAMPLES not in self._granted:
             raise AccessDenied("generated samples are not granted here")
-        draw = getattr(self._target, "draw", None)
-        if draw is None:
+        if not able(self._target, Generates):
             raise AccessDenied(f"the target {self._target.name} generates no records")
         if self._budget is not None and self.queries + count > self._budget:
             raise BudgetSpent(f"{count:,} records are too many: {self.queries:,} of {self._budget:,} queries are spent")
         seed = derived_seed(self._drawn, "samples", self._target.fingerprint())  # none is drawn like another's
         self._drawn += count
-        made: Records = draw(count, seed, schema)
-        return made
+        return self._target.draw(count, seed, schema)
 
     def _log_scores(self, answer: Array) -> Array:
         return log_softmax(answer) if self._port is Access.LOGITS else answer

@@ -14,6 +14,8 @@ import numpy as np
 
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.catalog.attacks import attack_class
+from divulge.core.capability.declared import able
+from divulge.core.capability.defenses import Accounted
 from divulge.core.errors import DivulgeError, InputError
 from divulge.core.hashing import derived_rng, digest
 from divulge.core.progress import Progress, Quiet
@@ -42,9 +44,10 @@ from divulge.setup.assemble import attacks_for, job_from_records
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.defended import RETRAINED, checked, defended, named_defenses
 from divulge.setup.sources.sets import Sets
-from divulge.setup.tuning import able, tuned_dp_sgd
+from divulge.setup.tuning import can_tune, tuned_dp_sgd
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
+from divulge.training.recipes.defended import DefendedRecipe
 from divulge.workflows.run_audit import run_audit
 
 DEFAULT_ATTACKS = (
@@ -73,7 +76,7 @@ def matrix(
     for part in compositions:
         checked(plan.target, plan.recipe, part, plan.sets.population)
     progress = progress or Quiet()
-    if len(compositions) > 1 and able(plan.recipe, plan.target):
+    if len(compositions) > 1 and can_tune(plan.recipe, plan.target):
         assert isinstance(plan.recipe, BoundRecipe)
         told, seed = (plan.target, plan.recipe, plan.sets), plan.options.seed
         compositions = [*compositions, *([tuned_dp_sgd(*told, e, seed, folder)] for e in plan.compare.tuned)]
@@ -155,7 +158,7 @@ def _row(
     run = run_audit(job, own, resume=(own / "run.json").is_file(), explain=False)
     result = open_run(own)
     spent = _spent(own, took, plan.resources.trainer.trained - before, time.perf_counter() - started)
-    private = [d for d in defenses if hasattr(d, "cost")]
+    private = [d for d in defenses if able(d, Accounted)]
     row = Row(
         name=name,
         defenses=names,
@@ -169,7 +172,7 @@ def _row(
         models_trained=int(spent["models"]),
         audit_seconds=spent["all"],
     )
-    bare = getattr(recipe, "recipe", recipe)
+    bare = recipe.recipe if isinstance(recipe, BoundRecipe) else recipe
     return row, result, bare.fingerprint() if bare is not None else name
 
 
@@ -261,8 +264,8 @@ def _canaries(run: RunFolder, result: AuditResult, plan: MatrixPlan) -> Cell | N
 def _epsilon(private: Sequence[Any], recipe: Any, records: int) -> float | None:
     if not private:
         return None
-    base = getattr(recipe, "recipe", recipe)
-    while hasattr(base, "base"):
+    base = recipe.recipe if isinstance(recipe, BoundRecipe) else recipe
+    while isinstance(base, DefendedRecipe):
         base = base.base
     told = private[0].cost(records, base) if private[0].card.name == "dp_sgd" else private[0].cost()
     return float(getattr(told, "stated", told))

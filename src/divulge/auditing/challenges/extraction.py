@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, asks_everything, shadows_of
+from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, asks_everything
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack
+from divulge.core.capability.attacks import shadows_of
+from divulge.core.capability.recipes import settings_of
 from divulge.core.game import Game
 from divulge.core.records import Records
 from divulge.core.results.metric import Trials, of_trials
@@ -21,7 +23,7 @@ from divulge.training.surrogates.students import SurrogateTrainer
 def _lay(job: Job) -> tuple[Game, Adversary | None]:
     students = SurrogateTrainer(job.candidates)
     held, training = job.candidates.take(~job.member), job.candidates.take(job.member)
-    settings = getattr(job.recipe, "settings", {})
+    settings = settings_of(job.recipe)
     game = ExtractionGame(job.target, held, job.seed, job.recipe, job.population, training, students, settings)
     zoo = _zoo(job.population)
 

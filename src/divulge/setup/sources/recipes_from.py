@@ -8,6 +8,9 @@ from typing import Any, cast
 
 from divulge.auditing.job import BoundRecipe, ModelRecipe
 from divulge.auditing.resources import Resources
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import Overfittable, TrainsMany, TrainsTargets
+from divulge.core.capability.targets import Adapts, Answers, HasBooster, HasEstimator
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
@@ -73,15 +76,15 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
     if isinstance(recipe, str):
         if recipe not in ("auto", "chosen"):
             raise InputError(f"recipe {recipe!r} is unknown: pass 'auto', 'chosen', None, a recipe or a function")
-        estimator = getattr(target, "estimator", model)
+        estimator = target.estimator if able(target, HasEstimator) else model
         if recipe == "auto" and not hasattr(estimator, "get_params"):
-            own = BoosterRecipe.of(target.booster) if hasattr(target, "booster") else None
+            own = BoosterRecipe.of(target.booster) if able(target, HasBooster) else None
             return BoundRecipe(own, _adapter_like(target), (resources or Resources()).trainer) if own else None
         made = SklearnRecipe(estimator) if recipe == "auto" else SklearnRecipe.of_chosen(estimator)
-    elif hasattr(recipe, "train") and hasattr(recipe, "overfitted"):
-        return cast(Recipe, recipe if hasattr(recipe, "train_many") else OneByOne(recipe))
-    elif hasattr(recipe, "overfitted"):
-        made = recipe
+    elif able(recipe, TrainsTargets) and able(recipe, Overfittable):
+        return cast(Recipe, recipe if able(recipe, TrainsMany) else OneByOne(recipe))
+    elif able(recipe, Overfittable):
+        made = cast(ModelRecipe, recipe)
     elif hasattr(recipe, "get_params"):
         made = SklearnRecipe(recipe)
     elif callable(recipe):
@@ -93,10 +96,10 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
 
 def _adapter_like(target: Target) -> Callable[[Any], Target]:
     """Adapts new models as the audited one was adapted, where its adapter has settings."""
-    alike: Callable[[Any], Target] | None = getattr(target, "alike", None)
+    alike = target.alike if able(target, Adapts) else None
 
     def adapt(model: Any) -> Target:
-        recognised = hasattr(model, "predict") or hasattr(model, "answer") or isinstance(model, str | Path)
+        recognised = hasattr(model, "predict") or able(model, Answers) or isinstance(model, str | Path)
         recognised = recognised and Access.SAMPLES not in target.offers
         return target_from(model) if alike is None or recognised else alike(model)
 

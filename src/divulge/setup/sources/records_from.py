@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import Meets, Settles, estimator_of
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import derived_rng
 from divulge.core.property_expression import named_in
@@ -62,7 +64,7 @@ def records_from(
     if members is None or nonmembers is None:
         raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
     given = {"members": unpacked(members), "nonmembers": unpacked(nonmembers), "population": unpacked(population)}
-    given = as_pairs(given, fitted_columns(getattr(target, "estimator", None)), (*sensitive, *keep))
+    given = as_pairs(given, fitted_columns(estimator_of(target)), (*sensitive, *keep))
     pairs = [pair for pair in given.values() if pair is not None]
     if all(isinstance(pair, Records) for pair in pairs):
         return Sets(members, nonmembers, population)
@@ -75,16 +77,14 @@ def met(target: Target, sets: Sets) -> Sets:
     """The sets, once a service has been asked about three records, so that it is known what it answers with, and a
     network about many, so that it is settled what its outputs stand for.
     """
-    settle = getattr(target, "settle", None)
-    if settle is not None:
+    if able(target, Settles):
         try:
-            settle(sets.members)
+            target.settle(sets.members)
         except TargetError as error:
             raise InputError(str(error)) from error
-    meet = getattr(target, "meet", None)
-    if meet is not None:
+    if able(target, Meets):
         try:
-            meet(sets.members)
+            target.meet(sets.members)
         except TargetError as error:
             raise InputError(f"target.service: {error}") from error
     return sets
@@ -113,7 +113,7 @@ def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Set
         labels = labels_of_arrays(paths, column)
         sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
     else:
-        model = getattr(target, "estimator", None)
+        model = estimator_of(target)
         reading = Reading(part.separator, part.encoding, part.dtypes, fitted_kinds(model))
         tables = {name: read_table(path, f"data.{name}", reading) for name, path in paths}
         named = [name for name in (part.target, column) if name is not None]
