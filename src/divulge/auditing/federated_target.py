@@ -13,7 +13,7 @@ from divulge.core.capability.targets import SendsUpdates
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.defenses.federated.flower import CLIPPING_RANGE, MODULUS, Arrays, Federation, Round, run
+from divulge.defenses.federated.flower import CLIPPING_RANGE, MODULUS, Arrays, ClientRound, Federation, run
 
 
 @dataclass(eq=False)
@@ -60,7 +60,7 @@ class FederatedTarget:
             change = self.inner.update(parts[client], steps, rate, local, epochs)
             return tuple(w - rate * c for w, c in zip(weights, change, strict=True))
 
-        seen: list[Round] = []
+        seen: list[ClientRound] = []
         after = run(Federation(1, secure=self.secure), [len(p) for p in parts], tuple(whole), train, 0, seen.append)
         if self.sees == "client":
             after = self._read(seen[0], whole)
@@ -69,7 +69,7 @@ class FederatedTarget:
     def _parts(self, records: Records) -> list[Records]:
         return [records.take(rows) for rows in np.array_split(np.arange(len(records)), self.clients)]
 
-    def _read(self, seen: Round, whole: list[Array]) -> Arrays:
+    def _read(self, seen: ClientRound, whole: list[Array]) -> Arrays:
         """The first client's weights, as they were sent: masked numbers are read as if they were not."""
         sent = seen.sent[0]
         if not seen.masked:

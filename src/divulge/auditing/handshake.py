@@ -12,7 +12,7 @@ import numpy as np
 
 from divulge.auditing.answers import SCORED, Seen, bare, seen_of
 from divulge.auditing.job import BoundRecipe, Job
-from divulge.auditing.likeness import Likes, Side, believable, poorer, reference, unlike
+from divulge.auditing.likeness import Likes, SeenSides, believable, poorer, reference, unlike
 from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, twice
 from divulge.core.capability.declared import able
@@ -198,7 +198,7 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     """What speaks against this being the model that its owner knows."""
     if len(asked.side(True)) == 0:
         return []
-    side = Side(asked.plain.take(asked.side(True)), asked.plain.take(asked.side(False)))
+    side = SeenSides(asked.plain.take(asked.side(True)), asked.plain.take(asked.side(False)))
     if not asked.labelled:
         return _late(side)
     grave = _map(job, asked, side, likes)
@@ -219,7 +219,7 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     return found + (_late(side) if grave is None else [])
 
 
-def _map(job: Job, asked: Asked, side: Side, likes: Likes) -> Concern | None:
+def _map(job: Job, asked: Asked, side: SeenSides, likes: Likes) -> Concern | None:
     """Another reading of the outputs under which the answers fit: labels in another order, values on another scale."""
     mine = side.members
     if not mine.width:
@@ -247,7 +247,7 @@ def _meanings(job: Job, found: Permutation) -> list[str]:
     return told if more <= 0 else [*told, f"{more} more were moved"]
 
 
-def _other_line(side: Side, likes: Likes) -> Concern | None:
+def _other_line(side: SeenSides, likes: Likes) -> Concern | None:
     """Values that fit the truth once they are moved and stretched, and that are worse than its mean as they stand."""
     mine = side.members
     intercept, slope, reached = line(mine.said, mine.y)
@@ -268,7 +268,7 @@ def _other_line(side: Side, likes: Likes) -> Concern | None:
     )
 
 
-def _unlike(job: Job, asked: Asked, side: Side, likes: Likes, minutes: float | None) -> Concern | None:
+def _unlike(job: Job, asked: Asked, side: SeenSides, likes: Likes, minutes: float | None) -> Concern | None:
     """What models of the same recipe say, or a forest where there is no recipe."""
     mine = side.members
     if mine.right >= (GOOD if mine.width else GOOD_VALUES) and not mine.at_chance:
@@ -289,7 +289,7 @@ def _simple(job: Job, asked: Asked) -> Seen | None:
     return told[1] if told is not None else None
 
 
-def _late(side: Side) -> list[Concern]:
+def _late(side: SeenSides) -> list[Concern]:
     """Members that are answered worse than non-members."""
     inside, outside = side.members, side.nonmembers
     if not len(outside) or answered_worse(inside.loss, outside.loss) > SWAPPED:

@@ -24,11 +24,11 @@ from divulge.core.results.trials import Counted, Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Family, Task
 from divulge.core.views.extraction import (
+    CopyStage,
     ExtractionAuxiliary,
     ExtractionGuess,
     ExtractionView,
     Secrets,
-    Stage,
     Students,
     Surrogate,
 )
@@ -282,7 +282,7 @@ class _Judge:
             neither=int((~same & ~best).sum()),
         )
 
-    def _curve(self, stages: tuple[Stage, ...], kind: str | None, without: Without) -> tuple[Step, ...]:
+    def _curve(self, stages: tuple[CopyStage, ...], kind: str | None, without: Without) -> tuple[Step, ...]:
         steps = []
         for stage in stages:
             _, rivals = self._rivals(without(kind, stage.queries))

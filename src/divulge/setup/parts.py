@@ -53,7 +53,7 @@ def _value(value: Any) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class GivenObject:
     """An object that was given in Python, where a file has a name or a path."""
 
     value: Any

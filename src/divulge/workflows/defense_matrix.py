@@ -23,7 +23,7 @@ from divulge.core.recipe import Recipe
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.estimate import Rate
 from divulge.core.results.finding import Finding, Reading
-from divulge.core.results.matrix import Cell, Column, Matrix, Row
+from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,
     AUC,
@@ -93,7 +93,7 @@ def matrix(
         sets=with_canaries(clean, plan.compare.canaries, plan.options.seed),
         options=plan.options.changed(duplicates="keep"),
     )
-    rows: list[tuple[Row, AuditResult | None, str]] = []
+    rows: list[tuple[MatrixRow, AuditResult | None, str]] = []
     progress.plan(len(names))
     for name, composition in zip(names, compositions, strict=True):
         progress.step(name)
@@ -139,7 +139,7 @@ def with_canaries(sets: Sets, share: float, seed: int) -> Sets:
 
 def _row(
     plan: MatrixPlan, clean: Sets, name: str, defenses: Sequence[Any], folder: Path
-) -> tuple[Row, AuditResult | None, str]:
+) -> tuple[MatrixRow, AuditResult | None, str]:
     """One audit, or what is left of it to do, and what its models are trained by; without a result where the model
     could not be trained.
     """
@@ -152,14 +152,14 @@ def _row(
             plan.target, plan.recipe, defenses, plan.sets.members, plan.sets.population, plan.options.seed, anew=True
         )
     except DivulgeError as error:
-        return Row(name, names, None, 0.0, (), failed=str(error)), None, name
+        return MatrixRow(name, names, None, 0.0, (), failed=str(error)), None, name
     took = time.perf_counter() - started if plan.resources.trainer.trained > before else None
     job = _job(plan, target, recipe, defenses, name)
     run = run_audit(job, own, resume=(own / "run.json").is_file(), explain=False)
     result = open_run(own)
     spent = _spent(own, took, plan.resources.trainer.trained - before, time.perf_counter() - started)
     private = [d for d in defenses if able(d, Accounted)]
-    row = Row(
+    row = MatrixRow(
         name=name,
         defenses=names,
         quality=_quality(target, clean, plan.compare.canaries),
@@ -271,7 +271,7 @@ def _epsilon(private: Sequence[Any], recipe: Any, records: int) -> float | None:
     return float(getattr(told, "stated", told))
 
 
-def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, AuditResult | None, str]]) -> Matrix:
+def _put_together(plan: MatrixPlan, rows: Sequence[tuple[MatrixRow, AuditResult | None, str]]) -> Matrix:
     results = [d for _, d, _ in rows if d is not None]
     columns = _columns(results)
     full = [
@@ -294,7 +294,7 @@ def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, AuditResult | None
     )
 
 
-def _shared(rows: Sequence[tuple[Row, AuditResult | None, str]]) -> int:
+def _shared(rows: Sequence[tuple[MatrixRow, AuditResult | None, str]]) -> int:
     """Models that attacks and rows used beyond the largest use of each pool: one a recipe and a family of attacks."""
     used: dict[tuple[str, str], list[int]] = {}
     for _, result, recipe in rows:
@@ -303,9 +303,9 @@ def _shared(rows: Sequence[tuple[Row, AuditResult | None, str]]) -> int:
     return sum(sum(counts) - max(counts) for counts in used.values())
 
 
-def _columns(results: Sequence[AuditResult]) -> list[Column]:
+def _columns(results: Sequence[AuditResult]) -> list[MatrixColumn]:
     """One for each attack that ran in any row, in the order of the plan."""
-    found: dict[tuple[str, str, str], Column] = {}
+    found: dict[tuple[str, str, str], MatrixColumn] = {}
     for result in results:
         for outcome, played in result.played():
             chosen = next((key for key in SHOWN if any(m.metric == key for m in played.measurements)), None)
@@ -315,12 +315,12 @@ def _columns(results: Sequence[AuditResult]) -> list[Column]:
             for metric in (chosen, BESIDE.get(chosen) if first else None):
                 for m in played.measurements:
                     if m.metric == metric:
-                        column = Column(outcome.attack, m.metric, m.about, outcome.title, outcome.game)
+                        column = MatrixColumn(outcome.attack, m.metric, m.about, outcome.title, outcome.game)
                         found.setdefault((outcome.attack, m.metric, m.about), column)
     return list(found.values())
 
 
-def _cell(result: AuditResult, column: Column) -> Cell:
+def _cell(result: AuditResult, column: MatrixColumn) -> Cell:
     for outcome in result.outcomes:
         if outcome.attack == column.attack:
             why = getattr(outcome.result, "reason", "") or getattr(outcome.result, "error", "")

@@ -15,7 +15,7 @@ from divulge.core.game import Game
 from divulge.core.records import Records
 from divulge.core.results.metric import Trials, of_trials
 from divulge.core.threat import Access, Challenge
-from divulge.core.views.extraction import Design, ExtractionAuxiliary, Surrogate
+from divulge.core.views.extraction import ExtractionAuxiliary, NetworkDesign, Surrogate
 from divulge.games.extraction import ExtractionGame
 from divulge.training.surrogates.students import SurrogateTrainer
 
@@ -33,12 +33,12 @@ def _lay(job: Job) -> tuple[Game, Adversary | None]:
     return game, adversary
 
 
-def _zoo(population: Records | None) -> Callable[[Sequence[Design], int], Sequence[Surrogate]] | None:
+def _zoo(population: Records | None) -> Callable[[Sequence[NetworkDesign], int], Sequence[Surrogate]] | None:
     """Networks of other designs, trained on the population; None where there is none, or no PyTorch."""
     if population is None or find_spec("torch") is None:
         return None
 
-    def zoo(designs: Sequence[Design], seed: int) -> Sequence[Surrogate]:
+    def zoo(designs: Sequence[NetworkDesign], seed: int) -> Sequence[Surrogate]:
         from divulge.training.surrogates.zoo import train_zoo
 
         return train_zoo(population, designs, seed)

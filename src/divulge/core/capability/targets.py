@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from divulge.core.views.extraction import Secrets
 
 
-class Answers(Protocol):
+class Answering(Protocol):
     """Whatever is asked as a target is."""
 
     def answer(self, access: Access, records: Records) -> Array:

@@ -16,7 +16,7 @@ from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import Records
 from divulge.core.threat import Task
-from divulge.defenses.accounting import Cost, cost_of, noise_for
+from divulge.defenses.accounting import PrivacyCost, cost_of, noise_for
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +73,7 @@ class DpSgd:
         """Of the noise."""
         return self.noise if self.noise is not None else noise_for(self.epsilon or 1.0, self.delta, rate, steps)
 
-    def cost(self, records: int, recipe: Any = None) -> Cost:
+    def cost(self, records: int, recipe: Any = None) -> PrivacyCost:
         """Of training on so many records by this recipe, as two accountants tell it."""
         trains = able(recipe, ByBatches)
         batch, epochs = (recipe.batch_size, recipe.epochs) if trains else (LINEAR_BATCH, LINEAR_EPOCHS)

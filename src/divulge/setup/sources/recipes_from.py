@@ -10,12 +10,12 @@ from divulge.auditing.job import BoundRecipe, ModelRecipe
 from divulge.auditing.resources import Resources
 from divulge.core.capability.declared import able
 from divulge.core.capability.recipes import Overfittable, TrainsMany, TrainsTargets
-from divulge.core.capability.targets import Adapts, Answers, HasBooster, HasEstimator
+from divulge.core.capability.targets import Adapts, Answering, HasBooster, HasEstimator
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
 from divulge.core.threat import Access
-from divulge.setup.parts import Given, RecipePart
+from divulge.setup.parts import GivenObject, RecipePart
 from divulge.setup.sources.targets_from import target_from
 from divulge.setup.sources.user_code import built_by, factory_from
 from divulge.training.recipes.boosters import BoosterRecipe
@@ -25,7 +25,7 @@ from divulge.training.shadow import OneByOne
 
 
 def recipe_from(
-    said: str | RecipePart | Given,
+    said: str | RecipePart | GivenObject,
     model: Any,
     target: Target,
     resources: Resources | None = None,
@@ -38,7 +38,7 @@ def recipe_from(
     folder: what paths are relative to.
     """
     part = RecipePart.model_validate({"kind": said}) if isinstance(said, str) else said
-    chosen = part.value if isinstance(part, Given) else as_said(part, factory, folder)
+    chosen = part.value if isinstance(part, GivenObject) else as_said(part, factory, folder)
     return recipe_for(chosen, model, target, resources)
 
 
@@ -99,7 +99,7 @@ def _adapter_like(target: Target) -> Callable[[Any], Target]:
     alike = target.alike if able(target, Adapts) else None
 
     def adapt(model: Any) -> Target:
-        recognised = hasattr(model, "predict") or able(model, Answers) or isinstance(model, str | Path)
+        recognised = hasattr(model, "predict") or able(model, Answering) or isinstance(model, str | Path)
         recognised = recognised and Access.SAMPLES not in target.offers
         return target_from(model) if alike is None or recognised else alike(model)
 

@@ -15,7 +15,7 @@ from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays, from_frames
-from divulge.data.delimited import Reading
+from divulge.data.delimited import TableReading
 from divulge.data.files import read_arrays, read_table
 from divulge.data.loaders import unpacked
 from divulge.data.pairs import as_pairs, used
@@ -114,7 +114,7 @@ def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Set
         sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
     else:
         model = estimator_of(target)
-        reading = Reading(part.separator, part.encoding, part.dtypes, fitted_kinds(model))
+        reading = TableReading(part.separator, part.encoding, part.dtypes, fitted_kinds(model))
         tables = {name: read_table(path, f"data.{name}", reading) for name, path in paths}
         named = [name for name in (part.target, column) if name is not None]
         kept = (*part.sensitive, *named_in(options.asked.properties), *named)

@@ -33,7 +33,7 @@ PATIENCE = 600
 
 
 @dataclass
-class Cost:
+class EncryptionCost:
     """Of all questions so far.  sent: bytes that left whoever asks; received: that came back, or between parties."""
 
     questions: int = 0
@@ -62,7 +62,7 @@ class EncryptedTarget:
     inner: Target
     scheme: str
     sample: Records
-    cost: Cost = field(default_factory=Cost)
+    cost: EncryptionCost = field(default_factory=EncryptionCost)
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
