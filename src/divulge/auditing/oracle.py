@@ -24,8 +24,16 @@ STRONGEST_FIRST = (Access.LOGITS, Access.SCORES, Access.LABEL)
 WITH_TARGETS = frozenset({Access.GRADIENTS, Access.INTERNALS})
 """Ports whose answer depends on the record's own class too."""
 
-OWN_PORTS = WITH_TARGETS | {Access.LEAVES}
-"""Ports whose answer is not made from a stronger one."""
+FROM_STRONGER = frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGITS})
+"""Ports whose answer is made from the strongest one that is granted; at any other the target itself is asked."""
+
+WITHOUT_RECORDS = frozenset(
+    {
+        *(Access.PARAMETERS, Access.UPDATES, Access.ACTIVATIONS, Access.VERSIONS),
+        *(Access.SCORES_OVER_TIME, Access.SAMPLES),
+    }
+)
+"""Ports that are no question about records."""
 
 MOST_REMEMBERED = 200_000
 """Answers that are kept; beyond, an attack that asks about ever new records is answered without keeping."""
@@ -103,12 +111,19 @@ class GrantedOracle:
         """See Oracle."""
         return self._granted & self._target.offers
 
+    def ask(self, port: Access, records: Records) -> Array:
+        """See Oracle."""
+        if port is Access.TOPK:
+            return np.stack(self.top_k(records), axis=-1)
+        answer = self._ask(port, records)
+        if port is Access.SCORES:
+            return self._log_scores(answer)
+        scored = port is Access.LABEL and self.task is Task.CLASSIFICATION and self._port is not Access.LABEL
+        return np.asarray(answer.argmax(axis=1)) if scored else answer
+
     def labels(self, records: Records) -> Array:
         """See Oracle."""
-        answer = self._ask(Access.LABEL, records)
-        if self.task is Task.REGRESSION or self._port is Access.LABEL:
-            return answer
-        return np.asarray(answer.argmax(axis=1))
+        return self.ask(Access.LABEL, records)
 
     def top_k(self, records: Records) -> tuple[Array, Array]:
         """See Oracle."""
@@ -119,23 +134,23 @@ class GrantedOracle:
 
     def log_scores(self, records: Records) -> Array:
         """See Oracle."""
-        return self._log_scores(self._ask(Access.SCORES, records))
+        return self.ask(Access.SCORES, records)
 
     def logits(self, records: Records) -> Array:
         """See Oracle."""
-        return self._ask(Access.LOGITS, records)
+        return self.ask(Access.LOGITS, records)
 
     def gradient_norms(self, records: Records) -> Array:
         """See Oracle."""
-        return self._ask(Access.GRADIENTS, records)
+        return self.ask(Access.GRADIENTS, records)
 
     def internals(self, records: Records) -> Array:
         """See Oracle."""
-        return self._ask(Access.INTERNALS, records)
+        return self.ask(Access.INTERNALS, records)
 
     def leaves(self, records: Records) -> Array:
         """See Oracle."""
-        return self._ask(Access.LEAVES, records)
+        return self.ask(Access.LEAVES, records)
 
     def parameters(self) -> Any:
         """See Oracle."""
@@ -155,7 +170,7 @@ class GrantedOracle:
         """See Oracle."""
         if self.task is not Task.REGRESSION:
             raise AccessDenied(f"{self._target.name} is a classifier: it predicts no values, ask for its labels")
-        return self._ask(Access.LABEL, records)
+        return self.ask(Access.LABEL, records)
 
     def samples(self, count: int, schema: Schema) -> Records:
         """See Oracle.  Later calls bring others, in the same order in every run."""
@@ -176,7 +191,9 @@ class GrantedOracle:
         if access not in self._granted:
             seen = ", ".join(sorted(port.value for port in self._granted)) or "nothing"
             raise AccessDenied(f"{access.value} are not granted here: this attack may see {seen}")
-        port = access if access in OWN_PORTS else self._port
+        if access in WITHOUT_RECORDS:
+            raise AccessDenied(f"{access.value} are no answers about records: the view of an attack has them")
+        port = self._port if access in FROM_STRONGER else access
         if self._memory is None:
             return np.asarray(self._target.answer(port, records), dtype=np.float64)
         keys = row_digests(records.x) if port not in WITH_TARGETS else records.row_keys()
