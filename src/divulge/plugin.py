@@ -70,17 +70,17 @@ if TYPE_CHECKING:
     )
     from divulge.core.views.extraction import (
         Claim,
-        Design,
         ExtractionAuxiliary,
         ExtractionGuess,
         ExtractionView,
+        NetworkDesign,
         Parameters,
         Secrets,
         Student,
         Students,
         Surrogate,
     )
-    from divulge.core.views.extraction import Stage as CopyStage
+    from divulge.core.views.extraction import CopyStage as CopyStage
     from divulge.core.views.membership import Auxiliary, MembershipGuess, MembershipView, Poison, PoisonView, Shadows
     from divulge.core.views.property import (
         BatchGuess,
@@ -149,14 +149,14 @@ _HOME = {
     "Column": "core.records",
     "ControlModels": "games.control_models",
     "CopyQuality": "core.results.exhibits",
-    "CopyStage": "core.views.extraction:Stage",
+    "CopyStage": "core.views.extraction",
     "Counted": "core.results.trials",
     "Curve": "core.results.exhibits",
     "DataDefense": "core.defense",
     "DataKind": "data.kinds",
     "Defense": "core.defense",
     "DefenseCard": "core.defense",
-    "Design": "core.views.extraction",
+    "NetworkDesign": "core.views.extraction",
     "DivulgeError": "core.errors",
     "Estimate": "core.results.estimate",
     "Estimated": "core.results.exhibits",
@@ -282,7 +282,6 @@ __all__ = [
     "DataKind",
     "Defense",
     "DefenseCard",
-    "Design",
     "DivulgeError",
     "Estimate",
     "Estimated",
@@ -318,6 +317,7 @@ __all__ = [
     "Metric",
     "MissingExtra",
     "Needs",
+    "NetworkDesign",
     "Oracle",
     "Outcome",
     "Page",

@@ -99,9 +99,7 @@ class Toy:
         def see(target: Target) -> GrantedOracle:
             return oracle(target, needed=played.card.needs.access)
 
-        held = Auxiliary(
-            self.records, None, lambda n: ShadowSet(self.records, self.keep[:n], tuple(self.shadows[:n]), see)
-        )
+        held = Auxiliary(self.records, lambda n: ShadowSet(self.records, self.keep[:n], tuple(self.shadows[:n]), see))
         rng = np.random.default_rng(seed)
         return played.run(MembershipView(see(self.target), self.records, rng, played.card.needs, held))
 
@@ -177,7 +175,7 @@ def controls(
     Raises what stops the attack: AccessDenied for more than its card asks for, Impossible for what its game lacks.
     """
     from divulge.auditing.run_attack import play_arm
-    from divulge.auditing.sessions import Sessions, tests_of
+    from divulge.auditing.sessions import Sessions
     from divulge.core.game import Arm
     from divulge.setup.from_objects import job_from_objects
     from divulge.setup.settings import Options
@@ -187,7 +185,7 @@ def controls(
         model, sets = memorizing(seed)
     chosen = {"threat": "published-model", "duplicates": "drop", "shadows": 8, "cache": False} | options
     job = job_from_objects(model, list(sets or ()), Options.of({**chosen, "attacks": [attack], "seed": seed}))
-    tests = tests_of(job, [attack.card])
+    tests = findings_expected(job, [attack.card])
     session = Sessions(job, tests).of(attack.card)
     evidence = {arm.value: play_arm(session, attack, arm)[0] for arm in Arm}
     weighed = {arm: weigh(evidence[arm.value], job.policy, tests) for arm in Arm}

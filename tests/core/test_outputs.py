@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.outputs import (
-    Form,
-    Reading,
+    OutputForm,
+    OutputReading,
     as_logits,
     columns,
     contradicted,
@@ -32,9 +32,9 @@ def logits_of(seed, records, classes, scale):
 @given(st.integers(0, 10**6), st.integers(20, 60), st.integers(2, 6), st.floats(0.5, 8))
 def test_softmax_log_softmax_and_logits_are_told_apart(seed, records, classes, scale):
     z = torch.tensor(logits_of(seed, records, classes, scale))
-    assert recognised(z.numpy()) is Form.LOGITS
-    assert recognised(z.softmax(1).numpy()) is Form.PROBABILITIES
-    assert recognised(z.log_softmax(1).numpy()) is Form.LOG_PROBABILITIES
+    assert recognised(z.numpy()) is OutputForm.LOGITS
+    assert recognised(z.softmax(1).numpy()) is OutputForm.PROBABILITIES
+    assert recognised(z.log_softmax(1).numpy()) is OutputForm.LOG_PROBABILITIES
 
 
 @settings(max_examples=60)
@@ -43,24 +43,24 @@ def test_a_single_sigmoid_is_no_logit_whatever_the_order_of_the_labels(seed, sca
     z = logits_of(seed, 200, 1, scale)[:, 0]
     p = 1 / (1 + np.exp(-z))
     y = (np.random.default_rng(seed + 1).random(200) < p).astype(int)
-    assert recognised(p, 1 - y if swapped else y, ends) is Form.PROBABILITY
-    assert recognised(z, 1 - y if swapped else y) is Form.LOGIT
+    assert recognised(p, 1 - y if swapped else y, ends) is OutputForm.PROBABILITY
+    assert recognised(z, 1 - y if swapped else y) is OutputForm.LOGIT
 
 
 def test_logits_that_happen_to_lie_between_0_and_1_are_told_by_the_labels_or_the_last_layer():
     rng = np.random.default_rng(0)
     z = rng.uniform(0.05, 0.95, 4000)
     y = (rng.random(4000) < 1 / (1 + np.exp(-z))).astype(int)
-    assert recognised(z, y) is Form.LOGIT
-    assert recognised(z[:50], None, "linear") is Form.LOGIT
-    assert recognised(z[:50], None) is Form.PROBABILITY
+    assert recognised(z, y) is OutputForm.LOGIT
+    assert recognised(z[:50], None, "linear") is OutputForm.LOGIT
+    assert recognised(z[:50], None) is OutputForm.PROBABILITY
 
 
 def test_a_probability_for_each_class_by_itself():
     p = 1 / (1 + np.exp(-logits_of(0, 100, 3, 2)))
     y = p.argmax(axis=1)
-    assert recognised(p, y) is recognised(p, None, "sigmoid") is Form.ONE_VS_REST
-    table, probable = columns(p, Form.ONE_VS_REST)
+    assert recognised(p, y) is recognised(p, None, "sigmoid") is OutputForm.ONE_VS_REST
+    table, probable = columns(p, OutputForm.ONE_VS_REST)
     assert probable
     np.testing.assert_allclose(table, p / p.sum(axis=1, keepdims=True))
 
@@ -76,31 +76,31 @@ def test_what_nothing_decides_is_asked_for():
 
 def test_forms_that_are_contradicted():
     z = torch.tensor(logits_of(0, 40, 3, 2))
-    assert contradicted(z.numpy(), Form.PROBABILITIES) and contradicted(z.numpy(), Form.LOG_PROBABILITIES)
-    assert contradicted(z.softmax(1).numpy(), Form.LOGITS) and contradicted(z.numpy(), Form.LOGIT)
+    assert contradicted(z.numpy(), OutputForm.PROBABILITIES) and contradicted(z.numpy(), OutputForm.LOG_PROBABILITIES)
+    assert contradicted(z.softmax(1).numpy(), OutputForm.LOGITS) and contradicted(z.numpy(), OutputForm.LOGIT)
     for form, values in (
-        (Form.LOGITS, z),
-        (Form.PROBABILITIES, z.softmax(1)),
-        (Form.LOG_PROBABILITIES, z.log_softmax(1)),
+        (OutputForm.LOGITS, z),
+        (OutputForm.PROBABILITIES, z.softmax(1)),
+        (OutputForm.LOG_PROBABILITIES, z.log_softmax(1)),
     ):
         assert not contradicted(values.numpy(), form)
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 10**6), st.sampled_from(list(Form)))
+@given(st.integers(0, 10**6), st.sampled_from(list(OutputForm)))
 def test_the_gradient_of_a_reading_is_that_of_its_own_loss(seed, form):
-    single = form in (Form.LOGIT, Form.PROBABILITY)
+    single = form in (OutputForm.LOGIT, OutputForm.PROBABILITY)
     z = torch.tensor(logits_of(seed, 8, 1 if single else 3, 2), requires_grad=True)
     y = torch.tensor(np.random.default_rng(seed).integers(0, 2, 8))
     outputs = {
-        Form.LOGITS: lambda: z,
-        Form.LOG_PROBABILITIES: lambda: z.log_softmax(1),
-        Form.PROBABILITIES: lambda: z.softmax(1),
-        Form.LOGIT: lambda: z,
-        Form.PROBABILITY: z.sigmoid,
-        Form.ONE_VS_REST: z.sigmoid,
+        OutputForm.LOGITS: lambda: z,
+        OutputForm.LOG_PROBABILITIES: lambda: z.log_softmax(1),
+        OutputForm.PROBABILITIES: lambda: z.softmax(1),
+        OutputForm.LOGIT: lambda: z,
+        OutputForm.PROBABILITY: z.sigmoid,
+        OutputForm.ONE_VS_REST: z.sigmoid,
     }[form]()
-    if form is Form.ONE_VS_REST:
+    if form is OutputForm.ONE_VS_REST:
         hot = torch.nn.functional.one_hot(y, 3).double()
         wanted = torch.nn.functional.binary_cross_entropy_with_logits(z, hot, reduction="sum") / 8
         loss = one_vs_rest_loss(outputs, y)
@@ -140,6 +140,6 @@ def test_outputs_that_are_no_row_of_scores():
 
 def test_a_language_model_is_read_at_its_last_place():
     outputs, ids = torch.randn(4, 5, 7), torch.zeros(4, 5, dtype=torch.int64)
-    assert torch.equal(Reading(Form.LOGITS).logits(outputs, ids), outputs[:, -1])
+    assert torch.equal(OutputReading(OutputForm.LOGITS).logits(outputs, ids), outputs[:, -1])
     with pytest.raises(TargetError):
-        Reading(Form.LOGITS).logits(outputs, ids.float())
+        OutputReading(OutputForm.LOGITS).logits(outputs, ids.float())

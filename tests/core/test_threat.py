@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import divulge
+from divulge.auditing.plan import ports_of
 from divulge.catalog.attacks import cards
 from divulge.core.threat import (
     PRESETS,
@@ -29,7 +32,7 @@ def test_the_lattice_of_answers():
     assert closure({Access.LOGITS}) == {Access.LOGITS, Access.SCORES, Access.TOPK, Access.LABEL}
     assert Access.SCORES not in closure({Access.TOPK})
     assert Access.UPDATES not in closure({Access.PARAMETERS})
-    assert {Access.GRADIENTS, Access.EMBEDDINGS, Access.LOGITS} <= closure({Access.PARAMETERS})
+    assert {Access.GRADIENTS, Access.LOGITS} <= closure({Access.PARAMETERS})
 
 
 @given(
@@ -61,10 +64,10 @@ def test_missing_is_empty_exactly_when_everything_is_granted(needs, threat):
 
 
 def test_missing_says_it_in_plain_words():
-    needs = Needs(Access.GRADIENTS, frozenset({Knowledge.MEMBERS}), Phase.TRAINING, Behaviour.ACTIVE)
+    needs = Needs(Access.GRADIENTS, frozenset({Knowledge.TRAINING_DATA}), Phase.TRAINING, Behaviour.ACTIVE)
     assert missing(needs, PRESETS["label-only"]) == [
         "it needs gradients, and the label-only adversary sees only labels",
-        "it needs to know some true members, and the label-only adversary does not",
+        "it needs to know the training data, and the label-only adversary does not",
         "it acts while the model is trained, and the label-only adversary acts after the model is deployed",
         "it interferes, and the label-only adversary only looks",
     ]
@@ -81,3 +84,32 @@ def test_more_access_never_takes_an_attack_away():
     for card in cards():
         if not missing(card.needs, PRESETS["mlaas"]):
             assert not missing(card.needs, PRESETS["published-model"])
+
+
+def offered():
+    """Ports of a tree, a network and a generator, trained by a recipe."""
+    torch = pytest.importorskip("torch")
+    from sklearn.tree import DecisionTreeClassifier
+
+    from divulge.setup.sources.targets_from import target_from
+
+    tree = DecisionTreeClassifier(random_state=0).fit(np.arange(20.0)[:, None], np.arange(20) % 2)
+    generator = divulge.GeneratorTarget(lambda count, seed: np.zeros((count, 1)))
+    targets = [target_from(tree), target_from(torch.nn.Linear(2, 2)), generator]
+    return frozenset().union(*(ports_of(target, recipe=object()) for target in targets))
+
+
+def test_every_port_is_offered_by_some_target_and_granted_by_some_preset():
+    assert offered() == set(Access)
+    assert closure(port for threat in PRESETS.values() for port in threat.access) == set(Access)
+
+
+def test_no_preset_grants_a_port_that_no_attack_uses():
+    used = {port for card in cards() for port in (card.needs.access, card.uses)}
+    for threat in PRESETS.values():
+        assert threat.access <= used, threat.name
+
+
+def test_all_knowledge_is_asked_for_by_some_card_and_had_by_some_adversary():
+    assert frozenset().union(*(card.needs.knowledge for card in cards())) == set(Knowledge)
+    assert frozenset().union(*(threat.knowledge for threat in PRESETS.values())) == set(Knowledge)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from divulge.core.errors import InputError
-from divulge.data.delimited import Reading, sniffed, typed
+from divulge.data.delimited import TableReading, sniffed, typed
 from divulge.data.files import read_arrays, read_table
 
 FRAME = pd.DataFrame({"name": ["Zoë", "Ümit", "Ann, B."], "age": [31, 42, 53], "rate": [0.5, 1.25, -3.0]})
@@ -30,10 +30,10 @@ def test_encoding_and_separator_are_found_out(tmp_path, encoding, separator):
 def test_what_is_said_of_a_file_goes_before_what_is_found(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes("a:b\nÅ:1\n".encode("cp437"))
-    found = read_table(path, "data", Reading(":", "cp437"))
+    found = read_table(path, "data", TableReading(":", "cp437"))
     assert found.to_dict("list") == {"a": ["Å"], "b": [1]}
     with pytest.raises(InputError, match="is no encoding"):
-        read_table(path, "data", Reading(":", "nonsense"))
+        read_table(path, "data", TableReading(":", "nonsense"))
 
 
 def test_one_column_and_decimal_commas(tmp_path):

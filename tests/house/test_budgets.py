@@ -112,3 +112,12 @@ def test_a_missing_extra_names_the_pip_line(monkeypatch):
     monkeypatch.setattr(divulge, "import_module", without_torch)
     with pytest.raises(divulge.InputError, match=r'pip install "divulge\[torch\]"'):
         _ = divulge.TorchRecipe
+
+
+def test_no_two_classes_share_a_name():
+    homes: dict[str, list[str]] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(name_of(path))
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import divulge
 from divulge.core.errors import InputError
+from divulge.core.results.audit_result import Played
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays
 from divulge.setup.sources.recipes_from import recipe_for
@@ -138,3 +139,14 @@ def test_a_file_that_does_not_say_how_it_was_trained_gives_no_recipe(tmp_path):
     assert target_from(loaded).fingerprint() == target_from(one).fingerprint()
     recipe = BoosterRecipe.of(one)
     assert "max_depth=2" in recipe.describe() and recipe.overfitted().fingerprint() != recipe.fingerprint()
+
+
+def test_a_copy_of_a_raw_booster_is_made(tmp_path):
+    """The options of its recipe are the library's, and nothing that a guess at the training could be compared with."""
+    x = RNG.normal(size=(240, 3))
+    y = (x[:, 0] > 0).astype(int)
+    sets = [(x[part], y[part]) for part in (slice(80), slice(80, 160), slice(160, None))]
+    model = xgb("binary:logistic", sets[0][1], pd.DataFrame(sets[0][0]))
+    run = divulge.audit(target_from(model), *sets, attacks=["jacobian"], threat="mlaas", out=tmp_path / "run")
+    (outcome,) = run.outcomes
+    assert isinstance(outcome.result, Played), outcome.result

@@ -18,7 +18,7 @@ from divulge.core.errors import TargetError
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays, from_frames
 from divulge.targets.services.http import HttpTarget, Service
-from divulge.targets.services.http_answers import Form, Understood, understand
+from divulge.targets.services.http_answers import AnswerForm, Understood, understand
 from divulge.targets.services.http_bodies import Body, body_from, predictions_in, request_of
 
 X = np.random.default_rng(0).normal(size=(50, 4))
@@ -42,30 +42,30 @@ def target(url, tmp_path=None, **settings):
 
 
 ANSWERS = {
-    "scores": (lambda r: scores(r).tolist(), Form.SCORES),
-    "logits": (lambda r: (2 * r[:, :3].astype(float)).tolist(), Form.LOGITS),
-    "rounded": (lambda r: scores(r).round(2).tolist(), Form.SCORES),
-    "labels": (lambda r: scores(r).argmax(axis=1).tolist(), Form.LABELS),
-    "labels in rows": (lambda r: scores(r).argmax(axis=1)[:, None].tolist(), Form.LABELS),
+    "scores": (lambda r: scores(r).tolist(), AnswerForm.SCORES),
+    "logits": (lambda r: (2 * r[:, :3].astype(float)).tolist(), AnswerForm.LOGITS),
+    "rounded": (lambda r: scores(r).round(2).tolist(), AnswerForm.SCORES),
+    "labels": (lambda r: scores(r).argmax(axis=1).tolist(), AnswerForm.LABELS),
+    "labels in rows": (lambda r: scores(r).argmax(axis=1)[:, None].tolist(), AnswerForm.LABELS),
     "by name": (
         lambda r: [{str(c): row[c] for c in (2, 0, 1)} for row in scores(r)],
-        Form.SCORES,
+        AnswerForm.SCORES,
     ),
     "by name, inside": (
         lambda r: [{"probabilities": {str(c): p for c, p in enumerate(row.tolist())}, "id": 7} for row in scores(r)],
-        Form.SCORES,
+        AnswerForm.SCORES,
     ),
     "pairs, best first": (
         lambda r: [[{"label": str(c), "score": float(row[c])} for c in np.argsort(-row)] for row in scores(r)],
-        Form.SCORES,
+        AnswerForm.SCORES,
     ),
     "the best one": (
         lambda r: [{"label": str(row.argmax()), "score": float(row.max())} for row in scores(r)],
-        Form.TOPK,
+        AnswerForm.TOPK,
     ),
     "the two best": (
         lambda r: [[{"class": int(c), "prob": float(row[c])} for c in np.argsort(-row)[:2]] for row in scores(r)],
-        Form.TOPK,
+        AnswerForm.TOPK,
     ),
 }
 
@@ -78,14 +78,14 @@ def test_answers_are_understood(kind):
         how = service.meet(RECORDS)
         assert how.form is form
         assert (service.answer(Access.LABEL, RECORDS) == P.argmax(axis=1)).all()
-        if form in (Form.SCORES, Form.LOGITS):
+        if form in (AnswerForm.SCORES, AnswerForm.LOGITS):
             found = np.exp(service.answer(Access.SCORES, RECORDS))
             np.testing.assert_allclose(found, P, atol=6e-3 if kind == "rounded" else 1e-9)
         if kind == "rounded":
             assert how.decimals == 2 and "rounded to 2 decimals" in str(how)
-        if form is Form.LOGITS:
+        if form is AnswerForm.LOGITS:
             np.testing.assert_allclose(service.answer(Access.LOGITS, RECORDS), LOGITS)
-        if form is Form.TOPK:
+        if form is AnswerForm.TOPK:
             assert service.offers == {Access.LABEL, Access.TOPK}
             best = np.exp(service.answer(Access.TOPK, RECORDS)).max(axis=1)
             np.testing.assert_allclose(best, P.max(axis=1))
@@ -96,7 +96,7 @@ def test_answers_are_understood(kind):
 def test_one_number_about_two_classes():
     two = from_arrays([(X, np.arange(50) % 2)])[0]
     first = X[:, 0]
-    for answer, form in ((1 / (1 + np.exp(-first)), Form.SCORES), (first, Form.LOGITS)):
+    for answer, form in ((1 / (1 + np.exp(-first)), AnswerForm.SCORES), (first, AnswerForm.LOGITS)):
         assert understand(answer.tolist(), (0, 1), Task.CLASSIFICATION).form is form
         assert understand(answer[:, None].tolist(), (0, 1), Task.CLASSIFICATION).form is form
     with serving(App(lambda r: (1 / (1 + np.exp(-r[:, 0].astype(float)))).tolist())) as url:
@@ -247,7 +247,7 @@ def test_bad_descriptions_name_the_cure():
         body_from(None, {"rows": "records"}, None)
     with pytest.raises(divulge.InputError, match="rate is 0"):
         Service("http://127.0.0.1/", body_from("fastapi", None, None), rate=0)
-    assert str(Understood(Form.TOPK, best=2)) == "the 2 best classes with their scores"
+    assert str(Understood(AnswerForm.TOPK, best=2)) == "the 2 best classes with their scores"
 
 
 @pytest.fixture

@@ -18,16 +18,16 @@ from divulge.catalog.defenses import defense
 from divulge.cli.app import app
 from divulge.core.errors import InputError
 from divulge.core.results.finding import Reading
-from divulge.core.results.matrix import Cell, Column, Matrix, Row
+from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.data.arrays import from_arrays
 from divulge.report.matrix import advice, markdown, picture, render, shade
 from divulge.setup.sources.sets import Sets
 from divulge.workflows.defense_matrix import name_of, with_canaries
 
 COLUMNS = (
-    Column("lira", "auc", "", "LiRA", "membership"),
-    Column("label_only_noise", "auc", "", "Robustness to noise", "membership"),
-    Column("knockoff", "fidelity", "", "Knock-off", "extraction"),
+    MatrixColumn("lira", "auc", "", "LiRA", "membership"),
+    MatrixColumn("label_only_noise", "auc", "", "Robustness to noise", "membership"),
+    MatrixColumn("knockoff", "fidelity", "", "Knock-off", "extraction"),
 )
 
 
@@ -40,7 +40,7 @@ def cell(value, family="membership", width=0.04):
 
 def row(name, quality, *values, defenses=("x",), **more):
     cells = tuple(cell(v, c.family) for v, c in zip(values, COLUMNS, strict=True))
-    return Row(name, defenses, Reading(quality, quality - 0.01, quality + 0.01), 1.0, cells, **more)
+    return MatrixRow(name, defenses, Reading(quality, quality - 0.01, quality + 0.01), 1.0, cells, **more)
 
 
 MATRIX = Matrix(
@@ -86,11 +86,13 @@ def test_without_a_guarantee_or_a_leak_other_sentences_follow():
     said = " ".join(advice(replace(MATRIX, rows=rows)))
     assert "Nothing of what was tried differs from chance with Good" in said
     assert "None of these compositions comes with a guarantee" in said
-    assert advice(replace(MATRIX, rows=(Row("none", (), None, 0.0, (), failed="x"),))) == ["Nothing could be measured."]
+    assert advice(replace(MATRIX, rows=(MatrixRow("none", (), None, 0.0, (), failed="x"),))) == [
+        "Nothing could be measured."
+    ]
 
 
 def test_the_page_shows_every_row_and_why_one_failed():
-    failed = Row("PATE", ("pate",), None, 0.0, (), failed="too few records for 20 teachers")
+    failed = MatrixRow("PATE", ("pate",), None, 0.0, (), failed="too few records for 20 teachers")
     page = render(replace(MATRIX, rows=(*MATRIX.rows, failed)))
     assert (
         page.count('<th scope="row">') == 5

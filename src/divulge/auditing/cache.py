@@ -14,6 +14,8 @@ import numpy as np
 
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack
+from divulge.core.capability.recipes import reusable
+from divulge.core.capability.targets import cacheable
 from divulge.core.game import Arm
 from divulge.core.hashing import digest
 from divulge.core.results.audit_result import Baseline
@@ -148,8 +150,8 @@ def keeper(job: Job, run: RunFolder, *about: str, files: tuple[str, ...] = EXPLA
 
 def _cacheable(job: Job) -> ArtifactCache | None:
     """None where a hash cannot tell that nothing has changed: functions, foreign recipes."""
-    recipe = job.recipe is None or bool(getattr(job.recipe, "cacheable", False))
-    return job.resources.artifact_cache if recipe and getattr(job.target, "cacheable", True) else None
+    recipe = job.recipe is None or reusable(job.recipe)
+    return job.resources.artifact_cache if recipe and cacheable(job.target) else None
 
 
 def _artifact_cache(job: Job, attack: Attack[Any, Any]) -> ArtifactCache | None:

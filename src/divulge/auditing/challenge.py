@@ -11,6 +11,7 @@ from typing import Any
 
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
+from divulge.core.capability.attacks import stops_of
 from divulge.core.game import Game
 from divulge.core.results.estimate import Estimate
 from divulge.core.threat import Challenge
@@ -22,11 +23,6 @@ Estimates = dict[tuple[str, str], Estimate]
 """By metric, and what it is about."""
 
 
-def shadows_of(attack: Attack[Any, Any]) -> int:
-    """How many shadow models an attack uses: its own choice where it has one, else what its card says."""
-    return int(getattr(attack, "shadows", attack.card.models))
-
-
 def lacks_nothing(card: Card, job: Job) -> list[str]:
     """For a challenge without requirements of its own."""
     return []
@@ -34,7 +30,7 @@ def lacks_nothing(card: Card, job: Job) -> list[str]:
 
 def asks_everything(attack: Attack[Any, Any], records: int) -> int | None:
     """Queries of an attack that says itself how many it sends, or whose card does not tell."""
-    stops = getattr(attack, "queries", None)
+    stops = stops_of(attack)
     return max(stops) if isinstance(stops, tuple | list) else stops
 
 

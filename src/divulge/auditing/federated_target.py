@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import SendsUpdates
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.defenses.federated.flower import CLIPPING_RANGE, MODULUS, Arrays, Federation, Round, run
+from divulge.defenses.federated.flower import CLIPPING_RANGE, MODULUS, Arrays, ClientRound, Federation, run
 
 
 @dataclass(eq=False)
@@ -30,7 +32,7 @@ class FederatedTarget:
     def __post_init__(self) -> None:
         if self.sees not in ("sum", "client"):
             raise InputError(f"reconstruction.sees: {self.sees!r} is unknown: choose sum or client")
-        if not hasattr(self.inner, "update"):
+        if not able(self.inner, SendsUpdates):
             raise InputError("federated rounds are played with modules of PyTorch: give the module itself")
 
     def __getattr__(self, name: str) -> Any:
@@ -58,7 +60,7 @@ class FederatedTarget:
             change = self.inner.update(parts[client], steps, rate, local, epochs)
             return tuple(w - rate * c for w, c in zip(weights, change, strict=True))
 
-        seen: list[Round] = []
+        seen: list[ClientRound] = []
         after = run(Federation(1, secure=self.secure), [len(p) for p in parts], tuple(whole), train, 0, seen.append)
         if self.sees == "client":
             after = self._read(seen[0], whole)
@@ -67,7 +69,7 @@ class FederatedTarget:
     def _parts(self, records: Records) -> list[Records]:
         return [records.take(rows) for rows in np.array_split(np.arange(len(records)), self.clients)]
 
-    def _read(self, seen: Round, whole: list[Array]) -> Arrays:
+    def _read(self, seen: ClientRound, whole: list[Array]) -> Arrays:
         """The first client's weights, as they were sent: masked numbers are read as if they were not."""
         sent = seen.sent[0]
         if not seen.masked:

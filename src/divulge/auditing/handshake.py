@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from divulge.auditing.answers import SCORED, Seen, bare, seen_of
-from divulge.auditing.job import Job
-from divulge.auditing.likeness import Likes, Side, believable, poorer, reference, unlike
+from divulge.auditing.job import BoundRecipe, Job
+from divulge.auditing.likeness import Likes, SeenSides, believable, poorer, reference, unlike
 from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, twice
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import HasEstimator, HasVocabulary, LanguageModel, Meets
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, row_digests
 from divulge.core.results.handshake import Concern, Handshake
@@ -67,7 +69,7 @@ def places_of(job: Job) -> Array:
 
 
 def _service(job: Job) -> bool:
-    return hasattr(bare(job.target), "meet")
+    return able(bare(job.target), Meets)
 
 
 def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes: float | None = None) -> Handshake:
@@ -90,7 +92,7 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
         if hidden:
             return _unmeasured(job, hidden, _unread(hidden))
         repeated = [*twice(job, few), *as_owner_asks(job, few)]
-    if hasattr(bare(job.target), "loss_per_token"):
+    if able(bare(job.target), LanguageModel):
         by_token = _by_token(job, repeated)
         _as_expected(job.expect, by_token)
         return by_token
@@ -180,7 +182,7 @@ def _by_token(job: Job, repeated: list[Concern]) -> Handshake:
     losses, member = np.asarray(target.loss_per_token(job.candidates.take(places))), job.member[places]
     inside, outside = losses[member], losses[~member]
     means = [float(np.mean(part)) if len(part) else None for part in (inside, outside)]
-    size = getattr(target, "vocabulary", None)
+    size = target.vocabulary if able(target, HasVocabulary) else None
     by_lot = float(np.log(size)) if size else None
     found = list(repeated)
     if by_lot is not None and means[0] is not None and means[0] >= by_lot * (1 - TOLERANCE):
@@ -196,7 +198,7 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     """What speaks against this being the model that its owner knows."""
     if len(asked.side(True)) == 0:
         return []
-    side = Side(asked.plain.take(asked.side(True)), asked.plain.take(asked.side(False)))
+    side = SeenSides(asked.plain.take(asked.side(True)), asked.plain.take(asked.side(False)))
     if not asked.labelled:
         return _late(side)
     grave = _map(job, asked, side, likes)
@@ -204,7 +206,7 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
         grave = _unlike(job, asked, side, likes, minutes)
     found = [grave] if grave is not None else []
     scores = side.members.log_scores
-    if scores is not None and not hasattr(bare(job.target), "estimator") and second_softmax(scores, side.members.right):
+    if scores is not None and not able(bare(job.target), HasEstimator) and second_softmax(scores, side.members.right):
         found.append(
             Concern(
                 "softmax",
@@ -217,7 +219,7 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     return found + (_late(side) if grave is None else [])
 
 
-def _map(job: Job, asked: Asked, side: Side, likes: Likes) -> Concern | None:
+def _map(job: Job, asked: Asked, side: SeenSides, likes: Likes) -> Concern | None:
     """Another reading of the outputs under which the answers fit: labels in another order, values on another scale."""
     mine = side.members
     if not mine.width:
@@ -245,7 +247,7 @@ def _meanings(job: Job, found: Permutation) -> list[str]:
     return told if more <= 0 else [*told, f"{more} more were moved"]
 
 
-def _other_line(side: Side, likes: Likes) -> Concern | None:
+def _other_line(side: SeenSides, likes: Likes) -> Concern | None:
     """Values that fit the truth once they are moved and stretched, and that are worse than its mean as they stand."""
     mine = side.members
     intercept, slope, reached = line(mine.said, mine.y)
@@ -266,12 +268,12 @@ def _other_line(side: Side, likes: Likes) -> Concern | None:
     )
 
 
-def _unlike(job: Job, asked: Asked, side: Side, likes: Likes, minutes: float | None) -> Concern | None:
+def _unlike(job: Job, asked: Asked, side: SeenSides, likes: Likes, minutes: float | None) -> Concern | None:
     """What models of the same recipe say, or a forest where there is no recipe."""
     mine = side.members
     if mine.right >= (GOOD if mine.width else GOOD_VALUES) and not mine.at_chance:
         return None
-    cheap = minutes is None or isinstance(getattr(job.recipe, "recipe", None), SklearnRecipe)
+    cheap = minutes is None or (isinstance(job.recipe, BoundRecipe) and isinstance(job.recipe.recipe, SklearnRecipe))
     if job.recipe is not None and (cheap or mine.at_chance):
         found = unlike(side, likes)
         if found is not None or likes.found:
@@ -287,7 +289,7 @@ def _simple(job: Job, asked: Asked) -> Seen | None:
     return told[1] if told is not None else None
 
 
-def _late(side: Side) -> list[Concern]:
+def _late(side: SeenSides) -> list[Concern]:
     """Members that are answered worse than non-members."""
     inside, outside = side.members, side.nonmembers
     if not len(outside) or answered_worse(inside.loss, outside.loss) > SWAPPED:

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from divulge.auditing.resources import Resources
 from divulge.core.attack import Attack
+from divulge.core.capability.declared import able
+from divulge.core.capability.defenses import ChangesQuestions, Fitted, GuardsBehind
+from divulge.core.capability.recipes import Distils, Packable, settings_of
 from divulge.core.defense import UpdateDefense
 from divulge.core.hashing import Array, digest
 from divulge.core.recipe import Recipe
@@ -61,7 +64,7 @@ class BoundRecipe:
     def _target(self, model: Any, records: Records, seed: int) -> Target:
         target = self.adapt(model)
         for defense in self.before:
-            if hasattr(defense, "show"):
+            if able(defense, ChangesQuestions):
                 target = MinimizedTarget(target, defense)
         return self.guarded(target, records, seed)
 
@@ -71,9 +74,9 @@ class BoundRecipe:
         def ask(asked: Records) -> Array:
             return target.answer(Access.SCORES, asked)
 
-        behind = [d.behind(ask, records, seed) for d in self.before if hasattr(d, "behind")]
+        behind = [d.behind(ask, records, seed) for d in self.before if able(d, GuardsBehind)]
         for defense in self.behind:
-            if hasattr(defense, "fitted"):
+            if able(defense, Fitted):
                 assert self.reference is not None
                 behind.append(defense.fitted(ask(records), ask(self.reference), seed))
             else:
@@ -92,13 +95,12 @@ class BoundRecipe:
     @property
     def teachable(self) -> bool:
         """Whether its models can learn from scores instead of classes."""
-        return hasattr(self.recipe, "distil")
+        return able(self.recipe, Distils)
 
     @property
-    def settings(self) -> dict[str, float | str]:
+    def settings(self) -> Mapping[str, float | str]:
         """What the extraction game may compare claims about the training with."""
-        told: dict[str, float | str] = getattr(self.recipe, "settings", {})
-        return told
+        return settings_of(self.recipe)
 
     def distil(self, records: Records, log_scores: Array, seed: int) -> list[Target]:
         """A model that learns from scores [records, classes], as it was after every few epochs."""
@@ -110,14 +112,14 @@ class BoundRecipe:
 
     def overfitted(self) -> Recipe:
         """See core.recipe.Recipe."""
-        loose = tuple(d for d in self.behind if not hasattr(d, "fitted"))
-        shown = tuple(d for d in self.before if hasattr(d, "show"))
+        loose = tuple(d for d in self.behind if not able(d, Fitted))
+        shown = tuple(d for d in self.before if able(d, ChangesQuestions))
         return replace(self, recipe=self.recipe.overfitted(), behind=loose, before=shown)
 
     @property
     def cacheable(self) -> bool:
         """Whether the fingerprint tells everything, so that what the recipe made may be used again by a later run."""
-        return hasattr(self.recipe, "pack")
+        return able(self.recipe, Packable)
 
     def describe(self) -> str:
         """See core.recipe.Recipe."""

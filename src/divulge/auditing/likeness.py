@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from divulge.auditing.answers import Seen, ask
-from divulge.auditing.job import Job
+from divulge.auditing.job import BoundRecipe, Job
+from divulge.core.capability.targets import estimator_of
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import Kind, Records
@@ -41,7 +42,7 @@ CURE = "ask it about a few records yourself, and give the audit exactly what it 
 
 
 @dataclass(frozen=True)
-class Side:
+class SeenSides:
     """One model's answers about members and about non-members."""
 
     members: Seen
@@ -57,11 +58,11 @@ class Likes:
 
     job: Job
     asked: Array
-    found: list[Side] = field(default_factory=list)
+    found: list[SeenSides] = field(default_factory=list)
     failed: bool = False
 
-    def __iter__(self) -> Iterator[Side]:
-        cheap = isinstance(getattr(self.job.recipe, "recipe", None), SklearnRecipe)
+    def __iter__(self) -> Iterator[SeenSides]:
+        cheap = isinstance(self._inner, SklearnRecipe)
         for number in range(TRAININGS_OF_ESTIMATORS if cheap else TRAININGS):
             if number == len(self.found):
                 made = None if self.failed or self.job.recipe is None else self._train(number)
@@ -73,7 +74,7 @@ class Likes:
             if number == 1 and np.array_equal(self.found[0].members.loss, self.found[1].members.loss):
                 return  # its seed decides nothing
 
-    def _train(self, number: int) -> Side | None:
+    def _train(self, number: int) -> SeenSides | None:
         job = self.job
         member = job.member
         try:
@@ -86,19 +87,24 @@ class Likes:
         if not all(map(len, sides)):
             return None
         told = [ask(model, job.candidates.take(side)) for side in sides]
-        return Side(told[0], told[1]) if told[0] is not None and told[1] is not None else None
+        return SeenSides(told[0], told[1]) if told[0] is not None and told[1] is not None else None
+
+    @property
+    def _inner(self) -> object:
+        recipe = self.job.recipe
+        return recipe.recipe if isinstance(recipe, BoundRecipe) else None
 
     @property
     def exact(self) -> bool:
         """Whether the recipe is the very estimator that is audited, with all its settings."""
-        inner = getattr(self.job.recipe, "recipe", None)
-        estimator = getattr(self.job.target, "estimator", None)
+        inner = self._inner
+        estimator = estimator_of(self.job.target)
         if not isinstance(inner, SklearnRecipe) or estimator is None or inner.take_every != 1:
             return False
         return type(inner.estimator) is type(estimator) and str(inner.estimator) == str(estimator)
 
 
-def unlike(target: Side, likes: Likes) -> Concern | None:
+def unlike(target: SeenSides, likes: Likes) -> Concern | None:
     """What speaks against the target once models of its recipe have been trained on the members; None where it
     behaves like one of them at least, or where they differ so much among themselves that it may be another of them.
     """
@@ -119,7 +125,7 @@ def unlike(target: Side, likes: Likes) -> Concern | None:
     return strongest[1] if apart else None
 
 
-def _against(target: Side, like: Side, exact: bool) -> tuple[int, Concern] | None:
+def _against(target: SeenSides, like: SeenSides, exact: bool) -> tuple[int, Concern] | None:
     """How grave, and what; compared with one model."""
     inside, outside = _paired(target.members, like.members), _paired(target.nonmembers, like.nonmembers)
     names = _names(target.members, like.members)
@@ -143,7 +149,7 @@ def _against(target: Side, like: Side, exact: bool) -> tuple[int, Concern] | Non
     return None
 
 
-def _no_better(outside: Paired, exact: bool) -> bool:
+def _no_better(outside: PairedGap, exact: bool) -> bool:
     """Whether the target lags on non-members too.  Where the very estimator is trained anew, it is enough that the
     target does not lead, as it would if it had been trained on more records.
     """
@@ -151,21 +157,21 @@ def _no_better(outside: Paired, exact: bool) -> bool:
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedGap:
     """gap: by how much the other model's measure is higher.  p: that it wins no more often, record by record."""
 
     gap: float
     p: float
 
 
-def _paired(mine: Seen, theirs: Seen) -> Paired:
+def _paired(mine: Seen, theirs: Seen) -> PairedGap:
     if mine.width:
         hits, others = mine.said == mine.y, theirs.said == theirs.y
         wins, losses = int((others & ~hits).sum()), int((hits & ~others).sum())
     else:
         better = np.sign(np.abs(mine.said - mine.y) - np.abs(theirs.said - theirs.y))
         wins, losses = int((better > 0).sum()), int((better < 0).sum())
-    return Paired(theirs.right - mine.right, sign_test(wins, losses))
+    return PairedGap(theirs.right - mine.right, sign_test(wins, losses))
 
 
 def _empty(mine: Seen, theirs: Seen) -> bool:
@@ -175,7 +181,7 @@ def _empty(mine: Seen, theirs: Seen) -> bool:
     return theirs.skill - mine.skill >= 0.25 or (mine.width > 0 and theirs.order - mine.order >= 0.4)
 
 
-def _nonmembers(target: Side, like: Side) -> bool:
+def _nonmembers(target: SeenSides, like: SeenSides) -> bool:
     within = abs(target.members.right - target.nonmembers.right) < 0.03
     remembers = like.members.right - like.nonmembers.right >= 2 * GAP
     return within and remembers and target.nonmembers.right <= like.nonmembers.right + SLIGHT

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import Generates, model_of
 from divulge.core.errors import AccessDenied, BudgetSpent, TargetError
 from divulge.core.hashing import Array, derived_seed, row_digests
 from divulge.core.records import Records, Schema
@@ -22,8 +24,16 @@ STRONGEST_FIRST = (Access.LOGITS, Access.SCORES, Access.LABEL)
 WITH_TARGETS = frozenset({Access.GRADIENTS, Access.INTERNALS})
 """Ports whose answer depends on the record's own class too."""
 
-OWN_PORTS = WITH_TARGETS | {Access.LEAVES}
-"""Ports whose answer is not made from a stronger one."""
+FROM_STRONGER = frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGITS})
+"""Ports whose answer is made from the strongest one that is granted; at any other the target itself is asked."""
+
+WITHOUT_RECORDS = frozenset(
+    {
+        *(Access.PARAMETERS, Access.UPDATES, Access.ACTIVATIONS, Access.VERSIONS),
+        *(Access.SCORES_OVER_TIME, Access.SAMPLES),
+    }
+)
+"""Ports that are no question about records."""
 
 MOST_REMEMBERED = 200_000
 """Answers that are kept; beyond, an attack that asks about ever new records is answered without keeping."""
@@ -101,12 +111,19 @@ class GrantedOracle:
         """See Oracle."""
         return self._granted & self._target.offers
 
+    def ask(self, port: Access, records: Records) -> Array:
+        """See Oracle."""
+        if port is Access.TOPK:
+            return np.stack(self.top_k(records), axis=-1)
+        answer = self._ask(port, records)
+        if port is Access.SCORES:
+            return self._log_scores(answer)
+        scored = port is Access.LABEL and self.task is Task.CLASSIFICATION and self._port is not Access.LABEL
+        return np.asarray(answer.argmax(axis=1)) if scored else answer
+
     def labels(self, records: Records) -> Array:
         """See Oracle."""
-        answer = self._ask(Access.LABEL, records)
-        if self.task is Task.REGRESSION or self._port is Access.LABEL:
-            return answer
-        return np.asarray(answer.argmax(axis=1))
+        return self.ask(Access.LABEL, records)
 
     def top_k(self, records: Records) -> tuple[Array, Array]:
         """See Oracle."""
@@ -117,29 +134,29 @@ class GrantedOracle:
 
     def log_scores(self, records: Records) -> Array:
         """See Oracle."""
-        return self._log_scores(self._ask(Access.SCORES, records))
+        return self.ask(Access.SCORES, records)
 
     def logits(self, records: Records) -> Array:
         """See Oracle."""
-        return self._ask(Access.LOGITS, records)
+        return self.ask(Access.LOGITS, records)
 
     def gradient_norms(self, records: Records) -> Array:
         """See Oracle."""
-        return self._ask(Access.GRADIENTS, records)
+        return self.ask(Access.GRADIENTS, records)
 
     def internals(self, records: Records) -> Array:
         """See Oracle."""
-        return self._ask(Access.INTERNALS, records)
+        return self.ask(Access.INTERNALS, records)
 
     def leaves(self, records: Records) -> Array:
         """See Oracle."""
-        return self._ask(Access.LEAVES, records)
+        return self.ask(Access.LEAVES, records)
 
     def parameters(self) -> Any:
         """See Oracle."""
         if Access.PARAMETERS not in self._granted:
             raise AccessDenied("parameters are not granted here")
-        model = getattr(self._target, "model", None)
+        model = model_of(self._target)
         if model is None:
             raise AccessDenied(f"the target {self._target.name} has no parameters that can be read here")
         return model
@@ -153,21 +170,19 @@ class GrantedOracle:
         """See Oracle."""
         if self.task is not Task.REGRESSION:
             raise AccessDenied(f"{self._target.name} is a classifier: it predicts no values, ask for its labels")
-        return self._ask(Access.LABEL, records)
+        return self.ask(Access.LABEL, records)
 
     def samples(self, count: int, schema: Schema) -> Records:
         """See Oracle.  Later calls bring others, in the same order in every run."""
         if Access.SAMPLES not in self._granted:
             raise AccessDenied("generated samples are not granted here")
-        draw = getattr(self._target, "draw", None)
-        if draw is None:
+        if not able(self._target, Generates):
             raise AccessDenied(f"the target {self._target.name} generates no records")
         if self._budget is not None and self.queries + count > self._budget:
             raise BudgetSpent(f"{count:,} records are too many: {self.queries:,} of {self._budget:,} queries are spent")
         seed = derived_seed(self._drawn, "samples", self._target.fingerprint())  # none is drawn like another's
         self._drawn += count
-        made: Records = draw(count, seed, schema)
-        return made
+        return self._target.draw(count, seed, schema)
 
     def _log_scores(self, answer: Array) -> Array:
         return log_softmax(answer) if self._port is Access.LOGITS else answer
@@ -176,7 +191,9 @@ class GrantedOracle:
         if access not in self._granted:
             seen = ", ".join(sorted(port.value for port in self._granted)) or "nothing"
             raise AccessDenied(f"{access.value} are not granted here: this attack may see {seen}")
-        port = access if access in OWN_PORTS else self._port
+        if access in WITHOUT_RECORDS:
+            raise AccessDenied(f"{access.value} are no answers about records: the view of an attack has them")
+        port = self._port if access in FROM_STRONGER else access
         if self._memory is None:
             return np.asarray(self._target.answer(port, records), dtype=np.float64)
         keys = row_digests(records.x) if port not in WITH_TARGETS else records.row_keys()

@@ -9,6 +9,9 @@ from typing import Any
 from divulge.auditing.challenge_table import spec_of
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import teachable
+from divulge.core.capability.targets import SendsUpdates, SplitModel, Updatable, model_of, reason_against
 from divulge.core.recipe import Recipe
 from divulge.core.records import Kind
 from divulge.core.target import Target
@@ -58,9 +61,9 @@ def ports_of(target: Target, recipe: Recipe | None = None) -> frozenset[Access]:
     """What a target offers, and what is here besides: the model's parameters; of a module of PyTorch, its updates and
     what its first layers make; of one that can be trained anew, its other versions.
     """
-    here = {Access.PARAMETERS: getattr(target, "model", None) is not None}
-    here |= {Access.UPDATES: hasattr(target, "update"), Access.ACTIVATIONS: hasattr(target, "front")}
-    here[Access.SCORES_OVER_TIME] = hasattr(target, "updated") and Access.SCORES in target.offers
+    here = {Access.PARAMETERS: model_of(target) is not None}
+    here |= {Access.UPDATES: able(target, SendsUpdates), Access.ACTIVATIONS: able(target, SplitModel)}
+    here[Access.SCORES_OVER_TIME] = able(target, Updatable) and Access.SCORES in target.offers
     here[Access.VERSIONS] = here[Access.PARAMETERS] and recipe is not None
     return target.offers | {port for port, there in here.items() if there}
 
@@ -76,7 +79,7 @@ def _lacks(card: Card, job: Job) -> list[str]:
         tasks = " or ".join(sorted(task.value for task in card.needs.tasks))
         lacks.append(f"it is for {tasks}, and this target does {job.target.task.value}")
     if card.needs.access not in ports_of(job.target, job.recipe) and job.threat.grants(card.needs.access):
-        why = getattr(job.target, "lacks", {}).get(card.needs.access)
+        why = reason_against(job.target, card.needs.access)
         told = f"the target {job.target.name} does not offer {card.needs.access.value}"
         lacks.append(told if why is None else f"{told}: {why}")
     lacks += _lacks_numbers(card, job)
@@ -88,7 +91,7 @@ def _lacks(card: Card, job: Job) -> list[str]:
         lacks.append("the audit was given no population records: pass `population`")
     if Knowledge.PUBLIC in card.needs.knowledge and job.reconstruction.public is None:
         lacks.append("the audit was given no public records of other classes: pass `public`")
-    if card.students and not getattr(job.recipe, "teachable", False):
+    if card.students and not teachable(job.recipe):
         lacks.append("it needs a recipe whose models can learn from scores, a TorchRecipe say")
     return lacks + spec.lacks(card, job)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from divulge.auditing.answers import SCORED, bare
 from divulge.auditing.job import Job
+from divulge.core.capability.targets import classes_of, estimator_of, module_of
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -97,7 +98,7 @@ def twice(job: Job, few: Array) -> list[Concern]:
 def as_owner_asks(job: Job, few: Array) -> list[Concern]:
     """Whether an estimator answers the owner's very rows, asked as its owner asks it, as the audit is answered."""
     target, records = bare(job.target), job.candidates.take(few)
-    estimator: Any = getattr(target, "estimator", None)
+    estimator: Any = estimator_of(target)
     if records.given is None or Access.SCORES not in target.offers or not hasattr(estimator, "predict_proba"):
         return []
     try:
@@ -107,7 +108,7 @@ def as_owner_asks(job: Job, few: Array) -> list[Concern]:
         through = np.exp(target.answer(Access.SCORES, records))
     except Exception:  # an owner who hands over other columns, or an estimator of several outputs: nothing to compare
         return []
-    if tuple(getattr(target, "classes", ())) != records.schema.classes or own.shape != through.shape:
+    if tuple(classes_of(target)) != records.schema.classes or own.shape != through.shape:
         return []
     if np.allclose(own, through, rtol=1e-4, atol=1e-6):
         return []
@@ -176,7 +177,7 @@ def _by_how_much(one: Array, other: Array, scale: float) -> str:
 
 def _half(target: Target) -> bool:
     """Whether a module works in half precision, seen without importing its library."""
-    parameters: Any = getattr(getattr(target, "module", None), "parameters", None)
+    parameters: Any = getattr(module_of(target), "parameters", None)
     if parameters is None:
         return False
     return any(str(getattr(p, "dtype", "")).endswith("float16") for p in parameters())

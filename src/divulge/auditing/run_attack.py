@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from divulge.auditing import cache as guesses
-from divulge.auditing.challenge import ChallengeSpec, Estimates, shadows_of
+from divulge.auditing.challenge import ChallengeSpec, Estimates
 from divulge.auditing.detection import with_alarms
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
@@ -16,6 +16,8 @@ from divulge.auditing.plan import ports_of
 from divulge.auditing.session import Session
 from divulge.catalog.standards import standards_of
 from divulge.core.attack import Attack, Card
+from divulge.core.capability.attacks import TellsBaseline, shadows_of, stops_of
+from divulge.core.capability.declared import able
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, MissingExtra, TargetError, raised
 from divulge.core.game import Arm, Game
 from divulge.core.hashing import derived_rng
@@ -59,8 +61,7 @@ def baseline(game: Game) -> Baseline:
         return Baseline(missing=str(reason))
     readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
     strongest = max(readings, key=lambda reading: reading.low)
-    alone = getattr(game, "most_telling", None)
-    telling = alone() if alone is not None and strongest.low > 0.5 else None
+    telling = game.most_telling() if strongest.low > 0.5 and able(game, TellsBaseline) else None
     return Baseline(strongest, blind_alarm_of(strongest, telling, any(evidence.grouped for evidence in told)))
 
 
@@ -152,7 +153,7 @@ def play_arm(
 
 def _lightened(attack: Attack[Any, Any]) -> Attack[Any, Any]:
     """For a control: an attack that stops at several numbers of queries stops once, after a thousand at most."""
-    stops = getattr(attack, "queries", None)
+    stops = stops_of(attack)
     if not isinstance(stops, tuple | list):
         return attack
     lighter: Attack[Any, Any] = replace(cast(Any, attack), queries=(min(max(stops), CONTROL_QUERIES),))

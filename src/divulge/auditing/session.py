@@ -11,6 +11,9 @@ from divulge.auditing.challenge import Adversary, ChallengeSpec
 from divulge.auditing.job import Job, See
 from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.core.attack import Attack
+from divulge.core.capability.attacks import Poisons
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import teachable
 from divulge.core.errors import Impossible, TargetError
 from divulge.core.game import Arm, Game, Round
 from divulge.core.hashing import derived_rng, derived_seed, digest
@@ -62,12 +65,10 @@ class Session:
 
     def poison(self, attack: Attack[Any, Any]) -> Poison | None:
         """What an attack adds to the training data, the same in every arm; None for one that only looks."""
-        planned = getattr(attack, "poison", None)
-        if planned is None:
-            return None
         rng = derived_rng(self.job.seed, attack.card.name, "poison")
-        made: Poison = planned(PoisonView(self.job.candidates, int(self.job.member.sum()), rng))
-        return made
+        if not able(attack, Poisons):
+            return None
+        return attack.poison(PoisonView(self.job.candidates, int(self.job.member.sum()), rng))
 
     def means(self, attack: Attack[Any, Any], poison: Poison | None = None) -> Any:
         """What the adversary of this attack holds."""
@@ -80,10 +81,9 @@ class Session:
             pool = self._pool(poison)
             return pool(models, lambda target: GrantedOracle(target, job.threat, needed, free=True))
 
-        taught = getattr(job.recipe, "teachable", False) and job.population is not None
+        taught = teachable(job.recipe) and job.population is not None
         return Auxiliary(
             job.population,
-            None,
             shadows if job.shadows is not None else None,
             partial(self._students, attack) if taught else None,
         )

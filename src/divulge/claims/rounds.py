@@ -24,7 +24,7 @@ from divulge.core.results.finding import Reading
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.core.threat import Task
-from divulge.defenses.federated.flower import Arrays, Round
+from divulge.defenses.federated.flower import Arrays, ClientRound
 from divulge.defenses.federated.learning import Federated, load, tensors
 from divulge.stats.paired import mean_bounds
 from divulge.stats.weigh import weigh
@@ -74,7 +74,7 @@ def audit_rounds(
         raise InputError("audit_rounds is for classification: the loss of a class is what it looks at")
     policy = policy or Policy()
     parts = federated.parts(members, seed)
-    seen: list[Round] = []
+    seen: list[ClientRound] = []
     module = federated.watched(recipe, members, seed, seen.append)
     looked_at = seen[-WATCHED:]
     four = (members.take(parts[0]), known, members.take(np.concatenate(parts[1:])), nonmembers)
@@ -121,12 +121,12 @@ def _losses(recipe: Any, module: nn.Module, records: Records) -> Array:
         return np.asarray(cross_entropy(said.float(), y, reduction="none").numpy(), dtype=np.float64)
 
 
-def _features(recipe: Any, rounds: Sequence[Round], records: Records, seed: int) -> Array:
+def _features(recipe: Any, rounds: Sequence[ClientRound], records: Records, seed: int) -> Array:
     """For every record, by round: its losses before and after, its gradient's norm and cosine to the global step."""
     return np.column_stack([column for seen in rounds for column in _columns(recipe, seen, records, seed)])
 
 
-def _columns(recipe: Any, seen: Round, records: Records, seed: int) -> tuple[Array, ...]:
+def _columns(recipe: Any, seen: ClientRound, records: Records, seed: int) -> tuple[Array, ...]:
 
     module = _loaded(recipe, seen.before, seed)
     feed = recipe.feed(module, records.x)
@@ -164,9 +164,9 @@ def _learned(inside: Array, outside: Array) -> Any:
 
 def _interfered(
     federated: Federated, recipe: Any, module: nn.Module, members: Records, raised_for: Sequence[Records], seed: int
-) -> list[Round]:
+) -> list[ClientRound]:
     """Further rounds that begin with a loss raised on all these records; whose falls again was used."""
-    seen: list[Round] = []
+    seen: list[ClientRound] = []
     once = replace(federated, rounds=1)
     for _ in range(WATCHED):  # the seed stays: it decides which records each client holds
         raised = _raised(recipe, module, raised_for, seed)
@@ -197,7 +197,7 @@ def _raised(recipe: Any, module: nn.Module, records: Sequence[Records], seed: in
 
 
 def _source(
-    recipe: Any, rounds: Sequence[Round], members: Records, parts: Sequence[Array], seed: int, policy: Policy
+    recipe: Any, rounds: Sequence[ClientRound], members: Records, parts: Sequence[Array], seed: int, policy: Policy
 ) -> tuple[Reading | None, float]:
     """How often the client with the smallest loss is the one that holds the record."""
     guessing = max(len(part) for part in parts) / len(members)

@@ -23,10 +23,10 @@ def attacks(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """List the attacks, and say for each whether this adversary can run it, or why not."""
-    from divulge.auditing.challenge import shadows_of
     from divulge.catalog.attacks import attack, cards
     from divulge.catalog.papers import PAPERS
     from divulge.catalog.standards import names_of, standards_of
+    from divulge.core.capability.attacks import shadows_of
     from divulge.core.threat import Family, missing, preset
 
     model = preset(threat)
@@ -78,9 +78,9 @@ def _say_what_cannot(cannot: list[tuple[Card, list[str]]]) -> None:
 
 def _cost(card: Card) -> str:
     """Queries and models, in words."""
-    from divulge.auditing.challenge import shadows_of
     from divulge.auditing.plan import queries_of
     from divulge.catalog.attacks import attack
+    from divulge.core.capability.attacks import shadows_of
     from divulge.core.threat import Family
 
     made = attack(card.name)

@@ -11,7 +11,7 @@ import typer
 from divulge.cli.screen import out
 
 
-class Format(str, Enum):
+class ReportFormat(str, Enum):
     """How a report is written."""
 
     html = "html"
@@ -22,7 +22,7 @@ class Format(str, Enum):
     pdf = "pdf"
 
 
-class Page(str, Enum):
+class PageKind(str, Enum):
     """What is written."""
 
     report = "report"
@@ -32,10 +32,10 @@ class Page(str, Enum):
 
 def report(
     run: Annotated[Path, typer.Argument(help="the run: its folder, its name, or latest")],
-    format: Annotated[Format | None, typer.Option(help="html; md for the card", show_default=False)] = None,
+    format: Annotated[ReportFormat | None, typer.Option(help="html; md for the card", show_default=False)] = None,
     page: Annotated[
-        Page, typer.Option(help="the report, its page for whoever decides, or a section for a model card")
-    ] = Page.report,
+        PageKind, typer.Option(help="the report, its page for whoever decides, or a section for a model card")
+    ] = PageKind.report,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write; - for the terminal")] = None,
 ) -> None:
     """Write the report of a run, finished or not."""
@@ -45,9 +45,9 @@ def report(
     from divulge.workflows.audit import Run
 
     run = run_at(run)
-    chosen = format or (Format.md if page is Page.card else Format.html)
+    chosen = format or (ReportFormat.md if page is PageKind.card else ReportFormat.html)
     if output is not None and str(output) == "-":
-        csv = chosen is Format.csv
+        csv = chosen is ReportFormat.csv
         typer.echo(Run.open(run).risk().to_csv(index=False) if csv else render(open_run(run), chosen.value, page.value))
         return
     path = Run.open(run).report(output or run / f"{page.value}.{chosen.value}", chosen.value, page.value)

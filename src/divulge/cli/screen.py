@@ -205,11 +205,13 @@ def show_plan(job: Job) -> None:
     """What a service was understood to answer, and which attacks would run at what cost."""
     from divulge.auditing.handshake import shake
     from divulge.auditing.plan import plan, queries_of
+    from divulge.core.capability.declared import able
+    from divulge.core.capability.targets import Meets
 
     show_handshake(shake(job, dry=True))
-    meet = getattr(job.target, "meet", None)
-    if meet is not None:
-        out.print(f"{job.target.name} answers with {meet(job.candidates)} (it was asked about three records)")
+    if able(job.target, Meets):
+        found = job.target.meet(job.candidates)
+        out.print(f"{job.target.name} answers with {found} (it was asked about three records)")
     ports = ", ".join(sorted(port.value for port in job.target.offers))
     asked = f"{len(job.candidates):,} records are in question under the threat model {job.threat.name}"
     out.print(f"It offers {ports}; {asked}.")

@@ -39,7 +39,7 @@ PASSING_ALSO = ("Transpose", "Permute", "Index", "Expand", "Contiguous")
 LINEAR = ("Addmm", "Mm", "Bmm", "Baddbmm", "Mv", "Addmv", "Convolution", "MkldnnConvolution", "Linear")
 
 
-class Form(Enum):
+class OutputForm(Enum):
     """What a network gives out for a record."""
 
     LOGITS = "logits"
@@ -51,27 +51,27 @@ class Form(Enum):
 
 
 WORDS = {
-    Form.LOGITS: "a logit for each class",
-    Form.LOG_PROBABILITIES: "log-probabilities of the classes",
-    Form.PROBABILITIES: "probabilities of the classes",
-    Form.LOGIT: "one logit a record, of the second class",
-    Form.PROBABILITY: "one probability a record, of the second class",
-    Form.ONE_VS_REST: "a probability for each class by itself, read as shares of their sum",
+    OutputForm.LOGITS: "a logit for each class",
+    OutputForm.LOG_PROBABILITIES: "log-probabilities of the classes",
+    OutputForm.PROBABILITIES: "probabilities of the classes",
+    OutputForm.LOGIT: "one logit a record, of the second class",
+    OutputForm.PROBABILITY: "one probability a record, of the second class",
+    OutputForm.ONE_VS_REST: "a probability for each class by itself, read as shares of their sum",
 }
-SINGLE = frozenset({Form.LOGIT, Form.PROBABILITY})
-PROBABLE = frozenset({Form.PROBABILITIES, Form.PROBABILITY, Form.ONE_VS_REST})
+SINGLE = frozenset({OutputForm.LOGIT, OutputForm.PROBABILITY})
+PROBABLE = frozenset({OutputForm.PROBABILITIES, OutputForm.PROBABILITY, OutputForm.ONE_VS_REST})
 
 Pick = str | int | None
 
 
-def form_of(stated: Form | str | None) -> Form | None:
+def form_of(stated: OutputForm | str | None) -> OutputForm | None:
     """The form by its name; raises InputError for an unknown one."""
-    if stated is None or isinstance(stated, Form):
+    if stated is None or isinstance(stated, OutputForm):
         return stated
-    names = [form.value for form in Form]
+    names = [form.value for form in OutputForm]
     if stated not in names:
         raise InputError(f"output={stated!r} is unknown: choose one of {', '.join(names)}")
-    return Form(stated)
+    return OutputForm(stated)
 
 
 def picked(given: Any, pick: Pick = None) -> Any:
@@ -139,7 +139,7 @@ def ending(outputs: Any) -> str:
     return ""
 
 
-def recognised(values: Array, y: Array | None = None, ends: str = "", tolerance: float = TOLERANCE) -> Form:
+def recognised(values: Array, y: Array | None = None, ends: str = "", tolerance: float = TOLERANCE) -> OutputForm:
     """What outputs [records], [records, 1] or [records, classes] stand for.
 
     Their range and their sums decide where they can.  Where all lie in [0, 1] and both readings are possible, the last
@@ -152,17 +152,19 @@ def recognised(values: Array, y: Array | None = None, ends: str = "", tolerance:
     values, y = values[sound], None if y is None else np.asarray(y)[sound]
     single = values.shape[1] == 1
     if not len(values):
-        return Form.LOGIT if single else Form.LOGITS
+        return OutputForm.LOGIT if single else OutputForm.LOGITS
     if not single and (len(values) >= MANY or ends != "linear"):
         if (values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=tolerance):
-            return Form.PROBABILITIES
+            return OutputForm.PROBABILITIES
         if (values <= tolerance).all() and np.allclose(logsumexp(values), 0, atol=tolerance):
-            return Form.LOG_PROBABILITIES
+            return OutputForm.LOG_PROBABILITIES
     if ends == "logsigmoid":
         raise TargetError("the network ends in logsigmoid: let it return its logits, or exp() of these")
     if (values < 0).any() or (values > 1).any():
-        return Form.LOGIT if single else Form.LOGITS
-    plain, probable = (Form.LOGIT, Form.PROBABILITY) if single else (Form.LOGITS, Form.ONE_VS_REST)
+        return OutputForm.LOGIT if single else OutputForm.LOGITS
+    plain, probable = (
+        (OutputForm.LOGIT, OutputForm.PROBABILITY) if single else (OutputForm.LOGITS, OutputForm.ONE_VS_REST)
+    )
     if ends in ("sigmoid", "softmax"):
         return probable
     gain = 0.0 if y is None else _explained(values, y, probable) - _explained(values, y, plain)
@@ -199,7 +201,7 @@ def one_vs_rest_loss(outputs: Any, y: Any) -> Any:
     return -told.clamp(min=LEAST).log().sum(1).mean()
 
 
-def _explained(values: Array, y: Array, form: Form) -> float:
+def _explained(values: Array, y: Array, form: OutputForm) -> float:
     """Log-likelihood of labels in nats, in the better order of two classes."""
     table, probable = columns(values, form)
     scores = np.log(np.maximum(table, SMALLEST_CHANCE)) if probable else table - logsumexp(table)[:, None]
@@ -212,7 +214,7 @@ def _explained(values: Array, y: Array, form: Form) -> float:
     return float(max(told))
 
 
-def contradicted(values: Array, form: Form, tolerance: float = TOLERANCE) -> bool:
+def contradicted(values: Array, form: OutputForm, tolerance: float = TOLERANCE) -> bool:
     """Whether outputs [records, ...] cannot be of this form."""
     values = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
     values = values[~np.isnan(values).any(axis=1)]
@@ -220,36 +222,36 @@ def contradicted(values: Array, form: Form, tolerance: float = TOLERANCE) -> boo
         return bool(len(values))
     if form in PROBABLE and ((values < -tolerance).any() or (values > 1 + tolerance).any()):
         return True
-    if form is Form.PROBABILITIES:
+    if form is OutputForm.PROBABILITIES:
         return not np.allclose(values.sum(axis=1), 1, atol=10 * tolerance)
-    if form is Form.LOG_PROBABILITIES:
+    if form is OutputForm.LOG_PROBABILITIES:
         return not np.allclose(logsumexp(values), 0, atol=10 * tolerance)
-    if form is Form.LOGITS and len(values) >= MANY:
+    if form is OutputForm.LOGITS and len(values) >= MANY:
         return bool((values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=tolerance))
     return False
 
 
-def columns(values: Array, form: Form) -> tuple[Array, bool]:
+def columns(values: Array, form: OutputForm) -> tuple[Array, bool]:
     """Outputs as [records, classes], two for a single one, and whether they are probabilities."""
     values = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
-    if form is Form.LOGIT:
+    if form is OutputForm.LOGIT:
         return np.column_stack([np.zeros(len(values)), values]), False
-    if form is Form.PROBABILITY:
+    if form is OutputForm.PROBABILITY:
         values = np.clip(values, 0, 1)
         return np.column_stack([1 - values, values]), True
-    if form is Form.ONE_VS_REST:
+    if form is OutputForm.ONE_VS_REST:
         total = values.sum(axis=1, keepdims=True)
         return np.where(total > 0, values / np.where(total > 0, total, 1), 1 / values.shape[1]), True
-    return values, form is Form.PROBABILITIES
+    return values, form is OutputForm.PROBABILITIES
 
 
-def as_logits(outputs: Any, form: Form) -> Any:
+def as_logits(outputs: Any, form: OutputForm) -> Any:
     """A tensor [records, classes] whose softmax is what the network says, with a gradient that is its own."""
-    if form in (Form.LOGITS, Form.LOG_PROBABILITIES):
+    if form in (OutputForm.LOGITS, OutputForm.LOG_PROBABILITIES):
         return outputs
     if form in SINGLE:
         single = outputs.reshape(outputs.shape[0], 1)
-        if form is Form.LOGIT:
+        if form is OutputForm.LOGIT:
             return single * single.new_tensor([0.0, 1.0])
         outputs = single * single.new_tensor([-1.0, 1.0]) + single.new_tensor([1.0, 0.0])
     if outputs.element_size() == 2:
@@ -258,10 +260,10 @@ def as_logits(outputs: Any, form: Form) -> Any:
 
 
 @dataclass(frozen=True)
-class Reading:
+class OutputReading:
     """How a network is read.  pick: which of several things that it returns."""
 
-    form: Form
+    form: OutputForm
     pick: Pick = None
 
     def logits(self, returned: Any, ids: Any = None) -> Any:

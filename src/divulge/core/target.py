@@ -64,6 +64,15 @@ class Oracle(Protocol):
         """What may be asked here, of what the target offers."""
         ...
 
+    def ask(self, port: Access, records: Records) -> Array:
+        """What the target answers through one port, which must be granted: the same as `Target.answer` says of it.
+
+        TOPK: [records, k, 2], classes and log-scores of the k best, best first.  The methods below are short for it.
+        Raises AccessDenied for a port that is not granted or is no question about records, BudgetSpent where the
+        batch would exceed the budget.
+        """
+        ...
+
     def labels(self, records: Records) -> Array:
         """Predicted class codes [records]; predicted values for regression.  Needs LABEL."""
         ...

@@ -35,11 +35,6 @@ class Asset(Enum):
     ARCHITECTURE = "architecture"
     FUNCTIONALITY = "functionality"
 
-    @property
-    def holder(self) -> str:
-        """Which of the two assets of the survey this is part of."""
-        return "training data" if self in TRAINING_DATA_ASSETS else "model"
-
 
 TRAINING_DATA_ASSETS = frozenset({Asset.MEMBERSHIP, Asset.RECORDS, Asset.ATTRIBUTES, Asset.PROPERTIES})
 
@@ -103,7 +98,6 @@ class Access(Enum):
     TOPK = "top-k scores"
     SCORES = "scores"
     LOGITS = "logits"
-    EMBEDDINGS = "embeddings"
     GRADIENTS = "gradients"
     INTERNALS = "internal computations"
     LEAVES = "leaf identities"
@@ -113,13 +107,12 @@ class Access(Enum):
     VERSIONS = "two versions of the model"
     SCORES_OVER_TIME = "scores before and after an update"
     SAMPLES = "generated samples"
-    TOKEN_LOGPROBS = "token log-probabilities"
 
 
 _WHOLE = frozenset(
     {
         *(Access.LOGITS, Access.SCORES, Access.TOPK, Access.LABEL),
-        *(Access.EMBEDDINGS, Access.GRADIENTS, Access.INTERNALS, Access.LEAVES),
+        *(Access.GRADIENTS, Access.INTERNALS, Access.LEAVES),
     }
 )
 _IMPLIES: Mapping[Access, frozenset[Access]] = MappingProxyType(
@@ -132,7 +125,6 @@ _IMPLIES: Mapping[Access, frozenset[Access]] = MappingProxyType(
         Access.LOGITS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.INTERNALS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.LEAVES: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
-        Access.TOKEN_LOGPROBS: frozenset({Access.SAMPLES}),
         Access.PARAMETERS: _WHOLE,
     }
 )
@@ -150,10 +142,8 @@ class Knowledge(Enum):
     """What the adversary knows besides what the target answers."""
 
     POPULATION = "records from the same population"
-    MEMBERS = "some true members"
     PARTIAL_RECORD = "a record minus one attribute"
     TRAINING_DATA = "the training data"
-    ARCHITECTURE = "the architecture"
     RECIPE = "how the model was trained"
     PUBLIC = "public records of other classes"
 
@@ -264,7 +254,7 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 "published-model",
                 "anyone who downloads the model file",
                 frozenset({Access.PARAMETERS}),
-                _SHADOWING | {Knowledge.ARCHITECTURE, Knowledge.PARTIAL_RECORD, Knowledge.PUBLIC},
+                _SHADOWING | {Knowledge.PARTIAL_RECORD, Knowledge.PUBLIC},
             ),
             ThreatModel(
                 "acquaintance",
@@ -278,22 +268,21 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 "informed",
                 "the worst case: someone with the model file, its older version, and all training records but one",
                 frozenset({Access.PARAMETERS, Access.VERSIONS}),
-                _SHADOWING
-                | {Knowledge.ARCHITECTURE, Knowledge.PARTIAL_RECORD, Knowledge.PUBLIC, Knowledge.TRAINING_DATA},
+                _SHADOWING | {Knowledge.PARTIAL_RECORD, Knowledge.PUBLIC, Knowledge.TRAINING_DATA},
                 assets=(Asset.MEMBERSHIP, Asset.ATTRIBUTES, Asset.RECORDS),
             ),
             ThreatModel(
                 "split-server",
                 "the server of split inference, which runs the second half of the model and gets what the first makes",
                 frozenset({Access.PARAMETERS, Access.ACTIVATIONS}),
-                _SHADOWING | {Knowledge.ARCHITECTURE, Knowledge.PUBLIC},
+                _SHADOWING | {Knowledge.PUBLIC},
                 assets=(Asset.RECORDS,),
             ),
             ThreatModel(
                 "federated-server",
                 "the server of a federated training, which sees every client's update",
                 frozenset({Access.PARAMETERS, Access.UPDATES}),
-                _SHADOWING | {Knowledge.ARCHITECTURE, Knowledge.PUBLIC},
+                _SHADOWING | {Knowledge.PUBLIC},
                 phase=Phase.TRAINING,
                 behaviour=Behaviour.ACTIVE,
             ),
@@ -301,7 +290,7 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 "federated-client",
                 "one client of a federated training, which sees the model of every round",
                 frozenset({Access.PARAMETERS, Access.UPDATES}),
-                _SHADOWING | {Knowledge.ARCHITECTURE, Knowledge.MEMBERS},
+                _SHADOWING,
                 phase=Phase.TRAINING,
                 behaviour=Behaviour.ACTIVE,
             ),

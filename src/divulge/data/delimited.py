@@ -32,7 +32,7 @@ TEXT = ("str", "text", "string")
 
 
 @dataclass(frozen=True)
-class Reading:
+class TableReading:
     """How a table is to be read.  separator, encoding: found out when None.  dtypes: column to str, category, int,
     float, bool, number, datetime or any other name that pandas knows.  fitted: what a model was fitted on, where it can
     be told (str, number, category or category:str); columns that are not there are no matter.
@@ -44,7 +44,7 @@ class Reading:
     fitted: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_delimited(path: Path, reading: Reading) -> pd.DataFrame:
+def read_delimited(path: Path, reading: TableReading) -> pd.DataFrame:
     """A delimited table with its columns as `typed` makes them.  Raises ValueError or OSError for damaged files."""
     import pandas as pd
 

@@ -13,7 +13,7 @@ import numpy as np
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.views.reconstruction import Update
-from divulge.data.delimited import Reading, as_said, read_delimited
+from divulge.data.delimited import TableReading, as_said, read_delimited
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,13 +28,13 @@ def existing(path: Path, field: str) -> Path:
     return path
 
 
-def read_table(path: Path, field: str, reading: Reading | None = None) -> pd.DataFrame:
+def read_table(path: Path, field: str, reading: TableReading | None = None) -> pd.DataFrame:
     """A CSV (.csv, .csv.gz, .tsv) or Parquet file as a data frame; raises InputError that names the file."""
     import pandas as pd
 
     existing(path, field)
     name = path.name.lower()
-    reading = reading or Reading()
+    reading = reading or TableReading()
     try:
         if name.endswith((".parquet", ".pq")):
             frame = as_said(pd.read_parquet(path), reading.dtypes)

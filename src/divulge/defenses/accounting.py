@@ -18,7 +18,7 @@ PRECISION = 0.002
 
 
 @dataclass(frozen=True)
-class Cost:
+class PrivacyCost:
     """epsilon at `delta`: by Opacus' PRV accountant (Gopi, Lee and Wutschitz 2021) and by dp-accounting's privacy loss
     distributions (Doroshenko et al. 2022), both for adding or removing one record.
     """
@@ -45,10 +45,10 @@ def _library(name: str) -> Any:
 
 
 @lru_cache(maxsize=256)
-def cost_of(noise: float, delta: float, rate: float, steps: int) -> Cost:
+def cost_of(noise: float, delta: float, rate: float, steps: int) -> PrivacyCost:
     """Of so many steps of DP-SGD with this noise multiplier, each on a Poisson sample of this rate."""
     known = _by_dp_accounting(noise, delta, rate, steps)
-    return Cost(_by_opacus(noise, delta, rate, steps, min(max(PRECISION * known, 1e-4), 0.02)), known, delta)
+    return PrivacyCost(_by_opacus(noise, delta, rate, steps, min(max(PRECISION * known, 1e-4), 0.02)), known, delta)
 
 
 def _by_opacus(noise: float, delta: float, rate: float, steps: int, precision: float) -> float:

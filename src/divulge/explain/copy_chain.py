@@ -14,6 +14,7 @@ from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.sessions import Sessions
 from divulge.catalog.attacks import attack
+from divulge.core.capability.targets import module_of
 from divulge.core.errors import AccessDenied, Impossible, TargetError
 from divulge.core.game import Arm
 from divulge.core.hashing import Array, derived_rng, derived_seed
@@ -126,7 +127,7 @@ def _network(job: Job, copy: Surrogate) -> Student:
         raise Impossible("a model of values has no classes to move between")
     if any(c.kind in CODED for c in job.candidates.schema.columns):
         raise Impossible("inputs that are categories cannot be moved along a gradient")
-    if hasattr(getattr(copy, "module", None), "parameters"):
+    if hasattr(module_of(copy), "parameters"):
         return cast(Student, copy)
     room = SurrogateTrainer(job.candidates)
     if job.population is None or NETWORK not in room.kinds:

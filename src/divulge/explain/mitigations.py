@@ -20,6 +20,10 @@ from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.sessions import Sessions
 from divulge.core.attack import Attack
+from divulge.core.capability.attacks import Poisons, stops_of
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import Tunable
+from divulge.core.capability.targets import Meets
 from divulge.core.defense import Defense
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, raised
 from divulge.core.game import Arm
@@ -132,7 +136,7 @@ class Turning:
             if attack is None or f.verdict is not Verdict.LEAK or f.game == Family.MEMBERSHIP.value:
                 continue
             card = attack.card
-            asks = card.needs.access in ASKING and not card.models and getattr(attack, "poison", None) is None
+            asks = card.needs.access in ASKING and not card.models and not able(attack, Poisons)
             if not asks or (card.family is Family.EXTRACTION and f.metric != FIDELITY):
                 continue
             found, key = _Leak(attack, f), (f"{card.family.value} {card.challenge}", f.metric, f.about)
@@ -146,7 +150,7 @@ class Turning:
         withheld = ", and the file withheld" if self.job.threat.grants(Access.PARAMETERS) else ""
         for knob, defense in INTERFACE if shown and self.job.target.task is Task.CLASSIFICATION else ():
             yield _Change(knob + withheld, partial(self._behind, leak.attack, (defense,)))
-        stops, sent = getattr(leak.attack, "queries", None), leak.finding.queries
+        stops, sent = stops_of(leak.attack), leak.finding.queries
         if card.family is Family.EXTRACTION and isinstance(stops, tuple | list) and sent >= LEAST * FEWER:
             fewer = sent // FEWER
             lighter: Any = replace(cast(Any, leak.attack), queries=(fewer,))
@@ -160,7 +164,7 @@ class Turning:
     def _of_the_training(self, leak: _Leak) -> Iterator[_Change]:
         """Columns that are left out, and the first setting of the recipe."""
         job, card = self.job, leak.attack.card
-        if job.recipe is None or job.population is None or not hasattr(job.recipe, "knobs"):
+        if job.recipe is None or job.population is None or not able(job.recipe, Tunable):
             return
         told = card.challenge is Challenge.ATTRIBUTES
         if not told and card.challenge is not Challenge.TRAINING_SET:
@@ -271,7 +275,7 @@ def mitigations_of(
     run: RunFolder, tables: Sessions, findings: Sequence[Finding], outcomes: Sequence[Outcome], budget: Budget
 ) -> None:
     """Into the run's folder; what an equal run has measured is not measured again.  A service is not asked again."""
-    if hasattr(tables.job.target, "meet"):
+    if able(tables.job.target, Meets):
         return
     leaks = [f"{f.attack} {f.metric}" for f in findings if f.verdict is Verdict.LEAK]
     kept = keeper(tables.job, run, *leaks, files=("turned.json",))

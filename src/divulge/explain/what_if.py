@@ -9,6 +9,9 @@ import numpy as np
 
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import knobs_of
+from divulge.core.capability.targets import CountsParameters
 from divulge.core.errors import DivulgeError
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.persons import half_of_persons
@@ -60,7 +63,7 @@ def _measured(job: Job) -> Iterator[WhatIf]:
     )
     quarter = np.array([_half_of(job, model, mine) for model, mine in enumerate(seen)])
     small = np.array(_trained(job, records, quarter, seen, "fewer records"))
-    parameters = getattr(job.target, "parameters", None)
+    parameters = job.target.parameters if able(job.target, CountsParameters) else None
     size = f"{counted(parameters, 'parameter')} for " if parameters else "a model of this size for "
     yield _row(
         "capacity for so few records",
@@ -79,7 +82,7 @@ def _measured(job: Job) -> Iterator[WhatIf]:
             two,
             "merge classes that need not be told apart",
         )
-    for words, recipe in getattr(job.recipe, "knobs", list)():
+    for words, recipe in knobs_of(job.recipe):
         told = _told(_answers(job, recipe, records, seen, f"knob {words}"), records, seen)
         yield _row(
             words,

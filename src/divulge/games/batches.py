@@ -10,6 +10,8 @@ import numpy as np
 from numpy.random import Generator
 
 from divulge.core.attack import Card
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import SendsUpdates
 from divulge.core.errors import Impossible, TargetError
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
@@ -51,7 +53,7 @@ class BatchGame:
     _models: list[Any] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        if not hasattr(self.target, "update"):
+        if not able(self.target, SendsUpdates):
             raise Impossible("updates are computed with PyTorch, and this model is none of its modules")
         self.properties = [property_of(text) for text in self.plan.properties]
         self.properties = [p for p in self.properties if p.kind in ("share", "present")]

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.random import Generator
 
 from divulge.core.attack import Card
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import Renewable
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng
@@ -82,10 +84,9 @@ class InversionGame:
         if arm is Arm.POSITIVE:
             raise Impossible("no class is easier to show than another")
         if arm is Arm.NEGATIVE:
-            fresh = getattr(self.target, "fresh", None)
-            if fresh is None:
+            if not able(target, Renewable):
                 raise Impossible("only a module of PyTorch can be had untrained")
-            target = fresh(self.seed)
+            target = target.fresh(self.seed)
 
         def open_view(oracle: Oracle, card: Card, means: ReconstructionAuxiliary, rng: Generator) -> ClassView:
             box = self.scale.low, self.scale.high

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.random import Generator
 
 from divulge.core.attack import Card
+from divulge.core.capability.attacks import Budgeted
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import Meets, secrets_of
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
@@ -21,11 +24,11 @@ from divulge.core.results.trials import Counted, Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Family, Task
 from divulge.core.views.extraction import (
+    CopyStage,
     ExtractionAuxiliary,
     ExtractionGuess,
     ExtractionView,
     Secrets,
-    Stage,
     Students,
     Surrogate,
 )
@@ -104,9 +107,7 @@ class ExtractionGame:
             elif self.recipe is None or self.training is None:
                 raise Impossible("no recipe is known, so no undefended model can be trained")
             else:
-                undefended: Callable[[tuple[()]], Recipe] | None = getattr(self.recipe, "defended", None)
-                bare = undefended(()) if undefended is not None else self.recipe
-                self._controls[arm] = bare.train(self.training, derived_seed(self.seed, "undefended control"))
+                self._controls[arm] = self.recipe.train(self.training, derived_seed(self.seed, "undefended control"))
         return self._controls[arm]
 
     def _judge_of(self, target: Target) -> _Judge:
@@ -119,7 +120,7 @@ class ExtractionGame:
         def open_view(oracle: Oracle, card: Card, means: ExtractionAuxiliary, rng: Generator) -> ExtractionView:
             example = self.held.take(np.array([0]))
             example = example.relabelled(np.zeros_like(example.y))
-            budget = getattr(oracle, "budget", None)
+            budget = oracle.budget if able(oracle, Budgeted) else None
             return ExtractionView(oracle, example, self.low, self.high, self.whole, budget, rng, card.needs, means)
 
         return Round(target, open_view, lambda guess: judge.judge(guess, self._without))
@@ -170,8 +171,7 @@ class _Judge:
         self._seed = seed
         self._points: dict[str, Records] | None = None
         self._answers: dict[str, Array] = {}
-        tell = getattr(target, "secrets", None)
-        own = tell() if tell is not None else Secrets()
+        own = secrets_of(target)
         self._secrets = Secrets(own.parameters, {**settings, **own.settings})
 
     def judge(self, guess: ExtractionGuess, without: Without) -> Evidence:
@@ -215,7 +215,7 @@ class _Judge:
     def _uniform(self) -> Records:
         low, high, whole = self._box
         rng = derived_rng(self._seed, "uniform points")
-        number = SERVICE_POINTS if hasattr(self._target, "meet") else UNIFORM_POINTS
+        number = SERVICE_POINTS if able(self._target, Meets) else UNIFORM_POINTS
         shape = (number, *self._held.x.shape[1:])
         lots = rng.integers(low.astype(np.int64), high.astype(np.int64) + 1, shape)
         x = np.where(whole, lots, rng.uniform(low, high, shape)).astype(self._held.x.dtype)
@@ -282,7 +282,7 @@ class _Judge:
             neither=int((~same & ~best).sum()),
         )
 
-    def _curve(self, stages: tuple[Stage, ...], kind: str | None, without: Without) -> tuple[Step, ...]:
+    def _curve(self, stages: tuple[CopyStage, ...], kind: str | None, without: Without) -> tuple[Step, ...]:
         steps = []
         for stage in stages:
             _, rivals = self._rivals(without(kind, stage.queries))

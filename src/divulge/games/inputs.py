@@ -10,6 +10,8 @@ import numpy as np
 from numpy.random import Generator
 
 from divulge.core.attack import Card
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import SplitModel
 from divulge.core.errors import Impossible, TargetError
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
@@ -48,7 +50,7 @@ class InputGame:
     layer: str | None = None
 
     def __post_init__(self) -> None:
-        if not hasattr(self.target, "front"):
+        if not able(self.target, SplitModel):
             raise Impossible("what a model passes on is seen with PyTorch, and this model is none of its modules")
         self.records = self.records.take(np.arange(min(MOST, len(self.records))))
         self.adversary = self.adversary.take(np.arange(min(MOST, len(self.adversary))))

@@ -72,7 +72,7 @@ Raise = Callable[[Records, Array, Sequence[int]], Sequence[Target]]
 
 
 @dataclass(eq=False)
-class Design:
+class PropertyDesign:
     """One property with everything that is drawn for it.
 
     dials: of the victims.  reach: between which dials the adversary's own models are.  size: of the training sets.
@@ -123,7 +123,7 @@ class PropertyGame:
         """See Game."""
         return Family.PROPERTY
 
-    def _design(self, prop: Property) -> Design:
+    def _design(self, prop: Property) -> PropertyDesign:
         for side in (self.victims_from, self.own, self.asked):
             prop.check(side.columns)
         wanted = self.plan.size or (len(self.actual) if self.actual is not None else len(self.victims_from) // 2)
@@ -144,7 +144,7 @@ class PropertyGame:
                 f"{prop.text}: training sets of {size} records are all that can be drawn at {min(dials):.2g} and "
                 f"{max(dials):.2g}: give more records, or values that are less far apart"
             )
-        return Design(prop, dials, (low, high), size, shared)
+        return PropertyDesign(prop, dials, (low, high), size, shared)
 
     def _dials(self, prop: Property, flags: Array, wanted: int) -> tuple[float, ...]:
         if self.plan.values is not None:
@@ -170,7 +170,7 @@ class PropertyGame:
 
     def question(
         self,
-        design: Design,
+        design: PropertyDesign,
         arm: Arm,
         own: Oracle | None,
         card: Card,
@@ -203,7 +203,7 @@ class PropertyGame:
             design.size,
         )
 
-    def world(self, design: Design, arm: Arm, poison: Records | None = None) -> World:
+    def world(self, design: PropertyDesign, arm: Arm, poison: Records | None = None) -> World:
         """The models of one arm, trained when they are first asked for."""
         key = (design.prop.text, arm, poison.fingerprint() if poison is not None else "")
         if key not in self._worlds:
@@ -226,14 +226,14 @@ class PropertyGame:
             parts.append(judge.judge(answer, told, self._about(design)))
         return joined(parts, "a guess that knows the two values, or the range, and nothing else")
 
-    def _truth(self, design: Design) -> float | None:
+    def _truth(self, design: PropertyDesign) -> float | None:
         """Of the audited model; None where its training set is not like those that the estimates are made for."""
         if self.actual is None or design.shared:
             return None
         alike = design.prop.kind == "size" or design.size >= LIKE * len(self.actual)
         return design.prop.value(self.actual.columns) if alike else None
 
-    def _about(self, design: Design) -> tuple[str, ...]:
+    def _about(self, design: PropertyDesign) -> tuple[str, ...]:
         """What a reader should know of the training sets."""
         said = []
         if self.actual is not None and design.prop.kind != "size" and design.size < SPARE * len(self.actual):
@@ -256,7 +256,7 @@ class World:
     """Victims and the adversary's models for one property, one arm and one contribution of the adversary."""
 
     game: PropertyGame
-    design: Design
+    design: PropertyDesign
     arm: Arm
     poison: Records | None = None
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
 from divulge.core.attack import Card
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import (
+    Decodes,
+    SendsUpdates,
+    SplitModel,
+    Surprised,
+    Updatable,
+    model_of,
+    origin_of,
+    reads_tokens,
+)
 from divulge.core.errors import Impossible
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
@@ -37,7 +48,7 @@ from divulge.games.extraction import ranges
 from divulge.games.judges.image import Scale
 from divulge.games.judges.text import TextJudge
 from divulge.games.samples import FileJudge, SampleJudge
-from divulge.games.update_oracle import TheModelItself, Updatable
+from divulge.games.update_oracle import TheModelItself
 
 CONTROL_TRIALS = 6
 
@@ -165,14 +176,14 @@ class RebuildGame:
         return open_view
 
     def _judge(self, truth: Sequence[Records]) -> Callable[[SampleGuess], Evidence]:
-        cut = getattr(self.target, "front", None)
-        features = partial(self.target.through, cut(None)) if cut is not None else None  # type: ignore[attr-defined]
+        target, features = self.target, None
+        if able(target, SplitModel):
+            features = partial(target.through, target.front())
         return SampleJudge(truth, self._known, self.scale, self.seed, features).judge
 
     def _updates(self, arm: Arm) -> Round[Any, Any]:
         """Of batches of members; the positive control sends single records, bare, by an untrained module."""
-        compute = getattr(self.target, "update", None)
-        if compute is None or self.training.schema.task is not Task.CLASSIFICATION:
+        if not able(self.target, SendsUpdates) or self.training.schema.task is not Task.CLASSIFICATION:
             raise Impossible("updates are computed for classifiers of PyTorch: give the module itself")
         plan = self.plan if arm is not Arm.POSITIVE else replace(self.plan, batch=1, captured=None)
         target: Any = self.target.fresh(self.seed) if arm is Arm.POSITIVE else self.target  # type: ignore[attr-defined]
@@ -191,7 +202,7 @@ class RebuildGame:
             return tuple(Update(c, len(r), *how) for c, r in zip(changes, sent, strict=True))
 
         captured = plan.captured[0] if plan.captured is not None and arm is Arm.TARGET else None
-        tokens = bool(getattr(target, "reads_tokens", False))
+        tokens = reads_tokens(target)
         opened = self._view(
             UpdateView,
             updates=captured if captured is not None else ask(None),
@@ -200,10 +211,10 @@ class RebuildGame:
             _ask=ask if captured is None else None,
         )
         if tokens:
-            decode = getattr(self.target, "decode", None)
-            surprise = getattr(self.target, "surprise", None)
+            decode = self.target.decode if able(self.target, Decodes) else None
+            surprise = self.target.surprise if able(self.target, Surprised) else None
             return Round(target, opened, TextJudge(truth, self._known, self.seed, decode, surprise).judge)
-        return Round(target, opened, _telling(self._judge(truth), getattr(target, "provenance_note", None)))
+        return Round(target, opened, _telling(self._judge(truth), origin_of(target)))
 
     def _truth_of_updates(self, plan: RebuildPlan, arm: Arm) -> list[Records]:
         if plan.captured is not None:
@@ -221,14 +232,14 @@ class RebuildGame:
 
     def _activations(self, arm: Arm) -> Round[Any, Any]:
         """Half way through; the positive control cuts after the first layer."""
-        cut = getattr(self.target, "front", None)
-        if cut is None:
+        target = self.target
+        if not able(target, SplitModel):
             raise Impossible("only a module of PyTorch can be cut in two: give the module itself")
-        front = cut("first" if arm is Arm.POSITIVE else self.plan.layer)
+        front = target.front("first" if arm is Arm.POSITIVE else self.plan.layer)
         (truth,) = self._drawn(self.training, 1, min(self._trials(arm), len(self.training)), "activations")
         sent = truth if arm is not Arm.NEGATIVE else self._drawn(self.unseen, 1, len(truth), "other activations")[0]
         one_by_one = [truth.take(np.array([i])) for i in range(len(sent))]
-        embed = partial(self.target.through, front)  # type: ignore[attr-defined]
+        embed = partial(target.through, front)
         opened = self._view(ActivationView, activations=embed(sent.x), _front=front, _embed=embed)
         return Round(self.target, opened, self._judge(one_by_one))
 
@@ -257,9 +268,9 @@ class RebuildGame:
         """With records that are new to the target, each time from the same version.  The adversary rehearses on models
         trained on halves of the population; the positive control on the target itself.
         """
-        if self.training.schema.task is not Task.CLASSIFICATION or not hasattr(self.target, "updated"):
+        if self.training.schema.task is not Task.CLASSIFICATION or not able(self.target, Updatable):
             raise Impossible("only a classifier of PyTorch is updated with new records: give the module itself")
-        plan, target = self.plan, cast(Updatable, self.target)
+        plan, target = self.plan, self.target
         truth = self._drawn(self.unseen, self._trials(arm), plan.batch, "new records")
         sent = truth
         if arm is Arm.NEGATIVE:
@@ -295,7 +306,7 @@ class RebuildGame:
         recipe = self.beside.recipe
         if recipe is None:
             raise Impossible("no recipe is known, so the training cannot be repeated")
-        if not hasattr(getattr(self.target, "model", None), "state_dict"):
+        if not hasattr(model_of(self.target), "state_dict"):
             raise Impossible("it reads networks of PyTorch; for linear models there is `informed_adversary`")
         order = derived_rng(self.seed, "unknown").permutation(len(self.training))
         most = max(1, min(self.plan.trials, len(order) // 2))

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
+from divulge.core.capability.targets import Updatable
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.target import Oracle, Target
-
-
-class Updatable(Target, Protocol):
-    """A target that can be trained further."""
-
-    def updated(self, records: Records, steps: int, rate: float, epochs: int) -> Target:
-        """The next version."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

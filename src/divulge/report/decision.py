@@ -29,7 +29,7 @@ from divulge.core.wording import counted, joined, percent
 from divulge.report import handshake, limits, people, words
 from divulge.report.causes import helpful
 from divulge.report.metrics import metric_name, shown
-from divulge.report.next_steps import Step, advice, basis_lacks
+from divulge.report.next_steps import NextStep, advice, basis_lacks
 from divulge.report.property_words import in_words
 from divulge.report.typography import MARKS
 
@@ -41,9 +41,7 @@ QUERIES = tuple(
         Access.SCORES,
         Access.SCORES_OVER_TIME,
         Access.LOGITS,
-        Access.EMBEDDINGS,
         Access.SAMPLES,
-        Access.TOKEN_LOGPROBS,
     )
 )
 """What a query answers with; everything else means holding the model or standing beside its training."""
@@ -79,7 +77,7 @@ ALWAYS_UNTRIED = (
 
 
 @dataclass(frozen=True)
-class Question:
+class DecisionQuestion:
     """One of the two questions.  asks: in plain words.  answer: in a few.  residual: what remains."""
 
     title: str
@@ -114,9 +112,9 @@ class Decision:
     verdict: Verdict
     headline: str
     reasons: tuple[str, ...]
-    questions: tuple[Question, ...]
+    questions: tuple[DecisionQuestion, ...]
     risks: tuple[Risk, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[NextStep, ...]
 
 
 def decision(result: AuditResult) -> Decision:
@@ -181,13 +179,13 @@ def _reasons(result: AuditResult) -> list[str]:
     return [*found, words.LEAST + " It is evidence for the decision of a person, and never a certificate."]
 
 
-def _question(result: AuditResult, title: str, asks: str, findings: list[Finding], queries: bool) -> Question:
+def _question(result: AuditResult, title: str, asks: str, findings: list[Finding], queries: bool) -> DecisionQuestion:
     measured = [f for f in findings if f.value is not None]
     verdict = _answered(result, findings, queries)
     leaks = [f for f in measured if f.verdict is Verdict.LEAK]
     evidence = [line for family in PERSONAL for line in _evidence(result, family, measured)]
     means = [_means(result, f) for f in _best(leaks or measured)]
-    return Question(
+    return DecisionQuestion(
         title,
         asks,
         verdict,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from divulge.core.results.finding import Reading
-from divulge.core.results.matrix import Cell, Column, Matrix, Row
+from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import AUC
 from divulge.core.wording import counted, joined, percent
 from divulge.report.drawing import asset, environment
@@ -23,7 +23,7 @@ FAMILY_NAMES = {
 }
 
 
-def column_name(column: Column) -> str:
+def column_name(column: MatrixColumn) -> str:
     """What is measured."""
     return metric_name(column.metric, column.about)
 
@@ -40,21 +40,21 @@ def advice(matrix: Matrix) -> list[str]:
     return [*(part for part in said if part), LEAST]
 
 
-def _plain(rows: list[Row]) -> Row | None:
+def _plain(rows: list[MatrixRow]) -> MatrixRow | None:
     return next((row for row in rows if not row.defenses), None)
 
 
-def _worst(row: Row) -> Reading:
+def _worst(row: MatrixRow) -> Reading:
     assert row.worst is not None
     return row.worst
 
 
-def _quality(row: Row) -> Reading:
+def _quality(row: MatrixRow) -> Reading:
     assert row.quality is not None
     return row.quality
 
 
-def _best(matrix: Matrix, rows: list[Row]) -> str:
+def _best(matrix: Matrix, rows: list[MatrixRow]) -> str:
     """Which to take where quality must not suffer, and which where it may."""
     plain = _plain(rows)
     if plain is None:
@@ -82,13 +82,13 @@ def _best(matrix: Matrix, rows: list[Row]) -> str:
     return start
 
 
-def _leak(row: Row) -> str:
+def _leak(row: MatrixRow) -> str:
     worst = _worst(row)
     low, value = (percent(max(part, 0.0)) for part in (worst.low, worst.value))
     return f"{value} of what is possible ({low} to {percent(worst.high)})"
 
 
-def _copies(matrix: Matrix, rows: list[Row]) -> str:
+def _copies(matrix: Matrix, rows: list[MatrixRow]) -> str:
     """Whether the model can be copied under each defence."""
     places = [n for n, c in enumerate(matrix.columns) if c.family == "extraction"]
     if not places or len(places) == len(matrix.columns):
@@ -102,7 +102,7 @@ def _copies(matrix: Matrix, rows: list[Row]) -> str:
     )
 
 
-def _nobody(matrix: Matrix, rows: list[Row]) -> str:
+def _nobody(matrix: Matrix, rows: list[MatrixRow]) -> str:
     """Whether one stops everything."""
     stops = [row for row in rows if row.defenses and all(c.leak is None or c.gone for c in row.all_cells)]
     if stops:
@@ -110,7 +110,7 @@ def _nobody(matrix: Matrix, rows: list[Row]) -> str:
     return "No composition here stops every attack that was tried."
 
 
-def _only_hidden(matrix: Matrix, rows: list[Row]) -> str:
+def _only_hidden(matrix: Matrix, rows: list[MatrixRow]) -> str:
     """Interfaces that stop attacks on scores and leave attacks on labels as they were."""
     plain = _plain(rows)
     by_labels = [n for n, c in enumerate(matrix.columns) if c.attack.startswith(("label_only", "boundary"))]
@@ -135,7 +135,7 @@ def _only_hidden(matrix: Matrix, rows: list[Row]) -> str:
     )
 
 
-def _against_private(rows: list[Row]) -> str:
+def _against_private(rows: list[MatrixRow]) -> str:
     """How many empirical defences are beaten by DP-SGD in both quality and leak."""
     private = [row for row in rows if row.private]
     others = [row for row in rows if row.defenses and not row.private]
@@ -152,7 +152,7 @@ def _against_private(rows: list[Row]) -> str:
     )
 
 
-def _canaries(matrix: Matrix, rows: list[Row]) -> str:
+def _canaries(matrix: Matrix, rows: list[MatrixRow]) -> str:
     """The worst case beside the average."""
     first = next((n for n, c in enumerate(matrix.columns) if c.attack == matrix.canary_attack), None)
     worse = [
@@ -172,7 +172,7 @@ def _canaries(matrix: Matrix, rows: list[Row]) -> str:
     )
 
 
-def _private(rows: list[Row]) -> str:
+def _private(rows: list[MatrixRow]) -> str:
     """What only a guarantee gives."""
     private = [row for row in rows if row.private and row.epsilon is not None]
     if not private:

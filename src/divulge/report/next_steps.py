@@ -24,7 +24,7 @@ def basis_lacks(result: AuditResult) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Step:
+class NextStep:
     """One thing to do.  text: for everybody.  price: what it costs.  full: with figures and commands."""
 
     text: str
@@ -53,18 +53,18 @@ def steps(result: AuditResult) -> list[str]:
     return [step.whole for step in advice(result)]
 
 
-def advice(result: AuditResult) -> list[Step]:
+def advice(result: AuditResult) -> list[NextStep]:
     """What to do next, what helps most first."""
     found = [*_mending(result), *_membership(result)]
     for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
         if result.verdict_of(family) is Verdict.LEAK:
             found += [
-                Step(change.in_short, change.in_full, change.price)
+                NextStep(change.in_short, change.in_full, change.price)
                 for change in helpful(result, family, least=WORTH)[:1]
             ]
     if result.leaks():
         found.append(
-            Step(
+            NextStep(
                 "compare defences on this model before it is released: how much of the leak each removes, and at what "
                 "cost in accuracy",
                 "measure which defence removes how much of the leak, and what it costs: divulge compare --defenses "
@@ -72,54 +72,58 @@ def advice(result: AuditResult) -> list[Step]:
             )
         )
     if result.verdict_of(Family.EXTRACTION) is Verdict.LEAK and not result.facts.threat.grants(Access.PARAMETERS):
-        found.append(Step("limit and monitor queries, and show less of the scores; a copy enables further attacks"))
+        found.append(NextStep("limit and monitor queries, and show less of the scores; a copy enables further attacks"))
     if result.verdict_of(Family.PROPERTY) is Verdict.LEAK:
         found.append(
-            Step(
+            NextStep(
                 "decide whether the facts that can be inferred about the training set may be known; differential "
                 "privacy, which protects single persons, does not hide them"
             )
         )
     if result.left_out:
-        found.append(Step(f"give the audit more time: {counted(len(result.left_out), 'attack')} had none"))
+        found.append(NextStep(f"give the audit more time: {counted(len(result.left_out), 'attack')} had none"))
     if result.verdict is Verdict.NOT_FOUND and not basis_lacks(result):
         found.append(
-            Step("keep this report with the model, and audit again when the data, the training or the interface change")
+            NextStep(
+                "keep this report with the model, and audit again when the data, the training or the interface change"
+            )
         )
     once = {step.whole: replace(step, text=capital(step.text), full=capital(step.full)) for step in found}
     return list(once.values())
 
 
-def _mending(result: AuditResult) -> list[Step]:
+def _mending(result: AuditResult) -> list[NextStep]:
     """What an audit needs before it is a basis for anything."""
     judged = result.family_verdicts.values()
     why = {each.verdict: each.why for each in judged}
     found = []
     if result.faults:
         found.append(
-            Step(
+            NextStep(
                 "have the audit repaired: the model did not answer as its owner knows it",
                 "mend the audit, and audit again",
             )
         )
     elif result.baseline.alarm is not None:
-        found.append(Step("draw members and non-members at random from one set, before training, and audit again"))
+        found.append(NextStep("draw members and non-members at random from one set, before training, and audit again"))
     elif "than chance" in why.get(Verdict.INVALID, ""):
-        found.append(Step("check the labels and the order of the classes against the model's own, and audit again"))
+        found.append(NextStep("check the labels and the order of the classes against the model's own, and audit again"))
     if Verdict.FAILED in why:
         broke = f"mend what broke off ({why[Verdict.FAILED]}), and audit again"
-        found.append(Step("have the attacks that failed repaired, and audit again", broke))
+        found.append(NextStep("have the attacks that failed repaired, and audit again", broke))
     if result.leaks():
         return found
     if Verdict.NOT_MEASURABLE in why:
         _, _, needed = why[Verdict.NOT_MEASURABLE].partition("; it takes ")
-        found.append(Step(f"give the audit more records: {needed}" if needed else "give the audit more to measure on"))
+        found.append(
+            NextStep(f"give the audit more records: {needed}" if needed else "give the audit more to measure on")
+        )
     if all(each.verdict is Verdict.NOT_EXAMINED for each in judged):
-        found.append(Step("give the audit what its attacks lack, or choose another threat model"))
+        found.append(NextStep("give the audit what its attacks lack, or choose another threat model"))
     return found
 
 
-def _membership(result: AuditResult) -> list[Step]:
+def _membership(result: AuditResult) -> list[NextStep]:
     """Causes of a membership leak that were measured, and traits of those who can be named."""
     if result.verdict_of(Family.MEMBERSHIP) is not Verdict.LEAK:
         return []
@@ -131,11 +135,11 @@ def _membership(result: AuditResult) -> list[Step]:
             knob = cause.name in cause.advice
             full = f"{away}, {cause.measured}" if knob else ""
             found.append(
-                Step(in_short, f"{cause.advice}: {full}", cause.measured)
+                NextStep(in_short, f"{cause.advice}: {full}", cause.measured)
                 if knob
-                else Step(in_short, f"{cause.advice} ({cause.name}: {away} without it)")
+                else NextStep(in_short, f"{cause.advice} ({cause.name}: {away} without it)")
             )
     for trait in result.causes:
         if trait.telling and trait.advice:
-            found.append(Step(trait.advice, f"{trait.advice} ({trait.name})"))
+            found.append(NextStep(trait.advice, f"{trait.advice} ({trait.name})"))
     return found

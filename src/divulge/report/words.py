@@ -24,7 +24,7 @@ FAMILY_OF = {
 
 
 @dataclass(frozen=True)
-class Line:
+class VerdictLine:
     """What is said of one family of attacks, or of the audit as a whole: its own verdict, a title, and a sentence."""
 
     verdict: Verdict
@@ -58,9 +58,9 @@ ABOUT = {
 }
 
 
-def lines(result: AuditResult) -> list[Line]:
+def lines(result: AuditResult) -> list[VerdictLine]:
     """What the audit says, one family after the other; what is wrong with the audit itself comes first."""
-    wrong = [Line(Verdict.INVALID, handshake.HEADLINE, stopped(fault)) for fault in result.faults]
+    wrong = [VerdictLine(Verdict.INVALID, handshake.HEADLINE, stopped(fault)) for fault in result.faults]
     tried = [line_of_family(result, family) for family in ROOMS if result.tried(family)]
     return [
         *wrong,
@@ -69,7 +69,7 @@ def lines(result: AuditResult) -> list[Line]:
     ]
 
 
-def line_of_family(result: AuditResult, family: Family) -> Line:
+def line_of_family(result: AuditResult, family: Family) -> VerdictLine:
     """What is said of one family: its title and its sentence follow from what made its verdict."""
     judged, about, room = result.family_verdicts[family], ABOUT[family], ROOMS[family]
     broke = _broke(judged)
@@ -78,16 +78,16 @@ def line_of_family(result: AuditResult, family: Family) -> Line:
         case Verdict.LEAK | Verdict.NOT_FOUND:
             missing = f" {broke}, see what was not measured." if broke and judged.verdict is Verdict.NOT_FOUND else ""
             blunt = f" {BLUNT}" if judged.blunt and judged.verdict is Verdict.NOT_FOUND else ""
-            return Line(judged.verdict, room.headline(result), f"{room.sentence(result)}{blunt}{missing}")
+            return VerdictLine(judged.verdict, room.headline(result), f"{room.sentence(result)}{blunt}{missing}")
         case Verdict.FAILED:
             only = f" {counted(judged.played, 'weaker attack')} found nothing." if judged.played else ""
-            return Line(judged.verdict, f"{broke}, so this audit says nothing about {about}", f"{why}{only}")
+            return VerdictLine(judged.verdict, f"{broke}, so this audit says nothing about {about}", f"{why}{only}")
         case Verdict.INVALID:
-            return Line(judged.verdict, _invalid_title(result, family), why)
+            return VerdictLine(judged.verdict, _invalid_title(result, family), why)
         case Verdict.NOT_MEASURABLE:
-            return Line(judged.verdict, f"{capital(about)} could not be measured", why)
+            return VerdictLine(judged.verdict, f"{capital(about)} could not be measured", why)
         case _:
-            return Line(
+            return VerdictLine(
                 judged.verdict, f"{capital(about)} was not examined", why if judged.played else _unplayed(judged)
             )
 
@@ -123,13 +123,13 @@ def _invalid_title(result: AuditResult, family: Family) -> str:
     return f"The audit of {ABOUT[family]} is invalid"
 
 
-def reversed_attacks(result: AuditResult) -> list[Line]:
+def reversed_attacks(result: AuditResult) -> list[VerdictLine]:
     """Attacks that do worse than chance where others leak: the leak stands, but so does the fault."""
     if result.verdict_of(Family.MEMBERSHIP) is not Verdict.LEAK:
         return []
     why = [f for f in result.of(Family.MEMBERSHIP) if f.verdict is Verdict.INVALID and "than chance" in f.reason]
     names = joined(f"“{title}”" for title in dict.fromkeys(result.titles.get(f.attack, f.attack) for f in why))
-    return [Line(Verdict.INVALID, f"{names}: worse than chance", stopped(why[0].reason))] if why else []
+    return [VerdictLine(Verdict.INVALID, f"{names}: worse than chance", stopped(why[0].reason))] if why else []
 
 
 def headline(result: AuditResult) -> str:

@@ -13,11 +13,11 @@ from divulge.core.results.policy import DEFAULT_THRESHOLDS, Policy
 from divulge.core.threat import Access, Family
 
 
-class _Part(BaseModel):
+class _StrictPart(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class RulePart(_Part):
+class RulePart(_StrictPart):
     """A threshold with its reason.  at: tolerated advantage.  why, source: for whoever has to defend it."""
 
     at: float
@@ -25,14 +25,14 @@ class RulePart(_Part):
     source: str = ""
 
 
-class AdversaryPart(_Part):
+class AdversaryPart(_StrictPart):
     """What the adversary of an audit must at least have seen.  access: `parameters`, say.  why: in words."""
 
     access: str
     why: str = ""
 
 
-class PolicyFile(_Part):
+class PolicyFile(_StrictPart):
     """What is tolerated.
 
     name: of the policy.  purpose: what models it is for.  adversary: the least access of an audit that this policy can

@@ -16,6 +16,7 @@ from divulge.auditing.plan import relevant
 from divulge.auditing.resources import Resources
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
 from divulge.core.attack import Attack
+from divulge.core.capability.recipes import reusable
 from divulge.core.errors import InputError
 from divulge.core.hashing import digest
 from divulge.core.persons import checked_aggregate, count
@@ -197,7 +198,7 @@ def _shadows(
     """The shadow pool, and what makes the pool of an adversary who contributes records of their own."""
     if recipe is None:
         return None, None
-    artifact_cache = tools.artifact_cache if tools is not None and getattr(recipe, "cacheable", False) else None
+    artifact_cache = tools.artifact_cache if tools is not None and reusable(recipe) else None
 
     def poisoned(beside: Records | None) -> Pool:
         return cast(Pool, ShadowTrainer(recipe, candidates, seed, artifact_cache, beside).pool)

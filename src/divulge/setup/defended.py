@@ -8,6 +8,8 @@ from typing import Any
 
 from divulge.auditing.job import BoundRecipe
 from divulge.catalog.defenses import defense
+from divulge.core.capability.declared import able
+from divulge.core.capability.defenses import Accounted, Fitted, ShownThrough
 from divulge.core.defense import Stage, UpdateDefense
 from divulge.core.errors import InputError
 from divulge.core.hashing import derived_seed
@@ -16,7 +18,7 @@ from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.wording import joined
 from divulge.defenses.interface.defended_target import compatible, shielded
-from divulge.training.recipes.defended import defended_recipe, lacking_reference
+from divulge.training.recipes.defended import DefendedRecipe, defended_recipe, lacking_reference
 
 RETRAINED = (Stage.DATA, Stage.SETTINGS, Stage.TRAINING)
 
@@ -67,7 +69,7 @@ def defended(
         return target, recipe
     checked(target, recipe, defenses, reference)
     made = under(target, recipe, defenses, reference) if recipe is not None else None
-    if not anew and not before and not any(hasattr(item, "fitted") for item in behind):
+    if not anew and not before and not any(able(item, Fitted) for item in behind):
         return shielded(target, behind), made
     assert isinstance(made, BoundRecipe) and members is not None
     if before or anew:
@@ -97,7 +99,7 @@ def checked(target: Target, recipe: Recipe | None, chosen: Sequence[Any], refere
     _known(recipe, before, behind)
     if before and isinstance(recipe, BoundRecipe):
         defended_recipe(recipe.recipe, before, reference)
-    shown = [*(item.shown for item in before if hasattr(item, "shown")), *behind]
+    shown = [*(item.shown for item in before if able(item, ShownThrough)), *behind]
     if shown:
         compatible(target, shown)
     needy = next((item for item in behind if item.card.needs_reference), None)
@@ -114,7 +116,7 @@ def defended_name(name: str, chosen: Sequence[Any] | None) -> str:
 def _known(recipe: Recipe | None, before: Sequence[Any], behind: Sequence[Any]) -> None:
     if recipe is not None and not isinstance(recipe, BoundRecipe):
         raise InputError("defenses need a recipe that divulge trains: a TorchRecipe, an estimator or a function")
-    needy = [*before, *(item for item in behind if hasattr(item, "fitted"))]
+    needy = [*before, *(item for item in behind if able(item, Fitted))]
     if needy and recipe is None:
         raise InputError(
             f"defenses: {needy[0].card.name!r} is made while a model is trained: pass a recipe by which divulge can "
@@ -125,9 +127,9 @@ def _known(recipe: Recipe | None, before: Sequence[Any], behind: Sequence[Any]) 
 def _tell(recipe: BoundRecipe, before: Sequence[Any], records: int) -> None:
     """What a defence promises, into the story of the training."""
     for item in before:
-        if hasattr(item, "cost"):
+        if able(item, Accounted):
             base: Any = recipe.recipe
-            while hasattr(base, "base"):
+            while isinstance(base, DefendedRecipe):
                 base = base.base
             told = item.cost(records, base) if item.card.name == "dp_sgd" else item.cost()
             if isinstance(told, float):

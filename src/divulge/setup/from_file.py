@@ -9,6 +9,7 @@ import pandas as pd
 
 from divulge.auditing.job import Job
 from divulge.auditing.resources import Resources
+from divulge.core.capability.targets import classes_of, estimator_of
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
@@ -88,8 +89,8 @@ def recipe_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Recipe, 
 def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tuple[Target, Records]:
     """The model of an audit file, and the canaries of a secret as records that it can be asked about."""
     target, _ = target_in(audit.target, folder)
-    classes = getattr(target, "classes", None) or secret["labels"]
-    frame = as_fitted(pd.DataFrame(secret["canaries"]), fitted_kinds(getattr(target, "estimator", None)))
+    classes = classes_of(target) or secret["labels"]
+    frame = as_fitted(pd.DataFrame(secret["canaries"]), fitted_kinds(estimator_of(target)))
     if audit.target.kind == "sklearn":
         (records,) = from_frames([frame], target=secret["target"], classes=classes, task=target.task)
         return target, records

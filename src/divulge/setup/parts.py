@@ -20,6 +20,8 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.defenses import HasCard
 from divulge.core.errors import InputError
 from divulge.core.threat import PRESETS, Access, Behaviour, Knowledge, ThreatModel, preset
 from divulge.data.files import existing, read_update
@@ -51,14 +53,14 @@ def _value(value: Any) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class GivenObject:
     """An object that was given in Python, where a file has a name or a path."""
 
     value: Any
 
 
 def _with_card(value: Any) -> Any:
-    if isinstance(value, type) or not hasattr(value, "card"):
+    if isinstance(value, type) or not able(value, HasCard):
         raise ValueError("expected a name, a name with its settings, or an object with a card")
     return value
 

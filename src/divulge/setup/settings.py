@@ -23,7 +23,7 @@ from divulge.runs.policies import load_policy, shipped
 from divulge.runs.policy_file import PolicyFile
 from divulge.setup.extensions import refuse_unusable
 from divulge.setup.parts import (
-    Given,
+    GivenObject,
     Named,
     Names,
     Part,
@@ -63,7 +63,7 @@ class TargetSettings(Part):
 class DataSettings(Part):
     """What is to be known of the records."""
 
-    public: Path | SkipJsonSchema[InstanceOf[Given]] | None = None
+    public: Path | SkipJsonSchema[InstanceOf[GivenObject]] | None = None
     """records of other classes than the model's, from which an adversary may learn what records look like: an .npz
     file, or in Python (x, y)"""
     sensitive: Names = Field(default=[])
@@ -77,7 +77,7 @@ class DataSettings(Part):
     expect: dict[str, float] = Field(default={})
     """what you know of the model, accuracy (on members), accuracy_nonmembers, r2 or loss_per_token: where it answers
     otherwise, the audit stops before anything is attacked"""
-    groups: str | SkipJsonSchema[InstanceOf[Given]] | None = None
+    groups: str | SkipJsonSchema[InstanceOf[GivenObject]] | None = None
     """whose records they are, where a person has several: the column, or array of an .npz, that says it, which is no
     feature unless the model was fitted with it; in Python also (labels of members, labels of non-members[, labels of
     the population]), and for a score table one label a record.  Persons are split, trained on, compared and counted
@@ -92,7 +92,7 @@ class AuditSettings(Part):
 
     name: str | None = None
     """of the run and its report"""
-    recipe: Literal["auto", "chosen", "none"] | RecipePart | SkipJsonSchema[InstanceOf[Given]] = RecipePart()
+    recipe: Literal["auto", "chosen", "none"] | RecipePart | SkipJsonSchema[InstanceOf[GivenObject]] = RecipePart()
     """how such a model is trained: auto, chosen or none, or keys"""
     threat: Threat = "mlaas"
     """who attacks: a preset's name, or keys"""
@@ -229,7 +229,7 @@ class Options(AuditSettings, DataSettings, TargetSettings):
     @property
     def persons(self) -> Any:
         """Whose records they are, as it was said."""
-        return self.groups.value if isinstance(self.groups, Given) else self.groups
+        return self.groups.value if isinstance(self.groups, GivenObject) else self.groups
 
     @property
     def resources(self) -> Resources:
@@ -259,8 +259,8 @@ def tolerated(policy: str | PolicyFile | Path | Policy, folder: Path) -> Policy:
 
 def _held(key: str, value: Any) -> Any:
     """What a file cannot hold, in a case of its own; None where that is an answer and not the lack of one."""
-    if key not in GIVEN or isinstance(value, str | int | float | Path | Mapping | Given | RecipePart):
+    if key not in GIVEN or isinstance(value, str | int | float | Path | Mapping | GivenObject | RecipePart):
         return value
     if value is None:
         return "none" if key == "recipe" else None
-    return Given(value)
+    return GivenObject(value)

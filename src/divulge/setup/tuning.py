@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 
 from divulge.auditing.job import BoundRecipe
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import Untrained
+from divulge.core.capability.targets import estimator_of
 from divulge.core.errors import DivulgeError
 from divulge.core.hashing import derived_rng, derived_seed, digest
 from divulge.core.recipe import Recipe
@@ -31,7 +34,7 @@ BATCHES = (1, 4)
 MOST_HELD_OUT = 2_000
 
 
-def able(recipe: Recipe, target: Target) -> bool:
+def can_tune(recipe: Recipe, target: Target) -> bool:
     """Whether DP-SGD can train such models, and is installed."""
     if target.task is not Task.CLASSIFICATION or not isinstance(recipe, BoundRecipe):
         return False
@@ -42,19 +45,19 @@ def able(recipe: Recipe, target: Target) -> bool:
     except ModuleNotFoundError:
         return False
     bare: Any = recipe.recipe
-    estimator = getattr(bare, "estimator", None)
+    estimator = estimator_of(bare)
     last = estimator.steps[-1][1] if estimator is not None and hasattr(estimator, "steps") else estimator
-    return hasattr(bare, "untrained") or type(last).__name__ in LINEAR
+    return able(bare, Untrained) or type(last).__name__ in LINEAR
 
 
 def candidates(recipe: BoundRecipe, epsilon: float) -> Iterator[Any]:
     """The settings that are tried: learning rates and, of networks, sizes of the batches."""
     from divulge.defenses.training.dp_sgd import DpSgd
 
-    bare: Any = recipe.recipe
-    if not hasattr(bare, "untrained"):
+    if not able(recipe.recipe, Untrained):
         yield from (DpSgd(epsilon=epsilon, learning_rate=rate) for rate in LINEAR_RATES)
         return
+    bare: Any = recipe.recipe
     for rate, batch in product(RATES, BATCHES):
         yield DpSgd(epsilon=epsilon, learning_rate=rate * bare.learning_rate, batch_size=batch * bare.batch_size)
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import HasClasses, TellsReading, Updatable
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
 from divulge.core.persons import numbered
@@ -62,8 +64,9 @@ def presented(target: Target) -> str:
     """How an adapter shows a model, in words: answers of one model shown in two ways are not the same."""
     kind = type(target)
     ports = sorted(port.value for port in target.offers)
-    told = getattr(target, "settings_told", ""), getattr(target, "classes", ())
-    return repr((kind.__module__, kind.__qualname__, target.task.value, ports, told))
+    reading = target.settings_told if able(target, TellsReading) else ""
+    classes = target.classes if able(target, HasClasses) else ()
+    return repr((kind.__module__, kind.__qualname__, target.task.value, ports, (reading, classes)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +131,10 @@ class ShadowSet:
     def updated(self, model: int, records: Records, how: tuple[int, float, int]) -> Oracle:
         """See Shadows."""
         target = self.targets[model]
-        update = getattr(getattr(target, "target", target), "updated", None)  # behind what remembers its answers
-        if update is None:
+        bare = target.target if isinstance(target, Remembered) else target
+        if not able(bare, Updatable):
             raise Impossible("the recipe's models cannot be trained further: give a TorchRecipe")
-        return self.see(update(records, *how))
+        return self.see(bare.updated(records, *how))
 
     def signals(self, records: Records, signal_of: SignalOf) -> Array:
         """See Shadows; one model's answer is held at a time, and a signal is computed once for all attacks."""

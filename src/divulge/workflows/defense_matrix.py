@@ -14,6 +14,8 @@ import numpy as np
 
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.catalog.attacks import attack_class
+from divulge.core.capability.declared import able
+from divulge.core.capability.defenses import Accounted
 from divulge.core.errors import DivulgeError, InputError
 from divulge.core.hashing import derived_rng, digest
 from divulge.core.progress import Progress, Quiet
@@ -21,7 +23,7 @@ from divulge.core.recipe import Recipe
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.estimate import Rate
 from divulge.core.results.finding import Finding, Reading
-from divulge.core.results.matrix import Cell, Column, Matrix, Row
+from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,
     AUC,
@@ -42,9 +44,10 @@ from divulge.setup.assemble import attacks_for, job_from_records
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.defended import RETRAINED, checked, defended, named_defenses
 from divulge.setup.sources.sets import Sets
-from divulge.setup.tuning import able, tuned_dp_sgd
+from divulge.setup.tuning import can_tune, tuned_dp_sgd
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
+from divulge.training.recipes.defended import DefendedRecipe
 from divulge.workflows.run_audit import run_audit
 
 DEFAULT_ATTACKS = (
@@ -73,7 +76,7 @@ def matrix(
     for part in compositions:
         checked(plan.target, plan.recipe, part, plan.sets.population)
     progress = progress or Quiet()
-    if len(compositions) > 1 and able(plan.recipe, plan.target):
+    if len(compositions) > 1 and can_tune(plan.recipe, plan.target):
         assert isinstance(plan.recipe, BoundRecipe)
         told, seed = (plan.target, plan.recipe, plan.sets), plan.options.seed
         compositions = [*compositions, *([tuned_dp_sgd(*told, e, seed, folder)] for e in plan.compare.tuned)]
@@ -90,7 +93,7 @@ def matrix(
         sets=with_canaries(clean, plan.compare.canaries, plan.options.seed),
         options=plan.options.changed(duplicates="keep"),
     )
-    rows: list[tuple[Row, AuditResult | None, str]] = []
+    rows: list[tuple[MatrixRow, AuditResult | None, str]] = []
     progress.plan(len(names))
     for name, composition in zip(names, compositions, strict=True):
         progress.step(name)
@@ -136,7 +139,7 @@ def with_canaries(sets: Sets, share: float, seed: int) -> Sets:
 
 def _row(
     plan: MatrixPlan, clean: Sets, name: str, defenses: Sequence[Any], folder: Path
-) -> tuple[Row, AuditResult | None, str]:
+) -> tuple[MatrixRow, AuditResult | None, str]:
     """One audit, or what is left of it to do, and what its models are trained by; without a result where the model
     could not be trained.
     """
@@ -149,14 +152,14 @@ def _row(
             plan.target, plan.recipe, defenses, plan.sets.members, plan.sets.population, plan.options.seed, anew=True
         )
     except DivulgeError as error:
-        return Row(name, names, None, 0.0, (), failed=str(error)), None, name
+        return MatrixRow(name, names, None, 0.0, (), failed=str(error)), None, name
     took = time.perf_counter() - started if plan.resources.trainer.trained > before else None
     job = _job(plan, target, recipe, defenses, name)
     run = run_audit(job, own, resume=(own / "run.json").is_file(), explain=False)
     result = open_run(own)
     spent = _spent(own, took, plan.resources.trainer.trained - before, time.perf_counter() - started)
-    private = [d for d in defenses if hasattr(d, "cost")]
-    row = Row(
+    private = [d for d in defenses if able(d, Accounted)]
+    row = MatrixRow(
         name=name,
         defenses=names,
         quality=_quality(target, clean, plan.compare.canaries),
@@ -169,7 +172,7 @@ def _row(
         models_trained=int(spent["models"]),
         audit_seconds=spent["all"],
     )
-    bare = getattr(recipe, "recipe", recipe)
+    bare = recipe.recipe if isinstance(recipe, BoundRecipe) else recipe
     return row, result, bare.fingerprint() if bare is not None else name
 
 
@@ -261,14 +264,14 @@ def _canaries(run: RunFolder, result: AuditResult, plan: MatrixPlan) -> Cell | N
 def _epsilon(private: Sequence[Any], recipe: Any, records: int) -> float | None:
     if not private:
         return None
-    base = getattr(recipe, "recipe", recipe)
-    while hasattr(base, "base"):
+    base = recipe.recipe if isinstance(recipe, BoundRecipe) else recipe
+    while isinstance(base, DefendedRecipe):
         base = base.base
     told = private[0].cost(records, base) if private[0].card.name == "dp_sgd" else private[0].cost()
     return float(getattr(told, "stated", told))
 
 
-def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, AuditResult | None, str]]) -> Matrix:
+def _put_together(plan: MatrixPlan, rows: Sequence[tuple[MatrixRow, AuditResult | None, str]]) -> Matrix:
     results = [d for _, d, _ in rows if d is not None]
     columns = _columns(results)
     full = [
@@ -291,7 +294,7 @@ def _put_together(plan: MatrixPlan, rows: Sequence[tuple[Row, AuditResult | None
     )
 
 
-def _shared(rows: Sequence[tuple[Row, AuditResult | None, str]]) -> int:
+def _shared(rows: Sequence[tuple[MatrixRow, AuditResult | None, str]]) -> int:
     """Models that attacks and rows used beyond the largest use of each pool: one a recipe and a family of attacks."""
     used: dict[tuple[str, str], list[int]] = {}
     for _, result, recipe in rows:
@@ -300,9 +303,9 @@ def _shared(rows: Sequence[tuple[Row, AuditResult | None, str]]) -> int:
     return sum(sum(counts) - max(counts) for counts in used.values())
 
 
-def _columns(results: Sequence[AuditResult]) -> list[Column]:
+def _columns(results: Sequence[AuditResult]) -> list[MatrixColumn]:
     """One for each attack that ran in any row, in the order of the plan."""
-    found: dict[tuple[str, str, str], Column] = {}
+    found: dict[tuple[str, str, str], MatrixColumn] = {}
     for result in results:
         for outcome, played in result.played():
             chosen = next((key for key in SHOWN if any(m.metric == key for m in played.measurements)), None)
@@ -312,12 +315,12 @@ def _columns(results: Sequence[AuditResult]) -> list[Column]:
             for metric in (chosen, BESIDE.get(chosen) if first else None):
                 for m in played.measurements:
                     if m.metric == metric:
-                        column = Column(outcome.attack, m.metric, m.about, outcome.title, outcome.game)
+                        column = MatrixColumn(outcome.attack, m.metric, m.about, outcome.title, outcome.game)
                         found.setdefault((outcome.attack, m.metric, m.about), column)
     return list(found.values())
 
 
-def _cell(result: AuditResult, column: Column) -> Cell:
+def _cell(result: AuditResult, column: MatrixColumn) -> Cell:
     for outcome in result.outcomes:
         if outcome.attack == column.attack:
             why = getattr(outcome.result, "reason", "") or getattr(outcome.result, "error", "")

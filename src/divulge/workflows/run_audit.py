@@ -15,7 +15,6 @@ import numpy as np
 
 from divulge.auditing.budget import Budget
 from divulge.auditing.cache import baseline_of, keeper
-from divulge.auditing.challenge import shadows_of
 from divulge.auditing.handshake import places_of, shake
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import Memory
@@ -23,6 +22,8 @@ from divulge.auditing.plan import Planned, plan
 from divulge.auditing.run_attack import Result, baseline, run_attack
 from divulge.auditing.sessions import Sessions, findings_expected
 from divulge.auditing.units import units_of
+from divulge.core.capability.attacks import shadows_of
+from divulge.core.capability.targets import origin_of
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.progress import Progress, Quiet
 from divulge.core.records import Records
@@ -98,8 +99,8 @@ def run_audit(
     if job.chain and not run.gains():
         progress.step("going on from the copy")
         run.write_gains(gains_of(job, tables, findings, job.chain))
-    provenance_note = getattr(job.target, "provenance_note", None)
-    run.write_training([*job.resources.trainer.told, *([provenance_note()] if provenance_note is not None else [])])
+    origin = origin_of(job.target)
+    run.write_training([*job.resources.trainer.told, *([origin()] if origin is not None else [])])
     run.finish()
     _publish(run, job, planned, done, blind)
     return run

@@ -13,7 +13,7 @@ from divulge.core.errors import Impossible, InputError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage, Student
+from divulge.core.views.extraction import CopyStage, ExtractionGuess, ExtractionView, Student
 
 STRATEGIES = ("uncertainty", "k_center", "dfal", "dfal+k_center")
 FIRST = 0.2
@@ -65,7 +65,7 @@ class ActiveThief:
         turns = sorted({first, *stops, *np.geomspace(first, stops[-1], self.rounds).astype(int).tolist()})
         order = view.rng.permutation(len(population))
         sent, left = order[: turns[0]], order[turns[0] :]
-        made: list[Stage] = []
+        made: list[CopyStage] = []
         copy: Student | None = None
         for turn in turns:
             if copy is not None:
@@ -76,7 +76,7 @@ class ActiveThief:
             part = population.take(sent)
             copy = view.students.teach(kind, part, ask(view, part, self.answers), int(view.rng.integers(2**31)))
             if turn in stops:
-                made.append(Stage(view.target.queries, copy))
+                made.append(CopyStage(view.target.queries, copy))
         return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student=kind)
 
     def _choose(self, copy: Student, sent: Records, pool: Records, count: int) -> Array:

@@ -13,7 +13,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.extraction import Claim, Design, ExtractionGuess, ExtractionView
+from divulge.core.views.extraction import Claim, ExtractionGuess, ExtractionView, NetworkDesign
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "activation": ("relu", "tanh", "elu"),
@@ -30,9 +30,11 @@ NAMES = {"share": "data_share"}
 FOLDS = 4
 
 
-def random_designs(rng: Generator, count: int) -> list[Design]:
+def random_designs(rng: Generator, count: int) -> list[NetworkDesign]:
     """Designs drawn evenly from all combinations."""
-    return [Design(**{name: rng.choice(np.array(v)).item() for name, v in CHOICES.items()}) for _ in range(count)]
+    return [
+        NetworkDesign(**{name: rng.choice(np.array(v)).item() for name, v in CHOICES.items()}) for _ in range(count)
+    ]
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Architecture:
 class Reader:
     """Reads attributes off answers [models, queries, classes] of networks with known designs."""
 
-    def __init__(self, answers: Array, designs: Sequence[Design], seed: int) -> None:
+    def __init__(self, answers: Array, designs: Sequence[NetworkDesign], seed: int) -> None:
         self._seed = seed
         self._views = {"plain": _plain(answers), "shape": _shape(answers)}
         self._truth = {name: [str(asdict(d)[name]) for d in designs] for name in CHOICES}

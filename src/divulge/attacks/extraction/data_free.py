@@ -12,7 +12,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Needs
-from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage
+from divulge.core.views.extraction import CopyStage, ExtractionGuess, ExtractionView
 
 NOISE = 64
 BATCH = 128
@@ -64,11 +64,11 @@ class DataFree:
             return said if said.ndim == 2 else np.log(sure + (1 - UNSURE) * np.eye(view.classes)[said.astype(int)])
 
         training = DataFreeTraining(view, told, NOISE, BATCH)
-        made: list[Stage] = []
+        made: list[CopyStage] = []
         for stop in stops:
             cost = BATCH * (STUDENT_STEPS + GENERATOR_STEPS * (1 + DIRECTIONS))
             while view.target.queries + cost <= stop:
                 progress = view.target.queries / stops[-1]
                 training.round(GENERATOR_STEPS, STUDENT_STEPS, DIRECTIONS, SMOOTHING, progress)
-            made.append(Stage(view.target.queries, training.copy()))
+            made.append(CopyStage(view.target.queries, training.copy()))
         return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student="network")

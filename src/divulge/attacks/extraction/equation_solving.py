@@ -11,7 +11,7 @@ from divulge.attacks.extraction.copies import WrittenNetwork
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.threat import Access, Asset, Family, Needs, Task
-from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage
+from divulge.core.views.extraction import CopyStage, ExtractionGuess, ExtractionView
 
 
 @dataclass(frozen=True)
@@ -53,4 +53,4 @@ class EquationSolving:
         weights = (answers[1:] - answers[0]).T / np.diag(x[1:] - x[0])
         bias = answers[0] - weights @ x[0]
         copy = WrittenNetwork((weights, bias), regression)
-        return ExtractionGuess(copy, copy.claimed(), stages=(Stage(view.target.queries, copy),))
+        return ExtractionGuess(copy, copy.claimed(), stages=(CopyStage(view.target.queries, copy),))

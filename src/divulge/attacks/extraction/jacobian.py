@@ -13,7 +13,7 @@ from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Records, concat
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage, Student
+from divulge.core.views.extraction import CopyStage, ExtractionGuess, ExtractionView, Student
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class Jacobian:
         first = min(self.seeds, stops[0], len(view.population))
         sent = view.population.take(view.rng.permutation(len(view.population))[:first])
         said = ask(view, sent, self.answers)
-        made: list[Stage] = []
+        made: list[CopyStage] = []
         while True:
             copy = view.students.teach("network", sent, said, int(view.rng.integers(2**31)))
             if len(sent) in stops:
-                made.append(Stage(view.target.queries, copy))
+                made.append(CopyStage(view.target.queries, copy))
             if len(sent) >= stops[-1]:
                 return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student="network")
             stop = next(s for s in stops if s > len(sent))

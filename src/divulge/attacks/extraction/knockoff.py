@@ -13,7 +13,7 @@ from divulge.core.attack import Card
 from divulge.core.hashing import Array
 from divulge.core.records import concat
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage
+from divulge.core.views.extraction import CopyStage, ExtractionGuess, ExtractionView
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class KnockoffAdaptive:
         left = [list(view.rng.permutation(np.flatnonzero(population.y == c))) for c in range(view.classes)]
         liking = np.zeros(view.classes)
         sent: list[int] = []
-        made: list[Stage] = []
+        made: list[CopyStage] = []
         said: list[Array] = []
         average = 0.0
         turns = sorted({*stops, *np.linspace(stops[0], stops[-1], ROUNDS).astype(int).tolist()})
@@ -136,7 +136,7 @@ class KnockoffAdaptive:
                 part = concat([population.take(np.array(sent))])
                 seed = int(view.rng.integers(2**31))
                 taught = view.students.teach(kind, part, np.concatenate(said), seed)
-                made.append(Stage(view.target.queries, taught))
+                made.append(CopyStage(view.target.queries, taught))
         return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student=kind)
 
 

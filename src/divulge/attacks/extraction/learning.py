@@ -10,7 +10,7 @@ from divulge.core.errors import Impossible, InputError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
-from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage, Surrogate
+from divulge.core.views.extraction import CopyStage, ExtractionGuess, ExtractionView, Surrogate
 
 STAGES = (100, 1_000, 5_000, 10_000)
 """Queries at which a copy is made."""
@@ -68,11 +68,11 @@ def taught_in_stages(
     answers: str = "best",
 ) -> ExtractionGuess:
     """Copies taught from the first so many records, one for each stop; all records are asked about once."""
-    made: list[Stage] = []
+    made: list[CopyStage] = []
     for stop in stops:
         part = records.take(np.arange(stop))
         said = ask(view, part, answers)
-        made.append(Stage(view.target.queries, teach(part, said, int(view.rng.integers(2**31)))))
+        made.append(CopyStage(view.target.queries, teach(part, said, int(view.rng.integers(2**31)))))
     return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student=kind)
 
 

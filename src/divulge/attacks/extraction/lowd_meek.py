@@ -12,7 +12,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage
+from divulge.core.views.extraction import CopyStage, ExtractionGuess, ExtractionView
 
 HALVINGS = 46
 """Of the way between two answers, until doubles end."""
@@ -71,7 +71,7 @@ class LowdMeek:
             )
         weights, bias = together(normals, view.classes, features)
         copy = WrittenNetwork((weights, bias))
-        return ExtractionGuess(copy, copy.claimed(up_to_scale=True), stages=(Stage(view.target.queries, copy),))
+        return ExtractionGuess(copy, copy.claimed(up_to_scale=True), stages=(CopyStage(view.target.queries, copy),))
 
 
 class _Search:

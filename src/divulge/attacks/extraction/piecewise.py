@@ -62,7 +62,7 @@ class Kinked:
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class SearchLine:
     """z(t) = start + t along, for t between low and high."""
 
     start: Array
@@ -140,7 +140,7 @@ def _on_both(g: Function, t: Array, inch: Array, left: End, right: End, scale: A
 
 def extract(
     f: Function,
-    draw: Callable[[], Line],
+    draw: Callable[[], SearchLine],
     inputs: int,
     outputs: int,
     lines: int,
@@ -161,7 +161,7 @@ def extract(
         line = draw()
         known = model
 
-        def rest(t: Array, line: Line = line, known: Kinked = known) -> Array:
+        def rest(t: Array, line: SearchLine = line, known: Kinked = known) -> Array:
             z = line.at(t)
             return f(z) - known.bends(z)
 
@@ -194,7 +194,7 @@ def tidied(model: Kinked) -> Kinked:
     return replace(model, w=plane[alive, :-1], b=plane[alive, -1], a=a[alive])
 
 
-def _with_neurons(f: Function, model: Kinked, line: Line, t: Array, jumps: Array) -> Kinked:
+def _with_neurons(f: Function, model: Kinked, line: SearchLine, t: Array, jumps: Array) -> Kinked:
     """Normals of the hyperplanes crossed: with the scale at which w.along = 1 the change of the slope is a.  Between
     two regions as many hyperplanes are told apart as there are independent outputs, so not every region is visited.
     """
@@ -222,7 +222,7 @@ def _with_neurons(f: Function, model: Kinked, line: Line, t: Array, jumps: Array
     )
 
 
-def _bends_there(f: Function, model: Kinked, line: Line, t: Array, found: tuple[Array, Array, Array]) -> Array:
+def _bends_there(f: Function, model: Kinked, line: SearchLine, t: Array, found: tuple[Array, Array, Array]) -> Array:
     """Whether each new hyperplane is one: a little way from where it was crossed there must be the same kink.  One that
     fails (another kink was too near) is found again on another line.  Bool [kinks].
     """
@@ -249,7 +249,7 @@ def _bends_there(f: Function, model: Kinked, line: Line, t: Array, found: tuple[
     return right
 
 
-def _regions(line: Line, t: Array, together: int) -> list[tuple[float, float]]:
+def _regions(line: SearchLine, t: Array, together: int) -> list[tuple[float, float]]:
     """Middles and widths of the gaps to visit: at most `together` kinks between two of them, the widest gap of those
     that come into question (in arcus tangens).
     """
@@ -273,7 +273,7 @@ def gradient(f: Function, model: Kinked, z: Array, span: float) -> Array:
     return np.asarray((values[1:] - values[0]).T / step)
 
 
-def _with_linear_part(f: Function, model: Kinked, line: Line) -> Kinked:
+def _with_linear_part(f: Function, model: Kinked, line: SearchLine) -> Kinked:
     """What is left is linear everywhere: from inputs + 1 points far apart."""
     inputs = model.w.shape[1]
     centre = line.at(np.array([(max(line.low, -0.5) + min(line.high, 0.5)) / 2]))[0]
@@ -283,7 +283,7 @@ def _with_linear_part(f: Function, model: Kinked, line: Line) -> Kinked:
     return replace(model, slope=slope, offset=values[0] - slope @ centre)
 
 
-def random_line(rng: Generator, inputs: int, far: float = 1e3) -> Line:
+def random_line(rng: Generator, inputs: int, far: float = 1e3) -> SearchLine:
     """Through the neighbourhood of the origin, in every direction alike."""
     along = rng.standard_normal(inputs)
-    return Line(rng.uniform(-0.3, 0.3, inputs), along / np.linalg.norm(along) * np.sqrt(inputs) / 2, -far, far)
+    return SearchLine(rng.uniform(-0.3, 0.3, inputs), along / np.linalg.norm(along) * np.sqrt(inputs) / 2, -far, far)

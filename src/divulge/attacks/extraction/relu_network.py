@@ -8,14 +8,14 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.attacks.extraction.copies import WrittenNetwork
-from divulge.attacks.extraction.piecewise import Function, Kinked, Line, extract, gradient, kinks, random_line
+from divulge.attacks.extraction.piecewise import Function, Kinked, SearchLine, extract, gradient, kinks, random_line
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.signals import log_softmax
 from divulge.core.threat import Access, Asset, Family, Needs, Task
-from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Stage, Surrogate
+from divulge.core.views.extraction import CopyStage, ExtractionGuess, ExtractionView, Surrogate
 
 LINES = 6
 CHECKS = 24
@@ -94,7 +94,7 @@ class ReluNetwork:
         copy, arrays = work(f, view, centre, size, outputs, regression)
         written = WrittenNetwork(arrays, regression) if arrays is not None else None
         return ExtractionGuess(
-            copy, written.claimed() if written is not None else None, stages=(Stage(view.target.queries, copy),)
+            copy, written.claimed() if written is not None else None, stages=(CopyStage(view.target.queries, copy),)
         )
 
 
@@ -157,14 +157,14 @@ def _two_layers(
     reached = np.maximum(far * view.rng.uniform(-0.5, 0.5, (REACHED, inputs)) @ w.T + b, 0)
     hard = reached
 
-    def inside() -> Line:
+    def inside() -> SearchLine:
         """Between two outputs of the first layer, one of which the copy gets wrong so far."""
         start = reached[view.rng.integers(len(reached))]
         end = hard[view.rng.integers(len(hard))]
         if view.rng.random() < 0.5:
             some = view.rng.random(hidden) < 0.5
             start = np.where(some, view.rng.exponential(float(reached.mean()) + 1e-9, hidden), start)
-        return Line(start, 1.5 * (end - start) * (1 + 1e-6 * view.rng.random()), 1e-4, 2 / 3)
+        return SearchLine(start, 1.5 * (end - start) * (1 + 1e-6 * view.rng.random()), 1e-4, 2 / 3)
 
     model = None
     for _ in range(TRIES):
@@ -233,7 +233,7 @@ def _same_plane(plane: Array, other: Array) -> bool:
     return bool(min(np.abs(plane - other).max(), np.abs(plane + other).max()) < 1e-4)
 
 
-def _unexplained(t: Array, line: Line, planes: list[Array]) -> Array:
+def _unexplained(t: Array, line: SearchLine, planes: list[Array]) -> Array:
     """Kinks that lie on none of the hyperplanes known."""
     if not planes or not len(t):
         return t
@@ -242,7 +242,7 @@ def _unexplained(t: Array, line: Line, planes: list[Array]) -> Array:
     return np.asarray(t[~near.any(axis=1)])
 
 
-def _plane(f: Function, line: Line, at: float, t: Array) -> Array | None:
+def _plane(f: Function, line: SearchLine, at: float, t: Array) -> Array | None:
     """Normal and offset of the hyperplane crossed at `at`, from the slopes on both sides."""
     others = np.abs(t - at)
     gap = min(float(others[others > 0].min(initial=1.0)), 1.0) / 4

@@ -16,7 +16,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Needs
-from divulge.core.views.extraction import ExtractionGuess, ExtractionView, Parameters, Stage
+from divulge.core.views.extraction import CopyStage, ExtractionGuess, ExtractionView, Parameters
 
 Side = Callable[[Array], Array]
 """Inputs [points, inputs] to whether the second class is predicted [points]."""
@@ -283,7 +283,7 @@ class ReluNetworkFromLabels:
             raw = w / size
             written = WrittenNetwork((raw, b - raw @ centre, v, c))
             claimed = Parameters(written.claimed().kind, written.arrays, up_to_scale=True)
-        return ExtractionGuess(copy, claimed, stages=(Stage(view.target.queries, copy),))
+        return ExtractionGuess(copy, claimed, stages=(CopyStage(view.target.queries, copy),))
 
 
 def _solved(boundary: Boundary, neurons: list[tuple[Array, float]]) -> tuple[Kinked, float]:

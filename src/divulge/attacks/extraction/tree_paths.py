@@ -13,7 +13,7 @@ from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
-from divulge.core.views.extraction import TREE, ExtractionGuess, ExtractionView, Parameters, Stage
+from divulge.core.views.extraction import TREE, CopyStage, ExtractionGuess, ExtractionView, Parameters
 
 if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeClassifier
@@ -158,7 +158,7 @@ class TreePaths:
         points = np.stack([inside[name] for name in known]).astype(view.example.x.dtype)
         size = np.maximum(explorer.high - explorer.low, 1e-12)
         copy = BoxCopy(boxes, view.target.log_scores(view.records(points)), size)
-        return ExtractionGuess(copy, Parameters(TREE, (boxes,)), stages=(Stage(view.target.queries, copy),))
+        return ExtractionGuess(copy, Parameters(TREE, (boxes,)), stages=(CopyStage(view.target.queries, copy),))
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class TreePathsByScores:
         features = int(view.low.size)
         if most < 10 * features:
             raise Impossible(f"it needs at least {10 * features:,} queries")
-        stages: list[Stage] = []
+        stages: list[CopyStage] = []
         order = view.rng.permutation(len(view.population))
         for turn in range(ROUNDS):
             part = view.population.take(order[turn * SAMPLES : (turn + 1) * SAMPLES])
@@ -211,7 +211,7 @@ class TreePathsByScores:
         copy = stages[-1].surrogate
         return ExtractionGuess(copy, stages=tuple(stages), student="trees")
 
-    def _search(self, view: ExtractionView, explorer: Explorer, points: Array, names: Array, most: int) -> Stage:
+    def _search(self, view: ExtractionView, explorer: Explorer, points: Array, names: Array, most: int) -> CopyStage:
         """Boxes around so many of these points as can be paid for, one for each kind of answer first."""
         first = np.unique(names, return_index=True)[1]
         rest = view.rng.permutation(np.setdiff1d(np.arange(len(names)), first))
@@ -222,7 +222,7 @@ class TreePathsByScores:
             if view.target.queries + 4 * dear * len(part) > most:
                 break
             explorer.boxes(points[part], names[part])
-        return Stage(view.target.queries, grown(explorer))
+        return CopyStage(view.target.queries, grown(explorer))
 
 
 def grown(explorer: Explorer) -> GrownCopy:

@@ -47,7 +47,7 @@ def _numbers(part: Any) -> tuple[Array, Array]:
     return weight, np.zeros(len(weight)) if part.bias is None else part.bias.detach().double().cpu().numpy()
 
 
-class _Reader(nn.Module):
+class _NeuronReader(nn.Module):
     """phi by layer, over each neuron and what was said of the layer before; their means; rho over all of these."""
 
     def __init__(self, widths: list[int]) -> None:
@@ -94,7 +94,7 @@ def _taught(layers: list[Tensor], wanted: Tensor, seed: int, steps: int) -> nn.M
     torch.manual_seed(seed)
     order = torch.randperm(len(wanted))
     held, rest = order[: len(order) // 5], order[len(order) // 5 :]
-    reader = _Reader([x.shape[2] for x in layers])
+    reader = _NeuronReader([x.shape[2] for x in layers])
     optimiser = torch.optim.AdamW(reader.parameters(), lr=3e-3, weight_decay=0.1)
     best, finest, since = float("inf"), copy.deepcopy(reader.state_dict()), 0
     for _ in range(steps):

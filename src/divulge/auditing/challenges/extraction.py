@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, asks_everything, shadows_of
+from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, asks_everything
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack
+from divulge.core.capability.attacks import shadows_of
+from divulge.core.capability.recipes import settings_of
 from divulge.core.game import Game
 from divulge.core.records import Records
 from divulge.core.results.metric import Trials, of_trials
 from divulge.core.threat import Access, Challenge
-from divulge.core.views.extraction import Design, ExtractionAuxiliary, Surrogate
+from divulge.core.views.extraction import ExtractionAuxiliary, NetworkDesign, Surrogate
 from divulge.games.extraction import ExtractionGame
 from divulge.training.surrogates.students import SurrogateTrainer
 
@@ -21,7 +23,7 @@ from divulge.training.surrogates.students import SurrogateTrainer
 def _lay(job: Job) -> tuple[Game, Adversary | None]:
     students = SurrogateTrainer(job.candidates)
     held, training = job.candidates.take(~job.member), job.candidates.take(job.member)
-    settings = getattr(job.recipe, "settings", {})
+    settings = settings_of(job.recipe)
     game = ExtractionGame(job.target, held, job.seed, job.recipe, job.population, training, students, settings)
     zoo = _zoo(job.population)
 
@@ -31,12 +33,12 @@ def _lay(job: Job) -> tuple[Game, Adversary | None]:
     return game, adversary
 
 
-def _zoo(population: Records | None) -> Callable[[Sequence[Design], int], Sequence[Surrogate]] | None:
+def _zoo(population: Records | None) -> Callable[[Sequence[NetworkDesign], int], Sequence[Surrogate]] | None:
     """Networks of other designs, trained on the population; None where there is none, or no PyTorch."""
     if population is None or find_spec("torch") is None:
         return None
 
-    def zoo(designs: Sequence[Design], seed: int) -> Sequence[Surrogate]:
+    def zoo(designs: Sequence[NetworkDesign], seed: int) -> Sequence[Surrogate]:
         from divulge.training.surrogates.zoo import train_zoo
 
         return train_zoo(population, designs, seed)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, shadows_of
+from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
+from divulge.core.capability.attacks import shadows_of
 from divulge.core.game import Game
 from divulge.core.results.metric import AUC, Trials, of_trials
 from divulge.core.threat import Challenge, Phase

@@ -13,6 +13,9 @@ from divulge.auditing.challenges.reconstruction import protected
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
 from divulge.core.attack import Attack, Card
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import reusable
+from divulge.core.capability.targets import HasModel
 from divulge.core.errors import Impossible, InputError
 from divulge.core.game import Game
 from divulge.core.hashing import Array, digest
@@ -66,7 +69,7 @@ def raised(job: Job) -> Raise | None:
     recipe = job.recipe
     if recipe is None:
         return None
-    answers = Answers(job.resources.artifact_cache if getattr(recipe, "cacheable", False) else None)
+    answers = Answers(job.resources.artifact_cache if reusable(recipe) else None)
 
     def models(records: Records, keep: Array, seeds: Sequence[int]) -> list[Target]:
         found = dict(recipe.train_many(records, keep, seeds))
@@ -85,7 +88,7 @@ def remembered(target: Target, key: str, answers: Answers) -> Target:
     """
     if Access.SAMPLES in target.offers:
         return target
-    return _Open(target, key, answers) if hasattr(target, "model") else Remembered(target, key, answers)
+    return _Open(target, key, answers) if able(target, HasModel) else Remembered(target, key, answers)
 
 
 class _Open(Remembered):

@@ -9,11 +9,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.random import Generator
 
-from divulge.auditing.challenge import Adversary, ChallengeSpec, asks_everything, shadows_of
+from divulge.auditing.challenge import Adversary, ChallengeSpec, asks_everything
 from divulge.auditing.federated_target import FederatedTarget
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
 from divulge.core.attack import Attack, Card
+from divulge.core.capability.attacks import shadows_of, trainings_of
+from divulge.core.capability.recipes import reusable
 from divulge.core.defense import UpdateDefense
 from divulge.core.errors import Impossible
 from divulge.core.game import Game
@@ -55,7 +57,7 @@ def _laid(lay: Callable[[Job], Game], job: Job) -> tuple[Game, Adversary]:
 def _pool(job: Job) -> Callable[..., Shadows]:
     """Shadow models of an adversary who does not know the records that are asked about: trained on the population."""
     assert job.recipe is not None and job.population is not None
-    artifact_cache = job.resources.artifact_cache if getattr(job.recipe, "cacheable", False) else None
+    artifact_cache = job.resources.artifact_cache if reusable(job.recipe) else None
     seed = derived_seed(job.seed, "shadows on the population")
     return cast(Callable[..., Shadows], ShadowTrainer(job.recipe, job.population, seed, artifact_cache).pool)
 
@@ -151,7 +153,7 @@ def _models(attack: Attack[Any, Any], job: Job) -> tuple[str, int]:
     if card.challenge is Challenge.VERSIONS:
         return card.name, 2 * trials
     if card.challenge is Challenge.REPEATED:  # its control is served by the same models
-        return card.name, int(getattr(attack, "trainings", 0)) + 2 * trials
+        return card.name, trainings_of(attack) + 2 * trials
     return f"{card.family.value} {card.challenge}", shadows_of(attack) + 2
 
 

@@ -8,7 +8,7 @@ from divulge.core.results.finding import Reading
 
 
 @dataclass(frozen=True)
-class Column:
+class MatrixColumn:
     """One measure of one attack.  chance: what guessing reaches."""
 
     attack: str
@@ -39,7 +39,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """One composition of defences.
 
     quality: of the model on records it has not seen, as they are.  seconds: of training the model once; audit_seconds:
@@ -76,7 +76,7 @@ class Row:
         return max(found, key=lambda leak: (leak.low, leak.value), default=None)
 
     @property
-    def of_data(self) -> Row:
+    def of_data(self) -> MatrixRow:
         """The same row, with what it leaks of the training data alone: a copied model is another matter."""
         return replace(self, cells=tuple(c for c in self.cells if c.family != "extraction"))
 
@@ -89,8 +89,8 @@ class Matrix:
 
     name: str
     quality_name: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    columns: tuple[MatrixColumn, ...]
+    rows: tuple[MatrixRow, ...]
     canaries: int = 0
     canary_attack: str = ""
     models_trained: int = 0
@@ -98,7 +98,7 @@ class Matrix:
     seconds: float = 0.0
     confidence: float = 0.95
 
-    def measured(self) -> list[Row]:
+    def measured(self) -> list[MatrixRow]:
         """Rows with a quality and a leak."""
         return [row for row in self.rows if row.quality is not None and row.worst is not None]
 
@@ -107,14 +107,14 @@ class Matrix:
         """The same, of the training data alone."""
         return replace(self, rows=tuple(row.of_data for row in self.rows))
 
-    def front(self) -> list[Row]:
+    def front(self) -> list[MatrixRow]:
         """Rows that no other beats in both quality and worst leak (Pareto), from least to most quality."""
         rows = self.measured()
         kept = [row for row in rows if not any(_beats(other, row) for other in rows)]
         return sorted(kept, key=lambda row: row.quality.value if row.quality else 0.0)
 
 
-def _beats(one: Row, other: Row) -> bool:
+def _beats(one: MatrixRow, other: MatrixRow) -> bool:
     assert one.quality and other.quality and one.worst and other.worst
     better = one.quality.value >= other.quality.value and one.worst.value <= other.worst.value
     return better and (one.quality.value > other.quality.value or one.worst.value < other.worst.value)

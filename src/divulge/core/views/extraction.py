@@ -59,7 +59,7 @@ class Students(Protocol):
 
 
 @dataclass(frozen=True)
-class Design:
+class NetworkDesign:
     """How one network of a zoo is built and trained: the attributes that a meta-model guesses."""
 
     activation: str
@@ -78,7 +78,7 @@ class ExtractionAuxiliary:
     population: Records | None = None
     training_data: Records | None = None
     students: Students | None = None
-    zoo: Callable[[Sequence[Design], int], Sequence[Surrogate]] | None = None
+    zoo: Callable[[Sequence[NetworkDesign], int], Sequence[Surrogate]] | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class ExtractionView:
             raise AccessDenied("no students can be taught here")
         return self._means.students
 
-    def zoo(self, designs: Sequence[Design]) -> Sequence[Surrogate]:
+    def zoo(self, designs: Sequence[NetworkDesign]) -> Sequence[Surrogate]:
         """Networks of these designs, each trained on its share of the population."""
         self._demand(Knowledge.POPULATION)
         if self._means.zoo is None:
@@ -212,7 +212,7 @@ class Secrets:
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class CopyStage:
     """A copy on the way: what the attack had after so many queries."""
 
     queries: int
@@ -229,5 +229,5 @@ class ExtractionGuess:
     surrogate: Surrogate | None = None
     parameters: Parameters | None = None
     claims: tuple[Claim, ...] = ()
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[CopyStage, ...] = ()
     student: str | None = None

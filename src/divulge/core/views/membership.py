@@ -57,7 +57,6 @@ class Auxiliary:
     """
 
     population: Records | None = None
-    members: Records | None = None
     shadows: Callable[[int], Shadows] | None = None
     students: Callable[[Oracle], Sequence[Oracle]] | None = None
 
@@ -125,14 +124,6 @@ class MembershipView:
         if self._means.population is None:
             raise AccessDenied("the audit was given no population records")
         return self._means.population
-
-    @property
-    def known_members(self) -> Records:
-        """Some records that are known to be members, none of them a candidate."""
-        self._demand(Knowledge.MEMBERS)
-        if self._means.members is None:
-            raise AccessDenied("the audit was given no known members")
-        return self._means.members
 
     def shadows(self, models: int) -> Shadows:
         """Shadow models; the same ones for every attack of a run."""

@@ -144,10 +144,6 @@ class AttributeView(_View):
 
     questions: tuple[Question, ...] = ()
 
-    def over_completions(self, question: Question, of: Callable[[Records], Array]) -> Array:
-        """`of(records) -> [records]` for every completion: [records, completions]."""
-        return np.stack([of(question.completed(v)) for v in range(len(question.completions))], axis=1)
-
     def telling(self, question: Question, most: int | None = None) -> Records:
         """The first so many population records in which the attribute is known; all population records where it is
         known in none.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from divulge.core.capability.targets import cacheable, secrets_of
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.target import Target
@@ -32,7 +33,7 @@ class MinimizedTarget:
     @property
     def cacheable(self) -> bool:
         """As for the inner target."""
-        return bool(getattr(self.inner, "cacheable", True))
+        return cacheable(self.inner)
 
     @property
     def offers(self) -> frozenset[Access]:
@@ -45,8 +46,7 @@ class MinimizedTarget:
 
     def secrets(self) -> Secrets:
         """Those of the inner target."""
-        tell = getattr(self.inner, "secrets", None)
-        return tell() if tell is not None else Secrets()
+        return secrets_of(self.inner)
 
     def fingerprint(self) -> str:
         """See Target."""

@@ -31,7 +31,7 @@ QUANTISATION, MODULUS = 2**22, 2**32
 
 
 @dataclass(frozen=True, eq=False)
-class Round:
+class ClientRound:
     """One round as a tap sees it.
 
     before, after: the global weights.  sent: by client, what went over the wire: the new weights, or with secure
@@ -77,7 +77,7 @@ def run(
     start: Arrays,
     train: LocalTraining,
     seed: int,
-    tap: Callable[[Round], None] | None = None,
+    tap: Callable[[ClientRound], None] | None = None,
 ) -> Arrays:
     """The global weights after all rounds.  sizes: records of each client, which weigh its part.
 
@@ -97,7 +97,7 @@ def _run(
     start: Arrays,
     train: LocalTraining,
     seed: int,
-    tap: Callable[[Round], None] | None,
+    tap: Callable[[ClientRound], None] | None,
 ) -> Arrays:
     local = _flower()
     grid = local.LocalGrid([local.Client(n, size, train) for n, size in enumerate(sizes)], federation.secure)
@@ -117,7 +117,7 @@ def _run(
             after = _central(federation, server.weights, len(sizes), rng)
             server.weights = after
             if tap is not None:
-                tap(Round(number, weights, after, dict(grid.sent), federation.secure))
+                tap(ClientRound(number, weights, after, dict(grid.sent), federation.secure))
             weights = after
     finally:
         random.setstate(lots)

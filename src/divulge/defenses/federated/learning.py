@@ -13,7 +13,7 @@ from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.records import Records
 from divulge.core.threat import Task
-from divulge.defenses.federated.flower import Arrays, Federation, Round, clipped, run
+from divulge.defenses.federated.flower import Arrays, ClientRound, Federation, clipped, run
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +85,7 @@ class Federated:
         return self.watched(recipe, records, seed, None)
 
     def watched(
-        self, recipe: Any, records: Records, seed: int, tap: Callable[[Round], None] | None, start: Any = None
+        self, recipe: Any, records: Records, seed: int, tap: Callable[[ClientRound], None] | None, start: Any = None
     ) -> nn.Module:
         """The same training with a tap on the wire.  start: a module to go on from."""
         import torch

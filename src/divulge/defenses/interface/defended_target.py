@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.defenses import AltersFor
+from divulge.core.capability.targets import cacheable, secrets_of
 from divulge.core.defense import Defense
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest, row_digests
@@ -36,7 +39,7 @@ class DefendedTarget:
     @property
     def cacheable(self) -> bool:
         """Whether the fingerprint tells everything: as for the inner target."""
-        return bool(getattr(self.inner, "cacheable", True))
+        return cacheable(self.inner)
 
     @property
     def offers(self) -> frozenset[Access]:
@@ -55,8 +58,7 @@ class DefendedTarget:
         shown = self.inner.answer(Access.SCORES, records)
         keys = np.frombuffer(b"".join(key[:8] for key in row_digests(records.x)), dtype=np.uint64)
         for defense in self.defenses:
-            for_records = getattr(defense, "alter_for", None)
-            shown = defense.alter(shown, keys) if for_records is None else for_records(shown, records)
+            shown = defense.alter_for(shown, records) if able(defense, AltersFor) else defense.alter(shown, keys)
         return np.asarray(shown.argmax(axis=1)) if access is Access.LABEL else shown
 
     @property
@@ -67,8 +69,7 @@ class DefendedTarget:
 
     def secrets(self) -> Secrets:
         """Those of the inner target; none where they are not known."""
-        tell = getattr(self.inner, "secrets", None)
-        return tell() if tell is not None else Secrets()
+        return secrets_of(self.inner)
 
     def fingerprint(self) -> str:
         """See Target."""

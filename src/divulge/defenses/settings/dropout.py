@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import HasFactory
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 
@@ -71,6 +73,6 @@ class Dropout:
 
     def adjust(self, recipe: Any) -> Any:
         """See SettingsDefense."""
-        if not hasattr(recipe, "factory"):
+        if not able(recipe, HasFactory):
             raise InputError("defenses: 'dropout' needs a recipe of a PyTorch network")
-        return replace(recipe, factory=_WithDropout(recipe.factory, self.rate))
+        return replace(cast(Any, recipe), factory=_WithDropout(recipe.factory, self.rate))

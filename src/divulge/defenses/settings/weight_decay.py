@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, ClassVar
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import Decays
+from divulge.core.capability.targets import estimator_of
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 
@@ -40,9 +43,9 @@ class WeightDecay:
         """See SettingsDefense."""
         from sklearn.base import clone
 
-        if is_dataclass(recipe) and hasattr(recipe, "weight_decay"):
+        if is_dataclass(recipe) and able(recipe, Decays):
             return replace(recipe, weight_decay=self.strength)  # type: ignore[type-var]
-        estimator = getattr(recipe, "estimator", None)
+        estimator = estimator_of(recipe)
         changes: dict[str, float] = {}
         for name in estimator.get_params() if estimator is not None else ():
             last = name.split("__")[-1]

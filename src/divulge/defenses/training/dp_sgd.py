@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import ByBatches, Untrained
+from divulge.core.capability.targets import estimator_of
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import Records
 from divulge.core.threat import Task
-from divulge.defenses.accounting import Cost, cost_of, noise_for
+from divulge.defenses.accounting import PrivacyCost, cost_of, noise_for
 
 if TYPE_CHECKING:
     import torch
@@ -70,9 +73,10 @@ class DpSgd:
         """Of the noise."""
         return self.noise if self.noise is not None else noise_for(self.epsilon or 1.0, self.delta, rate, steps)
 
-    def cost(self, records: int, recipe: Any = None) -> Cost:
+    def cost(self, records: int, recipe: Any = None) -> PrivacyCost:
         """Of training on so many records by this recipe, as two accountants tell it."""
-        batch, epochs = getattr(recipe, "batch_size", LINEAR_BATCH), getattr(recipe, "epochs", LINEAR_EPOCHS)
+        trains = able(recipe, ByBatches)
+        batch, epochs = (recipe.batch_size, recipe.epochs) if trains else (LINEAR_BATCH, LINEAR_EPOCHS)
         rate, steps = self.schedule(records, batch, epochs)
         return cost_of(self.multiplier(rate, steps), self.delta, rate, steps)
 
@@ -80,7 +84,8 @@ class DpSgd:
         """See TrainingDefense; raises InputError for a recipe of neither a network nor a linear model."""
         import torch
 
-        if hasattr(recipe, "untrained"):
+        network = able(recipe, Untrained)
+        if network:
             changed = replace(recipe, learning_rate=self.learning_rate or recipe.learning_rate)
             module, _ = changed.untrained(seed)
             module = _mended(module)
@@ -147,7 +152,7 @@ class DpSgd:
         from torch import nn
         from torch.nn import functional
 
-        estimator = getattr(recipe, "estimator", None)
+        estimator = estimator_of(recipe)
         last = estimator.steps[-1][1] if estimator is not None and hasattr(estimator, "steps") else estimator
         if type(last).__name__ not in LINEAR or records.schema.task is not Task.CLASSIFICATION:
             raise InputError("defenses: 'dp_sgd' trains networks of PyTorch and linear classifiers of scikit-learn")

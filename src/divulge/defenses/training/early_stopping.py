@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import FitsBy
+from divulge.core.capability.targets import estimator_of
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.hashing import derived_rng
@@ -46,7 +49,8 @@ class EarlyStopping:
         """See TrainingDefense; estimators of scikit-learn that can stop by themselves are told to."""
         import torch
 
-        if not hasattr(recipe, "fit_by"):
+        network = able(recipe, FitsBy)
+        if not network:
             return self._estimator(recipe).fit(records, seed)
         order = derived_rng(seed, "held out").permutation(len(records))
         held = max(1, round(self.share * len(records)))
@@ -82,7 +86,7 @@ class EarlyStopping:
 
         from sklearn.base import clone
 
-        estimator = getattr(recipe, "estimator", None)
+        estimator = estimator_of(recipe)
         names = {} if estimator is None else {n.split("__")[-1]: n for n in estimator.get_params()}
         if "early_stopping" not in names:
             raise InputError("defenses: 'early_stopping' needs a network, or an estimator that can stop early")

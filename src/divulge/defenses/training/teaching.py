@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from divulge.core.hashing import Array
-from divulge.core.outputs import Form, Reading, embeds, ending, picked, recognised, whole
+from divulge.core.outputs import OutputForm, OutputReading, embeds, ending, picked, recognised, whole
 from divulge.core.records import Records
 from divulge.defenses.training.altered_loss import wide
 
@@ -21,9 +21,9 @@ def log_scores_of(model: Any, records: Records) -> Array:
     ends = ending(picked(model(x[:2])))
     with torch.no_grad():
         returned = model(x)
-        values = Reading(Form.LOGITS).logits(returned, x).double().numpy()
+        values = OutputReading(OutputForm.LOGITS).logits(returned, x).double().numpy()
         form = recognised(values, records.y if records.y.dtype.kind in "iu" else None, ends)
-        return np.asarray(torch.log_softmax(wide(Reading(form).logits(returned, x)), dim=1).double().numpy())
+        return np.asarray(torch.log_softmax(wide(OutputReading(form).logits(returned, x)), dim=1).double().numpy())
 
 
 def classes_told(model: Any, records: Records) -> Array:

@@ -19,7 +19,7 @@ WORST_FIRST = (Verdict.LEAK, Verdict.INVALID, Verdict.NOT_FOUND, Verdict.NOT_MEA
 
 
 @dataclass(frozen=True)
-class Row:
+class MembershipRow:
     """One attack in the table; cells are value, what stands beside it, and a mark."""
 
     title: str
@@ -55,12 +55,12 @@ def _strongest_first(result: AuditResult) -> list[str]:
     return sorted(played, key=lambda name: -low.get(name, 0.0))
 
 
-def _row(result: AuditResult, attack: str) -> Row:
+def _row(result: AuditResult, attack: str) -> MembershipRow:
     found = {f.metric: f for f in result.findings if f.attack == attack}
     outcome, played = next((o, p) for o, p in result.played() if o.attack == attack)
     area = found[COLUMNS[0]]
     verdicts = {f.verdict for f in found.values()}
-    return Row(
+    return MembershipRow(
         title=outcome.title,
         paper=result.papers.get(outcome.paper, outcome.paper),
         verdict=next(v for v in WORST_FIRST if v in verdicts),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from divulge.core.results.audit_result import AuditResult
-from divulge.report.decision import Question, decision
+from divulge.report.decision import DecisionQuestion, decision
 from divulge.report.drawing import asset
 from divulge.report.plain import EVIDENCE
 from divulge.report.section import Context, Page, Place, Section
@@ -21,7 +21,7 @@ def _context(result: AuditResult) -> Context:
     return {"c": made, "blocks": [_blocks(q) for q in made.questions], "opinion": OPINION, "evidence": EVIDENCE}
 
 
-def _blocks(question: Question) -> list[tuple[str, list[str]]]:
+def _blocks(question: DecisionQuestion) -> list[tuple[str, list[str]]]:
     """What is folded below a question, by title."""
     blocks = (
         ("The evidence", question.evidence),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from divulge.core.capability.targets import estimator_of
 from divulge.core.errors import InputError
 from divulge.core.persons import checked_aggregate
 from divulge.core.records import Records
@@ -82,7 +83,7 @@ def columns_apart(
 
 def _fitted_with(target: Target) -> list[Any]:
     try:
-        names = getattr(getattr(target, "estimator", None), "feature_names_in_", None)
+        names = getattr(estimator_of(target), "feature_names_in_", None)
     except Exception:  # a property of foreign code: it may raise what it likes
         return []
     return [] if names is None else list(names)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import CountsOutputs, StatesTask, TakesTask, classes_of, needs_classes
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
 from divulge.core.target import Target
@@ -32,7 +34,7 @@ def labels_of(
     told it here.  Raises InputError, with the cure, where the order or the task would have to be guessed.
     """
     _tell_task(target, pairs, task)
-    own = list(getattr(target, "classes", None) or ())
+    own = list(classes_of(target))
     if target.task is Task.REGRESSION:
         if classes:
             raise InputError("classes= names classes, and this is a regression: leave it out, or correct the task")
@@ -42,10 +44,10 @@ def labels_of(
         return _stated(target, list(classes), own, found, pairs)
     if own:
         return own
-    if not getattr(target, "needs_classes", False):
+    if not needs_classes(target):
         return None
     width, reason = _width(target, pairs)
-    own = list(getattr(target, "classes", None) or ())  # some files tell them with their answers
+    own = list(classes_of(target))  # some files tell them with their answers
     return own or _numbered(target, width, found, reason)
 
 
@@ -63,7 +65,7 @@ def _stated(target: Target, classes: list[Any], own: list[Any], found: list[Any]
     strange = [v for v in found if v not in classes]
     if strange:
         raise InputError(f"the records have the label {strange[0]!r}, which classes= does not name ({_few(classes)})")
-    if not own and getattr(target, "needs_classes", False):
+    if not own and needs_classes(target):
         width, _ = _width(target, pairs)
         if width is not None and max(width, 2) != len(classes):
             raise InputError(
@@ -95,7 +97,7 @@ def _numbered(target: Target, width: int | None, found: list[Any], reason: str) 
 
 
 def _tell_task(target: Target, pairs: Sequence[Pair], task: Task | str | None) -> None:
-    tell = getattr(target, "tell_task", None)
+    tell = target.tell_task if able(target, TakesTask) else None
     if task is not None:
         try:
             wanted = Task(task)
@@ -105,7 +107,7 @@ def _tell_task(target: Target, pairs: Sequence[Pair], task: Task | str | None) -
             raise InputError(f"task={wanted.value!r}: {target.name} is made for {target.task.value}")
         if tell is not None:
             tell(wanted)
-    elif tell is not None and getattr(target, "stated_task", target.task) is None:
+    elif tell is not None and able(target, StatesTask) and target.stated_task is None:
         _infer_task(target, pairs, tell)
 
 
@@ -140,11 +142,10 @@ def _infer_task(target: Target, pairs: Sequence[Pair], tell: Any) -> None:
 
 def _width(target: Target, pairs: Sequence[Pair]) -> tuple[int | None, str]:
     """How many outputs there are, where a model can be asked, or why it could not."""
-    ask = getattr(target, "outputs", None)
-    if ask is None:
+    if not able(target, CountsOutputs):
         return None, ""
     try:
-        return ask(_first(pairs[0][0])), ""
+        return target.outputs(_first(pairs[0][0])), ""
     except (TargetError, TypeError, ValueError, AttributeError, IndexError) as error:
         return None, " ".join(str(error).split())
 

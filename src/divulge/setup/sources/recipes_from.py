@@ -8,11 +8,14 @@ from typing import Any, cast
 
 from divulge.auditing.job import BoundRecipe, ModelRecipe
 from divulge.auditing.resources import Resources
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import Overfittable, TrainsMany, TrainsTargets
+from divulge.core.capability.targets import Adapts, Answering, HasBooster, HasEstimator
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
 from divulge.core.threat import Access
-from divulge.setup.parts import Given, RecipePart
+from divulge.setup.parts import GivenObject, RecipePart
 from divulge.setup.sources.targets_from import target_from
 from divulge.setup.sources.user_code import built_by, factory_from
 from divulge.targets.kinds import kind_of
@@ -23,7 +26,7 @@ from divulge.training.shadow import OneByOne
 
 
 def recipe_from(
-    said: str | RecipePart | Given,
+    said: str | RecipePart | GivenObject,
     model: Any,
     target: Target,
     resources: Resources | None = None,
@@ -36,7 +39,7 @@ def recipe_from(
     folder: what paths are relative to.
     """
     part = RecipePart.model_validate({"kind": said}) if isinstance(said, str) else said
-    chosen = part.value if isinstance(part, Given) else as_said(part, factory, folder)
+    chosen = part.value if isinstance(part, GivenObject) else as_said(part, factory, folder)
     return recipe_for(chosen, model, target, resources)
 
 
@@ -74,15 +77,15 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
     if isinstance(recipe, str):
         if recipe not in ("auto", "chosen"):
             raise InputError(f"recipe {recipe!r} is unknown: pass 'auto', 'chosen', None, a recipe or a function")
-        estimator = getattr(target, "estimator", model)
+        estimator = target.estimator if able(target, HasEstimator) else model
         if recipe == "auto" and not hasattr(estimator, "get_params"):
-            own = BoosterRecipe.of(target.booster) if hasattr(target, "booster") else None
+            own = BoosterRecipe.of(target.booster) if able(target, HasBooster) else None
             return BoundRecipe(own, _adapter_like(target), (resources or Resources()).trainer) if own else None
         made = SklearnRecipe(estimator) if recipe == "auto" else SklearnRecipe.of_chosen(estimator)
-    elif hasattr(recipe, "train") and hasattr(recipe, "overfitted"):
-        return cast(Recipe, recipe if hasattr(recipe, "train_many") else OneByOne(recipe))
-    elif hasattr(recipe, "overfitted"):
-        made = recipe
+    elif able(recipe, TrainsTargets) and able(recipe, Overfittable):
+        return cast(Recipe, recipe if able(recipe, TrainsMany) else OneByOne(recipe))
+    elif able(recipe, Overfittable):
+        made = cast(ModelRecipe, recipe)
     elif hasattr(recipe, "get_params"):
         made = SklearnRecipe(recipe)
     elif callable(recipe):
@@ -94,10 +97,10 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
 
 def _adapter_like(target: Target) -> Callable[[Any], Target]:
     """Adapts new models as the audited one was adapted, where its adapter has settings."""
-    alike: Callable[[Any], Target] | None = getattr(target, "alike", None)
+    alike = target.alike if able(target, Adapts) else None
 
     def adapt(model: Any) -> Target:
-        recognised = hasattr(model, "predict") or hasattr(model, "answer") or isinstance(model, str | Path)
+        recognised = hasattr(model, "predict") or able(model, Answering) or isinstance(model, str | Path)
         recognised = (recognised and Access.SAMPLES not in target.offers) or kind_of(model) is not None
         return target_from(model) if alike is None or recognised else alike(model)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import Meets, Settles, estimator_of
 from divulge.core.errors import InputError, TargetError, raised
 from divulge.core.hashing import derived_rng
 from divulge.core.property_expression import named_in
@@ -13,7 +15,7 @@ from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.arrays import from_arrays, from_frames
-from divulge.data.delimited import Reading
+from divulge.data.delimited import TableReading
 from divulge.data.files import existing, read_arrays, read_table
 from divulge.data.kinds import reader_of
 from divulge.data.loaders import unpacked
@@ -63,7 +65,7 @@ def records_from(
     if members is None or nonmembers is None:
         raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
     given = {"members": unpacked(members), "nonmembers": unpacked(nonmembers), "population": unpacked(population)}
-    given = as_pairs(given, fitted_columns(getattr(target, "estimator", None)), (*sensitive, *keep))
+    given = as_pairs(given, fitted_columns(estimator_of(target)), (*sensitive, *keep))
     pairs = [pair for pair in given.values() if pair is not None]
     if all(isinstance(pair, Records) for pair in pairs):
         return Sets(members, nonmembers, population)
@@ -76,16 +78,14 @@ def met(target: Target, sets: Sets) -> Sets:
     """The sets, once a service has been asked about three records, so that it is known what it answers with, and a
     network about many, so that it is settled what its outputs stand for.
     """
-    settle = getattr(target, "settle", None)
-    if settle is not None:
+    if able(target, Settles):
         try:
-            settle(sets.members)
+            target.settle(sets.members)
         except TargetError as error:
             raise InputError(str(error)) from error
-    meet = getattr(target, "meet", None)
-    if meet is not None:
+    if able(target, Meets):
         try:
-            meet(sets.members)
+            target.meet(sets.members)
         except TargetError as error:
             raise InputError(f"target.service: {error}") from error
     return sets
@@ -116,8 +116,8 @@ def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Set
         labels = labels_of_arrays(paths, column)
         sets = from_arrays(pairs, classes=classes, task=target.task, sensitive=part.sensitive)
     else:
-        model = getattr(target, "estimator", None)
-        reading = Reading(part.separator, part.encoding, part.dtypes, fitted_kinds(model))
+        model = estimator_of(target)
+        reading = TableReading(part.separator, part.encoding, part.dtypes, fitted_kinds(model))
         tables = {name: read_table(path, f"data.{name}", reading) for name, path in paths}
         named = [name for name in (part.target, column) if name is not None]
         kept = (*part.sensitive, *named_in(options.asked.properties), *named)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import Wraps, reads_tokens
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records, Schema
 from divulge.core.target import Target
@@ -34,7 +36,7 @@ def counted_tokens(target: Target, records: Records) -> Records | None:
     """The same records as a guesser without the model sees them, where the target reads tokens and they are an array of
     such [records, places]; None elsewhere.
     """
-    reads = getattr(target, "reads_tokens", False) or getattr(getattr(target, "inner", None), "reads_tokens", False)
+    reads = reads_tokens(target) or (able(target, Wraps) and reads_tokens(target.inner))
     schema = records.schema
     if not reads or schema.opaque or schema.framed or records.x.ndim != 2 or (records.x != records.x.round()).any():
         return None

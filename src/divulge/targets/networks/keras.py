@@ -11,7 +11,18 @@ import numpy as np
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
-from divulge.core.outputs import WORDS, Form, Pick, columns, contradicted, flat, form_of, picked, recognised, whole
+from divulge.core.outputs import (
+    WORDS,
+    OutputForm,
+    Pick,
+    columns,
+    contradicted,
+    flat,
+    form_of,
+    picked,
+    recognised,
+    whole,
+)
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import checked, guarded, through_port
@@ -35,7 +46,7 @@ class KerasTarget(StatedTarget):
         *,
         task: Task | str | None = None,
         name: str | None = None,
-        output: Form | str | None = None,
+        output: OutputForm | str | None = None,
         pick: Pick = None,
         classes: Sequence[Any] = (),
         batch_size: int = 1024,
@@ -120,10 +131,10 @@ class KerasTarget(StatedTarget):
         return np.float64 if policy == "float64" else np.float32
 
 
-class _Part(np.ndarray[Any, Any]):
+class _PickedOutput(np.ndarray[Any, Any]):
     """An array that passes for a tensor where one of several outputs is picked."""
 
-    def detach(self) -> _Part:
+    def detach(self) -> _PickedOutput:
         """Itself."""
         return self
 
@@ -131,9 +142,9 @@ class _Part(np.ndarray[Any, Any]):
 def _chosen(returned: Any, pick: Pick) -> Any:
     """One of several outputs, see `picked`."""
     if isinstance(returned, dict):
-        returned = {name: np.asarray(part).view(_Part) for name, part in returned.items()}
+        returned = {name: np.asarray(part).view(_PickedOutput) for name, part in returned.items()}
     else:
-        returned = [np.asarray(part).view(_Part) for part in returned]
+        returned = [np.asarray(part).view(_PickedOutput) for part in returned]
     return np.asarray(picked(returned, pick))
 
 

@@ -17,9 +17,9 @@ from divulge.core.outputs import (
     MANY,
     SINGLE,
     TOLERANCE,
-    Form,
+    OutputForm,
+    OutputReading,
     Pick,
-    Reading,
     bounded,
     columns,
     contradicted,
@@ -71,7 +71,7 @@ class TorchTarget(StatedTarget):
         *,
         task: Task | str | None = None,
         name: str | None = None,
-        output: Form | str | None = None,
+        output: OutputForm | str | None = None,
         pick: Pick = None,
         classes: Sequence[Any] = (),
         as_tensor: AsTensor | None = None,
@@ -191,8 +191,8 @@ class TorchTarget(StatedTarget):
         return digest(fingerprint_of(bare(self.module)), *told)
 
     @property
-    def _reading(self) -> Reading:
-        return Reading(self._form or Form.LOGITS, self._pick)
+    def _reading(self) -> OutputReading:
+        return OutputReading(self._form or OutputForm.LOGITS, self._pick)
 
     def _settle(self, raw: Array, records: Records) -> None:
         """Decide what outputs stand for; what was handed on with another module is dropped where they contradict it."""
@@ -300,7 +300,10 @@ class TorchTarget(StatedTarget):
         """What whoever holds the file sees: a copy in evaluation mode, which returns logits of the classes."""
         if self._bare is None or self._form is None:
             self._bare = copy.deepcopy(bare(self.module)).eval()
-            plain = self._form in (None, Form.LOGITS, Form.LOGIT, Form.LOG_PROBABILITIES) and not self._bundled
+            plain = (
+                self._form in (None, OutputForm.LOGITS, OutputForm.LOGIT, OutputForm.LOG_PROBABILITIES)
+                and not self._bundled
+            )
             if self.task is Task.CLASSIFICATION and not plain:
                 self._bare = InLogits(self._bare, self._reading).eval()
         return self._bare
@@ -315,7 +318,7 @@ class TorchTarget(StatedTarget):
         x, y = self._pair(records)
         trained = bare(self.module) if module is None else module.to(x.device)
         told = module is not None and any(isinstance(part, InLogits) for part in module.modules())
-        reading = Reading(Form.LOGITS) if told else self._reading_for(records)
+        reading = OutputReading(OutputForm.LOGITS) if told else self._reading_for(records)
         made: Any = guarded(self._name, lambda: change_of(trained, x, y, steps, rate, epochs, reading))
         return tuple(np.asarray(part) for part in made)
 
@@ -323,7 +326,7 @@ class TorchTarget(StatedTarget):
         x = self._tensor(self._given(records))
         return x, torch.from_numpy(np.asarray(records.y, dtype=np.int64)).to(x.device)
 
-    def _reading_for(self, records: Records) -> Reading:
+    def _reading_for(self, records: Records) -> OutputReading:
         """How the module is read, settled on these records where it was not before."""
         if self._form is None or self._handed:
             self._settle(np.asarray(self._forward(self._given(records))), records)

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from divulge.core.outputs import Reading
+from divulge.core.outputs import OutputReading
 from divulge.targets.networks.torch_updates import loss_from
 
 GRADIENTS_AT_ONCE = 64
 
 
-def gradient_norms(module: nn.Module, x: Tensor, y: Tensor, reading: Reading) -> Tensor:
+def gradient_norms(module: nn.Module, x: Tensor, y: Tensor, reading: OutputReading) -> Tensor:
     """Of each record's own loss by each parameter tensor: [records, parameter tensors], in double precision.
 
     Batched by torch.func; where a module resists that (scripted ones, and such as look at their values), one by one.
@@ -25,7 +25,7 @@ def gradient_norms(module: nn.Module, x: Tensor, y: Tensor, reading: Reading) ->
         return _one_by_one(module, x, y, reading)
 
 
-def _together(module: nn.Module, x: Tensor, y: Tensor, reading: Reading) -> Tensor:
+def _together(module: nn.Module, x: Tensor, y: Tensor, reading: OutputReading) -> Tensor:
     parameters = {name: p.detach() for name, p in module.named_parameters()}
     buffers = {name: b.detach() for name, b in module.named_buffers()}
 
@@ -48,7 +48,7 @@ def _wide(gradient: Tensor) -> torch.dtype:
     return torch.float64 if gradient.dtype is torch.float64 else torch.float32
 
 
-def _one_by_one(module: nn.Module, x: Tensor, y: Tensor, reading: Reading) -> Tensor:
+def _one_by_one(module: nn.Module, x: Tensor, y: Tensor, reading: OutputReading) -> Tensor:
     rows = []
     with watched(module) as parameters:
         for n in range(len(x)):

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
-from divulge.core.outputs import Form, Reading, as_logits, flat, one_vs_rest_loss, over_places, picked
+from divulge.core.outputs import OutputForm, OutputReading, as_logits, flat, one_vs_rest_loss, over_places, picked
 from divulge.core.views.reconstruction import local_parts
 
-LOGITS = Reading(Form.LOGITS)
+LOGITS = OutputReading(OutputForm.LOGITS)
 
 
-def loss_from(returned: Any, x: Tensor, y: Tensor, reading: Reading = LOGITS) -> Tensor:
+def loss_from(returned: Any, x: Tensor, y: Tensor, reading: OutputReading = LOGITS) -> Tensor:
     """Mean cross-entropy of what a module returned for x [records, ...], by what its outputs stand for.  Outputs
     [records, tokens, vocabulary] are of a language model: each place says the next token, the last one the class.
     """
@@ -25,15 +25,15 @@ def loss_from(returned: Any, x: Tensor, y: Tensor, reading: Reading = LOGITS) ->
     if over_places(outputs, x):
         wanted = torch.cat([x[:, 1:], y[:, None]], dim=1)
         return nn.functional.cross_entropy(as_logits(outputs.flatten(0, 1), reading.form), wanted.flatten())
-    if reading.form is Form.ONE_VS_REST:
+    if reading.form is OutputForm.ONE_VS_REST:
         return one_vs_rest_loss(flat(outputs), y)  # type: ignore[no-any-return]
     told = reading.logits(outputs)
     if told.shape[1] == 1:
-        told = as_logits(told, Form.LOGIT)
+        told = as_logits(told, OutputForm.LOGIT)
     return nn.functional.cross_entropy(told, y)
 
 
-def loss_of(module: nn.Module, x: Tensor, y: Tensor, reading: Reading = LOGITS) -> Tensor:
+def loss_of(module: nn.Module, x: Tensor, y: Tensor, reading: OutputReading = LOGITS) -> Tensor:
     """See `loss_from`."""
     return loss_from(module(x), x, y, reading)
 
@@ -45,7 +45,7 @@ def change_of(
     steps: int,
     rate: float,
     epochs: int = 1,
-    reading: Reading = LOGITS,
+    reading: OutputReading = LOGITS,
 ) -> tuple[Array, ...]:
     """By parameter: the gradient of the mean loss, or after several steps of gradient descent (the batch is split among
     them, `epochs` times over in the same order) the change divided by minus the rate.
@@ -80,7 +80,7 @@ def _array(values: Tensor) -> Array:
 class InLogits(nn.Module):
     """A module as whoever holds its file would use it: logits of the classes, whatever it returns."""
 
-    def __init__(self, module: nn.Module, reading: Reading) -> None:
+    def __init__(self, module: nn.Module, reading: OutputReading) -> None:
         super().__init__()
         self.module, self.reading = module, reading
 

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import HasModule, classes_of, estimator_of
 from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, digest, row_digests
 from divulge.core.records import Records
@@ -31,7 +33,7 @@ PATIENCE = 600
 
 
 @dataclass
-class Cost:
+class EncryptionCost:
     """Of all questions so far.  sent: bytes that left whoever asks; received: that came back, or between parties."""
 
     questions: int = 0
@@ -60,14 +62,14 @@ class EncryptedTarget:
     inner: Target
     scheme: str
     sample: Records
-    cost: Cost = field(default_factory=Cost)
+    cost: EncryptionCost = field(default_factory=EncryptionCost)
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
             raise InputError(f"encrypted: {self.scheme!r} is unknown: choose one of {', '.join(SCHEMES)}")
         if self.inner.task is not Task.CLASSIFICATION:
             raise InputError("encrypted: classifiers are carried out, and this model predicts values")
-        model = getattr(self.inner, "module", getattr(self.inner, "estimator", None))
+        model = self.inner.module if able(self.inner, HasModule) else estimator_of(self.inner)
         rows = self.sample.flat()
         self._middle, self._spread = rows.mean(axis=0), rows.std(axis=0) + 1e-9
         plain: Layered = layered(model, self.sample).around(self._middle, self._spread)
@@ -94,7 +96,7 @@ class EncryptedTarget:
     @property
     def classes(self) -> Any:
         """See the inner target."""
-        return getattr(self.inner, "classes", None)
+        return classes_of(self.inner)
 
     @property
     def cacheable(self) -> bool:

@@ -19,7 +19,7 @@ NAME_KEYS = ("label", "class", "name", "class_name", "category")
 SCORE_KEYS = ("score", "probability", "confidence", "value", "prob")
 
 
-class Form(Enum):
+class AnswerForm(Enum):
     """What the answers are."""
 
     LABELS = "labels"
@@ -35,7 +35,7 @@ class Understood:
     come with their names, so that their order does not matter.  best: how many classes come, where not all do.
     """
 
-    form: Form
+    form: AnswerForm
     decimals: int | None = None
     named: bool = False
     best: int | None = None
@@ -46,12 +46,12 @@ class Understood:
         return words if self.decimals is None else f"{words}, rounded to {self.decimals} decimals"
 
 
-PORTS: Mapping[Form, frozenset[Access]] = {
-    Form.LABELS: frozenset({Access.LABEL}),
-    Form.TOPK: frozenset({Access.LABEL, Access.TOPK}),
-    Form.SCORES: frozenset({Access.LABEL, Access.TOPK, Access.SCORES}),
-    Form.LOGITS: frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGITS}),
-    Form.VALUES: frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGITS}),
+PORTS: Mapping[AnswerForm, frozenset[Access]] = {
+    AnswerForm.LABELS: frozenset({Access.LABEL}),
+    AnswerForm.TOPK: frozenset({Access.LABEL, Access.TOPK}),
+    AnswerForm.SCORES: frozenset({Access.LABEL, Access.TOPK, Access.SCORES}),
+    AnswerForm.LOGITS: frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGITS}),
+    AnswerForm.VALUES: frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGITS}),
 }
 
 
@@ -62,16 +62,16 @@ def understand(answers: Sequence[Any], classes: Sequence[Any], task: Task) -> Un
     """
     first = answers[0]
     if task is Task.REGRESSION:
-        return Understood(Form.VALUES)
+        return Understood(AnswerForm.VALUES)
     named = _named(first)
     if named is not None:
         whole = all(set(map(str, _named(a) or {})) == set(map(str, classes)) for a in answers)
         table = np.array([sorted((_named(a) or {}).values()) for a in answers], dtype=float)
-        form = Form.TOPK if not whole else _scores_or_logits(table)
+        form = AnswerForm.TOPK if not whole else _scores_or_logits(table)
         return Understood(form, _decimals(table), True, None if whole else len(named))
     if isinstance(first, list):
         if len(first) == 1 and not (len(classes) == 2 and isinstance(first[0], float)):
-            return Understood(Form.LABELS)
+            return Understood(AnswerForm.LABELS)
         table = _table(answers, len(first))
         if len(first) == 1:
             return _single(table[:, 0])
@@ -81,23 +81,23 @@ def understand(answers: Sequence[Any], classes: Sequence[Any], task: Task) -> Un
                 "name the classes in target.classes, or correct target.response"
             )
         form = _scores_or_logits(table)
-        return Understood(form, _decimals(table) if form is Form.SCORES else None)
+        return Understood(form, _decimals(table) if form is AnswerForm.SCORES else None)
     if isinstance(first, float) and len(classes) == 2 and any(float(a) != int(a) for a in answers):
         return _single(np.array(answers, dtype=float))
-    return Understood(Form.LABELS)
+    return Understood(AnswerForm.LABELS)
 
 
 def _single(column: Array) -> Understood:
     """One number a record about the second of two classes."""
     scored = bool(((column >= 0) & (column <= 1)).all())
-    return Understood(Form.SCORES if scored else Form.LOGITS, _decimals(column) if scored else None)
+    return Understood(AnswerForm.SCORES if scored else AnswerForm.LOGITS, _decimals(column) if scored else None)
 
 
-def _scores_or_logits(table: Array) -> Form:
+def _scores_or_logits(table: Array) -> AnswerForm:
     decimals = _decimals(table)
     slack = 1e-3 if decimals is None else table.shape[1] * 0.51 * 10.0**-decimals + 1e-6
     scored = (table >= 0).all() and (table <= 1).all() and np.allclose(table.sum(axis=1), 1, atol=slack, rtol=0)
-    return Form.SCORES if scored else Form.LOGITS
+    return AnswerForm.SCORES if scored else AnswerForm.LOGITS
 
 
 def _decimals(table: Array) -> int | None:
@@ -151,13 +151,13 @@ def read(answers: Sequence[Any], how: Understood, classes: Sequence[Any]) -> Arr
     """Answers as an adapter gives them: class codes [records], values [records], or log-scores or logits [records,
     classes].  Of the best classes only, those that are missing share what is left.  Raises TargetError.
     """
-    if how.form is Form.VALUES:
+    if how.form is AnswerForm.VALUES:
         flat = [a[0] if isinstance(a, list) and len(a) == 1 else a for a in answers]
         return _table([[a] for a in flat], 1)[:, 0]
-    if how.form is Form.LABELS:
+    if how.form is AnswerForm.LABELS:
         return _codes(answers, classes)
     table = _by_name(answers, classes, how) if how.named else _numbers(answers, classes, how)
-    if how.form is Form.LOGITS:
+    if how.form is AnswerForm.LOGITS:
         return table
     return log_of_scores(table)
 
@@ -167,7 +167,7 @@ def _numbers(answers: Sequence[Any], classes: Sequence[Any], how: Understood) ->
     table = _table(rows, len(rows[0]))
     if table.shape[1] == 1 and len(classes) == 2:
         column = table[:, 0]
-        return np.column_stack([1 - column if how.form is Form.SCORES else np.zeros(len(column)), column])
+        return np.column_stack([1 - column if how.form is AnswerForm.SCORES else np.zeros(len(column)), column])
     if table.shape[1] != len(classes):
         raise TargetError(f"the service answered {table.shape[1]} numbers a record, before it was {len(classes)}")
     return table
@@ -182,7 +182,7 @@ def _by_name(answers: Sequence[Any], classes: Sequence[Any], how: Understood) ->
                 raise TargetError(f"the service answered the class {name!r}, which the records do not have")
             table[row, place[str(name)]] = score
     lacking = np.isnan(table)
-    if lacking.all(axis=1).any() or (lacking.any() and how.form is not Form.TOPK):
+    if lacking.all(axis=1).any() or (lacking.any() and how.form is not AnswerForm.TOPK):
         raise TargetError("the service left classes out of some answers")
     if not np.isfinite(table[~lacking]).all():
         raise TargetError("the service answered NaN or infinity")
@@ -205,10 +205,10 @@ def _codes(answers: Sequence[Any], classes: Sequence[Any]) -> Array:
     return np.array(codes, dtype=np.int64)
 
 
-def through(access: Access, table: Array, form: Form) -> Array:
+def through(access: Access, table: Array, form: AnswerForm) -> Array:
     """The answer at a port made from what `read` gives."""
-    if form in (Form.LABELS, Form.VALUES):
+    if form in (AnswerForm.LABELS, AnswerForm.VALUES):
         return table
     if access is Access.LABEL:
         return np.asarray(table.argmax(axis=1))
-    return log_softmax(table) if form is Form.LOGITS and access is not Access.LOGITS else table
+    return log_softmax(table) if form is AnswerForm.LOGITS and access is not Access.LOGITS else table

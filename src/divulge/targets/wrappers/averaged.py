@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import Meets
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
@@ -22,7 +24,7 @@ class Averaged:
     def __init__(self, inner: Target, times: int) -> None:
         if times < 2:
             raise InputError(f"average is {times}: it must be at least 2, or 1 for asking once")
-        if hasattr(inner, "meet"):
+        if able(inner, Meets):
             raise InputError("average: a service is asked about each record once: average behind its address")
         self.inner, self.times = inner, times
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from divulge.core.capability.targets import module_of
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import CODED, Records
@@ -21,7 +22,7 @@ class CopyTarget:
     def __init__(self, original: Target, copy: Surrogate) -> None:
         self._original, self._copy = original, copy
         self._torch: Target | None = None
-        module = getattr(copy, "module", None)
+        module = module_of(copy)
         if module is not None and hasattr(module, "state_dict") and original.task is Task.CLASSIFICATION:
             from divulge.targets.networks.pytorch import TorchTarget
 

@@ -16,6 +16,8 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import CountsSteps, Packable, stackable, threadable
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
@@ -115,9 +117,9 @@ class Trainer:
         seed are there to be compared weight by weight, so they are never multiplied in bfloat16.
         """
         keys = [self._key(recipe, records, row, seed) for row, seed in zip(keep, seeds, strict=True)]
-        missing = []
+        missing, kept = [], self.artifact_cache if able(recipe, Packable) else None
         for number, key in enumerate(keys):
-            packed = self.artifact_cache.read(key) if self.artifact_cache is not None and _packs(recipe) else None
+            packed = kept.read(key) if kept is not None else None
             if packed is None:
                 missing.append(number)
             else:
@@ -127,12 +129,12 @@ class Trainer:
         plan = self._plan(recipe, records, keep[missing])
         if len(seeds) > 1 and len(set(seeds)) == 1:
             plan = replace(plan, half=False)
-        steps = plan.way in (Way.STACKED, Way.THREADS) and hasattr(recipe, "steps")
+        steps = plan.way in (Way.STACKED, Way.THREADS) and able(recipe, CountsSteps)
         alone = alone_seconds(recipe, records, keep[missing[0]]) if steps else None
         started = time.perf_counter()
         for place, model in train(recipe, records, keep[missing], [seeds[n] for n in missing], plan, self.address):
-            if self.artifact_cache is not None and _packs(recipe):
-                self.artifact_cache.write(keys[missing[place]], recipe.pack(model))  # type: ignore[attr-defined]
+            if kept is not None:
+                kept.write(keys[missing[place]], recipe.pack(model))  # type: ignore[attr-defined]
             self.trained += 1
             yield missing[place], model
         if len(missing) > 1:
@@ -157,20 +159,6 @@ class Trainer:
         return Plan(self.way, workers=workers)
 
 
-def _packs(recipe: Trainable) -> bool:
-    return hasattr(recipe, "pack") and hasattr(recipe, "unpack")
-
-
-def stackable(recipe: Trainable) -> bool:
-    """Whether the recipe trains networks of linear and elementwise layers."""
-    return bool(getattr(recipe, "stackable", lambda: False)())
-
-
-def threadable(recipe: Trainable) -> bool:
-    """Whether the recipe trains networks that do not share a generator."""
-    return bool(getattr(recipe, "threadable", lambda: False)())
-
-
 def choose(recipe: Trainable, records: Records, keep: Array, workers: int) -> Plan:
     """Stacked where the networks allow it, else in threads or worker processes where there are cores for them."""
     models = len(keep)
@@ -181,7 +169,7 @@ def choose(recipe: Trainable, records: Records, keep: Array, workers: int) -> Pl
     if workers > 1 and threadable(recipe):
         half = bool(recipe.half_is_fast())  # type: ignore[attr-defined]
         return Plan(Way.THREADS, half=half, workers=min(workers, models))
-    if workers > 1 and _packs(recipe):
+    if workers > 1 and able(recipe, Packable):
         return Plan(Way.PROCESSES, workers=min(workers, models))
     return Plan(Way.SEQUENTIAL)
 

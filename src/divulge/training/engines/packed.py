@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from divulge.core.capability.recipes import limit_threads
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 
 
 def fit_packed(recipe: Any, records: Records, row: Array, seed: int) -> bytes:
     """One model as bytes, trained on one thread: what a worker does."""
-    limit = getattr(recipe, "one_thread", None)
-    if limit is not None:
-        limit()
+    limit_threads(recipe)
     return bytes(recipe.pack(recipe.fit(records.take(row), seed)))

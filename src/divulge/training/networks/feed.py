@@ -15,8 +15,8 @@ from torch.nn import functional
 from divulge.core.errors import Impossible, TargetError
 from divulge.core.hashing import Array
 from divulge.core.outputs import (
-    Form,
-    Reading,
+    OutputForm,
+    OutputReading,
     as_logits,
     bounded,
     embeds,
@@ -35,7 +35,7 @@ from divulge.training.networks.module_traits import draws_no_lots
 LOOKED_AT = 32
 
 
-LOGITS = Reading(Form.LOGITS)
+LOGITS = OutputReading(OutputForm.LOGITS)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Feed:
     kind: torch.dtype = torch.float32
     ids: bool = False
     own: bool = False
-    reading: Reading = LOGITS
+    reading: OutputReading = LOGITS
     plain: bool = True
     merged: bool = False
 
@@ -88,7 +88,7 @@ class Feed:
             wanted = torch.cat([x[:, 1:], y[:, None]], dim=1)
             said = as_logits(outputs.flatten(0, 1), self.reading.form)
             return functional.cross_entropy(said.float(), wanted.flatten())
-        if self.reading.form is Form.ONE_VS_REST:
+        if self.reading.form is OutputForm.ONE_VS_REST:
             return one_vs_rest_loss(flat(outputs), y)  # type: ignore[no-any-return]
         return functional.cross_entropy(self.reading.logits(outputs).float(), y)
 
@@ -168,11 +168,13 @@ def _read(module: nn.Module, feed: Feed, x: Tensor, returned: Any, regression: b
     try:
         form = recognised(values, None, _ending(module, x, outputs, values))
     except TargetError:
-        form = Form.LOGIT if values.shape[1] == 1 else Form.LOGITS
+        form = OutputForm.LOGIT if values.shape[1] == 1 else OutputForm.LOGITS
     plain = (
-        outputs is returned and len(returned.shape) == 2 and form in (Form.LOGITS, Form.LOGIT, Form.LOG_PROBABILITIES)
+        outputs is returned
+        and len(returned.shape) == 2
+        and form in (OutputForm.LOGITS, OutputForm.LOGIT, OutputForm.LOG_PROBABILITIES)
     )
-    return replace(feed, reading=Reading(form), plain=plain)
+    return replace(feed, reading=OutputReading(form), plain=plain)
 
 
 def _ending(module: nn.Module, x: Tensor, outputs: Tensor, values: Array) -> str:

@@ -19,7 +19,7 @@ PIECE = 200_000
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 
-class Update:
+class WeightUpdate:
     """weights: float32 [weights].  working, gradient: what products read and where they write, [weights] each; in
     bfloat16 where `half`, else the weights themselves and their gradient in float32.
     """

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Task
-from divulge.training.networks.optimizer_steps import Update
+from divulge.training.networks.optimizer_steps import WeightUpdate
 from divulge.training.networks.sparse_layer import FEWEST_OUTPUTS, Apart, Bags, Sparse, apart
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Stack:
         self, recipe: TorchRecipe, modules: Sequence[nn.Module], device: str, half: bool, usual: Array | None = None
     ) -> None:
         self._kinds, self._usual = [layers(module) or [] for module in modules], usual
-        self._update = Update(recipe, len(modules) * recipe.parameter_bytes() // 4, device, half)
+        self._update = WeightUpdate(recipe, len(modules) * recipe.parameter_bytes() // 4, device, half)
         self._layers: list[Dense | Sparse | Rectifier | Elementwise] = []
         start = 0
         for place, layer in enumerate(self._kinds[0]):

@@ -33,10 +33,10 @@ LOOSE: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class BoosterRecipe:
-    """`train(settings, records, rounds)` of a library, "xgboost" or "lightgbm"."""
+    """`train(options, records, rounds)` of a library, "xgboost" or "lightgbm"."""
 
     library: str
-    settings: tuple[tuple[str, Any], ...]
+    options: tuple[tuple[str, Any], ...]
     rounds: int
 
     @classmethod
@@ -58,7 +58,7 @@ class BoosterRecipe:
         """A booster; raises TargetError where training fails."""
         try:
             trained = self._xgboost if self.library == "xgboost" else self._lightgbm
-            return trained(dict(self.settings), inputs_of(records), records.y, seed % 2**31)
+            return trained(dict(self.options), inputs_of(records), records.y, seed % 2**31)
         except Exception as error:  # a library's own errors, of any kind
             first = (str(error).splitlines() or [""])[0]
             raise TargetError(f"training {self.describe()} failed: {type(error).__name__}: {first}") from error
@@ -85,17 +85,17 @@ class BoosterRecipe:
 
     def overfitted(self) -> BoosterRecipe:
         """With deep trees and quick steps."""
-        return replace(self, settings=tuple(sorted((dict(self.settings) | LOOSE[self.library]).items())))
+        return replace(self, options=tuple(sorted((dict(self.options) | LOOSE[self.library]).items())))
 
     def describe(self) -> str:
         """The library, rounds and what is most telling."""
-        told = dict(self.settings)
+        told = dict(self.options)
         shown = [f"{n}={told[n]}" for n in ("objective", "learning_rate", "max_depth", "num_leaves") if n in told]
         return f"{self.library}.train({', '.join(shown)}), {self.rounds} rounds"
 
     def fingerprint(self) -> str:
         """Of all settings."""
-        return digest("booster", self.library, repr(self.settings), str(self.rounds))
+        return digest("booster", self.library, repr(self.options), str(self.rounds))
 
 
 def _empty(value: Any) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.defenses import TakesProtections, reference_of
+from divulge.core.capability.recipes import Distils, Packable, Threadable, limit_threads, settings_of
 from divulge.core.defense import Stage
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, digest
@@ -33,10 +36,9 @@ class DefendedRecipe:
         return self.base.overfitted()
 
     @property
-    def settings(self) -> dict[str, float | str]:
+    def settings(self) -> Mapping[str, float | str]:
         """Of the training, as the base tells them."""
-        told: dict[str, float | str] = getattr(self.base, "settings", {})
-        return told
+        return settings_of(self.base)
 
     def describe(self) -> str:
         """See Trainable."""
@@ -44,7 +46,7 @@ class DefendedRecipe:
 
     def fingerprint(self) -> str:
         """See Trainable."""
-        reference = getattr(self.defense, "reference", None)
+        reference = reference_of(self.defense)
         told = reference.fingerprint() if reference is not None else ""
         return digest("defended", self.base.fingerprint(), repr(self.defense), told)
 
@@ -63,9 +65,7 @@ class PackedDefendedRecipe(DefendedRecipe):
 
     def one_thread(self) -> None:
         """See the base; a worker does it first."""
-        limit = getattr(self.base, "one_thread", None)
-        if limit is not None:
-            limit()
+        limit_threads(self.base)
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,11 @@ def _referring(defense: Any, reference: Records | None) -> Any:
 def _sending(defense: Any, defenses: Sequence[Any]) -> Any:
     """A federated training whose clients protect what they send by the defences of updates in the list."""
     protections = tuple(d for d in defenses if d.card.stage is Stage.UPDATE)
-    return replace(defense, protections=protections) if protections and hasattr(defense, "protections") else defense
+    takes = able(defense, TakesProtections)
+    return replace(defense, protections=protections) if protections and takes else defense
 
 
 def _wrapped(recipe: Any, defense: Any) -> DefendedRecipe:
-    if hasattr(recipe, "threadable") and hasattr(recipe, "distil"):
+    if able(recipe, Threadable) and able(recipe, Distils):
         return DefendedNetRecipe(recipe, defense)
-    return (PackedDefendedRecipe if hasattr(recipe, "pack") else DefendedRecipe)(recipe, defense)
+    return (PackedDefendedRecipe if able(recipe, Packable) else DefendedRecipe)(recipe, defense)

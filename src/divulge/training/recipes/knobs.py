@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import ByEpochs, Decays
 from divulge.training.recipes.sklearn import SklearnRecipe
 from divulge.training.recipes.unfitted import unfitted
 
@@ -26,7 +28,8 @@ def knobs(recipe: Any) -> list[tuple[str, Any]]:
 
 def _network(recipe: Any) -> Iterator[tuple[str, Any]]:
     """Of a recipe that trains by epochs."""
-    epochs, decay = getattr(recipe, "epochs", None), getattr(recipe, "weight_decay", None)
+    epochs = recipe.epochs if able(recipe, ByEpochs) else None
+    decay = recipe.weight_decay if able(recipe, Decays) else None
     if isinstance(epochs, int) and epochs > 1:
         yield f"half the epochs ({epochs // 2} for {epochs})", replace(recipe, epochs=epochs // 2)
     if isinstance(decay, float):

@@ -12,7 +12,7 @@ from torch import Generator, nn
 from divulge.core.errors import InputError
 from divulge.core.hashing import derived_seed
 from divulge.core.records import Records
-from divulge.core.views.extraction import Design
+from divulge.core.views.extraction import NetworkDesign
 from divulge.training.engines.engine import cores
 from divulge.training.surrogates.net_student import NetStudent, inputs
 
@@ -21,7 +21,7 @@ RATES = {"adam": 1e-3, "sgd": 0.1, "rmsprop": 1e-3}
 EPOCHS = 12
 
 
-def build(design: Design, features: int, outputs: int) -> nn.Sequential:
+def build(design: NetworkDesign, features: int, outputs: int) -> nn.Sequential:
     """An untrained network of a design."""
     if design.activation not in ACTIVATIONS:
         raise InputError(f"activation {design.activation!r} is unknown: choose one of {', '.join(ACTIVATIONS)}")
@@ -34,7 +34,7 @@ def build(design: Design, features: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*parts, nn.Linear(size, outputs))
 
 
-def train_one(records: Records, design: Design, seed: int, epochs: int = EPOCHS) -> nn.Sequential:
+def train_one(records: Records, design: NetworkDesign, seed: int, epochs: int = EPOCHS) -> nn.Sequential:
     """A network of a design, trained on its share of the records; equal seeds give equal weights, in threads too, since
     all that is drawn comes from a generator of its own.
     """
@@ -72,7 +72,7 @@ def _forward(module: nn.Sequential, x: torch.Tensor, generator: Generator) -> to
     return x
 
 
-def _optimiser(design: Design, module: nn.Module) -> torch.optim.Optimizer:
+def _optimiser(design: NetworkDesign, module: nn.Module) -> torch.optim.Optimizer:
     rate = RATES.get(design.optimiser)
     if rate is None:
         raise InputError(f"optimiser {design.optimiser!r} is unknown: choose one of {', '.join(RATES)}")
@@ -82,7 +82,7 @@ def _optimiser(design: Design, module: nn.Module) -> torch.optim.Optimizer:
     return kind(module.parameters(), lr=rate)
 
 
-def train_zoo(records: Records, designs: Sequence[Design], seed: int) -> list[NetStudent]:
+def train_zoo(records: Records, designs: Sequence[NetworkDesign], seed: int) -> list[NetStudent]:
     """A network for each design, in threads of one core each."""
     seeds = [derived_seed(seed, "zoo", str(number)) for number in range(len(designs))]
     by_cost = sorted(range(len(designs)), key=lambda n: -designs[n].depth * designs[n].share / designs[n].batch_size)
