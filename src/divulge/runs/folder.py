@@ -14,6 +14,7 @@ risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
 training.json          how shadow models were trained, one line each
 gains.json             what the closest copy opened up
+claims/NAME.json       the result of one claim, as Python has it
 findings.json          all findings under their final verdicts, rewritten after every attack
 complete.json          there once every planned attack has an outcome
 """
