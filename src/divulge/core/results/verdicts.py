@@ -103,9 +103,11 @@ def claim_verdict(outcomes: Sequence[Outcome], findings: Sequence[Finding]) -> C
     """The verdict of the claims of a run: `leak` where one is upheld, `not found` where each was tested by something
     that could have upheld it.  None where no claim is part of it.
     """
-    own = [o for o in outcomes if o.game == CLAIM]
-    if not own:
+    if all(o.game != CLAIM for o in outcomes):
         return None
+    own = [o for o in outcomes if o.game == CLAIM and not isinstance(o.result, Refused)]
+    if not own:
+        return ClaimVerdict(Verdict.NOT_EXAMINED)
     found = [f for f in findings if f.game == CLAIM]
     for verdict in (Verdict.LEAK, Verdict.INVALID):
         of = [f for f in found if f.verdict is verdict]

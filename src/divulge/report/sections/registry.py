@@ -13,6 +13,7 @@ from divulge.report.sections import (
     attacker,
     causes,
     certainty,
+    claims,
     extraction,
     findings,
     groups,
@@ -33,6 +34,7 @@ GROUP = "divulge.report_sections"
 
 SECTIONS: tuple[Section, ...] = (
     verdict.SECTION,
+    claims.SECTION,
     findings.SECTION,
     questions.SECTION,
     steps.SECTION,
