@@ -107,7 +107,8 @@ def test_bad_input_names_the_cure(change, message):
 
 
 @pytest.fixture
-def audit_file(tmp_path):
+def audit_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     x, y = load_breast_cancer(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(x))
     frame = pd.DataFrame(x[order], columns=[f"f{i}" for i in range(30)]).assign(ill=y[order])

@@ -286,10 +286,11 @@ CHECKS = 3
 
 
 def _by_step(found: DpTraining, steps: Scored | None, alpha: float) -> Estimate:
-    """The bound from single steps.  Its p-value is that of the smallest mu which costs more than was claimed."""
+    """The bound from single steps.  Where it exceeds what was claimed, its p-value is that of a mu which costs more."""
     p = 1.0
-    if steps is not None:
-        curve, too_much = roc(steps), _costs_more(found)
+    if steps is not None and found.by_step > found.claimed:
+        curve = roc(steps)
+        too_much = _costs_more(found, mu_lower_bound(curve, alpha / 2))
         p = min(1.0, 2 * p_value(lambda level: mu_lower_bound(curve, level), too_much))
     value = bounded(found.by_step)
     return Estimate(
@@ -304,10 +305,14 @@ def _by_step(found: DpTraining, steps: Scored | None, alpha: float) -> Estimate:
     )
 
 
-def _costs_more(found: DpTraining) -> float:
-    """The mu of a step from which on a training like this one costs more than was claimed."""
-    low, high = 0.0, 20.0
-    while high - low > 1e-3 * high:
+HALVINGS = 5
+"""An accountant takes a second, and a mu that is too large makes a p-value too large: that is safe."""
+
+
+def _costs_more(found: DpTraining, shown: float) -> float:
+    """A mu of a step, at most that which was shown, with which a training like this one costs more than was claimed."""
+    low, high = 0.0, shown
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
         more = _at_least(1 / middle, found.delta, found.rate, found.steps, True) > found.claimed
         low, high = (low, middle) if more else (middle, high)

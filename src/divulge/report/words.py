@@ -65,7 +65,10 @@ def lines(result: AuditResult) -> list[Line]:
     return [
         *wrong,
         *(line for line in tried if not (wrong and line.verdict is Verdict.INVALID)),
-        *(Line(line.verdict, line.answer, f"{line.title}: {stopped(line.why)}") for line in claims.claims(result)),
+        *(
+            Line(line.verdict, line.answer, stopped(f"{line.title}: {line.why}" if line.why else line.title))
+            for line in claims.claims(result)
+        ),
         *reversed_attacks(result),
     ]
 

@@ -24,9 +24,8 @@ def _markdown(c: Context) -> str:
 
 
 def _whole(line: ClaimLine) -> list[str]:
-    parts = [
-        f"{MARKS[line.verdict]} **{stopped(line.answer)}** {capital(stopped(line.why)) if line.why else ''}".strip()
-    ]
+    why = f" {capital(stopped(line.why))}" if line.why else ""
+    parts = [f"{MARKS[line.verdict]} **{stopped(line.answer)}**{why}"]
     if line.told is None:
         return [f"#### {line.title}", *parts]
     parts += [
