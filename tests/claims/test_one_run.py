@@ -132,3 +132,25 @@ def test_the_command_refutes_a_claim(audit_file):
     assert told.exit_code == 3 and "could not have refuted it: they show" in told.output
     told = CliRunner().invoke(app, ["epsilon", str(audit_file)])
     assert told.exit_code == 0
+
+
+def test_the_command_keeps_a_run_that_is_reported_gated_compared_and_gone_on_with(audit_file):
+    def said(*arguments):
+        told = CliRunner().invoke(app, [*map(str, arguments)])
+        return told.exit_code, told.output
+
+    runs = audit_file.parent / "runs"
+    code, first = said("epsilon", audit_file, "--claimed", 1, "--out", runs)
+    (run,) = (path.parent for path in runs.glob("*/run.json"))
+    assert code == 1 and f"Run: {run}; report: " in first and (run / "report.html").is_file()
+    code, gated = said("gate", run)
+    assert code == 1 and "one_run: epsilon is at least" in gated
+    code, read = said("epsilon", audit_file, "--claimed", 1, "--resume", run)
+    assert (code, read) == (1, first)
+    assert said("epsilon", audit_file, "--claimed", 2, "--resume", run)[0] == 2
+    code, few = said("epsilon", audit_file, "--claimed", 50, "--out", runs, "--json")
+    assert code == 3 and said("gate", json.loads(few)["run"])[0] == 3
+    code, both = said("compare", run, json.loads(few)["run"])
+    assert code == 0 and "The claimed epsilon is refuted" in both and "could not be tested" in both
+    code, page = said("report", run, "--format", "md", "-o", "-")
+    assert code == 0 and "A fair coin decided for each canary" in page

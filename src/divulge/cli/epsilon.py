@@ -52,24 +52,29 @@ def epsilon(
     if as_json:
         out.print_json(one_run.as_json(found))
     else:
-        mark = "▲" if found.verdict == "leak" else "○"
-        out.print(
-            f"{mark} epsilon is at least {found.epsilon:.2f} at delta {found.delta:g} and {found.confidence:.0%} "
-            f"confidence ({found.right} of {found.guesses} guesses about {found.canaries} canaries were right; so many "
-            f"canaries could show up to {found.ceiling:.2f})",
-            soft_wrap=True,
-        )
-        out.print(
-            f"If the noise is Gaussian, as in DP-SGD, at least {found.epsilon_if_gaussian:.2f} (mu {found.mu:.2f}).",
-            soft_wrap=True,
-        )
-        if claimed is not None:
-            told = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
-            out.print(f"{told}: epsilon {claimed:g} was claimed.", soft_wrap=True)
+        _show(found)
     code = _code(found, as_json)
     if not as_json:
         say_where(found.run)
     raise typer.Exit(code)
+
+
+def _show(found: Any) -> None:
+    """What came of it, in words."""
+    mark = "▲" if found.verdict == "leak" else "○"
+    out.print(
+        f"{mark} epsilon is at least {found.epsilon:.2f} at delta {found.delta:g} and {found.confidence:.0%} "
+        f"confidence ({found.right} of {found.guesses} guesses about {found.canaries} canaries were right; so many "
+        f"canaries could show up to {found.ceiling:.2f})",
+        soft_wrap=True,
+    )
+    out.print(
+        f"If the noise is Gaussian, as in DP-SGD, at least {found.epsilon_if_gaussian:.2f} (mu {found.mu:.2f}).",
+        soft_wrap=True,
+    )
+    if found.claimed is not None:
+        told = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
+        out.print(f"{told}: epsilon {found.claimed:g} was claimed.", soft_wrap=True)
 
 
 def _code(found: Any, quiet: bool) -> int:
