@@ -148,6 +148,9 @@ def test_the_command_keeps_a_run_that_is_reported_gated_compared_and_gone_on_wit
     code, read = said("epsilon", audit_file, "--claimed", 1, "--resume", run)
     assert (code, read) == (1, first)
     assert said("epsilon", audit_file, "--claimed", 2, "--resume", run)[0] == 2
+    code, calm = said("epsilon", audit_file, "--claimed", 3.2, "--canary", "natural", "--out", runs, "--json")
+    code, gated = said("gate", json.loads(calm)["run"])
+    assert code == 0 and "Nothing else was examined" in gated and "within policy" not in gated
     code, few = said("epsilon", audit_file, "--claimed", 50, "--out", runs, "--json")
     assert code == 3 and said("gate", json.loads(few)["run"])[0] == 3
     code, both = said("compare", run, json.loads(few)["run"])

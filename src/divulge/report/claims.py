@@ -11,7 +11,7 @@ from divulge.core.results.verdicts import claim_verdict
 from divulge.core.wording import joined
 from divulge.report.metrics import metric_name, shown
 
-NOTHING_ELSE = "This run tested a claim and attacked nothing: it says nothing of what else the model gives away."
+NOTHING_ELSE = "This run tested a claim and nothing else: it says nothing of whatever else the model gives away."
 
 NOT_TESTED = "The claim could not be tested"
 

@@ -20,7 +20,7 @@ def basis_lacks(result: AuditResult) -> list[str]:
     """Why nothing can be concluded from what was not found; empty where the audit looked."""
     lacks = [f"“{outcome.title}” broke off: {error}" for outcome, error in result.failed()]
     lacks += [] if result.complete else ["the run was cut short"]
-    lacks += ["only a claim was tested, and nothing was attacked"] if result.only_claims else []
+    lacks += ["only a claim was tested, and no family of attacks was looked at"] if result.only_claims else []
     return [*result.faults, *lacks, *gaps(result.family_verdicts, result.facts.asked, result.claims)]
 
 

@@ -26,6 +26,7 @@ from divulge.stats.weigh import weigh
 class Judgement:
     """What the gate says.  broken: the findings above the policy.  incomplete: why the run cannot pass otherwise.
     unmet: of the incomplete, what the policy wants looked at.  worse: what leaks more than in the run before.
+    only_claims: whether claims were tested and no family was looked at.
     """
 
     policy: Policy
@@ -35,6 +36,7 @@ class Judgement:
     unmet: tuple[str, ...] = ()
     worse: tuple[Worse, ...] = ()
     before: str = ""
+    only_claims: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -117,7 +119,8 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
         earlier = RunFolder(before).facts()
         worse = compared_with(findings, _findings(before, chosen), chosen, (facts.threat, earlier.threat)).worse
     verdict = Verdict.INVALID if faults else run_verdict(families, claims)
-    return Judgement(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "")
+    only = bool(outcomes) and all(outcome.game == CLAIM for outcome in outcomes)
+    return Judgement(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "", only)
 
 
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:

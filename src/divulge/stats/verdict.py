@@ -199,8 +199,8 @@ NOT_UPHELD = {
     DATASET_USED: "it was not shown that the records were used; a loosely fitted model shows little of what it saw",
     SHARE_USED: "used records could not be distinguished from fresh ones",
     CANARIES_USED: "the labels that were drawn are ranked no higher than chance ranks them",
-    EPSILON_ONE_RUN: "the claimed epsilon of {threshold:g} is not refuted, nor confirmed",
-    EPSILON_BY_STEP: "the claimed epsilon of {threshold:g} is not refuted, nor confirmed",
+    EPSILON_ONE_RUN: "the bound of {value:.2f} does not exceed the {threshold:g} that was claimed",
+    EPSILON_BY_STEP: "the bound by step of {value:.2f} does not exceed the {threshold:g} that was claimed",
     NOT_AS_CLAIMED: "what was seen was done as the claim assumes",
 }
 
