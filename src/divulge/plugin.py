@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     )
     from divulge.core.views.extraction import (
         Claim,
+        CopyStage,
         ExtractionAuxiliary,
         ExtractionGuess,
         ExtractionView,
@@ -80,7 +81,6 @@ if TYPE_CHECKING:
         Students,
         Surrogate,
     )
-    from divulge.core.views.extraction import CopyStage as CopyStage
     from divulge.core.views.membership import Auxiliary, MembershipGuess, MembershipView, Poison, PoisonView, Shadows
     from divulge.core.views.property import (
         BatchGuess,

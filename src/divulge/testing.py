@@ -175,7 +175,7 @@ def controls(
     Raises what stops the attack: AccessDenied for more than its card asks for, Impossible for what its game lacks.
     """
     from divulge.auditing.run_attack import play_arm
-    from divulge.auditing.sessions import Sessions
+    from divulge.auditing.sessions import Sessions, findings_expected
     from divulge.core.game import Arm
     from divulge.setup.from_objects import job_from_objects
     from divulge.setup.settings import Options

@@ -68,7 +68,8 @@ def test_too_few_records_are_refused():
         used_share(target, parts[0], parts[1], recipe_for("auto", forest, target))
 
 
-def test_the_command_tells_the_share(tmp_path):
+def test_the_command_tells_the_share(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     x, y, own, fresh, beside, trained, forest = sets(0.5, 2)
     frame = pd.DataFrame(x, columns=[f"f{i}" for i in range(20)]).assign(ill=y)
     joblib.dump(forest.fit(frame.iloc[trained].drop(columns="ill"), y[trained]), tmp_path / "model.joblib")

@@ -88,7 +88,8 @@ def test_from_mint_to_proof(workplace, capsys):
         joblib.dump(model, "model.joblib")
         result = json.loads(run(proof, capsys))
         assert (result["p_value"] < 1e-6) == used and result["canaries"] == 40
-    assert "exact" in run(proof[:-1], capsys)
+    said = run(proof[:-1], capsys)
+    assert "exact" in said and run([*proof[:-1], "--resume", "latest"], capsys) == said
 
 
 def test_the_claim_of_a_whole_set_on_the_command_line(workplace, capsys):
@@ -97,7 +98,10 @@ def test_the_claim_of_a_whole_set_on_the_command_line(workplace, capsys):
     joblib.dump(model, "model.joblib")
     result = json.loads(run(["used", "audit.yaml", "--json"], capsys))
     assert result["p_value"] < 0.05 and result["own"] == 300
-    assert "were used" in run(["used", "audit.yaml"], capsys)
+    said = run(["used", "audit.yaml"], capsys)
+    assert "were used" in said and "Run: divulge-runs" in said
+    assert run(["used", "audit.yaml", "--resume", "latest"], capsys) == said
+    assert "is a run of another claim" in run(["used", "audit.yaml", "--resume", "latest", "--seed", "1"], capsys, 2)
 
 
 def test_a_secret_that_was_changed_is_not_what_was_committed_to(workplace, capsys):

@@ -107,7 +107,8 @@ def test_bad_input_names_the_cure(change, message):
 
 
 @pytest.fixture
-def audit_file(tmp_path):
+def audit_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     x, y = load_breast_cancer(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(x))
     frame = pd.DataFrame(x[order], columns=[f"f{i}" for i in range(30)]).assign(ill=y[order])
@@ -131,3 +132,28 @@ def test_the_command_refutes_a_claim(audit_file):
     assert told.exit_code == 3 and "could not have refuted it: they show" in told.output
     told = CliRunner().invoke(app, ["epsilon", str(audit_file)])
     assert told.exit_code == 0
+
+
+def test_the_command_keeps_a_run_that_is_reported_gated_compared_and_gone_on_with(audit_file):
+    def said(*arguments):
+        told = CliRunner().invoke(app, [*map(str, arguments)])
+        return told.exit_code, told.output
+
+    runs = audit_file.parent / "runs"
+    code, first = said("epsilon", audit_file, "--claimed", 1, "--out", runs)
+    (run,) = (path.parent for path in runs.glob("*/run.json"))
+    assert code == 1 and f"Run: {run}; report: " in first and (run / "report.html").is_file()
+    code, gated = said("gate", run)
+    assert code == 1 and "one_run: epsilon is at least" in gated
+    code, read = said("epsilon", audit_file, "--claimed", 1, "--resume", run)
+    assert (code, read) == (1, first)
+    assert said("epsilon", audit_file, "--claimed", 2, "--resume", run)[0] == 2
+    code, calm = said("epsilon", audit_file, "--claimed", 3.2, "--canary", "natural", "--out", runs, "--json")
+    code, gated = said("gate", json.loads(calm)["run"])
+    assert code == 0 and "Nothing else was examined" in gated and "within policy" not in gated
+    code, few = said("epsilon", audit_file, "--claimed", 50, "--out", runs, "--json")
+    assert code == 3 and said("gate", json.loads(few)["run"])[0] == 3
+    code, both = said("compare", run, json.loads(few)["run"])
+    assert code == 0 and "The claimed epsilon is refuted" in both and "could not be tested" in both
+    code, page = said("report", run, "--format", "md", "-o", "-")
+    assert code == 0 and "A fair coin decided for each canary" in page

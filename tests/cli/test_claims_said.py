@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from divulge.claims.cardinality import Cardinality
-from divulge.claims.dataset_use import Usage
-from divulge.cli.claim import DRAWS, _said
+from divulge.claims.dataset_use import DRAWS, Usage
+from divulge.cli.claim import _said
 from divulge.core.results.estimate import Rate
 from divulge.stats.exchange import permutation_p_value
 from tests.cli.test_endings import run

@@ -167,7 +167,7 @@ def test_an_audit_file_trains_private_shadow_models_in_workers_from_a_file_of_it
     run = divulge.Run.open(next((tmp_path / "runs").glob("*/run.json")).parent)
     assert run.result.facts.name.endswith("with dp_sgd")
     assert any(line.startswith("DP-SGD: epsilon ") and "by dp-accounting" in line for line in run.result.training)
-    call = ["epsilon", str(tmp_path / "audit.yaml"), "--watch", "--claimed"]
+    call = ["epsilon", str(tmp_path / "audit.yaml"), "--out", str(tmp_path / "runs"), "--watch", "--claimed"]
     honest, false = (CliRunner().invoke(app, [*call, claim]) for claim in ("2", "0.5"))
     assert (honest.exit_code, false.exit_code) == (0, 1), honest.output + false.output
     assert "The claim is refuted." in false.stdout and "0.5 was claimed" in false.stdout

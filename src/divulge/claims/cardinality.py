@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from divulge.claims.as_run import Found, Setting, Test, Tested, agreeing, as_run, of_records, of_target
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
-from divulge.core.results.estimate import Rate
+from divulge.core.results.estimate import Detail, Estimate, Rate
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Claimed
+from divulge.core.results.metric import SHARE_USED
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
 from divulge.core.signals import logit_scaled
 from divulge.core.target import Target
-from divulge.core.threat import Access, Task
-from divulge.stats.intervals import Interval, clopper_pearson
+from divulge.core.threat import PRESETS, Access, Task
+from divulge.core.wording import counted, percent
+from divulge.stats.intervals import Interval, clopper_pearson, p_value
 
 PAIRS = 5
 """Pairs of models on halves of the own records: one pair shows how used records score, the others say how hard each
@@ -39,6 +47,7 @@ class Cardinality:
     fresh_flagged: Rate
     used_flagged: Rate
     models: int
+    run: Path | None = field(default=None, compare=False, repr=False)
 
 
 def used_share(
@@ -50,6 +59,8 @@ def used_share(
     beside: Records | None = None,
     seed: int = 0,
     confidence: float = 0.95,
+    out: Path | str | None = None,
+    resume: Path | str | None = None,
 ) -> Cardinality:
     """The share of own records that the target was trained on: (O - F) / (U - F), with O, F and U the shares of own
     records, of fresh records, and of records known to be used that lie above one threshold (Tong et al. 2025, the
@@ -58,8 +69,53 @@ def used_share(
     U is read off models that the owner trains on halves of the own records, and `beside` them on others; it holds for
     the target if these resemble it: the same recipe, about as many records.  A score is the logit-scaled confidence
     less its mean over models that did not see the record.  The threshold is chosen without the target.
+    out: the folder of a run that keeps what was found; none where it is None.  resume: a run to go on with.
     Raises InputError for fewer than 50 records of either kind, a regression task, or a target without scores.
     """
+
+    def setting() -> Setting:
+        return Setting(
+            name=f"share of a set that was used: {target.name}",
+            threat=PRESETS["data-owner"],
+            target=of_target(target),
+            data=of_records(own, fresh, beside),
+            policy=Policy(confidence=confidence),
+            seed=seed,
+            said={"confidence": confidence, "recipe": recipe.fingerprint()},
+            recipe=recipe.describe(),
+        )
+
+    test = share_test(target, own, fresh, recipe, beside, seed, confidence)
+    found: Cardinality = as_run(setting, [test], out, resume)[0]
+    return found
+
+
+def share_test(
+    target: Target,
+    own: Records,
+    fresh: Records,
+    recipe: Recipe,
+    beside: Records | None,
+    seed: int,
+    confidence: float,
+) -> Test:
+    """The same as a test of a run."""
+
+    def play() -> tuple[Cardinality, Found]:
+        return _estimated(target, own, fresh, recipe, beside, seed, confidence)
+
+    return Test("share_used", "Share of a set that was used", Cardinality, play)
+
+
+def _estimated(
+    target: Target,
+    own: Records,
+    fresh: Records,
+    recipe: Recipe,
+    beside: Records | None,
+    seed: int,
+    confidence: float,
+) -> tuple[Cardinality, Found]:
     if min(len(own), len(fresh)) < FEWEST:
         raise InputError(f"the share of used records needs at least {FEWEST} own and {FEWEST} fresh records")
     if Access.SCORES not in target.offers or target.task is not Task.CLASSIFICATION:
@@ -79,7 +135,63 @@ def used_share(
     low, high = interval(flagged, fresh_flagged, used_flagged, 1 - confidence)
     gap = used_flagged.value - fresh_flagged.value
     share = float(np.clip((flagged.value - fresh_flagged.value) / gap, 0, 1)) if gap > 0 else 0.0
-    return Cardinality(share, low, high, confidence, flagged, fresh_flagged, used_flagged, 2 * PAIRS)
+    result = Cardinality(share, low, high, confidence, flagged, fresh_flagged, used_flagged, 2 * PAIRS)
+
+    def tested() -> dict[str, Tested | str]:
+        everywhere = np.arange(len(everybody))
+        scored = Scored(mine, everywhere < len(own), everywhere, everywhere)
+        row = np.concatenate([np.arange(len(own)), np.arange(len(fresh))])
+        evidence = Evidence((scored,), (_shown(result),))
+        made = Tested(
+            (_estimate(result),), evidence, row, everybody.y, queries=len(everybody), models_trained=2 * PAIRS
+        )
+        return {"share_used": made}
+
+    return result, tested
+
+
+def _estimate(found: Cardinality) -> Estimate:
+    alpha = 1 - found.confidence
+    rates = (found.flagged, found.fresh_flagged, found.used_flagged)
+    best = (Rate(found.flagged.trials, found.flagged.trials), Rate(0, found.fresh_flagged.trials))
+    perfect = (*best, Rate(found.used_flagged.trials, found.used_flagged.trials))
+    named = zip(("flagged", "fresh_flagged", "used_flagged"), rates, strict=True)
+    return Estimate(
+        metric=SHARE_USED,
+        value=found.share,
+        low=found.low,
+        high=found.high,
+        confidence=found.confidence,
+        chance=0.0,
+        p_value=agreeing(p_value(lambda a: interval(*rates, a).low, 0.0), found.low > 0, alpha),
+        attainable=p_value(lambda a: interval(*perfect, a).low, 0.0),
+        details=tuple(Detail(name, rate.value, *clopper_pearson(rate, alpha)) for name, rate in named),
+    )
+
+
+def _shown(found: Cardinality) -> Claimed:
+    between = f"{percent(found.low)} to {percent(found.high)}, {percent(found.confidence)} confidence"
+    flagged = ", ".join(
+        f"{percent(rate.value)} of {what}"
+        for rate, what in (
+            (found.flagged, "the own records"),
+            (found.fresh_flagged, "the fresh ones"),
+            (found.used_flagged, "records known to be used"),
+        )
+    )
+    return Claimed(
+        claim="The model was trained on a part of the own records.",
+        test=f"{counted(found.models, 'model')} of the same recipe were trained on halves of the own records, to learn "
+        "how far above fresh records used ones lie; then the model in question was asked.",
+        chance="Which records each of these models saw was drawn by lot. The interval holds if they resemble the model "
+        "in question: the same recipe, and about as many records.",
+        upheld="A part of the own records was used",
+        open="It was not shown that any of the own records were used",
+        figures=(
+            ("share of the own records that was used", f"about {percent(found.share)} ({between})"),
+            ("above the threshold", flagged),
+        ),
+    )
 
 
 def interval(flagged: Rate, fresh: Rate, used: Rate, alpha: float) -> Interval:

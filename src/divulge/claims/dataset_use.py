@@ -1,38 +1,58 @@
 """The data owner's side: were my records used?
 
 Two questions with exact answers.  `was_used` compares one's own records with fresh ones like them.  `mint` marks data
-before it is published, and `canaries_used` later tells whether a model was trained on the marked data; what was marked
-how is drawn by lot and committed to by a hash, so that nobody has to believe the owner.
+before it is published, and `canaries_used` later tells whether a model was trained on the marked data.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.random import Generator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from divulge.claims.cardinality import Cardinality
+from divulge.claims.as_run import Found, Setting, Test, Tested, as_dict, as_run, of_records, of_target
+from divulge.claims.canaries import CanaryTest, canaries_used, commitment_of, mint, read_secret
+from divulge.claims.cardinality import Cardinality, share_test
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.persons import condensed, count, numbered
+from divulge.core.recipe import Recipe
 from divulge.core.records import Records
+from divulge.core.results.estimate import Estimate
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Claimed
+from divulge.core.results.metric import DATASET_USED
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Scored
 from divulge.core.signals import entropy, logit_scaled, modified_entropy, of_class
 from divulge.core.target import Target
-from divulge.core.threat import Access, Task
-from divulge.stats.exchange import permutation_p_value, rank_sum_p_value, used_share_at_least
+from divulge.core.threat import PRESETS, Access, Task
+from divulge.core.wording import counted, percent
+from divulge.stats.exchange import permutation_p_value, used_share_at_least
+
+__all__ = [
+    "CanaryTest",
+    "Usage",
+    "as_json",
+    "canaries_used",
+    "commitment_of",
+    "mint",
+    "p_shown",
+    "read_secret",
+    "used_and_share",
+    "was_used",
+]
 
 FEWEST = 20
-FEWEST_CANARIES = 5
+DRAWS = 9_999
+"""Permutations behind a p-value: it cannot come out below one in ten thousand."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +66,87 @@ class Usage:
     confidence: float
     own: int
     fresh: int
+    run: Path | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
-class CanaryTest:
-    """p_value: exact, of the hypothesis that the canaries were not used.  commitment: hash that was published."""
-
-    p_value: float
-    canaries: int
-    sides: int
-    mean_rank: float
-    commitment: str
-
-
-def was_used(target: Target, own: Records, fresh: Records, seed: int = 0, confidence: float = 0.95) -> Usage:
+def was_used(
+    target: Target,
+    own: Records,
+    fresh: Records,
+    seed: int = 0,
+    confidence: float = 0.95,
+    *,
+    out: Path | str | None = None,
+    resume: Path | str | None = None,
+) -> Usage:
     """Dataset inference (Maini et al. 2021) with a test that is valid at any size: one half of either set teaches how
     signals of used records differ, the other half is compared by a permutation test.
 
     own: records that may have been used.  fresh: records like them that cannot have been.  Under the hypothesis that
     none was used the two are exchangeable, provided that they were drawn alike: that is the owner's to make sure of.
     Where records say whose they are, persons are exchanged, each with the mean score of all records.
+
+    out: the folder of a run that keeps what was found; none where it is None.  resume: a run to go on with.
     """
+    test = _use_test(target, own, fresh, seed, confidence)
+    setting = partial(_setting, "dataset use", target, own, fresh, seed, confidence)
+    usage: Usage = as_run(setting, [test], out, resume)[0]
+    return usage
+
+
+def used_and_share(
+    target: Target,
+    own: Records,
+    fresh: Records,
+    recipe: Recipe,
+    *,
+    beside: Records | None = None,
+    seed: int = 0,
+    confidence: float = 0.95,
+    out: Path | str | None = None,
+    resume: Path | str | None = None,
+) -> tuple[Usage, Cardinality]:
+    """`was_used` and `cardinality.used_share`, two tests of one run."""
+    tests = [
+        _use_test(target, own, fresh, seed, confidence),
+        share_test(target, own, fresh, recipe, beside, seed, confidence),
+    ]
+    what = "dataset use, and the share of it"
+    setting = partial(_setting, what, target, own, fresh, seed, confidence, recipe, beside)
+    usage, share = as_run(setting, tests, out, resume)
+    return usage, share
+
+
+def _setting(
+    what: str,
+    target: Target,
+    own: Records,
+    fresh: Records,
+    seed: int,
+    confidence: float,
+    recipe: Recipe | None = None,
+    population: Records | None = None,
+) -> Setting:
+    return Setting(
+        name=f"{what}: {target.name}",
+        threat=PRESETS["data-owner"],
+        target=of_target(target),
+        data=of_records(own, fresh, population),
+        policy=Policy(confidence=confidence),
+        seed=seed,
+        said={"confidence": confidence} | ({"recipe": recipe.fingerprint()} if recipe is not None else {}),
+        recipe=recipe.describe() if recipe is not None else None,
+    )
+
+
+def _use_test(target: Target, own: Records, fresh: Records, seed: int, confidence: float) -> Test:
+    def play() -> tuple[Usage, Found]:
+        return _compared(target, own, fresh, seed, confidence)
+
+    return Test("dataset_use", "Dataset inference", Usage, play, "maini2021")
+
+
+def _compared(target: Target, own: Records, fresh: Records, seed: int, confidence: float) -> tuple[Usage, Found]:
     whose, nonmembers = (r.groups if r.groups is not None else np.arange(len(r)) for r in (own, fresh))
     if min(count(whose), count(nonmembers)) < FEWEST:
         what = "records" if own.groups is None else "persons"
@@ -79,8 +159,63 @@ def was_used(target: Target, own: Records, fresh: Records, seed: int = 0, confid
     score = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced")).fit(x, y)
     a = _by_person(score.decision_function(mine[~teach_own]), whose[~teach_own])
     b = _by_person(score.decision_function(theirs[~teach_fresh]), nonmembers[~teach_fresh])
-    p_value = permutation_p_value(a, b, rng)
-    return Usage(p_value, used_share_at_least(a, b, 1 - confidence), confidence, len(own), len(fresh))
+    p_value = permutation_p_value(a, b, rng, DRAWS)
+    usage = Usage(p_value, used_share_at_least(a, b, 1 - confidence), confidence, len(own), len(fresh))
+
+    def found() -> dict[str, Tested | str]:
+        rows = [_first_rows(~teach, who) for teach, who in ((teach_own, whose), (teach_fresh, nonmembers))]
+        row, place = np.concatenate(rows), np.arange(len(a) + len(b))
+        scored = Scored(np.concatenate([a, b]), place < len(a), place, place)
+        y = np.concatenate([own.y[rows[0]], fresh.y[rows[1]]])
+        what = "record" if own.groups is None else "person"
+        evidence = Evidence((scored,), (_use_shown(usage, len(a), len(b), what),))
+        return {"dataset_use": Tested((_use_estimate(usage, what),), evidence, row, y, queries=len(own) + len(fresh))}
+
+    return usage, found
+
+
+def _first_rows(kept: Array, whose: Array) -> Array:
+    """The first kept record of each person."""
+    return np.asarray(np.flatnonzero(kept)[numbered(whose[kept])[0]])
+
+
+def _use_estimate(usage: Usage, unit: str) -> Estimate:
+    return Estimate(
+        metric=DATASET_USED,
+        value=usage.share,
+        low=usage.share,
+        high=1.0,
+        confidence=usage.confidence,
+        chance=0.0,
+        p_value=usage.p_value,
+        attainable=1 / (1 + DRAWS),
+        unit=unit,
+    )
+
+
+def p_shown(usage: Usage) -> str:
+    """A p-value as it is read: one of so many draws cannot be smaller than one of them."""
+    floor = 1 / (1 + DRAWS)
+    return f"p <= {floor:g}" if usage.p_value <= floor * (1 + 1e-9) else f"p = {usage.p_value:.4g}"
+
+
+def _use_shown(usage: Usage, own: int, fresh: int, unit: str) -> Claimed:
+    at = percent(usage.confidence)
+    return Claimed(
+        claim="The model was trained on the own records.",
+        test="One half of own and of fresh records taught how the model answers about records that it has seen; the "
+        f"other half, {counted(own, f'own {unit}')} and {counted(fresh, f'fresh {unit}')}, was compared.",
+        chance=f"Own and fresh records were exchanged at random {DRAWS:,} times. If none was used they are "
+        "interchangeable, whatever the model is, provided that they were drawn alike: that is the owner's to make sure "
+        "of.",
+        upheld="The own records were used",
+        open="It was not shown that the own records were used",
+        figures=(
+            ("probability that a model that saw none of them looks so familiar with them", p_shown(usage)),
+            ("share of the own records that was used", f"at least {percent(usage.share)} ({at} confidence)"),
+        ),
+        notes=("A large p is no proof that the records were not used.",),
+    )
 
 
 def _taught(whose: Array, rng: Generator) -> Array:
@@ -111,86 +246,9 @@ def _signals(target: Target, records: Records) -> Array:
     )
 
 
-def mint(records: pd.DataFrame, target: str, number: int, folder: Path) -> str:
-    """Canaries like the records, to be published among them: canaries.csv; and secret.json, to be kept.
-
-    Each canary takes the value of every column from a record of its own, so that it looks like the data and like no
-    record of it, and a label drawn by lot among all labels.  Returns the commitment, a hash of the secret, to be
-    published or deposited now: it proves later that the lot was drawn before the model was seen.
-    """
-    if target not in records.columns:
-        raise InputError(
-            f"there is no target column {target!r}; the columns are {', '.join(map(str, records.columns))}"
-        )
-    labels = sorted(records[target].unique().tolist(), key=str)
-    if len(labels) < 2:
-        raise InputError(f"target {target!r} has one class only: a label cannot be drawn by lot")
-    if number < FEWEST_CANARIES:
-        raise InputError(f"{number} canaries prove nothing: mint at least {FEWEST_CANARIES}, 50 say")
-    lot = np.random.default_rng(secrets.randbits(128))
-    made = pd.DataFrame({name: records[name].to_numpy()[lot.integers(len(records), size=number)] for name in records})
-    drawn = lot.integers(len(labels), size=number)
-    made[target] = [labels[i] for i in drawn]
-    secret = {
-        "salt": secrets.token_hex(32),
-        "target": target,
-        "labels": labels,
-        "canaries": json.loads(made.to_json(orient="records")),
-    }
-    if (folder / "secret.json").exists():
-        raise InputError(f"{folder} already holds a secret: choose another folder, it cannot be minted again")
-    folder.mkdir(parents=True, exist_ok=True)
-    made.to_csv(folder / "canaries.csv", index=False)
-    (folder / "secret.json").write_text(json.dumps(secret, indent=1, sort_keys=True), encoding="utf-8")
-    commitment = commitment_of(folder / "secret.json")
-    (folder / "commitment.txt").write_text(commitment + "\n", encoding="utf-8")
-    return commitment
-
-
-def commitment_of(secret: Path) -> str:
-    """SHA-256 of the secret file, salt included."""
-    if not secret.is_file():
-        raise InputError(f"no secret at {secret} (looked in {secret.resolve().parent}): `divulge claim mint` makes one")
-    return hashlib.sha256(secret.read_bytes()).hexdigest()
-
-
-def read_secret(secret: Path, commitment: str | None = None) -> dict[str, Any]:
-    """The secret, checked against the commitment where one is given; raises InputError where they do not agree."""
-    found = commitment_of(secret)
-    if commitment is not None and commitment.strip() != found:
-        raise InputError(f"{secret.name} is not what was committed to: its hash is {found}")
-    try:
-        content: dict[str, Any] = json.loads(secret.read_text(encoding="utf-8"))
-        if not content["canaries"] or not content["labels"]:
-            raise KeyError("canaries")
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{secret.name} is damaged: it is no secret that `divulge claim mint` made") from error
-    return content
-
-
-def canaries_used(target: Target, canaries: Records, commitment: str, seed: int = 0) -> CanaryTest:
-    """Whether the label that was drawn for each canary is likelier to the model than the labels that were not.
-
-    The label was drawn uniformly, so its rank among all labels is uniform for a model that did not see it, whatever
-    that model is: the p-value is exact.  Equal scores are ranked by lot.
-    """
-    classes = len(canaries.schema.classes)
-    if Access.SCORES in target.offers:
-        scores = np.array(target.answer(Access.SCORES, canaries))
-    else:
-        scores = np.eye(classes)[target.answer(Access.LABEL, canaries)]
-    lots = derived_rng(seed, "ties").random(scores.shape)
-    rows = np.arange(len(canaries))
-    drawn, drawn_lot = scores[rows, canaries.y][:, None], lots[rows, canaries.y][:, None]
-    better = (scores > drawn) | ((scores == drawn) & (lots > drawn_lot))
-    ranks = better.sum(axis=1)
-    p_value = rank_sum_p_value(ranks, classes)
-    return CanaryTest(p_value, len(canaries), classes, float(ranks.mean()), commitment)
-
-
 def as_json(result: Usage | CanaryTest, share: Cardinality | None = None) -> str:
     """For a machine to read."""
-    told = asdict(result)
+    told = as_dict(result)
     if share is not None:
-        told["cardinality"] = asdict(share)
+        told["cardinality"] = {name: value for name, value in as_dict(share).items() if name != "run"}
     return json.dumps(told, indent=2)

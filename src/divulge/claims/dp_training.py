@@ -7,33 +7,52 @@ they tell as much as any record can (Nasr et al. 2023; Steinke, Nasr and Jagiels
 
 from __future__ import annotations
 
-import contextlib
 import json
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
-from divulge.claims.one_run import judged
-from divulge.core.errors import InputError, MissingExtra
+from divulge.claims.as_run import Found, Setting, Test, Tested, agreeing, as_dict, as_run, bounded, number
+from divulge.claims.dp_watch import Seen, single_steps, watched
+from divulge.claims.one_run import bounded_by, estimate_of, guessed, judged
+from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
+from divulge.core.identity import content_hash
+from divulge.core.results.audit_result import DataFacts, TargetFacts
+from divulge.core.results.estimate import Detail, Estimate
+from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Claimed
 from divulge.core.results.finding import Verdict
-from divulge.core.results.trials import Scored
+from divulge.core.results.metric import EPSILON_BY_STEP, NOT_AS_CLAIMED
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Exact, Scored
+from divulge.core.threat import Access, Asset, Behaviour, Knowledge, Phase, Task, ThreatModel
+from divulge.core.wording import counted, percent
 from divulge.defenses.accounting import cost_of, epsilon_of, gaussian_cost
+from divulge.stats.exact import CERTAIN
 from divulge.stats.gaussian import mu_lower_bound
+from divulge.stats.intervals import p_value
 from divulge.stats.roc import roc
-
-MOST_CANARIES = 1000
-KEPT_NOISE = 512
-"""Coordinates whose noise is kept at each step."""
 
 CLOSE = 1e-3
 """Relative difference up to which two sums of clipped gradients are the same."""
 
 FEWEST_STEPS = 10
+
+
+INSIDE = ThreatModel(
+    "watched-training",
+    "someone inside of the training, who sees every noisy gradient and may put one record's worth into it",
+    frozenset({Access.UPDATES}),
+    frozenset({Knowledge.TRAINING_DATA, Knowledge.RECIPE}),
+    assets=(Asset.MEMBERSHIP,),
+    phase=Phase.TRAINING,
+    behaviour=Behaviour.ACTIVE,
+)
 
 
 @dataclass(frozen=True)
@@ -65,24 +84,7 @@ class DpTraining:
     by_step: float
     canaries: int
     faults: tuple[str, ...]
-
-
-@dataclass(eq=False)
-class _Seen:
-    """What the watch writes down.  canaries: coordinates; inside: which of them are in."""
-
-    records: int
-    rng: np.random.Generator
-    sizes: list[int] = field(default_factory=list)
-    noise: list[Array] = field(default_factory=list)
-    largest: float = 0.0
-    norm: float = 0.0
-    apart: float = 0.0
-    canaries: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    inside: Array = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    told: list[Array] = field(default_factory=list)
-    sampled: list[Array] = field(default_factory=list)
-    held: Array = field(default_factory=lambda: np.zeros(0))
+    run: Path | None = field(default=None, compare=False, repr=False)
 
 
 def dp_training(
@@ -93,18 +95,55 @@ def dp_training(
     delta: float = 1e-5,
     confidence: float = 0.95,
     seed: int = 0,
+    subject: Callable[[], tuple[TargetFacts, DataFacts]] | None = None,
+    out: Path | str | None = None,
+    resume: Path | str | None = None,
 ) -> DpTraining:
     """Run a training that uses Opacus' DPOptimizer, watch every step, and bound its epsilon.
 
     train: trains once, in this process and thread.  records: how many it trains on.  claimed, delta: what is claimed
     for adding or removing one record.
     The verdict is `leak` where a bound exceeds the claim, or where something was not done as the claim assumes.
+    subject: what is trained, and on what, for the report of a run; else what can be said of `train` itself.
+    out: the folder of a run that keeps what was found; none where it is None.  resume: a run to go on with.
     Raises InputError where no step of Opacus was seen, and MissingExtra without Opacus.
     """
+
+    def setting() -> Setting:
+        target, data = subject() if subject is not None else _of_function(train, records)
+        return Setting(
+            name=f"epsilon, step by step: {target.name}",
+            threat=INSIDE,
+            target=target,
+            data=data,
+            policy=Policy(confidence=confidence, delta=delta),
+            seed=seed,
+            said={"claimed": claimed, "delta": delta, "confidence": confidence, "records": records},
+            recipe=target.name,
+        )
+
+    def play() -> tuple[DpTraining, Found]:
+        return _played(train, records, claimed, delta, confidence, seed)
+
+    test = Test("dp_training", "A private training, step by step", DpTraining, play, "", Access.UPDATES)
+    found: DpTraining = as_run(setting, [test], out, resume)[0]
+    return found
+
+
+def _of_function(train: Callable[[], object], records: int) -> tuple[TargetFacts, DataFacts]:
+    """Of a function of which no more is known."""
+    name, kind = getattr(train, "__name__", "train"), type(train).__name__
+    target = TargetFacts(name, kind, Task.CLASSIFICATION.value, content_hash(train), (Access.UPDATES.value,))
+    return target, DataFacts(records, 0, 0, 0, (), (), "not looked at: the records were not given", "")
+
+
+def _played(
+    train: Callable[[], object], records: int, claimed: float, delta: float, confidence: float, seed: int
+) -> tuple[DpTraining, Found]:
     if claimed <= 0 or not 0 < delta < 1:
         raise InputError("an epsilon is claimed above 0, at a delta between 0 and 1")
-    seen = _Seen(records, derived_rng(seed, "watch"))
-    with _watched(seen), warnings.catch_warnings():
+    seen = Seen(records, derived_rng(seed, "watch"))
+    with watched(seen), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         train()
     if len(seen.sizes) < FEWEST_STEPS:
@@ -112,82 +151,11 @@ def dp_training(
             f"{len(seen.sizes)} steps of Opacus' DPOptimizer were seen, at least {FEWEST_STEPS} are needed: train with "
             "Opacus, in this process"
         )
-    return _weighed(seen, claimed, delta, confidence)
+    result = _weighed(seen, claimed, delta, confidence)
+    return result, lambda: {"dp_training": _tested(seen, result)}
 
 
-@contextlib.contextmanager
-def _watched(seen: _Seen) -> Iterator[None]:
-    """Opacus' optimiser with a note-taker in it.  Not for trainings side by side."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from opacus.optimizers import DPOptimizer
-    except ModuleNotFoundError as error:
-        raise MissingExtra("opacus", "dp") from error
-    plain = DPOptimizer.add_noise
-
-    def add_noise(self: Any) -> None:
-        _before(seen, self)
-        plain(self)
-        _after(seen, self)
-
-    DPOptimizer.add_noise = add_noise
-    try:
-        yield
-    finally:
-        DPOptimizer.add_noise = plain
-
-
-def _before(seen: _Seen, optimiser: Any) -> None:
-    """Sizes and sums of the step, then the canaries that are sampled."""
-    import torch
-
-    with torch.no_grad():
-        samples = [optimiser._get_flat_grad_sample(p) for p in optimiser.params]
-        size, norm = len(samples[0]), float(optimiser.max_grad_norm)
-        seen.sizes.append(size)
-        seen.norm = norm
-        summed = torch.cat([p.summed_grad.reshape(-1) for p in optimiser.params]).double().numpy()
-        if size:
-            lengths = torch.stack([s.reshape(size, -1).norm(dim=1) for s in samples]).norm(dim=0)
-            factor = (norm / (lengths + 1e-6)).clamp(max=1.0)
-            kept = [torch.einsum("i,i...->...", factor, s).reshape(-1) for s in samples]
-            clipped = torch.cat(kept).double().numpy()
-            seen.largest = max(seen.largest, float(lengths.max()))
-            gap = float(np.linalg.norm(summed - clipped)) / max(float(np.linalg.norm(clipped)), 1e-12)
-            seen.apart = max(seen.apart, gap)
-        if not len(seen.canaries):
-            count = min(MOST_CANARIES, len(summed) // 2)
-            seen.canaries = seen.rng.permutation(len(summed))[:count]
-            seen.inside = seen.rng.random(count) < 0.5
-        rate = min(1.0, float(optimiser.expected_batch_size) / seen.records)
-        there = seen.inside & (seen.rng.random(len(seen.canaries)) < rate)
-        seen.sampled.append(there)
-        summed[seen.canaries[there]] += norm
-        seen.held = summed
-        _put(optimiser, summed)
-
-
-def _put(optimiser: Any, flat: Array) -> None:
-    import torch
-
-    start = 0
-    for p in optimiser.params:
-        part = torch.from_numpy(flat[start : start + p.numel()]).to(p.summed_grad.dtype)
-        p.summed_grad.copy_(part.view_as(p.summed_grad))
-        start += p.numel()
-
-
-def _after(seen: _Seen, optimiser: Any) -> None:
-    """The noise of the step, and what the canaries look like in it."""
-    import torch
-
-    noisy = torch.cat([p.grad.reshape(-1) for p in optimiser.params]).double().numpy()
-    seen.noise.append((noisy - seen.held)[:: max(1, len(noisy) // KEPT_NOISE)])
-    seen.told.append(noisy[seen.canaries] / seen.norm)
-
-
-def _weighed(seen: _Seen, claimed: float, delta: float, confidence: float) -> DpTraining:
+def _weighed(seen: Seen, claimed: float, delta: float, confidence: float) -> DpTraining:
     sizes = np.array(seen.sizes)
     rate, steps = float(sizes.mean() / seen.records), len(sizes)
     clipped = seen.apart < CLOSE
@@ -261,24 +229,22 @@ def _without_amplification(multiplier: float, delta: float, rate: float, steps: 
     return gaussian_cost(multiplier / epochs**0.5, delta)
 
 
-def _bounds(seen: _Seen, delta: float, confidence: float, rate: float) -> tuple[float, float]:
+def _bounds(seen: Seen, delta: float, confidence: float, rate: float) -> tuple[float, float]:
     """From the canaries' sums over the whole run, and from single steps with a canary against single steps without."""
-    told, sampled = np.stack(seen.told), np.stack(seen.sampled)
     level = (1 - confidence) / 2
+    told = np.stack(seen.told)
     whole = judged(told.sum(axis=0), seen.inside, None, delta, 1 - level, derived_rng(0, "ties")).epsilon
-    score = np.concatenate([told[sampled], told[:, ~seen.inside].reshape(-1)])
-    there = np.concatenate([np.ones(int(sampled.sum()), dtype=bool), np.zeros(told[:, ~seen.inside].size, dtype=bool)])
-    if not there.any() or there.all():
+    scored = single_steps(seen)
+    if scored is None:
         return whole, 0.0
-    places = np.arange(len(score))
-    mu = mu_lower_bound(roc(Scored(score, there, places, places)), level)
+    mu = mu_lower_bound(roc(scored), level)
     if mu <= 0:
         return whole, 0.0
     return whole, _at_least(1 / mu, delta, rate, len(seen.sizes), True)
 
 
 def _faults(
-    seen: _Seen, multiplier: float, clipped: bool, poisson: bool, done: float, claimed: float, more: bool
+    seen: Seen, multiplier: float, clipped: bool, poisson: bool, done: float, claimed: float, more: bool
 ) -> tuple[str, ...]:
     told = []
     if not clipped:
@@ -299,6 +265,108 @@ def _faults(
     return tuple(told)
 
 
+def _tested(seen: Seen, found: DpTraining) -> Tested:
+    """Three tests that share the error rate of one claim: two bounds, and what can be seen for certain."""
+    alpha, steps = 1 - found.confidence, single_steps(seen)
+    guesses = guessed(np.stack(seen.told).sum(axis=0), seen.inside, derived_rng(0, "ties"))
+    whole = bounded_by(guesses, None, found.delta, 1 - alpha / 2, found.canaries)
+    checks = Exact(NOT_AS_CLAIMED, CHECKS, len(found.faults), CLOSE, notes=found.faults)
+    estimates = (
+        estimate_of(whole, guesses, found.claimed, alpha, 2),
+        _by_step(found, steps, alpha),
+        _as_claimed(found, checks),
+    )
+    evidence = Evidence((*([steps] if steps is not None else []), checks), (_shown(found),))
+    nothing = np.zeros(len(steps.score) if steps is not None else 0, dtype=np.int64)
+    return Tested(estimates, evidence, np.arange(len(nothing)), nothing, models_trained=1)
+
+
+CHECKS = 3
+"""What is looked at: clipping, sampling, and the noise for what was claimed."""
+
+
+def _by_step(found: DpTraining, steps: Scored | None, alpha: float) -> Estimate:
+    """The bound from single steps.  Where it exceeds what was claimed, its p-value is that of a mu which costs more."""
+    p = 1.0
+    if steps is not None and found.by_step > found.claimed:
+        curve = roc(steps)
+        too_much = _costs_more(found, mu_lower_bound(curve, alpha / 2))
+        p = min(1.0, 2 * p_value(lambda level: mu_lower_bound(curve, level), too_much))
+    value = bounded(found.by_step)
+    return Estimate(
+        metric=EPSILON_BY_STEP,
+        value=value,
+        low=value,
+        high=None,
+        confidence=found.confidence,
+        chance=0.0,
+        threshold=found.claimed,
+        p_value=agreeing(p, found.by_step > found.claimed, alpha),
+    )
+
+
+HALVINGS = 5
+"""An accountant takes a second, and a mu that is too large makes a p-value too large: that is safe."""
+
+
+def _costs_more(found: DpTraining, shown: float) -> float:
+    """A mu of a step, at most that which was shown, with which a training like this one costs more than was claimed."""
+    low, high = 0.0, shown
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        more = _at_least(1 / middle, found.delta, found.rate, found.steps, True) > found.claimed
+        low, high = (low, middle) if more else (middle, high)
+    return high
+
+
+def _as_claimed(found: DpTraining, checks: Exact) -> Estimate:
+    share = checks.recovered / checks.values
+    return Estimate(
+        metric=NOT_AS_CLAIMED,
+        value=share,
+        low=share,
+        high=share,
+        confidence=found.confidence,
+        chance=0.0,
+        p_value=CERTAIN if found.faults else 1.0,
+        attainable=CERTAIN,
+        details=(
+            Detail("epsilon_of_what_was_done", bounded(found.done)),
+            Detail("noise", found.noise, found.noise_low, found.noise_high),
+            Detail("sampling_rate", found.rate),
+            Detail("steps", found.steps),
+        ),
+    )
+
+
+def _shown(found: DpTraining) -> Claimed:
+    at = f"{percent(found.confidence)} confidence"
+    noise = f"{found.noise:.3f} times the largest contribution ({found.noise_low:.3f} to {found.noise_high:.3f}, {at})"
+    return Claimed(
+        claim=f"The training has an epsilon of {found.claimed:g} at delta {found.delta:g}.",
+        test=f"All {counted(found.steps, 'step')} of the training were watched: samples were counted, clipped "
+        f"gradients added up again, the noise measured, and {counted(found.canaries, 'canary')} put into single "
+        "coordinates.",
+        chance="A fair coin decided for each canary whether it was in, and a coin at the rate of the sampling in which "
+        "steps: a training as private as claimed hides both.",
+        upheld="The claimed epsilon is refuted",
+        open="The claimed epsilon is not refuted, nor confirmed",
+        figures=(
+            ("epsilon of what was done", number(bounded(found.done))),
+            ("epsilon by the canaries, whatever the mechanism is", f"at least {found.one_run:.2f} ({at})"),
+            ("epsilon by single steps, if each is Gaussian", f"at least {number(bounded(found.by_step))} ({at})"),
+            ("noise", noise),
+            ("samples", f"{found.rate:.2%} of {counted(found.records, 'record')}, {_sampled(found)}"),
+            ("gradients", "clipped" if found.clipped else "not clipped as claimed"),
+        ),
+        notes=found.faults,
+    )
+
+
+def _sampled(found: DpTraining) -> str:
+    return "varying as Poisson samples do" if found.poisson else "not varying as Poisson samples do"
+
+
 def as_json(found: DpTraining) -> str:
     """For a machine to read."""
-    return json.dumps(asdict(found), indent=2)
+    return json.dumps(as_dict(found), indent=2)

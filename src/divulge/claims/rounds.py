@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,20 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
 
+from divulge.claims.as_run import Found, Setting, Test, Tested, as_run, of_records
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.core.results.audit_result import TargetFacts
 from divulge.core.results.estimate import Estimate
 from divulge.core.results.evidence import Evidence
+from divulge.core.results.exhibits import Claimed
 from divulge.core.results.finding import Reading
+from divulge.core.results.metric import AUC, SOURCE_INFERRED
 from divulge.core.results.policy import Policy
-from divulge.core.results.trials import Scored
-from divulge.core.threat import Task
+from divulge.core.results.trials import Paired, Scored
+from divulge.core.threat import PRESETS, Access, Task
+from divulge.core.wording import counted, percent
 from divulge.defenses.federated.flower import Arrays, ClientRound
 from divulge.defenses.federated.learning import Federated, load, tensors
 from divulge.stats.paired import mean_bounds
@@ -51,6 +57,7 @@ class RoundsAudit:
     control: tuple[Estimate, ...]
     source: Reading | None
     guessing: float
+    run: Path | None = field(default=None, compare=False, repr=False)
 
 
 def audit_rounds(
@@ -61,18 +68,65 @@ def audit_rounds(
     known: Records,
     seed: int = 0,
     policy: Policy | None = None,
+    *,
+    out: Path | str | None = None,
+    resume: Path | str | None = None,
 ) -> RoundsAudit:
     """Train a module of `recipe`, a TorchRecipe, on `members` in federated rounds, and attack these rounds.
 
     Passive and active: Nasr, Shokri and Houmansadr 2019 (sections III and IV; gradient ascent), with loss, gradient
     norm and the angle between a record's gradient and the global update of each watched round as features, and a
     logistic regression in place of a network.  Source: Hu et al. 2021, the client whose model has the smallest loss.
-    known: records of which the adversary knows that they were not used.  Raises InputError for regression, or where
-    secure aggregation is asked for with too few clients.
+    known: records of which the adversary knows that they were not used.
+    out: the folder of a run that keeps what was found, with a report and a verdict for `divulge gate`; its path is then
+        in the result's `run`.  None keeps none.
+    resume: a run to go on with, begun with the same; one that came to its end is read.
+    Raises InputError for regression, or where secure aggregation is asked for with too few clients.
     """
+    chosen = policy or Policy()
+
+    def setting() -> Setting:
+        name, task = recipe.describe(), members.schema.task.value
+        kind = type(federated).__name__
+        return Setting(
+            name=f"federated rounds: {name}",
+            threat=PRESETS["federated-client"],
+            target=TargetFacts(name, kind, task, recipe.fingerprint(), (Access.UPDATES.value,)),
+            data=of_records(members, nonmembers, known),
+            policy=chosen,
+            seed=seed,
+            said={"federated": repr(federated)},
+            recipe=name,
+        )
+
+    def play() -> tuple[RoundsAudit, Found]:
+        return _attacked(federated, recipe, members, nonmembers, known, seed, chosen)
+
+    test = Test("rounds", "Federated rounds", RoundsAudit, play, "nasr2019", Access.UPDATES, TITLES)
+    found: RoundsAudit = as_run(setting, [test], out, resume)[0]
+    return found
+
+
+TITLES = {
+    "rounds_passive": "A client who watches the rounds",
+    "rounds_active": "A client who interferes with the rounds",
+    "rounds_source": "Whose record it is, by the server",
+}
+
+HIDDEN = "secure aggregation hides the models that the clients send"
+
+
+def _attacked(
+    federated: Federated,
+    recipe: Any,
+    members: Records,
+    nonmembers: Records,
+    known: Records,
+    seed: int,
+    policy: Policy,
+) -> tuple[RoundsAudit, Found]:
     if members.schema.task is not Task.CLASSIFICATION:
         raise InputError("audit_rounds is for classification: the loss of a class is what it looks at")
-    policy = policy or Policy()
     parts = federated.parts(members, seed)
     seen: list[ClientRound] = []
     module = federated.watched(recipe, members, seed, seen.append)
@@ -82,14 +136,82 @@ def audit_rounds(
     further = _interfered(federated, recipe, module, members, four, seed)
     both = [_features(recipe, [*looked_at, *further], r, seed) for r in four]
     half = len(passive[1]) // 2
-    source, guessing = _source(recipe, looked_at, members, parts, seed, policy)
-    return RoundsAudit(
-        passive=weigh(_evidence(*passive), policy, 1),
-        active=weigh(_evidence(*_judged(both)), policy, 1),
+    hits, guessing = _source(recipe, looked_at, members, parts, seed)
+    watched, interfered = _evidence(*passive), _evidence(*_judged(both))
+    result = RoundsAudit(
+        passive=weigh(watched, policy, 1),
+        active=weigh(interfered, policy, 1),
         control=weigh(_evidence(passive[1][:half], passive[1][half:]), policy, 1),
-        source=source,
+        source=None if hits is None else Reading(float(hits.mean()), *mean_bounds(hits, 1 - policy.confidence)),
         guessing=guessing,
     )
+
+    def found() -> dict[str, Tested | str]:
+        asked = (np.concatenate(parts[1:]), np.arange(len(nonmembers)))
+        row, y = np.concatenate(asked), np.concatenate([members.y[asked[0]], nonmembers.y])
+        shown = {name: _shown(name, federated, result, policy) for name in TITLES}
+        seen, pushed = (replace(e, exhibits=(shown[n],)) for e, n in zip((watched, interfered), TITLES, strict=False))
+        return {
+            "rounds_passive": Tested(result.passive, seen, row, y, result.control, models_trained=1),
+            "rounds_active": Tested(result.active, pushed, row, y, models_trained=1),
+            "rounds_source": HIDDEN if hits is None else _source_tested(hits, guessing, shown["rounds_source"], policy),
+        }
+
+    return result, found
+
+
+def _source_tested(hits: Array, guessing: float, shown: Claimed, policy: Policy) -> Tested:
+    places = tuple(range(len(hits)))
+    paired = Paired(SOURCE_INFERRED, tuple(map(float, hits)), (guessing,) * len(hits), places, known=True)
+    evidence = Evidence((paired,), (shown,))
+    return Tested(weigh(evidence, policy, 1), evidence)
+
+
+def _shown(name: str, federated: Federated, found: RoundsAudit, policy: Policy) -> Claimed:
+    at = percent(policy.confidence)
+    if name == "rounds_source":
+        read = found.source or Reading(0.0, 0.0, 1.0)
+        return Claimed(
+            claim="The server cannot tell which client a training record belongs to.",
+            test=f"Of the models of {counted(federated.clients, 'client')} in the last {counted(WATCHED, 'round')} "
+            "that with the smallest loss on a record was named.",
+            chance=LOTS,
+            upheld="The server can tell whose a record is",
+            open="It was not shown that the server can tell whose a record is",
+            figures=(
+                (
+                    "records whose client is named rightly",
+                    f"{percent(read.value)} ({percent(read.low)} to {percent(read.high)}, {at} confidence)"
+                    if read
+                    else "–",
+                ),
+                ("by naming the largest client", percent(found.guessing)),
+            ),
+        )
+    active = name == "rounds_active"
+    estimates = found.active if active else found.passive
+    area = next(e for e in estimates if e.metric == AUC)
+    control = next(e for e in found.control if e.metric == AUC)
+    more = (
+        ", and in further rounds that began with the loss of the records in question raised"
+        if active
+        else ", which every client receives"
+    )
+    return Claimed(
+        claim="Whoever takes part in the rounds cannot tell whose records the others train on.",
+        test=f"Loss, gradient and global step of the last {counted(WATCHED, 'round')}{more}, were looked at by a "
+        "client who knows its own records.",
+        chance=LOTS,
+        upheld="Someone in the rounds can tell which records were used",
+        open="It was not shown that someone in the rounds can tell which records were used",
+        figures=(
+            ("AUC", f"{area.value or 0.0:.3f} ({area.low or 0.0:.3f} to {area.high or 0.0:.3f}, {at} confidence)"),
+            ("AUC on records of which none was used", f"{control.value or 0.0:.3f}"),
+        ),
+    )
+
+
+LOTS = "Which client holds which record was drawn by lot, and records that were not used are compared with those used."
 
 
 def _judged(features: Sequence[Array]) -> tuple[Array, Array]:
@@ -197,9 +319,11 @@ def _raised(recipe: Any, module: nn.Module, records: Sequence[Records], seed: in
 
 
 def _source(
-    recipe: Any, rounds: Sequence[ClientRound], members: Records, parts: Sequence[Array], seed: int, policy: Policy
-) -> tuple[Reading | None, float]:
-    """How often the client with the smallest loss is the one that holds the record."""
+    recipe: Any, rounds: Sequence[ClientRound], members: Records, parts: Sequence[Array], seed: int
+) -> tuple[Array | None, float]:
+    """Whether the client with the smallest loss is the one that holds the record, [members] of 0 and 1; and how often
+    the largest client is.
+    """
     guessing = max(len(part) for part in parts) / len(members)
     if any(seen.masked for seen in rounds):
         return None, guessing
@@ -210,5 +334,4 @@ def _source(
     for seen in rounds:
         for client in range(len(parts)):
             losses[client] += _losses(recipe, _loaded(recipe, seen.sent[client], seed), members)
-    hits = (losses.argmin(axis=0) == owner).astype(float)
-    return Reading(float(hits.mean()), *mean_bounds(hits, 1 - policy.confidence)), guessing
+    return (losses.argmin(axis=0) == owner).astype(float), guessing

@@ -48,10 +48,9 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
     """Audit a model of your own.  Exit code 0: examined, and no leak found; 1: a leak; 2: wrong input; 3: incomplete,
     failed, invalid or not measurable.
     """
-    from divulge.runs.find import run_at
+    from divulge.runs.find import new_folder, run_at
     from divulge.runs.gate import judge
     from divulge.setup.audit_file import AuditFile, parsed
-    from divulge.workflows.audit import new_folder
 
     if schema:
         out.print_json(json.dumps(AuditFile.model_json_schema()))

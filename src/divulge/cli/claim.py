@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from divulge.cli.claimed import RESUME, RUNS, run_of, say_where
 from divulge.cli.screen import out
 from divulge.core.wording import counted, percent
 
@@ -19,9 +20,6 @@ claim = typer.Typer(
     no_args_is_help=True,
 )
 
-DRAWS = 9_999
-"""Permutations behind a p-value: it cannot come out below one in ten thousand."""
-
 
 @claim.command()
 def used(
@@ -32,41 +30,49 @@ def used(
         bool, typer.Option("--share", help="estimate the share, with models trained by the recipe")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    out_dir: RUNS = Path("divulge-runs"),
+    resume: RESUME = None,
 ) -> None:
     """Test whether a model was trained on one's own records, and on how many of them.  Exit code 0 whatever the answer,
     which is the p-value; 2: wrong input.
     """
     from divulge.claims import dataset_use as claims
-    from divulge.claims.cardinality import used_share
     from divulge.setup.audit_file import load
     from divulge.setup.from_file import recipe_and_sets, target_and_sets
 
     target, sets = target_and_sets(load(file), file.resolve().parent, seed)
-    result = claims.was_used(target, sets.members, sets.nonmembers, seed, confidence)
     counted_share = None
-    if share:
-        recipe, _ = recipe_and_sets(load(file), file.resolve().parent, seed)
-        counted_share = used_share(
-            target,
-            sets.members,
-            sets.nonmembers,
-            recipe,
-            beside=sets.population,
-            seed=seed,
-            confidence=confidence,
-        )
+    with run_of("claim used", file, out_dir, resume) as place:
+        if share:
+            recipe, _ = recipe_and_sets(load(file), file.resolve().parent, seed)
+            result, counted_share = claims.used_and_share(
+                target,
+                sets.members,
+                sets.nonmembers,
+                recipe,
+                beside=sets.population,
+                seed=seed,
+                confidence=confidence,
+                out=place.out,
+                resume=place.resume,
+            )
+        else:
+            both = (sets.members, sets.nonmembers)
+            result = claims.was_used(target, *both, seed, confidence, out=place.out, resume=place.resume)
     if as_json:
         out.print_json(claims.as_json(result, counted_share))
         return
     sizes = f"{counted(result.own, 'own record')} and {counted(result.fresh, 'fresh one')}"
     for line in _said(result, counted_share, sizes):
         out.print(line, soft_wrap=True)
+    say_where(result.run)
 
 
 def _said(result: Usage, share: Cardinality | None, sizes: str) -> list[str]:
     """What came of it, and how two lower bounds go together."""
-    floor = 1 / (1 + DRAWS)
-    p = f"p <= {floor:g}" if result.p_value <= floor * (1 + 1e-9) else f"p = {result.p_value:.4g}"
+    from divulge.claims.dataset_use import p_shown
+
+    p = p_shown(result)
     mark = "▲" if result.p_value <= 0.05 else "○"
     lines = [
         f"{mark} {p}: the probability that the own records look so familiar to a model that saw none of them ({sizes})",
@@ -111,6 +117,8 @@ def test(
     commitment: Annotated[str | None, typer.Option(help="the hash that was published")] = None,
     seed: Annotated[int, typer.Option(help="ranks equal scores")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    out_dir: RUNS = Path("divulge-runs"),
+    resume: RESUME = None,
 ) -> None:
     """Test, exactly, whether a model was trained on minted canaries.  Exit code 0 whatever the answer, which is the
     p-value; 2: wrong input.
@@ -121,7 +129,9 @@ def test(
 
     content = claims.read_secret(secret, commitment)
     target, canaries = canaries_from(load(file), file.resolve().parent, content)
-    result = claims.canaries_used(target, canaries, claims.commitment_of(secret), seed)
+    with run_of("claim test", file, out_dir, resume) as place:
+        hashed = claims.commitment_of(secret)
+        result = claims.canaries_used(target, canaries, hashed, seed, out=place.out, resume=place.resume)
     if as_json:
         out.print_json(claims.as_json(result))
         return
@@ -132,3 +142,4 @@ def test(
         f"canaries ranks their labels so high (mean rank {result.mean_rank:.2f}, chance {chance:.2f})",
         soft_wrap=True,
     )
+    say_where(result.run)

@@ -42,14 +42,30 @@ def compare(
         out.print_json(json.dumps([asdict(row) for row in rows]))
         return
     shown = table(
-        "audit", "quality", "train-test gap", "strongest attack", "AUC", "TPR at 1 % FPR", "closest copy", "verdict"
+        "audit",
+        "quality",
+        "train-test gap",
+        "strongest attack",
+        "AUC",
+        "TPR at 1 % FPR",
+        "closest copy",
+        "verdict",
+        *(["claim"] if any(row.claim for row in rows) else []),
     )
     for row in rows:
         quality = "–" if row.quality is None else f"{row.quality:.3f}"
         gap = "–" if row.gap is None else f"{row.gap:+.3f}"
         auc = "–" if row.auc is None else f"{row.auc.value:.3f} ({row.auc.low:.3f} to {row.auc.high:.3f})"
         shown.add_row(
-            row.name, quality, gap, row.strongest or "–", auc, _rate(row.low_fpr), _rate(row.copy), row.verdict
+            row.name,
+            quality,
+            gap,
+            row.strongest or "–",
+            auc,
+            _rate(row.low_fpr),
+            _rate(row.copy),
+            row.verdict,
+            *([row.claim] if any(each.claim for each in rows) else []),
         )
     out.print(shown)
 

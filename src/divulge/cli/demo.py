@@ -38,7 +38,7 @@ def demo(
     if name is Name.defenses:
         _compared(out_dir / "defenses", seed)
         return
-    from divulge.workflows.audit import new_folder
+    from divulge.runs.find import new_folder
     from divulge.workflows.demos import DEMOS
     from divulge.workflows.origin import Origin
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from divulge.cli.claimed import RESUME, RUNS, Place, run_of, say_where
 from divulge.cli.screen import out
 from divulge.core.errors import InputError
 
@@ -20,6 +21,8 @@ def epsilon(
     seed: Annotated[int, typer.Option(help="equal seeds give equal results")] = 0,
     watch: Annotated[bool, typer.Option("--watch", help="look at every step of Opacus' optimiser")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    out_dir: RUNS = Path("divulge-runs"),
+    resume: RESUME = None,
 ) -> None:
     """Train once with canaries by fair coins, and bound epsilon from below.  Exit code 0: measured, and the claim is
     not refuted; 1: it is; 2: wrong input; 3: so few canaries could not have refuted it.
@@ -31,36 +34,47 @@ def epsilon(
     if canary not in [kind.value for kind in one_run.Canary]:
         raise InputError(f"--canary {canary!r} is unknown: choose mislabelled or natural")
     recipe, sets = recipe_and_sets(load(file), file.resolve().parent, seed)
-    if watch:
-        _watched(recipe, sets, claimed, delta, confidence, seed, as_json)
-    found = one_run.one_run(
-        recipe,
-        sets.members,
-        sets.nonmembers,
-        claimed=claimed,
-        delta=delta,
-        confidence=confidence,
-        kind=one_run.Canary(canary),
-        seed=seed,
-    )
+    with run_of("epsilon", file, out_dir, resume) as place:
+        if watch:
+            _watched(recipe, sets, claimed, delta, confidence, seed, as_json, place)
+        found = one_run.one_run(
+            recipe,
+            sets.members,
+            sets.nonmembers,
+            claimed=claimed,
+            delta=delta,
+            confidence=confidence,
+            kind=one_run.Canary(canary),
+            seed=seed,
+            out=place.out,
+            resume=place.resume,
+        )
     if as_json:
         out.print_json(one_run.as_json(found))
     else:
-        mark = "▲" if found.verdict == "leak" else "○"
-        out.print(
-            f"{mark} epsilon is at least {found.epsilon:.2f} at delta {found.delta:g} and {found.confidence:.0%} "
-            f"confidence ({found.right} of {found.guesses} guesses about {found.canaries} canaries were right; so many "
-            f"canaries could show up to {found.ceiling:.2f})",
-            soft_wrap=True,
-        )
-        out.print(
-            f"If the noise is Gaussian, as in DP-SGD, at least {found.epsilon_if_gaussian:.2f} (mu {found.mu:.2f}).",
-            soft_wrap=True,
-        )
-        if claimed is not None:
-            told = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
-            out.print(f"{told}: epsilon {claimed:g} was claimed.", soft_wrap=True)
-    raise typer.Exit(_code(found, as_json))
+        _show(found)
+    code = _code(found, as_json)
+    if not as_json:
+        say_where(found.run)
+    raise typer.Exit(code)
+
+
+def _show(found: Any) -> None:
+    """What came of it, in words."""
+    mark = "▲" if found.verdict == "leak" else "○"
+    out.print(
+        f"{mark} epsilon is at least {found.epsilon:.2f} at delta {found.delta:g} and {found.confidence:.0%} "
+        f"confidence ({found.right} of {found.guesses} guesses about {found.canaries} canaries were right; so many "
+        f"canaries could show up to {found.ceiling:.2f})",
+        soft_wrap=True,
+    )
+    out.print(
+        f"If the noise is Gaussian, as in DP-SGD, at least {found.epsilon_if_gaussian:.2f} (mu {found.mu:.2f}).",
+        soft_wrap=True,
+    )
+    if found.claimed is not None:
+        told = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
+        out.print(f"{told}: epsilon {found.claimed:g} was claimed.", soft_wrap=True)
 
 
 def _code(found: Any, quiet: bool) -> int:
@@ -75,10 +89,18 @@ def _code(found: Any, quiet: bool) -> int:
 
 
 def _watched(
-    recipe: Any, sets: Any, claimed: float | None, delta: float, confidence: float, seed: int, as_json: bool
+    recipe: Any,
+    sets: Any,
+    claimed: float | None,
+    delta: float,
+    confidence: float,
+    seed: int,
+    as_json: bool,
+    place: Place,
 ) -> None:
     """The training once more, seen from inside."""
     from divulge.claims import dp_training
+    from divulge.claims.as_run import of_recipe, of_records
 
     if claimed is None:
         raise InputError("--watch needs --claimed: the epsilon that the training is said to cost")
@@ -89,6 +111,9 @@ def _watched(
         delta=delta,
         confidence=confidence,
         seed=seed,
+        subject=lambda: (of_recipe(recipe, sets.members.schema.task.value), of_records(sets.members, sets.nonmembers)),
+        out=place.out,
+        resume=place.resume,
     )
     if as_json:
         out.print_json(dp_training.as_json(found))
@@ -109,4 +134,5 @@ def _watched(
         )
         told = "The claim is refuted." if found.verdict == "leak" else "The claim is not refuted, nor confirmed."
         out.print(told, soft_wrap=True)
+        say_where(found.run)
     raise typer.Exit(1 if found.verdict == "leak" else 0)

@@ -38,7 +38,9 @@ def gate(
     judgement = judge(run, load_policy(policy) if policy is not None else None, before)
     for line in judgement.said():
         out.print(line, soft_wrap=True)
-    if not judgement.exit_code:
+    if not judgement.exit_code and judgement.only_claims:
+        out.print("○ the claim was tested, and not upheld.  Nothing else was examined.", soft_wrap=True)
+    elif not judgement.exit_code:
         named = f" {judgement.policy.name}" if judgement.policy.name else ""
         out.print(f"○ within policy{named}: no finding above a threshold.  A result is a lower bound.", soft_wrap=True)
     if junit is not None:

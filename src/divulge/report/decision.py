@@ -26,7 +26,7 @@ from divulge.core.results.metric import (
 from divulge.core.results.verdicts import family_verdict, worst
 from divulge.core.threat import Access, Family
 from divulge.core.wording import counted, joined, percent
-from divulge.report import handshake, limits, people, words
+from divulge.report import claims, handshake, limits, people, words
 from divulge.report.causes import helpful
 from divulge.report.metrics import metric_name, shown
 from divulge.report.next_steps import NextStep, advice, basis_lacks
@@ -159,6 +159,8 @@ def _holds(result: AuditResult) -> bool:
 def _headline(result: AuditResult) -> str:
     policy = result.facts.policy
     under = f"under the policy {policy.name}" if policy.name else "under the policy of this run"
+    if result.only_claims:
+        return claims.headline(result)
     if result.verdict is Verdict.LEAK:
         about = joined([family.value for family in Family if result.verdict_of(family) is Verdict.LEAK])
         return f"As it is, the model gives away more than is tolerated {under}: {about}"

@@ -20,7 +20,8 @@ def basis_lacks(result: AuditResult) -> list[str]:
     """Why nothing can be concluded from what was not found; empty where the audit looked."""
     lacks = [f"“{outcome.title}” broke off: {error}" for outcome, error in result.failed()]
     lacks += [] if result.complete else ["the run was cut short"]
-    return [*result.faults, *lacks, *gaps(result.family_verdicts, result.facts.asked)]
+    lacks += ["only a claim was tested, and no family of attacks was looked at"] if result.only_claims else []
+    return [*result.faults, *lacks, *gaps(result.family_verdicts, result.facts.asked, result.claims)]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ class NextStep:
         return self.full or self.priced
 
 
+AUDIT = NextStep(
+    "Audit the model itself: this run tested a claim, and looked at nothing else",
+    "Audit the model itself: this run tested a claim, and looked at nothing else: divulge audit AUDIT.yaml",
+)
+
+
 def first_step(result: AuditResult) -> str:
     """The one thing to do first, as a sentence; empty where there is none."""
     todo = steps(result)
@@ -55,6 +62,8 @@ def steps(result: AuditResult) -> list[str]:
 
 def advice(result: AuditResult) -> list[NextStep]:
     """What to do next, what helps most first."""
+    if result.only_claims:
+        return [AUDIT]
     found = [*_mending(result), *_membership(result)]
     for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
         if result.verdict_of(family) is Verdict.LEAK:

@@ -12,7 +12,7 @@ from divulge.core.results.finding import Finding, Verdict
 from divulge.core.results.metric import AUC, EPSILON, PROPERTY_ESTIMATED
 from divulge.core.threat import Family, ThreatModel
 from divulge.core.wording import counted, joined, percent
-from divulge.report import membership, people, rebuilt, theft, words
+from divulge.report import claims, membership, people, rebuilt, theft, words
 from divulge.report.metrics import exact_percent
 from divulge.report.next_steps import advice, basis_lacks
 from divulge.report.typography import stopped
@@ -70,6 +70,8 @@ class FamilyLine:
 
 def headline(result: AuditResult) -> str:
     """The verdict of the run in one sentence."""
+    if result.only_claims:
+        return claims.headline(result)
     policy = result.facts.policy
     tolerated = f"the policy {policy.name} tolerates" if policy.name else "the default policy tolerates"
     match result.verdict:
@@ -193,6 +195,8 @@ def attacker(threat: ThreatModel) -> str:
 
 def certainty(result: AuditResult) -> list[str]:
     """How sure this is: on how much it rests, and what the controls say."""
+    if result.only_claims:
+        return claims.certainty(result)
     played = sum(1 for _ in result.played())
     alpha = percent(1 - result.facts.policy.confidence)
     lines = [

@@ -10,7 +10,7 @@ from divulge.core.results.metric import AUC
 from divulge.core.results.verdicts import WORST_FIRST, FamilyVerdict, overall
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.wording import counted, joined, percent
-from divulge.report import handshake, inferred, membership, people, rebuilt, theft
+from divulge.report import claims, handshake, inferred, membership, people, rebuilt, theft
 from divulge.report.typography import MARKS, capital, lower, stopped
 
 LEAST = "A result is a lower bound: it says what these attacks achieved, not what every attack would."
@@ -65,6 +65,10 @@ def lines(result: AuditResult) -> list[VerdictLine]:
     return [
         *wrong,
         *(line for line in tried if not (wrong and line.verdict is Verdict.INVALID)),
+        *(
+            VerdictLine(line.verdict, line.answer, stopped(f"{line.title}: {line.why}" if line.why else line.title))
+            for line in claims.claims(result)
+        ),
         *reversed_attacks(result),
     ]
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Finding, Reading
 from divulge.core.results.metric import FIDELITY, tpr_at
+from divulge.report import claims
 from divulge.runs.result import open_run
 
 
 @dataclass(frozen=True)
 class Compared:
     """One run in a comparison.  auc, low_fpr: the strongest attack's reading, at 1 % FPR for the latter.
-    copy: agreement of the closest copy on unseen records.
+    copy: agreement of the closest copy on unseen records.  claim: what came of the claims that it tested.
     """
 
     run: str
@@ -26,6 +27,7 @@ class Compared:
     auc: Reading | None
     low_fpr: Reading | None
     copy: Reading | None = None
+    claim: str = ""
 
 
 def compare(paths: list[Path]) -> list[Compared]:
@@ -50,6 +52,7 @@ def _compared(path: Path, result: AuditResult) -> Compared:
         strongest=result.titles.get(strongest.attack, "") if strongest else "",
         auc=_reading(strongest),
         low_fpr=_reading(max(low, key=lambda f: f.low or 0.0, default=None)),
+        claim=claims.headline(result) if result.claims is not None else "",
         copy=_reading(max(copies, key=lambda f: f.low or 0.0, default=None)),
     )
 

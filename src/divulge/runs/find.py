@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from divulge.core.errors import InputError
@@ -62,3 +63,14 @@ def _started(run: Path) -> str:
         return str(json.loads((run / "run.json").read_text(encoding="utf-8"))["provenance"]["started"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def new_folder(root: Path, name: str) -> Path:
+    """A folder under `root` that is not there yet: time and name."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "audit"
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for number in range(1, 1000):
+        folder = root / (f"{stamp}-{slug}" if number == 1 else f"{stamp}-{slug}-{number}")
+        if not folder.exists():
+            return folder
+    raise InputError(f"{root} has a thousand runs of this second: choose another folder")

@@ -14,6 +14,7 @@ risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
 training.json          how shadow models were trained, one line each
 gains.json             what the closest copy opened up
+claims/NAME.json       the result of one claim, as Python has it
 findings.json          all findings under their final verdicts, rewritten after every attack
 complete.json          there once every planned attack has an outcome
 """
@@ -23,7 +24,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -174,6 +175,20 @@ class RunFolder:
         path = self.path / "left_out.json"
         return self._read(path, tuple[LeftOut, ...]) if path.is_file() else ()
 
+    def write_claim(self, name: str, result: Any) -> None:
+        """Keep what one claim came to, a dataclass; what is not finite stays so."""
+        (self.path / "claims").mkdir(exist_ok=True)
+        text = json.dumps(asdict(result), indent=2, default=_plain)
+        _replace(self.path / "claims" / f"{name}.json", text)
+
+    def claim(self, name: str, kind: type[Stored]) -> Stored:
+        """What one claim came to.  kind: the dataclass that it was."""
+        return self._read(self.path / "claims" / f"{name}.json", kind)
+
+    def has_claim(self, name: str) -> bool:
+        """Whether one claim came to its end."""
+        return (self.path / "claims" / f"{name}.json").is_file()
+
     def has_scores(self, attack: str) -> bool:
         """Whether one attack left a score for every record."""
         return (self.path / "evidence" / f"{attack}.parquet").is_file()
@@ -282,6 +297,11 @@ class RunFolder:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise InputError(f"{path} is damaged ({where}: {first['msg']}): audit again") from error
+
+
+def _plain(value: Any) -> Any:
+    """What JSON writes of a number of numpy's, or of a path."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _table(path: Path) -> pd.DataFrame | None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from divulge.core.results.audit_result import Baseline
 from divulge.core.results.estimate import Estimate
-from divulge.core.results.finding import Failed, Finding, Measurement, Played, Verdict
+from divulge.core.results.finding import CLAIM, Failed, Finding, Measurement, Played, Verdict
+from divulge.core.results.metric import Trials
 from divulge.core.results.policy import Policy
-from divulge.core.results.verdicts import FamilyVerdict, family_verdicts, gaps, run_verdict
+from divulge.core.results.verdicts import ClaimVerdict, FamilyVerdict, claim_verdict, family_verdicts, gaps, run_verdict
 from divulge.core.threat import Access, Family, ThreatModel
 from divulge.core.wording import joined, percent
 from divulge.runs.folder import RunFolder, StoredOutcome
@@ -25,6 +26,7 @@ from divulge.stats.weigh import weigh
 class Judgement:
     """What the gate says.  broken: the findings above the policy.  incomplete: why the run cannot pass otherwise.
     unmet: of the incomplete, what the policy wants looked at.  worse: what leaks more than in the run before.
+    only_claims: whether claims were tested and no family was looked at.
     """
 
     policy: Policy
@@ -34,6 +36,7 @@ class Judgement:
     unmet: tuple[str, ...] = ()
     worse: tuple[Worse, ...] = ()
     before: str = ""
+    only_claims: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -65,6 +68,8 @@ def _broken(findings: list[Finding], policy: Policy) -> str:
     """A rule that failed, by whom, and why it is one."""
     ordered = sorted(findings, key=lambda f: -(f.advantage_low or 0.0))
     rule, of = _rule(ordered[0]), f" of policy {policy.name}" if policy.name else ""
+    if ordered[0].game == CLAIM:
+        return f"▲ {ordered[0].attack}: {ordered[0].reason}"
     who = [
         f"{f.attack} (at least {f.low or 0.0:.2f})"
         if f.kind.unbounded
@@ -106,14 +111,16 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
     broken = tuple(f for f in findings if f.verdict is Verdict.LEAK)
     wanted = tuple(unmet(chosen, facts.threat, findings))
     left = [each.game for each in run.left_out()]
-    families = family_verdicts([s.outcome for s in ordered], findings, left)
-    lacking = (*incomplete(run, ordered, families), *wanted)
+    outcomes = [s.outcome for s in ordered]
+    families, claims = family_verdicts(outcomes, findings, left), claim_verdict(outcomes, findings)
+    lacking = (*incomplete(run, ordered, families, claims), *wanted)
     worse: tuple[Worse, ...] = ()
     if before is not None:
         earlier = RunFolder(before).facts()
         worse = compared_with(findings, _findings(before, chosen), chosen, (facts.threat, earlier.threat)).worse
-    verdict = Verdict.INVALID if faults else run_verdict(families)
-    return Judgement(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "")
+    verdict = Verdict.INVALID if faults else run_verdict(families, claims)
+    only = bool(outcomes) and all(outcome.game == CLAIM for outcome in outcomes)
+    return Judgement(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "", only)
 
 
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
@@ -161,7 +168,10 @@ def unmet(policy: Policy, threat: ThreatModel, findings: tuple[Finding, ...]) ->
 
 
 def incomplete(
-    run: RunFolder, outcomes: Sequence[StoredOutcome], families: Mapping[Family, FamilyVerdict]
+    run: RunFolder,
+    outcomes: Sequence[StoredOutcome],
+    families: Mapping[Family, FamilyVerdict],
+    claims: ClaimVerdict | None = None,
 ) -> list[str]:
     """Why this run is no evidence that nothing leaks, even if no finding is a leak."""
     reasons = [
@@ -170,7 +180,7 @@ def incomplete(
     if not run.complete:
         reasons.append("the run was cut short: go on with --resume")
     reasons += [f"the findings are invalid: {fault}" for fault in _faults(run)[:1]]
-    reasons += gaps(families, run.facts().asked)
+    reasons += gaps(families, run.facts().asked, claims)
     return reasons
 
 
@@ -194,6 +204,8 @@ def _rejudged(
     stored: StoredOutcome, result: Played, estimates: dict[tuple[str, str], Estimate], policy: Policy
 ) -> StoredOutcome:
     def again(old: Measurement) -> Measurement:
+        if old.kind.trials is Trials.OWN and (old.metric, old.about) not in estimates:
+            return old  # a claim was put at a level of its own: a policy decides at which its p-value counts
         new = estimates[old.metric, old.about]
         return replace(
             old,

@@ -12,6 +12,7 @@ from divulge.core.hashing import Array
 from divulge.core.results.audit_result import AtRisk, AuditResult, Baseline, Subgroup
 from divulge.core.results.finding import Finding
 from divulge.core.results.metric import AUC
+from divulge.core.threat import Family
 from divulge.runs.by_person import SEVERAL, persons_of
 from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack
@@ -78,7 +79,7 @@ def _at_risk(
         return None, ()
     how = run.facts().data.aggregate
     scores = persons_of(run.scores(best), how)
-    judged = [f.attack for f in findings if f.metric == AUC and f.low is not None]
+    judged = [f.attack for f in findings if f.metric == AUC and f.low is not None and f.game == Family.MEMBERSHIP.value]
     told = {attack: persons_of(run.scores(attack), how) for attack in judged}
     above = {attack: _above_nonmembers(frame) for attack, frame in told.items() if len(frame) == len(scores)}
     agreement = np.sum([shares >= NAMED_AT for shares in above.values()], axis=0)

@@ -8,6 +8,7 @@ from divulge.core.results.audit_result import Baseline
 from divulge.core.results.finding import Finding, Played, Verdict
 from divulge.core.results.metric import AUC
 from divulge.core.results.policy import Policy
+from divulge.core.threat import Family
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.stats.verdict import settle, tainted_attacks
 
@@ -28,6 +29,6 @@ def strongest_attack(run: RunFolder, findings: Sequence[Finding]) -> str | None:
     """
     records = run.facts().data.members + run.facts().data.nonmembers
     leaking = {f.attack for f in findings if f.verdict is Verdict.LEAK}
-    areas = [f for f in findings if f.metric == AUC and f.low is not None]
+    areas = [f for f in findings if f.metric == AUC and f.low is not None and f.game == Family.MEMBERSHIP.value]
     areas.sort(key=lambda f: (f.attack not in leaking, -(f.low or 0.0)))
     return next((f.attack for f in areas if len(run.scores(f.attack)) == records), None)

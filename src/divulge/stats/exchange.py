@@ -76,18 +76,18 @@ def one_run_epsilon(right: int, guesses: int, alpha: float, delta: float = 0.0, 
         raise InputError(f"{right} of {guesses} guesses cannot be right")
     total = guesses if canaries is None else canaries
     low, high = 0.0, 50.0
-    if _tail(right, guesses, 0.0, delta, total) > alpha:
+    if one_run_tail(right, guesses, 0.0, delta, total) > alpha:
         return 0.0
     while high - low > 1e-6:
         middle = (low + high) / 2
-        if _tail(right, guesses, middle, delta, total) > alpha:
+        if one_run_tail(right, guesses, middle, delta, total) > alpha:
             high = middle
         else:
             low = middle
     return low
 
 
-def _tail(right: int, guesses: int, epsilon: float, delta: float, canaries: int) -> float:
+def one_run_tail(right: int, guesses: int, epsilon: float, delta: float, canaries: int) -> float:
     """The most probable so many right guesses can be under (epsilon, delta)-differential privacy."""
     rate = special.expit(epsilon)
     at_least = special.bdtrc(right - 1, guesses, rate) if right > 0 else 1.0

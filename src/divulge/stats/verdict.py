@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from divulge.core.results.finding import Finding, Measurement, Reading, Verdict
-from divulge.core.results.metric import Trials
+from divulge.core.results.metric import (
+    CANARIES_USED,
+    DATASET_USED,
+    EPSILON_BY_STEP,
+    EPSILON_ONE_RUN,
+    NOT_AS_CLAIMED,
+    SHARE_USED,
+    Trials,
+)
 from divulge.core.results.policy import Policy
 from divulge.core.wording import percent
 from divulge.stats.multiplicity import holm
@@ -56,8 +64,8 @@ def settle(
     none; any of them makes every finding invalid.
     """
     measurable = [f for f in findings if f.p_value is not None]
-    adjusted = dict(zip(map(id, measurable), holm([f.p_value or 0.0 for f in measurable]), strict=True))
-    best = dict(zip(map(id, measurable), holm([f.attainable or 0.0 for f in measurable]), strict=True))
+    adjusted = _corrected(measurable, [f.p_value or 0.0 for f in measurable])
+    best = _corrected(measurable, [f.attainable or 0.0 for f in measurable])
     below = reversed_attacks(findings)
     settled: list[Finding] = []
     for finding in findings:
@@ -68,6 +76,22 @@ def settle(
             continue
         settled.append(_settle(finding, p, policy, best.get(id(finding), 0.0)))
     return settled
+
+
+def _corrected(measurable: Sequence[Measurement], p_values: Sequence[float]) -> dict[int, float]:
+    """Holm's correction, by the id of each measurement.  What one claim is tested by shares its error rate already, so
+    that a claim counts as one test, by the smallest of its p-values.
+    """
+    tests: dict[tuple[str, int], list[int]] = {}
+    for place, each in enumerate(measurable):
+        tests.setdefault((each.attack, -1 if each.kind.trials is Trials.OWN else place), []).append(place)
+    least = [min(p_values[place] for place in places) for places in tests.values()]
+    corrected: dict[int, float] = {}
+    for places, p, adjusted in zip(tests.values(), least, holm(least), strict=True):
+        for place in places:
+            more = p_values[place] / p if p > 0 else 1.0
+            corrected[id(measurable[place])] = float(adjusted) if more == 1 else min(1.0, float(adjusted) * more)
+    return corrected
 
 
 def reversed_attacks(findings: Sequence[Measurement], controls: Sequence[float] = ()) -> dict[str, Measurement]:
@@ -146,6 +170,8 @@ def _excluded(finding: Measurement) -> bool:
 
 def _too_few(finding: Measurement) -> str:
     """Why nothing that an attack could have done would have shown, and what would do."""
+    if finding.kind.trials is Trials.OWN:
+        return FEW_FOR_CLAIM.get(finding.metric, "even the clearest outcome of this test could have been an accident")
     if finding.kind.trials is Trials.EXACT:
         return "so few facts were asked about that all of them could be right by chance"
     if finding.game == "membership":
@@ -155,7 +181,43 @@ def _too_few(finding: Measurement) -> str:
     return f"{said}; it takes {finding.enough}" if finding.enough else said
 
 
+FEW_FOR_CLAIM = {
+    EPSILON_ONE_RUN: "so few canaries could not have refuted the claim: give more of them",
+    CANARIES_USED: "so few canaries prove nothing, even if every label is ranked first",
+}
+
+UPHELD = {
+    DATASET_USED: "own records look more familiar to the model than fresh ones do, by more than chance",
+    SHARE_USED: "at least {low} of the own records were used",
+    CANARIES_USED: "the labels that were drawn are ranked higher than a model that never saw them would rank them",
+    EPSILON_ONE_RUN: "epsilon is at least {value:.2f}, and {threshold:g} was claimed",
+    EPSILON_BY_STEP: "epsilon is at least {value:.2f} if each step is Gaussian, and {threshold:g} was claimed",
+    NOT_AS_CLAIMED: "something was not done as the claim assumes",
+}
+
+NOT_UPHELD = {
+    DATASET_USED: "it was not shown that the records were used; a loosely fitted model shows little of what it saw",
+    SHARE_USED: "used records could not be distinguished from fresh ones",
+    CANARIES_USED: "the labels that were drawn are ranked no higher than chance ranks them",
+    EPSILON_ONE_RUN: "the bound of {value:.2f} does not exceed the {threshold:g} that was claimed",
+    EPSILON_BY_STEP: "the bound by step of {value:.2f} does not exceed the {threshold:g} that was claimed",
+    NOT_AS_CLAIMED: "what was seen was done as the claim assumes",
+}
+
+
+def _of_claim(finding: Measurement, words: Mapping[str, str]) -> str | None:
+    """What is said of a claim; None of anything else."""
+    if finding.metric not in words:
+        return None
+    return words[finding.metric].format(
+        value=finding.value or 0.0, threshold=finding.threshold, low=percent(finding.low or 0.0)
+    )
+
+
 def _leak_reason(finding: Measurement) -> str:
+    claim = _of_claim(finding, UPHELD)
+    if claim is not None:
+        return claim
     if finding.kind.unbounded:
         which = "a user-level epsilon" if finding.unit == "person" else "an epsilon"
         return f"no training with {which} below {finding.value or 0.0:.2f} could show this"
@@ -170,6 +232,9 @@ def _leak_reason(finding: Measurement) -> str:
 
 
 def _quiet_reason(finding: Measurement) -> str:
+    claim = _of_claim(finding, NOT_UPHELD)
+    if claim is not None:
+        return claim
     if finding.kind.unbounded:
         return "the evidence excludes no epsilon above the policy's threshold"
     if finding.kind.trials is Trials.EXACT:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -18,7 +16,7 @@ from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Finding, Outcome, Verdict
 from divulge.core.results.handshake import Handshake
 from divulge.core.threat import ThreatModel
-from divulge.runs.find import RUNS, run_at
+from divulge.runs.find import RUNS, new_folder, run_at
 from divulge.runs.folder import RunFolder
 from divulge.runs.result import open_run
 from divulge.runs.summary import as_html, as_text
@@ -143,17 +141,6 @@ class Run:
     def scores(self, attack: str) -> pd.DataFrame:
         """Scores of one attack by record: columns member, row, y, score."""
         return RunFolder(self.folder).scores(attack)
-
-
-def new_folder(root: Path, name: str) -> Path:
-    """A folder under `root` that is not there yet: time and name."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "audit"
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    for number in range(1, 1000):
-        folder = root / (f"{stamp}-{slug}" if number == 1 else f"{stamp}-{slug}-{number}")
-        if not folder.exists():
-            return folder
-    raise InputError(f"{root} has a thousand runs of this second: choose another folder")
 
 
 def audit(  # the front door: every handle has a default but the first

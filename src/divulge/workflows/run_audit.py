@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +22,13 @@ from divulge.core.capability.targets import origin_of
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.progress import Progress, Quiet
 from divulge.core.records import Records
-from divulge.core.results.audit_result import SCHEMA_VERSION, Baseline, Provenance, RunFacts, TargetFacts
+from divulge.core.results.audit_result import Baseline, RunFacts, TargetFacts
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Curve
 from divulge.core.results.finding import Finding, Outcome, Played, Refused, Verdict
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
-from divulge.core.results.verdicts import family_verdicts, run_verdict
 from divulge.core.threat import Access, Family, Task
 from divulge.defenses.interface.defended_target import DefendedTarget
 from divulge.explain.causes import causes_of
@@ -43,12 +37,12 @@ from divulge.explain.mitigations import mitigations_of
 from divulge.explain.neighborhood import Neighborhood, neighborhood
 from divulge.explain.stability import named_when_retrained, per_record, stability
 from divulge.explain.what_if import what_if
-from divulge.runs.folder import FindingsFile, RunFolder, StoredOutcome
+from divulge.runs.folder import RunFolder, StoredOutcome
+from divulge.runs.provenance import provenance
+from divulge.runs.publish import publish
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import attributes_of
 from divulge.stats.curves import histogram, roc_band
-
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "onnxruntime")
 
 
 def run_audit(
@@ -86,11 +80,11 @@ def run_audit(
         progress.step(step.card.title)
         done[step.card.name] = _one(run, tables, step, blind)
         budget.spent(step, done[step.card.name].outcome)
-        _publish(run, job, planned, done, blind)
+        _publish(run, planned, done, blind)
         progress.outcome(done[step.card.name].outcome)
     run.write_left_out(tuple(budget.left_out))
     played = [step for step in planned if step.card.name in done]
-    _publish(run, job, played, done, blind)
+    _publish(run, played, done, blind)
     findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met.faults)
     if explain:
         progress.step("looking into why it leaks")
@@ -102,7 +96,7 @@ def run_audit(
     origin = origin_of(job.target)
     run.write_training([*job.resources.trainer.told, *([origin()] if origin is not None else [])])
     run.finish()
-    _publish(run, job, planned, done, blind)
+    _publish(run, planned, done, blind)
     return run
 
 
@@ -225,33 +219,9 @@ def _drawn(attack: str, evidence: Evidence, policy: Policy) -> Evidence:
     return replace(evidence, exhibits=(*evidence.exhibits, *curves))
 
 
-def _publish(
-    run: RunFolder, job: Job, planned: Sequence[Planned], done: dict[str, StoredOutcome], blind: Baseline
-) -> None:
+def _publish(run: RunFolder, planned: Sequence[Planned], done: dict[str, StoredOutcome], blind: Baseline) -> None:
     """Rewrite findings.json and the run's line in the index."""
-    from divulge.runs import index
-
-    ordered = [done[p.card.name] for p in planned if p.card.name in done]
-    met = run.handshake()
-    findings = final_findings(ordered, job.policy, blind, met.faults if met is not None else ())
-    left = [each.game for each in run.left_out()]
-    families = family_verdicts([s.outcome for s in ordered], findings, left)
-    verdict = Verdict.INVALID if met is not None and met.faults else run_verdict(families)
-    told = {family.value: each.verdict.value for family, each in families.items()}
-    run.write_findings(FindingsFile(SCHEMA_VERSION, run.path.name, verdict.value, run.complete, findings, told))
-    facts = run.facts()
-    leaks = sum(f.verdict.value == "leak" for f in findings)
-    row = index.RunRow(
-        folder=run.path.name,
-        name=job.name,
-        target=job.target.name,
-        threat=job.threat.name,
-        started=facts.provenance.started,
-        verdict=verdict.value,
-        leaks=leaks,
-        complete=run.complete,
-    )
-    index.record(run.path.parent, row)
+    publish(run, [done[p.card.name] for p in planned if p.card.name in done], blind)
 
 
 def _facts(job: Job, planned: Sequence[Planned], met: Handshake) -> RunFacts:
@@ -262,7 +232,7 @@ def _facts(job: Job, planned: Sequence[Planned], met: Handshake) -> RunFacts:
         target=_target_facts(job, met),
         data=job.data,
         policy=job.policy,
-        provenance=_provenance(job.seed),
+        provenance=provenance(job.seed),
         recipe=job.recipe.describe() if job.recipe is not None else None,
         planned=tuple(p.card.name for p in planned),
         settings={p.card.name: repr(p.attack) for p in planned},
@@ -299,22 +269,3 @@ def _distortion(target: DefendedTarget, records: Records) -> float | None:
     except TargetError:
         return None
     return float(np.abs(shown - own).sum(axis=1).mean() / 2)
-
-
-def _provenance(seed: int) -> Provenance:
-    versions = {}
-    for library in LIBRARIES:
-        try:
-            versions[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
-    command = " ".join([os.path.basename(sys.argv[0] or "python"), *sys.argv[1:]])
-    return Provenance(
-        divulge=metadata.version("divulge"),
-        python=platform.python_version(),
-        platform=f"{platform.system()} {platform.machine()}",
-        libraries=versions,
-        command=command,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        seed=seed,
-    )

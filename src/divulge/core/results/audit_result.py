@@ -8,11 +8,11 @@ from functools import cached_property
 
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Curve
-from divulge.core.results.finding import Failed, Finding, Outcome, Played, Reading, Refused, Verdict
+from divulge.core.results.finding import CLAIM, Failed, Finding, Outcome, Played, Reading, Refused, Verdict
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.metric import AUC
 from divulge.core.results.policy import Policy
-from divulge.core.results.verdicts import FamilyVerdict, family_verdicts, run_verdict
+from divulge.core.results.verdicts import ClaimVerdict, FamilyVerdict, claim_verdict, family_verdicts, run_verdict
 from divulge.core.threat import Family, ThreatModel
 
 SCHEMA_VERSION = 2
@@ -299,14 +299,26 @@ class AuditResult:
         """What can be said of each of the four families, from what was played."""
         return family_verdicts(self.outcomes, self.findings, [left.game for left in self.left_out])
 
+    @cached_property
+    def claims(self) -> ClaimVerdict | None:
+        """What came of the claims that were tested; None where none was."""
+        return claim_verdict(self.outcomes, self.findings)
+
+    @property
+    def only_claims(self) -> bool:
+        """Whether claims were tested, and no family was looked at."""
+        return bool(self.outcomes) and all(o.game == CLAIM for o in self.outcomes) and not self.left_out
+
     def verdict_of(self, family: Family) -> Verdict:
         """The verdict of one family."""
         return self.family_verdicts[family].verdict
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of the whole run: the worst of its families'.  Invalid where the handshake found a fault."""
-        return Verdict.INVALID if self.faults else run_verdict(self.family_verdicts)
+        """The verdict of the whole run: the worst of its families', and of its claims.  Invalid where the handshake
+        found a fault.
+        """
+        return Verdict.INVALID if self.faults else run_verdict(self.family_verdicts, self.claims)
 
     def refused(self) -> list[tuple[Outcome, str]]:
         """Attacks that could not run, with the reason."""

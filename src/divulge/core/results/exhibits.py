@@ -161,4 +161,22 @@ class Fact:
         return sum(apart) / len(apart) if apart else None
 
 
-Exhibit = Curve | Quality | ValueRow | Picture | Step | CopyQuality | Alarm | Fact
+@dataclass(frozen=True)
+class Claimed:
+    """What a claim is, and how it was tested, in whole sentences.
+
+    chance: what was left to chance, and so what the figures hold for.  upheld, open: what follows where the test
+    found it, and where it did not.  figures: name and value, as they are read.  notes: what a reader should know.
+    """
+
+    claim: str
+    test: str
+    chance: str
+    upheld: str
+    open: str
+    figures: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()
+    type: Literal["claimed"] = field(default="claimed", kw_only=True)
+
+
+Exhibit = Curve | Quality | ValueRow | Picture | Step | CopyQuality | Alarm | Fact | Claimed

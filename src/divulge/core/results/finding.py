@@ -27,6 +27,10 @@ class Verdict(Enum):
         return self.value
 
 
+CLAIM = "claim"
+"""The game of what is tested besides a model's leaks: it belongs to no family of attacks, and says nothing of any."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """The same metric in a comparison arm: the model-blind baseline, or a control model."""
@@ -45,7 +49,7 @@ class Measurement:
 
     attack: str
     game: str
-    """The family of attacks."""
+    """The family of attacks, or CLAIM."""
     asset: str
     access: str
     metric: str

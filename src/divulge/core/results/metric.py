@@ -36,6 +36,13 @@ PROPERTY_TOLD = "property_told"
 PROPERTY_ESTIMATED = "property_estimated"
 BATCH_PROPERTY_TOLD = "batch_property_told"
 INPUT_ATTRIBUTE_TOLD = "input_attribute_told"
+DATASET_USED = "dataset_used"
+SHARE_USED = "share_used"
+CANARIES_USED = "canaries_used"
+EPSILON_ONE_RUN = "epsilon_one_run"
+EPSILON_BY_STEP = "epsilon_by_step"
+NOT_AS_CLAIMED = "not_as_claimed"
+SOURCE_INFERRED = "source_inferred"
 
 FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
 
@@ -52,6 +59,7 @@ class Trials(Enum):
     PAIRED = "attack and baseline, trial by trial"
     COUNTED = "agreement of copy and baseline with the target"
     EXACT = "claims against the truth"
+    OWN = "a test of its own"
 
 
 class Format(Enum):
@@ -67,7 +75,8 @@ class Metric:
 
     key: str
     """Its name in files."""
-    family: Family
+    family: Family | None
+    """None for what a claim is tested by: no attack on a model, and no part of what was looked at."""
     label: str
     """Its name for readers, as it stands in a table."""
     trials: Trials
@@ -161,7 +170,21 @@ def _paired() -> list[Metric]:
     ]
 
 
-METRICS: dict[str, Metric] = {m.key: m for m in (*_membership(), *_extraction(), *_paired())}
+def _claims() -> list[Metric]:
+    """A claim states what it tolerates itself, so that no policy does."""
+    own, number = Trials.OWN, Format.NUMBER
+    return [
+        Metric(DATASET_USED, None, "share of a set that was used, at least", own, 0.0, unbounded=True),
+        Metric(SHARE_USED, None, "share of a set that was used", own, 0.0),
+        Metric(CANARIES_USED, None, "labels ranked below the one that was drawn", own, 0.0),
+        Metric(EPSILON_ONE_RUN, None, "epsilon of one run, at least", own, 0.0, number, unbounded=True),
+        Metric(EPSILON_BY_STEP, None, "epsilon by step, at least", own, 0.0, number, unbounded=True),
+        Metric(NOT_AS_CLAIMED, None, "parts of a training that are not as claimed", own, 0.0),
+        Metric(SOURCE_INFERRED, None, "records whose client is inferred", own, 0.05),
+    ]
+
+
+METRICS: dict[str, Metric] = {m.key: m for m in (*_membership(), *_extraction(), *_paired(), *_claims())}
 """Those of divulge by key, in the order in which they are shown; see `metrics`."""
 
 GROUP = "divulge.metrics"

@@ -9,7 +9,9 @@ from types import MappingProxyType
 from divulge.core.errors import InputError
 from divulge.core.results.metric import METRICS, metrics
 
-DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType({key: each.threshold for key, each in METRICS.items()})
+DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType(
+    {key: each.threshold for key, each in METRICS.items() if each.family is not None}
+)
 """Advantage that is tolerated, by metric.  For a true positive rate it equals the false positive rate: a leak is when
 the adversary names members at more than twice the rate at which non-members are named.  For fidelity it is the share
 of the baseline's disagreements with the target that a copy resolves; for what is recovered, the share of the secrets.

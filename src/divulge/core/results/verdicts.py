@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from divulge.core.results.finding import Failed, Finding, Outcome, Played, Refused, Verdict
+from divulge.core.results.finding import CLAIM, Failed, Finding, Outcome, Played, Refused, Verdict
 from divulge.core.results.metric import Trials
 from divulge.core.threat import Family
 
@@ -89,18 +89,63 @@ def family_verdicts(
     return {family: family_verdict(family, outcomes, findings, list(left_out).count(family.value)) for family in Family}
 
 
-def run_verdict(verdicts: Mapping[Family, FamilyVerdict]) -> Verdict:
-    """The worst verdict of the families."""
-    return worst(each.verdict for each in verdicts.values())
+@dataclass(frozen=True)
+class ClaimVerdict:
+    """What came of the claims that a run tested, which says nothing of any family.  why: where it is neither a leak
+    nor `not found`, the reason in one line.
+    """
+
+    verdict: Verdict
+    why: str = ""
 
 
-def gaps(verdicts: Mapping[Family, FamilyVerdict], asked: Sequence[str] = ()) -> list[str]:
+def claim_verdict(outcomes: Sequence[Outcome], findings: Sequence[Finding]) -> ClaimVerdict | None:
+    """The verdict of the claims of a run: `leak` where one is upheld, `not found` where each was tested by something
+    that could have upheld it.  None where no claim is part of it.
+    """
+    if all(o.game != CLAIM for o in outcomes):
+        return None
+    own = [o for o in outcomes if o.game == CLAIM and not isinstance(o.result, Refused)]
+    if not own:
+        return ClaimVerdict(Verdict.NOT_EXAMINED)
+    found = [f for f in findings if f.game == CLAIM]
+    for verdict in (Verdict.LEAK, Verdict.INVALID):
+        of = [f for f in found if f.verdict is verdict]
+        if of:
+            return ClaimVerdict(verdict, of[0].reason if verdict is Verdict.INVALID else "")
+    broken = [o for o in own if isinstance(o.result, Failed)]
+    if broken:
+        return ClaimVerdict(Verdict.FAILED, _error(broken[0]))
+    for outcome in own:
+        of = [f for f in found if f.attack == outcome.attack]
+        if not any(f.verdict is Verdict.NOT_FOUND for f in of):
+            return ClaimVerdict(Verdict.NOT_MEASURABLE, of[0].reason if of else "nothing was measured")
+    return ClaimVerdict(Verdict.NOT_FOUND)
+
+
+def run_verdict(verdicts: Mapping[Family, FamilyVerdict], claims: ClaimVerdict | None = None) -> Verdict:
+    """The worst verdict of the families, and of the claims where there are any."""
+    return worst([*(each.verdict for each in verdicts.values()), *([claims.verdict] if claims else [])])
+
+
+def by_name(verdicts: Mapping[Family, FamilyVerdict], claims: ClaimVerdict | None = None) -> dict[str, str]:
+    """Every verdict of a run as a file has them: by family, and under CLAIM where a claim was tested."""
+    named = {family.value: each.verdict.value for family, each in verdicts.items()}
+    return named if claims is None else {**named, CLAIM: claims.verdict.value}
+
+
+def gaps(
+    verdicts: Mapping[Family, FamilyVerdict], asked: Sequence[str] = (), claims: ClaimVerdict | None = None
+) -> list[str]:
     """Why an audit is no evidence that nothing leaks, family by family; empty where each was examined.
 
     asked: families that were asked for by name.  An attack that the adversary cannot run is no gap, unless its family
-    was asked for by name or nothing at all was examined.
+    was asked for by name or nothing at all was examined.  claims: of a run that tested some; a claim that was tested
+    is something that was examined.
     """
     found = []
+    if claims is not None and claims.verdict in (Verdict.FAILED, Verdict.INVALID, Verdict.NOT_MEASURABLE):
+        found.append(f"the claim is {claims.verdict.value}{f': {claims.why}' if claims.why else ''}")
     for family, told in verdicts.items():
         why = f": {told.why}" if told.why else ""
         if told.verdict is Verdict.FAILED:
@@ -110,7 +155,7 @@ def gaps(verdicts: Mapping[Family, FamilyVerdict], asked: Sequence[str] = ()) ->
         elif told.verdict is Verdict.NOT_EXAMINED and (family.value in asked or told.left_out):
             time = f"there was no time for {told.left_out} of its attacks" if told.left_out else "no attack could run"
             found.append(f"{family.value} was not examined{why or f': {time}'}")
-    if all(told.verdict is Verdict.NOT_EXAMINED for told in verdicts.values()) and not found:
+    if all(told.verdict is Verdict.NOT_EXAMINED for told in verdicts.values()) and not found and not claims:
         found.append("nothing was examined: no attack could run")
     return found
 

@@ -11,6 +11,7 @@ from divulge.report.sections import (
     attacker,
     causes,
     certainty,
+    claims,
     extraction,
     findings,
     groups,
@@ -31,6 +32,7 @@ GROUP = "divulge.report_sections"
 
 SECTIONS: tuple[Section, ...] = (
     verdict.SECTION,
+    claims.SECTION,
     findings.SECTION,
     questions.SECTION,
     steps.SECTION,
