@@ -139,7 +139,8 @@ def attack_class(name: str) -> type[Attack[Any, Any]]:
     if name not in ATTACKS:
         plugin = announced(GROUP, ATTACKS)[name]
         brought = plugin.load(type)
-        if getattr(getattr(brought, "card", None), "name", None) != name:
+        card = next((vars(each)["card"] for each in brought.__mro__ if "card" in vars(each)), None)
+        if not isinstance(card, Card) or card.name != name:
             raise InputError(f"{plugin} is no attack whose card has that name")
         return brought
     module, _, attribute = ATTACKS[name].partition(":")

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import stats
 
 from divulge.claims.as_run import Found, Setting, Test, Tested, agreeing, as_dict, as_run, bounded, number
-from divulge.claims.dp_watch import Seen, single_steps, watched
+from divulge.claims.dp_watch import StepsSeen, single_steps, watched
 from divulge.claims.one_run import bounded_by, estimate_of, guessed, judged
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
@@ -142,7 +142,7 @@ def _played(
 ) -> tuple[DpTraining, Found]:
     if claimed <= 0 or not 0 < delta < 1:
         raise InputError("an epsilon is claimed above 0, at a delta between 0 and 1")
-    seen = Seen(records, derived_rng(seed, "watch"))
+    seen = StepsSeen(records, derived_rng(seed, "watch"))
     with watched(seen), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         train()
@@ -155,7 +155,7 @@ def _played(
     return result, lambda: {"dp_training": _tested(seen, result)}
 
 
-def _weighed(seen: Seen, claimed: float, delta: float, confidence: float) -> DpTraining:
+def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -> DpTraining:
     sizes = np.array(seen.sizes)
     rate, steps = float(sizes.mean() / seen.records), len(sizes)
     clipped = seen.apart < CLOSE
@@ -229,7 +229,7 @@ def _without_amplification(multiplier: float, delta: float, rate: float, steps: 
     return gaussian_cost(multiplier / epochs**0.5, delta)
 
 
-def _bounds(seen: Seen, delta: float, confidence: float, rate: float) -> tuple[float, float]:
+def _bounds(seen: StepsSeen, delta: float, confidence: float, rate: float) -> tuple[float, float]:
     """From the canaries' sums over the whole run, and from single steps with a canary against single steps without."""
     level = (1 - confidence) / 2
     told = np.stack(seen.told)
@@ -244,7 +244,7 @@ def _bounds(seen: Seen, delta: float, confidence: float, rate: float) -> tuple[f
 
 
 def _faults(
-    seen: Seen, multiplier: float, clipped: bool, poisson: bool, done: float, claimed: float, more: bool
+    seen: StepsSeen, multiplier: float, clipped: bool, poisson: bool, done: float, claimed: float, more: bool
 ) -> tuple[str, ...]:
     told = []
     if not clipped:
@@ -265,7 +265,7 @@ def _faults(
     return tuple(told)
 
 
-def _tested(seen: Seen, found: DpTraining) -> Tested:
+def _tested(seen: StepsSeen, found: DpTraining) -> Tested:
     """Three tests that share the error rate of one claim: two bounds, and what can be seen for certain."""
     alpha, steps = 1 - found.confidence, single_steps(seen)
     guesses = guessed(np.stack(seen.told).sum(axis=0), seen.inside, derived_rng(0, "ties"))

@@ -20,7 +20,7 @@ KEPT_NOISE = 512
 
 
 @dataclass(eq=False)
-class Seen:
+class StepsSeen:
     """What the watch writes down.  canaries: coordinates; inside: which of them are in."""
 
     records: int
@@ -38,7 +38,7 @@ class Seen:
 
 
 @contextlib.contextmanager
-def watched(seen: Seen) -> Iterator[None]:
+def watched(seen: StepsSeen) -> Iterator[None]:
     """Opacus' optimiser with a note-taker in it.  Not for trainings side by side."""
     try:
         with warnings.catch_warnings():
@@ -60,7 +60,7 @@ def watched(seen: Seen) -> Iterator[None]:
         DPOptimizer.add_noise = plain
 
 
-def _before(seen: Seen, optimiser: Any) -> None:
+def _before(seen: StepsSeen, optimiser: Any) -> None:
     """Sizes and sums of the step, then the canaries that are sampled."""
     import torch
 
@@ -100,7 +100,7 @@ def _put(optimiser: Any, flat: Array) -> None:
         start += p.numel()
 
 
-def _after(seen: Seen, optimiser: Any) -> None:
+def _after(seen: StepsSeen, optimiser: Any) -> None:
     """The noise of the step, and what the canaries look like in it."""
     import torch
 
@@ -109,7 +109,7 @@ def _after(seen: Seen, optimiser: Any) -> None:
     seen.told.append(noisy[seen.canaries] / seen.norm)
 
 
-def single_steps(seen: Seen) -> Scored | None:
+def single_steps(seen: StepsSeen) -> Scored | None:
     """What canaries look like in steps that they are sampled in, against those that are never in; None where one of
     the two is missing.
     """

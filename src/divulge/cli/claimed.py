@@ -21,7 +21,7 @@ RESUME = Annotated[
 
 
 @dataclass(frozen=True)
-class Place:
+class ClaimPlace:
     """out: the folder of a new run.  resume: the run to go on with.  One of them is None.  again: how to go on."""
 
     out: Path | None
@@ -35,13 +35,13 @@ class Place:
 
 
 @contextmanager
-def run_of(verb: str, file: Path, out_dir: Path, resume: Path | None) -> Iterator[Place]:
+def run_of(verb: str, file: Path, out_dir: Path, resume: Path | None) -> Iterator[ClaimPlace]:
     """The place of a claim's run.  Raises typer.Exit(3) where the user interrupts it, once it is said how to go on."""
     from divulge.runs.find import new_folder, run_at
 
     again = f"divulge {verb} {file} --resume"
     found = run_at(resume, out_dir) if resume is not None else None
-    place = Place(None if found else new_folder(out_dir, f"{file.stem} {verb}"), found, again)
+    place = ClaimPlace(None if found else new_folder(out_dir, f"{file.stem} {verb}"), found, again)
     try:
         yield place
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from divulge.cli.claimed import RESUME, RUNS, Place, run_of, say_where
+from divulge.cli.claimed import RESUME, RUNS, ClaimPlace, run_of, say_where
 from divulge.cli.screen import out
 from divulge.core.errors import InputError
 
@@ -96,7 +96,7 @@ def _watched(
     confidence: float,
     seed: int,
     as_json: bool,
-    place: Place,
+    place: ClaimPlace,
 ) -> None:
     """The training once more, seen from inside."""
     from divulge.claims import dp_training
