@@ -170,6 +170,11 @@ def metric(key: str) -> Metric:
     return METRICS[key]
 
 
+def whole_name(key: str, about: str) -> str:
+    """'attribute_accuracy:sex': a metric and what it is about, as findings, policies and rules of a gate name it."""
+    return f"{key}:{about}" if about else key
+
+
 def register(new: Metric) -> Metric:
     """Add a metric; raises InputError where there is another of its key."""
     if METRICS.setdefault(new.key, new) != new:
