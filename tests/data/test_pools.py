@@ -9,7 +9,7 @@ from divulge.data.arrays import from_arrays
 
 MADE = {
     "texts": lambda places: [f"record {place * 7919 % 1009}" for place in places],
-    "tokens of unequal length": lambda places: [list(range(place % 5 + 1)) + [place] for place in places],
+    "tokens of unequal length": lambda places: [[*range(place % 5 + 1), place] for place in places],
     "inputs by name": lambda places: {"input_ids": places[:, None] * [1, 2, 3], "mask": np.ones((len(places), 3), int)},
 }
 
