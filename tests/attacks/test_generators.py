@@ -86,7 +86,7 @@ def audited(tmp_path, train, **how):
 
 
 def of(run, metric):
-    return next(f for f in run.findings if f.metric == metric)
+    return next(f for f in run.findings if f.key == metric)
 
 
 def test_a_generator_that_gives_its_records_again_tells_the_share_as_well_as_so_many_draws(tmp_path):

@@ -117,3 +117,32 @@ def test_a_worker_that_dies_has_failed_in_one_line(tmp_path):
         "a worker process died while it trained"
     )
     assert isinstance(found["loss"], Played)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Of a family with several challenges, and it says none."""
+
+    card: ClassVar[Card] = Card(
+        name="lost",
+        title="Lost",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.RECORDS,
+        paper="none",
+        equations="none",
+        summary="does not say what it is asked to rebuild",
+        needs=Needs(Access.LABEL),
+    )
+
+    def run(self, view):
+        raise AssertionError("it is played by no game")
+
+
+def test_an_attack_without_a_challenge_is_refused_and_the_others_go_on(tmp_path):
+    model = LogisticRegression().fit(*SETS["members"])
+    asked = {"attacks": [Lost(), "loss"], "recipe": None, "out": tmp_path / "r"}
+    for minutes in (None, 1):
+        run = divulge.audit(model, **SETS, **asked | {"out": tmp_path / f"r{minutes}", "minutes": minutes})
+        found = results(run)
+        assert isinstance(found["loss"], Played) and "no game" in found["lost"].reason
+        assert run.verdicts["reconstruction"] is Verdict.NOT_EXAMINED

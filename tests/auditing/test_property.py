@@ -41,7 +41,7 @@ def run(tmp_path_factory):
 
 
 def test_a_share_of_classes_is_told_with_an_interval_for_the_audited_model(run):
-    found = next(f for f in run.findings if f.attack == "property_chosen" and f.metric == "property_told")
+    found = next(f for f in run.findings if f.attack == "property_chosen" and f.key == "property_told")
     assert found.verdict is Verdict.LEAK and found.value == 1 and found.chance == 0.5
     assert 0.2 <= found.control <= 0.8 and found.positive_control == 1
     assert "NISTAML.034" in " ".join(found.standards)

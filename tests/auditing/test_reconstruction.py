@@ -208,7 +208,7 @@ def test_a_number_is_told_from_a_network_that_learned_it_by_heart(tmp_path):
         out=tmp_path / "r",
     )
     assert not audited.result.failed() and not audited.result.refused()
-    found = {f.attack: f for f in audited.findings if (f.metric, f.about) == ("attribute_accuracy", "age")}
+    found = {f.attack: f for f in audited.findings if f.metric == "attribute_accuracy:age"}
     assert set(found) == set(names) and found["fredrikson_map"].verdict is Verdict.LEAK
     assert found["fredrikson_map"].value > 0.85 and found["fredrikson_map"].chance < 0.65
     assert found["fredrikson_map"].control < 0.65

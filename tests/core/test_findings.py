@@ -15,7 +15,7 @@ from divulge.stats.verdict import settle
 
 NUMBERS = {
     "attack": "csmia", "game": "reconstruction", "asset": "attributes", "access": "labels",
-    "metric": "attribute_accuracy", "about": "sex", "value": 0.9, "low": 0.8, "high": 0.95, "confidence": 0.95,
+    "metric": "attribute_accuracy:sex", "about": "sex", "value": 0.9, "low": 0.8, "high": 0.95, "confidence": 0.95,
     "chance": 0.5, "baseline": 0.5, "control": 0.5, "positive_control": 1.0, "advantage": 0.4, "advantage_low": 0.3,
     "power": 0.1, "threshold": 0.01, "p_value": 1e-6, "queries": 7, "models_trained": 2, "seconds": 0.5, "seed": 3,
     "paper": "mehnaz2022", "standards": ("NISTAML.033",), "details": (Detail("MCC", 0.4),), "attainable": 1e-9,
@@ -76,4 +76,4 @@ def test_only_the_correction_gives_verdicts():
 def test_a_measurement_knows_what_its_metric_is():
     assert MEASURED.kind.label == "attribute inferred correctly" and MEASURED.kind.own_baseline
     with pytest.raises(InputError, match="unknown"):
-        _ = Measurement(**NUMBERS | {"metric": "attribute_accuracy:sex"}).kind
+        _ = Measurement(**NUMBERS | {"metric": "attribute_accuracy:sex", "about": ""}).kind

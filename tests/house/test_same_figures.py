@@ -111,7 +111,7 @@ def figures(run):
     for f in run.findings:
         numbers = [getattr(f, name) for name in FIGURES]
         line = " ".join("-" if n is None else f"{n:.{DIGITS}g}" for n in numbers)
-        told[f"{f.attack} {f.metric}" + (f":{f.about}" if f.about else "")] = f"{f.verdict.value} {f.asset} {line}"
+        told[f"{f.attack} {f.metric}"] = f"{f.verdict.value} {f.asset} {line}"
     return told
 
 

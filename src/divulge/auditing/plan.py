@@ -12,6 +12,7 @@ from divulge.core.attack import Attack, Card
 from divulge.core.capability.declared import able
 from divulge.core.capability.recipes import teachable
 from divulge.core.capability.targets import SendsUpdates, SplitModel, Updatable, model_of, reason_against
+from divulge.core.errors import Impossible
 from divulge.core.recipe import Recipe
 from divulge.core.records import Kind
 from divulge.core.target import Target
@@ -74,7 +75,11 @@ def queries_of(attack: Attack[Any, Any], records: int) -> int | None:
 
 
 def _lacks(card: Card, job: Job) -> list[str]:
-    lacks, spec = missing(card.needs, job.threat), spec_of(card)
+    try:
+        spec = spec_of(card)
+    except Impossible as reason:  # an attack of another package: the others go on
+        return [str(reason)]
+    lacks = missing(card.needs, job.threat)
     if job.target.task not in card.needs.tasks:
         tasks = " or ".join(sorted(task.value for task in card.needs.tasks))
         lacks.append(f"it is for {tasks}, and this target does {job.target.task.value}")
@@ -82,7 +87,7 @@ def _lacks(card: Card, job: Job) -> list[str]:
         why = reason_against(job.target, card.needs.access)
         told = f"the target {job.target.name} does not offer {card.needs.access.value}"
         lacks.append(told if why is None else f"{told}: {why}")
-    lacks += _lacks_numbers(card, job)
+    lacks += _lacks_numbers(card.alters or spec.altered, job)
     if Knowledge.RECIPE in card.needs.knowledge:
         lacks += _lacks_shadows(card, job)
     if not spec.of_records and job.candidates.schema.names == ("row",):
@@ -99,10 +104,10 @@ def _lacks(card: Card, job: Job) -> list[str]:
 _WORDS = {Kind.TEXT: "texts", Kind.TOKENS: "lists of tokens"}
 
 
-def _lacks_numbers(card: Card, job: Job) -> list[str]:
+def _lacks_numbers(altered: bool, job: Job) -> list[str]:
     """What an attack lacks that alters records, or rebuilds or makes up some, where a record is no row of numbers."""
     schema = job.candidates.schema
-    if not (card.alters or spec_of(card).altered) or not schema.opaque:
+    if not altered or not schema.opaque:
         return []
     kind = schema.columns[0].kind
     told = f" ({_WORDS[kind]})" if kind in _WORDS else ""

@@ -25,7 +25,7 @@ from divulge.core.results.audit_result import Baseline
 from divulge.core.results.estimate import Estimate
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.finding import Failed, Measurement, Outcome, Played, Reading, Refused
-from divulge.core.results.metric import AUC, metric
+from divulge.core.results.metric import AUC, metric, whole_name
 from divulge.core.results.trials import Scored
 from divulge.core.threat import Access, ThreatModel, closure
 from divulge.stats.auc import Auc, auc
@@ -198,7 +198,7 @@ def _measurement(
         game=card.family.value,
         asset=(metric(estimate.metric).asset or card.asset).value,
         access=_seen(card, job.threat).value,
-        metric=estimate.metric,
+        metric=whole_name(estimate.metric, estimate.about),
         about=estimate.about,
         value=estimate.value,
         low=estimate.low,

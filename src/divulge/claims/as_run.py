@@ -25,6 +25,7 @@ from divulge.core.results.audit_result import Baseline, DataFacts, RunFacts, Tar
 from divulge.core.results.estimate import Estimate
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.finding import CLAIM, Measurement, Outcome, Played, Refused
+from divulge.core.results.metric import whole_name
 from divulge.core.results.policy import Policy
 from divulge.core.target import Target
 from divulge.core.threat import Access, ThreatModel
@@ -224,7 +225,7 @@ def _measurement(
         game=CLAIM,
         asset=CLAIM,
         access=test.access.value,
-        metric=estimate.metric,
+        metric=whole_name(estimate.metric, estimate.about),
         about=estimate.about,
         value=estimate.value,
         low=estimate.low,

@@ -143,7 +143,7 @@ def _line(outcome: Outcome) -> Text:
                 return Text(f"  · {title} {_most(measured)}")
             text = f"  · {title} AUC {area.value:.3f} ({area.low:.3f} to {area.high:.3f})"
             if low is not None and low.value is not None:
-                text += f"   TPR at 1 % FPR {shown(low.value, low.metric)}"
+                text += f"   TPR at 1 % FPR {shown(low.value, low.key)}"
             return Text(text)
 
 
@@ -153,7 +153,7 @@ def _most(findings: Sequence[Measurement]) -> str:
     if not measured:
         return "done"
     best = max(measured, key=lambda f: f.advantage_low or 0.0)
-    return f"{best.kind.label} {shown(best.value, best.metric)} (guessing: {shown(best.chance, best.metric)})"
+    return f"{best.kind.label} {shown(best.value, best.key)} (guessing: {shown(best.chance, best.key)})"
 
 
 def _stolen(found: dict[str, Measurement]) -> str:
@@ -162,7 +162,7 @@ def _stolen(found: dict[str, Measurement]) -> str:
     if not measured:
         return "done"
     parts = [
-        f"{'agrees on' if f.metric == FIDELITY else f.kind.label} {shown(f.value, f.metric)}"
+        f"{'agrees on' if f.metric == FIDELITY else f.kind.label} {shown(f.value, f.key)}"
         for f in measured
         if f.metric == FIDELITY or f.kind.trials is Trials.EXACT
     ]

@@ -47,10 +47,13 @@ class Card:
 
     @property
     def played_as(self) -> Challenge:
-        """The challenge that it plays: its own, or the one of its family."""
+        """The challenge that it plays: its own, or the one of its family; one that nobody plays where the family has
+        several and the card names none.
+        """
         if self.challenge is not None:
             return self.challenge
-        return Challenge.COPY if self.family is Family.EXTRACTION else Challenge.MEMBERSHIP
+        own = {Family.MEMBERSHIP: Challenge.MEMBERSHIP, Family.EXTRACTION: Challenge.COPY}
+        return own.get(self.family, Challenge(self.family, "no challenge of this family"))
 
 
 class Attack(Protocol[View_contra, Guess_co]):

@@ -193,6 +193,15 @@ def bounded(ask: Callable[[dict[str, Any]], Any], parameters: Mapping[str, Any])
     return True
 
 
+def tried_ending(known: str, values: Array, ask: Callable[[dict[str, Any]], Any], parameters: Mapping[str, Any]) -> str:
+    """The last operation, see `ending`; where that is not known, whether outputs such as these stay in [0, 1] under
+    any weights.  ask, parameters: see `bounded`.
+    """
+    if known or not inside(values) or not parameters:
+        return known
+    return "sigmoid" if bounded(ask, parameters) else "linear"
+
+
 def one_vs_rest_loss(outputs: Any, y: Any) -> Any:
     """Mean binary cross-entropy, summed over classes, of a probability for each class by itself."""
     outputs = outputs.float() if outputs.element_size() == 2 else outputs

@@ -18,14 +18,16 @@ COMPONENTS = 64
 
 
 def pooled(together: Any) -> tuple[Column, Array, PoolForm]:
-    """The one column of such records, the number of each [records, 1], and how numbers become records again."""
+    """The one column of such records, the number of each [records, 1], and how numbers become records again.
+
+    Numbers follow from content, never from where a record stood.
+    """
     keys = _keys(together)
     first: dict[bytes, int] = {}
     for row, key in enumerate(keys):
         first.setdefault(key, row)
     brought = kind_of(together)
-    if brought is not None:  # numbers by content: an attack must not read off them which set came first
-        first = {key: first[key] for key in sorted(first)}
+    first = {key: first[key] for key in sorted(first)}  # the order of the sets would tell members from others
     number = {key: place for place, key in enumerate(first)}
     pool = rows_of(together, np.array(list(first.values())))
     kind, told = (Kind.OPAQUE, brought.told(pool)) if brought is not None else _told(pool)

@@ -116,7 +116,7 @@ class Turning:
                 row = Mitigation(
                     card.family.value,
                     card.name,
-                    leak.finding.metric,
+                    leak.finding.key,
                     leak.finding.about,
                     change.knob,
                     leak.finding.chance,
@@ -130,7 +130,7 @@ class Turning:
     def _leaks(self, findings: Sequence[Finding]) -> list[_Leak]:
         """The strongest of each challenge and metric, of attacks that need no more than an interface."""
         by_name = {a.card.name: a for a in self.job.attacks}
-        best: dict[tuple[str, str, str], _Leak] = {}
+        best: dict[tuple[str, str], _Leak] = {}
         for f in findings:
             attack = by_name.get(f.attack)
             if attack is None or f.verdict is not Verdict.LEAK or f.game == Family.MEMBERSHIP.value:
@@ -139,7 +139,7 @@ class Turning:
             asks = card.needs.access in ASKING and not card.models and not able(attack, Poisons)
             if not asks or (card.family is Family.EXTRACTION and f.metric != FIDELITY):
                 continue
-            found, key = _Leak(attack, f), (f"{card.family.value} {card.challenge}", f.metric, f.about)
+            found, key = _Leak(attack, f), (f"{card.family.value} {card.challenge}", f.metric)
             if key not in best or found.rank > best[key].rank:
                 best[key] = found
         return _few(list(best.values()))
@@ -255,7 +255,7 @@ def _few(leaks: list[_Leak]) -> list[_Leak]:
     for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
         found = [x for x in leaks if x.attack.card.family is family]
         if family is Family.RECONSTRUCTION:
-            found = [x for x in found if " and " not in x.finding.metric]
+            found = [x for x in found if " and " not in x.finding.about]
         kept += sorted(found, key=lambda x: -(x.finding.advantage_low or 0.0))[:MOST]
     return kept
 

@@ -112,7 +112,7 @@ def _strongest(findings: list[Finding]) -> Finding | None:
 def _attributes(result: AuditResult) -> list[FamilyCause]:
     """How much of an attribute the other columns tell by themselves."""
     found = []
-    of = [f for f in result.of(Family.RECONSTRUCTION) if f.metric == ATTRIBUTE_ACCURACY]
+    of = [f for f in result.of(Family.RECONSTRUCTION) if f.key == ATTRIBUTE_ACCURACY]
     for name in dict.fromkeys(f.about for f in of):
         best = _strongest([f for f in of if f.about == name])
         if best is None:
@@ -151,13 +151,13 @@ def _copies(result: AuditResult) -> list[FamilyCause]:
     best = _strongest(of)
     if best is None:
         return []
-    cheap = "" if rich is None or bare is None else f"; from labels alone at best {shown(bare.value, bare.metric)}"
+    cheap = "" if rich is None or bare is None else f"; from labels alone at best {shown(bare.value, bare.key)}"
     return [
         FamilyCause(
             Family.EXTRACTION.value,
             "a function simpler than the number of answers",
-            f"{shown(best.value, best.metric)} of unseen records agree after {best.queries:,} queries, "
-            f"{shown(best.chance, best.metric)} without any{cheap}",
+            f"{shown(best.value, best.key)} of unseen records agree after {best.queries:,} queries, "
+            f"{shown(best.chance, best.key)} without any{cheap}",
             "limit and watch queries; show labels, or rounded scores, where they are enough",
         )
     ]

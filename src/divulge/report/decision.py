@@ -247,10 +247,10 @@ def _evidence(result: AuditResult, family: Family, measured: list[Finding]) -> l
 
 def line_of(result: AuditResult, finding: Finding) -> str:
     """'▲ “LiRA, online”: TPR at 1 % FPR 57 % (49 % to 65 %); guessing: 1 %'."""
-    kind, about = finding.metric, finding.about
+    kind, about = finding.key, finding.about
     name = metric_name(kind) + (f", {in_words(about)}" if about else "")
     value, low, high, chance = (
-        shown(v, finding.metric) for v in (finding.value, finding.low, finding.high, finding.chance)
+        shown(v, finding.key) for v in (finding.value, finding.low, finding.high, finding.chance)
     )
     title = result.titles.get(finding.attack, finding.attack)
     return f"{MARKS[finding.verdict]} “{title}”: {name} {value} ({low} to {high}); guessing: {chance}"
@@ -283,7 +283,7 @@ def _power(result: AuditResult, measured: list[Finding]) -> list[str]:
         if (best.power or 1.0) >= 1:
             lines.append(f"{family.value}: this audit is too small to have seen anything but a complete success")
             continue
-        name = metric_name(best.metric)
+        name = metric_name(best.key, best.about)
         lines.append(
             f"{family.value}: an advantage of {percent(best.power or 1.0)} in {name} would probably have been seen "
             "(four times in five), a smaller one perhaps not"
@@ -329,8 +329,8 @@ def _risks(result: AuditResult) -> tuple[Risk, ...]:
     more = f"; more at risk than others: {joined(groups)}" if groups else ""
     low = [f for f in result.of(Family.MEMBERSHIP) if (f.kind.fpr or 1) < 0.1]
     area = [f for f in result.of(Family.MEMBERSHIP) if f.metric == AUC]
-    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.metric == ATTRIBUTE_ACCURACY]
-    rebuilt = [f for f in result.of(Family.RECONSTRUCTION) if f.metric in OF_RECORDS]
+    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.key == ATTRIBUTE_ACCURACY]
+    rebuilt = [f for f in result.of(Family.RECONSTRUCTION) if f.key in OF_RECORDS]
     groups_found = list(result.of(Family.PROPERTY))
     knobs = sorted((c for c in result.what_if if c.share > 0), key=lambda c: -c.share)
     causes = joined([c.advice for c in knobs[:2]])

@@ -33,7 +33,7 @@ def facts_of(result: AuditResult) -> list[tuple[str, Fact]]:
 
 def headline(result: AuditResult) -> str:
     """The verdict on properties in a few words."""
-    kinds = {f.metric for f in _leaks(result)}
+    kinds = {f.key for f in _leaks(result)}
     if kinds & {PROPERTY_TOLD, PROPERTY_ESTIMATED}:
         return "Facts about the training set as a whole can be inferred"
     if "batch_property_told" in kinds:
@@ -90,13 +90,13 @@ def _said(result: AuditResult, named: bool) -> str:
     leaks = _leaks(result)
     if not leaks:
         found = [f for f in _findings(result) if f.verdict is Verdict.NOT_FOUND]
-        best = min(found, key=lambda f: (f.metric == PROPERTY_ESTIMATED, -(f.advantage or 0.0)), default=None)
+        best = min(found, key=lambda f: (f.key == PROPERTY_ESTIMATED, -(f.advantage or 0.0)), default=None)
         if best is None:
             return ""
         return f"No attack does clearly better than guessing. {_one(result, best, named)}"
     kinds: dict[str, Finding] = {}
     for finding in sorted(leaks, key=lambda f: -(f.advantage_low or 0.0)):
-        if finding.metric != PROPERTY_ESTIMATED:
+        if finding.key != PROPERTY_ESTIMATED:
             kinds.setdefault(finding.metric, finding)
     strongest = list(kinds.values()) or leaks[:1]
     about = {f.about for f in leaks}
@@ -107,7 +107,7 @@ def _one(result: AuditResult, finding: Finding, named: bool) -> str:
     title = f"“{result.titles.get(finding.attack, finding.attack)}”" if named else "the attacker"
     bounds = f"{percent(finding.confidence)} CI {percent(finding.low or 0.0)} to {percent(finding.high or 0.0)}"
     fact = _fact(result, finding)
-    kind, about = finding.metric, finding.about
+    kind, about = finding.key, finding.about
     value, guessing = percent(finding.value or 0.0), percent(finding.chance)
     if kind == PROPERTY_TOLD and fact is not None and fact.pairs:
         low, high = fact.pairs[0]
@@ -164,7 +164,7 @@ class InferredRow:
 
 def rows(result: AuditResult) -> list[InferredRow]:
     """All findings of the family but closeness, which stands beside the values distinguished; leaks first."""
-    findings = [f for f in _findings(result) if f.metric != PROPERTY_ESTIMATED]
+    findings = [f for f in _findings(result) if f.key != PROPERTY_ESTIMATED]
     findings.sort(key=lambda f: (f.verdict is not Verdict.LEAK, -(f.advantage_low or 0.0)))
     notes = {o.attack: p.note for o, p in result.played()}
     made = []
@@ -195,7 +195,7 @@ def rows(result: AuditResult) -> list[InferredRow]:
 
 def _what(finding: Finding, fact: Fact | None) -> tuple[str, str]:
     """What was asked, in words, and the expression where it is one."""
-    kind, about = finding.metric, finding.about
+    kind, about = finding.key, finding.about
     if fact is None or not fact.pairs:
         words = f"{metric_name(kind)}: {in_words(about)}" if about else metric_name(kind)
         return words, about if in_words(about) != about else ""

@@ -50,10 +50,12 @@ def unmeasured(result: AuditResult) -> list[tuple[str, str]]:
                 finding.reason.partition(": ") if "coarse" in finding.reason else (finding.reason, "", "")
             )
             title = result.titles.get(finding.attack, finding.attack)
-            about.setdefault((finding.metric, reason), []).append(f"{title} ({figure})" if figure else title)
+            about.setdefault((metric_name(finding.key, finding.about), reason), []).append(
+                f"{title} ({figure})" if figure else title
+            )
     every = sum(o.game == Family.MEMBERSHIP.value for o, _ in result.played())
     listed = []
-    for (metric, reason), titles in about.items():
+    for (name, reason), titles in about.items():
         of = "" if len(titles) == every and "coarse" not in reason else f", of {joined(titles)}"
-        listed.append((f"{metric_name(metric)}{of}", reason))
+        listed.append((f"{name}{of}", reason))
     return listed

@@ -148,7 +148,7 @@ def telling(result: AuditResult, family: Family) -> Finding | None:
     if family is Family.RECONSTRUCTION:
         return next(iter(rebuilt.telling(result)), None)
     if family is Family.PROPERTY:
-        of = [f for f in found if f.metric != PROPERTY_ESTIMATED]
+        of = [f for f in found if f.key != PROPERTY_ESTIMATED]
         return max(of, key=lambda f: f.advantage_low or 0.0, default=None)
     return theft.best_copy(found)
 

@@ -27,7 +27,7 @@ def _leaks(result: AuditResult) -> list[Finding]:
 
 def headline(result: AuditResult) -> str:
     """The verdict on reconstruction in a few words."""
-    found = {f.metric for f in _leaks(result)}
+    found = {f.key for f in _leaks(result)}
     if found & set(WHOLE):
         return "Training records can be reconstructed"
     if "attribute_accuracy" in found:
@@ -64,7 +64,7 @@ def telling(result: AuditResult) -> list[Finding]:
             kinds[finding.metric] = finding
     whole = next((kinds[m] for m in WHOLE if m in kinds), None)
     chosen = [whole] if whole is not None else []
-    chosen += [f for m, f in kinds.items() if m in (ATTRIBUTE_ACCURACY, CLASSES_RECOGNIZED, CLASSES_SHOWN)]
+    chosen += [f for f in kinds.values() if f.key in (ATTRIBUTE_ACCURACY, CLASSES_RECOGNIZED, CLASSES_SHOWN)]
     if chosen or kinds:
         return chosen or list(kinds.values())[:1]
     found = [f for f in result.of(Family.RECONSTRUCTION) if f.verdict is Verdict.NOT_FOUND and f.value is not None]
@@ -86,9 +86,7 @@ def _one(result: AuditResult, finding: Finding, named: bool) -> str:
     blind = evidence.baseline if evidence is not None and named else ""
     without = f"best guess without the model{f' ({blind})' if blind and len(blind) < 60 else ''}"
     about = finding.about
-    name = (
-        metric_name(finding.metric, about) if named or not about else f"“{about.replace('_', ' ')}” inferred correctly"
-    )
+    name = metric_name(finding.key, about) if named or not about else f"“{about.replace('_', ' ')}” inferred correctly"
     return (
         f"{title}{name if named else capital(name)}: {percent(finding.value or 0.0)} ({percent(finding.confidence)} "
         f"CI {bounds}); {without}: {percent(finding.chance)}."
@@ -130,7 +128,7 @@ def rows(result: AuditResult) -> list[RebuiltRow]:
     made: list[RebuiltRow] = []
     seen: set[str] = set()
     for f in findings:
-        once = f.attack not in seen or ":" in f.metric  # the qualities of the records stand once
+        once = f.attack not in seen or f.about  # the qualities of the records stand once
         seen.add(f.attack)
         bounds = f"{percent(f.low)} to {percent(f.high)}" if f.low is not None and f.high is not None else ""
         made.append(
@@ -138,7 +136,7 @@ def rows(result: AuditResult) -> list[RebuiltRow]:
                 title=result.titles.get(f.attack, f.attack),
                 paper=result.papers.get(f.paper, f.paper),
                 verdict=f.verdict,
-                what=metric_name(f.metric, f.about),
+                what=metric_name(f.key, f.about),
                 value=(percent(f.value or 0.0), bounds),
                 blind=percent(f.chance),
                 control=_share(f.control),

@@ -48,16 +48,11 @@ class Judgement:
     def said(self) -> list[str]:
         """Every rule that failed, in words."""
         lines = []
-        for rule in dict.fromkeys(map(_rule, self.broken)):
-            lines.append(_broken([f for f in self.broken if _rule(f) == rule], self.policy))
-        for rule in dict.fromkeys(_rule(w.finding) for w in self.worse):
-            lines.append(_grown([w for w in self.worse if _rule(w.finding) == rule], self.before))
+        for rule in dict.fromkeys(f.metric for f in self.broken):
+            lines.append(_broken([f for f in self.broken if f.metric == rule], self.policy))
+        for rule in dict.fromkeys(w.finding.metric for w in self.worse):
+            lines.append(_grown([w for w in self.worse if w.finding.metric == rule], self.before))
         return lines + [f"! incomplete: {reason}" for reason in self.incomplete]
-
-
-def _rule(finding: Finding) -> str:
-    """A metric, and what it is about, as a policy names its threshold."""
-    return f"{finding.metric}:{finding.about}" if finding.about else finding.metric
 
 
 MOST_NAMED = 4
@@ -67,7 +62,7 @@ MOST_NAMED = 4
 def _broken(findings: list[Finding], policy: Policy) -> str:
     """A rule that failed, by whom, and why it is one."""
     ordered = sorted(findings, key=lambda f: -(f.advantage_low or 0.0))
-    rule, of = _rule(ordered[0]), f" of policy {policy.name}" if policy.name else ""
+    rule, of = ordered[0].metric, f" of policy {policy.name}" if policy.name else ""
     if ordered[0].game == CLAIM:
         return f"▲ {ordered[0].attack}: {ordered[0].reason}"
     who = [
@@ -76,7 +71,7 @@ def _broken(findings: list[Finding], policy: Policy) -> str:
         else f"{f.attack} (at least {percent(f.advantage_low or 0.0)})"
         for f in ordered
     ]
-    why = policy.reason(ordered[0].metric, ordered[0].about)
+    why = policy.reason(ordered[0].key, ordered[0].about)
     said = f"▲ rule thresholds.{rule} = {ordered[0].threshold:g}{of} is broken by {first(who)}"
     return said + (f"\n    because: {why}" if why else "")
 
@@ -90,7 +85,7 @@ def first(items: list[str]) -> str:
 def _grown(worse: list[Worse], before: str) -> str:
     """A metric that has grown since the run before."""
     said = [f"{w.finding.attack} ({w.before.value:.3f} to {w.finding.value:.3f})" for w in worse]
-    return f"▲ rule no-worse-than {before}: {_rule(worse[0].finding)} has grown for {first(said)}"
+    return f"▲ rule no-worse-than {before}: {worse[0].finding.metric} has grown for {first(said)}"
 
 
 def judge(path: Path, policy: Policy | None = None, before: Path | None = None) -> Judgement:
@@ -204,9 +199,9 @@ def _rejudged(
     stored: StoredOutcome, result: Played, estimates: dict[tuple[str, str], Estimate], policy: Policy
 ) -> StoredOutcome:
     def again(old: Measurement) -> Measurement:
-        if old.kind.trials is Trials.OWN and (old.metric, old.about) not in estimates:
+        if old.kind.trials is Trials.OWN and (old.key, old.about) not in estimates:
             return old  # a claim was put at a level of its own: a policy decides at which its p-value counts
-        new = estimates[old.metric, old.about]
+        new = estimates[old.key, old.about]
         return replace(
             old,
             low=new.low,

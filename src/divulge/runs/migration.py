@@ -81,6 +81,10 @@ def _named(metric: str) -> Json:
     return {"metric": key, "about": about}
 
 
+def _about(finding: Json) -> str:
+    return str(finding["metric"].partition(":")[2])
+
+
 def _lacking(rows: list[list[str]]) -> list[Json]:
     return [_named(metric) | {"reason": reason} for metric, reason in rows]
 
@@ -176,11 +180,11 @@ def _outcome(stored: Json) -> Json:
 def _measurement(finding: Json) -> Json:
     """A draft of schema 1, whose verdict meant nothing."""
     left = {name: value for name, value in finding.items() if name not in ("verdict", "reason", "p_adjusted")}
-    return left | _named(finding["metric"]) | {"unmeasurable": finding["reason"]}
+    return left | {"about": _about(finding), "unmeasurable": finding["reason"]}
 
 
 def _findings(content: Json) -> Json:
-    found = [finding | _named(finding["metric"]) for finding in content["findings"]]
+    found = [finding | {"about": _about(finding)} for finding in content["findings"]]
     return content | {"findings": found, "schema_version": SCHEMA_VERSION}
 
 

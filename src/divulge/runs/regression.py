@@ -81,12 +81,12 @@ def compared_with(
     return Progressed(len(pairs), tuple(sorted(worse, key=lambda w: w.p_adjusted)))
 
 
-def _key(finding: Finding) -> tuple[str, str, str]:
-    return finding.attack, finding.metric, finding.about
+def _key(finding: Finding) -> tuple[str, str]:
+    return finding.attack, finding.metric
 
 
 def _tolerated(finding: Finding, policy: Policy) -> float:
-    return min(each.threshold(finding.metric, finding.about) for each in (policy, Policy()))
+    return min(each.threshold(finding.key, finding.about) for each in (policy, Policy()))
 
 
 def _measured(finding: Finding) -> bool:

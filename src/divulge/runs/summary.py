@@ -64,7 +64,7 @@ def _rows(result: AuditResult) -> list[tuple[Finding, str, str, str]]:
     rows = []
     for finding in strongest(result):
         title = result.titles.get(finding.attack, finding.attack)
-        what = metric_name(finding.metric)
+        what = metric_name(finding.key, finding.about)
         rows.append((finding, title, what, _value(finding)))
     return rows
 
@@ -72,10 +72,10 @@ def _rows(result: AuditResult) -> list[tuple[Finding, str, str, str]]:
 def _value(finding: Finding) -> str:
     if finding.value is None:
         return "–"
-    value = shown(finding.value, finding.metric)
+    value = shown(finding.value, finding.key)
     if finding.low is None or finding.high is None:
         return value
-    return f"{value} ({shown(finding.low, finding.metric)} to {shown(finding.high, finding.metric)})"
+    return f"{value} ({shown(finding.low, finding.key)} to {shown(finding.high, finding.key)})"
 
 
 def _left(result: AuditResult) -> list[str]:

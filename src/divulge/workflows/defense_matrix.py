@@ -308,15 +308,15 @@ def _columns(results: Sequence[AuditResult]) -> list[MatrixColumn]:
     found: dict[tuple[str, str, str], MatrixColumn] = {}
     for result in results:
         for outcome, played in result.played():
-            chosen = next((key for key in SHOWN if any(m.metric == key for m in played.measurements)), None)
+            chosen = next((key for key in SHOWN if any(m.key == key for m in played.measurements)), None)
             if chosen is None:
                 continue
             first = not any(c.family == Family.MEMBERSHIP.value for c in found.values())
             for metric in (chosen, BESIDE.get(chosen) if first else None):
                 for m in played.measurements:
-                    if m.metric == metric:
-                        column = MatrixColumn(outcome.attack, m.metric, m.about, outcome.title, outcome.game)
-                        found.setdefault((outcome.attack, m.metric, m.about), column)
+                    if m.key == metric:
+                        column = MatrixColumn(outcome.attack, m.key, m.about, outcome.title, outcome.game)
+                        found.setdefault((outcome.attack, m.key, m.about), column)
     return list(found.values())
 
 
@@ -327,7 +327,7 @@ def _cell(result: AuditResult, column: MatrixColumn) -> Cell:
             if why:
                 return Cell(why=why, verdict="refused" if hasattr(outcome.result, "reason") else "failed")
     wanted = (column.attack, column.metric, column.about)
-    found = next((f for f in result.findings if (f.attack, f.metric, f.about) == wanted), None)
+    found = next((f for f in result.findings if (f.attack, f.key, f.about) == wanted), None)
     if found is None or found.value is None or found.low is None or found.high is None:
         return Cell(why=found.reason if found is not None else "not part of this run", verdict="not measurable")
     reading = Reading(found.value, found.low, found.high)

@@ -53,7 +53,7 @@ class Measurement:
     asset: str
     access: str
     metric: str
-    """A key of core.results.metric.METRICS."""
+    """Its whole name, "attribute_accuracy:sex" say."""
     about: str = ""
     """The attribute or property that it is about."""
     value: float | None
@@ -88,9 +88,14 @@ class Measurement:
     """Why the evidence cannot carry this metric; the numbers are then None."""
 
     @property
+    def key(self) -> str:
+        """The metric without what it is about: a key of core.results.metric.METRICS."""
+        return self.metric.removesuffix(f":{self.about}") if self.about else self.metric
+
+    @property
     def kind(self) -> Metric:
         """What is known of the metric itself."""
-        return metric(self.metric)
+        return metric(self.key)
 
     def judged(self, verdict: Verdict, reason: str, p_adjusted: float | None) -> Finding:
         """The same numbers under a verdict."""

@@ -211,6 +211,11 @@ def metric(key: str) -> Metric:
     return known
 
 
+def whole_name(key: str, about: str) -> str:
+    """'attribute_accuracy:sex': a metric and what it is about, as findings, policies and rules of a gate name it."""
+    return f"{key}:{about}" if about else key
+
+
 def register(new: Metric) -> Metric:
     """Add a metric for this process; raises InputError where there is another of its key."""
     if (METRICS | _registered).get(new.key, new) != new:

@@ -51,9 +51,9 @@ def render(result: AuditResult, broken: Sequence[Finding], rules: Mapping[str, S
 
 
 def _said(finding: Finding) -> str:
-    name = metric_name(finding.metric)
-    low, high = (shown(v, finding.metric) for v in (finding.low, finding.high))
+    name = metric_name(finding.key, finding.about)
+    low, high = (shown(v, finding.key) for v in (finding.low, finding.high))
     return (
         f"rule thresholds.{finding.metric} = {finding.threshold:g}: {name} "
-        f"{shown(finding.value, finding.metric)} ({low} to {high})"
+        f"{shown(finding.value, finding.key)} ({low} to {high})"
     )

@@ -71,8 +71,8 @@ def _rule(result: AuditResult, attack: str) -> dict[str, Any]:
 
 def _result(result: AuditResult, finding: Finding, rule: int) -> dict[str, Any]:
     kind, level = _LEVEL[finding.verdict]
-    name = metric_name(finding.metric)
-    value = shown(finding.value, finding.metric)
+    name = metric_name(finding.key, finding.about)
+    value = shown(finding.value, finding.key)
     return {
         "ruleId": f"divulge/{finding.game}/{finding.attack}",
         "ruleIndex": rule,

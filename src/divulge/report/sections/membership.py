@@ -65,9 +65,9 @@ def _row(result: AuditResult, attack: str) -> MembershipRow:
         paper=result.papers.get(outcome.paper, outcome.paper),
         verdict=next(v for v in WORST_FIRST if v in verdicts),
         cells=tuple(_cell(found.get(metric)) for metric in COLUMNS),
-        baseline=shown(area.baseline, area.metric),
-        control=shown(area.control, area.metric),
-        positive=shown(area.positive_control, area.metric),
+        baseline=shown(area.baseline, area.key),
+        control=shown(area.control, area.key),
+        positive=shown(area.positive_control, area.key),
         cost=counted(outcome.queries, "query"),
         effort=_effort(outcome.models_trained, outcome.seconds),
         note=played.note,
@@ -85,9 +85,9 @@ def _cell(finding: Finding | None) -> tuple[str, str, str]:
     mark = MARKS[finding.verdict] if finding.verdict is Verdict.LEAK else ""
     if finding.high is None or finding.low is None:
         gaussian = next((d.value for d in finding.details if d.name == "epsilon_if_gaussian"), None)
-        return shown(finding.value, finding.metric), f"{gaussian:.3f} if Gaussian" if gaussian else "", mark
-    low, high = shown(finding.low, finding.metric), shown(finding.high, finding.metric)
-    return shown(finding.value, finding.metric), f"{low} to {high}", mark
+        return shown(finding.value, finding.key), f"{gaussian:.3f} if Gaussian" if gaussian else "", mark
+    low, high = shown(finding.low, finding.key), shown(finding.high, finding.key)
+    return shown(finding.value, finding.key), f"{low} to {high}", mark
 
 
 def _predictive(result: AuditResult) -> list[tuple[str, str, list[str]]]:

@@ -20,17 +20,16 @@ from divulge.core.outputs import (
     OutputForm,
     OutputReading,
     Pick,
-    bounded,
     columns,
     contradicted,
     embeds,
     ending,
     flat,
     form_of,
-    inside,
     over_places,
     picked,
     recognised,
+    tried_ending,
     whole,
 )
 from divulge.core.records import Records
@@ -219,10 +218,8 @@ class TorchTarget(StatedTarget):
                     return picked(torch.func.functional_call(module, weights, (given,)), self._pick)
 
                 parameters = dict(module.named_parameters())
-                told = ending(ask({n: p.detach().requires_grad_() for n, p in parameters.items()}))
-                if told or not inside(raw) or not parameters:
-                    return told
-                return "sigmoid" if bounded(ask, parameters) else "linear"
+                known = ending(ask({n: p.detach().requires_grad_() for n, p in parameters.items()}))
+                return tried_ending(known, raw, ask, parameters)
         except Exception:  # a hint only: values and labels decide without it
             return ""
 

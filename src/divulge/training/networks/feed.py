@@ -18,15 +18,14 @@ from divulge.core.outputs import (
     OutputForm,
     OutputReading,
     as_logits,
-    bounded,
     embeds,
     ending,
     flat,
-    inside,
     one_vs_rest_loss,
     over_places,
     picked,
     recognised,
+    tried_ending,
     whole,
 )
 from divulge.core.records import Records
@@ -178,17 +177,14 @@ def _read(module: nn.Module, feed: Feed, x: Tensor, returned: Any, regression: b
 
 
 def _ending(module: nn.Module, x: Tensor, outputs: Tensor, values: Array) -> str:
-    told = ending(outputs)
     parameters = dict(module.named_parameters())
-    if told or not inside(values) or not parameters:
-        return told
-    place = next(iter(parameters.values())).device
 
     def ask(weights: dict[str, Tensor]) -> Any:
+        place = next(iter(parameters.values())).device
         return picked(torch.func.functional_call(module, weights, (x.to(place),)))
 
     try:
-        return "sigmoid" if bounded(ask, parameters) else "linear"
+        return tried_ending(ending(outputs), values, ask, parameters)
     except Exception:  # a hint only
         return ""
 
