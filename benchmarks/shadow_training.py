@@ -77,13 +77,13 @@ def plain(recipe: TorchRecipe, records: Records, seed: int) -> nn.Module:
     """What one writes without thinking about speed: one model, one loop."""
     torch.manual_seed(seed)
     module = recipe.factory()
-    optimiser = torch.optim.Adam(module.parameters(), lr=recipe.learning_rate)
+    optimizer = torch.optim.Adam(module.parameters(), lr=recipe.learning_rate)
     x, y = torch.from_numpy(records.x), torch.from_numpy(records.y)
     for _ in range(recipe.epochs):
         for batch in torch.randperm(len(x)).split(recipe.batch_size):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             functional.cross_entropy(module(x[batch]), y[batch]).backward()
-            optimiser.step()
+            optimizer.step()
     return module.eval()
 
 

@@ -110,7 +110,7 @@ def compositions(images: bool) -> list[list[Any]]:
         [defense("dropout", rate=0.5)],
         [defense("early_stopping")],
         [defense("mixup")],
-        [defense("adversarial_regularisation", weight=3.0)],
+        [defense("adversarial_regularization", weight=3.0)],
         [defense("relaxloss", alpha=0.4)],
         [defense("hamp")],
         [defense("distillation")],
@@ -127,7 +127,7 @@ def compositions(images: bool) -> list[list[Any]]:
     ]  # fmt: skip
     if images:
         return [*rows, [defense("label_smoothing", amount=0.2)], [defense("selena", models=8, unseen=4)]]
-    sensitive = defense("minimisation", drop=("sex", "race", "marital_status"))
+    sensitive = defense("minimization", drop=("sex", "race", "marital_status"))
     return [*rows, [sensitive], [defense("k_anonymity", k=5, columns=("age", "education", "marital_status"))]]
 
 

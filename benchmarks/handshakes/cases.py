@@ -115,17 +115,17 @@ def trained(
             layer.reset_parameters()
     inputs = torch.as_tensor(np.asarray(x), dtype=torch.long if tokens else torch.float32)
     truth = torch.as_tensor(np.asarray(y))
-    optimiser = torch.optim.Adam(module.parameters(), rate)
+    optimizer = torch.optim.Adam(module.parameters(), rate)
     module.train()
     for _ in range(epochs):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         out = module(inputs)
         if truth.is_floating_point():
             loss = nn.functional.mse_loss(out.squeeze(-1), truth.float())
         else:
             loss = nn.functional.cross_entropy(out, truth.long())
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     return module.eval()
 
 

@@ -152,7 +152,7 @@ def two_softmaxes_in_a_module() -> Case:
     return Case(nn.Sequential(module, nn.Softmax(dim=1), nn.Softmax(dim=1)), inside, outside, None)
 
 
-def images_not_standardised() -> Case:
+def images_not_standardized() -> Case:
     """Trained on (x - mean) / std of every pixel; asked about 0 to 16."""
     inside, outside = digits()
     mean, std = inside[0].mean(axis=0), inside[0].std(axis=0) + 1e-2
@@ -172,20 +172,20 @@ def _digit_net() -> nn.Module:
     return nn.Sequential(nn.BatchNorm1d(64), *net(64, 10))
 
 
-def network_not_standardised() -> Case:
+def network_not_standardized() -> Case:
     inside, _ = patients(scaled=True)
     raw, other = patients()
     model = MLPClassifier((20,), max_iter=300, random_state=0).fit(*inside)
     return Case(model, raw, other, MLPClassifier((20,), max_iter=300, random_state=0))
 
 
-def line_not_standardised() -> Case:
+def line_not_standardized() -> Case:
     inside, _ = patients(scaled=True)
     raw, other = patients()
     return Case(LogisticRegression(max_iter=3000).fit(*inside), raw, other)
 
 
-def kernel_not_standardised() -> Case:
+def kernel_not_standardized() -> Case:
     inside, _ = patients(scaled=True)
     raw, other = patients()
     return Case(SVC(random_state=0).fit(*inside), raw, other)
@@ -297,7 +297,7 @@ def dropout_in_forward() -> Case:
     return Case(trained(AlwaysDropping(), *inside), inside, outside, None)
 
 
-def batch_normalisation_in_training() -> Case:
+def batch_normalization_in_training() -> Case:
     inside, outside = table(seed=12)
     module = trained(nn.Sequential(nn.Linear(12, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 2)), *inside)
     return Case(scores_of(module.train()), inside, outside, None)
@@ -373,11 +373,11 @@ FAULTS: dict[str, list[Made]] = {
         two_softmaxes_in_a_module,
     ],
     "another scale": [
-        images_not_standardised,
+        images_not_standardized,
         bytes_for_shares,
-        network_not_standardised,
-        line_not_standardised,
-        kernel_not_standardised,
+        network_not_standardized,
+        line_not_standardized,
+        kernel_not_standardized,
         millimetres,
     ],
     "strings for numbers": [strings_for_numbers, strings_for_ordinals],
@@ -386,7 +386,7 @@ FAULTS: dict[str, list[Made]] = {
     "random, or by the batch": [
         dropout_left_on,
         dropout_in_forward,
-        batch_normalisation_in_training,
+        batch_normalization_in_training,
         scaled_by_the_batch,
     ],
     "another model, another target": [

@@ -68,8 +68,8 @@ def network() -> nn.Sequential:
 
 def classifier(module: nn.Module) -> PyTorchClassifier:
     """For logits: the loss is the one that fits them."""
-    optimiser = torch.optim.Adam(module.parameters(), lr=1e-3)
-    return PyTorchClassifier(module, nn.CrossEntropyLoss(), (28, 28), 10, optimizer=optimiser)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+    return PyTorchClassifier(module, nn.CrossEntropyLoss(), (28, 28), 10, optimizer=optimizer)
 
 
 class Softmaxed(nn.Module):

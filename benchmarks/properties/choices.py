@@ -38,7 +38,7 @@ class Private:
             return nn.functional.cross_entropy(functional_call(module, parameters, (row[None],)), label[None])
 
         each = vmap(grad(loss), in_dims=(None, 0, 0))
-        optimiser = torch.optim.Adam(module.parameters(), lr=1e-3)
+        optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
         for _ in range(self.epochs * len(x) // 128):
             rows = torch.nonzero(torch.rand(len(x)) < 128 / len(x))[:, 0]
             found = each({k: v.detach() for k, v in values.items()}, x[rows], y[rows])
@@ -47,7 +47,7 @@ class Private:
             for name, parameter in values.items():
                 total = torch.einsum("n,n...->...", scale, found[name])
                 parameter.grad = (total + self.noise * torch.randn_like(total)) / 128
-            optimiser.step()
+            optimizer.step()
         return module.eval()
 
 

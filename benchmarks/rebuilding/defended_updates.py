@@ -23,7 +23,7 @@ DEFENCES: tuple[tuple[str, str | None, dict[str, float]], ...] = (
     ("clipped to 1", "update_clipping", {"norm": 1.0}),
     ("90 % pruned", "update_pruning", {"share": 0.9}),
     ("99 % pruned", "update_pruning", {"share": 0.99}),
-    ("4 bits", "update_quantisation", {"bits": 4}),
+    ("4 bits", "update_quantization", {"bits": 4}),
     ("noise, epsilon 100", "update_noise", {"epsilon": 100.0}),
     ("noise, epsilon 8", "update_noise", {"epsilon": 8.0}),
 )

@@ -53,12 +53,12 @@ def dense(inputs: int = 784, hidden: int = 256, classes: int = 10) -> nn.Module:
 
 def taught(module: nn.Module, records: Records, epochs: int) -> nn.Module:
     x, y = torch.as_tensor(records.x), torch.as_tensor(records.y)
-    optimiser = torch.optim.Adam(module.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
     for _ in range(epochs):
         for rows in torch.randperm(len(x)).split(64):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             nn.functional.cross_entropy(module(x[rows]), y[rows]).backward()
-            optimiser.step()
+            optimizer.step()
     return module.eval()
 
 

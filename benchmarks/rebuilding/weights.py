@@ -72,13 +72,13 @@ def weights_alone(quick: bool) -> Iterator[Row]:
     torch.manual_seed(0)
     module = Wide()
     x, sign = torch.as_tensor(sets[0].x), torch.as_tensor(2 * sets[0].y - 1)
-    optimiser = torch.optim.SGD(module.parameters(), lr=0.02)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.02)
     for _ in range(3_000 if quick else 12_000):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = nn.functional.softplus(-(module(x)[:, 0] * sign).double()).mean()
         loss.backward()
-        optimiser.param_groups[0]["lr"] = min(0.02 / max(float(loss), 1e-30), 1e9)
-        optimiser.step()
+        optimizer.param_groups[0]["lr"] = min(0.02 / max(float(loss), 1e-30), 1e9)
+        optimizer.step()
     few = {"steps": 400, "candidates": 300} if quick else {}
     found, spent = played("kkt", module, sets, RebuildPlan(), "published-model", **few)
     nearer = measure_of(found, "guesses_nearer_training")

@@ -283,19 +283,14 @@ __all__ = [
 ]
 
 
-_RENAMED = {"MembershipScene": "MembershipView"}
-
-
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version  # reads a file: only where the version is asked for
 
         return version("divulge")
-    if name in _RENAMED:
-        from warnings import warn
+    from divulge.core.former import CLASSES, current
 
-        warn(f"divulge.{name} is now divulge.{_RENAMED[name]}", DeprecationWarning, stacklevel=2)
-        name = _RENAMED[name]
+    name = current(name, CLASSES)
     if name not in _HOME:
         raise AttributeError(f"module 'divulge' has no attribute {name!r}")
     try:

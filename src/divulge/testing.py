@@ -240,9 +240,9 @@ def check_target(target: Target, records: Records) -> None:
 
 def check_target_kind(kind: TargetKind, model: Any, records: Records) -> None:
     """That a kind recognises its model and nothing of ours, and adapts it to a sound target; see check_target."""
-    _hold(kind.recognises(model), f"{kind.name} does not recognise its own model")
+    _hold(kind.recognizes(model), f"{kind.name} does not recognise its own model")
     for other in (null_model(3), len, object(), "model.onnx"):
-        _hold(not kind.recognises(other), f"{kind.name} claims a {type(other).__name__}, which is none of its models")
+        _hold(not kind.recognizes(other), f"{kind.name} claims a {type(other).__name__}, which is none of its models")
     check_target(kind.adapt(model, None), records)
     _hold(kind.adapt(model, "mine").name == "mine", "the target does not have the name that it was given")
 
@@ -252,15 +252,15 @@ def check_data_kind(kind: DataKind, records: Any) -> None:
 
     records: at least three, of which not all are equal.
     """
-    _hold(kind.recognises(records), f"{kind.name} does not recognise its own records")
+    _hold(kind.recognizes(records), f"{kind.name} does not recognise its own records")
     for other in (["a text", "another"], np.zeros((2, 2)), [np.array([1, 2]), np.array([3])]):
         _hold(
-            not kind.recognises(other), f"{kind.name} claims {type(other[0]).__name__} records, which are not its own"
+            not kind.recognizes(other), f"{kind.name} claims {type(other[0]).__name__} records, which are not its own"
         )
     n, keys = kind.size(records), kind.keys(records)
     _hold(keys == kind.keys(records) and len(set(keys)) > 1, "contents do not tell records apart, or change")
     turned = kind.take(records, np.arange(n)[::-1])
-    _hold(kind.recognises(turned), "take gives what the kind does not recognise")
+    _hold(kind.recognizes(turned), "take gives what the kind does not recognise")
     _hold(kind.keys(turned) == keys[::-1], "take gives other records than it was asked for")
     parts = [kind.take(records, part) for part in (np.arange(1), np.arange(1, n))]
     _hold(kind.keys(kind.joined(parts)) == keys, "joined changes the records or their order")

@@ -32,8 +32,8 @@ def blobs(count: int, features: int = 6, classes: int = 3, seed: int = 0) -> Rec
     """Classes in overlapping clouds, double precision."""
     rng = np.random.default_rng(seed)
     y = np.arange(count) % classes
-    centres = np.random.default_rng(99).standard_normal((classes, features))
-    return records(centres[y] + rng.standard_normal((count, features)), y)
+    centers = np.random.default_rng(99).standard_normal((classes, features))
+    return records(centers[y] + rng.standard_normal((count, features)), y)
 
 
 def steal(

@@ -63,11 +63,11 @@ class Convolutions(nn.Module):
 def taught(module: nn.Module, records: Records, steps: int = 150) -> nn.Module:
     x, y = torch.as_tensor(records.x), torch.as_tensor(records.y)
     x = x.to(next(module.parameters()).dtype)
-    optimiser = torch.optim.Adam(module.parameters(), lr=1e-2)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
     for _ in range(steps):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         nn.functional.cross_entropy(module(x), y).backward()
-        optimiser.step()
+        optimizer.step()
     return module.eval()
 
 

@@ -28,19 +28,19 @@ from divulge.training.shadow import ShadowTrainer
 def table(x, y, sensitive=("colour",), task=Task.CLASSIFICATION, categories=("red", "green", "blue")):
     """Columns: colour (categories, or plain numbers where there are none), then numbers."""
     names = [f"n{i}" for i in range(x.shape[1] - 1)]
-    colour = Column("colour", Kind.CATEGORICAL, categories) if categories else Column("colour")
-    columns = (colour, *(Column(n) for n in names))
+    color = Column("colour", Kind.CATEGORICAL, categories) if categories else Column("colour")
+    columns = (color, *(Column(n) for n in names))
     schema = Schema(columns, task, classes=(0, 1) if task is Task.CLASSIFICATION else ()).marked(sensitive)
     return Records(np.asarray(x, dtype=np.float64), np.asarray(y), schema)
 
 
-def drawn(count, seed, colours=3, numbers=6):
+def drawn(count, seed, colors=3, numbers=6):
     """A colour that depends weakly on the first number; noisy classes that nothing explains well."""
     rng = np.random.default_rng(seed)
     numbers_ = rng.normal(size=(count, numbers)).round(1)
-    colour = (rng.random(count) * colours).astype(int)
+    color = (rng.random(count) * colors).astype(int)
     y = (numbers_[:, 1] + rng.normal(size=count) * 2 > 0).astype(int)
-    return table(np.column_stack([colour, numbers_]), y, categories=None)
+    return table(np.column_stack([color, numbers_]), y, categories=None)
 
 
 def view_of(target, known, name, threat="published-model", population=None):
@@ -57,7 +57,7 @@ def guessed(target, known, name, **settings):
     return made.run(view)
 
 
-def by_colour(table_of_scores):
+def by_color(table_of_scores):
     """A model whose scores depend on the colour alone: [colours, classes]."""
     return FunctionTarget(lambda x: np.asarray(table_of_scores)[x[:, 0].astype(int)], "scores")
 
@@ -67,7 +67,7 @@ def test_map_is_prior_times_likelihood_by_hand():
     so blue; a 'no': 3 x 0.9 is the most, so red.
     """
     known = table(np.array([[0, 1.0], [0, 1.0], [1, 1.0], [2, 1.0]]), np.array([1, 0, 1, 0]))
-    target = by_colour([[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]])
+    target = by_color([[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]])
     (choice,) = guessed(target, known, "fredrikson_map").choices
     np.testing.assert_array_equal(choice, [2, 0, 2, 0])
 
@@ -77,30 +77,30 @@ def test_csmia_has_three_cases():
     that no colour makes it say: the least sure of its wrong answers.
     """
     known = table(np.array([[0, 1.0], [0, 1.0]]), np.array([1, 0]))
-    (choice,) = guessed(by_colour([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "csmia").choices
+    (choice,) = guessed(by_color([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "csmia").choices
     np.testing.assert_array_equal(choice, [2, 0])
-    (never,) = guessed(by_colour([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2]]), known, "csmia").choices
+    (never,) = guessed(by_color([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2]]), known, "csmia").choices
     assert never[0] == 1
 
 
 def test_lomia_takes_the_only_value_that_explains_the_label():
     known = table(np.array([[0, 1.0], [0, 1.0]]), np.array([1, 1]))
-    (choice,) = guessed(by_colour([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "lomia").choices
+    (choice,) = guessed(by_color([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "lomia").choices
     np.testing.assert_array_equal(choice, [2, 2])
 
 
 def test_the_loss_attack_takes_the_value_with_the_loss_of_a_training_record():
     known = table(np.array([[0, 1.0], [1, 1.0], [2, 1.0]]), np.array([1, 1, 1]))
-    target = by_colour([[0.9, 0.1], [0.001, 0.999], [0.3, 0.7]])
+    target = by_color([[0.9, 0.1], [0.001, 0.999], [0.3, 0.7]])
     (choice,) = guessed(target, known, "yeom_attribute").choices
     np.testing.assert_array_equal(choice, [1, 1, 1])
 
 
 def test_the_counts_of_a_tree_by_hand():
     """A tree that splits by colour: of the 'yes' records 1 is red, 2 are green and 9 blue."""
-    colour = np.repeat([0, 1, 2, 0, 1, 2], [1, 2, 9, 8, 6, 1])
+    color = np.repeat([0, 1, 2, 0, 1, 2], [1, 2, 9, 8, 6, 1])
     y = np.repeat([1, 1, 1, 0, 0, 0], [1, 2, 9, 8, 6, 1])
-    known = table(np.column_stack([colour, np.zeros(len(y))]), y, categories=None)
+    known = table(np.column_stack([color, np.zeros(len(y))]), y, categories=None)
     tree = DecisionTreeClassifier().fit(known.x, y)
     asked = table(np.array([[0, 0.0], [0, 0.0]]), np.array([1, 0]), categories=None)
     made, view = view_of(SklearnTarget(tree), asked, "fredrikson_tree_counts", population=known)
@@ -147,20 +147,20 @@ def played(game, recipe, name, arm=Arm.TARGET, threat="acquaintance") -> Evidenc
     return dealt.judge(made.run(dealt.open(oracle, made.card, means, np.random.default_rng(0))))
 
 
-def memorising_sets():
+def memorizing_sets():
     """Few coarse columns and noisy classes: a full tree must use the colour to tell its records apart."""
     made = []
     for seed, count in enumerate((1400, 1400, 4000)):
         rng = np.random.default_rng(seed)
         numbers = rng.integers(0, 4, (count, 3))
-        colour = rng.integers(0, 3, count)
+        color = rng.integers(0, 3, count)
         y = rng.integers(0, 2, count)
-        made.append(table(np.column_stack([colour, numbers]), y, categories=None))
+        made.append(table(np.column_stack([color, numbers]), y, categories=None))
     return tuple(made)
 
 
-def test_a_memorised_attribute_is_found_and_only_in_the_model_that_memorised_it():
-    game, recipe = game_of(DecisionTreeClassifier(random_state=0), memorising_sets())
+def test_a_memorized_attribute_is_found_and_only_in_the_model_that_memorized_it():
+    game, recipe = game_of(DecisionTreeClassifier(random_state=0), memorizing_sets())
     own = played(game, recipe, "attribute_membership").paired[0]
     assert own.value >= own.chance + 0.05 and gain_low(own, 0.05) > 0
     other = played(game, recipe, "attribute_membership", Arm.NEGATIVE).paired[0]
@@ -181,16 +181,16 @@ def twins(count, seed, told):
     """Pairs that differ in the colour alone; which of the two has which class is up to lot, or both have the same."""
     rng = np.random.default_rng(seed)
     numbers = np.repeat(rng.normal(size=(count // 2, 3)), 2, axis=0)
-    colour = np.tile([0, 1], count // 2)
+    color = np.tile([0, 1], count // 2)
     lot = np.repeat(rng.integers(0, 2, count // 2), 2)
-    return table(np.column_stack([colour, numbers]), colour ^ lot if told else lot, categories=None)
+    return table(np.column_stack([color, numbers]), color ^ lot if told else lot, categories=None)
 
 
 BY_ANSWERS = ("csmia", "lomia", "fredrikson_map", "yeom_attribute", "fredrikson_tree_counts")
 
 
 @pytest.mark.parametrize("name", BY_ANSWERS)
-def test_the_one_colour_that_gives_the_right_class_is_told(name):
+def test_the_one_color_that_gives_the_right_class_is_told(name):
     """Derivable: a tree that knows every record by heart gives the record's class for its own colour alone."""
     sets = tuple(twins(n, seed, True) for seed, n in enumerate((400, 400, 2000)))
     game, recipe = game_of(DecisionTreeClassifier(random_state=0), sets)
@@ -201,7 +201,7 @@ def test_the_one_colour_that_gives_the_right_class_is_told(name):
 
 
 @pytest.mark.parametrize("name", BY_ANSWERS)
-def test_a_colour_that_changes_no_answer_is_not_told(name):
+def test_a_color_that_changes_no_answer_is_not_told(name):
     sets = tuple(twins(n, seed, False) for seed, n in enumerate((400, 400, 2000)))
     game, recipe = game_of(DecisionTreeClassifier(random_state=0), sets)
     found = played(game, recipe, name, threat="published-model").paired[0]
@@ -214,8 +214,8 @@ def boards(count, seed):
     place = rng.uniform(0, 4, (count, 2))
     square = np.floor(place).sum(axis=1).astype(int) % 2
     own = rng.random(count) < 0.9
-    colour = np.where(own, square, 1 - square)
-    return table(np.column_stack([colour, place - 2]), own.astype(int), categories=None)
+    color = np.where(own, square, 1 - square)
+    return table(np.column_stack([color, place - 2]), own.astype(int), categories=None)
 
 
 @pytest.mark.parametrize("trained", [True, False])
@@ -296,7 +296,7 @@ def test_numbers_count_as_right_when_they_are_near():
 
 def test_scenes_give_only_what_the_card_names():
     known = drawn(20, 0)
-    made, view = view_of(by_colour([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "csmia")
+    made, view = view_of(by_color([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), known, "csmia")
     assert Knowledge.POPULATION not in made.card.needs.knowledge
     from divulge.core.errors import AccessDenied
 

@@ -89,6 +89,6 @@ def test_positive_control_fires(card):
 
 
 @pytest.mark.parametrize("card", BLACK_BOX, ids=lambda c: c.name)
-def test_a_memorising_target_is_found(card):
+def test_a_memorizing_target_is_found(card):
     measured, _ = area(card, Arm.TARGET)
     assert measured.interval(0.001).low > 0.5

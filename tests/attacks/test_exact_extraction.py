@@ -20,7 +20,7 @@ from divulge.attacks.extraction.equation_solving import EquationSolving
 from divulge.attacks.extraction.last_layer import LastLayer
 from divulge.attacks.extraction.lowd_meek import LowdMeek
 from divulge.attacks.extraction.piecewise import Kinked, extract, kinks, random_line
-from divulge.attacks.extraction.regularisation import Regularisation, solve
+from divulge.attacks.extraction.regularization import Regularization, solve
 from divulge.attacks.extraction.relu_network import ReluNetwork, sided
 from divulge.attacks.extraction.relu_network_from_labels import ReluNetworkFromLabels
 from divulge.attacks.extraction.tree_paths import TreePaths, TreePathsByScores
@@ -283,7 +283,7 @@ Y = X @ [1, -2, 0, 0.5, 3.0] + np.random.default_rng(4).standard_normal(80)
     ],
     ids=lambda v: type(v).__name__,
 )
-def test_the_regularisation_strength_follows_from_parameters_and_data(model, true):
+def test_the_regularization_strength_follows_from_parameters_and_data(model, true):
     classifier = hasattr(model, "classes_") or "C" in true
     y = (Y > 0).astype(int) if classifier else Y
     found = solve(model.fit(X, y), X, y)
@@ -296,7 +296,7 @@ def test_a_setting_is_told_from_shuffled_training_data_and_not_from_other_data()
     own, other = records(X[order], Y[order], task=Task.REGRESSION), records(X, Y[order], task=Task.REGRESSION)
     threat = PRESETS["training-customer"]
     for data, right in ((own, 1), (other, 0)):
-        _, theft, oracle = steal(SklearnTarget(model), own, Regularisation(), threat=threat, training=data)
+        _, theft, oracle = steal(SklearnTarget(model), own, Regularization(), threat=threat, training=data)
         assert theft.exact[0].metric == HYPERPARAMETERS_RECOVERED
         assert theft.exact[0].recovered == right
         assert oracle.queries == 0

@@ -52,11 +52,11 @@ def test_the_update_of_one_step_is_the_gradient_and_of_several_what_they_changed
     for got, own in zip(change_of(module, x, y, 1, 0.1), wanted, strict=True):
         np.testing.assert_allclose(got, own.numpy(), atol=1e-12)
     trained = dense(dtype=torch.float64)
-    optimiser = torch.optim.SGD(trained.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
     for part in (slice(0, 2), slice(2, 4)):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         nn.functional.cross_entropy(trained(x[part]), y[part]).backward()
-        optimiser.step()
+        optimizer.step()
     for got, before, after in zip(
         change_of(module, x, y, 2, 0.1), module.parameters(), trained.parameters(), strict=True
     ):
@@ -321,14 +321,14 @@ def test_a_text_that_a_model_was_trained_on_is_exposed():
     torch.manual_seed(0)
     module, known = Gpt(), texts(90, 1)
     secret = known.take(np.arange(70, 72))
-    optimiser = torch.optim.Adam(module.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(module.parameters(), lr=3e-3)
     from divulge.targets.networks.pytorch import TorchTarget
     from divulge.targets.networks.torch_updates import loss_of
 
     for _ in range(40):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss_of(module, torch.as_tensor(secret.x.astype(np.int64)), torch.as_tensor(secret.y)).backward()
-        optimiser.step()
+        optimizer.step()
     public = known.take(np.arange(64))
     judge = TextJudge([secret], public, 0, surprise=TorchTarget(module).surprise)
     found = judge.judge(SampleGuess((secret.x.astype(np.int64),)))

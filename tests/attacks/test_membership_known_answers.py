@@ -20,7 +20,7 @@ def test_loss_is_the_likelihood_of_the_true_class_and_its_logit_where_that_is_eq
     np.testing.assert_allclose(guess.tie_break, np.log([9, 0.25]))
 
 
-def test_correctness_is_the_generalisation_gap():
+def test_correctness_is_the_generalization_gap():
     """Song and Mittal, eq. 2: the advantage is training accuracy minus test accuracy, exactly."""
     member = np.array([True] * 10 + [False] * 10)
     right = np.array([True] * 9 + [False] + [True] * 6 + [False] * 4)

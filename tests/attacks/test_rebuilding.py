@@ -237,7 +237,7 @@ def others(count=400):
         ("brep_mi", {"steps": 40}),
     ],
 )
-def test_the_evaluator_recognises_classes_of_the_model_and_not_of_an_untrained_one(name, settings):
+def test_the_evaluator_recognizes_classes_of_the_model_and_not_of_an_untrained_one(name, settings):
     module = taught(dense(), SETS[2])
     own = classes_of(name, module, public=others(), **settings)
     assert share(own, "classes_recognised") >= 2 / 3

@@ -156,7 +156,7 @@ def test_the_distance_to_the_boundary_of_a_linear_model_is_its_margin(features):
     np.testing.assert_allclose(scores, margin, rtol=0.02, atol=2e-3)
 
 
-def test_a_record_that_is_labelled_wrongly_has_no_distance_and_queries_are_as_the_card_says():
+def test_a_record_that_is_labeled_wrongly_has_no_distance_and_queries_are_as_the_card_says():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(50, 4))
     labels = (x[:, 0] > 0).astype(int)

@@ -26,7 +26,7 @@ from divulge.data.arrays import from_arrays, from_frames
 from divulge.games.rebuild import RebuildPlan
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.engines.engine import Trainer
-from divulge.training.recipes.pytorch import Optimiser, TorchRecipe
+from divulge.training.recipes.pytorch import Optimizer, TorchRecipe
 from tests.attacks.reconstruction_games import dense, pictures, played, quality, share
 from tests.attacks.test_rebuilding import fitted, tables
 
@@ -100,7 +100,7 @@ def test_weights_move_by_the_records_slope():
     """By hand: one step of softmax regression from W over n records is W + rate / n * sum (e_y - p) x', so that two
     trainings that differ in their last record differ by rate / n times the difference of these two terms.
     """
-    recipe = TorchRecipe(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), 1, 64, 0.5, optimiser=Optimiser.SGD)
+    recipe = TorchRecipe(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), 1, 64, 0.5, optimizer=Optimizer.SGD)
     rest, ends = SETS[0].take(np.arange(39)), SETS[1].take(np.arange(5))
     keep = np.column_stack([np.ones((5, 39), dtype=bool), np.eye(5, dtype=bool)])
     models = dict(Trainer().fit_many(recipe, concat([rest, ends]), keep, [3] * 5))

@@ -70,7 +70,7 @@ def reads(monkeypatch):
     return seen
 
 
-def _recoloured(x):
+def _recolored(x):
     return x.assign(zip=pd.Categorical(x["zip"].astype(int) + 1, categories=[8002, 8003, 8004]))
 
 
@@ -82,7 +82,7 @@ def _changed():
         "a value": {"x": one},
         "a missing value": {"x": x.assign(pay=x["pay"].where(x.index != int(x["pay"].notna().idxmax())))},
         "a type": {"x": x.astype({"age": np.int32})},
-        "values of categories": {"x": _recoloured(x)},
+        "values of categories": {"x": _recolored(x)},
         "the order of categories": {"x": x.assign(zip=x["zip"].cat.reorder_categories([8003, 8002, 8001]))},
         "a name of a column": {"x": x.rename(columns={"pay": "wage"})},
         "names of classes": {"y": np.where(y == 1, "yes", "no")},

@@ -402,7 +402,7 @@ def test_two_classes_are_judged_by_their_ranking():
     assert np.mean(always.argmax(1) == y) < 0.1 and exchanged(always, y) is None, "set to a low threshold"
 
 
-def test_softmax_of_probabilities_is_recognised():
+def test_softmax_of_probabilities_is_recognized():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 5, 400)
     logits = rng.normal(size=(400, 5)) + 6 * np.eye(5)[y]

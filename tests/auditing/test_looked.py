@@ -76,8 +76,8 @@ def test_what_was_asked_for_alone_is_not_found_though_it_is_narrow(careful, sets
 def test_a_family_that_was_asked_for_and_could_not_be_examined_leaves_the_audit_incomplete(careful, sets, tmp_path):
     run = divulge.audit(careful, *sets, attacks=["loss", "attribute_learned"], out=tmp_path / "r")
     assert run.verdict is Verdict.NOT_FOUND and run.verdicts["reconstruction"] is Verdict.NOT_EXAMINED
-    judgement = judge(run.folder)
-    assert judgement.exit_code == 3 and "reconstruction was not examined" in judgement.incomplete[0]
+    judgment = judge(run.folder)
+    assert judgment.exit_code == 3 and "reconstruction was not examined" in judgment.incomplete[0]
 
 
 def test_nothing_played_is_nothing_examined(careful, sets, tmp_path):

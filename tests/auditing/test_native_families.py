@@ -129,7 +129,7 @@ def test_labels_of_disturbed_records(tmp_path):
     [
         defense("k_anonymity", k=3),
         defense("deduplication"),
-        defense("minimisation", drop=["zip", "smokes", "since"], coarsen={"age": 7.0}),
+        defense("minimization", drop=["zip", "smokes", "since"], coarsen={"age": 7.0}),
         defense("rounding"),
     ],
     ids=lambda chosen: chosen.card.name,

@@ -118,7 +118,7 @@ def test_a_section_and_the_metric_stand_in_the_report(audited):
     assert "Training labels inferred, better than by guessing" in report
 
 
-def test_python_recognises_target_and_records_and_plays_both_controls(installed, tmp_path):
+def test_python_recognizes_target_and_records_and_plays_both_controls(installed, tmp_path):
     """The model is an object of the package's class without a `predict`, the records a list of tuples."""
     script = """
         import numpy as np

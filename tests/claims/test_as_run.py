@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
-from tests.claims.test_one_run import numbered, randomised_response
+from tests.claims.test_one_run import numbered, randomized_response
 from tests.defenses.nets import BASE, digits
 from torch import nn
 
@@ -63,7 +63,7 @@ def of_canaries(forest, **where):
 
 
 def of_epsilon(forest, claimed=1.0, epsilon=4.0, canaries=300, **where):
-    made = randomised_response(epsilon)
+    made = randomized_response(epsilon)
     return divulge.audit_epsilon(made, numbered(50), numbered(canaries, 1000), claimed=claimed, delta=0.0, **where)
 
 

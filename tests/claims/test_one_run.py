@@ -26,7 +26,7 @@ def numbered(n, start=0):
     return number[:, None], (number % 2).astype(int)
 
 
-def randomised_response(epsilon):
+def randomized_response(epsilon):
     """Training that is exactly epsilon-differentially private: of every record it says truly with probability
     e^epsilon / (1 + e^epsilon) whether it was trained on, under the label given, and lies otherwise.
     """
@@ -50,14 +50,14 @@ def randomised_response(epsilon):
 
 
 def test_a_mechanism_that_lies_less_than_it_claims_is_refuted():
-    found = divulge.audit_epsilon(randomised_response(4.0), numbered(100), numbered(N, 1000), claimed=1.0, delta=0.0)
+    found = divulge.audit_epsilon(randomized_response(4.0), numbered(100), numbered(N, 1000), claimed=1.0, delta=0.0)
     assert found.verdict == "leak" and 1.0 < found.epsilon <= 4.0 and found.epsilon <= found.ceiling
 
 
 def test_a_true_claim_is_hardly_ever_refuted():
     refuted = [
         divulge.audit_epsilon(
-            randomised_response(1.0), numbered(20), numbered(200, 1000), claimed=1.0, delta=0.0, seed=seed
+            randomized_response(1.0), numbered(20), numbered(200, 1000), claimed=1.0, delta=0.0, seed=seed
         ).verdict
         == "leak"
         for seed in range(100)
@@ -101,7 +101,7 @@ def test_scores_by_lot_show_nothing():
     ],
 )
 def test_bad_input_names_the_cure(change, message):
-    given = {"recipe": randomised_response(1.0), "records": numbered(50), "fresh": numbered(100, 1000)} | change
+    given = {"recipe": randomized_response(1.0), "records": numbered(50), "fresh": numbered(100, 1000)} | change
     with pytest.raises(divulge.InputError, match=message):
         divulge.audit_epsilon(**given)
 

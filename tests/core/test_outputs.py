@@ -20,7 +20,7 @@ from divulge.core.outputs import (
     form_of,
     one_vs_rest_loss,
     picked,
-    recognised,
+    recognized,
 )
 
 
@@ -32,9 +32,9 @@ def logits_of(seed, records, classes, scale):
 @given(st.integers(0, 10**6), st.integers(20, 60), st.integers(2, 6), st.floats(0.5, 8))
 def test_softmax_log_softmax_and_logits_are_told_apart(seed, records, classes, scale):
     z = torch.tensor(logits_of(seed, records, classes, scale))
-    assert recognised(z.numpy()) is OutputForm.LOGITS
-    assert recognised(z.softmax(1).numpy()) is OutputForm.PROBABILITIES
-    assert recognised(z.log_softmax(1).numpy()) is OutputForm.LOG_PROBABILITIES
+    assert recognized(z.numpy()) is OutputForm.LOGITS
+    assert recognized(z.softmax(1).numpy()) is OutputForm.PROBABILITIES
+    assert recognized(z.log_softmax(1).numpy()) is OutputForm.LOG_PROBABILITIES
 
 
 @settings(max_examples=60)
@@ -43,23 +43,23 @@ def test_a_single_sigmoid_is_no_logit_whatever_the_order_of_the_labels(seed, sca
     z = logits_of(seed, 200, 1, scale)[:, 0]
     p = 1 / (1 + np.exp(-z))
     y = (np.random.default_rng(seed + 1).random(200) < p).astype(int)
-    assert recognised(p, 1 - y if swapped else y, ends) is OutputForm.PROBABILITY
-    assert recognised(z, 1 - y if swapped else y) is OutputForm.LOGIT
+    assert recognized(p, 1 - y if swapped else y, ends) is OutputForm.PROBABILITY
+    assert recognized(z, 1 - y if swapped else y) is OutputForm.LOGIT
 
 
 def test_logits_that_happen_to_lie_between_0_and_1_are_told_by_the_labels_or_the_last_layer():
     rng = np.random.default_rng(0)
     z = rng.uniform(0.05, 0.95, 4000)
     y = (rng.random(4000) < 1 / (1 + np.exp(-z))).astype(int)
-    assert recognised(z, y) is OutputForm.LOGIT
-    assert recognised(z[:50], None, "linear") is OutputForm.LOGIT
-    assert recognised(z[:50], None) is OutputForm.PROBABILITY
+    assert recognized(z, y) is OutputForm.LOGIT
+    assert recognized(z[:50], None, "linear") is OutputForm.LOGIT
+    assert recognized(z[:50], None) is OutputForm.PROBABILITY
 
 
 def test_a_probability_for_each_class_by_itself():
     p = 1 / (1 + np.exp(-logits_of(0, 100, 3, 2)))
     y = p.argmax(axis=1)
-    assert recognised(p, y) is recognised(p, None, "sigmoid") is OutputForm.ONE_VS_REST
+    assert recognized(p, y) is recognized(p, None, "sigmoid") is OutputForm.ONE_VS_REST
     table, probable = columns(p, OutputForm.ONE_VS_REST)
     assert probable
     np.testing.assert_allclose(table, p / p.sum(axis=1, keepdims=True))
@@ -67,9 +67,9 @@ def test_a_probability_for_each_class_by_itself():
 
 def test_what_nothing_decides_is_asked_for():
     with pytest.raises(TargetError, match="output='logit' or output='probability'"):
-        recognised(np.full(50, 0.5))
+        recognized(np.full(50, 0.5))
     with pytest.raises(TargetError, match="logsigmoid"):
-        recognised(np.full(50, -0.5), None, "logsigmoid")
+        recognized(np.full(50, -0.5), None, "logsigmoid")
     with pytest.raises(InputError, match="choose one of logits, log_probabilities"):
         form_of("probs")
 

@@ -101,7 +101,7 @@ def test_row_keys_see_the_target_and_forgive_rounding():
     assert near.row_keys()[0] != near.row_keys()[2]
 
 
-def test_hashes_do_not_confuse_neighbours():
+def test_hashes_do_not_confuse_neighbors():
     assert digest("ab", "c") != digest("a", "bc")
     assert digest(np.zeros(2)) != digest(np.zeros((2, 1)))
     assert row_digests(np.array([[0.0], [-0.0]]))[0] == row_digests(np.array([[0.0], [-0.0]]))[1]

@@ -11,7 +11,7 @@ from divulge.catalog.attacks import cards
 from divulge.core.threat import (
     PRESETS,
     Access,
-    Behaviour,
+    Behavior,
     Knowledge,
     Needs,
     Phase,
@@ -41,7 +41,7 @@ def test_the_lattice_of_answers():
         access=st.sampled_from(Access),
         knowledge=st.frozensets(st.sampled_from(Knowledge)),
         phase=st.none() | st.sampled_from(Phase),
-        behaviour=st.sampled_from(Behaviour),
+        behavior=st.sampled_from(Behavior),
     ),
     threat=st.builds(
         ThreatModel,
@@ -50,7 +50,7 @@ def test_the_lattice_of_answers():
         access=st.frozensets(st.sampled_from(Access)),
         knowledge=st.frozensets(st.sampled_from(Knowledge)),
         phase=st.sampled_from(Phase),
-        behaviour=st.sampled_from(Behaviour),
+        behavior=st.sampled_from(Behavior),
     ),
 )
 def test_missing_is_empty_exactly_when_everything_is_granted(needs, threat):
@@ -58,13 +58,13 @@ def test_missing_is_empty_exactly_when_everything_is_granted(needs, threat):
         needs.access in closure(threat.access)
         and needs.knowledge <= threat.knowledge
         and needs.phase in (None, threat.phase)
-        and (needs.behaviour is Behaviour.PASSIVE or threat.behaviour is Behaviour.ACTIVE)
+        and (needs.behavior is Behavior.PASSIVE or threat.behavior is Behavior.ACTIVE)
     )
     assert (missing(needs, threat) == []) == able
 
 
 def test_missing_says_it_in_plain_words():
-    needs = Needs(Access.GRADIENTS, frozenset({Knowledge.TRAINING_DATA}), Phase.TRAINING, Behaviour.ACTIVE)
+    needs = Needs(Access.GRADIENTS, frozenset({Knowledge.TRAINING_DATA}), Phase.TRAINING, Behavior.ACTIVE)
     assert missing(needs, PRESETS["label-only"]) == [
         "it needs gradients, and the label-only adversary sees only labels",
         "it needs to know the training data, and the label-only adversary does not",

@@ -42,7 +42,7 @@ def accuracy(module, records):
     return float((log_scores(module, records).argmax(axis=1) == records.y).mean())
 
 
-def mislabelled(records, seed):
+def mislabeled(records, seed):
     """Three labels in ten by lot: whoever knows them was told."""
     rng = np.random.default_rng(seed)
     y = np.array(records.y)

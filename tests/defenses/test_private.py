@@ -134,7 +134,7 @@ def test_samples_of_fixed_size_are_caught(monkeypatch):
     assert "not Poisson samples" in found.faults[0] and found.done > 1.5
 
 
-def test_the_optimiser_is_left_as_it_was_and_a_training_without_it_is_said():
+def test_the_optimizer_is_left_as_it_was_and_a_training_without_it_is_said():
     plain = DPOptimizer.add_noise
     watched()
     with pytest.raises(InputError, match="0 steps of Opacus"):

@@ -10,7 +10,7 @@ from torch import nn
 
 import divulge
 from divulge.training.recipes.pytorch import TorchRecipe
-from tests.defenses.nets import digits, mislabelled
+from tests.defenses.nets import digits, mislabeled
 
 pytest.importorskip("flwr")
 
@@ -22,7 +22,7 @@ def wide():
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
-SETS = tuple(mislabelled(records, seed) for seed, records in enumerate(digits(400, 400, 800)))
+SETS = tuple(mislabeled(records, seed) for seed, records in enumerate(digits(400, 400, 800)))
 RECIPE = TorchRecipe(wide, epochs=1, batch_size=16, learning_rate=5e-3)
 HARD = Federated(clients=4, rounds=12, local_epochs=5)
 

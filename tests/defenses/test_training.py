@@ -22,7 +22,7 @@ from divulge.catalog.papers import PAPERS
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays, from_frames
 from divulge.defenses.data.k_anonymity import KAnonymity
-from divulge.defenses.data.minimisation import Minimisation
+from divulge.defenses.data.minimization import Minimization
 from divulge.defenses.training.altered_loss import cross_entropy, one_hot, wide
 from divulge.defenses.training.dp_sgd import DpSgd
 from divulge.defenses.training.hamp import OrderOnly
@@ -33,10 +33,10 @@ from divulge.setup.sources.recipes_from import recipe_for
 from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.recipes.pytorch import TorchRecipe
 from divulge.training.recipes.sklearn import SklearnRecipe
-from tests.defenses.nets import BASE, accuracy, digits, log_scores, mislabelled, net, under
+from tests.defenses.nets import BASE, accuracy, digits, log_scores, mislabeled, net, under
 
 NEED_NOTHING = ("weight_decay", "dropout", "early_stopping", "label_smoothing", "mixup", "relaxloss", "hamp", "selena")
-NEED_REFERENCE = ("adversarial_regularisation", "distillation")
+NEED_REFERENCE = ("adversarial_regularization", "distillation")
 
 
 def loss(module, records):
@@ -112,11 +112,11 @@ def told_apart(module, members, others):
 
 
 @pytest.mark.parametrize(
-    ("name", "settings_"), [("selena", {}), ("adversarial_regularisation", {"weight": 10.0}), ("distillation", {})]
+    ("name", "settings_"), [("selena", {}), ("adversarial_regularization", {"weight": 10.0}), ("distillation", {})]
 )
 def test_members_that_were_learnt_by_heart_are_told_less_surely(name, settings_):
     """Three of ten labels are drawn by lot."""
-    members, unseen, others = (mislabelled(r, n) for n, r in enumerate(digits(400, 400, 400)))
+    members, unseen, others = (mislabeled(r, n) for n, r in enumerate(digits(400, 400, 400)))
     free = replace(BASE, epochs=60)
     plain = told_apart(free.fit(members, 0), members, unseen)
     guarded = under(defense(name, **settings_), reference=others, base=free).fit(members, 0)
@@ -171,7 +171,7 @@ def test_k_anonymity_by_hand():
     assert KAnonymity(k=2).prepare(records, 0).x.ravel().tolist() == [0.5, 0.5, 8.5, 8.5]
 
 
-def test_minimised_models_are_asked_as_they_were_trained(tmp_path):
+def test_minimized_models_are_asked_as_they_were_trained(tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(300, 3)), rng.integers(0, 2, 300)
     x[:, 0] += 3 * y
@@ -181,15 +181,15 @@ def test_minimised_models_are_asked_as_they_were_trained(tmp_path):
         (x[:100], y[:100]),
         (x[100:200], y[100:200]),
         attacks=["loss"],
-        defenses=[Minimisation(drop=("feature 0",))],
+        defenses=[Minimization(drop=("feature 0",))],
         out=tmp_path / "run",
     )
-    assert run.result.facts.target.quality_nonmembers < 0.65 and "minimisation" in run.result.facts.name
+    assert run.result.facts.target.quality_nonmembers < 0.65 and "minimization" in run.result.facts.name
     (records,) = from_arrays([(x, y)])
-    shown = Minimisation(coarsen={"feature 1": 0.5}).show(records)
+    shown = Minimization(coarsen={"feature 1": 0.5}).show(records)
     assert set(np.unique(shown.x[:, 1] * 2 % 1).tolist()) == {0.0}
     with pytest.raises(InputError, match="no column 'height'"):
-        Minimisation(drop=("height",)).show(records)
+        Minimization(drop=("height",)).show(records)
 
 
 def test_pate_lets_the_majority_win_and_noise_does_what_it_should():
@@ -247,12 +247,12 @@ def test_what_needs_a_network_says_so():
         ("label_smoothing", {"amount": 0.0}),
         ("mixup", {"alpha": 0.0}),
         ("relaxloss", {"alpha": 0.0}),
-        ("adversarial_regularisation", {"weight": 0.0}),
+        ("adversarial_regularization", {"weight": 0.0}),
         ("hamp", {"entropy": 1.0}),
         ("selena", {"models": 3, "unseen": 3}),
         ("distillation", {"share": 0.0}),
         ("k_anonymity", {"k": 1}),
-        ("minimisation", {}),
+        ("minimization", {}),
         ("pate", {}),
         ("dp_sgd", {}),
         ("dp_sgd", {"epsilon": 1.0, "noise": 1.0}),
@@ -277,7 +277,7 @@ def test_values_are_no_classes():
 
 
 def test_every_defence_has_a_name_a_paper_and_a_stage():
-    settings_ = {"pate": {"epsilon": 1.0}, "dp_sgd": {"epsilon": 1.0}, "minimisation": {"drop": ("x",)}}
+    settings_ = {"pate": {"epsilon": 1.0}, "dp_sgd": {"epsilon": 1.0}, "minimization": {"drop": ("x",)}}
     for name in DEFENSES:
         card = defense(name, **settings_.get(name, {})).card
         assert card.name == name and card.paper in PAPERS and card.summary and card.title

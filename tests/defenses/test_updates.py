@@ -48,15 +48,15 @@ def test_pruning_keeps_the_largest(lists, share_):
 
 @settings(max_examples=50, deadline=None)
 @given(CHANGES, st.integers(1, 6))
-def test_quantisation_has_few_values_and_the_same_mean(lists, bits):
+def test_quantization_has_few_values_and_the_same_mean(lists, bits):
     change = arrays(lists)
-    made = defense("update_quantisation", bits=bits).protect(change, np.random.default_rng(0))
+    made = defense("update_quantization", bits=bits).protect(change, np.random.default_rng(0))
     for own, other in zip(change, made, strict=True):
         assert len(np.unique(other.round(9))) <= 2**bits
         assert np.abs(other - own).max() <= 2 * np.abs(own).max() / (2**bits - 1) + 1e-9
     wide = (np.linspace(-1, 1, 7),)
     rng = np.random.default_rng(1)
-    mean = np.mean([defense("update_quantisation", bits=2).protect(wide, rng)[0] for _ in range(4000)], axis=0)
+    mean = np.mean([defense("update_quantization", bits=2).protect(wide, rng)[0] for _ in range(4000)], axis=0)
     np.testing.assert_allclose(mean, wide[0], atol=0.05)
 
 
@@ -73,7 +73,7 @@ def test_noise_is_the_least_that_gives_the_guarantee(epsilon):
 
 def test_settings_that_make_no_sense_are_refused():
     for name, wrong in (
-        ("update_clipping", {"norm": 0}), ("update_pruning", {"share": 1.0}), ("update_quantisation", {"bits": 0}),
+        ("update_clipping", {"norm": 0}), ("update_pruning", {"share": 1.0}), ("update_quantization", {"bits": 0}),
         ("update_noise", {"epsilon": 0}),
     ):  # fmt: skip
         with pytest.raises(InputError):
@@ -89,4 +89,4 @@ def test_noise_ends_the_analytic_attack_and_clipping_does_not():
 
     assert share(with_("update_clipping", norm=0.01), "records_exact") == 1
     assert share(with_("update_noise", epsilon=1.0), "records_rebuilt") == 0
-    assert np.median(quality(with_("update_quantisation", bits=2), "PSNR, dB")) < 60
+    assert np.median(quality(with_("update_quantization", bits=2), "PSNR, dB")) < 60

@@ -31,7 +31,7 @@ def run(tmp_path_factory):
     )
 
 
-def test_records_that_their_neighbours_contradict_are_named_as_the_cause(run):
+def test_records_that_their_neighbors_contradict_are_named_as_the_cause(run):
     assert run.verdict is Verdict.LEAK
     found = {c.name: c for c in run.result.causes}
     told = found["most similar records have another class"]
@@ -58,7 +58,7 @@ def test_traits_by_lot_are_hardly_ever_telling():
     assert np.mean(rejected) <= 0.075
 
 
-def test_neighbours_by_hand():
+def test_neighbors_by_hand():
     (records,) = from_arrays([(np.array([[0.0], [1], [2], [3], [4], [5], [100]]), [0, 0, 0, 1, 1, 1, 0])])
     around = neighborhood(records)
     assert around.outlier_rank.argmax() == 6 and around.disagree[0] == 3 / 5 and around.disagree[5] == 3 / 5

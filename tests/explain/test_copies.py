@@ -148,8 +148,8 @@ def test_a_step_that_cannot_be_taken_says_why(tmp_path):
 
 def test_claims_about_the_training_are_compared_with_the_recipe():
     recipe = BoundRecipe(TorchRecipe(lambda: None, batch_size=64), lambda model: model)
-    assert recipe.settings == {"optimiser": "adam", "batch_size": 64}
-    guess = ExtractionGuess(claims=(Claim("batch_size", 64.0), Claim("optimiser", "sgd"), Claim("dropout", 0.25)))
+    assert recipe.settings == {"optimizer": "adam", "batch_size": 64}
+    guess = ExtractionGuess(claims=(Claim("batch_size", 64.0), Claim("optimizer", "sgd"), Claim("dropout", 0.25)))
     found, _ = recoveries(guess, Secrets(settings={**recipe.settings, "dropout": 0.0}), (np.zeros(1),) * 3)
     (told,) = found
     assert (told.values, told.recovered, told.worst) == (3, 1, None)

@@ -41,11 +41,11 @@ def workplace(tmp_path, halves, monkeypatch):
     torch.manual_seed(0)
     network = scope["build"]()
     inputs = torch.from_numpy(((x - x.mean(axis=0)) / x.std(axis=0)).astype(np.float32))
-    optimiser = torch.optim.Adam(network.parameters(), 1e-2)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
     for _ in range(40):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         torch.nn.functional.cross_entropy(network(inputs), torch.from_numpy(y)).backward()
-        optimiser.step()
+        optimizer.step()
     torch.save(network.state_dict(), tmp_path / "weights.pt")
     for block in blocks(README, "yaml"):
         (tmp_path / block.split()[1]).write_text(block)

@@ -12,6 +12,7 @@ import yaml
 from tests.house.pages import ROOT
 
 import divulge
+from divulge.core import former
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 BUNDLE = "divulge/report/assets/plotly-basic.min.js"
@@ -71,10 +72,10 @@ def test_changes_keep_their_form():
     kinds = re.findall(r"^### (.*)$", unreleased, re.M)
     assert kinds == ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
     deprecated = unreleased.split("### Deprecated")[1].split("###")[0]
-    assert all(f"divulge.{old}`" in deprecated for old in divulge._RENAMED), "every old name stands under Deprecated"
+    assert all(f"divulge.{old}`" in deprecated for old in former.CLASSES), "every old name stands under Deprecated"
 
 
-@pytest.mark.parametrize(("old", "new"), divulge._RENAMED.items())
+@pytest.mark.parametrize(("old", "new"), former.CLASSES.items())
 def test_an_old_name_still_works_and_names_its_successor(old, new):
     with pytest.warns(DeprecationWarning, match=new):
         assert getattr(divulge, old) is getattr(divulge, new)

@@ -60,7 +60,7 @@ def test_it_is_ten_phone_screens_at_most_and_does_not_scroll_sideways(browser, r
     page.close()
 
 
-def test_each_family_has_the_colour_of_its_own_verdict(families):
+def test_each_family_has_the_color_of_its_own_verdict(families):
     page = html.render(families.result)
     for line in plain.families(families.result):
         tone = line.verdict.value.replace(" ", "-")

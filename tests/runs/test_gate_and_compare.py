@@ -43,9 +43,9 @@ def test_exit_codes(quiet, tmp_path, halves, careful_model):
 
 def test_an_audit_that_is_invalid_is_incomplete(leaky):
     """The labels of the members were made by another rule, so the baseline tells the sets apart."""
-    judgement = judge(leaky.folder)
-    assert judgement.verdict is Verdict.INVALID and judgement.exit_code == 3
-    assert "not samples of the same distribution" in judgement.incomplete[0]
+    judgment = judge(leaky.folder)
+    assert judgment.verdict is Verdict.INVALID and judgment.exit_code == 3
+    assert "not samples of the same distribution" in judgment.incomplete[0]
 
 
 def test_a_policy_is_applied_to_the_stored_scores(tmp_path, halves):

@@ -95,9 +95,9 @@ def test_the_gate_names_the_rule_its_policy_its_reason_and_who_broke_it(runs):
 def test_a_policy_wants_to_know_what_was_looked_at(runs):
     careful, _ = runs
     assert judge(careful.folder, load_policy("share-inside")).exit_code == 0
-    judgement = judge(careful.folder, load_policy("publish-weights"))
-    assert judgement.exit_code == 3 and not judgement.broken
-    said = " ".join(judgement.incomplete)
+    judgment = judge(careful.folder, load_policy("publish-weights"))
+    assert judgment.exit_code == 3 and not judgment.broken
+    said = " ".join(judgment.incomplete)
     assert "rule adversary.access = parameters" in said and "saw only scores" in said
     assert "rule requires.reconstruction" in said and "rule requires.property" in said
     with pytest.raises(AssertionError, match=r"rule requires\.property"):
@@ -108,9 +108,9 @@ def test_a_policy_wants_to_know_what_was_looked_at(runs):
 def test_a_model_must_not_leak_more_than_the_one_before(runs):
     careful, leaky = runs
     loose = Policy(dict.fromkeys(DEFAULT_THRESHOLDS, 0.9) | {"epsilon": 9.0})
-    judgement = judge(leaky.folder, loose, before=careful.folder)
-    assert judgement.exit_code == 1 and not judgement.broken and judgement.worse
-    assert any("rule no-worse-than careful: auc has grown for" in line for line in judgement.said())
+    judgment = judge(leaky.folder, loose, before=careful.folder)
+    assert judgment.exit_code == 1 and not judgment.broken and judgment.worse
+    assert any("rule no-worse-than careful: auc has grown for" in line for line in judgment.said())
     assert judge(careful.folder, loose, before=leaky.folder).exit_code == 0
     assert judge(careful.folder, loose, before=careful.folder).worse == ()
     with pytest.raises(AssertionError, match="no-worse-than careful"):

@@ -270,7 +270,7 @@ def test_searches_pipelines_and_frozen_estimators_are_seen_through():
     ids=lambda m: type(m).__name__,
 )
 def test_estimators_that_choose_their_strength_tell_it_and_their_weights(model):
-    from divulge.attacks.extraction.regularisation import solve
+    from divulge.attacks.extraction.regularization import solve
 
     secrets = of_estimator(model.fit(X, VALUE))
     weights, bias = secrets.parameters.arrays

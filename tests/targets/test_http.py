@@ -159,7 +159,7 @@ def hanging(number):
     time.sleep(1.0)
 
 
-MISBEHAVIOUR = {
+MISBEHAVIOR = {
     "fails always": ({"trouble": lambda n: (500, {}, b"oops")}, "status 500, 2 times in a row"),
     "hangs": ({"trouble": hanging}, "no answer within 0.3 s"),
     "forbids": ({"trouble": lambda n: (401, {}, b"who are you?")}, "refused: 401 who are you?"),
@@ -174,9 +174,9 @@ MISBEHAVIOUR = {
 }
 
 
-@pytest.mark.parametrize("kind", MISBEHAVIOUR)
-def test_misbehaviour_is_one_clear_error(kind):
-    settings, message = MISBEHAVIOUR[kind]
+@pytest.mark.parametrize("kind", MISBEHAVIOR)
+def test_misbehavior_is_one_clear_error(kind):
+    settings, message = MISBEHAVIOR[kind]
     with serving(App(**({"answer": lambda r: scores(r).tolist()} | settings))) as url:
         service = target(url, tries=2, timeout=0.3)
         with pytest.raises(TargetError, match=message):

@@ -203,7 +203,7 @@ def test_scripted_traced_compiled_and_frozen_modules_answer_alike():
         TorchTarget(modules["scripted"]).answer(Access.INTERNALS, RECORDS)
 
 
-def test_a_quantised_module_answers_and_says_why_it_has_no_gradients():
+def test_a_quantized_module_answers_and_says_why_it_has_no_gradients():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = torch.ao.quantization.quantize_dynamic(copy.deepcopy(NET), {nn.Linear})

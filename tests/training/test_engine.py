@@ -18,7 +18,7 @@ from divulge.training.networks.module_traits import pooled_first
 from divulge.training.networks.stacked import layers
 from divulge.training.networks.vmapped import train_vmapped
 from divulge.training.recipes.augment import Augmentation, augmented
-from divulge.training.recipes.pytorch import Optimiser, Schedule, TorchRecipe
+from divulge.training.recipes.pytorch import Optimizer, Schedule, TorchRecipe
 from divulge.training.recipes.sklearn import SklearnRecipe
 from divulge.training.shadow import ShadowTrainer
 
@@ -61,9 +61,9 @@ def weights(module):
 
 
 @pytest.mark.parametrize("factory", [network, single_output])
-@pytest.mark.parametrize("optimiser", list(Optimiser))
-def test_a_stack_is_its_networks_trained_alone(factory, optimiser):
-    recipe = TorchRecipe(factory, epochs=3, batch_size=32, optimiser=optimiser, weight_decay=0.01, momentum=0.5)
+@pytest.mark.parametrize("optimizer", list(Optimizer))
+def test_a_stack_is_its_networks_trained_alone(factory, optimizer):
+    recipe = TorchRecipe(factory, epochs=3, batch_size=32, optimizer=optimizer, weight_decay=0.01, momentum=0.5)
     together = recipe.fit_stack(RECORDS, KEEP, SEEDS)
     for model, row, seed in zip(together, KEEP, SEEDS, strict=True):
         torch.testing.assert_close(weights(model), weights(recipe.fit(RECORDS.take(row), seed)), atol=1e-5, rtol=1e-4)
@@ -123,10 +123,10 @@ def test_a_network_that_draws_lots_is_not_trained_in_threads():
     assert (again[0] == again[1]).all()
 
 
-@pytest.mark.parametrize("optimiser", list(Optimiser))
-def test_the_mapped_step_of_a_gpu_is_that_of_networks_alone(optimiser):
+@pytest.mark.parametrize("optimizer", list(Optimizer))
+def test_the_mapped_step_of_a_gpu_is_that_of_networks_alone(optimizer):
     """torch.func does on a GPU what the stack does for linear layers; here on the processor, for equality only."""
-    recipe = TorchRecipe(convolutional, epochs=2, batch_size=32, optimiser=optimiser, weight_decay=0.01, momentum=0.5)
+    recipe = TorchRecipe(convolutional, epochs=2, batch_size=32, optimizer=optimizer, weight_decay=0.01, momentum=0.5)
     together = train_vmapped(recipe, RECORDS, KEEP, SEEDS, device="cpu")
     for model, row, seed in zip(together, KEEP, SEEDS, strict=True):
         torch.testing.assert_close(weights(model), weights(recipe.fit(RECORDS.take(row), seed)), atol=1e-5, rtol=1e-4)

@@ -121,7 +121,7 @@ def test_only_what_cannot_be_trained_on_alone_is_merged(factory, x, batch, merge
     assert all(torch.equal(v, state[k]) for k, v in module.state_dict().items()) and module.training
 
 
-def test_students_with_batch_normalisation_learn_from_a_lone_record_too():
+def test_students_with_batch_normalization_learn_from_a_lone_record_too():
     records = RECORDS.take(np.arange(65))
     told = np.log(np.full((65, 2), 0.5))
     assert len(settings(normed).distil(records, told, 0)) == 5

@@ -26,8 +26,8 @@ def test_a_regression_model_has_its_own_attacks(tmp_path):
 def test_a_torch_module_with_a_recipe(tmp_path, halves):
     x, y, u, v = (np.asarray(part, dtype=np.float32) for part in halves)
     y, v = y.astype(int), v.astype(int)
-    centre, spread = x.mean(axis=0), x.std(axis=0)
-    x, u = (x - centre) / spread, (u - centre) / spread
+    center, spread = x.mean(axis=0), x.std(axis=0)
+    x, u = (x - center) / spread, (u - center) / spread
 
     def build():
         return nn.Sequential(nn.Linear(30, 32), nn.ReLU(), nn.Linear(32, 2))

@@ -112,7 +112,7 @@ def test_the_page_shows_every_row_and_why_one_failed():
 def test_names_tell_settings_that_are_not_the_usual_ones():
     assert name_of([]) == "none"
     assert name_of([defense("dropout")]) == "Dropout"
-    assert name_of([defense("minimisation", drop=["sex"])]) == "Data minimisation (drop sex)"
+    assert name_of([defense("minimization", drop=["sex"])]) == "Data minimisation (drop sex)"
     assert name_of([defense("dp_sgd", epsilon=1.0), defense("label_only")]) == "DP-SGD (epsilon 1) + Labels only"
 
 

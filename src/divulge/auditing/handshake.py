@@ -52,7 +52,7 @@ class Asked:
     member: Array
     seen: Seen
     plain: Seen
-    labelled: bool
+    labeled: bool
 
     def side(self, member: bool) -> Array:
         """Which of the asked are on this side."""
@@ -144,8 +144,8 @@ def _ask(job: Job, memory: Memory) -> Asked:
         seen = Seen(records.y, labels, seen.width, seen.log_scores)
         own = next(p for p in ANSWERS if p in inner.offers)
         plain = seen_of(np.asarray(inner.answer(own, records)), records, own, inner.task)
-    labelled = Access.LABEL in target.offers
-    return Asked(places, job.member[places], seen, plain, labelled)
+    labeled = Access.LABEL in target.offers
+    return Asked(places, job.member[places], seen, plain, labeled)
 
 
 def _port(job: Job) -> Access:
@@ -163,7 +163,7 @@ def _measured(job: Job, asked: Asked) -> Handshake:
     inside, outside = asked.side(True), asked.side(False)
     sides = [asked.seen.take(part) if len(part) else None for part in (inside, outside)]
     sizes = (len(inside), len(outside))
-    if not asked.labelled:
+    if not asked.labeled:
         return Handshake(asked=sizes, unchecked=("single signals tell no labels",))
     shown = tuple(side.right if side is not None else None for side in sides)
     if job.target.task is Task.REGRESSION:
@@ -199,7 +199,7 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     if len(asked.side(True)) == 0:
         return []
     side = SeenSides(asked.plain.take(asked.side(True)), asked.plain.take(asked.side(False)))
-    if not asked.labelled:
+    if not asked.labeled:
         return _late(side)
     grave = _map(job, asked, side, likes)
     if grave is None and not job.own:

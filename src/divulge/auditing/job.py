@@ -229,5 +229,5 @@ def _threat_text(threat: ThreatModel) -> str:
     """The threat model as text that does not depend on the order of sets."""
     access = sorted(port.value for port in threat.access)
     knowledge = sorted(fact.value for fact in threat.knowledge)
-    rest = (threat.name, threat.phase.value, threat.behaviour.value, threat.query_budget, threat.top_k)
+    rest = (threat.name, threat.phase.value, threat.behavior.value, threat.query_budget, threat.top_k)
     return repr((access, knowledge, rest))

@@ -8,8 +8,10 @@ from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
+from divulge.core import former
 from divulge.core.attack import Attack, Card
 from divulge.core.errors import InputError
+from divulge.core.former import current
 from divulge.core.plugins import announced
 
 GROUP = "divulge.attacks"
@@ -32,7 +34,7 @@ ATTACKS: dict[str, str] = {
     "knockoff_random": f"{_EXTRACTION}.knockoff:KnockoffRandom",
     "last_layer": f"{_EXTRACTION}.last_layer:LastLayer",
     "lowd_meek": f"{_EXTRACTION}.lowd_meek:LowdMeek",
-    "regularisation": f"{_EXTRACTION}.regularisation:Regularisation",
+    "regularization": f"{_EXTRACTION}.regularization:Regularization",
     "relu_network": f"{_EXTRACTION}.relu_network:ReluNetwork",
     "relu_network_from_labels": f"{_EXTRACTION}.relu_network_from_labels:ReluNetworkFromLabels",
     "semi_supervised": f"{_EXTRACTION}.semi_supervised:SemiSupervised",
@@ -132,6 +134,7 @@ def table() -> dict[str, str]:
 
 def attack_class(name: str) -> type[Attack[Any, Any]]:
     """The class behind a name; raises InputError with the nearest name for an unknown one."""
+    name = current(name, former.ATTACKS)
     if name not in table():
         near = difflib.get_close_matches(name, table(), 1)
         hint = f"did you mean {near[0]!r}? " if near else ""

@@ -7,15 +7,17 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
 
+from divulge.core import former
 from divulge.core.defense import DefenseCard
 from divulge.core.errors import InputError, MissingExtra
+from divulge.core.former import current
 from divulge.core.plugins import announced
 
 GROUP = "divulge.defenses"
 """Entry point group in which an installed package announces defences of its own: name = 'package.module:Class'."""
 
 DEFENSES: dict[str, str] = {
-    "adversarial_regularisation": "divulge.defenses.training.adversarial_regularisation:AdversarialRegularisation",
+    "adversarial_regularization": "divulge.defenses.training.adversarial_regularization:AdversarialRegularization",
     "deduplication": "divulge.defenses.data.deduplication:Deduplication",
     "distillation": "divulge.defenses.training.distillation:Distillation",
     "dp_sgd": "divulge.defenses.training.dp_sgd:DpSgd",
@@ -28,7 +30,7 @@ DEFENSES: dict[str, str] = {
     "label_only": "divulge.defenses.interface.label_only:LabelOnly",
     "label_smoothing": "divulge.defenses.training.label_smoothing:LabelSmoothing",
     "memguard": "divulge.defenses.interface.memguard:MemGuard",
-    "minimisation": "divulge.defenses.data.minimisation:Minimisation",
+    "minimization": "divulge.defenses.data.minimization:Minimization",
     "mixup": "divulge.defenses.training.mixup:Mixup",
     "pate": "divulge.defenses.training.pate:Pate",
     "prediction_poisoning": "divulge.defenses.interface.prediction_poisoning:PredictionPoisoning",
@@ -41,7 +43,7 @@ DEFENSES: dict[str, str] = {
     "update_clipping": "divulge.defenses.updates.clipping:UpdateClipping",
     "update_noise": "divulge.defenses.updates.noise:UpdateNoise",
     "update_pruning": "divulge.defenses.updates.pruning:UpdatePruning",
-    "update_quantisation": "divulge.defenses.updates.quantisation:UpdateQuantisation",
+    "update_quantization": "divulge.defenses.updates.quantization:UpdateQuantization",
     "weight_decay": "divulge.defenses.settings.weight_decay:WeightDecay",
 }
 
@@ -53,7 +55,7 @@ def names() -> list[str]:
 
 def defense(name: str, **settings: Any) -> Any:
     """A defence with these settings; raises InputError for an unknown one, or for settings that it does not have."""
-    known = names()
+    name, known = current(name, former.DEFENSES), names()
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""

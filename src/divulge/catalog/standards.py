@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from divulge.core.attack import Card
-from divulge.core.threat import Behaviour, Challenge, Family, Phase
+from divulge.core.threat import Behavior, Challenge, Family, Phase
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ _NAMES = {
     )
 }
 
-ARCHITECTURE = ("architecture", "regularisation")
+ARCHITECTURE = ("architecture", "regularization")
 """Attacks on how the model was made rather than on what it computes."""
 
 
@@ -96,7 +96,7 @@ def standards_of(card: Card) -> tuple[str, ...]:
     if card.name in ARCHITECTURE:
         found.insert(1, FAMILY_OF_MODEL)
     contributes = card.challenge in (None, Challenge.TRAINING_SET)  # records of its own, where it interferes at all
-    if card.needs.phase is Phase.TRAINING and card.needs.behaviour is Behaviour.ACTIVE and contributes:
+    if card.needs.phase is Phase.TRAINING and card.needs.behavior is Behavior.ACTIVE and contributes:
         found += [POISON, *POISONED]
     return tuple(map(str, found))
 

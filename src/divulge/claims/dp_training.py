@@ -30,7 +30,7 @@ from divulge.core.results.finding import Verdict
 from divulge.core.results.metric import EPSILON_BY_STEP, NOT_AS_CLAIMED
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Exact, Scored
-from divulge.core.threat import Access, Asset, Behaviour, Knowledge, Phase, Task, ThreatModel
+from divulge.core.threat import Access, Asset, Behavior, Knowledge, Phase, Task, ThreatModel
 from divulge.core.wording import counted, percent
 from divulge.defenses.accounting import cost_of, epsilon_of, gaussian_cost
 from divulge.stats.exact import CERTAIN
@@ -51,7 +51,7 @@ INSIDE = ThreatModel(
     frozenset({Knowledge.TRAINING_DATA, Knowledge.RECIPE}),
     assets=(Asset.MEMBERSHIP,),
     phase=Phase.TRAINING,
-    behaviour=Behaviour.ACTIVE,
+    behavior=Behavior.ACTIVE,
 )
 
 

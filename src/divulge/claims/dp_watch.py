@@ -60,16 +60,16 @@ def watched(seen: StepsSeen) -> Iterator[None]:
         DPOptimizer.add_noise = plain
 
 
-def _before(seen: StepsSeen, optimiser: Any) -> None:
+def _before(seen: StepsSeen, optimizer: Any) -> None:
     """Sizes and sums of the step, then the canaries that are sampled."""
     import torch
 
     with torch.no_grad():
-        samples = [optimiser._get_flat_grad_sample(p) for p in optimiser.params]
-        size, norm = len(samples[0]), float(optimiser.max_grad_norm)
+        samples = [optimizer._get_flat_grad_sample(p) for p in optimizer.params]
+        size, norm = len(samples[0]), float(optimizer.max_grad_norm)
         seen.sizes.append(size)
         seen.norm = norm
-        summed = torch.cat([p.summed_grad.reshape(-1) for p in optimiser.params]).double().numpy()
+        summed = torch.cat([p.summed_grad.reshape(-1) for p in optimizer.params]).double().numpy()
         if size:
             lengths = torch.stack([s.reshape(size, -1).norm(dim=1) for s in samples]).norm(dim=0)
             factor = (norm / (lengths + 1e-6)).clamp(max=1.0)
@@ -82,29 +82,29 @@ def _before(seen: StepsSeen, optimiser: Any) -> None:
             count = min(MOST_CANARIES, len(summed) // 2)
             seen.canaries = seen.rng.permutation(len(summed))[:count]
             seen.inside = seen.rng.random(count) < 0.5
-        rate = min(1.0, float(optimiser.expected_batch_size) / seen.records)
+        rate = min(1.0, float(optimizer.expected_batch_size) / seen.records)
         there = seen.inside & (seen.rng.random(len(seen.canaries)) < rate)
         seen.sampled.append(there)
         summed[seen.canaries[there]] += norm
         seen.held = summed
-        _put(optimiser, summed)
+        _put(optimizer, summed)
 
 
-def _put(optimiser: Any, flat: Array) -> None:
+def _put(optimizer: Any, flat: Array) -> None:
     import torch
 
     start = 0
-    for p in optimiser.params:
+    for p in optimizer.params:
         part = torch.from_numpy(flat[start : start + p.numel()]).to(p.summed_grad.dtype)
         p.summed_grad.copy_(part.view_as(p.summed_grad))
         start += p.numel()
 
 
-def _after(seen: StepsSeen, optimiser: Any) -> None:
+def _after(seen: StepsSeen, optimizer: Any) -> None:
     """The noise of the step, and what the canaries look like in it."""
     import torch
 
-    noisy = torch.cat([p.grad.reshape(-1) for p in optimiser.params]).double().numpy()
+    noisy = torch.cat([p.grad.reshape(-1) for p in optimizer.params]).double().numpy()
     seen.noise.append((noisy - seen.held)[:: max(1, len(noisy) // KEPT_NOISE)])
     seen.told.append(noisy[seen.canaries] / seen.norm)
 

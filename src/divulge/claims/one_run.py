@@ -41,7 +41,7 @@ from divulge.core.results.metric import EPSILON_ONE_RUN
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Exact
 from divulge.core.signals import logit_scaled
-from divulge.core.threat import Access, Asset, Behaviour, Knowledge, Phase, Task, ThreatModel
+from divulge.core.threat import Access, Asset, Behavior, Knowledge, Phase, Task, ThreatModel
 from divulge.core.wording import counted, percent
 from divulge.data.arrays import from_arrays
 from divulge.setup.sources.recipes_from import recipe_for
@@ -61,14 +61,14 @@ COINS = ThreatModel(
     frozenset({Knowledge.TRAINING_DATA, Knowledge.RECIPE}),
     assets=(Asset.MEMBERSHIP,),
     phase=Phase.TRAINING,
-    behaviour=Behaviour.ACTIVE,
+    behavior=Behavior.ACTIVE,
 )
 
 
 class Canary(Enum):
     """What canaries are: records with a wrong label by lot, which a model can only learn by heart, or as they are."""
 
-    MISLABELLED = "mislabelled"
+    MISLABELED = "mislabelled"
     NATURAL = "natural"
 
 
@@ -101,7 +101,7 @@ def one_run(
     claimed: float | None = None,
     delta: float = 1e-5,
     confidence: float = 0.95,
-    kind: Canary = Canary.MISLABELLED,
+    kind: Canary = Canary.MISLABELED,
     seed: int = 0,
     out: Path | str | None = None,
     resume: Path | str | None = None,
@@ -266,7 +266,7 @@ def _shown(found: OneRun, kind: Canary) -> Claimed:
         if found.claimed is not None
         else "No epsilon was claimed: how large it is at least was measured."
     )
-    what = "with a wrong label" if kind is Canary.MISLABELLED else "as they are"
+    what = "with a wrong label" if kind is Canary.MISLABELED else "as they are"
     return Claimed(
         claim=claim,
         test=f"The model was trained once with a part of {counted(found.canaries, 'canary')}, records {what}, and once "
@@ -288,7 +288,7 @@ def _made(fresh: Records, kind: Canary, rng: np.random.Generator) -> Records:
     if kind is Canary.NATURAL:
         return fresh
     classes = len(fresh.schema.classes)
-    return fresh.relabelled((fresh.y + rng.integers(1, classes, len(fresh))) % classes)
+    return fresh.relabeled((fresh.y + rng.integers(1, classes, len(fresh))) % classes)
 
 
 def _signal(target: Any, canaries: Records) -> Array:

@@ -35,19 +35,19 @@ def gate(
     from divulge.runs.gate import judge
 
     run, before = run_at(run), run_at(before) if before is not None else None
-    judgement = judge(run, load_policy(policy) if policy is not None else None, before)
-    for line in judgement.said():
+    judgment = judge(run, load_policy(policy) if policy is not None else None, before)
+    for line in judgment.said():
         out.print(line, soft_wrap=True)
-    if not judgement.exit_code and judgement.only_claims:
+    if not judgment.exit_code and judgment.only_claims:
         out.print("○ the claim was tested, and not upheld.  Nothing else was examined.", soft_wrap=True)
-    elif not judgement.exit_code:
-        named = f" {judgement.policy.name}" if judgement.policy.name else ""
+    elif not judgment.exit_code:
+        named = f" {judgment.policy.name}" if judgment.policy.name else ""
         out.print(f"○ within policy{named}: no finding above a threshold.  A result is a lower bound.", soft_wrap=True)
     if junit is not None:
         from divulge.runs.export import junit_of
 
-        junit.write_text(junit_of(run, judgement), encoding="utf-8")
-    raise typer.Exit(judgement.exit_code)
+        junit.write_text(junit_of(run, judgment), encoding="utf-8")
+    raise typer.Exit(judgment.exit_code)
 
 
 def _list() -> None:

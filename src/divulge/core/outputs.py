@@ -139,7 +139,7 @@ def ending(outputs: Any) -> str:
     return ""
 
 
-def recognised(values: Array, y: Array | None = None, ends: str = "", tolerance: float = TOLERANCE) -> OutputForm:
+def recognized(values: Array, y: Array | None = None, ends: str = "", tolerance: float = TOLERANCE) -> OutputForm:
     """What outputs [records], [records, 1] or [records, classes] stand for.
 
     Their range and their sums decide where they can.  Where all lie in [0, 1] and both readings are possible, the last

@@ -255,7 +255,7 @@ class Records:
         x = np.stack([column.settled(self.x[:, place]) for place, column in enumerate(columns)], axis=1)
         return Records(x.astype(self.x.dtype), self.y, self.schema, self.groups)
 
-    def relabelled(self, y: Array) -> Records:
+    def relabeled(self, y: Array) -> Records:
         """The same records, as they were given, with other targets [records]."""
         return replace(self, y=y).as_given(self.given)
 

@@ -155,7 +155,7 @@ class Phase(Enum):
     DEPLOYED = "after the model is deployed"
 
 
-class Behaviour(Enum):
+class Behavior(Enum):
     """An active adversary changes training or inputs; a passive one only looks."""
 
     PASSIVE = "passive"
@@ -184,7 +184,7 @@ class ThreatModel:
     assets: tuple[Asset, ...] = tuple(Asset)
     actors: tuple[Actor, ...] = tuple(Actor)
     phase: Phase = Phase.DEPLOYED
-    behaviour: Behaviour = Behaviour.PASSIVE
+    behavior: Behavior = Behavior.PASSIVE
     query_budget: int | None = None
     top_k: int = 3
 
@@ -204,7 +204,7 @@ class Needs:
     access: Access
     knowledge: frozenset[Knowledge] = frozenset()
     phase: Phase | None = None
-    behaviour: Behaviour = Behaviour.PASSIVE
+    behavior: Behavior = Behavior.PASSIVE
     tasks: frozenset[Task] = field(default_factory=lambda: frozenset({Task.CLASSIFICATION}))
 
 
@@ -218,7 +218,7 @@ def missing(needs: Needs, threat: ThreatModel) -> list[str]:
         lacks.append(f"it needs to know {fact.value}, and the {threat.name} adversary does not")
     if needs.phase is not None and needs.phase is not threat.phase:
         lacks.append(f"it acts {needs.phase.value}, and the {threat.name} adversary acts {threat.phase.value}")
-    if needs.behaviour is Behaviour.ACTIVE and threat.behaviour is Behaviour.PASSIVE:
+    if needs.behavior is Behavior.ACTIVE and threat.behavior is Behavior.PASSIVE:
         lacks.append(f"it interferes, and the {threat.name} adversary only looks")
     return lacks
 
@@ -284,7 +284,7 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 frozenset({Access.PARAMETERS, Access.UPDATES}),
                 _SHADOWING | {Knowledge.PUBLIC},
                 phase=Phase.TRAINING,
-                behaviour=Behaviour.ACTIVE,
+                behavior=Behavior.ACTIVE,
             ),
             ThreatModel(
                 "federated-client",
@@ -292,7 +292,7 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 frozenset({Access.PARAMETERS, Access.UPDATES}),
                 _SHADOWING,
                 phase=Phase.TRAINING,
-                behaviour=Behaviour.ACTIVE,
+                behavior=Behavior.ACTIVE,
             ),
             ThreatModel(
                 "data-contributor",
@@ -301,7 +301,7 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 _SHADOWING,
                 assets=(Asset.MEMBERSHIP, Asset.PROPERTIES),
                 phase=Phase.TRAINING,
-                behaviour=Behaviour.ACTIVE,
+                behavior=Behavior.ACTIVE,
                 query_budget=1_000_000,
             ),
             ThreatModel(

@@ -53,7 +53,7 @@ class DataKind:
 
     name: str
     """Of its entry point, and of the records in messages."""
-    recognises: Callable[[Any], bool]
+    recognizes: Callable[[Any], bool]
     """Whether x, as a user passes it, is a set of such records.  Asked about lists, arrays of objects, and what divulge
     does not know; never about tables, numbers, tensors, or lists of texts."""
     contents: Callable[[Any], Sequence[bytes | str]]
@@ -115,7 +115,7 @@ def kind_of(records: Any) -> DataKind | None:
     claims = []
     for kind in kinds().values():
         try:
-            if kind.recognises(records):
+            if kind.recognizes(records):
                 claims.append(kind)
         except Exception as error:
             raise InputError(f"the data kind {kind.name!r} fails at recognising records: {raised(error)}") from error

@@ -37,7 +37,7 @@ from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge, Family, Task, closure
 from divulge.core.views.property import PropertyAuxiliary
 from divulge.core.wording import counted
-from divulge.defenses.data.minimisation import Minimisation
+from divulge.defenses.data.minimization import Minimization
 from divulge.defenses.interface.defended_target import shielded
 from divulge.defenses.interface.label_only import LabelOnly
 from divulge.defenses.interface.rounding import Rounding
@@ -172,7 +172,7 @@ class Turning:
         about = leak.finding.about
         for column in () if job.candidates.schema.is_image else job.candidates.schema.columns:
             if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", about):
-                recipe = under(job.target, job.recipe, [Minimisation(drop=(column.name,))], job.population)
+                recipe = under(job.target, job.recipe, [Minimization(drop=(column.name,))], job.population)
                 yield self._retrained(leak, f"{column.name} left out of the training", recipe)
         if told:
             for knob, mitigations in job.recipe.knobs()[:1]:

@@ -12,7 +12,7 @@ from divulge.core.persons import condensed, numbered
 from divulge.core.records import Records
 from divulge.core.wording import percent
 
-NEIGHBOURS = 5
+NEIGHBORS = 5
 MOST_FEATURES = 64
 LONELY = 0.9
 CHUNK = 2_000
@@ -41,8 +41,8 @@ class Neighborhood:
         if self.persons:
             return self._of_person(place)
         if self.disagree[place] > 0.5:
-            others = round(float(self.disagree[place]) * NEIGHBOURS)
-            said.append(f"{others} of the {NEIGHBOURS} records most like it are of another class")
+            others = round(float(self.disagree[place]) * NEIGHBORS)
+            said.append(f"{others} of the {NEIGHBORS} records most like it are of another class")
         if self.outlier_rank[place] >= LONELY:
             said.append(f"further from its neighbours than {percent(float(self.outlier_rank[place]))} of the records")
         if self.copies[place] > 1:
@@ -85,7 +85,7 @@ def _nearest(x: Array) -> tuple[Array, Array]:
     """Distance to the fifth neighbour [records], and which the five are [records, neighbours]."""
     from sklearn.neighbors import NearestNeighbors
 
-    apart, which = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(x))).fit(x).kneighbors(x)
+    apart, which = NearestNeighbors(n_neighbors=min(NEIGHBORS + 1, len(x))).fit(x).kneighbors(x)
     return apart[:, -1], which[:, 1:]
 
 
@@ -94,12 +94,12 @@ def _nearest_of_others(x: Array, groups: Array) -> tuple[Array, Array]:
     from sklearn.neighbors import NearestNeighbors
 
     _, place, rows = numbered(groups)
-    index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + int(rows.max()), len(x))).fit(x)
-    apart, which = np.empty(len(x)), np.empty((len(x), NEIGHBOURS), dtype=np.int64)
+    index = NearestNeighbors(n_neighbors=min(NEIGHBORS + int(rows.max()), len(x))).fit(x)
+    apart, which = np.empty(len(x)), np.empty((len(x), NEIGHBORS), dtype=np.int64)
     for chunk in np.array_split(np.arange(len(x)), len(x) // CHUNK + 1):
         far, near = index.kneighbors(x[chunk])
         own = place[near] == place[chunk, None]
-        order = np.argsort(own, axis=1, kind="stable")[:, :NEIGHBOURS]  # of others first, the nearest first
+        order = np.argsort(own, axis=1, kind="stable")[:, :NEIGHBORS]  # of others first, the nearest first
         apart[chunk] = np.take_along_axis(far, order, axis=1)[:, -1]
         which[chunk] = np.take_along_axis(near, order, axis=1)
     return apart, which

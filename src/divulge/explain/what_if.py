@@ -73,7 +73,7 @@ def _measured(job: Job) -> Iterator[WhatIf]:
         "train on more records, or with a smaller model",
     )
     if classes > 2:
-        merged = records.relabelled(np.where(records.y < classes / 2, 0, 1))
+        merged = records.relabeled(np.where(records.y < classes / 2, 0, 1))
         two = np.array(_trained(job, merged, seen, seen, "two classes"))
         yield _row(
             "number of classes",

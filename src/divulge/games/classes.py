@@ -110,7 +110,7 @@ class InversionGame:
         shown = np.clip(images, self.scale.low, self.scale.high).astype(self.held.x.dtype)
         known = self.public if self.public is not None else self.held
         blind = np.repeat(known.x.astype(np.float64).mean(axis=0)[None], len(wanted), axis=0)
-        hits, missed = (self._recognised(side, schema, wanted) for side in (shown, blind.astype(shown.dtype)))
+        hits, missed = (self._recognized(side, schema, wanted) for side in (shown, blind.astype(shown.dtype)))
         units = tuple(range(len(wanted)))
         measure = Paired(CLASSES_RECOGNIZED, hits, missed, units, "an independent evaluator sees the class", known=True)
         truth = self.truth[wanted]
@@ -137,7 +137,7 @@ class InversionGame:
         )
         return Evidence(measures, (*qualities, *drawn), what)
 
-    def _recognised(self, x: Array, schema: Schema, wanted: Array) -> tuple[float, ...]:
+    def _recognized(self, x: Array, schema: Schema, wanted: Array) -> tuple[float, ...]:
         told: Any = self._seen[0].log_scores(Records(x, np.zeros(len(x), dtype=np.int64), schema))
         return tuple((np.asarray(told).argmax(axis=1) == wanted).astype(float).tolist())
 

@@ -119,7 +119,7 @@ class ExtractionGame:
     def _round(self, target: Target, judge: _Judge) -> Round[ExtractionView, ExtractionGuess]:
         def open_view(oracle: Oracle, card: Card, means: ExtractionAuxiliary, rng: Generator) -> ExtractionView:
             example = self.held.take(np.array([0]))
-            example = example.relabelled(np.zeros_like(example.y))
+            example = example.relabeled(np.zeros_like(example.y))
             budget = oracle.budget if able(oracle, Budgeted) else None
             return ExtractionView(oracle, example, self.low, self.high, self.whole, budget, rng, card.needs, means)
 

@@ -331,7 +331,7 @@ class World:
         if twice:
             records = concat([side.records, side.records])
         if self.arm is Arm.POSITIVE:
-            records = records.relabelled(_planted(records, len(side)))
+            records = records.relabeled(_planted(records, len(side)))
         keep = np.zeros((len(dials), len(records)), dtype=bool)
         values = np.zeros(len(dials))
         middle = len(side) // 2

@@ -20,7 +20,7 @@ LEAF_TOLERANCE = 1e-5
 
 SETTING_TOLERANCE = 0.01
 ARCHITECTURE = frozenset(
-    {"activation", "depth", "width", "dropout", "optimiser", "batch_size", "data_share", "hidden_width"}
+    {"activation", "depth", "width", "dropout", "optimizer", "batch_size", "data_share", "hidden_width"}
 )
 Box = tuple[Array, Array, Array]
 
@@ -83,7 +83,7 @@ def _linear(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]:
     """Up to a shift of all outputs, and where only ratios are claimed up to one factor."""
     if claimed.arrays[0].shape != true.arrays[0].shape:
         return list(zip(claimed.arrays, true.arrays, strict=True))
-    mine, theirs = (tuple(_centred(a) for a in p.arrays) for p in (claimed, true))
+    mine, theirs = (tuple(_centered(a) for a in p.arrays) for p in (claimed, true))
     if claimed.up_to_scale:
         factor = _factor(mine, theirs)
         mine = tuple(a * factor for a in mine)
@@ -96,7 +96,7 @@ def _factor(mine: Sequence[Array], theirs: Sequence[Array]) -> float:
     return abs(float(flat_mine @ flat_theirs)) / max(float(flat_mine @ flat_mine), 1e-300)
 
 
-def _centred(array: Array) -> Array:
+def _centered(array: Array) -> Array:
     return array - array.mean(axis=0, keepdims=True) if len(array) > 1 else array
 
 
@@ -115,8 +115,8 @@ def _network(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]
         order[columns] = rows
         mine[layer], mine[layer + 1] = mine[layer][order], mine[layer + 1][order]
         mine[layer + 2] = mine[layer + 2][:, order]
-    mine[-1], theirs[-1] = _centred(mine[-1]), _centred(theirs[-1])
-    mine[-2], theirs[-2] = _centred(mine[-2]), _centred(theirs[-2])
+    mine[-1], theirs[-1] = _centered(mine[-1]), _centered(theirs[-1])
+    mine[-2], theirs[-2] = _centered(mine[-2]), _centered(theirs[-2])
     if claimed.up_to_scale:
         factor = _factor(mine[-2:], theirs[-2:])
         mine[-2], mine[-1] = mine[-2] * factor, mine[-1] * factor

@@ -123,7 +123,7 @@ def _attributes(result: AuditResult) -> list[FamilyCause]:
                 f"{name} follows from other columns",
                 f"an imputer without the model is right for {percent(best.chance)}, the strongest attack for "
                 f"{percent(best.value or 0.0)}",
-                "leave out or coarsen the columns it follows from (minimisation), or the attribute itself",
+                "leave out or coarsen the columns it follows from (`minimization`), or the attribute itself",
             )
         )
     return found

@@ -164,7 +164,7 @@ def needed(result: AuditResult) -> str:
     knows = joined(sorted(k.value for k in threat.knowledge)) or "nothing else"
     return (
         f"The adversary is {threat.adversary} ({threat.name}). They see {access_words(threat)}{budget}, know "
-        f"{knows}, act {threat.phase.value} and are {threat.behaviour.value}."
+        f"{knows}, act {threat.phase.value} and are {threat.behavior.value}."
     )
 
 

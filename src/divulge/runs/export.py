@@ -8,7 +8,7 @@ from divulge.core.errors import InputError
 from divulge.core.results.audit_result import AuditResult
 from divulge.report.formats import html, junit, markdown, model_card, sarif
 from divulge.runs.evidence_files import json_of
-from divulge.runs.gate import Judgement, first
+from divulge.runs.gate import Judgment, first
 from divulge.runs.pdf import print_pdf
 from divulge.runs.result import open_run
 
@@ -41,21 +41,21 @@ def write(result: AuditResult, path: Path, format: str, page: str = "report") ->
         path.write_text(render(result, format, page), encoding="utf-8")
 
 
-def junit_of(run: Path, judgement: Judgement) -> str:
+def junit_of(run: Path, judgment: Judgment) -> str:
     """The verdicts of a gate as JUnit XML."""
-    policy = judgement.policy
+    policy = judgment.policy
     rules: dict[str, list[str]] = {f"requires {family}": [] for family in policy.requires}
     rules |= {f"adversary sees {policy.least_access}": []} if policy.least_access else {}
-    rules |= {f"no worse than {judgement.before}": []} if judgement.before else {}
-    rules["the audit is complete"] = [reason for reason in judgement.incomplete if reason not in judgement.unmet]
-    for reason in judgement.unmet:
+    rules |= {f"no worse than {judgment.before}": []} if judgment.before else {}
+    rules["the audit is complete"] = [reason for reason in judgment.incomplete if reason not in judgment.unmet]
+    for reason in judgment.unmet:
         asked = reason.removeprefix("rule ").partition(":")[0]
         family = asked.removeprefix("requires.")
         name = f"requires {family}" if asked.startswith("requires.") else f"adversary sees {policy.least_access}"
         rules[name].append(reason)
     grown = [
-        f"{w.finding.attack}: {w.finding.metric} {w.before.value:.3f} to {w.finding.value:.3f}" for w in judgement.worse
+        f"{w.finding.attack}: {w.finding.metric} {w.before.value:.3f} to {w.finding.value:.3f}" for w in judgment.worse
     ]
     if grown:
-        rules[f"no worse than {judgement.before}"].append(first(grown))
-    return junit.render(open_run(run), judgement.broken, rules)
+        rules[f"no worse than {judgment.before}"].append(first(grown))
+    return junit.render(open_run(run), judgment.broken, rules)

@@ -23,7 +23,7 @@ from divulge.stats.weigh import weigh
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgment:
     """What the gate says.  broken: the findings above the policy.  incomplete: why the run cannot pass otherwise.
     unmet: of the incomplete, what the policy wants looked at.  worse: what leaks more than in the run before.
     only_claims: whether claims were tested and no family was looked at.
@@ -88,7 +88,7 @@ def _grown(worse: list[Worse], before: str) -> str:
     return f"▲ rule no-worse-than {before}: {worse[0].finding.metric} has grown for {first(said)}"
 
 
-def judge(path: Path, policy: Policy | None = None, before: Path | None = None) -> Judgement:
+def judge(path: Path, policy: Policy | None = None, before: Path | None = None) -> Judgment:
     """Judge a run folder, under its own policy when none is given.
 
     before: the run of the model before; what leaks more than in it fails as well, see runs.regression.
@@ -115,7 +115,7 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
         worse = compared_with(findings, _findings(before, chosen), chosen, (facts.threat, earlier.threat)).worse
     verdict = Verdict.INVALID if faults else run_verdict(families, claims)
     only = bool(outcomes) and all(outcome.game == CLAIM for outcome in outcomes)
-    return Judgement(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "", only)
+    return Judgment(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "", only)
 
 
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
@@ -140,9 +140,9 @@ def assert_no_leak(run: Any, policy: Policy | str | Path | None = None, before: 
     """
     chosen = policy_of(policy) if policy is not None else None
     earlier = Path(getattr(before, "folder", before)) if before is not None else None
-    judgement = judge(Path(getattr(run, "folder", run)), chosen, earlier)
-    if judgement.exit_code:
-        raise AssertionError("\n".join(judgement.said()))
+    judgment = judge(Path(getattr(run, "folder", run)), chosen, earlier)
+    if judgment.exit_code:
+        raise AssertionError("\n".join(judgment.said()))
 
 
 def unmet(policy: Policy, threat: ThreatModel, findings: tuple[Finding, ...]) -> list[str]:

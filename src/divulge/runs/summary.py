@@ -14,7 +14,7 @@ MOST = 6
 """Findings that are shown."""
 
 _WORST_FIRST = (Verdict.LEAK, Verdict.INVALID, Verdict.FAILED, Verdict.NOT_FOUND)
-_COLOURS = {Verdict.LEAK: "#b3261e", Verdict.NOT_FOUND: "#2e7d32"}
+_COLORS = {Verdict.LEAK: "#b3261e", Verdict.NOT_FOUND: "#2e7d32"}
 
 
 def strongest(result: AuditResult) -> list[Finding]:
@@ -38,8 +38,8 @@ def as_text(result: AuditResult, folder: str) -> str:
 
 def as_html(result: AuditResult, folder: str) -> str:
     """The same as a piece of a page; everything that a user named is escaped."""
-    colour = _COLOURS.get(result.verdict, "#8a6d00")
-    mark = f'<b style="color:{colour}">{MARKS[result.verdict]} {escape(result.verdict.value)}</b>'
+    color = _COLORS.get(result.verdict, "#8a6d00")
+    mark = f'<b style="color:{color}">{MARKS[result.verdict]} {escape(result.verdict.value)}</b>'
     rows = "".join(
         f"<tr><td>{MARKS[f.verdict]} {escape(f.verdict.value)}</td><td>{escape(title)}</td>"
         f"<td>{escape(what)}</td><td>{escape(value)}</td></tr>"

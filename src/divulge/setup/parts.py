@@ -20,10 +20,12 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from divulge.core import former
 from divulge.core.capability.declared import able
 from divulge.core.capability.defenses import HasCard
 from divulge.core.errors import InputError
-from divulge.core.threat import PRESETS, Access, Behaviour, Knowledge, ThreatModel, preset
+from divulge.core.former import current_keys
+from divulge.core.threat import PRESETS, Access, Behavior, Knowledge, ThreatModel, preset
 from divulge.data.files import existing, read_update
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
@@ -37,6 +39,7 @@ class Part(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, values: Any) -> Any:
+        values = current_keys(values, former.PART_KEYS)
         if not isinstance(values, Mapping):
             return values
         plain = {key: _value(value) for key, value in values.items()}
@@ -97,7 +100,7 @@ class RecipePart(Part):
     """of the training, for torch"""
     learning_rate: float = Field(default=1e-3, gt=0)
     """of the training, for torch"""
-    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """of the training, for torch"""
     weight_decay: float = Field(default=0.0, ge=0)
     """of the training, for torch"""
@@ -122,7 +125,7 @@ class ThreatPart(Part):
     """what is seen: label, scores, parameters and so on"""
     knowledge: Names | None = None
     """what is known besides"""
-    behaviour: Literal["passive", "active"] | None = None
+    behavior: Literal["passive", "active"] | None = None
     """passive, or active where the adversary interferes with the training"""
 
     def model(self) -> ThreatModel:
@@ -137,8 +140,8 @@ class ThreatPart(Part):
             changes["access"] = frozenset(_word(Access, name, "access") for name in self.access)
         if self.knowledge is not None:
             changes["knowledge"] = frozenset(_word(Knowledge, name, "knowledge") for name in self.knowledge)
-        if self.behaviour is not None:
-            changes["behaviour"] = Behaviour(self.behaviour)
+        if self.behavior is not None:
+            changes["behavior"] = Behavior(self.behavior)
         return ThreatModel(**{**vars(threat), **changes})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -14,6 +13,7 @@ from divulge.auditing.resources import Resources, resources
 from divulge.catalog.attacks import attack
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError
+from divulge.core.former import SETTINGS_KEYS, current_keys
 from divulge.core.results.policy import Policy
 from divulge.core.threat import ThreatModel
 from divulge.data.files import existing, read_arrays
@@ -37,9 +37,6 @@ from divulge.setup.parts import (
     threat_from,
 )
 from divulge.setup.validation import complaints
-
-RENAMED = {"property": "properties"}
-"""Keys by their former names."""
 
 GIVEN = ("groups", "public", "recipe")
 """Settings that Python has objects for of whatever kind."""
@@ -132,14 +129,7 @@ class AuditSettings(Part):
     @model_validator(mode="before")
     @classmethod
     def _renamed(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping):
-            return values
-        kept = dict(values)
-        for old, new in RENAMED.items():
-            if old in kept and new not in kept:
-                warnings.warn(f"{old} is now called {new}", DeprecationWarning, stacklevel=2)
-                kept[new] = kept.pop(old)
-        return kept
+        return current_keys(values, SETTINGS_KEYS)
 
 
 class Options(AuditSettings, DataSettings, TargetSettings):

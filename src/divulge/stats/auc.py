@@ -37,8 +37,8 @@ class Auc:
         slope = np.sqrt(self.variance) / (self.value * (1 - self.value))
         few = np.isfinite(self.freedom)
         z = float(stats.t.isf(alpha / 2, self.freedom)) if few else upper_quantile(alpha / 2)
-        centre = special.logit(self.value)
-        return Interval(float(special.expit(centre - z * slope)), float(special.expit(centre + z * slope)))
+        center = special.logit(self.value)
+        return Interval(float(special.expit(center - z * slope)), float(special.expit(center + z * slope)))
 
 
 def auc(evidence: Scored) -> Auc:

@@ -36,9 +36,9 @@ def wilson(rate: Rate, alpha: float) -> Interval:
     """Score interval for a binomial rate (Wilson 1927)."""
     z = upper_quantile(alpha / 2)
     n, p = rate.trials, rate.value
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    center = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Interval(max(0.0, float(centre - half)), min(1.0, float(centre + half)))
+    return Interval(max(0.0, float(center - half)), min(1.0, float(center + half)))
 
 
 def newcombe(first: Rate, second: Rate, alpha: float) -> Interval:

@@ -25,7 +25,7 @@ class TargetKind:
 
     name: str
     """Of its entry point, and of `target.kind` in an audit file."""
-    recognises: Callable[[Any], bool]
+    recognizes: Callable[[Any], bool]
     """Whether a model, as it is passed to `divulge.audit` or made by a recipe, is of this kind.  Asked before anything
     is taken for an estimator or a function; never about networks of PyTorch or Keras, nor about what is a Target."""
     adapt: Callable[[Any, str | None], Target]
@@ -55,7 +55,7 @@ def kind_of(model: Any) -> TargetKind | None:
     claims = []
     for kind in kinds().values():
         try:
-            if kind.recognises(model):
+            if kind.recognizes(model):
                 claims.append(kind)
         except Exception as error:
             raise InputError(f"the target kind {kind.name!r} fails at recognising a model: {raised(error)}") from error

@@ -133,7 +133,7 @@ def with_canaries(sets: Sets, share: float, seed: int) -> Sets:
         count, classes = round(share * len(records)), len(records.schema.classes)
         y = np.array(records.y)
         y[:count] = (y[:count] + rng.integers(1, classes, count)) % classes
-        wrong.append(records.relabelled(y))
+        wrong.append(records.relabeled(y))
     return replace(sets, members=wrong[0], nonmembers=wrong[1])
 
 

@@ -36,8 +36,8 @@ def patients(seed: int) -> Iterator[Job]:
 
     sets = _sets(breast_cancer(), (160, 160, 249), seed)
     asked = PropertyPlan(("share(diagnosis == 'malignant')",), (0.2, 0.4), victims=24, shadows=32)
-    memorising = GradientBoostingClassifier(n_estimators=150, max_depth=10, max_features=1, learning_rate=0.1)
-    yield _sklearn_job("Tumour diagnosis, overfitted", memorising, sets, seed, asked)
+    memorizing = GradientBoostingClassifier(n_estimators=150, max_depth=10, max_features=1, learning_rate=0.1)
+    yield _sklearn_job("Tumour diagnosis, overfitted", memorizing, sets, seed, asked)
     careful = make_pipeline(StandardScaler(), LogisticRegression(C=0.05))
     yield _sklearn_job("Tumour diagnosis, regularised", careful, sets, seed, asked)
 

@@ -60,7 +60,7 @@ class LabelGame:
     def deal(self, arm: Arm, poison: Poison | None = None) -> Iterator[Round[LabelView, Array]]:
         """One round."""
         target = self.target if arm is Arm.TARGET else self.models.model(arm)
-        hidden = self.training.relabelled(np.zeros(len(self.training), dtype=np.int64))
+        hidden = self.training.relabeled(np.zeros(len(self.training), dtype=np.int64))
 
         def open_view(oracle: Oracle, card: Card, held: Any, rng: Generator) -> LabelView:
             return LabelView(oracle, hidden, rng)

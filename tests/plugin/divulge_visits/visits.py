@@ -14,7 +14,7 @@ from divulge.plugin import DataKind
 EVENTS = ("arrive", "wait", "talk", "pay", "leave")
 
 
-def recognises(x: Any) -> bool:
+def recognizes(x: Any) -> bool:
     """A list of tuples of words."""
     return isinstance(x, list) and all(
         isinstance(visit, tuple) and all(isinstance(event, str) for event in visit) for visit in x
@@ -35,7 +35,7 @@ def read(path: Path) -> tuple[list[tuple[str, ...]], np.ndarray]:
 
 KIND = DataKind(
     "visits",
-    recognises,
+    recognizes,
     lambda visits: [" ".join(visit) for visit in visits],
     features,
     suffixes=(".jsonl",),

@@ -20,7 +20,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "depth": (1, 2, 3),
     "width": (32, 64, 128),
     "dropout": (0.0, 0.25, 0.5),
-    "optimiser": ("adam", "sgd", "rmsprop"),
+    "optimizer": ("adam", "sgd", "rmsprop"),
     "batch_size": (32, 64, 128),
     "share": (0.25, 0.5, 1.0),
 }

@@ -39,9 +39,9 @@ class LastLayer:
         if view.classes < 3 or view.affordable(asked) < asked:
             raise Impossible(f"it needs three classes or more and {asked:,} queries")
         scores = view.target.log_scores(view.uniform(asked))
-        centred = scores - scores.mean(axis=1, keepdims=True)
-        centred = centred - centred.mean(axis=0)
-        sizes = np.linalg.svd(centred, compute_uv=False)[: view.classes - 1]
+        centered = scores - scores.mean(axis=1, keepdims=True)
+        centered = centered - centered.mean(axis=0)
+        sizes = np.linalg.svd(centered, compute_uv=False)[: view.classes - 1]
         sizes = np.maximum(sizes, sizes[0] * 1e-15)
         falls = sizes[:-1] / sizes[1:]
         place = int(falls.argmax())

@@ -276,11 +276,11 @@ def gradient(f: Function, model: Kinked, z: Array, span: float) -> Array:
 def _with_linear_part(f: Function, model: Kinked, line: SearchLine) -> Kinked:
     """What is left is linear everywhere: from inputs + 1 points far apart."""
     inputs = model.w.shape[1]
-    centre = line.at(np.array([(max(line.low, -0.5) + min(line.high, 0.5)) / 2]))[0]
-    points = np.concatenate([centre[None], centre[None] + 0.25 * np.eye(inputs)])
+    center = line.at(np.array([(max(line.low, -0.5) + min(line.high, 0.5)) / 2]))[0]
+    points = np.concatenate([center[None], center[None] + 0.25 * np.eye(inputs)])
     values = f(points) - model.bends(points)
     slope = (values[1:] - values[0]).T / 0.25
-    return replace(model, slope=slope, offset=values[0] - slope @ centre)
+    return replace(model, slope=slope, offset=values[0] - slope @ center)
 
 
 def random_line(rng: Generator, inputs: int, far: float = 1e3) -> SearchLine:

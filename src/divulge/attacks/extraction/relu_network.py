@@ -38,13 +38,13 @@ class KinkedCopy:
     """A linear part and kinks, exact though the sides of its neurons are not known."""
 
     model: Kinked
-    centre: Array
+    center: Array
     size: Array
     regression: bool
 
     def log_scores(self, records: Records) -> Array:
         """See Surrogate."""
-        out = self.model.value((records.flat() - self.centre) / self.size)
+        out = self.model.value((records.flat() - self.center) / self.size)
         return out[:, 0] if self.regression else log_softmax(out)
 
 
@@ -76,14 +76,14 @@ class ReluNetwork:
         view.numeric(fine=True)
         if self.hidden_layers not in (1, 2):
             raise Impossible("relu_network knows networks with one or two hidden layers")
-        centre = ((view.low + view.high) / 2).ravel()
+        center = ((view.low + view.high) / 2).ravel()
         size = np.where(view.high > view.low, view.high - view.low, 1.0).ravel()
         regression = view.target.task is Task.REGRESSION
         if not np.issubdtype(view.example.x.dtype, np.floating) or view.example.x.dtype.itemsize < 8:
             raise Impossible("it moves inputs by tiny amounts: give the records in double precision (float64)")
 
         def f(z: Array) -> Array:
-            sent = view.records(z * size + centre)
+            sent = view.records(z * size + center)
             if regression:
                 return view.target.values(sent)[:, None]
             scores = view.target.log_scores(sent)
@@ -91,7 +91,7 @@ class ReluNetwork:
 
         outputs = 1 if regression else view.classes
         work = _one_layer if self.hidden_layers == 1 else _two_layers
-        copy, arrays = work(f, view, centre, size, outputs, regression)
+        copy, arrays = work(f, view, center, size, outputs, regression)
         written = WrittenNetwork(arrays, regression) if arrays is not None else None
         return ExtractionGuess(
             copy, written.claimed() if written is not None else None, stages=(CopyStage(view.target.queries, copy),)
@@ -99,9 +99,9 @@ class ReluNetwork:
 
 
 def _one_layer(
-    f: Function, view: ExtractionView, centre: Array, size: Array, outputs: int, regression: bool
+    f: Function, view: ExtractionView, center: Array, size: Array, outputs: int, regression: bool
 ) -> tuple[Surrogate, tuple[Array, ...] | None]:
-    inputs = len(centre)
+    inputs = len(center)
     model = extract(f, lambda: random_line(view.rng, inputs), inputs, outputs, LINES)
     check = view.rng.uniform(-0.5, 0.5, (CHECKS, inputs))
     error = float(np.abs(model.value(check) - f(check)).max())
@@ -110,13 +110,13 @@ def _one_layer(
             f"its kinks do not explain it (error {error:.2g} on {CHECKS} points): it is no ReLU network with one "
             "hidden layer, or its scores are rounded"
         )
-    copy = KinkedCopy(model, centre, size, regression)
+    copy = KinkedCopy(model, center, size, regression)
     layers = sided(model)
     if layers is None:
         return copy, None
     w, b, v, c = layers
     raw = w / size
-    return copy, (raw, b - raw @ centre, v, c)
+    return copy, (raw, b - raw @ center, v, c)
 
 
 def sided(model: Kinked) -> tuple[Array, Array, Array, Array] | None:
@@ -136,9 +136,9 @@ def sided(model: Kinked) -> tuple[Array, Array, Array, Array] | None:
 
 
 def _two_layers(
-    f: Function, view: ExtractionView, centre: Array, size: Array, outputs: int, regression: bool
+    f: Function, view: ExtractionView, center: Array, size: Array, outputs: int, regression: bool
 ) -> tuple[Surrogate, tuple[Array, ...] | None]:
-    inputs = len(centre)
+    inputs = len(center)
     first = _first_layer(f, view, inputs)
     if not 0 < len(first) <= inputs:
         raise Impossible(
@@ -169,7 +169,7 @@ def _two_layers(
     model = None
     for _ in range(TRIES):
         model = extract(second, inside, hidden, outputs, lines=24, idle=8, model=model)
-        copy = TwoLayerCopy(model, w, b, centre, size, regression)
+        copy = TwoLayerCopy(model, w, b, center, size, regression)
         check = view.rng.uniform(-0.5, 0.5, (POINTS, inputs)) * view.rng.choice(WIDER[:2], (POINTS, 1))
         truth = f(check)
         wrong = np.abs(copy.outputs(check) - truth).max(axis=1)
@@ -184,7 +184,7 @@ def _two_layers(
     if layers is None:
         return copy, None
     raw = w / size
-    return copy, (raw, b - raw @ centre, *layers)
+    return copy, (raw, b - raw @ center, *layers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +194,7 @@ class TwoLayerCopy:
     model: Kinked
     w: Array
     b: Array
-    centre: Array
+    center: Array
     size: Array
     regression: bool
 
@@ -204,7 +204,7 @@ class TwoLayerCopy:
 
     def log_scores(self, records: Records) -> Array:
         """See Surrogate."""
-        out = self.outputs((records.flat() - self.centre) / self.size)
+        out = self.outputs((records.flat() - self.center) / self.size)
         return out[:, 0] if self.regression else log_softmax(out)
 
 

@@ -248,14 +248,14 @@ class ReluNetworkFromLabels:
         view.numeric(fine=True)
         if view.classes != 2 or view.low.size < 4 or view.example.x.dtype != np.float64:
             raise Impossible("it is for two classes, four inputs or more, and records in double precision (float64)")
-        centre = ((view.low + view.high) / 2).ravel()
+        center = ((view.low + view.high) / 2).ravel()
         size = np.where(view.high > view.low, view.high - view.low, 1.0).ravel()
         most = view.affordable(self.queries)
 
         def side(z: Array) -> Array:
-            return np.asarray(view.target.labels(view.records(z * size + centre)) == 1)
+            return np.asarray(view.target.labels(view.records(z * size + center)) == 1)
 
-        boundary = Boundary(side, len(centre), view.rng)
+        boundary = Boundary(side, len(center), view.rng)
         bends: list[Bend] = []
         neurons: list[tuple[Array, float]] = []
         quiet = planes = 0
@@ -275,13 +275,13 @@ class ReluNetworkFromLabels:
                 f"{len(neurons)} neurons, found at {len(bends)} bends of the boundary, do not explain it: it is no "
                 "ReLU network with one hidden layer, or is too large for the queries that may be asked"
             )
-        copy = KinkedCopy(model, centre, size, False)
+        copy = KinkedCopy(model, center, size, False)
         layers = sided(model)
         claimed = None
         if layers is not None:
             w, b, v, c = layers
             raw = w / size
-            written = WrittenNetwork((raw, b - raw @ centre, v, c))
+            written = WrittenNetwork((raw, b - raw @ center, v, c))
             claimed = Parameters(written.claimed().kind, written.arrays, up_to_scale=True)
         return ExtractionGuess(copy, claimed, stages=(CopyStage(view.target.queries, copy),))
 

@@ -45,6 +45,6 @@ class SemiSupervised:
         sent = population.take(view.rng.permutation(len(population))[: stops[-1]])
 
         def teach(part: Records, said: Array, seed: int) -> Student:
-            return view.students.teach("network", part, said, seed, unlabelled=population)
+            return view.students.teach("network", part, said, seed, unlabeled=population)
 
         return taught_in_stages(view, sent, stops, teach, "network", self.answers)

@@ -9,7 +9,7 @@ import numpy as np
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.core.threat import Access, Behaviour, Knowledge, Needs, Phase
+from divulge.core.threat import Access, Behavior, Knowledge, Needs, Phase
 from divulge.core.views.property import PropertyQuestion
 
 
@@ -28,7 +28,7 @@ class Contribution:
 def contributor(access: Access) -> Needs:
     """What an attack needs that contributes records and then asks through this port."""
     known = frozenset({Knowledge.POPULATION, Knowledge.RECIPE})
-    return Needs(access, known, phase=Phase.TRAINING, behaviour=Behaviour.ACTIVE)
+    return Needs(access, known, phase=Phase.TRAINING, behavior=Behavior.ACTIVE)
 
 
 def contributed(question: PropertyQuestion, rate: float) -> Contribution:
@@ -60,4 +60,4 @@ def poison_of(question: PropertyQuestion, rate: float) -> tuple[Records | None, 
         return None, left, target
     chosen = np.resize(added, wanted)
     labels = np.full(wanted, target, dtype=question.queries.y.dtype)
-    return question.queries.take(chosen).relabelled(labels), left, target
+    return question.queries.take(chosen).relabeled(labels), left, target

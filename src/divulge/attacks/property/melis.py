@@ -10,7 +10,7 @@ import numpy as np
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
-from divulge.core.threat import Access, Asset, Behaviour, Challenge, Family, Knowledge, Needs, Phase
+from divulge.core.threat import Access, Asset, Behavior, Challenge, Family, Knowledge, Needs, Phase
 from divulge.core.views.property import BatchGuess, BatchQuestion, BatchView
 
 Change = tuple[Array, ...]
@@ -118,9 +118,7 @@ class MelisActive:
         paper="melis2019",
         equations="section 4.4",
         summary="makes the common model keep records of a kind apart, and looks at the updates",
-        needs=Needs(
-            Access.UPDATES, frozenset({Knowledge.POPULATION}), phase=Phase.TRAINING, behaviour=Behaviour.ACTIVE
-        ),
+        needs=Needs(Access.UPDATES, frozenset({Knowledge.POPULATION}), phase=Phase.TRAINING, behavior=Behavior.ACTIVE),
     )
 
     def run(self, view: BatchView) -> BatchGuess:

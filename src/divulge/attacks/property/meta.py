@@ -106,7 +106,7 @@ def answers_of(oracle: Oracle, question: PropertyQuestion) -> Array:
     return np.asarray((told[:, 1:] - told[:, :1]).reshape(-1))
 
 
-def standardised(oracle: Oracle, question: PropertyQuestion) -> Array:
+def standardized(oracle: Oracle, question: PropertyQuestion) -> Array:
     """The same, less the model's own mean and over its own spread: what it says beside how sure it is altogether."""
     told = answers_of(oracle, question)
     return np.asarray((told - told.mean()) / max(float(told.std()), 1e-12))
@@ -117,7 +117,7 @@ def all_means(oracle: Oracle, question: PropertyQuestion) -> Array:
     plain, queries = group_means(oracle, question), question.queries
     if oracle.task is Task.REGRESSION:
         return plain
-    told = standardised(oracle, question).reshape(len(queries), -1)
+    told = standardized(oracle, question).reshape(len(queries), -1)
     parts = [g & (queries.y == y) for g in question.groups for y in range(len(queries.schema.classes))]
     means = [told[part].mean(axis=0) for part in parts if part.sum() >= FEWEST_IN_GROUP]
     return np.concatenate([plain, *means])

@@ -95,16 +95,16 @@ def _taught(layers: list[Tensor], wanted: Tensor, seed: int, steps: int) -> nn.M
     order = torch.randperm(len(wanted))
     held, rest = order[: len(order) // 5], order[len(order) // 5 :]
     reader = _NeuronReader([x.shape[2] for x in layers])
-    optimiser = torch.optim.AdamW(reader.parameters(), lr=3e-3, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(reader.parameters(), lr=3e-3, weight_decay=0.1)
     best, finest, since = float("inf"), copy.deepcopy(reader.state_dict()), 0
     for _ in range(steps):
         rows = rest[torch.randint(len(rest), (64,))]
         reader.train()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         noisy = [x[rows] + 0.1 * torch.randn_like(x[rows]) for x in layers]
         loss = nn.functional.mse_loss(reader(noisy), wanted[rows])
         loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        optimizer.step()
         with torch.no_grad():
             off = float((reader.eval()([x[held] for x in layers]) - wanted[held]).abs().mean())
         since += 1

@@ -23,7 +23,7 @@ from divulge.attacks.property.meta import (
     ridge,
     ridge_on_components,
     shows_scores,
-    standardised,
+    standardized,
     trees,
 )
 from divulge.core.attack import Card
@@ -39,7 +39,7 @@ FROM_SCORES: dict[str, tuple[Features, Learner]] = {
     "means by kind and class": (group_means, ridge),
     "means by kind and class, plain and standardised, by trees": (all_means, trees),
     "scores of all queries": (answers_of, ridge),
-    "scores of all queries, standardised by model": (standardised, ridge),
+    "scores of all queries, standardised by model": (standardized, ridge),
     "components of all scores": (answers_of, ridge_on_components),
 }
 FROM_LABELS: dict[str, tuple[Features, Learner]] = {

@@ -31,7 +31,7 @@ def taught_apart(
     torch.manual_seed(seed)
     dtype = next(made.parameters()).dtype
     head = nn.Linear(last.in_features, 2).to(dtype)
-    optimiser: Any = torch.optim.SGD([*made.parameters(), *head.parameters()], lr=rate, momentum=0.9)
+    optimizer: Any = torch.optim.SGD([*made.parameters(), *head.parameters()], lr=rate, momentum=0.9)
     rng = np.random.default_rng(seed)
     x = torch.from_numpy(np.asarray(records.x)).to(dtype)
     y, kind = torch.from_numpy(records.y.astype(np.int64)), torch.from_numpy(flags.astype(np.int64))
@@ -44,10 +44,10 @@ def taught_apart(
             out = torch.cat([torch.zeros_like(out), out], dim=1) if out.shape[1] == 1 else out
             loss = nn.functional.cross_entropy(out, y[rows])
             loss = loss + weight * nn.functional.cross_entropy(head(given[-1].flatten(1)), kind[rows])
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(made.parameters(), 5.0)
-            optimiser.step()
+            optimizer.step()
     finally:
         hook.remove()
     return made.eval()

@@ -34,15 +34,15 @@ def decoded(given: Array, wanted: Array, asked: Array, *, width: int, epochs: in
 
 def fit(network: nn.Module, count: int, loss_of: Callable[[Tensor], Tensor], epochs: int, batch: int) -> None:
     """Descend on `loss_of(rows)`, rows of `count`; Adam, and a rate that falls to nothing."""
-    optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
-    falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
+    falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     network.train()
     for _ in range(epochs):
         order = torch.randperm(count)
         for start in range(0, count, batch):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss: Any = loss_of(order[start : start + batch])
             loss.backward()
-            optimiser.step()
+            optimizer.step()
         falls.step()
     network.eval()

@@ -43,7 +43,7 @@ class Students(Protocol):
         ...
 
     def teach(
-        self, kind: str, records: Records, answers: Array, seed: int, unlabelled: Records | None = None
+        self, kind: str, records: Records, answers: Array, seed: int, unlabeled: Records | None = None
     ) -> Student:
         """A model that answers as the target did.
 
@@ -66,7 +66,7 @@ class NetworkDesign:
     depth: int
     width: int
     dropout: float
-    optimiser: str
+    optimizer: str
     batch_size: int
     share: float
 

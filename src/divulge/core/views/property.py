@@ -13,7 +13,7 @@ from divulge.core.errors import AccessDenied
 from divulge.core.hashing import Array
 from divulge.core.records import Records, Schema
 from divulge.core.target import Oracle, Target
-from divulge.core.threat import Behaviour, Knowledge, Needs
+from divulge.core.threat import Behavior, Knowledge, Needs
 from divulge.core.views.membership import demand
 
 
@@ -88,7 +88,7 @@ class PropertyQuestion:
 
     def poisoned(self, records: Records) -> PropertyQuestion:
         """The same question where the adversary contributed these records to every training set."""
-        if self.needs.behaviour is not Behaviour.ACTIVE:
+        if self.needs.behavior is not Behavior.ACTIVE:
             raise AccessDenied("only an active adversary contributes records: say so on the card")
         assert self._poisoned is not None
         return self._poisoned(records)
@@ -170,7 +170,7 @@ class BatchQuestion:
 
     def ask(self, number: int, module: Any) -> list[tuple[Array, ...]]:
         """The updates of a round's trials, computed on a module that the adversary brought about."""
-        if self.needs.behaviour is not Behaviour.ACTIVE:
+        if self.needs.behavior is not Behavior.ACTIVE:
             raise AccessDenied("only an active participant changes the model that clients train")
         return self._ask(number, module)
 

@@ -13,7 +13,7 @@ from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Kind, Records, Schema, filled
 from divulge.core.target import Oracle
-from divulge.core.threat import Behaviour, Knowledge, Needs
+from divulge.core.threat import Behavior, Knowledge, Needs
 from divulge.core.views.membership import Shadows, demand
 
 
@@ -222,7 +222,7 @@ class UpdateView(_View):
 
     def ask(self, module: Any) -> tuple[Update, ...]:
         """The clients' updates on a module that the server made up.  Needs an active adversary."""
-        if self.needs.behaviour is not Behaviour.ACTIVE:
+        if self.needs.behavior is not Behavior.ACTIVE:
             raise AccessDenied("only an active adversary can send clients a module of their own")
         if self._ask is None:
             raise AccessDenied("a captured update was computed already: leave it out to play an active server")

@@ -27,7 +27,7 @@ LocalTraining = Callable[[int, Arrays, int], Arrays]
 CLIPPING_RANGE = 8.0
 """Of weights, as SecAgg+ quantises them."""
 
-QUANTISATION, MODULUS = 2**22, 2**32
+QUANTIZATION, MODULUS = 2**22, 2**32
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ def _run(
     secure = {
         "max_weight": float(max(sizes)),
         "clipping_range": CLIPPING_RANGE,
-        "quantization_range": QUANTISATION,
+        "quantization_range": QUANTIZATION,
         "modulus_range": MODULUS,
     }
     proximal = federation.proximal if federation.strategy == "fedprox" else None

@@ -121,7 +121,7 @@ class Federated:
         return tuple(np.asarray(b - c, dtype=b.dtype) for b, c in zip(before, change, strict=True))
 
     def _local(self, recipe: Any, module: nn.Module, x: Tensor, y: Tensor, lots: torch.Generator, feed: Any) -> None:
-        optimiser = recipe.optimiser_for(module.parameters())
+        optimizer = recipe.optimizer_for(module.parameters())
         fixed = [p.detach().clone() for p in module.parameters()]
         module.train()
         regression = y.is_floating_point()
@@ -131,7 +131,7 @@ class Federated:
             for batch in _batches(len(x), recipe.batch_size, lots, merged):
                 if taken == wanted:
                     break
-                optimiser.zero_grad(set_to_none=True)
+                optimizer.zero_grad(set_to_none=True)
                 outputs = module(x[batch])
                 if feed.plain:
                     loss = recipe.loss(outputs.float(), y[batch], regression)
@@ -141,7 +141,7 @@ class Federated:
                     far = sum(((p - f) ** 2).sum() for p, f in zip(module.parameters(), fixed, strict=True))
                     loss = loss + self.proximal / 2 * far
                 loss.backward()
-                optimiser.step()
+                optimizer.step()
                 taken += 1
 
 

@@ -94,16 +94,16 @@ class DpSgd:
             feed = changed.feed(module, records.x, regression)
             x = feed.x(records.x)
             y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64))
-            optimiser = changed.optimiser_for(module.parameters())
+            optimizer = changed.optimizer_for(module.parameters())
             loss = changed.loss if feed.plain else feed.told
-            self._descend(module, optimiser, x, y, rate, steps, seed, lambda o, t: loss(o, t, regression))
+            self._descend(module, optimizer, x, y, rate, steps, seed, lambda o, t: loss(o, t, regression))
             return module.eval()
         return self._linear(recipe, records, seed)
 
     def _descend(
         self,
         module: nn.Module,
-        optimiser: torch.optim.Optimizer,
+        optimizer: torch.optim.Optimizer,
         x: Tensor,
         y: Tensor,
         rate: float,
@@ -124,7 +124,7 @@ class DpSgd:
             warnings.simplefilter("ignore")  # of hooks on layers whose inputs need no gradient
             watched = GradSampleModule(module)
             private = DPOptimizer(
-                optimiser,
+                optimizer,
                 noise_multiplier=self.multiplier(rate, steps),
                 max_grad_norm=self.norm,
                 expected_batch_size=max(1, round(rate * len(x))),
@@ -166,10 +166,10 @@ class DpSgd:
         linear = nn.Linear(rows.shape[1], len(classes))
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
-        optimiser = torch.optim.SGD(linear.parameters(), lr=self.learning_rate or LINEAR_RATE)
+        optimizer = torch.optim.SGD(linear.parameters(), lr=self.learning_rate or LINEAR_RATE)
         rate, steps = self.schedule(len(rows), LINEAR_BATCH, LINEAR_EPOCHS)
         y = torch.from_numpy(codes.astype(np.int64))
-        self._descend(linear, optimiser, torch.from_numpy(rows), y, rate, steps, seed, functional.cross_entropy)
+        self._descend(linear, optimizer, torch.from_numpy(rows), y, rate, steps, seed, functional.cross_entropy)
         final = model.steps[-1][1] if hasattr(model, "steps") else model
         weights, bias = (p.detach().double().numpy() for p in (linear.weight, linear.bias))
         _put(final, weights, bias, classes)

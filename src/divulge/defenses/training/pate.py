@@ -82,4 +82,4 @@ class Pate:
         won = self.winners(np.stack(told), classes, rng)
         if len(np.unique(won)) < 2:
             raise TargetError("pate: every vote was won by the same class: use fewer teachers or more epsilon")
-        return recipe.fit(asked.relabelled(won.astype(records.y.dtype)), derived_seed(seed, "student"))
+        return recipe.fit(asked.relabeled(won.astype(records.y.dtype)), derived_seed(seed, "student"))

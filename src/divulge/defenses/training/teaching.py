@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from divulge.core.hashing import Array
-from divulge.core.outputs import OutputForm, OutputReading, embeds, ending, picked, recognised, tried_ending, whole
+from divulge.core.outputs import OutputForm, OutputReading, embeds, ending, picked, recognized, tried_ending, whole
 from divulge.core.records import Records
 from divulge.defenses.training.altered_loss import wide
 
@@ -28,7 +28,7 @@ def log_scores_of(model: Any, records: Records) -> Array:
         returned = model(x)
         values = OutputReading(OutputForm.LOGITS).logits(returned, x).double().numpy()
         ends = tried_ending(known, values, ask, parameters)
-        form = recognised(values, records.y if records.y.dtype.kind in "iu" else None, ends)
+        form = recognized(values, records.y if records.y.dtype.kind in "iu" else None, ends)
         return np.asarray(torch.log_softmax(wide(OutputReading(form).logits(returned, x)), dim=1).double().numpy())
 
 

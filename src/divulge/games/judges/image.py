@@ -16,7 +16,7 @@ BEST = 200.0
 """PSNR that stands for equal to the last bit, in dB."""
 
 MOST_COLUMNS = 8
-COLOURS = 3
+COLORS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ def psnr(error: Array) -> Array:
 def as_picture(record: Array) -> Array:
     """[height, width] or [height, width, 3], from that, or with the channels first."""
     record = np.asarray(record)
-    if record.ndim == 3 and record.shape[0] in (1, COLOURS) and record.shape[2] not in (1, COLOURS):
+    if record.ndim == 3 and record.shape[0] in (1, COLORS) and record.shape[2] not in (1, COLORS):
         record = np.moveaxis(record, 0, 2)
     return record[..., 0] if record.ndim == 3 and record.shape[2] == 1 else record
 

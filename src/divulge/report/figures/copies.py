@@ -8,7 +8,7 @@ from typing import Any
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.exhibits import Step
 from divulge.core.threat import Family
-from divulge.report.figures.figure import COLOURS, DASHES, LAYOUT, SYMBOLS, Figure, Table
+from divulge.report.figures.figure import COLORS, DASHES, LAYOUT, SYMBOLS, Figure, Table
 from divulge.report.metrics import exact_percent
 
 MOST = 5
@@ -97,7 +97,7 @@ def _line(title: str, steps: tuple[Step, ...], place: int) -> dict[str, Any]:
         "name": title,
         "type": "scatter",
         "mode": "lines+markers",
-        "line": {"color": COLOURS[place], "dash": DASHES[place], "width": 3 if place == 0 else 1.8},
+        "line": {"color": COLORS[place], "dash": DASHES[place], "width": 3 if place == 0 else 1.8},
         "marker": {"symbol": SYMBOLS[place], "size": 6},
         "hovertemplate": "%{x:,} queries<br>agreement %{y:.1%}<extra>%{fullData.name}</extra>",
     }

@@ -13,7 +13,7 @@ from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.exhibits import Curve
 from divulge.core.results.metric import AUC
 from divulge.core.wording import percent
-from divulge.report.figures.figure import COLOURS, DASHES, LAYOUT, SYMBOLS, Figure, Table
+from divulge.report.figures.figure import COLORS, DASHES, LAYOUT, SYMBOLS, Figure, Table
 
 MOST_CURVES = 3
 MOST_CHOICES = 5
@@ -112,7 +112,7 @@ def _curves(result: AuditResult, ranked: list[Curve]) -> list[dict[str, Any]]:
             "name": result.titles.get(curve.attack, curve.attack),
             "type": "scatter",
             "mode": "lines+markers",
-            "line": {"color": COLOURS[place], "dash": DASHES[place], "width": 3 if place == 0 else 1.8},
+            "line": {"color": COLORS[place], "dash": DASHES[place], "width": 3 if place == 0 else 1.8},
             "marker": {"symbol": SYMBOLS[place], "size": 5, "maxdisplayed": 12},
             "hovertemplate": "FPR %{x:.2%}<br>TPR %{y:.2%}<extra>%{fullData.name}</extra>",
         }
@@ -199,7 +199,7 @@ def _tenths_drawn(ranked: list[Curve], names: list[str]) -> list[dict[str, Any]]
             "name": "members",
             "type": "bar",
             "visible": place == 0,
-            "marker": {"color": COLOURS[0]},
+            "marker": {"color": COLORS[0]},
             "hovertemplate": "%{y:.1%} of the members<extra></extra>",
         }
         for place, curve in enumerate(ranked)
@@ -211,7 +211,7 @@ def _tenths_drawn(ranked: list[Curve], names: list[str]) -> list[dict[str, Any]]
             "name": "non-members: a tenth in each",
             "type": "scatter",
             "mode": "lines",
-            "line": {"color": COLOURS[1], "dash": "dash", "width": 2},
+            "line": {"color": COLORS[1], "dash": "dash", "width": 2},
         }
     )
     return traces

@@ -9,7 +9,7 @@ WIDTH = 860
 ROW = 24
 LABEL = 210
 INK, FAINT = "#1d2530", "#5b6675"
-COLOURS = {
+COLORS = {
     "membership": "#2b6cb0",
     "reconstruction": "#b7791f",
     "property": "#2f855a",
@@ -71,15 +71,15 @@ def _bars(counts: Mapping[str, tuple[int, int]], top: int) -> list[str]:
     scale = (WIDTH - LABEL - 130) / most
     parts = []
     for row, (name, (sure, unsure)) in enumerate(counts.items()):
-        y, colour = top + row * ROW, COLOURS.get(name, COLOURS["membership"])
+        y, color = top + row * ROW, COLORS.get(name, COLORS["membership"])
         end = LABEL + scale * (sure + unsure)
         words = f"{sure + unsure}" + (f", {unsure} unclear" if unsure else "")
         parts.append(f'<text x="{LABEL - 10}" y="{y + 16}" text-anchor="end">{escape(name)}</text>')
-        parts.append(f'<rect x="{LABEL}" y="{y + 3}" width="{scale * sure:.1f}" height="{ROW - 7}" fill="{colour}"/>')
+        parts.append(f'<rect x="{LABEL}" y="{y + 3}" width="{scale * sure:.1f}" height="{ROW - 7}" fill="{color}"/>')
         if unsure:
             parts.append(
                 f'<rect x="{LABEL + scale * sure:.1f}" y="{y + 3}" width="{scale * unsure:.1f}" height="{ROW - 7}" '
-                f'fill="{colour}" opacity="0.4"/>'
+                f'fill="{color}" opacity="0.4"/>'
             )
         parts.append(f'<text x="{end + 8:.1f}" y="{y + 16}" fill="{FAINT}">{words}</text>')
     return parts
@@ -94,19 +94,19 @@ def _columns(years: Mapping[int, Mapping[str, int]], top: int) -> tuple[list[str
     parts = [f'<line x1="{left}" x2="{WIDTH - 20}" y1="{floor}" y2="{floor}" stroke="{FAINT}"/>']
     for place, (year, of) in enumerate(years.items()):
         x, y = left + step * place, float(floor)
-        for family, colour in COLOURS.items():
+        for family, color in COLORS.items():
             tall = (height - 20) * of.get(family, 0) / most
             y -= tall
             if tall:
                 parts.append(
-                    f'<rect x="{x + 3:.1f}" y="{y:.1f}" width="{step - 6:.1f}" height="{tall:.1f}" fill="{colour}"/>'
+                    f'<rect x="{x + 3:.1f}" y="{y:.1f}" width="{step - 6:.1f}" height="{tall:.1f}" fill="{color}"/>'
                 )
         middle = x + step / 2
         parts.append(f'<text x="{middle:.1f}" y="{y - 5:.1f}" text-anchor="middle">{sum(of.values())}</text>')
         parts.append(f'<text x="{middle:.1f}" y="{floor + 18}" text-anchor="middle" fill="{FAINT}">{year}</text>')
     x = left
-    for family, colour in COLOURS.items():
-        parts.append(f'<rect x="{x}" y="{floor + 36}" width="12" height="12" fill="{colour}"/>')
+    for family, color in COLORS.items():
+        parts.append(f'<rect x="{x}" y="{floor + 36}" width="12" height="12" fill="{color}"/>')
         parts.append(f'<text x="{x + 18}" y="{floor + 47}">{family}</text>')
         x += 34 + 8 * len(family)
     return parts, floor + 64

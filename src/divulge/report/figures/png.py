@@ -6,7 +6,7 @@ import base64
 import struct
 import zlib
 
-GREY, COLOUR = 0, 2
+GRAY, COLOR = 0, 2
 
 
 def data_uri(pixels: str, shape: tuple[int, ...]) -> str:
@@ -15,7 +15,7 @@ def data_uri(pixels: str, shape: tuple[int, ...]) -> str:
     row = width * (3 if len(shape) == 3 else 1)
     raw = base64.b64decode(pixels)
     lines = b"".join(b"\0" + raw[start : start + row] for start in range(0, height * row, row))
-    kind = COLOUR if len(shape) == 3 else GREY
+    kind = COLOR if len(shape) == 3 else GRAY
     content = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
     content += _chunk(b"IDAT", zlib.compress(lines, 9)) + _chunk(b"IEND", b"")
     return "data:image/png;base64," + base64.b64encode(content).decode()

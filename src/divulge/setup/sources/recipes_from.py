@@ -58,14 +58,14 @@ def as_said(part: RecipePart, factory: Callable[[], Any] | None, folder: Path) -
     if part.kind == "sklearn":
         return built_by(factory, str(part.factory or ""), "recipe.factory")
     from divulge.training.recipes.augment import Augmentation
-    from divulge.training.recipes.pytorch import Optimiser, Schedule, TorchRecipe
+    from divulge.training.recipes.pytorch import Optimizer, Schedule, TorchRecipe
 
     return TorchRecipe(
         factory,
-        optimiser=Optimiser(part.optimiser),
+        optimizer=Optimizer(part.optimizer),
         schedule=Schedule(part.schedule),
         augmentation=Augmentation[part.augmentation.upper()],
-        **part.model_dump(exclude={"kind", "factory", "optimiser", "schedule", "augmentation"}),
+        **part.model_dump(exclude={"kind", "factory", "optimizer", "schedule", "augmentation"}),
     )
 
 
@@ -100,8 +100,8 @@ def _adapter_like(target: Target) -> Callable[[Any], Target]:
     alike = target.alike if able(target, Adapts) else None
 
     def adapt(model: Any) -> Target:
-        recognised = hasattr(model, "predict") or able(model, Answering) or isinstance(model, str | Path)
-        recognised = (recognised and Access.SAMPLES not in target.offers) or kind_of(model) is not None
-        return target_from(model) if alike is None or recognised else alike(model)
+        recognized = hasattr(model, "predict") or able(model, Answering) or isinstance(model, str | Path)
+        recognized = (recognized and Access.SAMPLES not in target.offers) or kind_of(model) is not None
+        return target_from(model) if alike is None or recognized else alike(model)
 
     return adapt

@@ -20,7 +20,7 @@ from divulge.core.outputs import (
     flat,
     form_of,
     picked,
-    recognised,
+    recognized,
     whole,
 )
 from divulge.core.records import Records
@@ -112,7 +112,7 @@ class KerasTarget(StatedTarget):
         self._handed = False
         if self._form is None:
             y = records.y if records.y.dtype.kind in "iu" else None
-            self._form = recognised(raw, y, _ending(self.network))
+            self._form = recognized(raw, y, _ending(self.network))
 
     def _predicted(self, x: Array) -> Array:
         """Outputs in double precision: [records, outputs]."""

@@ -28,7 +28,7 @@ from divulge.core.outputs import (
     form_of,
     over_places,
     picked,
-    recognised,
+    recognized,
     tried_ending,
     whole,
 )
@@ -38,7 +38,7 @@ from divulge.core.views.extraction import Secrets
 from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
 from divulge.targets.networks.torch_gradients import activations, gradient_norms
 from divulge.targets.networks.torch_inputs import Named, Singles, as_numbers, as_owned
-from divulge.targets.networks.torch_lent import as_input, bare, device_of, fingerprint_of, is_quantised, lent, type_of
+from divulge.targets.networks.torch_lent import as_input, bare, device_of, fingerprint_of, is_quantized, lent, type_of
 from divulge.targets.networks.torch_secrets import of_module
 from divulge.targets.networks.torch_updates import Front, InLogits, change_of, front_of, loss_of, untrained
 from divulge.targets.stated import StatedTarget
@@ -122,7 +122,7 @@ class TorchTarget(StatedTarget):
         """Ports that modules usually have and this one has not, and why."""
         if self._several:
             return dict.fromkeys(INSIDE, "its records are not the rows of one tensor")
-        if is_quantised(self.module) or not any(p.dtype.is_floating_point for p in self.module.parameters()):
+        if is_quantized(self.module) or not any(p.dtype.is_floating_point for p in self.module.parameters()):
             reason = "its weights are quantised, or it has none, so the loss has no gradient by them"
             return dict.fromkeys(INSIDE, reason)
         if isinstance(self.module, torch.jit.ScriptModule):
@@ -201,7 +201,7 @@ class TorchTarget(StatedTarget):
         self._handed = self._handed and len(raw) < MANY
         if self._form is None and len(raw):
             y = records.y if records.y.dtype.kind in "iu" else None
-            self._form = recognised(raw, y, self._ending(self._given(records)[:2], raw), slack)
+            self._form = recognized(raw, y, self._ending(self._given(records)[:2], raw), slack)
 
     def _ending(self, x: Array, raw: Array) -> str:
         """The module's last operation, see `ending`; where it keeps no account of it, whether outputs like `raw` stay

@@ -89,7 +89,7 @@ def _tensors(module: nn.Module) -> Iterator[Tensor]:
     yield from module.buffers()
 
 
-def is_quantised(module: nn.Module) -> bool:
+def is_quantized(module: nn.Module) -> bool:
     """Whether parts of it hold integers for weights, so that nothing can be differentiated by them."""
     return any(".quantized" in type(part).__module__ or _packed(part) for part in module.modules())
 

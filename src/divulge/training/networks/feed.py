@@ -24,7 +24,7 @@ from divulge.core.outputs import (
     one_vs_rest_loss,
     over_places,
     picked,
-    recognised,
+    recognized,
     tried_ending,
     whole,
 )
@@ -165,7 +165,7 @@ def _read(module: nn.Module, feed: Feed, x: Tensor, returned: Any, regression: b
         return replace(feed, plain=outputs is returned)
     values = outputs.detach().double().cpu().numpy()
     try:
-        form = recognised(values, None, _ending(module, x, outputs, values))
+        form = recognized(values, None, _ending(module, x, outputs, values))
     except TargetError:
         form = OutputForm.LOGIT if values.shape[1] == 1 else OutputForm.LOGITS
     plain = (

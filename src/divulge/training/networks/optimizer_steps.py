@@ -62,10 +62,10 @@ class Piece:
     def move(self, recipe: TorchRecipe, rate: float) -> None:
         """One step."""
         gradient = self._gradient if self._exact is None else self._exact.copy_(self._gradient)
-        if recipe.optimiser.value == "sgd":
+        if recipe.optimizer.value == "sgd":
             self._slide(recipe, gradient, rate)
         else:
-            (adamw if recipe.optimiser.value == "adamw" else adam)(
+            (adamw if recipe.optimizer.value == "adamw" else adam)(
                 [self._weights],
                 [gradient],
                 [self._first],

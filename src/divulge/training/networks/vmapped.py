@@ -52,13 +52,13 @@ def train_vmapped(
     x = feed.x(given).to(device)
     y = torch.from_numpy(records.y.astype(np.float32 if regression else np.int64)).to(device)
     rows = torch.from_numpy(np.stack([np.flatnonzero(row) for row in keep]))
-    optimiser, rate = recipe.optimiser_for(weights.values(), fused=True), recipe.rates(rows.shape[1], feed.merged)
+    optimizer, rate = recipe.optimizer_for(weights.values(), fused=True), recipe.rates(rows.shape[1], feed.merged)
     for number, batch in enumerate(islice(batches(recipe, rows, generators, feed.merged), steps)):
         here = batch.to(device)
         for name, value in gradients(weights, x[here], y[here]).items():
             weights[name].grad = value
-        optimiser.param_groups[0]["lr"] = rate(number)
-        optimiser.step()
+        optimizer.param_groups[0]["lr"] = rate(number)
+        optimizer.step()
     with torch.no_grad():
         for number, module in enumerate(modules):
             for name, value in module.named_parameters():

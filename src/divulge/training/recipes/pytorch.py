@@ -26,7 +26,7 @@ from divulge.training.networks.vmapped import train_vmapped
 from divulge.training.recipes.augment import Augmentation, augmented
 
 
-class Optimiser(Enum):
+class Optimizer(Enum):
     """Which optimiser."""
 
     ADAM = "adam"
@@ -34,10 +34,10 @@ class Optimiser(Enum):
     SGD = "sgd"
 
 
-OPTIMISERS: dict[Optimiser, Callable[..., torch.optim.Optimizer]] = {
-    Optimiser.ADAM: torch.optim.Adam,
-    Optimiser.ADAMW: torch.optim.AdamW,
-    Optimiser.SGD: torch.optim.SGD,
+OPTIMIZERS: dict[Optimizer, Callable[..., torch.optim.Optimizer]] = {
+    Optimizer.ADAM: torch.optim.Adam,
+    Optimizer.ADAMW: torch.optim.AdamW,
+    Optimizer.SGD: torch.optim.SGD,
 }
 
 
@@ -85,7 +85,7 @@ class TorchRecipe:
     epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 1e-3
-    optimiser: Optimiser = Optimiser.ADAM
+    optimizer: Optimizer = Optimizer.ADAM
     weight_decay: float = 0.0
     momentum: float = 0.0
     schedule: Schedule = Schedule.CONSTANT
@@ -163,7 +163,7 @@ class TorchRecipe:
         if any(isinstance(part, nn.Conv2d) for part in module.modules()):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-        optimiser, rate = self.optimiser_for(module.parameters(), fused=True), self.rates(len(x), feed.merged)
+        optimizer, rate = self.optimizer_for(module.parameters(), fused=True), self.rates(len(x), feed.merged)
         module.train()
         trained = pooled_first(module)
         asked = feed.asked(trained, regression)
@@ -171,8 +171,8 @@ class TorchRecipe:
         for number, batch in enumerate(islice(batches(self, rows, [generator], feed.merged), how.steps)):
             here = batch[0].to(device)
             seen = augmented(x[here], self.augmentation, generator)
-            optimiser.param_groups[0]["lr"] = rate(number)
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.param_groups[0]["lr"] = rate(number)
+            optimizer.zero_grad(set_to_none=True)
             with torch.autocast(device, dtype=torch.bfloat16, enabled=how.half):
                 if how.objective is not None:
                     loss = how.objective(asked, seen, y[here], generator, number // a_round)
@@ -183,7 +183,7 @@ class TorchRecipe:
             elif how.objective is None:
                 loss = feed.loss(outputs, seen, y[here], regression)
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            optimizer.step()
             if how.after_epoch is not None and (number + 1) % a_round == 0:
                 if how.after_epoch(module, number // a_round):
                     break
@@ -215,12 +215,12 @@ class TorchRecipe:
             return functional.binary_cross_entropy_with_logits(outputs[:, 0], y.float())
         return functional.cross_entropy(outputs, y)
 
-    def optimiser_for(self, parameters: Iterable[Tensor], fused: bool = False) -> torch.optim.Optimizer:
+    def optimizer_for(self, parameters: Iterable[Tensor], fused: bool = False) -> torch.optim.Optimizer:
         """The recipe's optimiser for these parameters.  fused: one pass over memory a step, equal results."""
         settings: dict[str, Any] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
-        if self.optimiser is Optimiser.SGD:
+        if self.optimizer is Optimizer.SGD:
             settings["momentum"] = self.momentum
-        return OPTIMISERS[self.optimiser](parameters, fused=fused or None, **settings)
+        return OPTIMIZERS[self.optimizer](parameters, fused=fused or None, **settings)
 
     def stackable(self) -> bool:
         """Whether many of these networks can be trained as one on this machine."""
@@ -311,13 +311,13 @@ class TorchRecipe:
     @property
     def settings(self) -> dict[str, float | str]:
         """Of the training, in the words in which attacks claim them."""
-        return {"optimiser": self.optimiser.value, "batch_size": self.batch_size}
+        return {"optimizer": self.optimizer.value, "batch_size": self.batch_size}
 
     def describe(self) -> str:
         """The recipe on one line."""
         name = getattr(self.factory, "__name__", type(self.factory).__name__)
         words = (
-            f"{name}, {self.optimiser.value} {self.learning_rate:g}, {self.epochs} epochs, batches of "
+            f"{name}, {self.optimizer.value} {self.learning_rate:g}, {self.epochs} epochs, batches of "
             f"{self.batch_size}, weight decay {self.weight_decay:g}"
         )
         if self.schedule is not Schedule.CONSTANT:

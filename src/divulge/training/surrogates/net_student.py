@@ -27,10 +27,10 @@ BATCH = 128
 RATE = 1e-3
 SHARPEN = 0.5
 MIX = 0.75
-UNLABELLED_WEIGHT = 1.0
+UNLABELED_WEIGHT = 1.0
 
 
-class Standardised(nn.Module):
+class Standardized(nn.Module):
     """The network behind a fixed shift and scale of its inputs, so that it takes raw ones; for regression, of its
     output too.
     """
@@ -92,7 +92,7 @@ def fresh(records: Records, seed: int) -> NetStudent:
     elif len(x) > 1:
         mean, scale = x.mean(dim=0), x.std(dim=0)
     scale = torch.where(scale > 0, scale, torch.ones(1))
-    return NetStudent(Standardised(inner, mean, scale), not records.schema.classes)
+    return NetStudent(Standardized(inner, mean, scale), not records.schema.classes)
 
 
 def of_size(features: int, outputs: int) -> nn.Module:
@@ -118,7 +118,7 @@ def teach(
     seed: int,
     *,
     steps: int | None = None,
-    unlabelled: Records | None = None,
+    unlabeled: Records | None = None,
 ) -> NetStudent:
     """AdamW under a one-cycle schedule; soft answers at a temperature, hard ones by cross-entropy, values by squared
     error.  unlabelled: MixMatch (Berthelot et al. 2019), as Jagielski et al. 2020 use it.
@@ -128,24 +128,24 @@ def teach(
     x, y = inputs(records), torch.from_numpy(wanted.astype(np.float32))
     total = steps or int(np.clip(1000 + 0.3 * len(x), 1200, 5000))
     network = student.network
-    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-4, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=total)
-    extra = None if unlabelled is None else inputs(unlabelled)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-4, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=total)
+    extra = None if unlabeled is None else inputs(unlabeled)
     target = Lesson(y, not records.schema.classes)
-    if target.regression and isinstance(network, Standardised):
+    if target.regression and isinstance(network, Standardized):
         network.middle, network.spread = float(y.mean()), float(y.std()) or 1.0
     network.train()
     with enough_threads(network):
         for step in range(total):
             batch = torch.randint(len(x), (min(BATCH, len(x)),), generator=generator)
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             if extra is None or target.regression:
                 loss = target.loss(network(x[batch]), batch)
             else:
                 others = extra[torch.randint(len(extra), (BATCH,), generator=generator)]
                 loss = mixed_loss(network, x[batch], y[batch], others, generator, step / total)
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            optimizer.step()
             schedule.step()
     network.eval()
     return student
@@ -184,9 +184,9 @@ def mixed_loss(
     share = max(share, 1 - share)
     outputs = network(share * all_x + (1 - share) * all_x[order])
     blend = share * all_y + (1 - share) * all_y[order]
-    labelled = -(blend[: len(x)] * torch.log_softmax(outputs[: len(x)], dim=1)).sum(dim=1).mean()
+    labeled = -(blend[: len(x)] * torch.log_softmax(outputs[: len(x)], dim=1)).sum(dim=1).mean()
     rest = ((torch.softmax(outputs[len(x) :], dim=1) - blend[len(x) :]) ** 2).mean()
-    return labelled + UNLABELLED_WEIGHT * min(1.0, 4 * progress) * y.shape[1] * rest
+    return labeled + UNLABELED_WEIGHT * min(1.0, 4 * progress) * y.shape[1] * rest
 
 
 def disturbed(x: Tensor, generator: Generator) -> Tensor:

@@ -42,14 +42,14 @@ class SurrogateTrainer:
         return able if self.example.schema.is_image and able else (*able, TREES)
 
     def teach(
-        self, kind: str, records: Records, answers: Array, seed: int, unlabelled: Records | None = None
+        self, kind: str, records: Records, answers: Array, seed: int, unlabeled: Records | None = None
     ) -> Student:
         """See Students; raises InputError for an unknown kind and TargetError where nothing can be learned."""
         wanted = lessons(records, answers)
         if kind == NETWORK:
             from divulge.training.surrogates.net_student import teach
 
-            return teach(records, wanted, seed, steps=self.steps, unlabelled=unlabelled)
+            return teach(records, wanted, seed, steps=self.steps, unlabeled=unlabeled)
         if kind == TREES:
             return TreeStudent.taught(records, wanted, seed)
         raise InputError(f"student {kind!r} is unknown: choose network or trees")

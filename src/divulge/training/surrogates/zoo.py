@@ -48,16 +48,16 @@ def train_one(records: Records, design: NetworkDesign, seed: int, epochs: int = 
             with torch.no_grad():
                 part.weight.uniform_(-bound, bound, generator=generator)
                 part.bias.uniform_(-bound, bound, generator=generator)
-    optimiser = _optimiser(design, module)
+    optimizer = _optimizer(design, module)
     module.train()
     for _ in range(epochs):
         order = rows[torch.randperm(len(rows), generator=generator)]
         for start in range(0, len(order), design.batch_size):
             batch = order[start : start + design.batch_size]
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             out = _forward(module, x[batch], generator)
             nn.functional.cross_entropy(out, y[batch]).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            optimizer.step()
     return module.eval()
 
 
@@ -72,13 +72,13 @@ def _forward(module: nn.Sequential, x: torch.Tensor, generator: Generator) -> to
     return x
 
 
-def _optimiser(design: NetworkDesign, module: nn.Module) -> torch.optim.Optimizer:
-    rate = RATES.get(design.optimiser)
+def _optimizer(design: NetworkDesign, module: nn.Module) -> torch.optim.Optimizer:
+    rate = RATES.get(design.optimizer)
     if rate is None:
-        raise InputError(f"optimiser {design.optimiser!r} is unknown: choose one of {', '.join(RATES)}")
-    if design.optimiser == "sgd":
+        raise InputError(f"optimiser {design.optimizer!r} is unknown: choose one of {', '.join(RATES)}")
+    if design.optimizer == "sgd":
         return torch.optim.SGD(module.parameters(), lr=rate, momentum=0.5)
-    kind = torch.optim.Adam if design.optimiser == "adam" else torch.optim.RMSprop
+    kind = torch.optim.Adam if design.optimizer == "adam" else torch.optim.RMSprop
     return kind(module.parameters(), lr=rate)
 
 

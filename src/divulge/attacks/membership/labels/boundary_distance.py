@@ -126,9 +126,9 @@ class Search:
         drawn = self._view.rng.normal(size=(directions, *offset.shape)) * self._free
         drawn /= np.maximum(np.linalg.norm(drawn, axis=-1, keepdims=True), 1e-12)
         beyond = np.where(self._other_label(offset + radius * drawn), 1.0, -1.0)
-        centred = beyond - beyond.mean(axis=0)
+        centered = beyond - beyond.mean(axis=0)
         same = np.abs(beyond.mean(axis=0)) == 1
-        weights = np.where(same, beyond, centred)
+        weights = np.where(same, beyond, centered)
         towards = (weights[..., None] * drawn).mean(axis=0)
         return np.asarray(towards / np.maximum(np.linalg.norm(towards, axis=1, keepdims=True), 1e-12))
 

@@ -57,12 +57,12 @@ def log_ratio(target: Array, inside: Sums, outside: Sums, strength: float, pull:
     return above - _predictive(target, outside, anchor, outside.pooled_variance(floor), strength, pull)
 
 
-def _predictive(target: Array, of: Sums, centre: Array, variance: float, strength: float, pull: float) -> Array:
+def _predictive(target: Array, of: Sums, center: Array, variance: float, strength: float, pull: float) -> Array:
     """Log-density of Student's t with the posterior's parameters (Murphy 2007, eq. 110)."""
     from scipy import stats
 
-    mean = np.where(of.n > 0, np.nan_to_num(of.mean), centre)
+    mean = np.where(of.n > 0, np.nan_to_num(of.mean), center)
     kappa, alpha = pull + of.n, (strength + of.n) / 2
-    beta = 0.5 * (strength * variance + of.deviations + pull * of.n * (mean - centre) ** 2 / kappa)
-    middle = (pull * centre + of.n * mean) / kappa
+    beta = 0.5 * (strength * variance + of.deviations + pull * of.n * (mean - center) ** 2 / kappa)
+    middle = (pull * center + of.n * mean) / kappa
     return np.asarray(stats.t.logpdf(target, 2 * alpha, middle, np.sqrt(beta * (kappa + 1) / (alpha * kappa))))

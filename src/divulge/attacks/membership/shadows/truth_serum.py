@@ -10,7 +10,7 @@ import numpy as np
 from divulge.attacks.membership.shadows.shadow_statistics import logits_of, normal_log_density, sums
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
-from divulge.core.threat import Access, Asset, Behaviour, Family, Knowledge, Needs, Phase
+from divulge.core.threat import Access, Asset, Behavior, Family, Knowledge, Needs, Phase
 from divulge.core.views.membership import MembershipGuess, MembershipView, Poison, PoisonView
 
 FEWEST_TARGETS = 20
@@ -38,7 +38,7 @@ class TruthSerum:
         paper="tramer2022",
         equations="algorithm 1, section 4.2",
         summary="contributes wrongly labelled copies of a record, so that having trained on it shows",
-        needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE}), Phase.TRAINING, Behaviour.ACTIVE),
+        needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE}), Phase.TRAINING, Behavior.ACTIVE),
         models=2,
     )
 
@@ -56,7 +56,7 @@ class TruthSerum:
         about[chosen] = True
         aimed = view.candidates.take(chosen)
         wrong = (aimed.y + view.rng.integers(1, classes, number)) % classes
-        copies = aimed.take(np.repeat(np.arange(number), self.copies)).relabelled(np.repeat(wrong, self.copies))
+        copies = aimed.take(np.repeat(np.arange(number), self.copies)).relabeled(np.repeat(wrong, self.copies))
         return Poison(copies, about)
 
     def run(self, view: MembershipView) -> MembershipGuess:

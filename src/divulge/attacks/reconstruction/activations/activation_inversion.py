@@ -54,14 +54,14 @@ class ActivationInversion:
         scale = sent.flatten(1).square().mean(dim=1).clamp_min(1e-12)
         made = torch.Generator().manual_seed(int(view.rng.integers(2**31)))
         free = (0.5 + 0.05 * torch.randn((len(sent), *view.shape), generator=made, dtype=dtype)).requires_grad_()
-        optimiser = torch.optim.Adam([free], lr=self.rate)
-        falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
+        optimizer = torch.optim.Adam([free], lr=self.rate)
+        falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
         for _ in range(self.steps):
             off = (front(low + free * (high - low)) - sent).flatten(1).square().mean(dim=1) / scale
             if view.schema.is_image and self.total_variation:
                 off = off + self.total_variation * variation(free, sides_of(view.shape))
             (free.grad,) = torch.autograd.grad(off.sum(), free)
-            optimiser.step()
+            optimizer.step()
             falls.step()
             with torch.no_grad():
                 free.clamp_(0, 1)

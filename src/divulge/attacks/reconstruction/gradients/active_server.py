@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.threat import Access, Behaviour, Knowledge, Needs, Phase
+from divulge.core.threat import Access, Behavior, Knowledge, Needs, Phase
 
-ACTIVE_SERVER = Needs(
-    Access.UPDATES, frozenset({Knowledge.POPULATION}), phase=Phase.TRAINING, behaviour=Behaviour.ACTIVE
-)
+ACTIVE_SERVER = Needs(Access.UPDATES, frozenset({Knowledge.POPULATION}), phase=Phase.TRAINING, behavior=Behavior.ACTIVE)
 """The clients' updates, records like theirs to adjust the module to, and a part in the training."""

@@ -128,9 +128,11 @@ def _towards(features: Array, own: Array) -> tuple[Array, Array]:
     """A direction along which records of a class are apart from others (ridge regression), and the measurement along it
     of the records of the class, of all where there are too few.
     """
-    centred = features - features.mean(axis=0)
-    ridge = 1e-2 * float(np.square(centred).sum(axis=1).mean()) * np.eye(features.shape[1])
-    along = np.linalg.solve(centred.T @ centred / len(centred) + ridge, centred.T @ (own - own.mean()) / len(centred))
+    centered = features - features.mean(axis=0)
+    ridge = 1e-2 * float(np.square(centered).sum(axis=1).mean()) * np.eye(features.shape[1])
+    along = np.linalg.solve(
+        centered.T @ centered / len(centered) + ridge, centered.T @ (own - own.mean()) / len(centered)
+    )
     along = along / max(float(np.linalg.norm(along)), 1e-12)
     return along, features[own if own.sum() > 1 else slice(None)] @ along
 

@@ -209,14 +209,14 @@ def by_adam(matcher: Matcher, restarts: int, steps: int, rate: float, signed: bo
     """Adam, on the gradient's signs if `signed`, inside the box; the rate falls thrice by ten (Geiping et al. 2020)."""
     inputs, logits = matcher.start(restarts)
     free = [inputs.requires_grad_()] + ([logits.requires_grad_()] if logits is not None else [])
-    optimiser = torch.optim.Adam(free, lr=rate)
+    optimizer = torch.optim.Adam(free, lr=rate)
     drops = [round(steps * share) for share in (3 / 8, 5 / 8, 7 / 8)]
-    falls = torch.optim.lr_scheduler.MultiStepLR(optimiser, drops, gamma=0.1)
+    falls = torch.optim.lr_scheduler.MultiStepLR(optimizer, drops, gamma=0.1)
     for _ in range(steps):
         slopes = torch.autograd.grad(matcher.distance(inputs, logits).sum(), free)
         for part, slope in zip(free, slopes, strict=True):
             part.grad = slope.sign() if signed else slope
-        optimiser.step()
+        optimizer.step()
         falls.step()
         with torch.no_grad():
             inputs.clamp_(0, 1)

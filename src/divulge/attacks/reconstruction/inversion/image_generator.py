@@ -147,7 +147,7 @@ def search(
     latent = torch.randn((len(wanted), made.size), generator=drawn).requires_grad_()
     width = torch.full_like(latent, -1.0 if spread else -30.0).requires_grad_()  # its logarithm
     shifting = robust and view.schema.is_image
-    optimiser = torch.optim.Adam([latent, width] if spread else [latent], lr=rate)
+    optimizer = torch.optim.Adam([latent, width] if spread else [latent], lr=rate)
     for _ in range(steps):
         drawn_latent = latent + width.exp() * torch.randn(latent.shape, generator=drawn) if spread else latent
         records = made.records(drawn_latent)
@@ -157,7 +157,7 @@ def search(
         if realism:
             loss = loss - realism * realness(made.critic, made.maker(drawn_latent))
         latent.grad, width.grad = torch.autograd.grad(loss.sum(), (latent, width), allow_unused=True)
-        optimiser.step()
+        optimizer.step()
     with torch.no_grad():
         records = made.records(latent)
         views = [moved(records, sides_of(view.shape), drawn) if shifting else records for _ in range(VIEWS)]

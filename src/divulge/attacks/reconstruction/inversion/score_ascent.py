@@ -44,8 +44,8 @@ def climb(module: nn.Module, view: ClassView, total_variation: float, steps: int
     free = (0.5 + 0.02 * start).requires_grad_()
     image = view.schema.is_image
     moving = image and min(view.shape[s] for s in sides_of(view.shape)) >= LARGE
-    optimiser = torch.optim.Adam([free], lr=rate)
-    falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    optimizer = torch.optim.Adam([free], lr=rate)
+    falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         shown = moved(free, sides_of(view.shape), made) if moving else free
         views = shown.repeat(VIEWS, *([1] * (shown.dim() - 1)))
@@ -54,7 +54,7 @@ def climb(module: nn.Module, view: ClassView, total_variation: float, steps: int
         loss = -told.reshape(VIEWS, -1).mean(dim=0)
         loss = loss + (total_variation * variation(free, sides_of(view.shape)) if image else 0.0)
         (free.grad,) = torch.autograd.grad(loss.sum(), free)
-        optimiser.step()
+        optimizer.step()
         falls.step()
         with torch.no_grad():
             free.clamp_(0, 1)

@@ -66,9 +66,9 @@ def solve(
     soft = _softened(module)
     params = {name: p.detach() for name, p in soft.named_parameters()}
     dtype = next(iter(params.values())).dtype
-    low, high, centre = (torch.as_tensor(np.asarray(part), dtype=dtype) for part in (view.low, view.high, middle))
+    low, high, center = (torch.as_tensor(np.asarray(part), dtype=dtype) for part in (view.low, view.high, middle))
     width = torch.where(high > low, high - low, torch.zeros_like(high))
-    start = (centre - low) / torch.where(width > 0, width, torch.ones_like(width))
+    start = (center - low) / torch.where(width > 0, width, torch.ones_like(width))
     made = torch.Generator().manual_seed(seed)
     classes = max(view.classes, 2)
     wanted = torch.arange(candidates) % classes
@@ -76,8 +76,8 @@ def solve(
     free = free.clamp(0, 1).requires_grad_()
     raw = (torch.rand(candidates, generator=made, dtype=dtype) - float(SHIFT)).requires_grad_()
     whole = sum(float(p.square().sum()) for p in params.values())
-    optimiser = torch.optim.Adam([{"params": [free], "lr": rate}, {"params": [raw], "lr": rate}])
-    falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    optimizer = torch.optim.Adam([{"params": [free], "lr": rate}, {"params": [raw], "lr": rate}])
+    falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     weights = {name: p.clone().requires_grad_() for name, p in params.items()}
     off = torch.zeros(())
     for _ in range(steps):
@@ -86,7 +86,7 @@ def solve(
         sums = torch.autograd.grad((multipliers * margins).sum(), list(weights.values()), create_graph=True)
         off = torch.stack([(p - s).square().sum() for p, s in zip(params.values(), sums, strict=True)]).sum()
         free.grad, raw.grad = torch.autograd.grad(off, (free, raw))
-        optimiser.step()
+        optimizer.step()
         falls.step()
         with torch.no_grad():
             free.clamp_(0, 1)

@@ -14,7 +14,7 @@ from divulge.core.hashing import Array
 
 
 @dataclass(frozen=True)
-class UpdateQuantisation:
+class UpdateQuantization:
     """Every value becomes one of 2**bits evenly spaced ones, up or down at random so that the mean stays (Alistarh et
     al. 2017, section 3.1, with the largest value of a parameter as its scale).
     """
@@ -22,7 +22,7 @@ class UpdateQuantisation:
     bits: int = 4
 
     card: ClassVar[DefenseCard] = DefenseCard(
-        name="update_quantisation",
+        name="update_quantization",
         title="Quantised updates",
         paper="alistarh2017",
         summary="sends each value of an update with few bits",
@@ -31,7 +31,7 @@ class UpdateQuantisation:
 
     def __post_init__(self) -> None:
         if self.bits < 1:
-            raise InputError(f"update_quantisation: {self.bits} bits hold nothing: give at least 1")
+            raise InputError(f"update_quantization: {self.bits} bits hold nothing: give at least 1")
 
     def protect(self, change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
         """See UpdateDefense."""

@@ -20,7 +20,7 @@ RATE = 1e-3
 
 
 @dataclass(frozen=True)
-class AdversarialRegularisation:
+class AdversarialRegularization:
     """Nasr, Shokri and Houmansadr 2018, algorithm 1: in every step an inference model h(scores, label) learns to tell
     the batch from reference records, and the classifier descends on its loss plus weight * log h of the batch.
 
@@ -32,7 +32,7 @@ class AdversarialRegularisation:
     reference: Records | None = field(default=None, repr=False, compare=False)
 
     card: ClassVar[DefenseCard] = DefenseCard(
-        name="adversarial_regularisation",
+        name="adversarial_regularization",
         title="Adversarial regularisation",
         paper="nasr2018",
         summary="trains against an attacker who learns to tell members",
@@ -44,7 +44,7 @@ class AdversarialRegularisation:
 
     def __post_init__(self) -> None:
         if self.weight <= 0 or self.attacker_steps < 1:
-            raise InputError("adversarial_regularisation: weight must be positive, and attacker_steps at least 1")
+            raise InputError("adversarial_regularization: weight must be positive, and attacker_steps at least 1")
 
     def fit(self, recipe: Any, records: Records, seed: int) -> Any:
         """See TrainingDefense."""

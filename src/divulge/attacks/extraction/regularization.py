@@ -18,14 +18,14 @@ NEAR_MARGIN = 1e-6
 
 
 @dataclass(frozen=True)
-class Regularisation:
+class Regularization:
     """For a learner that minimises loss + lambda x penalty, the parameters and the training data leave lambda as the
     only unknown of the equation "gradient = 0", which is solved by least squares over all coordinates (equation 5 of
     the paper); for hinge losses the subgradients at the margin are unknowns too, and left out.
     """
 
     card: ClassVar[Card] = Card(
-        name="regularisation",
+        name="regularization",
         title="Regularisation strength",
         family=Family.EXTRACTION,
         asset=Asset.HYPERPARAMETERS,
