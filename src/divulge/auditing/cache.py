@@ -100,10 +100,10 @@ def baseline_of(job: Job, compute: Callable[[], Baseline]) -> Baseline:
             return TypeAdapter(Baseline).validate_json(stored)
         except ValidationError:
             pass
-    made = compute()
+    computed = compute()
     if artifact_cache is not None:
-        artifact_cache.write(key, TypeAdapter(Baseline).dump_json(made))
-    return made
+        artifact_cache.write(key, TypeAdapter(Baseline).dump_json(computed))
+    return computed
 
 
 @dataclass(frozen=True)

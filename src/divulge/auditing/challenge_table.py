@@ -33,6 +33,6 @@ def spec_of(card: Card) -> ChallengeSpec:
     """How the challenge of an attack is played; raises Impossible where nobody knows."""
     known = table().get(card.played_as)
     if known is None:
-        said = f"there is no game for the challenge {str(card.played_as)!r}"
-        raise Impossible(f"{said}: name one on the attack's card, or register it ({GROUP})")
+        problem = f"there is no game for the challenge {str(card.played_as)!r}"
+        raise Impossible(f"{problem}: name one on the attack's card, or register it ({GROUP})")
     return known

@@ -51,13 +51,13 @@ def with_alarms(evidence: Evidence, job: Job, oracle: GrantedOracle) -> Evidence
     streams = [rest.take(part) for part in np.array_split(np.arange(len(rest)), number)]
     alarms = []
     for name in job.detectors:
-        made = detector(name, reference.flat())
-        calm = [made.suspicion(s.flat(), _labels(job, s)) for s in streams]
+        alarm = detector(name, reference.flat())
+        calm = [alarm.suspicion(s.flat(), _labels(job, s)) for s in streams]
         if WINDOW * sum(map(len, calm)) < fewest_queries(PER_THOUSAND):
             alarms.append(Alarm(name, None, 0, PER_THOUSAND))
             continue
         above = threshold(calm, PER_THOUSAND)
-        at = first_alarm(made.suspicion(asked.flat(), _labels(job, asked)), above)
+        at = first_alarm(alarm.suspicion(asked.flat(), _labels(job, asked)), above)
         alarms.append(Alarm(name, at, len(asked), PER_THOUSAND))
     return replace(evidence, exhibits=(*evidence.exhibits, *alarms))
 

@@ -242,9 +242,9 @@ def _map(job: Job, asked: Asked, side: SeenSides, likes: Likes) -> Concern | Non
 
 def _meanings(job: Job, found: Permutation) -> list[str]:
     classes = job.candidates.schema.classes
-    told = [f"output {j} stood for {classes[found.means[j]]!r}" for j in found.moved[:MOST_NAMED]]
+    moved = [f"output {j} stood for {classes[found.means[j]]!r}" for j in found.moved[:MOST_NAMED]]
     more = len(found.moved) - MOST_NAMED
-    return told if more <= 0 else [*told, f"{more} more were moved"]
+    return moved if more <= 0 else [*moved, f"{more} more were moved"]
 
 
 def _other_line(side: SeenSides, likes: Likes) -> Concern | None:
@@ -280,13 +280,15 @@ def _unlike(job: Job, asked: Asked, side: SeenSides, likes: Likes, minutes: floa
             return found
     if mine.skill >= GOOD / 2 and mine.boast < 1 - GOOD:
         return None
-    told = reference(job, asked.places)
-    return poorer(asked.plain.take(told[0]), told[1], asked.member[told[0]]) if told is not None else None
+    expected = reference(job, asked.places)
+    return (
+        poorer(asked.plain.take(expected[0]), expected[1], asked.member[expected[0]]) if expected is not None else None
+    )
 
 
 def _simple(job: Job, asked: Asked) -> Seen | None:
-    told = reference(job, asked.places)
-    return told[1] if told is not None else None
+    expected = reference(job, asked.places)
+    return expected[1] if expected is not None else None
 
 
 def _late(side: SeenSides) -> list[Concern]:

@@ -127,8 +127,10 @@ class BoundRecipe:
 
     def fingerprint(self) -> str:
         """See core.recipe.Recipe."""
-        made = self.recipe.fingerprint()
-        return digest(made, repr(self.behind), repr(self.before)) if self.behind or self.before else made
+        recipe_print = self.recipe.fingerprint()
+        return (
+            digest(recipe_print, repr(self.behind), repr(self.before)) if self.behind or self.before else recipe_print
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +147,9 @@ class Reconstruction:
 
     def fingerprints(self) -> tuple[str, ...]:
         """What tells it from others; empty where all of it is as by default."""
-        told = (self.public.fingerprint() if self.public is not None else "", self.plan.fingerprint())
+        shared = (self.public.fingerprint() if self.public is not None else "", self.plan.fingerprint())
         usual = ("", RebuildPlan().fingerprint())
-        return (*told, repr(self.protections)) if told != usual or self.protections else ()
+        return (*shared, repr(self.protections)) if shared != usual or self.protections else ()
 
 
 @dataclass(frozen=True, eq=False)

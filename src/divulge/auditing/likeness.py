@@ -65,11 +65,11 @@ class Likes:
         cheap = isinstance(self._inner, SklearnRecipe)
         for number in range(TRAININGS_OF_ESTIMATORS if cheap else TRAININGS):
             if number == len(self.found):
-                made = None if self.failed or self.job.recipe is None else self._train(number)
-                if made is None:
+                trained = None if self.failed or self.job.recipe is None else self._train(number)
+                if trained is None:
                     self.failed = True
                     return
-                self.found.append(made)
+                self.found.append(trained)
             yield self.found[number]
             if number == 1 and np.array_equal(self.found[0].members.loss, self.found[1].members.loss):
                 return  # its seed decides nothing
@@ -86,8 +86,8 @@ class Likes:
         sides = [self.asked[member[self.asked] == side] for side in (True, False)]
         if not all(map(len, sides)):
             return None
-        told = [ask(model, job.candidates.take(side)) for side in sides]
-        return SeenSides(told[0], told[1]) if told[0] is not None and told[1] is not None else None
+        answers = [ask(model, job.candidates.take(side)) for side in sides]
+        return SeenSides(answers[0], answers[1]) if answers[0] is not None and answers[1] is not None else None
 
     @property
     def _inner(self) -> object:

@@ -85,8 +85,8 @@ def _lacks(card: Card, job: Job) -> list[str]:
         lacks.append(f"it is for {tasks}, and this target does {job.target.task.value}")
     if card.needs.access not in ports_of(job.target, job.recipe) and job.threat.grants(card.needs.access):
         why = reason_against(job.target, card.needs.access)
-        told = f"the target {job.target.name} does not offer {card.needs.access.value}"
-        lacks.append(told if why is None else f"{told}: {why}")
+        lack = f"the target {job.target.name} does not offer {card.needs.access.value}"
+        lacks.append(lack if why is None else f"{lack}: {why}")
     lacks += _lacks_numbers(card.alters or spec.altered, job)
     if Knowledge.RECIPE in card.needs.knowledge:
         lacks += _lacks_shadows(card, job)
@@ -110,8 +110,8 @@ def _lacks_numbers(altered: bool, job: Job) -> list[str]:
     if not altered or not schema.opaque:
         return []
     kind = schema.columns[0].kind
-    told = f" ({_WORDS[kind]})" if kind in _WORDS else ""
-    return [f"records of this kind{told} cannot be altered number by number"]
+    kind_of_values = f" ({_WORDS[kind]})" if kind in _WORDS else ""
+    return [f"records of this kind{kind_of_values} cannot be altered number by number"]
 
 
 def _lacks_shadows(card: Card, job: Job) -> list[str]:

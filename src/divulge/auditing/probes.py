@@ -73,8 +73,8 @@ def refuse_silence(target: Target, records: Records) -> str:
 
 
 def _cure(error: str) -> str:
-    told = error.lower()
-    return next((cure for words, cure in CURES if any(word in told for word in words)), BY_HAND)
+    message = error.lower()
+    return next((cure for words, cure in CURES if any(word in message for word in words)), BY_HAND)
 
 
 def twice(job: Job, few: Array) -> list[Concern]:

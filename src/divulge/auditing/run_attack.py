@@ -55,14 +55,14 @@ class Result:
 def baseline(game: Game) -> Baseline:
     """The model-blind baseline of a game: the stronger of its guessers, and whether it raises the alarm."""
     try:
-        told = list(game.baseline())
-        areas = [_area(evidence) for evidence in told]
+        rows = list(game.baseline())
+        areas = [_area(evidence) for evidence in rows]
     except Impossible as reason:
         return Baseline(missing=str(reason))
     readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
     strongest = max(readings, key=lambda reading: reading.low)
     telling = game.most_telling() if strongest.low > 0.5 and able(game, TellsBaseline) else None
-    return Baseline(strongest, blind_alarm_of(strongest, telling, any(evidence.grouped for evidence in told)))
+    return Baseline(strongest, blind_alarm_of(strongest, telling, any(evidence.grouped for evidence in rows)))
 
 
 def _area(evidence: Scored) -> Auc:

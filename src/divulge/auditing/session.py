@@ -102,10 +102,10 @@ class Session:
         """Students of one model, taught once for all arms and attacks."""
         job, population = self.job, self.job.population
         assert population is not None
-        said = teacher.log_scores(population)
-        key = digest(said)
+        log_scores = teacher.log_scores(population)
+        key = digest(log_scores)
         if key not in self._taught:
             recipe: Any = job.recipe
-            self._taught[key] = recipe.distil(population, said, derived_seed(job.seed, "student"))
+            self._taught[key] = recipe.distil(population, log_scores, derived_seed(job.seed, "student"))
         needed = attack.card.needs.access
         return [GrantedOracle(student, job.threat, needed, free=True) for student in self._taught[key]]

@@ -60,8 +60,8 @@ def attacks(
         for card in can:
             paper = PAPERS[card.paper].short if card.paper in PAPERS else card.paper
             tasks = ", ".join(sorted(task.value for task in card.needs.tasks))
-            told = f"{card.needs.access.value}; {_cost(card)}; {tasks}; {paper}"
-            out.print(f"  {card.name:<28} {told}", soft_wrap=True)
+            summary = f"{card.needs.access.value}; {_cost(card)}; {tasks}; {paper}"
+            out.print(f"  {card.name:<28} {summary}", soft_wrap=True)
         _say_what_cannot(cannot)
 
 
@@ -83,11 +83,11 @@ def _cost(card: Card) -> str:
     from divulge.core.capability.attacks import shadows_of
     from divulge.core.threat import Family
 
-    made = attack(card.name)
-    models = shadows_of(made)
+    built = attack(card.name)
+    models = shadows_of(built)
     cost = counted(round(card.queries_per_record), "query") + " a record"
     if card.family is not Family.MEMBERSHIP:
-        asked = queries_of(made, 0)
+        asked = queries_of(built, 0)
         cost = "as many queries as it takes" if asked is None else f"up to {counted(asked, 'query')}"
         cost = cost if asked != 0 else "no query"
     return cost + (f", {counted(models, 'model')}" if models else "")

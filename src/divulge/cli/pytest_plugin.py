@@ -64,16 +64,16 @@ def divulge_before(request: pytest.FixtureRequest) -> Callable[[str], Path | Non
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Where the reports are."""
     ended = [report for reports in terminalreporter.stats.values() for report in reports]
-    told = [
+    lines = [
         text
         for report in ended
         if getattr(report, "when", None) == "call"
         for name, text in report.user_properties
         if name == PROPERTY
     ]
-    if told:
+    if lines:
         terminalreporter.section("divulge", sep="=")
-        for line in told:
+        for line in lines:
             terminalreporter.line(line)
 
 

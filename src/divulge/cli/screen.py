@@ -229,7 +229,7 @@ def show_plan(job: Job) -> None:
 
 def table(*heads: str) -> Table:
     """A plain table."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    grid = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
-        made.add_column(head, overflow="fold")
-    return made
+        grid.add_column(head, overflow="fold")
+    return grid

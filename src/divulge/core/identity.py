@@ -116,14 +116,14 @@ class _Reader:
             self.read(part, depth + 1)
 
     def _unordered(self, name: str, values: list[Any], depth: int) -> None:
-        told = []
+        words = []
         for part in values:
             inner = hashlib.blake2b(digest_size=16)
             reader = _Reader(inner)
             reader._open = self._open
             reader.read(part, depth + 1)
-            told.append(inner.digest())
-        self.tell(name, *sorted(told))
+            words.append(inner.digest())
+        self.tell(name, *sorted(words))
 
     def _function(self, value: types.FunctionType, depth: int) -> None:
         self.tell("function", value.__module__ or "", value.__qualname__)
@@ -186,9 +186,9 @@ def _catboost_words(model: Any) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
         model.save_model(str(path), format="json")
-        told = json.loads(path.read_text(encoding="utf-8"))
-    told.pop("model_info", None)  # when it was trained
-    return json.dumps([told, [repr(label) for label in getattr(model, "classes_", ())]], sort_keys=True)
+        parameters = json.loads(path.read_text(encoding="utf-8"))
+    parameters.pop("model_info", None)  # when it was trained
+    return json.dumps([parameters, [repr(label) for label in getattr(model, "classes_", ())]], sort_keys=True)
 
 
 def _filled(cell: Any) -> bool:

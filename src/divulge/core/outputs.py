@@ -118,8 +118,8 @@ def _parts(given: Any) -> dict[Any, Any]:
 
 
 def _choices(parts: Mapping[Any, Any]) -> str:
-    told = [f"{n!r} {tuple(p.shape)}" if _is_tensor(p) else f"{n!r} ({type(p).__name__})" for n, p in parts.items()]
-    return ", ".join(told[:8]) or "nothing"
+    choices = [f"{n!r} {tuple(p.shape)}" if _is_tensor(p) else f"{n!r} ({type(p).__name__})" for n, p in parts.items()]
+    return ", ".join(choices[:8]) or "nothing"
 
 
 def ending(outputs: Any) -> str:
@@ -206,8 +206,8 @@ def one_vs_rest_loss(outputs: Any, y: Any) -> Any:
     """Mean binary cross-entropy, summed over classes, of a probability for each class by itself."""
     outputs = outputs.float() if outputs.element_size() == 2 else outputs
     hot = outputs.new_zeros(outputs.shape).scatter(1, y[:, None], 1.0)
-    told = hot * outputs + (1 - hot) * (1 - outputs)
-    return -told.clamp(min=LEAST).log().sum(1).mean()
+    likelihood = hot * outputs + (1 - hot) * (1 - outputs)
+    return -likelihood.clamp(min=LEAST).log().sum(1).mean()
 
 
 def _explained(values: Array, y: Array, form: OutputForm) -> float:
@@ -217,10 +217,10 @@ def _explained(values: Array, y: Array, form: OutputForm) -> float:
     scores = np.maximum(scores, np.log(SMALLEST_CHANCE))
     inside = (y >= 0) & (y < scores.shape[1])
     rows, codes = np.flatnonzero(inside), y[inside].astype(np.int64)
-    told = [scores[rows, codes].sum()]
+    explained = [scores[rows, codes].sum()]
     if scores.shape[1] == 2:
-        told.append(scores[rows, 1 - codes].sum())
-    return float(max(told))
+        explained.append(scores[rows, 1 - codes].sum())
+    return float(max(explained))
 
 
 def contradicted(values: Array, form: OutputForm, tolerance: float = TOLERANCE) -> bool:

@@ -86,8 +86,8 @@ class Property:
         count = len(next(iter(columns.values())))
         if self.kind not in ("mean", "correlation"):
             return np.ones(count, dtype=bool)
-        told = [np.isfinite(self._number(part, columns)) for part in range(len(self.parts))]
-        return np.asarray(np.broadcast_to(np.logical_and.reduce(told), (count,)))
+        finite = [np.isfinite(self._number(part, columns)) for part in range(len(self.parts))]
+        return np.asarray(np.broadcast_to(np.logical_and.reduce(finite), (count,)))
 
     def value(self, columns: Columns) -> float:
         """The property of a set of records."""
@@ -174,8 +174,8 @@ def _of(node: ast.AST, columns: Columns, text: str) -> Any:
     if isinstance(node, ast.List | ast.Tuple):
         return [_of(item, columns, text) for item in node.elts]
     if isinstance(node, ast.BoolOp):
-        made = [_true(_of(value, columns, text)) for value in node.values]
-        return np.logical_and.reduce(made) if isinstance(node.op, ast.And) else np.logical_or.reduce(made)
+        operands = [_true(_of(value, columns, text)) for value in node.values]
+        return np.logical_and.reduce(operands) if isinstance(node.op, ast.And) else np.logical_or.reduce(operands)
     if isinstance(node, ast.UnaryOp):
         inner = _of(node.operand, columns, text)
         return ~_true(inner) if isinstance(node.op, ast.Not) else -inner
@@ -187,7 +187,7 @@ def _of(node: ast.AST, columns: Columns, text: str) -> Any:
 
 
 def _compared(node: ast.Compare, columns: Columns, text: str) -> Any:
-    left, made = _of(node.left, columns, text), None
+    left, holds = _of(node.left, columns, text), None
     for kind, right_node in zip(node.ops, node.comparators, strict=True):
         if type(kind) not in _COMPARED:
             raise InputError(f"property: {text!r} compares in a way that is not allowed")
@@ -196,9 +196,9 @@ def _compared(node: ast.Compare, columns: Columns, text: str) -> Any:
             held = _holds(type(kind), left, right)
         except (TypeError, ValueError) as error:
             raise InputError(f"property: {text!r} compares what cannot be compared: {error}") from error
-        made = held if made is None else made & held
+        holds = held if holds is None else holds & held
         left = right
-    return made
+    return holds
 
 
 def _holds(kind: type[ast.cmpop], left: Any, right: Any) -> Array:

@@ -151,9 +151,9 @@ class Schema:
         """Content hash of all that gives a record's numbers their meaning, computed once."""
         known = self.__dict__.get("_fingerprint")
         if known is None:
-            told = [(c.name, c.kind.value, c.sensitive, c.dtype, c.fill) for c in self.columns]
+            described = [(c.name, c.kind.value, c.sensitive, c.dtype, c.fill) for c in self.columns]
             labels = [(type(label).__name__, label) for label in self.classes]
-            shared = repr((told, self.task.value, self.target, labels, self.framed))
+            shared = repr((described, self.task.value, self.target, labels, self.framed))
             form = self.form.fingerprint() if self.form is not None else ""
             known = digest(shared, self._told_categories(), form)
             object.__setattr__(self, "_fingerprint", known)
@@ -235,9 +235,9 @@ class Records:
         """The same records with what the user gave behind them.  `dataclasses.replace` drops it again, so that records
         whose numbers were changed are never taken for those that were given.
         """
-        made = replace(self)
-        object.__setattr__(made, "given", given)
-        return made
+        same = replace(self)
+        object.__setattr__(same, "given", given)
+        return same
 
     def native(self) -> Any:
         """What a target is asked about: the rows as the user gave them, types unchanged; for records that divulge
@@ -262,10 +262,10 @@ class Records:
     def take(self, index: Array) -> Records:
         """The records at these positions (integers, a mask or a slice)."""
         groups = self.groups[index] if self.groups is not None else None
-        made = Records(self.x[index], self.y[index], self.schema, groups)
+        taken = Records(self.x[index], self.y[index], self.schema, groups)
         if self.given is not None:
-            object.__setattr__(made, "given", self.given.take(index))
-        return made
+            object.__setattr__(taken, "given", self.given.take(index))
+        return taken
 
     def flat(self) -> Array:
         """X as a float matrix [records, features] without holes: a missing number is its column's `fill`."""
@@ -334,10 +334,10 @@ def filled(values: Array, column: Column) -> Array:
 
 def _objects(values: Sequence[Any]) -> Array:
     """Values as an array of objects, one each, also where they are sequences themselves."""
-    made = np.empty(len(values), dtype=object)
+    boxed = np.empty(len(values), dtype=object)
     for place, value in enumerate(values):
-        made[place] = value
-    return made
+        boxed[place] = value
+    return boxed
 
 
 def concat(parts: Sequence[Records]) -> Records:
@@ -348,6 +348,6 @@ def concat(parts: Sequence[Records]) -> Records:
             raise InputError(f"records have shapes {first.x.shape[1:]} and {other.x.shape[1:]}: they must be alike")
     x, y = np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts])
     groups = [p.groups for p in parts if p.groups is not None]
-    made = Records(x, y, first.schema, np.concatenate(groups) if len(groups) == len(parts) else None)
+    joined = Records(x, y, first.schema, np.concatenate(groups) if len(groups) == len(parts) else None)
     given = [p.given for p in parts if p.given is not None]
-    return made.as_given(given[0].joined(given[1:])) if len(given) == len(parts) else made
+    return joined.as_given(given[0].joined(given[1:])) if len(given) == len(parts) else joined

@@ -63,12 +63,12 @@ def from_arrays(
     coded, labels = encode_targets(targets, task, classes, target)
     framed = isinstance(together, pd.DataFrame)
     schema = Schema(columns, task, target, labels, framed, form).marked(sensitive)
-    everything, start, made = GivenRows(together), 0, []
+    everything, start, records = GivenRows(together), 0, []
     for y in coded:
         rows = np.arange(start, start + len(y))
         start += len(y)
-        made.append(Records(numbers[rows], y, schema).as_given(everything.take(rows)))
-    return made
+        records.append(Records(numbers[rows], y, schema).as_given(everything.take(rows)))
+    return records
 
 
 def _free(target: str, columns: Sequence[Column]) -> str:
@@ -143,8 +143,8 @@ def _together(given: Sequence[Any]) -> Any:
         raise InputError("the sets have different parts: give all of them the same keys")
     shapes = {tuple(x.shape[1:]) for x in given if hasattr(x, "shape")}
     if len(shapes) > 1:
-        told = " and ".join(map(str, sorted(shapes)))
-        raise InputError(f"the sets have records of shapes {told}: they must be alike")
+        listed = " and ".join(map(str, sorted(shapes)))
+        raise InputError(f"the sets have records of shapes {listed}: they must be alike")
     return stacked(list(given))
 
 
@@ -198,8 +198,8 @@ def _one_frame(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         else:
             together: Any = pd.concat([frame[name].iloc[:0] for frame in ordered])
             how, what = str(together.dtype), "is of another type"
-        told = f"column {name!r} {what} in one set than in another, and the model is handed {how}"
-        warnings.warn(f"{told}: give all sets the type of the training", Notice, stacklevel=4)
+        difference = f"column {name!r} {what} in one set than in another, and the model is handed {how}"
+        warnings.warn(f"{difference}: give all sets the type of the training", Notice, stacklevel=4)
     return pd.concat(ordered)
 
 
@@ -280,11 +280,11 @@ def _of_tensor(tensor: Any) -> Numbered:
 def _filled(columns: tuple[Column, ...], numbers: Array) -> tuple[tuple[Column, ...], tuple[int, ...]]:
     """Columns with what stands for a missing number, and the places of those that have some."""
     holes = np.flatnonzero(np.isnan(numbers).any(axis=0))
-    made = list(columns)
+    filled = list(columns)
     for place in holes:
         known = numbers[np.isfinite(numbers[:, place]), place]
-        made[place] = Column(columns[place].name, fill=float(np.median(known)) if len(known) else 0.0)
-    return tuple(made), tuple(int(place) for place in holes)
+        filled[place] = Column(columns[place].name, fill=float(np.median(known)) if len(known) else 0.0)
+    return tuple(filled), tuple(int(place) for place in holes)
 
 
 def _exact(array: Array) -> bool:

@@ -77,20 +77,20 @@ def typed(
     import pandas as pd
 
     refuse_unknown(frame, dtypes)
-    told = {**(fitted or {}), **dtypes}
-    made = {}
+    dtype_of = {**(fitted or {}), **dtypes}
+    converted = {}
     for name in frame.columns:
-        wanted = told.get(str(name))
+        wanted = dtype_of.get(str(name))
         column = frame[name]
         if wanted in (*TEXT, "category:str"):
-            made[name] = column
+            converted[name] = column
         elif wanted is None or wanted == "category":
-            made[name] = _guessed(column, decimal_comma)
+            converted[name] = _guessed(column, decimal_comma)
         else:
             loose = _numbers(column, decimal_comma, strict=False)
-            made[name] = column if wanted.startswith("datetime") or loose is None else loose
-    native = {str(name): "category" for name in frame.columns if told.get(str(name), "").startswith("category")}
-    return as_said(pd.DataFrame(made, index=frame.index), native | dict(dtypes))
+            converted[name] = column if wanted.startswith("datetime") or loose is None else loose
+    native = {str(name): "category" for name in frame.columns if dtype_of.get(str(name), "").startswith("category")}
+    return as_said(pd.DataFrame(converted, index=frame.index), native | dict(dtypes))
 
 
 def as_said(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
@@ -102,22 +102,22 @@ def as_said(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
         column = frame[name]
         try:
             if wanted in TEXT:
-                made: Any = column if _is_text(column) else column.map(str, na_action="ignore")
+                text: Any = column if _is_text(column) else column.map(str, na_action="ignore")
             elif wanted.startswith("datetime"):
-                made = pd.to_datetime(column)
+                text = pd.to_datetime(column)
             elif wanted == "number":
-                made = pd.to_numeric(column)
+                text = pd.to_numeric(column)
             elif wanted in ("bool", "boolean") and _is_text(column):
-                made = column.map(TRUTHS)
-                if made.isna().any():
-                    raise ValueError(f"{column[made.isna()].iloc[0]!r} is neither True nor False")
-                made = made.astype("bool")
+                text = column.map(TRUTHS)
+                if text.isna().any():
+                    raise ValueError(f"{column[text.isna()].iloc[0]!r} is neither True nor False")
+                text = text.astype("bool")
             else:
-                made = column.astype(cast(Any, wanted))
+                text = column.astype(cast(Any, wanted))
         except (ValueError, TypeError) as error:
             first = (str(error).splitlines() or [""])[0]
             raise InputError(f"data.dtypes: column {name!r} cannot be {wanted}: {first}") from error
-        frame = frame.assign(**{name: made})
+        frame = frame.assign(**{name: text})
     return frame
 
 

@@ -56,8 +56,8 @@ class FrameForm:
             return flat
         kept = [place for place in range(flat.shape[1]) if place not in wordy]
         codes = records.x[:, wordy].astype(np.int64)
-        told = [text_features(columns[place].categories)[codes[:, i]] for i, place in enumerate(wordy)]
-        return np.column_stack([flat[:, kept], *told])
+        blocks = [text_features(columns[place].categories)[codes[:, i]] for i, place in enumerate(wordy)]
+        return np.column_stack([flat[:, kept], *blocks])
 
     def fingerprint(self) -> str:
         """See Form."""

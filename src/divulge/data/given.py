@@ -50,8 +50,8 @@ class GivenRows:
         import pandas as pd
 
         labels = self.value.index if isinstance(self.whole, pd.DataFrame | pd.Series) else None
-        told = "" if labels is None else repr(list(map(str, labels)))
-        return digest(described(self.whole), told)
+        named = "" if labels is None else repr(list(map(str, labels)))
+        return digest(described(self.whole), named)
 
 
 def described(value: Any) -> str:

@@ -72,11 +72,11 @@ def _inputs(item: Mapping[Any, Any]) -> Any:
 
 def _together(parts: Sequence[Mapping[Any, Any]], whole: bool) -> Any:
     """Inputs by name; a mask that leaves nothing out is none."""
-    made = {key: _joined([part[key] for part in parts], whole) for key in parts[0]}
-    mask = made.get("attention_mask")
+    joined = {key: _joined([part[key] for part in parts], whole) for key in parts[0]}
+    mask = joined.get("attention_mask")
     if mask is not None and not isinstance(mask, list) and bool((mask == 1).all()):
-        del made["attention_mask"]
-    return made if len(made) > 1 else made["input_ids"]
+        del joined["attention_mask"]
+    return joined if len(joined) > 1 else joined["input_ids"]
 
 
 def _named(item: Mapping[Any, Any], names: Sequence[str]) -> Any:
@@ -93,8 +93,8 @@ def _plain(values: Any) -> Any:
     """A tensor as an array; anything else as it is."""
     if not (hasattr(values, "detach") and hasattr(values, "cpu")):
         return values
-    told = values.detach().cpu()
-    return (told.float() if str(told.dtype) == "torch.bfloat16" else told).resolve_conj().resolve_neg().numpy()
+    plain = values.detach().cpu()
+    return (plain.float() if str(plain.dtype) == "torch.bfloat16" else plain).resolve_conj().resolve_neg().numpy()
 
 
 def _joined(parts: Sequence[Any], whole: bool) -> Any:

@@ -26,24 +26,24 @@ def with_persons(
     """
     import pandas as pd
 
-    told = [
+    persons = [
         None if given is None else _values(name, given, len(r)) for (name, r), given in zip(sets, labels, strict=True)
     ]
-    known = [values for values in told if values is not None]
+    known = [values for values in persons if values is not None]
     if len({_is_text(values) for values in known}) > 1:
-        told = [None if values is None else _texts(values) for values in told]
-        known = [values for values in told if values is not None]
+        persons = [None if values is None else _texts(values) for values in persons]
+        known = [values for values in persons if values is not None]
     codes, found = pd.factorize(np.concatenate(known))
-    start, fresh, made = 0, len(found), []
-    for (_, records), values in zip(sets, told, strict=True):
+    start, fresh, with_labels = 0, len(found), []
+    for (_, records), values in zip(sets, persons, strict=True):
         if values is None:
             own = np.arange(fresh, fresh + len(records))
             fresh += len(records)
         else:
             own = np.asarray(codes[start : start + len(values)], dtype=np.int64)
             start += len(values)
-        made.append(replace(records, groups=own).as_given(records.given))
-    return made, tuple(map(str, found))
+        with_labels.append(replace(records, groups=own).as_given(records.given))
+    return with_labels, tuple(map(str, found))
 
 
 def _values(name: str, given: Any, records: int) -> Array:
@@ -61,10 +61,10 @@ def _values(name: str, given: Any, records: int) -> Array:
             f"groups of the {name}: {counted(missing, 'record')} without a label: say whose they are, or leave them out"
         )
     whole = [int(v) if isinstance(v, float) and v.is_integer() else v for v in series.tolist()]
-    made = np.empty(len(whole), dtype=object)
+    values = np.empty(len(whole), dtype=object)
     for place, value in enumerate(whole):
-        made[place] = tuple(value) if isinstance(value, list) else value
-    return made
+        values[place] = tuple(value) if isinstance(value, list) else value
+    return values
 
 
 def _is_text(values: Array) -> bool:

@@ -30,11 +30,11 @@ def pooled(together: Any) -> tuple[Column, Array, PoolForm]:
     first = {key: first[key] for key in sorted(first)}  # the order of the sets would tell members from others
     number = {key: place for place, key in enumerate(first)}
     pool = rows_of(together, np.array(list(first.values())))
-    kind, told = (Kind.OPAQUE, brought.told(pool)) if brought is not None else _told(pool)
+    kind, read = (Kind.OPAQUE, brought.told(pool)) if brought is not None else _told(pool)
     categories: tuple[Any, ...] = tuple(pool) if kind is Kind.TEXT else ()
     column = Column("text" if kind is Kind.TEXT else "tokens" if kind is Kind.TOKENS else "record", kind, categories)
     numbers = np.array([number[key] for key in keys], dtype=np.float64)[:, None]
-    return column, numbers, PoolForm(GivenRows(pool), told, digest(*first))
+    return column, numbers, PoolForm(GivenRows(pool), read, digest(*first))
 
 
 def _keys(value: Any) -> list[bytes]:

@@ -31,10 +31,10 @@ def text_features(texts: tuple[Any, ...]) -> Array:
 
 def token_features(lists: Sequence[Any]) -> Array:
     """Of each list of token numbers how often each occurs, hashed into columns, and its length: [lists, WIDTH + 1]."""
-    told = np.zeros((len(lists), WIDTH + 1))
+    features = np.zeros((len(lists), WIDTH + 1))
     for row, tokens in enumerate(lists):
         codes = np.asarray(tokens).astype(np.int64).ravel().astype(np.uint64)
         places = ((codes * np.uint64(_CODES)) % np.uint64(2**32) % np.uint64(WIDTH)).astype(np.int64)
-        told[row, :WIDTH] = np.bincount(places, minlength=WIDTH) / max(len(codes), 1)
-        told[row, WIDTH] = len(codes)
-    return told
+        features[row, :WIDTH] = np.bincount(places, minlength=WIDTH) / max(len(codes), 1)
+        features[row, WIDTH] = len(codes)
+    return features

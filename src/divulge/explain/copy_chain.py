@@ -70,14 +70,14 @@ def gains_of(job: Job, tables: Sessions, findings: Sequence[Finding], steps: Seq
 
 def _copy(job: Job, tables: Sessions, name: str) -> Surrogate | None:
     """The copy that an attack made; made again under the same seed where the run only remembers what it achieved."""
-    made = next(a for a in job.attacks if a.card.name == name)
-    table = tables.of(made.card)
+    attack = next(a for a in job.attacks if a.card.name == name)
+    table = tables.of(attack.card)
     if name in table.copies:
         return table.copies[name]
     (dealt,) = table.rounds(Arm.TARGET)
-    oracle = table.oracle(dealt.target, made, free=True)
+    oracle = table.oracle(dealt.target, attack, free=True)
     rng = derived_rng(job.seed, name, Arm.TARGET.value)
-    surrogate: Surrogate | None = made.run(dealt.open(oracle, made.card, table.means(made), rng)).surrogate
+    surrogate: Surrogate | None = attack.run(dealt.open(oracle, attack.card, table.means(attack), rng)).surrogate
     return surrogate
 
 
@@ -182,13 +182,13 @@ def _inversion(job: Job, tables: Sessions, copy: Surrogate, name: str) -> Gain:
         out = torch.log_softmax(student.module(torch.sigmoid(free) * width + bottom), dim=1)
         (-out.diagonal().sum() + 1e-3 * free.square().sum()).backward()  # type: ignore[no-untyped-call]
         steps.step()
-    made = (torch.sigmoid(free) * width + bottom).detach().numpy()
+    rebuilt = (torch.sigmoid(free) * width + bottom).detach().numpy()
     x = rng.uniform(low, high, (RANDOM_GUESSES, *members.x.shape[1:])).astype(members.x.dtype)
     tried = Records(x, np.zeros(len(x), dtype=np.int64), members.schema)
     port = Access.SCORES if job.threat.grants(Access.SCORES) and Access.SCORES in job.target.offers else Access.LABEL
-    said = job.target.answer(port, tried)
-    said = said if said.ndim == 2 else np.eye(classes)[said.astype(np.int64)]
-    guessed = x[said.argmax(axis=0)]
+    answered = job.target.answer(port, tried)
+    answered = answered if answered.ndim == 2 else np.eye(classes)[answered.astype(np.int64)]
+    guessed = x[answered.argmax(axis=0)]
     middle = members.flat().mean(axis=0)
     alike = [[], []]  # type: list[list[float]]
     for code in range(classes):
@@ -196,7 +196,7 @@ def _inversion(job: Job, tables: Sessions, copy: Surrogate, name: str) -> Gain:
         if not hit.any():
             continue
         mean = members.flat()[hit].mean(axis=0) - middle
-        for place, picture in enumerate((made[code], guessed[code])):
+        for place, picture in enumerate((rebuilt[code], guessed[code])):
             alike[place].append(_cosine(picture.ravel() - middle, mean))
     table = np.array(alike)
     draws = []

@@ -166,15 +166,15 @@ class Turning:
         job, card = self.job, leak.attack.card
         if job.recipe is None or job.population is None or not able(job.recipe, Tunable):
             return
-        told = card.challenge is Challenge.ATTRIBUTES
-        if not told and card.challenge is not Challenge.TRAINING_SET:
+        about_attributes = card.challenge is Challenge.ATTRIBUTES
+        if not about_attributes and card.challenge is not Challenge.TRAINING_SET:
             return
         about = leak.finding.about
         for column in () if job.candidates.schema.is_image else job.candidates.schema.columns:
             if re.search(rf"(?<!\w){re.escape(column.name)}(?!\w)", about):
                 recipe = under(job.target, job.recipe, [Minimization(drop=(column.name,))], job.population)
                 yield self._retrained(leak, f"{column.name} left out of the training", recipe)
-        if told:
+        if about_attributes:
             for knob, mitigations in job.recipe.knobs()[:1]:
                 yield self._retrained(leak, knob, mitigations)
 
@@ -197,10 +197,13 @@ class Turning:
         """A model of the members, the same seed for all, with its accuracy, or mean absolute error, on the others."""
         if knob not in self._trained:
             job = self.job
-            made = recipe.train(job.candidates.take(job.member), derived_seed(job.seed, "turned"))
+            half = recipe.train(job.candidates.take(job.member), derived_seed(job.seed, "turned"))
             others = job.candidates.take(~job.member)
-            told, values = made.answer(Access.LABEL, others), job.target.task is Task.REGRESSION
-            self._trained[knob] = made, float(np.mean(np.abs(told - others.y) if values else told == others.y))
+            predicted, values = half.answer(Access.LABEL, others), job.target.task is Task.REGRESSION
+            self._trained[knob] = (
+                half,
+                float(np.mean(np.abs(predicted - others.y) if values else predicted == others.y)),
+            )
         return self._trained[knob]
 
     def _again(

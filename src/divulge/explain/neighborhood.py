@@ -37,27 +37,31 @@ class Neighborhood:
 
     def words(self, place: int) -> list[str]:
         """What is remarkable about one record, or person."""
-        said = []
+        phrases = []
         if self.persons:
             return self._of_person(place)
         if self.disagree[place] > 0.5:
             others = round(float(self.disagree[place]) * NEIGHBORS)
-            said.append(f"{others} of the {NEIGHBORS} records most like it are of another class")
+            phrases.append(f"{others} of the {NEIGHBORS} records most like it are of another class")
         if self.outlier_rank[place] >= LONELY:
-            said.append(f"further from its neighbours than {percent(float(self.outlier_rank[place]))} of the records")
+            phrases.append(
+                f"further from its neighbours than {percent(float(self.outlier_rank[place]))} of the records"
+            )
         if self.copies[place] > 1:
-            said.append(f"occurs {int(self.copies[place])} times")
-        return said
+            phrases.append(f"occurs {int(self.copies[place])} times")
+        return phrases
 
     def _of_person(self, place: int) -> list[str]:
-        said = []
+        phrases = []
         if self.disagree[place] > 0.5:
-            said.append(f"{percent(float(self.disagree[place]))} of the records most like theirs are of another class")
+            phrases.append(
+                f"{percent(float(self.disagree[place]))} of the records most like theirs are of another class"
+            )
         if self.outlier_rank[place] >= LONELY:
-            said.append(f"further from others than {percent(float(self.outlier_rank[place]))} of the records")
+            phrases.append(f"further from others than {percent(float(self.outlier_rank[place]))} of the records")
         if self.copies[place] > 1:
-            said.append(f"a record of theirs occurs with {int(self.copies[place])} persons")
-        return said
+            phrases.append(f"a record of theirs occurs with {int(self.copies[place])} persons")
+        return phrases
 
 
 def neighborhood(records: Records) -> Neighborhood:

@@ -86,11 +86,11 @@ def _ratios(pool: Pool, model: int, rng: Generator) -> Array:
 
 def _of_persons(ratio: Array, place: Array, aggregate: str) -> Array:
     """One ratio a person, from those rows of which something is known; NaN where there are none."""
-    made, known = np.full(int(place.max()) + 1, np.nan), np.isfinite(ratio)
+    ratios, known = np.full(int(place.max()) + 1, np.nan), np.isfinite(ratio)
     if known.any():
         who, where = np.unique(place[known], return_inverse=True)
-        made[who] = condensed(ratio[known], where, aggregate)
-    return made
+        ratios[who] = condensed(ratio[known], where, aggregate)
+    return ratios
 
 
 def _named(judged: Sequence[Array], seen: Array, at: float) -> Retrained:

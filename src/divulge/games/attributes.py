@@ -62,15 +62,15 @@ def questions_about(records: Records, public: Records, names: Sequence[str]) -> 
     values = {place: completions_of(public, place) for place in places}
     if len(places) > 1 and np.prod([len(values[p]) for p in places]) <= MOST_COMPLETIONS:
         groups.append(tuple(places))
-    made = []
+    questions = []
     for group in groups:
         x = np.array(records.x)
         x[:, group] = 0
         exact = all(len(values[p]) < QUANTILES or records.schema.columns[p].kind is Kind.CATEGORICAL for p in group)
         combos = np.array(list(product(*(values[p] for p in group))), dtype=np.float64)
         name = " and ".join(records.schema.columns[p].name for p in group)
-        made.append(Question(name, Records(x, records.y, records.schema), group, combos, exact))
-    return made
+        questions.append(Question(name, Records(x, records.y, records.schema), group, combos, exact))
+    return questions
 
 
 @dataclass(eq=False)

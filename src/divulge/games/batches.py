@@ -76,11 +76,11 @@ class BatchGame:
         """
         if not self._models:
             from_new: Any = self.target.fresh(derived_seed(self.seed, "federated"))  # type: ignore[attr-defined]
-            made = [from_new]
+            trained = [from_new]
             rng = derived_rng(self.seed, "federated rounds")
             for _ in range(ROUNDS - 2):
-                made.append(self._advanced(made[-1], rng))
-            self._models = [*made, self.target]
+                trained.append(self._advanced(trained[-1], rng))
+            self._models = [*trained, self.target]
         return self._models
 
     def _advanced(self, model: Any, rng: Generator) -> Any:
@@ -186,8 +186,8 @@ class BatchGame:
             about=prop.text,
         )
         quality = Quality("AUC by round", tuple(by_round), about=prop.text)
-        told = ("AUC round by round: " + ", ".join(f"{area:.2f}" for area in by_round),)
-        return Evidence((measure,), (quality, Fact(prop.text, kind="batch", notes=told)))
+        notes = ("AUC round by round: " + ", ".join(f"{area:.2f}" for area in by_round),)
+        return Evidence((measure,), (quality, Fact(prop.text, kind="batch", notes=notes)))
 
     def baseline(self) -> Iterator[Scored]:
         """There is none: each finding has its own."""

@@ -138,8 +138,8 @@ class InversionGame:
         return Evidence(measures, (*qualities, *drawn), what)
 
     def _recognized(self, x: Array, schema: Schema, wanted: Array) -> tuple[float, ...]:
-        told: Any = self._seen[0].log_scores(Records(x, np.zeros(len(x), dtype=np.int64), schema))
-        return tuple((np.asarray(told).argmax(axis=1) == wanted).astype(float).tolist())
+        log_scores: Any = self._seen[0].log_scores(Records(x, np.zeros(len(x), dtype=np.int64), schema))
+        return tuple((np.asarray(log_scores).argmax(axis=1) == wanted).astype(float).tolist())
 
 
 def _distances(truth: Array, guess: Array) -> tuple[float, ...]:

@@ -37,8 +37,8 @@ def impute(question: Question, learned_from: Records, seed: int) -> tuple[Array,
     right: dict[str, list[float]] = {}
     with threadpool_limits(1, user_api="openmp"):
         for rest, part in folds:
-            told = _told(question, public.take(rest), y[rest], public.take(part), seed)
-            for name, chances in told.items():
+            predicted = _told(question, public.take(rest), y[rest], public.take(part), seed)
+            for name, chances in predicted.items():
                 right.setdefault(name, []).append(float(np.mean(chances.argmax(axis=1) == y[part])))
         best = max(right, key=lambda name: float(np.mean(right[name])))
         error = np.sqrt(np.mean(right[TOGETHER]) * (1 - np.mean(right[TOGETHER])) / len(y))
@@ -70,11 +70,11 @@ def _told(question: Question, learned_from: Records, y: Array, asked: Records, s
         ),
         "random forest": (RandomForestClassifier(100, min_samples_leaf=2, random_state=state), question.codes),
     }
-    made = {}
+    by_value = {}
     for name, (model, seen) in models.items():
         chances = np.zeros((len(asked), len(question.completions)))
         model.fit(seen(learned_from), y)
         chances[:, model.classes_] = model.predict_proba(seen(asked))
-        made[name] = chances
-    made[TOGETHER] = np.mean(list(made.values()), axis=0)
-    return made
+        by_value[name] = chances
+    by_value[TOGETHER] = np.mean(list(by_value.values()), axis=0)
+    return by_value

@@ -110,9 +110,9 @@ class InputGame:
         other = model.fresh(derived_seed(self.seed, "untrained"))
         untrained = other.through(other.front(self.layer), records.x)
         port = Access.LABEL if self.target.task is Task.REGRESSION else Access.SCORES
-        said = np.asarray(self.target.answer(port, records)).reshape(len(records), -1)
-        made = {MINE: passed, "the scores alone": said, "what an untrained one passes on": untrained}
-        return {name: np.asarray(part, dtype=np.float64).reshape(len(records), -1) for name, part in made.items()}
+        features = np.asarray(self.target.answer(port, records)).reshape(len(records), -1)
+        seen_by = {MINE: passed, "the scores alone": features, "what an untrained one passes on": untrained}
+        return {name: np.asarray(part, dtype=np.float64).reshape(len(records), -1) for name, part in seen_by.items()}
 
     def _question(self, name: str, truth: tuple[Array, Array], card: Card, rng: Generator) -> InputQuestion:
         return InputQuestion(
@@ -136,8 +136,10 @@ class InputGame:
 
         flat = [side.records.flat() for side in (self.records, self.adversary)]
         spread = np.maximum(flat[1].std(axis=0), 1e-9)
-        made = KMeans(min(KINDS_OF_INPUT, len(flat[1])), n_init=1, random_state=self.seed % 2**31).fit(flat[1] / spread)
-        return made.predict(flat[0] / spread), made.labels_
+        clusters = KMeans(min(KINDS_OF_INPUT, len(flat[1])), n_init=1, random_state=self.seed % 2**31).fit(
+            flat[1] / spread
+        )
+        return clusters.predict(flat[0] / spread), clusters.labels_
 
     def judge(self, guess: InputGuess, truth: dict[str, tuple[Array, Array]]) -> Evidence:
         """How often an attribute is told from what is passed on, against its commonest value; beside it the same from
@@ -163,11 +165,11 @@ class InputGame:
                 about=name,
             )
             qualities = [Quality(f"from {where}", tuple(h), about=name) for where, h in hits.items() if where != MINE]
-            told = tuple(
+            notes = tuple(
                 f"from {where} {np.mean(h):.0%} (control task {selective[where]:+.0%} over its commonest value)"
                 for where, h in hits.items()
             )
-            parts.append(Evidence((paired,), (*qualities, Fact(name, kind="input", notes=told))))
+            parts.append(Evidence((paired,), (*qualities, Fact(name, kind="input", notes=notes))))
         return joined(parts, "the commonest value")
 
     def baseline(self) -> Iterator[Scored]:

@@ -219,11 +219,11 @@ class PropertyGame:
             answer = replace(given, low=None, high=None) if design.shared else given
             world = self.world(design, arm)
             actual = self._truth(design) if arm is Arm.TARGET else None
-            told = metrics_alone(world, self.asked.records) if arm is Arm.TARGET else None
+            alone = metrics_alone(world, self.asked.records) if arm is Arm.TARGET else None
             judge = FactJudge(
                 design.prop.text, design.prop.kind, world.said, world.pair_rows, world.pairs, world.reach, actual
             )
-            parts.append(judge.judge(answer, told, self._about(design)))
+            parts.append(judge.judge(answer, alone, self._about(design)))
         return joined(parts, "a guess that knows the two values, or the range, and nothing else")
 
     def _truth(self, design: PropertyDesign) -> float | None:
@@ -235,16 +235,16 @@ class PropertyGame:
 
     def _about(self, design: PropertyDesign) -> tuple[str, ...]:
         """What a reader should know of the training sets."""
-        said = []
+        rows = []
         if self.actual is not None and design.prop.kind != "size" and design.size < SPARE * len(self.actual):
-            said.append(
+            rows.append(
                 f"models with known values were trained on {design.size:,} records, this one on {len(self.actual):,}"
             )
         if self.actual is not None and not design.prop.known(self.actual.columns).all():
-            said.append("it is of the records in which the number is not missing")
+            rows.append("it is of the records in which the number is not missing")
         if design.shared:
-            said.append("the adversary has too few records for an interval")
-        return tuple(said)
+            rows.append("the adversary has too few records for an interval")
+        return tuple(rows)
 
     def baseline(self) -> Iterator[Scored]:
         """There is none: each finding has its own."""

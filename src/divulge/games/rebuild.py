@@ -196,8 +196,8 @@ class RebuildGame:
 
         def ask(module: Any) -> tuple[Update, ...]:
             rng = derived_rng(self.seed, "updates", arm.value)
-            made = [target.update(r, plan.steps, plan.rate, module, plan.epochs) for r in sent]
-            changes = [shield(c, rng) if shield is not None else c for c in made]
+            updates = [target.update(r, plan.steps, plan.rate, module, plan.epochs) for r in sent]
+            changes = [shield(c, rng) if shield is not None else c for c in updates]
             how = plan.steps, plan.rate, plan.epochs
             return tuple(Update(c, len(r), *how) for c, r in zip(changes, sent, strict=True))
 

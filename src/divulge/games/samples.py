@@ -94,9 +94,9 @@ class SampleJudge:
         guesses = guesses[: len(truth)]  # more guesses than records would be a lottery
         guesses = np.nan_to_num(np.asarray(guesses, dtype=np.float64), posinf=1e6, neginf=-1e6)
         of_truth, of_guess = linear_sum_assignment(squared_errors(self.scale(truth), self.scale(guesses)))
-        made = np.full(truth.shape, np.nan)
-        made[of_truth] = guesses[of_guess]
-        return made
+        matched = np.full(truth.shape, np.nan)
+        matched[of_truth] = guesses[of_guess]
+        return matched
 
     def _blind_guesses(self) -> list[Array]:
         """For each unit what is nearest without the model."""
@@ -120,21 +120,21 @@ class SampleJudge:
     def _feature_distances(self, guesses: Sequence[Array]) -> tuple[float, ...]:
         """Between what the first half of the target makes of guess and truth, relative to the latter's length."""
         assert self.features is not None
-        told: list[float] = []
+        distances: list[float] = []
         for truth, guess in zip(self.truth, guesses, strict=True):
-            made = np.nan_to_num(guess).astype(truth.x.dtype)
-            own, other = (self.features(part).reshape(len(truth), -1) for part in (truth.x, made))
-            told += (np.linalg.norm(own - other, axis=1) / np.maximum(np.linalg.norm(own, axis=1), 1e-12)).tolist()
-        return tuple(told)
+            images = np.nan_to_num(guess).astype(truth.x.dtype)
+            own, other = (self.features(part).reshape(len(truth), -1) for part in (truth.x, images))
+            distances += (np.linalg.norm(own - other, axis=1) / np.maximum(np.linalg.norm(own, axis=1), 1e-12)).tolist()
+        return tuple(distances)
 
     def _cosines(self, guesses: Sequence[Array]) -> tuple[float, ...]:
         """Of guess and truth, both less the mean of public records."""
         middle = self.scale(self.public.x).mean(axis=0).reshape(-1)
-        told = []
+        cosines = []
         for truth, guess in zip(self.truth, guesses, strict=True):
             a, b = (self.scale(part).reshape(-1) - middle for part in (truth.x, np.nan_to_num(guess)))
-            told.append(float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)))
-        return tuple(told)
+            cosines.append(float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)))
+        return tuple(cosines)
 
     def _alike(self, guesses: Sequence[Array]) -> list[float]:
         if not self.truth[0].schema.is_image or find_spec("skimage") is None:
@@ -162,9 +162,9 @@ class SampleJudge:
         number = max(len(self.public.schema.classes), 1)
         usual = np.bincount(self.public.y, minlength=number) / len(self.public)
         hits, blind = [], []
-        for truth, told in zip(self.truth, classes, strict=True):
+        for truth, guessed in zip(self.truth, classes, strict=True):
             own = np.bincount(truth.y, minlength=number)
-            given = np.bincount(np.clip(np.asarray(told, dtype=np.int64), 0, number - 1), minlength=number)
+            given = np.bincount(np.clip(np.asarray(guessed, dtype=np.int64), 0, number - 1), minlength=number)
             hits.append(float(np.minimum(own, given).sum() / len(truth)))
             blind.append(float(np.minimum(own, _apportioned(usual, len(truth))).sum() / len(truth)))
         units = tuple(range(len(self.truth)))

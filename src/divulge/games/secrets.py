@@ -43,12 +43,12 @@ def recoveries(guess: ExtractionGuess, secrets: Secrets, box: Box) -> tuple[tupl
             lacking.append(Lacking(metric, "the target's true settings are not known here"))
         if known:
             errors = [_error(c.value, secrets.settings[c.name]) for c in known]
-            told = tuple(f"{c.name}: {_said(c.value)}" for c in known)
+            stated = tuple(f"{c.name}: {_said(c.value)}" for c in known)
             finite = [e for e in errors if np.isfinite(e)]
             right = sum(e <= SETTING_TOLERANCE for e in errors)
             chances = tuple(c.chance for c in known)
             worst = max(finite, default=None) if metric == HYPERPARAMETERS_RECOVERED else None
-            found.append(Exact(metric, len(known), right, SETTING_TOLERANCE, chances, worst, told))
+            found.append(Exact(metric, len(known), right, SETTING_TOLERANCE, chances, worst, stated))
     return tuple(found), tuple(lacking)
 
 
@@ -125,12 +125,12 @@ def _network(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]
 
 def _unit_neurons(arrays: tuple[Array, ...]) -> list[Array]:
     """The same network with incoming weights of length 1 in every hidden neuron; scales go to the next layer."""
-    made = [np.array(a, dtype=np.float64) for a in arrays]
-    for layer in range(0, len(made) - 2, 2):
-        size = np.maximum(np.linalg.norm(made[layer], axis=1), 1e-300)
-        made[layer], made[layer + 1] = made[layer] / size[:, None], made[layer + 1] / size
-        made[layer + 2] = made[layer + 2] * size
-    return made
+    scaled = [np.array(a, dtype=np.float64) for a in arrays]
+    for layer in range(0, len(scaled) - 2, 2):
+        size = np.maximum(np.linalg.norm(scaled[layer], axis=1), 1e-300)
+        scaled[layer], scaled[layer + 1] = scaled[layer] / size[:, None], scaled[layer + 1] / size
+        scaled[layer + 2] = scaled[layer + 2] * size
+    return scaled
 
 
 def _leaves(claimed: Array, true: Array, box: Box) -> Exact:

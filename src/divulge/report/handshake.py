@@ -14,11 +14,11 @@ def sentence(result: AuditResult) -> str:
 
 def doubts(result: AuditResult) -> list[tuple[str, str]]:
     """What is odd about it, each with its mark; faults are told as the verdict."""
-    said = result.handshake.warnings if result.handshake is not None else ()
-    return [("!", warning[:1].upper() + warning[1:]) for warning in said]
+    warnings = result.handshake.warnings if result.handshake is not None else ()
+    return [("!", warning[:1].upper() + warning[1:]) for warning in warnings]
 
 
 def lines(result: AuditResult) -> list[str]:
     """The same as text, a paragraph each."""
     first = sentence(result)
-    return [*([first] if first else []), *(f"{mark} {said}." for mark, said in doubts(result))]
+    return [*([first] if first else []), *(f"{mark} {doubt}." for mark, doubt in doubts(result))]

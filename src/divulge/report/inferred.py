@@ -47,8 +47,8 @@ def headline(result: AuditResult) -> str:
 
 def best_of(result: AuditResult, text: str) -> tuple[str, Fact] | None:
     """The attack whose estimates of a property come closest on the models with known values."""
-    made = [(a, f) for a, f in facts_of(result) if f.text == text and f.error is not None]
-    return min(made, key=lambda item: item[1].error or 0.0, default=None)
+    judged = [(a, f) for a, f in facts_of(result) if f.text == text and f.error is not None]
+    return min(judged, key=lambda item: item[1].error or 0.0, default=None)
 
 
 def answers(result: AuditResult, about: Container[str] | None = None, named: bool = True) -> list[str]:
@@ -167,12 +167,12 @@ def rows(result: AuditResult) -> list[InferredRow]:
     findings = [f for f in _findings(result) if f.key != PROPERTY_ESTIMATED]
     findings.sort(key=lambda f: (f.verdict is not Verdict.LEAK, -(f.advantage_low or 0.0)))
     notes = {o.attack: p.note for o, p in result.played()}
-    made = []
+    built = []
     for f in findings:
         fact = _fact(result, f)
         bounds = f"{percent(f.low)} to {percent(f.high)}" if f.low is not None and f.high is not None else ""
         note = "; ".join(part for part in (notes.get(f.attack, ""), *(fact.notes if fact else ())) if part)
-        made.append(
+        built.append(
             InferredRow(
                 title=result.titles.get(f.attack, f.attack),
                 paper=result.papers.get(f.paper, f.paper),
@@ -190,7 +190,7 @@ def rows(result: AuditResult) -> list[InferredRow]:
                 note=note,
             )
         )
-    return made
+    return built
 
 
 def _what(finding: Finding, fact: Fact | None) -> tuple[str, str]:

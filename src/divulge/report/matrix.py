@@ -34,10 +34,10 @@ def advice(matrix: Matrix) -> list[str]:
     if not rows:
         return ["Nothing could be measured."]
     data = [row.of_data for row in rows if row.of_data.worst is not None]
-    said = [_best(matrix, data or rows), _copies(matrix, rows), _nobody(matrix, rows)]
-    said += [_only_hidden(matrix, rows), _against_private(data)]
-    said += [_canaries(matrix, rows), _private(rows)]
-    return [*(part for part in said if part), LEAST]
+    sentences = [_best(matrix, data or rows), _copies(matrix, rows), _nobody(matrix, rows)]
+    sentences += [_only_hidden(matrix, rows), _against_private(data)]
+    sentences += [_canaries(matrix, rows), _private(rows)]
+    return [*(part for part in sentences if part), LEAST]
 
 
 def _plain(rows: list[MatrixRow]) -> MatrixRow | None:

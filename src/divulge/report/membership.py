@@ -22,10 +22,10 @@ def headline(result: AuditResult) -> str:
 
 def telling(findings: Sequence[Finding], verdict: Verdict) -> Finding | None:
     """The finding that a reader hears of: of those with the verdict the most telling metric, by its best attack."""
-    made = [f for f in findings if f.verdict is verdict and f.value is not None and f.metric in ORDER]
+    judged = [f for f in findings if f.verdict is verdict and f.value is not None and f.metric in ORDER]
     if verdict is not Verdict.LEAK:  # an AUC is about every record, a rate that was not raised about hardly any
-        made = [f for f in made if f.metric == AUC] or made
-    return min(made, key=lambda f: (ORDER.index(f.metric), -(f.low or 0.0)), default=None)
+        judged = [f for f in judged if f.metric == AUC] or judged
+    return min(judged, key=lambda f: (ORDER.index(f.metric), -(f.low or 0.0)), default=None)
 
 
 def sentence(result: AuditResult) -> str:

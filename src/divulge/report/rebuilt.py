@@ -125,13 +125,13 @@ def rows(result: AuditResult) -> list[RebuiltRow]:
     findings = [f for f in result.of(Family.RECONSTRUCTION) if f.value is not None]
     findings.sort(key=lambda f: (f.verdict is not Verdict.LEAK, -(f.advantage_low or 0.0)))
     notes = {o.attack: p.note for o, p in result.played()}
-    made: list[RebuiltRow] = []
+    built: list[RebuiltRow] = []
     seen: set[str] = set()
     for f in findings:
         once = f.attack not in seen or f.about  # the qualities of the records stand once
         seen.add(f.attack)
         bounds = f"{percent(f.low)} to {percent(f.high)}" if f.low is not None and f.high is not None else ""
-        made.append(
+        built.append(
             RebuiltRow(
                 title=result.titles.get(f.attack, f.attack),
                 paper=result.papers.get(f.paper, f.paper),
@@ -147,7 +147,7 @@ def rows(result: AuditResult) -> list[RebuiltRow]:
                 note=notes.get(f.attack, ""),
             )
         )
-    return made
+    return built
 
 
 def _share(value: float | None) -> str:
@@ -205,7 +205,7 @@ class Gallery:
 def galleries(result: AuditResult) -> list[Gallery]:
     """Of every attack that has something to look at, leaks first."""
     leaking = {f.attack for f in _leaks(result)}
-    made = [
+    built = [
         Gallery(
             result.titles.get(attack, attack),
             rebuilt.baseline,
@@ -217,7 +217,7 @@ def galleries(result: AuditResult) -> list[Gallery]:
         for attack, rebuilt in _by_gain(result)
         if rebuilt.notes or any(isinstance(each, Picture | ValueRow) for each in rebuilt.exhibits)
     ]
-    return sorted(made, key=lambda g: not g.leak)
+    return sorted(built, key=lambda g: not g.leak)
 
 
 def _by_gain(result: AuditResult) -> list[tuple[str, Evidence]]:
@@ -235,7 +235,7 @@ def _shown(p: Picture) -> Shown:
 def differing(truth: str, guess: str) -> list[tuple[str, bool]]:
     """A guess word by word, each with whether it is as in the truth."""
     own, given = truth.split(), guess.split()
-    made: list[tuple[str, bool]] = []
+    marked: list[tuple[str, bool]] = []
     for kind, _, _, low, high in difflib.SequenceMatcher(a=own, b=given, autojunk=False).get_opcodes():
-        made += [(word, kind == "equal") for word in given[low:high]]
-    return made
+        marked += [(word, kind == "equal") for word in given[low:high]]
+    return marked

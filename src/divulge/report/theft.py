@@ -102,22 +102,22 @@ def _copy_sentence(best: Finding, who: str) -> str:
 def certainty(result: AuditResult) -> str:
     """On how much copies were compared, and what the controls gave."""
     thefts = [t for t in result.evidence_of(Family.EXTRACTION).values() if t.counted]
-    said = []
+    sentences = []
     if thefts:
         points = {a.metric: a.points for t in thefts for a in t.counted}
         names = {"data": "unseen records", "uniform": "random inputs", "boundary": "points at its decision boundary"}
-        said.append(
+        sentences.append(
             "Copies were compared with the model on "
             + ", ".join(f"{points[w]:,} {names[w]}" for w in names if w in points)
             + "."
         )
     controls = [f.control for f in result.of(Family.EXTRACTION) if f.metric == FIDELITY and f.control is not None]
     if controls:
-        said.append(
+        sentences.append(
             "Let loose on another model, the same attacks bring home copies that agree with this one on "
             f"{exact_percent(min(controls))} to {exact_percent(max(controls))} of unseen records."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class TheftRow:
 
 def rows(result: AuditResult, mark: str) -> list[TheftRow]:
     """One row an attack, the closest copies first."""
-    made = []
+    built = []
     for outcome, played in result.played():
         if outcome.game != Family.EXTRACTION.value:
             continue
@@ -162,8 +162,8 @@ def rows(result: AuditResult, mark: str) -> list[TheftRow]:
             noticed=tuple(_alarm(a) for a in theft.of(Alarm)),
             note=played.note,
         )
-        made.append((-(fidelity.low or 0.0) if fidelity is not None else 0.0, outcome.queries, row))
-    return [row for _, _, row in sorted(made, key=lambda part: part[:2])]
+        built.append((-(fidelity.low or 0.0) if fidelity is not None else 0.0, outcome.queries, row))
+    return [row for _, _, row in sorted(built, key=lambda part: part[:2])]
 
 
 def _accuracy(theft: Evidence) -> str:

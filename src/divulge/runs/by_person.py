@@ -22,10 +22,12 @@ def persons_of(scores: pd.DataFrame, aggregate: str) -> pd.DataFrame:
     if "person" not in scores.columns:
         return scores
     first, place, rows = numbered(scores["person"].to_numpy())
-    made = scores.iloc[first].reset_index(drop=True)
-    made["score"] = condensed(scores["score"].to_numpy(), place, aggregate or "mean")
+    persons = scores.iloc[first].reset_index(drop=True)
+    persons["score"] = condensed(scores["score"].to_numpy(), place, aggregate or "mean")
     y = scores["y"].to_numpy()
     most, least = condensed(y, place, "max"), -condensed(-y, place, "max")
-    made["y"] = condensed(y, place) if y.dtype.kind == "f" else np.where(most == least, most, SEVERAL).astype(np.int64)
-    made["rows"] = rows
-    return made
+    persons["y"] = (
+        condensed(y, place) if y.dtype.kind == "f" else np.where(most == least, most, SEVERAL).astype(np.int64)
+    )
+    persons["rows"] = rows
+    return persons

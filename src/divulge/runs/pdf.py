@@ -80,6 +80,8 @@ def print_pdf(html: str, path: Path) -> None:
             raise InputError(f"{browser} did not print the report ({type(error).__name__}): print the HTML") from error
         printed = Path(folder) / "page.pdf"
         if done.returncode or not printed.is_file():
-            said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-            raise InputError(f"{browser} did not print the report ({said[:160]}): open the HTML report and print it")
+            last_line = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise InputError(
+                f"{browser} did not print the report ({last_line[:160]}): open the HTML report and print it"
+            )
         path.write_bytes(printed.read_bytes())

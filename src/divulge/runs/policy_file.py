@@ -60,12 +60,14 @@ class PolicyFile(_StrictPart):
         if self.adversary is not None:
             _known(source, "adversary.access", "access", least, [a.value for a in Access])
         rules = {metric: rule for metric, rule in self.thresholds.items() if isinstance(rule, RulePart)}
-        told = {metric: rule.at if isinstance(rule, RulePart) else rule for metric, rule in self.thresholds.items()}
+        thresholds = {
+            metric: rule.at if isinstance(rule, RulePart) else rule for metric, rule in self.thresholds.items()
+        }
         why = {m: f"{r.why} ({r.source})" if r.source else r.why for m, r in rules.items() if r.why}
         if self.adversary is not None and self.adversary.why:
             why["adversary"] = self.adversary.why
         return Policy(
-            {**DEFAULT_THRESHOLDS, **told},
+            {**DEFAULT_THRESHOLDS, **thresholds},
             self.confidence,
             self.delta,
             name=self.name,

@@ -80,8 +80,8 @@ def _at_risk(
     how = run.facts().data.aggregate
     scores = persons_of(run.scores(best), how)
     judged = [f.attack for f in findings if f.metric == AUC and f.low is not None and f.game == Family.MEMBERSHIP.value]
-    told = {attack: persons_of(run.scores(attack), how) for attack in judged}
-    above = {attack: _above_nonmembers(frame) for attack, frame in told.items() if len(frame) == len(scores)}
+    persons = {attack: persons_of(run.scores(attack), how) for attack in judged}
+    above = {attack: _above_nonmembers(frame) for attack, frame in persons.items() if len(frame) == len(scores)}
     agreement = np.sum([shares >= NAMED_AT for shares in above.values()], axis=0)
     members = scores[scores["member"]].reset_index(drop=True)
     risk = run.risk()
@@ -102,11 +102,11 @@ def _retold(risk: pd.DataFrame | None, place: int) -> dict[str, Any]:
     if risk is None:
         return {}
     found = risk.iloc[place]
-    told: dict[str, Any] = {"why": tuple(filter(None, str(found["why"]).split("; ")))}
+    row: dict[str, Any] = {"why": tuple(filter(None, str(found["why"]).split("; ")))}
     if "named" in risk:
-        told |= {"named": int(found["named"]), "trainings": int(found["trainings"])}
-        told |= {"low": float(found["low"]), "high": float(found["high"])}
-    return told
+        row |= {"named": int(found["named"]), "trainings": int(found["trainings"])}
+        row |= {"low": float(found["low"]), "high": float(found["high"])}
+    return row
 
 
 def _above_nonmembers(frame: pd.DataFrame) -> Array:

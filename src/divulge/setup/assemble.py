@@ -62,19 +62,19 @@ def attacks_for(
     if wrong is not None:
         raise InputError(f"family {wrong!r} is unknown: choose from {', '.join(known)}")
     if chosen is None:
-        made = [_sized(name, shadows) for name in table()]
-        found = relevant([a for a in made if a.card.family.value in families], target, threat)
+        attacks = [_sized(name, shadows) for name in table()]
+        found = relevant([a for a in attacks if a.card.family.value in families], target, threat)
         if not found:
             raise InputError(f"there is no attack of {joined(families, 'or')} for this target")
         return found
     if not chosen:
         raise InputError("the list of attacks is empty: leave it out for all, or name one of " + ", ".join(ATTACKS))
-    made = [_sized(item, shadows) if isinstance(item, str) else item for item in chosen]
-    names = [a.card.name for a in made]
+    attacks = [_sized(item, shadows) if isinstance(item, str) else item for item in chosen]
+    names = [a.card.name for a in attacks]
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
         raise InputError(f"attack {twice!r} is listed twice: list it once")
-    return made
+    return attacks
 
 
 def _sized(name: str, shadows: int) -> Attack[Any, Any]:
@@ -94,8 +94,8 @@ def _public_records(public: Any, like: Records) -> Records | None:
         return public
     if not isinstance(public, tuple) or len(public) != 2:
         raise InputError(f"public must be a pair (x, y), not a {type(public).__name__}")
-    (made,) = from_arrays([public], task=like.schema.task)
-    return made
+    (public_records,) = from_arrays([public], task=like.schema.task)
+    return public_records
 
 
 def job_of(target: Target, sets: Sets, recipe: Recipe | None, options: Options, tools: Resources | None = None) -> Job:
@@ -106,10 +106,10 @@ def job_of(target: Target, sets: Sets, recipe: Recipe | None, options: Options, 
     reference = sets.population if sets.population is not None else sets.nonmembers
     asked = averaged(encrypted(target, options, reference), options.average)
     chosen = named_defenses(options.defenses)
-    shown, made = defended(asked, recipe, chosen, sets.members, sets.population, options.seed)
+    shown, trained_by = defended(asked, recipe, chosen, sets.members, sets.population, options.seed)
     named = options.changed(name=options.name or defended_name(shown.name, chosen), defenses=chosen)
     scope = scope_of(options.attacks, options.families, options.minutes)
-    job = job_from_records(shown, sets, named, recipe=made, resources=tools)
+    job = job_from_records(shown, sets, named, recipe=trained_by, resources=tools)
     return replace(job, asked=scope.asked(options.attacks, job.attacks), own=bare(shown) is not asked)
 
 
@@ -165,11 +165,11 @@ def job_from_records(
 
 def properties_of(given: PropertyPlan | Sequence[str], records: Records) -> PropertyPlan:
     """What the property game is played on; raises InputError for what is no expression over these records."""
-    made = given if isinstance(given, PropertyPlan) else PropertyPlan(tuple(given))
-    columns = columns_of(records) if made.properties else {}
-    for text in made.properties:
+    plan = given if isinstance(given, PropertyPlan) else PropertyPlan(tuple(given))
+    columns = columns_of(records) if plan.properties else {}
+    for text in plan.properties:
         property_of(text).value(columns)
-    return made
+    return plan
 
 
 def _data_facts(sets: Sets, overlap: str) -> DataFacts:

@@ -138,8 +138,8 @@ class AuditFile(AuditSettings):
 
         folder: what its paths are relative to.  instead: what a command line says instead of the file; None is nothing.
         """
-        said = {key: value for key, value in instead.items() if value is not None}
-        return Options.gathered(folder, self, self.data, self.target).changed(**said)
+        given = {key: value for key, value in instead.items() if value is not None}
+        return Options.gathered(folder, self, self.data, self.target).changed(**given)
 
 
 def load(path: Path) -> AuditFile:

@@ -60,9 +60,9 @@ def meanings(part: type[BaseModel]) -> dict[str, str]:
 
 def options_of_a_call() -> str:
     """What the docstring of `divulge.audit` says about its options: the keys that Python has too, as this page does."""
-    told = meanings(Options)
+    explained = meanings(Options)
     lines = [
-        textwrap.fill(f"{name}: {told[name]}.", WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8)
+        textwrap.fill(f"{name}: {explained[name]}.", WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8)
         for name in AuditOptions.__annotations__
     ]
     return "\n".join(lines)
@@ -72,12 +72,12 @@ def _in_docstring(part: type[BaseModel]) -> dict[str, str]:
     text = " ".join((inspect.getdoc(part) or "").split())
     names = "|".join(map(re.escape, part.model_fields))
     found = list(re.finditer(rf"(?:^|(?<=[.;] )|(?<=[.;]  ))((?:{names})(?:, (?:{names}))*): ", text))
-    told = {}
+    explained = {}
     for place, match in enumerate(found):
         end = found[place + 1].start() if place + 1 < len(found) else len(text)
         for name in match[1].split(", "):
-            told[name] = text[match.end() : end].strip().rstrip(";.")
-    return told
+            explained[name] = text[match.end() : end].strip().rstrip(";.")
+    return explained
 
 
 def _add(parts: dict[str, type[BaseModel]], path: str, field: FieldInfo) -> None:
@@ -89,14 +89,14 @@ def _add(parts: dict[str, type[BaseModel]], path: str, field: FieldInfo) -> None
 
 
 def _section(path: str, part: type[BaseModel]) -> str:
-    said = meanings(part)
+    explained = meanings(part)
     lead = (inspect.getdoc(part) or "").split("\n\n")[0].replace("\n", " ")
     first = re.split(r"(?<=\.) +(?=\w+(?:, \w+)*: )", lead)[0]
     lines = [f"\n## {path or 'The file'}\n\n{first if not re.match(r'[a-z_]+: ', first) else ''}".rstrip() + "\n"]
     lines += ["| key | value | when left out | meaning |", "|---|---|---|---|"]
     for name in keys_of(part):
         field = part.model_fields[name]
-        cells = f"`{name}`", _kind(field.annotation), _default(field), said.get(name, "")
+        cells = f"`{name}`", _kind(field.annotation), _default(field), explained.get(name, "")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -25,13 +25,13 @@ RETRAINED = (Stage.DATA, Stage.SETTINGS, Stage.TRAINING)
 
 def named_defenses(chosen: Sequence[Any] | None) -> list[Any]:
     """Defences by name, by name with settings as in an audit file ({"rounding": {"decimals": 1}}), or as they are."""
-    made: list[Any] = []
+    defenses: list[Any] = []
     for item in chosen or ():
         if isinstance(item, dict):
-            made += [defense(name, **_settings(name, settings)) for name, settings in item.items()]
+            defenses += [defense(name, **_settings(name, settings)) for name, settings in item.items()]
         else:
-            made.append(defense(item) if isinstance(item, str) else item)
-    return made
+            defenses.append(defense(item) if isinstance(item, str) else item)
+    return defenses
 
 
 def _settings(name: str, settings: Any) -> dict[str, Any]:
@@ -131,9 +131,9 @@ def _tell(recipe: BoundRecipe, before: Sequence[Any], records: int) -> None:
             base: Any = recipe.recipe
             while isinstance(base, DefendedRecipe):
                 base = base.base
-            told = item.cost(records, base) if item.card.name == "dp_sgd" else item.cost()
-            if isinstance(told, float):
-                words = f"epsilon {told:.3g} by dp-accounting"
+            cost = item.cost(records, base) if item.card.name == "dp_sgd" else item.cost()
+            if isinstance(cost, float):
+                words = f"epsilon {cost:.3g} by dp-accounting"
             else:
-                words = f"epsilon {told.opacus:.3g} by Opacus, {told.dp_accounting:.3g} by dp-accounting"
+                words = f"epsilon {cost.opacus:.3g} by Opacus, {cost.dp_accounting:.3g} by dp-accounting"
             recipe.trainer.told.append(f"{item.card.title}: {words}, at delta {item.delta:g}")

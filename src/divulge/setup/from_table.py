@@ -27,8 +27,8 @@ def job_from_table(scores: ScoreTable, options: Options) -> Job:
     candidates, member = records.take(order), scores.keep[0][order]
     features = None
     if scores.x is not None:
-        made = from_arrays([(scores.x, scores.y)], classes=list(range(len(records.schema.classes))))[0]
-        features = replace(made, groups=records.groups).as_given(made.given).take(order)
+        records_of_table = from_arrays([(scores.x, scores.y)], classes=list(range(len(records.schema.classes))))[0]
+        features = replace(records_of_table, groups=records.groups).as_given(records_of_table.given).take(order)
 
     places: dict[str, Array] = {}
     signals: dict[tuple[SignalOf, str], Array] = {}

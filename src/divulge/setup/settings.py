@@ -148,7 +148,7 @@ class Options(AuditSettings, DataSettings, TargetSettings):
     @classmethod
     def gathered(cls, folder: Path, *parts: Part | None) -> Self:
         """From the parts of an audit file that have been checked; folder: what paths are relative to."""
-        made = cls.model_construct(
+        options = cls.model_construct(
             **{
                 name: getattr(part, name)
                 for part in parts
@@ -157,8 +157,8 @@ class Options(AuditSettings, DataSettings, TargetSettings):
                 if name in cls.model_fields and not (name == "name" and isinstance(part, TargetSettings))
             }
         )
-        made._folder = folder
-        return made
+        options._folder = folder
+        return options
 
     def changed(self, **values: Any) -> Self:
         """The same with some settings changed, to what is known to be right."""

@@ -83,9 +83,9 @@ def tuned_dp_sgd(target: Target, recipe: BoundRecipe, sets: Sets, epsilon: float
     if key not in known:
         right = []
         for setting in tried:
-            made = under(target, recipe, [setting], sets.population)
+            protected = under(target, recipe, [setting], sets.population)
             try:
-                model = made.train(learned, derived_seed(seed, "tuning", repr(setting)))
+                model = protected.train(learned, derived_seed(seed, "tuning", repr(setting)))
                 right.append(float(np.mean(model.answer(Access.LABEL, held) == held.y)))
             except DivulgeError:  # weights that are no longer finite: a learning rate too high
                 right.append(0.0)

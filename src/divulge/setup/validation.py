@@ -58,14 +58,14 @@ def _said(one: Any, where: tuple[Any, ...], model: type[BaseModel], beside: Sequ
     kind = next((kind for start, kind in KINDS.items() if one["type"].startswith(start)), None)
     if kind is not None:
         return f"expected {kind}, not {one['input']!r}"[:120]
-    said = str(one["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+    text = str(one["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
     if one["type"] == "literal_error" and isinstance(one["input"], str):
         choices = [word.strip(" '") for word in one["ctx"]["expected"].replace(" or ", ", ").split(",")]
         near = difflib.get_close_matches(one["input"], choices, 1, 0.6)
         return f"{one['input']!r} is unknown: " + (
             f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(choices)}"
         )
-    return said
+    return text
 
 
 def _keys(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:

@@ -87,9 +87,9 @@ def area_of(score: Array, positive: Array) -> float:
 
 def kappa(codes: Array, y: Array, width: int) -> float:
     """Cohen's kappa: 0 for answers that have nothing to do with the truth, 1 for answers that are all right."""
-    said = np.bincount(codes.astype(np.int64), minlength=width) / len(y)
+    shares = np.bincount(codes.astype(np.int64), minlength=width) / len(y)
     true = np.bincount(y.astype(np.int64), minlength=width) / len(y)
-    expected = float(said @ true)
+    expected = float(shares @ true)
     return float((np.mean(codes == y) - expected) / (1 - expected)) if expected < 1 else 0.0
 
 

@@ -130,15 +130,15 @@ def _about(measure: Paired, qualities: Sequence[Quality]) -> list[Quality]:
 
 def _details(quality: Quality, alpha: float) -> list[Detail]:
     """Medians with exact intervals from order statistics; means of what is only yes or no."""
-    made = []
+    details = []
     for name, values in ((quality.name, quality.values), (f"{quality.name}, without the model", quality.baseline)):
         if values:
             each = np.asarray(values, dtype=float)
             if len(each) > 1 and np.isin(each, (0.0, 1.0)).all():
-                made.append(Detail(name, float(each.mean()), *mean_bounds(each, alpha)))
+                details.append(Detail(name, float(each.mean()), *mean_bounds(each, alpha)))
             else:
-                made.append(Detail(name, *median_with_interval(each, alpha)))
-    return made
+                details.append(Detail(name, *median_with_interval(each, alpha)))
+    return details
 
 
 def median_with_interval(values: np.ndarray, alpha: float) -> tuple[float, float | None, float | None]:

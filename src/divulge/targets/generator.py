@@ -59,13 +59,13 @@ class GeneratorTarget:
             x, y = self._sample(count, seed)
         except FOREIGN as error:  # foreign code: it may raise anything
             raise TargetError(f"the generator {self._name} failed: {raised(error)}") from error
-        made = _coded(self._name, x, schema)
+        rows = _coded(self._name, x, schema)
         labels = _classes(self._name, np.asarray(y), schema)
-        if len(made) != count or len(labels) != count:
-            raise TargetError(f"the generator {self._name} made {len(made)} records instead of {count}")
-        if np.isinf(made).any() or (np.isnan(made).any() and schema.form is None):
+        if len(rows) != count or len(labels) != count:
+            raise TargetError(f"the generator {self._name} made {len(rows)} records instead of {count}")
+        if np.isinf(rows).any() or (np.isnan(rows).any() and schema.form is None):
             raise TargetError(f"the generator {self._name} made records with NaN or infinite values")
-        return Records(made, labels, schema)
+        return Records(rows, labels, schema)
 
     def alike(self, sample: Any) -> GeneratorTarget:
         """Another generator of the same kind."""
@@ -83,11 +83,11 @@ class GeneratorTarget:
 def _coded(name: str, x: Any, schema: Schema) -> Array:
     """As the records are: arrays as they come, frames column by column."""
     if not hasattr(x, "columns"):
-        made = np.asarray(x, dtype=np.float64)
+        numbers = np.asarray(x, dtype=np.float64)
         columns = len(schema.columns)
-        if not schema.is_image and made.ndim == 2 and made.shape[1] != columns:
-            raise TargetError(f"the generator {name} made {made.shape[1]} columns, and the records have {columns}")
-        return made
+        if not schema.is_image and numbers.ndim == 2 and numbers.shape[1] != columns:
+            raise TargetError(f"the generator {name} made {numbers.shape[1]} columns, and the records have {columns}")
+        return numbers
     lacking = [c.name for c in schema.columns if c.name not in x.columns]
     if lacking:
         raise TargetError(f"the generator {name} made no column {lacking[0]!r}")

@@ -27,9 +27,9 @@ def default_folder() -> Path:
 
 def user_cache(platform: str) -> Path:
     """The folder for caches of a user, by sys.platform: XDG_CACHE_HOME where that is set, else what is usual there."""
-    said = os.environ.get("XDG_CACHE_HOME")
-    if said:
-        return Path(said)
+    folder = os.environ.get("XDG_CACHE_HOME")
+    if folder:
+        return Path(folder)
     if platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     return Path.home() / ("Library/Caches" if platform == "darwin" else ".cache")

@@ -208,16 +208,16 @@ class ShadowTrainer:
         found: dict[int, Target] = dict(self.recipe.train_many(records, rows, seeds))
         answers = self._targets[0].answers if self._targets else Answers(self.artifact_cache)
         for place in range(models - have):
-            made = found[place]
+            trained = found[place]
             key = digest(
                 self.recipe.fingerprint(),
                 records.fingerprint(),
                 str(self.seed),
                 str(have + place),
                 keep[place],
-                presented(made),
+                presented(trained),
             )
-            self._targets.append(Remembered(made, key, answers))
+            self._targets.append(Remembered(trained, key, answers))
             self._keep.append(keep[place])
 
     def _half(self, model: int) -> Array:
@@ -270,8 +270,8 @@ class OneByOne:
 
     def train(self, records: Records, seed: int) -> Target:
         """See core.recipe.Recipe."""
-        made: Target = self.recipe.train(records, seed)
-        return made
+        trained: Target = self.recipe.train(records, seed)
+        return trained
 
     def train_many(self, records: Records, keep: Array, seeds: Sequence[int]) -> Iterator[tuple[int, Target]]:
         """See core.recipe.Recipe."""

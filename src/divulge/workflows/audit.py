@@ -222,11 +222,11 @@ def audit(  # the front door: every handle has a default but the first
 
     Raises InputError, with the cure, for input that cannot be audited, and for an option that does not exist.
     """
-    said = {"threat": threat, "recipe": recipe, "attacks": attacks, "seed": seed, **options}
+    given = {"threat": threat, "recipe": recipe, "attacks": attacks, "seed": seed, **options}
     from divulge.setup.from_objects import job_from_objects
     from divulge.setup.settings import Options
 
-    settings = Options.of(said, beside=("out", "progress", "resume"))
+    settings = Options.of(given, beside=("out", "progress", "resume"))
     job = job_from_objects(target, (members, nonmembers, population), settings)
     return _carried_out(job, out, progress, settings.minutes, resume)
 

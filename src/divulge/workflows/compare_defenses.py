@@ -62,12 +62,12 @@ def compare_defenses(  # as audit() has them
     The other options are those of `audit` that models which are compared can have.
     Raises InputError, with the cure, for input that cannot be used.
     """
-    said: dict[str, Any] = {"threat": threat, "recipe": recipe, "attacks": attacks, "seed": seed, **options}
-    compared: dict[str, Any] = {key: said.pop(key) for key in ("canaries", "tuned") if key in said}
-    alone = next((key for key in AuditOptions.__annotations__ if key in said and key not in COMPARED), None)
+    given: dict[str, Any] = {"threat": threat, "recipe": recipe, "attacks": attacks, "seed": seed, **options}
+    compared: dict[str, Any] = {key: given.pop(key) for key in ("canaries", "tuned") if key in given}
+    alone = next((key for key in AuditOptions.__annotations__ if key in given and key not in COMPARED), None)
     if alone is not None:
         raise InputError(f"{alone}: is no part of a comparison of defences: leave it out")
-    settings = Options.of(said, beside=("defenses", "canaries", "tuned", "out", "progress"))
+    settings = Options.of(given, beside=("defenses", "canaries", "tuned", "out", "progress"))
     compare = part_from(ComparePart, {"defenses": defenses, **compared})
     plan = matrix_from_objects(target, (members, nonmembers, population), settings, compare)
     found = matrix(plan, compare.defenses, Path(out), progress)

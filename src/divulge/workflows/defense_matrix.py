@@ -105,13 +105,13 @@ def name_of(defenses: Sequence[Any]) -> str:
     """A composition in a few words: names, and the settings that differ from the usual ones."""
     words = []
     for defense in defenses:
-        told = []
+        names = []
         for key, value in vars(defense).items():
             about = type(defense).__dataclass_fields__[key]
             usual = about.default_factory() if callable(about.default_factory) else about.default
             if value != usual and key != "reference" and not key.startswith("_"):
-                told.append(key if value is True else f"{key} {_short(value)}")
-        words.append(defense.card.title + (f" ({', '.join(told)})" if told else ""))
+                names.append(key if value is True else f"{key} {_short(value)}")
+        words.append(defense.card.title + (f" ({', '.join(names)})" if names else ""))
     return " + ".join(words) or "none"
 
 
@@ -186,14 +186,14 @@ def _spent(own: Path, training: float | None, models: int, seconds: float) -> di
     and models trained.
     """
     kept = own / "row.json"
-    told: dict[str, float] = (
+    spent: dict[str, float] = (
         json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {"models": 0, "all": 0.0}
     )
-    told["training"] = training if training is not None else told.get("training", 0.0)
-    told["models"] += models
-    told["all"] += seconds
-    kept.write_text(json.dumps(told), encoding="utf-8")
-    return told
+    spent["training"] = training if training is not None else spent.get("training", 0.0)
+    spent["models"] += models
+    spent["all"] += seconds
+    kept.write_text(json.dumps(spent), encoding="utf-8")
+    return spent
 
 
 def _job(plan: MatrixPlan, target: Target, recipe: Recipe | None, defenses: Sequence[Any], name: str) -> Job:
@@ -233,10 +233,10 @@ def _quality(target: Target, clean: Sets, canaries: float) -> Reading | None:
     """Accuracy on records that were not seen and whose labels are right; for values one minus the relative error."""
     first = round(canaries * len(clean.nonmembers)) if clean.nonmembers.schema.task is Task.CLASSIFICATION else 0
     asked = clean.nonmembers.take(np.arange(first, len(clean.nonmembers)))
-    told = target.answer(Access.LABEL, asked)
+    predicted = target.answer(Access.LABEL, asked)
     if asked.schema.task is not Task.CLASSIFICATION:
         return None
-    right = Rate(int((told == asked.y).sum()), len(asked))
+    right = Rate(int((predicted == asked.y).sum()), len(asked))
     bounds = clopper_pearson(right, 0.05)
     return Reading(right.value, bounds.low, bounds.high)
 
@@ -267,8 +267,8 @@ def _epsilon(private: Sequence[Any], recipe: Any, records: int) -> float | None:
     base = recipe.recipe if isinstance(recipe, BoundRecipe) else recipe
     while isinstance(base, DefendedRecipe):
         base = base.base
-    told = private[0].cost(records, base) if private[0].card.name == "dp_sgd" else private[0].cost()
-    return float(getattr(told, "stated", told))
+    spent = private[0].cost(records, base) if private[0].card.name == "dp_sgd" else private[0].cost()
+    return float(getattr(spent, "stated", spent))
 
 
 def _put_together(plan: MatrixPlan, rows: Sequence[tuple[MatrixRow, AuditResult | None, str]]) -> Matrix:

@@ -65,7 +65,7 @@ class ActiveThief:
         turns = sorted({first, *stops, *np.geomspace(first, stops[-1], self.rounds).astype(int).tolist()})
         order = view.rng.permutation(len(population))
         sent, left = order[: turns[0]], order[turns[0] :]
-        made: list[CopyStage] = []
+        copies: list[CopyStage] = []
         copy: Student | None = None
         for turn in turns:
             if copy is not None:
@@ -76,8 +76,8 @@ class ActiveThief:
             part = population.take(sent)
             copy = view.students.teach(kind, part, ask(view, part, self.answers), int(view.rng.integers(2**31)))
             if turn in stops:
-                made.append(CopyStage(view.target.queries, copy))
-        return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student=kind)
+                copies.append(CopyStage(view.target.queries, copy))
+        return ExtractionGuess(copies[-1].surrogate, stages=tuple(copies), student=kind)
 
     def _choose(self, copy: Student, sent: Records, pool: Records, count: int) -> Array:
         """Rows of the pool to ask about."""

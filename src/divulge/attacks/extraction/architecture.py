@@ -74,8 +74,8 @@ class Architecture:
         reader = Reader(own, designs, int(view.rng.integers(2**31)))
         claims = []
         for name, values in CHOICES.items():
-            told = reader.read(name, target[None])[0]
-            claims.append(Claim(NAMES.get(name, name), told, 1 / len(values)))
+            names = reader.read(name, target[None])[0]
+            claims.append(Claim(NAMES.get(name, name), names, 1 / len(values)))
         return ExtractionGuess(claims=tuple(claims))
 
 
@@ -95,7 +95,7 @@ class Reader:
         view, reader = self._taught[name]
         seen = _plain(answers) if view == "plain" else _shape(answers)
         back = {str(value): value for value in CHOICES[name]}
-        return [back[str(told)] for told in reader.predict(seen)]
+        return [back[str(label)] for label in reader.predict(seen)]
 
     def _teach(self, name: str) -> tuple[str, Any]:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis

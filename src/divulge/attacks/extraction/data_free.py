@@ -59,16 +59,20 @@ class DataFree:
         stops = stages(view, tuple(self.queries))
 
         def told(x: Array) -> Array:
-            said = ask(view, view.records(x), self.answers)
-            sure = np.full((len(said), view.classes), UNSURE / view.classes)
-            return said if said.ndim == 2 else np.log(sure + (1 - UNSURE) * np.eye(view.classes)[said.astype(int)])
+            answered = ask(view, view.records(x), self.answers)
+            sure = np.full((len(answered), view.classes), UNSURE / view.classes)
+            return (
+                answered
+                if answered.ndim == 2
+                else np.log(sure + (1 - UNSURE) * np.eye(view.classes)[answered.astype(int)])
+            )
 
         training = DataFreeTraining(view, told, NOISE, BATCH)
-        made: list[CopyStage] = []
+        copies: list[CopyStage] = []
         for stop in stops:
             cost = BATCH * (STUDENT_STEPS + GENERATOR_STEPS * (1 + DIRECTIONS))
             while view.target.queries + cost <= stop:
                 progress = view.target.queries / stops[-1]
                 training.round(GENERATOR_STEPS, STUDENT_STEPS, DIRECTIONS, SMOOTHING, progress)
-            made.append(CopyStage(view.target.queries, training.copy()))
-        return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student="network")
+            copies.append(CopyStage(view.target.queries, training.copy()))
+        return ExtractionGuess(copies[-1].surrogate, stages=tuple(copies), student="network")

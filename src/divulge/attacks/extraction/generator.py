@@ -42,12 +42,12 @@ class DataFreeTraining:
 
     def _inputs(self) -> Tensor:
         z = torch.randn(self._batch, self._noise, generator=self._draw)
-        made: Tensor = self._generator(z)
-        return made.reshape(-1, *self._shape) * self._width + self._low
+        inputs: Tensor = self._generator(z)
+        return inputs.reshape(-1, *self._shape) * self._width + self._low
 
     def _target(self, x: Tensor) -> Tensor:
-        said = self._ask(x.detach().numpy().astype(self._view.example.x.dtype))
-        return torch.from_numpy((said - said.mean(axis=1, keepdims=True)).astype(np.float32))
+        answered = self._ask(x.detach().numpy().astype(self._view.example.x.dtype))
+        return torch.from_numpy((answered - answered.mean(axis=1, keepdims=True)).astype(np.float32))
 
     def _copied(self, x: Tensor) -> Tensor:
         out: Tensor = self._network(x)

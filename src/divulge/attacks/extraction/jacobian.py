@@ -50,23 +50,23 @@ class Jacobian:
         stops = stages(view, tuple(self.queries))
         first = min(self.seeds, stops[0], len(view.population))
         sent = view.population.take(view.rng.permutation(len(view.population))[:first])
-        said = ask(view, sent, self.answers)
-        made: list[CopyStage] = []
+        answered = ask(view, sent, self.answers)
+        copies: list[CopyStage] = []
         while True:
-            copy = view.students.teach("network", sent, said, int(view.rng.integers(2**31)))
+            copy = view.students.teach("network", sent, answered, int(view.rng.integers(2**31)))
             if len(sent) in stops:
-                made.append(CopyStage(view.target.queries, copy))
+                copies.append(CopyStage(view.target.queries, copy))
             if len(sent) >= stops[-1]:
-                return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student="network")
+                return ExtractionGuess(copies[-1].surrogate, stages=tuple(copies), student="network")
             stop = next(s for s in stops if s > len(sent))
             rows = view.rng.permutation(len(sent))[: min(len(sent), stop - len(sent))]
-            new = self._moved(view, copy, sent.take(rows), said[rows])
-            said = np.concatenate([said, ask(view, new, self.answers)])
+            new = self._moved(view, copy, sent.take(rows), answered[rows])
+            answered = np.concatenate([answered, ask(view, new, self.answers)])
             sent = concat([sent, new])
 
-    def _moved(self, view: ExtractionView, copy: Student, records: Records, said: Array) -> Records:
+    def _moved(self, view: ExtractionView, copy: Student, records: Records, answered: Array) -> Records:
         """Each record a step along the sign of the gradient of the copy's output for the answered class."""
-        label = said.argmax(axis=1) if said.ndim == 2 else said.astype(np.int64)
+        label = answered.argmax(axis=1) if answered.ndim == 2 else answered.astype(np.int64)
         slope = input_gradient(copy, records, label)
         x = records.x + self.step * (view.high - view.low) * np.sign(slope)
         x = np.where(view.whole, np.round(x), x)

@@ -110,8 +110,8 @@ class KnockoffAdaptive:
         left = [list(view.rng.permutation(np.flatnonzero(population.y == c))) for c in range(view.classes)]
         liking = np.zeros(view.classes)
         sent: list[int] = []
-        made: list[CopyStage] = []
-        said: list[Array] = []
+        copies: list[CopyStage] = []
+        answered: list[Array] = []
         average = 0.0
         turns = sorted({*stops, *np.linspace(stops[0], stops[-1], ROUNDS).astype(int).tolist()})
         for stop in turns:
@@ -122,9 +122,9 @@ class KnockoffAdaptive:
                 weight = weight if weight.sum() > 0 else np.array([float(len(rows) > 0) for rows in left])
                 new.append(int(left[view.rng.choice(view.classes, p=weight / weight.sum())].pop()))
             batch = population.take(np.array(new))
-            said.append(ask(view, batch, self.answers))
-            copy = made[-1].surrogate if made else None
-            reward = _reward(said[-1], said, copy.log_scores(batch) if copy is not None else None, view.classes)
+            answered.append(ask(view, batch, self.answers))
+            copy = copies[-1].surrogate if copies else None
+            reward = _reward(answered[-1], answered, copy.log_scores(batch) if copy is not None else None, view.classes)
             sent += new
             chance = taste / taste.sum()
             for code in range(view.classes):
@@ -135,14 +135,14 @@ class KnockoffAdaptive:
             if stop in stops:
                 part = concat([population.take(np.array(sent))])
                 seed = int(view.rng.integers(2**31))
-                taught = view.students.teach(kind, part, np.concatenate(said), seed)
-                made.append(CopyStage(view.target.queries, taught))
-        return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student=kind)
+                taught = view.students.teach(kind, part, np.concatenate(answered), seed)
+                copies.append(CopyStage(view.target.queries, taught))
+        return ExtractionGuess(copies[-1].surrogate, stages=tuple(copies), student=kind)
 
 
-def _reward(said: Array, before: list[Array], copied: Array | None, classes: int) -> Array:
+def _reward(answered: Array, before: list[Array], copied: Array | None, classes: int) -> Array:
     """Certainty, diversity and loss, each scaled to [0, 1]: [records]."""
-    shares = np.exp(said) if said.ndim == 2 else np.eye(classes)[said.astype(np.int64)]
+    shares = np.exp(answered) if answered.ndim == 2 else np.eye(classes)[answered.astype(np.int64)]
     top = np.sort(shares, axis=1)
     certainty = top[:, -1] - top[:, -2]
     parts = [np.exp(b) if b.ndim == 2 else np.eye(classes)[b.astype(np.int64)] for b in before]

@@ -68,12 +68,12 @@ def taught_in_stages(
     answers: str = "best",
 ) -> ExtractionGuess:
     """Copies taught from the first so many records, one for each stop; all records are asked about once."""
-    made: list[CopyStage] = []
+    stages: list[CopyStage] = []
     for stop in stops:
         part = records.take(np.arange(stop))
-        said = ask(view, part, answers)
-        made.append(CopyStage(view.target.queries, teach(part, said, int(view.rng.integers(2**31)))))
-    return ExtractionGuess(made[-1].surrogate, stages=tuple(made), student=kind)
+        answered = ask(view, part, answers)
+        stages.append(CopyStage(view.target.queries, teach(part, answered, int(view.rng.integers(2**31)))))
+    return ExtractionGuess(stages[-1].surrogate, stages=tuple(stages), student=kind)
 
 
 def entropy_of(log_scores: Array) -> Array:

@@ -71,14 +71,14 @@ class Boundary:
     def somewhere(self) -> Array:
         """A point of the boundary; raises Impossible where random inputs all get one answer."""
         z = self.rng.uniform(-0.5, 0.5, (64, self.inputs))
-        said = self.side(z)
-        if said.all() or not said.any():
+        side = self.side(z)
+        if side.all() or not side.any():
             z = self.rng.uniform(-FAR / 2, FAR / 2, (256, self.inputs))
-            said = self.side(z)
-        if said.all() or not said.any():
+            side = self.side(z)
+        if side.all() or not side.any():
             raise Impossible("random inputs all get the same answer: there is no boundary to follow")
-        a, b = self.rng.choice(np.flatnonzero(said)), self.rng.choice(np.flatnonzero(~said))
-        return np.asarray(self.crossing(z[a][None], z[b][None], said[a][None])[0])
+        a, b = self.rng.choice(np.flatnonzero(side)), self.rng.choice(np.flatnonzero(~side))
+        return np.asarray(self.crossing(z[a][None], z[b][None], side[a][None])[0])
 
     def normal(self, z: Array, along: Array, reach: float) -> Array | None:
         """Of length 1 at a point of the boundary: the boundary is met again beside it, once for each input.
@@ -89,12 +89,12 @@ class Boundary:
         moved = z + step * np.eye(self.inputs)
         for width in (4.0, 32.0, 256.0):
             ends = [moved + sign * width * step * along for sign in (-1, 1)]
-            said = [self.side(e) for e in ends]
-            if (said[0] != said[1]).all():
+            sides = [self.side(e) for e in ends]
+            if (sides[0] != sides[1]).all():
                 break
         else:
             return None
-        hit = self.crossing(ends[0], ends[1], said[0])
+        hit = self.crossing(ends[0], ends[1], sides[0])
         shift = (hit - moved) @ along
         normal = -shift / step
         return np.asarray(normal / np.linalg.norm(normal))
@@ -140,13 +140,13 @@ def _turns(boundary: Boundary, z: Array, plane: Array, radius: float, back: floa
         ring = np.cos(angle)[:, None] * plane[0] + np.sin(angle)[:, None] * plane[1]
         return np.asarray(boundary.side(z + radius * ring))
 
-    said = at(angles)
-    changes = np.flatnonzero(said != np.roll(said, -1))
+    sides = at(angles)
+    changes = np.flatnonzero(sides != np.roll(sides, -1))
     if back is not None:
         changes = changes[changes != len(angles) - 1]
     if not len(changes):
         return None
-    low, of_low = angles[changes[0]], said[changes[0]]
+    low, of_low = angles[changes[0]], sides[changes[0]]
     high = low + 2 * np.pi / 24
     for _ in range(30):
         middle = (low + high) / 2
@@ -164,8 +164,8 @@ def _straight(boundary: Boundary, z: Array, along: Array, across: Array) -> tupl
 
     def there(origin: Array, t: float, width: float) -> Array | None:
         ends = np.stack([origin + t * along - width * across, origin + t * along + width * across])
-        said = boundary.side(ends)
-        return None if said[0] == said[1] else boundary.crossing(ends[:1], ends[1:], said[:1])[0]
+        sides = boundary.side(ends)
+        return None if sides[0] == sides[1] else boundary.crossing(ends[:1], ends[1:], sides[:1])[0]
 
     first, hit = there(z, START, 0.1 * START), there(z, 2 * START, 0.2 * START)
     if first is None or hit is None:

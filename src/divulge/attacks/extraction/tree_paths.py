@@ -203,8 +203,8 @@ class TreePathsByScores:
                 raise Impossible("nearly every record has scores of its own: the target is no decision tree")
             wrong = np.ones(len(x), dtype=bool)
             if stages:
-                told = stages[-1].surrogate.log_scores(view.records(x.astype(view.example.x.dtype)))
-                wrong = np.abs(told - explorer.said[-1]).max(axis=1) > 1e-6
+                log_scores = stages[-1].surrogate.log_scores(view.records(x.astype(view.example.x.dtype)))
+                wrong = np.abs(log_scores - explorer.said[-1]).max(axis=1) > 1e-6
             stages.append(self._search(view, explorer, x[wrong], names[wrong], most))
             if wrong.mean() < 1e-3 or (turn + 1) * SAMPLES >= len(order):
                 break
@@ -229,8 +229,8 @@ def grown(explorer: Explorer) -> GrownCopy:
     """A tree that answers as it was answered."""
     from sklearn.tree import DecisionTreeClassifier
 
-    x, said = np.concatenate(explorer.x), np.concatenate(explorer.said)
-    answers, name = np.unique(np.round(said, 9), axis=0, return_inverse=True)
+    x, answered = np.concatenate(explorer.x), np.concatenate(explorer.said)
+    answers, name = np.unique(np.round(answered, 9), axis=0, return_inverse=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         tree = DecisionTreeClassifier(random_state=0).fit(x.reshape(len(x), -1), name.ravel())

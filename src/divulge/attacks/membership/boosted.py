@@ -34,5 +34,5 @@ class Boosted:
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(1, user_api="openmp"):
-            said: Array = self._learner.predict(x) if self._regression else self._learner.decision_function(x)
-        return said
+            predicted: Array = self._learner.predict(x) if self._regression else self._learner.decision_function(x)
+        return predicted

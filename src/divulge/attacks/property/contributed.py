@@ -36,8 +36,8 @@ def contributed(question: PropertyQuestion, rate: float) -> Contribution:
     poison, left, target = poison_of(question, rate)
     after = question.poisoned(poison) if poison is not None else question
     count = 0 if poison is None else len(poison)
-    told = (f"{count} records were contributed to every training set",)
-    return Contribution(after, after.queries.take(left), target, told)
+    notes = (f"{count} records were contributed to every training set",)
+    return Contribution(after, after.queries.take(left), target, notes)
 
 
 def poison_of(question: PropertyQuestion, rate: float) -> tuple[Records | None, Array, int]:

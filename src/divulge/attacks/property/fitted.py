@@ -61,8 +61,8 @@ def _walk(model: Any, name: str, found: dict[str, Array], left: list[int]) -> No
         found.update({f"{name}.{k}": v for k, v in _tree(tree).items()})
     grown = [t for t in np.ravel(np.asarray(getattr(model, "estimators_", []), dtype=object)) if hasattr(t, "tree_")]
     if grown:
-        told = [_tree(t.tree_) for t in grown]
-        found.update({f"{name}.{k}": np.mean([t[k] for t in told], axis=0) for k in told[0]})
+        trees = [_tree(t.tree_) for t in grown]
+        found.update({f"{name}.{k}": np.mean([t[k] for t in trees], axis=0) for k in trees[0]})
     for key, value in vars(model).items():
         if not key.endswith("_") or key.startswith("_") or key in ("tree_", "estimators_", "classes_"):
             continue

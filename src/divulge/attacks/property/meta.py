@@ -30,8 +30,8 @@ def ridge(own: Array, values: Array, theirs: Array) -> Array:
     kept = own.std(axis=0) > 1e-12
     if not kept.any():
         return np.full(len(theirs), float(values.mean()))
-    made = make_pipeline(StandardScaler(), RidgeCV(STRENGTHS)).fit(own[:, kept], values)
-    return np.asarray(made.predict(theirs[:, kept]))
+    fitted = make_pipeline(StandardScaler(), RidgeCV(STRENGTHS)).fit(own[:, kept], values)
+    return np.asarray(fitted.predict(theirs[:, kept]))
 
 
 def ridge_on_components(own: Array, values: Array, theirs: Array) -> Array:
@@ -47,8 +47,8 @@ def trees(own: Array, values: Array, theirs: Array) -> Array:
     """Extremely randomised trees, which also find what does not go straight up or down."""
     from sklearn.ensemble import ExtraTreesRegressor
 
-    made = ExtraTreesRegressor(300, min_samples_leaf=3, max_features=0.5, random_state=0).fit(own, values)
-    return np.asarray(made.predict(theirs))
+    fitted = ExtraTreesRegressor(300, min_samples_leaf=3, max_features=0.5, random_state=0).fit(own, values)
+    return np.asarray(fitted.predict(theirs))
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def learn(own: Array, theirs: Array, cohort: Cohort, learner: Learner = ridge, n
     left = np.zeros(len(cohort))
     for rest, part in cohort.folds():
         left[part] = learner(own[rest], cohort.values[rest], own[part])
-    said = learner(own, cohort.values, theirs)
-    return Learned(said, left, float(np.abs(left - cohort.values).mean()), name)
+    predicted = learner(own, cohort.values, theirs)
+    return Learned(predicted, left, float(np.abs(left - cohort.values).mean()), name)
 
 
 def answered(
@@ -84,8 +84,8 @@ def answered(
         (learned.values - (start + slope * (low + high) / 2)) * (1 if slope >= 0 else -1)
         for low, high in question.pairs
     )
-    said = np.clip(learned.values, question.low, question.high)
-    return PropertyAnswer(scores, said, learned.values - wide, learned.values + wide, CONFIDENCE, told)
+    predicted = np.clip(learned.values, question.low, question.high)
+    return PropertyAnswer(scores, predicted, learned.values - wide, learned.values + wide, CONFIDENCE, told)
 
 
 def at_values(cohort: Cohort, low: float, high: float) -> tuple[Array, Array]:
@@ -102,14 +102,14 @@ def answers_of(oracle: Oracle, question: PropertyQuestion) -> Array:
     queries = question.queries
     if oracle.task is Task.REGRESSION:
         return np.asarray(oracle.values(queries))
-    told = oracle.log_scores(queries)
-    return np.asarray((told[:, 1:] - told[:, :1]).reshape(-1))
+    log_scores = oracle.log_scores(queries)
+    return np.asarray((log_scores[:, 1:] - log_scores[:, :1]).reshape(-1))
 
 
 def standardized(oracle: Oracle, question: PropertyQuestion) -> Array:
     """The same, less the model's own mean and over its own spread: what it says beside how sure it is altogether."""
-    told = answers_of(oracle, question)
-    return np.asarray((told - told.mean()) / max(float(told.std()), 1e-12))
+    values = answers_of(oracle, question)
+    return np.asarray((values - values.mean()) / max(float(values.std()), 1e-12))
 
 
 def all_means(oracle: Oracle, question: PropertyQuestion) -> Array:
@@ -117,9 +117,9 @@ def all_means(oracle: Oracle, question: PropertyQuestion) -> Array:
     plain, queries = group_means(oracle, question), question.queries
     if oracle.task is Task.REGRESSION:
         return plain
-    told = standardized(oracle, question).reshape(len(queries), -1)
+    values = standardized(oracle, question).reshape(len(queries), -1)
     parts = [g & (queries.y == y) for g in question.groups for y in range(len(queries.schema.classes))]
-    means = [told[part].mean(axis=0) for part in parts if part.sum() >= FEWEST_IN_GROUP]
+    means = [values[part].mean(axis=0) for part in parts if part.sum() >= FEWEST_IN_GROUP]
     return np.concatenate([plain, *means])
 
 
@@ -127,12 +127,12 @@ def group_means(oracle: Oracle, question: PropertyQuestion) -> Array:
     """By kind of record and class: mean score, mean and spread of the logit, mean loss: [groups x classes x 4]."""
     queries = question.queries
     if oracle.task is Task.REGRESSION:
-        told = oracle.values(queries)
-        off = told - queries.y
+        predicted = oracle.values(queries)
+        off = predicted - queries.y
         rows = [part for part in question.groups if part.sum() >= FEWEST_IN_GROUP]
-        return np.array([[told[r].mean(), off[r].mean(), off[r].std(), np.abs(off[r]).mean()] for r in rows]).reshape(
-            -1
-        )
+        return np.array(
+            [[predicted[r].mean(), off[r].mean(), off[r].std(), np.abs(off[r]).mean()] for r in rows]
+        ).reshape(-1)
     scores = oracle.log_scores(queries)
     ahead, own = logit_scaled(scores, queries.y), of_class(scores, queries.y)
     means = []
@@ -147,7 +147,7 @@ def group_means(oracle: Oracle, question: PropertyQuestion) -> Array:
 def label_means(oracle: Oracle, question: PropertyQuestion) -> Array:
     """By kind of record and class: how often each label is given: [groups x classes x classes]."""
     queries = question.queries
-    said = oracle.labels(queries)
+    labels = oracle.labels(queries)
     if oracle.task is Task.REGRESSION:
         return group_means(oracle, question)
     classes = len(queries.schema.classes)
@@ -156,16 +156,16 @@ def label_means(oracle: Oracle, question: PropertyQuestion) -> Array:
         for y in range(classes):
             part = group & (queries.y == y)
             if part.sum() >= FEWEST_IN_GROUP:
-                found += [float(np.mean(said[part] == other)) for other in range(classes)]
+                found += [float(np.mean(labels[part] == other)) for other in range(classes)]
     return np.array(found)
 
 
 def labels_of(oracle: Oracle, question: PropertyQuestion) -> Array:
     """The label of every query, one column for each class but the first."""
-    said = oracle.labels(question.queries)
+    labels = oracle.labels(question.queries)
     if oracle.task is Task.REGRESSION:
-        return np.asarray(said)
-    return np.eye(len(question.queries.schema.classes))[said.astype(np.int64)][:, 1:].reshape(-1)
+        return np.asarray(labels)
+    return np.eye(len(question.queries.schema.classes))[labels.astype(np.int64)][:, 1:].reshape(-1)
 
 
 def compared(

@@ -30,13 +30,13 @@ def layers_of(module: nn.Module) -> list[Array]:
     parts = [p for p in module.modules() if isinstance(p, nn.Linear | nn.Conv1d | nn.Conv2d)]
     if not parts:
         raise Impossible("it reads linear layers and convolutions, and this module has none")
-    told = [_numbers(part) for part in parts]
+    numbers = [_numbers(part) for part in parts]
     found = []
-    for place, (weight, bias) in enumerate(told):
-        if place == len(told) - 1 and len(told) > 1:
+    for place, (weight, bias) in enumerate(numbers):
+        if place == len(numbers) - 1 and len(numbers) > 1:
             found.append(bias[None, :])
             continue
-        following = told[place + 1][0] if place + 1 < len(told) else weight[:0]
+        following = numbers[place + 1][0] if place + 1 < len(numbers) else weight[:0]
         out = following.T if following.shape[1] == len(weight) else weight[:, :0]
         found.append(np.column_stack([weight, bias, out]))
     return found
@@ -68,8 +68,8 @@ class _NeuronReader(nn.Module):
         for part, neurons in zip(self.by_layer, layers, strict=True):
             before = [sums[-1][:, None, :].expand(-1, neurons.shape[1], -1)] if sums else []
             sums.append(part(torch.cat([neurons, *before], dim=2)).mean(dim=1))
-        made: Tensor = self.end(torch.cat(sums, dim=1))[:, 0]
-        return made
+        read_off: Tensor = self.end(torch.cat(sums, dim=1))[:, 0]
+        return read_off
 
 
 def read(
@@ -82,12 +82,12 @@ def read(
     layers, asked = _reduced(_stacked(own), _stacked(theirs))
     mean, spread = float(values.mean()), max(float(values.std()), 1e-9)
     wanted = torch.from_numpy((values - mean) / spread).float()
-    said = []
+    readings = []
     for number in range(readers):
         reader = _taught(layers, wanted, seed + number, steps)
         with torch.no_grad():
-            said.append(reader(asked).double().numpy())
-    return np.asarray(np.mean(said, axis=0) * spread + mean)
+            readings.append(reader(asked).double().numpy())
+    return np.asarray(np.mean(readings, axis=0) * spread + mean)
 
 
 def _taught(layers: list[Tensor], wanted: Tensor, seed: int, steps: int) -> nn.Module:
@@ -123,7 +123,7 @@ def _stacked(networks: list[list[Array]]) -> list[Array]:
 
 def _reduced(own: list[Array], theirs: list[Array]) -> tuple[list[Tensor], list[Tensor]]:
     """Neurons standardised, those with many numbers by their strongest principal components."""
-    made: Any = ([], [])
+    reduced: Any = ([], [])
     for mine, other in zip(own, theirs, strict=True):
         flat = mine.reshape(-1, mine.shape[-1])
         mean, spread = flat.mean(axis=0), np.maximum(flat.std(axis=0), 1e-9)
@@ -132,6 +132,6 @@ def _reduced(own: list[Array], theirs: list[Array]) -> tuple[list[Tensor], list[
             _, _, rows = np.linalg.svd((flat - mean)[:: max(1, len(flat) // 4_000)] / spread, full_matrices=False)
             weights = rows[:WIDEST].T
         scale = np.maximum(((flat - mean) / spread @ weights).std(axis=0), 1e-9)
-        for part, out in zip((mine, other), made, strict=True):
+        for part, out in zip((mine, other), reduced, strict=True):
             out.append(torch.from_numpy((part - mean) / spread @ weights / scale).float())
-    return made[0], made[1]
+    return reduced[0], reduced[1]

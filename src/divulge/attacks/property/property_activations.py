@@ -18,11 +18,11 @@ from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQ
 def group_internals(oracle: Oracle, question: PropertyQuestion) -> Array:
     """Mean and spread of every internal number, by kind of record and class: [groups x classes x numbers x 2]."""
     queries = question.queries
-    told = oracle.internals(queries)
+    internals = oracle.internals(queries)
     found = []
     for group in question.groups:
         for y in range(max(len(queries.schema.classes), 1)):
-            part = told[group & (queries.y == y)]
+            part = internals[group & (queries.y == y)]
             if len(part) >= FEWEST_IN_GROUP:
                 found += [part.mean(axis=0), part.std(axis=0)]
     return np.concatenate(found)

@@ -115,8 +115,8 @@ class PropertyChosen:
 def _inside(question: PropertyQuestion, cohort: Cohort) -> tuple[Array, Array] | None:
     """Parameters of the cohort's models and of the victims, where they can be seen."""
     try:
-        told = [parameters_of(s.parameters()) for s in (*cohort.oracles, *question.victims)]
-        rows = as_rows(told)
+        parameters = [parameters_of(s.parameters()) for s in (*cohort.oracles, *question.victims)]
+        rows = as_rows(parameters)
     except (AccessDenied, Impossible):
         return None
     return rows[: len(cohort)], rows[len(cohort) :]

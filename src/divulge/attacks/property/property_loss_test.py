@@ -16,8 +16,8 @@ from divulge.core.views.property import PropertyAnswer, PropertyGuess, PropertyQ
 
 def group_quality(oracle: Oracle, question: PropertyQuestion) -> np.ndarray:
     """Accuracy on the records of the kind, and on the others; minus the mean error for regression: [2]."""
-    said, y = oracle.labels(question.queries), question.queries.y
-    right = -np.abs(said - y) if oracle.task is Task.REGRESSION else (said == y).astype(float)
+    labels, y = oracle.labels(question.queries), question.queries.y
+    right = -np.abs(labels - y) if oracle.task is Task.REGRESSION else (labels == y).astype(float)
     return np.array([right[group].mean() for group in question.groups])
 
 

@@ -54,8 +54,8 @@ class PropertyNeurons:
         for rest, part in cohort.folds(3):
             known = [own[r] for r in rest]
             left[part] = read(known, cohort.values[rest], [own[p] for p in part], seed, self.steps, 1)
-        said = read(own, cohort.values, theirs, seed, self.steps, self.readers)
-        return answered(question, cohort, Learned(said, left, float(np.abs(left - cohort.values).mean())))
+        predicted = read(own, cohort.values, theirs, seed, self.steps, self.readers)
+        return answered(question, cohort, Learned(predicted, left, float(np.abs(left - cohort.values).mean())))
 
 
 def _layers(oracle: Oracle) -> Any:

@@ -43,12 +43,12 @@ class PropertyPoisoning:
         return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
-        made = contributed(question, self.rate)
+        contribution = contributed(question, self.rate)
 
         def labels(oracle: Oracle) -> Array:
-            given = (oracle.labels(made.asked) == made.target).astype(np.float64)
+            given = (oracle.labels(contribution.asked) == contribution.target).astype(np.float64)
             return np.append(given, given.mean() * np.sqrt(len(given)))
 
-        cohort = made.question.shadows()
-        own, theirs = each(cohort.oracles, labels), each(made.question.victims, labels)
-        return answered(question, cohort, learn(own, theirs, cohort), made.told)
+        cohort = contribution.question.shadows()
+        own, theirs = each(cohort.oracles, labels), each(contribution.question.victims, labels)
+        return answered(question, cohort, learn(own, theirs, cohort), contribution.told)

@@ -44,9 +44,9 @@ class PropertyQueries:
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         cohort = question.shadows()
         own, theirs = compared(question, cohort, answers_of)
-        said = learn(own, theirs, cohort, self._learned)
+        predicted = learn(own, theirs, cohort, self._learned)
         return answered(
-            question, cohort, said, (f"{min(self.kept, own.shape[1])} of {own.shape[1]} answers were used",)
+            question, cohort, predicted, (f"{min(self.kept, own.shape[1])} of {own.shape[1]} answers were used",)
         )
 
     def _learned(self, own: Array, values: Array, theirs: Array) -> Array:

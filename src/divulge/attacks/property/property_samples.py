@@ -62,9 +62,9 @@ class PropertySamples:
         cohort = question.shadows()
 
         def shares(oracle: Oracle, about: PropertyQuestion) -> Array:
-            made = oracle.samples(self.samples, about.queries.schema)
+            sampled = oracle.samples(self.samples, about.queries.schema)
             with threadpool_limits(1):  # so little work is slower on many threads
-                sure = judge.predict_proba(read(made))[:, 1]
+                sure = judge.predict_proba(read(sampled))[:, 1]
             return np.array([sure.mean(), float(np.mean(sure > 0.5))])
 
         own, theirs = compared(question, cohort, shares)

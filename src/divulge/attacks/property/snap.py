@@ -45,19 +45,21 @@ class Snap:
         return view.answered(self._about)
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
-        made = contributed(question, self.rate)
-        wanted = np.full(len(made.asked), made.target)
+        contribution = contributed(question, self.rate)
+        wanted = np.full(len(contribution.asked), contribution.target)
 
         def believes(models: tuple) -> Array:  # type: ignore[type-arg]
-            return each(models, lambda s: np.array([logit_scaled(s.log_scores(made.asked), wanted).mean()]))[:, 0]
+            return each(models, lambda s: np.array([logit_scaled(s.log_scores(contribution.asked), wanted).mean()]))[
+                :, 0
+            ]
 
-        cohort = made.question.shadows()
-        own, theirs = believes(cohort.oracles), believes(made.question.victims)
+        cohort = contribution.question.shadows()
+        own, theirs = believes(cohort.oracles), believes(contribution.question.victims)
         scores = []
         for low, high in question.pairs:
             groups = [own[rows] for rows in at_values(cohort, low, high)]
             scores.append(log_ratio(theirs, *groups))
-        return PropertyAnswer(tuple(scores), told=made.told)
+        return PropertyAnswer(tuple(scores), told=contribution.told)
 
 
 def log_ratio(values: Array, low: Array, high: Array) -> Array:

@@ -22,16 +22,16 @@ def taught_apart(
 
     Raises Impossible where there is no linear layer.
     """
-    made = copy.deepcopy(module).train()
-    last = next((part for part in reversed(list(made.modules())) if isinstance(part, nn.Linear)), None)
+    student = copy.deepcopy(module).train()
+    last = next((part for part in reversed(list(student.modules())) if isinstance(part, nn.Linear)), None)
     if last is None:
         raise Impossible("it reads what the last linear layer is given, and this module has none")
     given: list[Tensor] = []
     hook = last.register_forward_hook(lambda _, inputs, __: given.append(inputs[0]))
     torch.manual_seed(seed)
-    dtype = next(made.parameters()).dtype
+    dtype = next(student.parameters()).dtype
     head = nn.Linear(last.in_features, 2).to(dtype)
-    optimizer: Any = torch.optim.SGD([*made.parameters(), *head.parameters()], lr=rate, momentum=0.9)
+    optimizer: Any = torch.optim.SGD([*student.parameters(), *head.parameters()], lr=rate, momentum=0.9)
     rng = np.random.default_rng(seed)
     x = torch.from_numpy(np.asarray(records.x)).to(dtype)
     y, kind = torch.from_numpy(records.y.astype(np.int64)), torch.from_numpy(flags.astype(np.int64))
@@ -40,14 +40,14 @@ def taught_apart(
         for _ in range(steps):
             rows = torch.from_numpy(np.concatenate([rng.choice(side, 32) for side in sides]))
             given.clear()
-            out = made(x[rows])
+            out = student(x[rows])
             out = torch.cat([torch.zeros_like(out), out], dim=1) if out.shape[1] == 1 else out
             loss = nn.functional.cross_entropy(out, y[rows])
             loss = loss + weight * nn.functional.cross_entropy(head(given[-1].flatten(1)), kind[rows])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(made.parameters(), 5.0)
+            nn.utils.clip_grad_norm_(student.parameters(), 5.0)
             optimizer.step()
     finally:
         hook.remove()
-    return made.eval()
+    return student.eval()

@@ -12,5 +12,5 @@ def sides_of(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def variation(inputs: Tensor, sides: tuple[int, int]) -> Tensor:
     """Mean absolute difference between neighbours, per guess: [guesses]."""
-    made = [inputs.diff(dim=side).abs().flatten(1).mean(dim=1) for side in sides]
-    return made[0] + made[1]
+    steps = [inputs.diff(dim=side).abs().flatten(1).mean(dim=1) for side in sides]
+    return steps[0] + steps[1]

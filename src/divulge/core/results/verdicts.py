@@ -146,16 +146,20 @@ def gaps(
     found = []
     if claims is not None and claims.verdict in (Verdict.FAILED, Verdict.INVALID, Verdict.NOT_MEASURABLE):
         found.append(f"the claim is {claims.verdict.value}{f': {claims.why}' if claims.why else ''}")
-    for family, told in verdicts.items():
-        why = f": {told.why}" if told.why else ""
-        if told.verdict is Verdict.FAILED:
-            found.append(f"{family.value} cannot be judged, {told.failed} of {told.tried} attacks failed{why}")
-        elif told.verdict in (Verdict.INVALID, Verdict.NOT_MEASURABLE):
-            found.append(f"{family.value} is {told.verdict.value}{why}")
-        elif told.verdict is Verdict.NOT_EXAMINED and (family.value in asked or told.left_out):
-            time = f"there was no time for {told.left_out} of its attacks" if told.left_out else "no attack could run"
+    for family, verdict in verdicts.items():
+        why = f": {verdict.why}" if verdict.why else ""
+        if verdict.verdict is Verdict.FAILED:
+            found.append(f"{family.value} cannot be judged, {verdict.failed} of {verdict.tried} attacks failed{why}")
+        elif verdict.verdict in (Verdict.INVALID, Verdict.NOT_MEASURABLE):
+            found.append(f"{family.value} is {verdict.verdict.value}{why}")
+        elif verdict.verdict is Verdict.NOT_EXAMINED and (family.value in asked or verdict.left_out):
+            time = (
+                f"there was no time for {verdict.left_out} of its attacks"
+                if verdict.left_out
+                else "no attack could run"
+            )
             found.append(f"{family.value} was not examined{why or f': {time}'}")
-    if all(told.verdict is Verdict.NOT_EXAMINED for told in verdicts.values()) and not found and not claims:
+    if all(verdict.verdict is Verdict.NOT_EXAMINED for verdict in verdicts.values()) and not found and not claims:
         found.append("nothing was examined: no attack could run")
     return found
 

@@ -172,5 +172,5 @@ def load(module: nn.Module, names: list[str], weights: Arrays) -> None:
     import torch
 
     state = module.state_dict()
-    made = {n: torch.as_tensor(np.asarray(w)).to(state[n].dtype) for n, w in zip(names, weights, strict=True)}
-    module.load_state_dict(made)
+    loaded = {n: torch.as_tensor(np.asarray(w)).to(state[n].dtype) for n, w in zip(names, weights, strict=True)}
+    module.load_state_dict(loaded)

@@ -138,8 +138,8 @@ class LocalGrid(Grid):
                 self.sent[node - 1] = tuple(bytes_to_ndarray(part) for part in record["masked_params"])
         for name, record in content.array_records.items():
             if name == "fitres.parameters" and len(record):
-                told = compat.arrayrecord_to_parameters(record, keep_input=True)
-                self.sent[node - 1] = tuple(parameters_to_ndarrays(told))
+                parameters = compat.arrayrecord_to_parameters(record, keep_input=True)
+                self.sent[node - 1] = tuple(parameters_to_ndarrays(parameters))
 
 
 class Server:
@@ -169,8 +169,8 @@ class Server:
     @property
     def weights(self) -> Arrays:
         """The global ones."""
-        told = compat.arrayrecord_to_parameters(self._context.state.array_records[WEIGHTS], keep_input=True)
-        return tuple(parameters_to_ndarrays(told))
+        parameters = compat.arrayrecord_to_parameters(self._context.state.array_records[WEIGHTS], keep_input=True)
+        return tuple(parameters_to_ndarrays(parameters))
 
     @weights.setter
     def weights(self, arrays: Arrays) -> None:

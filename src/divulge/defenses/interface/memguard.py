@@ -148,16 +148,16 @@ class Guard:
             scores = torch.softmax(moved, dim=1)
             rest = moved.masked_fill(own[open_], -torch.inf).amax(dim=1)
             behind = torch.relu(rest + MARGIN - moved[own[open_]])
-            told = self.undecided(scores)
-            loss = told.abs() + LABEL_WEIGHT * behind + weight * (plain[open_] - scores).abs().sum(dim=1)
+            undecided = self.undecided(scores)
+            loss = undecided.abs() + LABEL_WEIGHT * behind + weight * (plain[open_] - scores).abs().sum(dim=1)
             (slope,) = torch.autograd.grad(loss.sum(), e)
             with torch.no_grad():
                 step = STEP * slope / slope.norm(dim=1, keepdim=True).clamp(min=1e-12)
                 noise[open_] = e.detach() - step
                 moved = z[open_] + noise[open_]
                 rest = moved.masked_fill(own[open_], -torch.inf).amax(dim=1)
-                told = self.undecided(torch.softmax(moved, dim=1))
-                good[open_] = (moved[own[open_]] > rest) & (told * before[open_] <= 0)
+                undecided = self.undecided(torch.softmax(moved, dim=1))
+                good[open_] = (moved[own[open_]] > rest) & (undecided * before[open_] <= 0)
         return noise, good
 
 

@@ -48,9 +48,9 @@ class Distillation:
         for_classes(self.card.name, records)
         assert self.reference is not None
         teacher = recipe.fit(records, derived_seed(seed, "teacher"))
-        told = log_scores_of(teacher, self.reference)
-        entropy = -(np.exp(told) * told).sum(axis=1)
-        sure = np.argsort(entropy, kind="stable")[: max(1, round(self.share * len(told)))]
-        soft = told[sure] / self.temperature
+        taught = log_scores_of(teacher, self.reference)
+        entropy = -(np.exp(taught) * taught).sum(axis=1)
+        sure = np.argsort(entropy, kind="stable")[: max(1, round(self.share * len(taught)))]
+        soft = taught[sure] / self.temperature
         soft -= np.log(np.exp(soft).sum(axis=1, keepdims=True))
         return recipe.distil(self.reference.take(sure), soft, seed)[-1]

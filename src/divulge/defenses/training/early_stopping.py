@@ -66,8 +66,8 @@ class EarlyStopping:
             device = next(module.parameters()).device
             with torch.no_grad():
                 feed = recipe.feed(module, apart.x, regression)
-                said = feed.asked(module, regression)(feed.x(apart.x).to(device))
-                loss = float(recipe.loss(said.float(), y.to(device), regression))
+                outputs = feed.asked(module, regression)(feed.x(apart.x).to(device))
+                loss = float(recipe.loss(outputs.float(), y.to(device), regression))
             if loss < best[0]:
                 best[:] = [loss, epoch, copy.deepcopy(module.state_dict())]
             return epoch - int(best[1]) >= self.patience

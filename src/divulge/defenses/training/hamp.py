@@ -106,5 +106,5 @@ class Hamp:
         whole = np.issubdtype(records.x.dtype, np.integer)
         noise = rng.integers(low, high + 1, (256, *low.shape)) if whole else rng.uniform(low, high, (256, *low.shape))
         y = np.zeros(len(noise), dtype=records.y.dtype)
-        made = Records(noise.astype(records.x.dtype), y, records.schema).settled()
-        return OrderOnly(np.sort(ask(made), axis=1))
+        noisy = Records(noise.astype(records.x.dtype), y, records.schema).settled()
+        return OrderOnly(np.sort(ask(noisy), axis=1))

@@ -61,9 +61,9 @@ class Pate:
         """
         return gaussian_cost(self.deviation() / (2 * self.votes) ** 0.5, self.delta)
 
-    def winners(self, told: Array, classes: int, rng: np.random.Generator) -> Array:
+    def winners(self, votes: Array, classes: int, rng: np.random.Generator) -> Array:
         """The classes [records] that win with noise, from votes [teachers, records]."""
-        counts = np.stack([(told == c).sum(axis=0) for c in range(classes)], axis=1).astype(np.float64)
+        counts = np.stack([(votes == c).sum(axis=0) for c in range(classes)], axis=1).astype(np.float64)
         return np.asarray((counts + self.deviation() * rng.normal(size=counts.shape)).argmax(axis=1))
 
     def fit(self, recipe: Any, records: Records, seed: int) -> Any:
@@ -75,11 +75,11 @@ class Pate:
         rng = derived_rng(seed, "pate")
         asked = self.reference.take(rng.permutation(len(self.reference))[: self.votes])
         parts = np.array_split(rng.permutation(len(records)), self.teachers)
-        told = []
+        votes = []
         for number, rows in enumerate(parts):
             teacher = recipe.fit(records.take(rows), derived_seed(seed, "teacher", str(number)))
-            told.append(classes_told(teacher, asked))
-        won = self.winners(np.stack(told), classes, rng)
+            votes.append(classes_told(teacher, asked))
+        won = self.winners(np.stack(votes), classes, rng)
         if len(np.unique(won)) < 2:
             raise TargetError("pate: every vote was won by the same class: use fewer teachers or more epsilon")
         return recipe.fit(asked.relabeled(won.astype(records.y.dtype)), derived_seed(seed, "student"))

@@ -48,8 +48,8 @@ class Selena:
         classes = for_classes(self.card.name, records)
         keep = self.kept(len(records), seed)
         seeds = [derived_seed(seed, "part", str(n)) for n in range(self.models)]
-        told = np.zeros((len(records), classes))
+        soft = np.zeros((len(records), classes))
         for row, own in zip(keep, seeds, strict=True):
             model = recipe.fit(records.take(row), own)
-            told[~row] += np.exp(log_scores_of(model, records.take(~row)))
-        return recipe.distil(records, np.log(np.maximum(told / self.unseen, 1e-12)), seed)[-1]
+            soft[~row] += np.exp(log_scores_of(model, records.take(~row)))
+        return recipe.distil(records, np.log(np.maximum(soft / self.unseen, 1e-12)), seed)[-1]

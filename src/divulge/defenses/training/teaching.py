@@ -39,8 +39,8 @@ def classes_told(model: Any, records: Records) -> Array:
     if isinstance(model, nn.Module):
         return np.asarray(log_scores_of(model, records).argmax(axis=1))
     native = records.native()
-    told = model.predict(native.reshape(len(native), -1) if isinstance(native, np.ndarray) else native)
+    predicted = model.predict(native.reshape(len(native), -1) if isinstance(native, np.ndarray) else native)
     if not records.schema.classes:
-        return np.asarray(told)
+        return np.asarray(predicted)
     code = {label: place for place, label in enumerate(records.schema.classes)}
-    return np.array([code[label] for label in told], dtype=np.int64)
+    return np.array([code[label] for label in predicted], dtype=np.int64)

@@ -37,8 +37,8 @@ class UpdatePruning:
 
     def protect(self, change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
         """See UpdateDefense."""
-        made = []
+        pruned = []
         for part in change:
             cut = np.quantile(np.abs(part), self.share)
-            made.append(np.where(np.abs(part) >= cut, part, np.zeros((), dtype=part.dtype)))
-        return tuple(made)
+            pruned.append(np.where(np.abs(part) >= cut, part, np.zeros((), dtype=part.dtype)))
+        return tuple(pruned)

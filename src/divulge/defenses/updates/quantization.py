@@ -35,12 +35,12 @@ class UpdateQuantization:
 
     def protect(self, change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
         """See UpdateDefense."""
-        made = []
+        quantized = []
         for part in change:
             top = float(np.abs(part).max())
             step = 2 * top / (2**self.bits - 1) or 1.0  # 0 where all values are, or are too small to be divided
             places = (np.asarray(part, dtype=np.float64) + top) / step
             below = np.floor(places)
             up = rng.random(part.shape) < places - below
-            made.append(np.asarray((below + up) * step - top, dtype=part.dtype))
-        return tuple(made)
+            quantized.append(np.asarray((below + up) * step - top, dtype=part.dtype))
+        return tuple(quantized)

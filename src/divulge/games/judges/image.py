@@ -77,11 +77,11 @@ def image_string(record: Array) -> tuple[str, tuple[int, ...]]:
 
 def row_string(record: Array, schema: Schema) -> str:
     """'age 44, sex Female, ...', the first columns of it."""
-    told = []
+    cells = []
     for value, column in list(zip(record.reshape(-1), schema.columns, strict=False))[:MOST_COLUMNS]:
-        told.append(f"{column.name} {column.word(float(value))}")
-    more = record.size - len(told)
-    return ", ".join(told) + (f", and {more} more" if more > 0 else "")
+        cells.append(f"{column.name} {column.word(float(value))}")
+    more = record.size - len(cells)
+    return ", ".join(cells) + (f", and {more} more" if more > 0 else "")
 
 
 def picture(
@@ -89,8 +89,8 @@ def picture(
 ) -> Picture:
     """Truth, guess and blind guess side by side; records in their own units."""
     if not scale.schema.is_image:
-        told = [row_string(np.asarray(r), scale.schema) for r in (truth, guess, blind)]
-        return Picture("row", told[0], told[1], told[2], scores[0], scores[1], title=title)
+        strings = [row_string(np.asarray(r), scale.schema) for r in (truth, guess, blind)]
+        return Picture("row", strings[0], strings[1], strings[2], scores[0], scores[1], title=title)
     drawn = [image_string(scale(r)) for r in (truth, guess, blind)]
     texts = [text for text, _ in drawn]
     return Picture("image", texts[0], texts[1], texts[2], scores[0], scores[1], drawn[0][1], title)

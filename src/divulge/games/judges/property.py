@@ -143,8 +143,8 @@ def metrics_alone(world: Any, records: Records) -> tuple[float, float] | None:
 
     def metrics(model: Target) -> Array:
         if model.task is Task.REGRESSION:
-            said = model.answer(Access.LABEL, records)
-            return np.array([np.abs(said - records.y).mean(), np.square(said - records.y).mean()])
+            predicted = model.answer(Access.LABEL, records)
+            return np.array([np.abs(predicted - records.y).mean(), np.square(predicted - records.y).mean()])
         right = np.mean(model.answer(Access.LABEL, records) == records.y)
         if Access.SCORES not in model.offers:
             return np.array([right])
@@ -156,8 +156,8 @@ def metrics_alone(world: Any, records: Records) -> tuple[float, float] | None:
     own = np.stack([metrics(model) for model in cohort.oracles])
     theirs = np.stack([metrics(model) for model in world.victims])
     learned = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15))).fit(own, cohort.values)
-    said = np.clip(learned.predict(theirs), *world.reach)
+    predicted = np.clip(learned.predict(theirs), *world.reach)
     low, high = world.pair_rows[0]
     border = sum(world.pairs[0]) / 2
-    right = np.concatenate([said[low] <= border, said[high] > border])
-    return float(right.mean()), float(np.abs(said - world.said).mean())
+    right = np.concatenate([predicted[low] <= border, predicted[high] > border])
+    return float(right.mean()), float(np.abs(predicted - world.said).mean())

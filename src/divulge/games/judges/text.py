@@ -59,10 +59,10 @@ class TextJudge:
             raise TargetError(f"the attack answered {len(guess.samples)} of {len(self.truth)} updates")
         rng = derived_rng(self.seed, "blind text")
         pairs, blinds, units = [], [], []
-        for unit, (truth, told) in enumerate(zip(self.truth, guess.samples, strict=True)):
+        for unit, (truth, guessed) in enumerate(zip(self.truth, guess.samples, strict=True)):
             own = [list(map(int, row)) for row in truth.x]
             lots = self.public.x[rng.choice(len(self.public), len(own), replace=len(self.public) < len(own))]
-            pairs += _matched(own, [[int(t) for t in row if t >= 0] for row in told])
+            pairs += _matched(own, [[int(t) for t in row if t >= 0] for row in guessed])
             blinds += _matched(own, [list(map(int, row)) for row in lots])
             units += [unit] * len(own)
         measures = []
@@ -98,9 +98,9 @@ class TextJudge:
         return Quality("exposure, bits", bits(own), bits(losses))
 
     def _picture(self, pair: tuple[list[int], list[int]], other: tuple[list[int], list[int]]) -> Picture:
-        told = [self._shown(s) for s in (pair[0], pair[1], other[1])]
+        shown = [self._shown(s) for s in (pair[0], pair[1], other[1])]
         scores = [f"ROUGE-1 {rouge(*side):.2f}" for side in (pair, other)]
-        return Picture("text", told[0], told[1], told[2], scores[0], scores[1])
+        return Picture("text", shown[0], shown[1], shown[2], scores[0], scores[1])
 
     def _shown(self, tokens: Sequence[int]) -> str:
         return self.decode(tokens) if self.decode is not None else " ".join(map(str, tokens))

@@ -46,10 +46,10 @@ def draw(
     parts.append(_title("Papers in the catalogue, by year", top))
     body, bottom = _columns(years, top + 20)
     parts += body
-    said = "; ".join(f"{title}: {_said(counts)}" for title, counts in heads)
+    summary = "; ".join(f"{title}: {_said(counts)}" for title, counts in heads)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom}" width="{WIDTH}" height="{bottom}" '
-        f'role="img" aria-label="{escape(said)}" font-family="system-ui, sans-serif" font-size="13" fill="{INK}">'
+        f'role="img" aria-label="{escape(summary)}" font-family="system-ui, sans-serif" font-size="13" fill="{INK}">'
         f'<rect width="{WIDTH}" height="{bottom}" fill="#ffffff"/>' + "".join(parts) + "</svg>\n"
     )
 

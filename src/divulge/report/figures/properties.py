@@ -14,12 +14,12 @@ from divulge.report.property_words import UNIT, in_words, number
 
 def figure(result: AuditResult) -> list[Figure]:
     """Estimates over truths, with intervals, of the closest attack on each property."""
-    made = []
+    parts = []
     for place, text in enumerate(dict.fromkeys(f.text for _, f in facts_of(result))):
         best = best_of(result, text)
         if best is not None:
-            made.append(_drawn(result, place, *best))
-    return made
+            parts.append(_drawn(result, place, *best))
+    return parts
 
 
 def _drawn(result: AuditResult, place: int, attack: str, fact: Fact) -> Figure:

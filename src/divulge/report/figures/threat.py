@@ -61,9 +61,9 @@ def _box(x: int, y: int, width: int, title: str, assets: list[Asset], verdict_of
     ]
     for row, asset in enumerate(assets):
         top = y + 44 + 24 * row
-        told = asset in verdict_of
-        words = f"{asset.value}: {verdict_of[asset]}" if told else asset.value
-        lines.append(f'<text x="{x + 12}" y="{top}"{"" if told else " opacity=0.62"}>{escape(words)}</text>')
+        judged = asset in verdict_of
+        words = f"{asset.value}: {verdict_of[asset]}" if judged else asset.value
+        lines.append(f'<text x="{x + 12}" y="{top}"{"" if judged else " opacity=0.62"}>{escape(words)}</text>')
     return "".join(lines).replace("opacity=0.62", 'class="faint"')
 
 

@@ -28,8 +28,8 @@ def _page(result: AuditResult, page: Page) -> str:
     def draw(section: Section) -> str:
         return compiled(section.template).render(**section.context(result))
 
-    made, warnings = drawn(result, page, draw)
-    figures = any("data-figure=" in section.body for section in made)
+    sections, warnings = drawn(result, page, draw)
+    figures = any("data-figure=" in section.body for section in sections)
     return (
         environment()
         .get_template("page.html.j2")
@@ -40,8 +40,8 @@ def _page(result: AuditResult, page: Page) -> str:
             name=result.facts.name,
             version=result.facts.provenance.divulge,
             date=result.facts.provenance.started[:10],
-            opened=[(s, Markup(s.body)) for s in made if s.place is Place.OPEN],  # templates escape what they print
-            folded=[(s, Markup(s.body)) for s in made if s.place is Place.FOLDED],
+            opened=[(s, Markup(s.body)) for s in sections if s.place is Place.OPEN],  # templates escape what they print
+            folded=[(s, Markup(s.body)) for s in sections if s.place is Place.FOLDED],
             warnings=warnings,
             least=words.LEAST,
             style=Markup(asset("report.css")),

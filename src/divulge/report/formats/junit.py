@@ -22,9 +22,9 @@ def render(result: AuditResult, broken: Sequence[Finding], rules: Mapping[str, S
     def case(name: str, group: str, seconds: float = 0.0) -> ElementTree.Element:
         return ElementTree.SubElement(suite, "testcase", name=name, classname=f"divulge.{group}", time=f"{seconds:.3f}")
 
-    def end(made: ElementTree.Element, kind: str, message: str) -> None:
+    def end(element: ElementTree.Element, kind: str, message: str) -> None:
         counts[kind] += 1
-        ElementTree.SubElement(made, kind, message=message).text = message
+        ElementTree.SubElement(element, kind, message=message).text = message
 
     for outcome in result.outcomes:
         made = case(outcome.title, outcome.game, outcome.seconds)

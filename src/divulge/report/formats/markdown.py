@@ -23,10 +23,10 @@ def _page(result: AuditResult, page: Page, title: str) -> str:
         context = section.context(result)
         return section.markdown(context), section.details(context) if section.details is not None else ""
 
-    made, warnings = drawn(result, page, draw)
-    opened = [_written(s, "##", s.body[0]) for s in made if s.place is Place.OPEN]
+    sections, warnings = drawn(result, page, draw)
+    opened = [_written(s, "##", s.body[0]) for s in sections if s.place is Place.OPEN]
     details = [f"**!** {stopped(warning)}" for warning in warnings]
-    for s in made:
+    for s in sections:
         parts = [part for part in s.body if part] if s.place is Place.FOLDED else [s.body[1]]
         details += [_written(s, "###", "\n\n".join(parts))] if any(parts) else []
     return "\n\n".join([title, *opened, *(["## Details", *details] if details else [])]) + "\n"

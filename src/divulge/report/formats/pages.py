@@ -27,7 +27,7 @@ class Drawn(Generic[Body]):
 def drawn(result: AuditResult, page: Page, draw: Callable[[Section], Body]) -> tuple[list[Drawn[Body]], list[str]]:
     """The sections of a page in their order, and warnings about those of other packages that could not be drawn."""
     listed, warnings = applying(result)
-    made = []
+    sections = []
     for section in listed:
         if page not in section.pages:
             continue
@@ -38,5 +38,5 @@ def drawn(result: AuditResult, page: Page, draw: Callable[[Section], Body]) -> t
                 raise
             warnings.append(broken(section, error))
             continue
-        made.append(Drawn(section.name, section.title, section.heading, section.pages[page], body))
-    return made, warnings
+        sections.append(Drawn(section.name, section.title, section.heading, section.pages[page], body))
+    return sections, warnings

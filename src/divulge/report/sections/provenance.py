@@ -21,7 +21,7 @@ def _context(result: AuditResult) -> Context:
 def _lines(result: AuditResult) -> list[tuple[str, str, bool]]:
     """Name, value, and whether it is code."""
     facts = result.facts
-    target, data, made = facts.target, facts.data, facts.provenance
+    target, data, provenance = facts.target, facts.data, facts.provenance
     offers = ", ".join(target.offers)
     lines = [("Model", f"{target.name} ({target.kind}, {target.task}), offers {offers}", False)]
     if target.quality_members is not None and target.quality_nonmembers is not None:
@@ -41,15 +41,19 @@ def _lines(result: AuditResult) -> list[tuple[str, str, bool]]:
     lines.append(("Recipe", facts.recipe or unknown, False))
     lines += [("Training", "; ".join(result.training), False)] if result.training else []
     hashes = f"model {target.fingerprint} · records {data.fingerprint} · job {facts.job}"
-    libraries = ", ".join(f"{name} {version}" for name, version in made.libraries.items())
+    libraries = ", ".join(f"{name} {version}" for name, version in provenance.libraries.items())
     return [
         *lines,
         ("Policy", _policy(result), False),
         ("Hashes", hashes, True),
-        ("Seed", str(made.seed), False),
-        ("Command", made.command, True),
-        ("Started", made.started, False),
-        ("Versions", f"divulge {made.divulge}, Python {made.python} on {made.platform}, {libraries}", False),
+        ("Seed", str(provenance.seed), False),
+        ("Command", provenance.command, True),
+        ("Started", provenance.started, False),
+        (
+            "Versions",
+            f"divulge {provenance.divulge}, Python {provenance.python} on {provenance.platform}, {libraries}",
+            False,
+        ),
         ("Standards", ", ".join(words.standards(result)), False),
     ]
 

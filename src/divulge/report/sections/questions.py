@@ -17,8 +17,8 @@ OPINION = (
 
 
 def _context(result: AuditResult) -> Context:
-    made = decision(result)
-    return {"c": made, "blocks": [_blocks(q) for q in made.questions], "opinion": OPINION, "evidence": EVIDENCE}
+    decided = decision(result)
+    return {"c": decided, "blocks": [_blocks(q) for q in decided.questions], "opinion": OPINION, "evidence": EVIDENCE}
 
 
 def _blocks(question: DecisionQuestion) -> list[tuple[str, list[str]]]:
@@ -33,12 +33,12 @@ def _blocks(question: DecisionQuestion) -> list[tuple[str, list[str]]]:
 
 
 def _markdown(c: Context) -> str:
-    made = c["c"]
+    decided = c["c"]
     parts = [
-        f"{MARKS[made.verdict]} **{made.headline}.** {c['evidence']}",
+        f"{MARKS[decided.verdict]} **{decided.headline}.** {c['evidence']}",
         f"The two questions of EDPB Opinion 28/2024: {c['opinion']}",
     ]
-    for number, question in enumerate(made.questions, 1):
+    for number, question in enumerate(decided.questions, 1):
         parts += [
             f"#### {number}. {question.title}",
             f"{stopped(capital(question.asks))}",
@@ -48,11 +48,11 @@ def _markdown(c: Context) -> str:
 
 
 def _details(c: Context) -> str:
-    made, parts = c["c"], []
-    for number, (question, blocks) in enumerate(zip(made.questions, c["blocks"], strict=True), 1):
+    decided, parts = c["c"], []
+    for number, (question, blocks) in enumerate(zip(decided.questions, c["blocks"], strict=True), 1):
         parts.append(f"#### {number}. {question.title}")
         parts += [f"{title}:\n\n{bullets(lines)}" for title, lines in blocks]
-    return "\n\n".join([*parts, f"The reasons in full:\n\n{bullets(list(made.reasons))}"])
+    return "\n\n".join([*parts, f"The reasons in full:\n\n{bullets(list(decided.reasons))}"])
 
 
 def _card(c: Context) -> str:

@@ -47,9 +47,9 @@ def told_apart(groups: Any, target: Target, pairs: Sequence[Any]) -> tuple[list[
     if any(pair is not None and not isinstance(frame, pd.DataFrame) for pair, frame in zip(pairs, frames, strict=True)):
         raise InputError(f"groups: {groups!r} is the name of a column, which only data frames have: {HOW}")
     without, labels = columns_apart([f for f in frames if f is not None], groups, target)
-    rest, told = iter(without), iter(labels)
-    made = [None if pair is None else (next(rest), pair[1]) for pair in pairs]
-    return made, [None if pair is None else next(told) for pair in pairs]
+    rest, names = iter(without), iter(labels)
+    sets = [None if pair is None else (next(rest), pair[1]) for pair in pairs]
+    return sets, [None if pair is None else next(names) for pair in pairs]
 
 
 def _given(groups: Sequence[Any], pairs: Sequence[Any]) -> Labels:
@@ -96,9 +96,9 @@ def with_groups(sets: Sets, labels: Labels | None, aggregate: str = "mean") -> S
         return sets
     given = (sets.members, sets.nonmembers, sets.population)
     named: list[tuple[str, Records]] = [(n, r) for n, r in zip(SETS, given, strict=True) if r is not None]
-    made, persons = with_persons(named, labels[: len(named)])
-    population = made[2] if len(made) > 2 else None
-    return replace(sets, members=made[0], nonmembers=made[1], population=population, persons=persons)
+    labeled, persons = with_persons(named, labels[: len(named)])
+    population = labeled[2] if len(labeled) > 2 else None
+    return replace(sets, members=labeled[0], nonmembers=labeled[1], population=population, persons=persons)
 
 
 def of_persons(table: ScoreTable, groups: Any) -> ScoreTable:

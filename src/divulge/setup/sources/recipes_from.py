@@ -73,7 +73,7 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
     """What the user said about training, as a recipe whose models are targets of the same kind."""
     if recipe is None:
         return None
-    made: ModelRecipe
+    found: ModelRecipe
     if isinstance(recipe, str):
         if recipe not in ("auto", "chosen"):
             raise InputError(f"recipe {recipe!r} is unknown: pass 'auto', 'chosen', None, a recipe or a function")
@@ -81,18 +81,18 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
         if recipe == "auto" and not hasattr(estimator, "get_params"):
             own = BoosterRecipe.of(target.booster) if able(target, HasBooster) else None
             return BoundRecipe(own, _adapter_like(target), (resources or Resources()).trainer) if own else None
-        made = SklearnRecipe(estimator) if recipe == "auto" else SklearnRecipe.of_chosen(estimator)
+        found = SklearnRecipe(estimator) if recipe == "auto" else SklearnRecipe.of_chosen(estimator)
     elif able(recipe, TrainsTargets) and able(recipe, Overfittable):
         return cast(Recipe, recipe if able(recipe, TrainsMany) else OneByOne(recipe))
     elif able(recipe, Overfittable):
-        made = cast(ModelRecipe, recipe)
+        found = cast(ModelRecipe, recipe)
     elif hasattr(recipe, "get_params"):
-        made = SklearnRecipe(recipe)
+        found = SklearnRecipe(recipe)
     elif callable(recipe):
-        made = FunctionRecipe(recipe)
+        found = FunctionRecipe(recipe)
     else:
         raise InputError(f"a {type(recipe).__name__} is no recipe: pass a TorchRecipe, an estimator or a function")
-    return BoundRecipe(made, _adapter_like(target), (resources or Resources()).trainer)
+    return BoundRecipe(found, _adapter_like(target), (resources or Resources()).trainer)
 
 
 def _adapter_like(target: Target) -> Callable[[Any], Target]:

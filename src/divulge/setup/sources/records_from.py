@@ -130,8 +130,8 @@ def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Set
             )
         if column is not None:
             frames, labels = columns_apart(frames, column, target, "data.groups")
-        told = [(f.drop(columns=part.target), f[part.target]) for f in frames if part.target in f.columns]
-        classes = labels_of(target, told, part.classes, options.task) if len(told) == len(frames) else None
+        labeled = [(f.drop(columns=part.target), f[part.target]) for f in frames if part.target in f.columns]
+        classes = labels_of(target, labeled, part.classes, options.task) if len(labeled) == len(frames) else None
         sets = from_frames(frames, target=part.target, classes=classes, task=target.task, sensitive=part.sensitive)
     return with_groups(Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None), labels, part.aggregate)
 

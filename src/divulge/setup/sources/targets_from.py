@@ -26,16 +26,16 @@ def target_from(model: Any, name: str | None = None, how: TargetSettings | None 
 
     how: what the outputs of a network are; raises InputError where they are stated of another model.
     """
-    told = _told_of_network(how)
+    settings = _told_of_network(how)
     if isinstance(model, type):
         raise InputError(f"{model.__name__} is a class: pass a trained model, an instance of it")
     # Keras first: on the backend of PyTorch its models are modules, too
     if any(base.__module__.startswith("keras.") for base in type(model).__mro__) and not _is_target(model):
         from divulge.targets.networks.keras import KerasTarget
 
-        return KerasTarget(model, name=name, **told)
+        return KerasTarget(model, name=name, **settings)
     if any(base.__module__.startswith("torch.") for base in type(model).__mro__) and not _is_target(model):
-        return _torch(model, name, told)
+        return _torch(model, name, settings)
     _no_network(how)
     return _other(model, name)
 
@@ -45,8 +45,8 @@ def _told_of_network(how: TargetSettings | None) -> dict[str, Any]:
 
 
 def _no_network(how: TargetSettings | None) -> None:
-    if told := _told_of_network(how):
-        raise InputError(f"{next(iter(told))}: is about what a network returns, which this is not: leave it out")
+    if settings := _told_of_network(how):
+        raise InputError(f"{next(iter(settings))}: is about what a network returns, which this is not: leave it out")
 
 
 def _is_target(model: Any) -> bool:

@@ -40,5 +40,5 @@ def counted_tokens(target: Target, records: Records) -> Records | None:
     schema = records.schema
     if not reads or schema.opaque or schema.framed or records.x.ndim != 2 or (records.x != records.x.round()).any():
         return None
-    made = Records(records.x, records.y, replace(schema, form=CountedTokens(schema.form)), records.groups)
-    return made.as_given(records.given)
+    counted = Records(records.x, records.y, replace(schema, form=CountedTokens(schema.form)), records.groups)
+    return counted.as_given(records.given)

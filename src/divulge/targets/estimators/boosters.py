@@ -141,13 +141,13 @@ def _presented(native: Any, names: list[str] | None, name: str) -> Any:
         return native.reshape(len(native), -1) if isinstance(native, np.ndarray) and native.ndim > 2 else native
     if names is None:
         return native.to_numpy()
-    told = {str(column): column for column in native.columns}
-    told |= {str(column).replace(" ", "_"): column for column in native.columns if str(column) not in names}
-    lacking = [column for column in names if column not in told]
+    columns = {str(column): column for column in native.columns}
+    columns |= {str(column).replace(" ", "_"): column for column in native.columns if str(column) not in names}
+    lacking = [column for column in names if column not in columns]
     if lacking:
         raise InputError(
             f"the {name} was trained with the column {lacking[0]!r}, which the records do not have: give the columns "
             "it was trained on"
         )
-    wanted = [told[column] for column in names]
+    wanted = [columns[column] for column in names]
     return native if wanted == list(native.columns) else native[wanted]

@@ -61,8 +61,8 @@ def _said(estimator: Any) -> Task | None:
         if is_regressor(estimator):
             return Task.REGRESSION
     except Exception:  # no tags: it is not made from scikit-learn's base class
-        said = getattr(estimator, "_estimator_type", "classifier" if hasattr(estimator, "classes_") else None)
-        return {"classifier": Task.CLASSIFICATION, "regressor": Task.REGRESSION}.get(said or "")
+        kind = getattr(estimator, "_estimator_type", "classifier" if hasattr(estimator, "classes_") else None)
+        return {"classifier": Task.CLASSIFICATION, "regressor": Task.REGRESSION}.get(kind or "")
     return None
 
 

@@ -71,8 +71,8 @@ class SklearnTarget:
             tree = unwrapped(self.estimator)
             return checked(self._name, _asked(self._name, lambda: tree.apply(x)), len(records), None)
         if access is Access.INTERNALS:
-            told = np.asarray(_asked(self._name, lambda: internals(self.estimator, x, self._own_codes(records))))
-            return checked(self._name, told, len(records), told.shape[-1])
+            inside = np.asarray(_asked(self._name, lambda: internals(self.estimator, x, self._own_codes(records))))
+            return checked(self._name, inside, len(records), inside.shape[-1])
         if self._task is Task.REGRESSION:
             values = one_column(self._name, _asked(self._name, lambda: self.estimator.predict(x)))
             return checked(self._name, values, len(records), None)
@@ -118,12 +118,14 @@ class SklearnTarget:
 
     def _codes(self, labels: object, records: Records) -> Array:
         code = {label: i for i, label in enumerate(records.schema.classes or self.classes)}
-        said = one_column(self._name, labels).tolist()
-        strange = next((label for label in said if label not in code), None)
-        if len(said) != len(records) or strange is not None:
-            told = f"{len(said)} labels" if strange is None else f"the label {strange!r}"
-            raise TargetError(f"the model {self._name} answered {len(records)} records with {told}: not one class each")
-        return np.array([code[label] for label in said], dtype=np.int64)
+        answered = one_column(self._name, labels).tolist()
+        strange = next((label for label in answered if label not in code), None)
+        if len(answered) != len(records) or strange is not None:
+            problem = f"{len(answered)} labels" if strange is None else f"the label {strange!r}"
+            raise TargetError(
+                f"the model {self._name} answered {len(records)} records with {problem}: not one class each"
+            )
+        return np.array([code[label] for label in answered], dtype=np.int64)
 
     def _own_codes(self, records: Records) -> Array:
         """The records' classes as positions among the estimator's own; one that it never saw becomes the first."""

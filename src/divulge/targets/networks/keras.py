@@ -97,14 +97,14 @@ class KerasTarget(StatedTarget):
     def alike(self, model: Any) -> KerasTarget:
         """Another model, read the same way."""
         how: dict[str, Any] = {"task": self.stated_task, "output": self._form, "pick": self._pick}
-        made = KerasTarget(model, classes=self.classes, batch_size=self._batch_size, **how)
-        made._handed = model is not self.network
-        return made
+        twin = KerasTarget(model, classes=self.classes, batch_size=self._batch_size, **how)
+        twin._handed = model is not self.network
+        return twin
 
     def fingerprint(self) -> str:
         """Of the architecture, the weights and the way it is read."""
-        told = self._form.value if self._settled and self._form is not None else ""
-        return digest(_architecture(self.network), *map(np.asarray, self.network.get_weights()), told, str(self._pick))
+        form = self._form.value if self._settled and self._form is not None else ""
+        return digest(_architecture(self.network), *map(np.asarray, self.network.get_weights()), form, str(self._pick))
 
     def _settle(self, raw: Array, records: Records) -> None:
         if self._handed and self._form is not None and contradicted(raw, self._form):

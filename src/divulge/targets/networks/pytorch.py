@@ -137,8 +137,8 @@ class TorchTarget(StatedTarget):
             norms = np.asarray(guarded(self._name, lambda: self._gradient_norms(records)))
             return checked(self._name, norms, len(records), norms.shape[-1])
         if access is Access.INTERNALS:
-            told = np.asarray(guarded(self._name, lambda: self._internals(records)))
-            return checked(self._name, told, len(records), told.shape[-1])
+            internals = np.asarray(guarded(self._name, lambda: self._internals(records)))
+            return checked(self._name, internals, len(records), internals.shape[-1])
         raw = np.asarray(guarded(self._name, lambda: self._forward(self._given(records))))
         if self.task is Task.REGRESSION:
             return checked(self._name, raw.reshape(len(raw), -1).squeeze(-1), len(records), None)
@@ -171,7 +171,7 @@ class TorchTarget(StatedTarget):
 
     def alike(self, module: nn.Module) -> TorchTarget:
         """Another module, read the same way."""
-        made = TorchTarget(
+        twin = TorchTarget(
             module,
             task=self.stated_task,
             output=self._form,
@@ -181,13 +181,13 @@ class TorchTarget(StatedTarget):
             device=self._device,
             batch_size=self._batch_size,
         )
-        made._handed, made._ids = module is not self.module, self._ids
-        return made
+        twin._handed, twin._ids = module is not self.module, self._ids
+        return twin
 
     def fingerprint(self) -> str:
         """See Target."""
-        told = (self._form.value if self._settled and self._form is not None else "", str(self._pick))
-        return digest(fingerprint_of(bare(self.module)), *told)
+        settled = (self._form.value if self._settled and self._form is not None else "", str(self._pick))
+        return digest(fingerprint_of(bare(self.module)), *settled)
 
     @property
     def _reading(self) -> OutputReading:
@@ -314,10 +314,10 @@ class TorchTarget(StatedTarget):
         """
         x, y = self._pair(records)
         trained = bare(self.module) if module is None else module.to(x.device)
-        told = module is not None and any(isinstance(part, InLogits) for part in module.modules())
-        reading = OutputReading(OutputForm.LOGITS) if told else self._reading_for(records)
-        made: Any = guarded(self._name, lambda: change_of(trained, x, y, steps, rate, epochs, reading))
-        return tuple(np.asarray(part) for part in made)
+        takes_logits = module is not None and any(isinstance(part, InLogits) for part in module.modules())
+        reading = OutputReading(OutputForm.LOGITS) if takes_logits else self._reading_for(records)
+        change: Any = guarded(self._name, lambda: change_of(trained, x, y, steps, rate, epochs, reading))
+        return tuple(np.asarray(part) for part in change)
 
     def _pair(self, records: Records) -> tuple[Tensor, Tensor]:
         x = self._tensor(self._given(records))

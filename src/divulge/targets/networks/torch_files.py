@@ -103,17 +103,17 @@ def _whole(path: Path, modules: tuple[str, ...]) -> nn.Module:
 
     guard = SimpleNamespace(Unpickler=Guarded, load=lambda file, **how: Guarded(file, **how).load(), __name__="guarded")
     try:
-        made = _scripted(path)
-        if made is None:
-            made = torch.load(path, map_location="cpu", weights_only=False, pickle_module=guard)
+        loaded = _scripted(path)
+        if loaded is None:
+            loaded = torch.load(path, map_location="cpu", weights_only=False, pickle_module=guard)
     except InputError:
         raise
     except Exception as error:  # a damaged file raises anything
         first = (str(error).splitlines() or [""])[0]
         raise InputError(f"target.path: cannot load {path.name}: {type(error).__name__}: {first}") from error
-    if not isinstance(made, nn.Module):
-        raise InputError(f"target.path: {path.name} holds a {type(made).__name__}, and no module")
-    return made
+    if not isinstance(loaded, nn.Module):
+        raise InputError(f"target.path: {path.name} holds a {type(loaded).__name__}, and no module")
+    return loaded
 
 
 def _scripted(path: Path) -> nn.Module | None:
@@ -125,5 +125,5 @@ def _scripted(path: Path) -> nn.Module | None:
             return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript as such
-        made: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-    return made
+        module: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+    return module

@@ -84,8 +84,8 @@ def activations(module: nn.Module, x: Tensor, ask: Callable[[Tensor], object]) -
     def note(layer: nn.Module, _: object, output: object) -> None:
         if isinstance(output, Tensor) and output.dim() and len(output) == len(x):
             flat = output.detach().reshape(len(output), -1).float()
-            told = (flat.norm(dim=1), flat.amax(dim=1), (flat > 0).float().mean(dim=1))
-            passed[id(layer)] = torch.stack(told, dim=1).cpu()
+            statistics = (flat.norm(dim=1), flat.amax(dim=1), (flat > 0).float().mean(dim=1))
+            passed[id(layer)] = torch.stack(statistics, dim=1).cpu()
 
     hooks = [layer.register_forward_hook(note) for layer in layers]
     try:

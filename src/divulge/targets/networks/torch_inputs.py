@@ -74,11 +74,11 @@ class Singles:
 
     def asked(self, module: nn.Module, pick: Pick) -> Any:
         """What the module answers, one record a call; of a language model its answer for the last place."""
-        told = []
+        answered = []
         for row in self.rows:
             outputs = picked(module(row[None] if isinstance(row, Tensor) else [row]), pick)
-            told.append(outputs[:, -1] if isinstance(row, Tensor) and len(outputs.shape) == 3 else outputs)
-        return torch.cat(told)
+            answered.append(outputs[:, -1] if isinstance(row, Tensor) and len(outputs.shape) == 3 else outputs)
+        return torch.cat(answered)
 
 
 def as_owned(native: Any) -> Tensor | Named | Singles | None:

@@ -27,10 +27,10 @@ def loss_from(returned: Any, x: Tensor, y: Tensor, reading: OutputReading = LOGI
         return nn.functional.cross_entropy(as_logits(outputs.flatten(0, 1), reading.form), wanted.flatten())
     if reading.form is OutputForm.ONE_VS_REST:
         return one_vs_rest_loss(flat(outputs), y)  # type: ignore[no-any-return]
-    told = reading.logits(outputs)
-    if told.shape[1] == 1:
-        told = as_logits(told, OutputForm.LOGIT)
-    return nn.functional.cross_entropy(told, y)
+    logits = reading.logits(outputs)
+    if logits.shape[1] == 1:
+        logits = as_logits(logits, OutputForm.LOGIT)
+    return nn.functional.cross_entropy(logits, y)
 
 
 def loss_of(module: nn.Module, x: Tensor, y: Tensor, reading: OutputReading = LOGITS) -> Tensor:
@@ -94,14 +94,14 @@ class InLogits(nn.Module):
 
 def untrained(module: nn.Module, seed: int) -> nn.Module:
     """A module of the same form with its first weights."""
-    made = copy.deepcopy(module)
+    fresh = copy.deepcopy(module)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        for part in made.modules():
+        for part in fresh.modules():
             reset = getattr(part, "reset_parameters", None)
             if reset is not None:
                 reset()
-    return made
+    return fresh
 
 
 class Front(nn.Module):

@@ -122,8 +122,8 @@ class EncryptedTarget:
             self.cost.questions += len(new)
             for n, scores in zip(new, self._layers.log_scores(found), strict=True):
                 self._known[keys[n]] = scores
-        told = np.stack([self._known[key] for key in keys])
-        return np.asarray(told.argmax(axis=1)) if access is Access.LABEL else told
+        answers = np.stack([self._known[key] for key in keys])
+        return np.asarray(answers.argmax(axis=1)) if access is Access.LABEL else answers
 
     def fingerprint(self) -> str:
         """See Target."""
@@ -152,10 +152,10 @@ class EncryptedTarget:
             degree, bits = (8192, [60, *[40] * depth, 60]) if depth <= 2 else (16384, [60, *[40] * depth, 60])
             if sum(bits) > 438:
                 raise InputError(f"encrypted: {len(self._layers.weights)} layers are too deep for CKKS here: at most 3")
-            made = tenseal.context(tenseal.SCHEME_TYPE.CKKS, degree, coeff_mod_bit_sizes=bits)
-            made.global_scale = 2**40
-            made.generate_galois_keys()
-            self._ckks = tenseal, made
+            context = tenseal.context(tenseal.SCHEME_TYPE.CKKS, degree, coeff_mod_bit_sizes=bits)
+            context.global_scale = 2**40
+            context.generate_galois_keys()
+            self._ckks = tenseal, context
         return self._ckks
 
     def _by_ckks(self, rows: Array) -> Array:
@@ -213,9 +213,9 @@ class EncryptedTarget:
             if done.returncode or not (folder / "answer.npy").is_file():
                 last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
                 raise TargetError(f"three parties did not come to an answer: {last}")
-            told = json.loads((folder / "bytes.json").read_text(encoding="utf-8"))
-            self.cost.sent += int(told["asker"])
-            self.cost.received += int(told["all"]) - int(told["asker"])
+            sizes = json.loads((folder / "bytes.json").read_text(encoding="utf-8"))
+            self.cost.sent += int(sizes["asker"])
+            self.cost.received += int(sizes["all"]) - int(sizes["asker"])
             return np.asarray(np.load(folder / "answer.npy"))
 
 

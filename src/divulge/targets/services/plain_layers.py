@@ -53,11 +53,11 @@ class Layered:
         weights = tuple(w / far for w, far in zip(self.weights, by, strict=True))
         biases = tuple(b / far for b, far in zip(self.biases, by, strict=True))
         at = np.linspace(-1, 1, 400)
-        made = [
+        layers = [
             np.asarray(polyfit(at, _EXACT[name](at * far), DEGREE))
             for name, far in zip(self.activations, reach, strict=True)
         ]
-        return replace(self, weights=weights, biases=biases), made
+        return replace(self, weights=weights, biases=biases), layers
 
     def logits(self, rows: Array, polynomials: list[Array] | None = None) -> Array:
         """In the clear: [records, outputs].  polynomials: instead of the activations."""

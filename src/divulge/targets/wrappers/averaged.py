@@ -30,12 +30,12 @@ class Averaged:
 
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
-        told = np.stack([self.inner.answer(access, records) for _ in range(self.times)])
+        answers = np.stack([self.inner.answer(access, records) for _ in range(self.times)])
         if access is Access.SCORES and self.inner.task is Task.CLASSIFICATION:
-            return np.asarray(logsumexp(told, axis=0) - np.log(self.times))
+            return np.asarray(logsumexp(answers, axis=0) - np.log(self.times))
         if access is Access.LABEL and self.inner.task is Task.CLASSIFICATION:
-            return np.array([np.bincount(column).argmax() for column in told.T.astype(np.int64)])
-        return np.asarray(told.mean(axis=0))
+            return np.array([np.bincount(column).argmax() for column in answers.T.astype(np.int64)])
+        return np.asarray(answers.mean(axis=0))
 
     def fingerprint(self) -> str:
         """See Target."""

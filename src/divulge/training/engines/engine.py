@@ -287,12 +287,12 @@ def _in_processes(
     import joblib
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        told = _mapped(records, Path(folder))
+        mapped = _mapped(records, Path(folder))
         with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
             parallel = joblib.Parallel(return_as="generator", pre_dispatch="all")
         # Nothing is yielded inside of that setting: whoever asks a model in between would be set to it as well.
         packed = parallel(
-            joblib.delayed(fit_packed)(recipe, told, row, seed) for row, seed in zip(keep, seeds, strict=True)
+            joblib.delayed(fit_packed)(recipe, mapped, row, seed) for row, seed in zip(keep, seeds, strict=True)
         )
         for number in range(len(keep)):
             try:
@@ -312,5 +312,5 @@ def _mapped(records: Records, folder: Path) -> Records:
     for name in ("x", "y"):
         np.save(folder / name, getattr(records, name))
     x, y = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("x", "y"))
-    made = replace(records, x=x, y=y)
-    return made.as_given(records.given) if records.schema.framed else made
+    mapped = replace(records, x=x, y=y)
+    return mapped.as_given(records.given) if records.schema.framed else mapped

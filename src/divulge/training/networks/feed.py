@@ -85,8 +85,8 @@ class Feed:
             return functional.mse_loss(outputs.reshape(len(y)).float(), y)
         if over_places(outputs, x):
             wanted = torch.cat([x[:, 1:], y[:, None]], dim=1)
-            said = as_logits(outputs.flatten(0, 1), self.reading.form)
-            return functional.cross_entropy(said.float(), wanted.flatten())
+            logits = as_logits(outputs.flatten(0, 1), self.reading.form)
+            return functional.cross_entropy(logits.float(), wanted.flatten())
         if self.reading.form is OutputForm.ONE_VS_REST:
             return one_vs_rest_loss(flat(outputs), y)  # type: ignore[no-any-return]
         return functional.cross_entropy(self.reading.logits(outputs).float(), y)

@@ -44,9 +44,9 @@ class BoosterRecipe:
         """The recipe of a booster; None where it does not say how it was trained, as XGBoost's model files do not."""
         library = type(booster).__module__.partition(".")[0]
         if library == "lightgbm":
-            told = {k: v for k, v in booster.params.items() if k not in _OF_THE_RUN and not _empty(v)}
+            options = {k: v for k, v in booster.params.items() if k not in _OF_THE_RUN and not _empty(v)}
             rounds = booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
-            return cls(library, tuple(sorted(told.items())), rounds) if told else None
+            return cls(library, tuple(sorted(options.items())), rounds) if options else None
         learner = json.loads(booster.save_config())["learner"]
         if not learner.get("metrics"):
             return None
@@ -89,8 +89,8 @@ class BoosterRecipe:
 
     def describe(self) -> str:
         """The library, rounds and what is most telling."""
-        told = dict(self.options)
-        shown = [f"{n}={told[n]}" for n in ("objective", "learning_rate", "max_depth", "num_leaves") if n in told]
+        options = dict(self.options)
+        shown = [f"{n}={options[n]}" for n in ("objective", "learning_rate", "max_depth", "num_leaves") if n in options]
         return f"{self.library}.train({', '.join(shown)}), {self.rounds} rounds"
 
     def fingerprint(self) -> str:
@@ -104,15 +104,15 @@ def _empty(value: Any) -> bool:
 
 def _settings(learner: dict[str, Any]) -> dict[str, Any]:
     """What was told to XGBoost's `train`, as far as the booster's own account of it goes."""
-    told = dict(_sections(learner["gradient_booster"])) | dict(_sections(learner["objective"]))
-    told |= learner["learner_train_param"]
-    told["num_parallel_tree"] = _first(learner["gradient_booster"], "num_parallel_tree") or "1"
+    settings = dict(_sections(learner["gradient_booster"])) | dict(_sections(learner["objective"]))
+    settings |= learner["learner_train_param"]
+    settings["num_parallel_tree"] = _first(learner["gradient_booster"], "num_parallel_tree") or "1"
     model = learner["learner_model_param"]
     if int(model["num_class"]) > 1:
-        told["num_class"] = model["num_class"]
+        settings["num_class"] = model["num_class"]
     if model.get("boost_from_average") == "0":
-        told["base_score"] = model["base_score"]
-    return {name: value for name, value in told.items() if name not in _LEFT_OUT and value not in ("", "()")}
+        settings["base_score"] = model["base_score"]
+    return {name: value for name, value in settings.items() if name not in _LEFT_OUT and value not in ("", "()")}
 
 
 def _sections(part: Any) -> Iterator[tuple[str, str]]:

@@ -47,8 +47,8 @@ class DefendedRecipe:
     def fingerprint(self) -> str:
         """See Trainable."""
         reference = reference_of(self.defense)
-        told = reference.fingerprint() if reference is not None else ""
-        return digest("defended", self.base.fingerprint(), repr(self.defense), told)
+        reference_print = reference.fingerprint() if reference is not None else ""
+        return digest("defended", self.base.fingerprint(), repr(self.defense), reference_print)
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class DefendedNetRecipe(PackedDefendedRecipe):
 
     def distil(self, records: Records, log_scores: Array, seed: int) -> list[Any]:
         """Of an adversary, who does not defend a copy."""
-        made: list[Any] = self.base.distil(records, log_scores, seed)
-        return made
+        student: list[Any] = self.base.distil(records, log_scores, seed)
+        return student
 
 
 def defended_recipe(recipe: Any, defenses: Sequence[Any], reference: Records | None) -> Any:

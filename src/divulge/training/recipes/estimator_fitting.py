@@ -33,9 +33,9 @@ def known_labels(records: Records) -> Array:
     labels = np.asarray(records.schema.classes)
     if labels.dtype.kind in "biuf":
         return labels
-    made = np.empty(len(labels), dtype=object)
-    made[:] = records.schema.classes
-    return made
+    known = np.empty(len(labels), dtype=object)
+    known[:] = records.schema.classes
+    return known
 
 
 def fit_estimator(model: Any, records: Records) -> Any:

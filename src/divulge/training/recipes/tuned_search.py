@@ -48,14 +48,14 @@ def chosen(estimator: Any) -> tuple[Any, dict[str, Any]]:
         return _of_pipeline(estimator)
     best = getattr(estimator, "best_estimator_", None)
     if best is not None:
-        inner, told = chosen(best)
-        return inner, dict(estimator.best_params_) | told
+        inner, tuned = chosen(best)
+        return inner, dict(estimator.best_params_) | tuned
     if hasattr(estimator, "best_threshold_"):
         from sklearn.model_selection import FixedThresholdClassifier
 
-        inner, told = chosen(estimator.estimator_)
+        inner, tuned = chosen(estimator.estimator_)
         threshold = float(estimator.best_threshold_)
-        return FixedThresholdClassifier(inner, threshold=threshold), {"threshold": threshold} | told
+        return FixedThresholdClassifier(inner, threshold=threshold), {"threshold": threshold} | tuned
     kind = type(estimator).__name__
     if kind in _CV and all(hasattr(estimator, name) for name in list(_CV[kind][1].values())[:1]):
         return _of_cv(estimator, *_CV[kind])
@@ -63,14 +63,14 @@ def chosen(estimator: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _of_pipeline(pipeline: Pipeline) -> tuple[Any, dict[str, Any]]:
-    made = unfitted(pipeline)
-    told: dict[str, Any] = {}
+    fresh = unfitted(pipeline)
+    tuned: dict[str, Any] = {}
     for place, (name, step) in enumerate(pipeline.steps):
         if hasattr(step, "get_params"):
             inner, found = chosen(step)
-            made.steps[place] = (name, inner)
-            told |= {f"{name}__{key}": value for key, value in found.items()}
-    return made, told
+            fresh.steps[place] = (name, inner)
+            tuned |= {f"{name}__{key}": value for key, value in found.items()}
+    return fresh, tuned
 
 
 def _of_cv(estimator: Any, plain: str, told: dict[str, str]) -> tuple[Any, dict[str, Any]]:

@@ -17,11 +17,11 @@ def unfitted(estimator: Any) -> Any:
     if isinstance(estimator, FrozenEstimator):
         return unfitted(estimator.estimator)
     try:
-        made = clone(estimator)
-        for name, value in made.get_params().items():
+        fresh = clone(estimator)
+        for name, value in fresh.get_params().items():
             if isinstance(value, FrozenEstimator):
-                made.set_params(**{name: unfitted(value)})
-        return made
+                fresh.set_params(**{name: unfitted(value)})
+        return fresh
     except Exception:  # RuntimeError of scikit-learn, and whatever a constructor raises
         settings = estimator.get_params(deep=False)
         return type(estimator)(**{name: _rebuilt(value) for name, value in settings.items()})

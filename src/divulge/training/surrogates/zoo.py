@@ -88,13 +88,13 @@ def train_zoo(records: Records, designs: Sequence[NetworkDesign], seed: int) -> 
     by_cost = sorted(range(len(designs)), key=lambda n: -designs[n].depth * designs[n].share / designs[n].batch_size)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    made: dict[int, nn.Sequential] = {}
+    networks: dict[int, nn.Sequential] = {}
     try:
         with ThreadPoolExecutor(cores()) as pool:
             for number, module in zip(
                 by_cost, pool.map(lambda n: train_one(records, designs[n], seeds[n]), by_cost), strict=True
             ):
-                made[number] = module
+                networks[number] = module
     finally:
         torch.set_num_threads(before)
-    return [NetStudent(made[number]) for number in range(len(designs))]
+    return [NetStudent(networks[number]) for number in range(len(designs))]

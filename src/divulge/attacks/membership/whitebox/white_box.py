@@ -64,8 +64,8 @@ class WhiteBox:
 
 def _features(oracle: Oracle, records: Records) -> Array:
     """The internals, the confidence and the loss, the sorted log-scores of the three likeliest classes, the class."""
-    told = oracle.internals(records)
+    internals = oracle.internals(records)
     log_scores = oracle.log_scores(records)
     top = -np.sort(-log_scores, axis=1)[:, :3]
     signals = [logit_scaled(log_scores, records.y), of_class(log_scores, records.y)]
-    return np.column_stack([told, *signals, top, records.y])
+    return np.column_stack([internals, *signals, top, records.y])

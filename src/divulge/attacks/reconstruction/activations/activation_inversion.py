@@ -52,8 +52,8 @@ class ActivationInversion:
             torch.as_tensor(np.asarray(part), dtype=dtype) for part in (view.activations, view.low, view.high)
         )
         scale = sent.flatten(1).square().mean(dim=1).clamp_min(1e-12)
-        made = torch.Generator().manual_seed(int(view.rng.integers(2**31)))
-        free = (0.5 + 0.05 * torch.randn((len(sent), *view.shape), generator=made, dtype=dtype)).requires_grad_()
+        generator = torch.Generator().manual_seed(int(view.rng.integers(2**31)))
+        free = (0.5 + 0.05 * torch.randn((len(sent), *view.shape), generator=generator, dtype=dtype)).requires_grad_()
         optimizer = torch.optim.Adam([free], lr=self.rate)
         falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
         for _ in range(self.steps):

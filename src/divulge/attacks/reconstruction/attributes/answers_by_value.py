@@ -40,16 +40,16 @@ def log_likelihood_of_class(view: AttributeView, question: Question, records: Re
     matrix of the population); for regression from the error's spread in the population.
     """
     of = question.known if records is None else records
-    told = [question.completed(v, of) for v in range(len(question.completions))]
+    completed = [question.completed(v, of) for v in range(len(question.completions))]
     if view.target.task is Task.REGRESSION:
         public = view.population
         spread = max(float(np.std(view.target.values(public) - public.y)), 1e-9)
-        errors = np.stack([view.target.values(r) - r.y for r in told], axis=1)
+        errors = np.stack([view.target.values(r) - r.y for r in completed], axis=1)
         return np.asarray(-0.5 * (errors / spread) ** 2)
     if Access.SCORES in view.target.ports:
-        return np.stack([of_class(view.target.log_scores(r), r.y) for r in told], axis=1)
+        return np.stack([of_class(view.target.log_scores(r), r.y) for r in completed], axis=1)
     table = log_confusion(view)
-    return np.stack([table[view.target.labels(r), r.y] for r in told], axis=1)
+    return np.stack([table[view.target.labels(r), r.y] for r in completed], axis=1)
 
 
 def log_confusion(view: AttributeView) -> Array:
@@ -81,10 +81,10 @@ class Imputer:
         from sklearn.model_selection import KFold
 
         folds = list(KFold(FOLDS, shuffle=True, random_state=0).split(np.arange(len(self.public))))
-        made = self._by([(rest, self.public.take(part)) for rest, part in folds], self._kind())
+        predictions = self._by([(rest, self.public.take(part)) for rest, part in folds], self._kind())
         whole = np.empty((len(self.public), len(self.question.completions)))
-        for (_, part), told in zip(folds, made, strict=True):
-            whole[part] = told
+        for (_, part), predicted in zip(folds, predictions, strict=True):
+            whole[part] = predicted
         return whole
 
     def _kind(self) -> tuple[str, ...]:
@@ -124,10 +124,10 @@ def _fitted(kind: str, x: Array, y: Array, asked: Array, completions: int) -> Ar
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
-    made = np.zeros((len(asked), completions))
+    values = np.zeros((len(asked), completions))
     if len(np.unique(y)) < 2:
-        made[:, y[0]] = 1.0
-        return made
+        values[:, y[0]] = 1.0
+        return values
     model: Any = {
         "linear": make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=200)),
         "trees": HistGradientBoostingClassifier(
@@ -137,5 +137,5 @@ def _fitted(kind: str, x: Array, y: Array, asked: Array, completions: int) -> Ar
     }[kind]
     with threadpool_limits(1, user_api="openmp"):
         model.fit(x, y)
-        made[:, model.classes_] = model.predict_proba(asked)
-    return made
+        values[:, model.classes_] = model.predict_proba(asked)
+    return values

@@ -42,8 +42,8 @@ class AttributeLearned:
 
     def _score(self, view: AttributeView, question: Question) -> Array:
         def answers(records: Records) -> Array:
-            told = [question.completed(v, records) for v in range(len(question.completions))]
-            return np.column_stack([view.target.log_scores(r)[:, 1:] for r in told])
+            completed = [question.completed(v, records) for v in range(len(question.completions))]
+            return np.column_stack([view.target.log_scores(r)[:, 1:] for r in completed])
 
         public = view.telling(question, MOST_LEARNED)
         return Imputer(question, public, answers).log_probabilities(question.known)

@@ -74,8 +74,8 @@ def _chances(view: AttributeView, question: Question, shadows: Shadows) -> Array
         labels.append((truth[known, None] == np.array(values)).ravel())
     x, y = np.concatenate(rows), np.concatenate(labels)
     middle = np.stack([shadows.signals(question.completed(v), logit_scaled).mean(axis=0) for v in values], axis=1)
-    told = [question.completed(v) for v in values]
-    own = np.stack([logit_scaled(view.target.log_scores(r), r.y) for r in told], axis=1)
+    completed = [question.completed(v) for v in values]
+    own = np.stack([logit_scaled(view.target.log_scores(r), r.y) for r in completed], axis=1)
     asked = _features(own, middle, imputer.log_probabilities(question.known))
     with threadpool_limits(1, user_api="openmp"):
         judge = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.1, early_stopping=False, random_state=0)

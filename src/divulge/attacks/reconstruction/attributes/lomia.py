@@ -47,12 +47,12 @@ def _score(view: AttributeView, question: Question) -> Array:
     labels = [view.target.labels(question.completed(v)) for v in range(number)]
     right = np.stack([label == question.known.y for label in labels], axis=1)
     certain, only = right.sum(axis=1) == 1, right.argmax(axis=1)
-    made = right.astype(np.float64)
+    scores = right.astype(np.float64)
     if certain.sum() >= FEWEST and len(np.unique(only[certain])) > 1:
         x = question.features(question.known)
         with threadpool_limits(1, user_api="openmp"):
             model = HistGradientBoostingClassifier(max_iter=50, early_stopping=False, random_state=0)
             model.fit(x[certain], only[certain])
-            made[:, model.classes_] += model.predict_proba(x)
-    made[certain] = 2.0 * np.eye(number)[only[certain]]
-    return made
+            scores[:, model.classes_] += model.predict_proba(x)
+    scores[certain] = 2.0 * np.eye(number)[only[certain]]
+    return scores

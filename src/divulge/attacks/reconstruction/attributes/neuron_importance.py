@@ -58,11 +58,11 @@ class NeuronImportance:
             chosen.append((best, middle[best], spread[best], correlation[best]))
 
         def sums(records: Records) -> Array:
-            made = []
+            sums_of_value = []
             for number, (best, middle, spread, correlation) in enumerate(chosen):
                 seen = activations(module, question.completed(number, records))[:, best]
-                made.append((seen - middle) / spread @ correlation)
-            return np.stack(made, axis=1)
+                sums_of_value.append((seen - middle) / spread @ correlation)
+            return np.stack(sums_of_value, axis=1)
 
         return Imputer(question, public, sums).log_probabilities(question.known)
 

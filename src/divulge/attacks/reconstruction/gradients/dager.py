@@ -80,10 +80,10 @@ class Dager:
             sequences = [longer[o] for o in near[: self.beam]]
         gaps = self._gaps(model, spans[1], sequences)
         best = np.argsort(gaps, kind="stable")[: update.batch]
-        made = np.full((len(best), length), -1, dtype=np.int64)
+        batch = np.full((len(best), length), -1, dtype=np.int64)
         for row, which in enumerate(best):
-            made[row, : len(sequences[which])] = sequences[which]
-        return made
+            batch[row, : len(sequences[which])] = sequences[which]
+        return batch
 
     def _tokens(self, model: Any, span: Array, place: int) -> Array:
         """Token ids whose input at this place lies in the span."""

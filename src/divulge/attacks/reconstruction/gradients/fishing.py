@@ -175,11 +175,11 @@ def _counts(view: UpdateView) -> list[Array]:
     """
     module = _bait(view, 0, np.zeros(1), 0.0, 0.0)
     place = _place_of_bias(module)
-    made = []
+    estimates = []
     for update in view.ask(module):
         slopes = np.asarray(update.change[place], dtype=np.float64)
-        made.append(np.maximum(np.round(update.batch * (1 / len(slopes) - slopes)), 0).astype(np.int64))
-    return made
+        estimates.append(np.maximum(np.round(update.batch * (1 / len(slopes) - slopes)), 0).astype(np.int64))
+    return estimates
 
 
 def _place_of_bias(module: Any) -> int:

@@ -79,14 +79,14 @@ class Matcher:
 
     def start(self, restarts: int) -> tuple[Tensor, Tensor | None]:
         """Random inputs [restarts * updates, batch, ...] on a scale of [0, 1], and logits of classes if sought."""
-        made = torch.Generator(self._device).manual_seed(self.seed)
+        generator = torch.Generator(self._device).manual_seed(self.seed)
         count = restarts * len(self.updates)
         shape = (count, self.batch, *self.view.shape)
-        inputs = torch.rand(shape, generator=made, dtype=self._dtype, device=self._device)
+        inputs = torch.rand(shape, generator=generator, dtype=self._dtype, device=self._device)
         if self.codes is not None:
             return inputs, None
         classes = (count, self.batch, max(self.view.classes, 2))
-        return inputs, torch.randn(classes, generator=made, dtype=self._dtype, device=self._device)
+        return inputs, torch.randn(classes, generator=generator, dtype=self._dtype, device=self._device)
 
     def records(self, inputs: Tensor) -> Tensor:
         """From a scale of [0, 1] to the records' own."""

@@ -33,11 +33,11 @@ class Imprint(nn.Module):
 
 
 def _fresh(module: nn.Module) -> nn.Module:
-    made = copy.deepcopy(module)
+    fresh = copy.deepcopy(module)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        for part in made.modules():
+        for part in fresh.modules():
             reset = getattr(part, "reset_parameters", None)
             if reset is not None:
                 reset()
-    return made
+    return fresh

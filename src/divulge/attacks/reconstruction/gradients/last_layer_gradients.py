@@ -101,11 +101,11 @@ def rounded(counts: Array, batch: int) -> Array:
     """The whole numbers nearest to these that sum up to the batch (largest remainders)."""
     counts = np.maximum(counts, 0)
     counts = counts * batch / max(float(counts.sum()), 1e-12)
-    made = np.floor(counts).astype(np.int64)
-    rest = batch - int(made.sum())
-    for place in np.argsort(made - counts, kind="stable")[:rest]:
-        made[place] += 1
-    return np.asarray(made)
+    whole = np.floor(counts).astype(np.int64)
+    rest = batch - int(whole.sum())
+    for place in np.argsort(whole - counts, kind="stable")[:rest]:
+        whole[place] += 1
+    return np.asarray(whole)
 
 
 def classes_of(view: UpdateView, updates: tuple[Update, ...]) -> Array:

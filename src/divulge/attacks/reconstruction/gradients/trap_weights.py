@@ -56,9 +56,9 @@ class TrapWeights:
         drawn = np.abs(view.rng.normal(size=weights.shape))
         negative = view.rng.permuted(np.arange(drawn.size).reshape(drawn.shape) % 2 == 0, axis=1)
         parts = [np.where(side, drawn, 0.0) / np.sqrt(drawn.shape[1]) for side in (~negative, negative)]
-        made = self._scale(layer, parts, view) * parts[0] - parts[1]
+        trap = self._scale(layer, parts, view) * parts[0] - parts[1]
         with torch.no_grad():
-            weights.copy_(torch.as_tensor(made, dtype=weights.dtype))
+            weights.copy_(torch.as_tensor(trap, dtype=weights.dtype))
             bias.zero_()
         return SampleGuess(tuple(layer.records(update) for update in view.ask(module)))
 

@@ -59,7 +59,7 @@ class BlackBoxInversion:
         noise = directions(view, self.directions)
         tried = np.stack([share + self.width * noise[:, None], share - self.width * noise[:, None]])
         x = view.low + np.clip(tried, 0, 1) * (view.high - view.low)
-        told = view.target.log_scores(view.records(x.reshape(-1, *view.shape)))
-        own = told.reshape(2, self.directions, len(wanted), -1)[:, :, np.arange(len(wanted)), wanted]
+        log_scores = view.target.log_scores(view.records(x.reshape(-1, *view.shape)))
+        own = log_scores.reshape(2, self.directions, len(wanted), -1)[:, :, np.arange(len(wanted)), wanted]
         gain = (own[0] - own[1]) / (2 * self.width)
         return np.asarray(np.einsum("kc,k...->c...", gain, noise) / self.directions)

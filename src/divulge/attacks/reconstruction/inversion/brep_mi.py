@@ -51,11 +51,11 @@ class BrepMi:
 
         generator: Any = generator_for(view.public, view.low, view.high)
         drawn = view.rng.normal(size=(self.first, generator.size))
-        told = view.target.labels(view.records(generator.images(drawn)))
+        labels = view.target.labels(view.records(generator.images(drawn)))
         found: list[Array] = []
         missing = 0
         for code in view.classes:
-            own = drawn[told == code]
+            own = drawn[labels == code]
             missing += len(own) == 0
             found.append(self._repelled(view, generator, own[0], code) if len(own) else generator.images(drawn[:1])[0])
         if missing == len(view.classes):

@@ -52,5 +52,5 @@ def latent_search(view: ClassView, starts: int, steps: int, rate: float, *, real
 
     module = network_of(view)
     seed = int(view.rng.integers(2**31))
-    made = generator_for(view.public, view.low, view.high)
-    return search(made, module, view, starts, steps, rate, realism=realism, robust=robust, seed=seed)
+    generator = generator_for(view.public, view.low, view.high)
+    return search(generator, module, view, starts, steps, rate, realism=realism, robust=robust, seed=seed)

@@ -108,15 +108,15 @@ def realness(critic: nn.Module, shares: Tensor) -> Tensor:
 
 def _round(maker: nn.Module, critic: nn.Module, makes: Any, judges: Any, real: Tensor, wanted: Tensor | None) -> None:
     grade = nn.functional.binary_cross_entropy_with_logits
-    made = maker(torch.randn(len(real), SIZE))
+    fake = maker(torch.randn(len(real), SIZE))
     judged = grade(realness(critic, real), torch.full((len(real),), 0.9))
-    loss: Any = judged + grade(realness(critic, made.detach()), torch.zeros(len(real)))
+    loss: Any = judged + grade(realness(critic, fake.detach()), torch.zeros(len(real)))
     if wanted is not None:
         loss = loss - (torch.log_softmax(critic(real), dim=1) * wanted).sum(dim=1).mean()
     judges.zero_grad()
     loss.backward()
     judges.step()
-    fooled: Any = grade(realness(critic, made), torch.ones(len(real)))
+    fooled: Any = grade(realness(critic, fake), torch.ones(len(real)))
     makes.zero_grad()
     fooled.backward()
     makes.step()
@@ -152,8 +152,8 @@ def search(
         drawn_latent = latent + width.exp() * torch.randn(latent.shape, generator=drawn) if spread else latent
         records = made.records(drawn_latent)
         shown = moved(records, sides_of(view.shape), drawn) if shifting else records
-        told = log_scores(module, shown.to(dtype))
-        loss = _poincare(told, wanted) if robust else -told.gather(1, wanted[:, None])[:, 0]
+        scores = log_scores(module, shown.to(dtype))
+        loss = _poincare(scores, wanted) if robust else -scores.gather(1, wanted[:, None])[:, 0]
         if realism:
             loss = loss - realism * realness(made.critic, made.maker(drawn_latent))
         latent.grad, width.grad = torch.autograd.grad(loss.sum(), (latent, width), allow_unused=True)
@@ -166,12 +166,12 @@ def search(
         return np.asarray(records[best].double().numpy())
 
 
-def _poincare(told: Tensor, wanted: Tensor) -> Tensor:
+def _poincare(logits: Tensor, wanted: Tensor) -> Tensor:
     """Distance of the scores, brought to length 1, to the class in the Poincare ball (Struppek et al. 2022, eq. 2)."""
-    scores = told.exp()
+    scores = logits.exp()
     u = scores / scores.abs().sum(dim=1, keepdim=True).clamp_min(1e-12)
     u = 0.999 * u
-    v = nn.functional.one_hot(wanted, told.shape[1]).to(u.dtype) * 0.9999
+    v = nn.functional.one_hot(wanted, logits.shape[1]).to(u.dtype) * 0.9999
     gap = (u - v).square().sum(dim=1)
     bent = (1 - u.square().sum(dim=1)).clamp_min(1e-6) * (1 - v.square().sum(dim=1)).clamp_min(1e-6)
     return torch.acosh(1 + 2 * gap / bent)

@@ -51,5 +51,5 @@ class InversionNetwork:
         asked = np.full((len(view.classes), given.shape[1]), np.log(1e-4))
         asked[np.arange(len(asked)), list(view.classes)] = 0.0
         seed = int(view.rng.integers(2**31))
-        made = decoded(given, shares, asked, width=self.width, epochs=self.epochs, seed=seed)
-        return ClassGuess(view.low + made.reshape(-1, *view.shape) * width)
+        rebuilt = decoded(given, shares, asked, width=self.width, epochs=self.epochs, seed=seed)
+        return ClassGuess(view.low + rebuilt.reshape(-1, *view.shape) * width)

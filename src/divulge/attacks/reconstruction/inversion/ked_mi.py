@@ -47,9 +47,9 @@ class KedMi:
         from divulge.attacks.reconstruction.inversion.image_generator import generator_for, search
 
         module, public = network_of(view), view.public
-        told = np.exp(view.target.log_scores(view.records(public.x)))
-        made = generator_for(public, view.low, view.high, told)
+        probabilities = np.exp(view.target.log_scores(view.records(public.x)))
+        generator = generator_for(public, view.low, view.high, probabilities)
         seed = int(view.rng.integers(2**31))
         settings = (self.starts, self.steps, self.rate)
-        found = search(made, module, view, *settings, realism=self.realism, robust=False, seed=seed, spread=True)
+        found = search(generator, module, view, *settings, realism=self.realism, robust=False, seed=seed, spread=True)
         return ClassGuess(found)

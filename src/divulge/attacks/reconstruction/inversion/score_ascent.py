@@ -28,9 +28,9 @@ def log_scores(module: nn.Module, x: Tensor) -> Tensor:
     return torch.log_softmax(out, dim=1)
 
 
-def moved(images: Tensor, sides: tuple[int, int], made: torch.Generator) -> Tensor:
+def moved(images: Tensor, sides: tuple[int, int], generator: torch.Generator) -> Tensor:
     """All images shifted by up to one pixel each way."""
-    shifts = torch.randint(-1, 2, (2,), generator=made).tolist()
+    shifts = torch.randint(-1, 2, (2,), generator=generator).tolist()
     return images.roll(shifts, dims=sides)
 
 
@@ -38,20 +38,20 @@ def climb(module: nn.Module, view: ClassView, total_variation: float, steps: int
     """One record of each class of the view: [classes, ...]."""
     dtype = next(module.parameters()).dtype
     low, high = (torch.as_tensor(np.asarray(edge), dtype=dtype) for edge in (view.low, view.high))
-    made = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     wanted = torch.as_tensor(view.classes)
-    start = torch.randn((len(wanted), *view.shape), generator=made, dtype=dtype)
+    start = torch.randn((len(wanted), *view.shape), generator=generator, dtype=dtype)
     free = (0.5 + 0.02 * start).requires_grad_()
     image = view.schema.is_image
     moving = image and min(view.shape[s] for s in sides_of(view.shape)) >= LARGE
     optimizer = torch.optim.Adam([free], lr=rate)
     falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
-        shown = moved(free, sides_of(view.shape), made) if moving else free
+        shown = moved(free, sides_of(view.shape), generator) if moving else free
         views = shown.repeat(VIEWS, *([1] * (shown.dim() - 1)))
-        views = views + NOISE * torch.randn(views.shape, generator=made, dtype=dtype)
-        told = log_scores(module, low + views * (high - low)).gather(1, wanted.repeat(VIEWS)[:, None])
-        loss = -told.reshape(VIEWS, -1).mean(dim=0)
+        views = views + NOISE * torch.randn(views.shape, generator=generator, dtype=dtype)
+        scores = log_scores(module, low + views * (high - low)).gather(1, wanted.repeat(VIEWS)[:, None])
+        loss = -scores.reshape(VIEWS, -1).mean(dim=0)
         loss = loss + (total_variation * variation(free, sides_of(view.shape)) if image else 0.0)
         (free.grad,) = torch.autograd.grad(loss.sum(), free)
         optimizer.step()

@@ -68,15 +68,15 @@ class ChangeDecoder:
 
     def _rebuilt(self, x: Tensor) -> Tensor:
         latent = self._inner(x).reshape(len(x), self._records, LATENT)
-        made: Tensor = self._decoder(latent)
-        return made
+        rebuilt: Tensor = self._decoder(latent)
+        return rebuilt
 
 
 def _tensor(values: Array) -> Tensor:
     return torch.as_tensor(np.ascontiguousarray(values), dtype=torch.float32)
 
 
-def _best_match(made: Tensor, truth: Tensor) -> Tensor:
+def _best_match(rebuilt: Tensor, truth: Tensor) -> Tensor:
     """Mean over true records of the squared error of the nearest guess."""
-    errors = ((made[:, None, :, :] - truth[:, :, None, :]) ** 2).mean(dim=3)
+    errors = ((rebuilt[:, None, :, :] - truth[:, :, None, :]) ** 2).mean(dim=3)
     return errors.amin(dim=2).mean()

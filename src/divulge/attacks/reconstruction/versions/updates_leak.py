@@ -74,11 +74,11 @@ class UpdatesLeak:
         wanted = np.stack([shares(batch.x) for batch in batches])
         counts = np.stack([np.bincount(batch.y, minlength=classes) for batch in batches])
         decoder = ChangeDecoder(self.width, self.epochs, int(rng.integers(2**31)))
-        made, told = decoder.learn(
+        rebuilt, note = decoder.learn(
             shares(population.x[order[:MOST_PUBLIC]]), learned, wanted, counts / view.batch
         ).tell(changes)
-        records = view.low + made.reshape(*made.shape[:2], *view.shape) * width
-        codes = [np.repeat(np.arange(classes), rounded(part * view.batch, view.batch)) for part in told]
+        records = view.low + rebuilt.reshape(*rebuilt.shape[:2], *view.shape) * width
+        codes = [np.repeat(np.arange(classes), rounded(part * view.batch, view.batch)) for part in note]
         return SampleGuess(tuple(records), tuple(codes))
 
     def _rehearsed(self, view: UpdatedView, probes: Records) -> tuple[list[Records], Array]:

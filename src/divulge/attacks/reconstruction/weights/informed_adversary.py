@@ -34,11 +34,11 @@ class InformedAdversary:
     def run(self, view: InformedView) -> SampleGuess:
         """Cost: no query.  Raises Impossible for models that are not linear."""
         model = linear_model(view.target.parameters())
-        made = []
+        rebuilt = []
         for known in view.known:
             rows = model.prepared(known.flat())
             wide = np.column_stack([rows, np.ones(len(rows))])
             own = np.column_stack([model.penalty * model.weights, np.zeros(len(model.bias))])
             slope = -(model.errors(rows, codes_for(model, known)).T @ wide + own)
-            made.append(np.clip(model.record(slope).reshape(view.shape), view.low, view.high)[None])
-        return SampleGuess(tuple(made))
+            rebuilt.append(np.clip(model.record(slope).reshape(view.shape), view.low, view.high)[None])
+        return SampleGuess(tuple(rebuilt))

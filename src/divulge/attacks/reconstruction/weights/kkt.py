@@ -66,12 +66,12 @@ class Kkt:
         left = min(part for _, part in found)
         heap = np.concatenate([records[: self.surest] for records, _ in found])
         near = self.alike * _usual_distance(view.population.flat())
-        told = f"{left:.0%} of the weights stay unexplained"
+        note = f"{left:.0%} of the weights stay unexplained"
         agreed = agreeing(heap.reshape(len(heap), -1), near)[: self.kept]
         if not agreed:
-            return SampleGuess((found[0][0][: self.kept],), told=(told, "no two candidates agree: the surest"))
+            return SampleGuess((found[0][0][: self.kept],), told=(note, "no two candidates agree: the surest"))
         guesses = np.stack([heap[group].mean(axis=0) for group in agreed])
-        return SampleGuess((guesses,), told=(told, f"{len(agreed)} records that candidates agree on"))
+        return SampleGuess((guesses,), told=(note, f"{len(agreed)} records that candidates agree on"))
 
 
 def agreeing(candidates: Array, near: float) -> list[Array]:

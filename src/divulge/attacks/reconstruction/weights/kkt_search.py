@@ -34,18 +34,18 @@ class _Step(torch.autograd.Function):
 
 class _SoftRelu(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = _Step.apply(x)  # type: ignore[no-untyped-call]
-        return made
+        output: Tensor = _Step.apply(x)  # type: ignore[no-untyped-call]
+        return output
 
 
 def _softened(module: nn.Module) -> nn.Module:
     """A copy of a module with every ReLU replaced."""
-    made = copy.deepcopy(module)
-    for parent in list(made.modules()):
+    softened = copy.deepcopy(module)
+    for parent in list(softened.modules()):
         for name, part in list(parent.named_children()):
             if isinstance(part, nn.ReLU):
                 setattr(parent, name, _SoftRelu())
-    return made.eval()
+    return softened.eval()
 
 
 def solve(
@@ -69,12 +69,12 @@ def solve(
     low, high, center = (torch.as_tensor(np.asarray(part), dtype=dtype) for part in (view.low, view.high, middle))
     width = torch.where(high > low, high - low, torch.zeros_like(high))
     start = (center - low) / torch.where(width > 0, width, torch.ones_like(width))
-    made = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     classes = max(view.classes, 2)
     wanted = torch.arange(candidates) % classes
-    free = start + SPREAD * torch.randn((candidates, *view.shape), generator=made, dtype=dtype)
+    free = start + SPREAD * torch.randn((candidates, *view.shape), generator=generator, dtype=dtype)
     free = free.clamp(0, 1).requires_grad_()
-    raw = (torch.rand(candidates, generator=made, dtype=dtype) - float(SHIFT)).requires_grad_()
+    raw = (torch.rand(candidates, generator=generator, dtype=dtype) - float(SHIFT)).requires_grad_()
     whole = sum(float(p.square().sum()) for p in params.values())
     optimizer = torch.optim.Adam([{"params": [free], "lr": rate}, {"params": [raw], "lr": rate}])
     falls = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)

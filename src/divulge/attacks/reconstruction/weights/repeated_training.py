@@ -65,7 +65,7 @@ class RepeatedTraining:
         width = np.where(view.high > view.low, view.high - view.low, 1.0)
         shares = np.clip((own.x - view.low) / width, 0, 1).reshape(len(own), -1)
         classes = np.eye(len(view.schema.classes))[own.y]
-        told = decoded(
+        guessed = decoded(
             np.stack([rows[number] for number in range(len(own))]),
             np.concatenate([shares, classes], axis=1),
             asked,
@@ -73,9 +73,9 @@ class RepeatedTraining:
             epochs=self.epochs,
             seed=int(view.rng.integers(2**31)),
         )
-        made = view.low + told[:, : shares.shape[1]].reshape(len(told), *view.shape) * width
-        codes = told[:, shares.shape[1] :].argmax(axis=1)
-        return SampleGuess(tuple(made[:, None]), tuple(codes[:, None]))
+        rebuilt = view.low + guessed[:, : shares.shape[1]].reshape(len(guessed), *view.shape) * width
+        codes = guessed[:, shares.shape[1] :].argmax(axis=1)
+        return SampleGuess(tuple(rebuilt[:, None]), tuple(codes[:, None]))
 
 
 def records_of_ones_own(population: Records, count: int) -> Records:

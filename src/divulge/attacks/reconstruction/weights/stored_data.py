@@ -44,14 +44,14 @@ class StoredData:
     def run(self, view: FileView) -> SampleGuess:
         """Cost: no query."""
         model = view.target.parameters()
-        found, told = [], []
+        found, notes = [], []
         raw = int(np.prod(view.shape))
         for where, rows in _arrays(model, widths(model, raw), type(model).__name__, DEEPEST, set()):
             plain = undone(model, rows, view.schema)
             if plain is not None and plain.shape[1] == raw and np.isfinite(plain).all():
                 found.append(plain.reshape(len(plain), *view.shape))
-                told.append(f"{where} holds {len(plain):,} rows")
-        return SampleGuess((np.concatenate(found),) if found else (), told=tuple(told))
+                notes.append(f"{where} holds {len(plain):,} rows")
+        return SampleGuess((np.concatenate(found),) if found else (), told=tuple(notes))
 
 
 def _arrays(thing: Any, width: set[int], where: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Array]]:

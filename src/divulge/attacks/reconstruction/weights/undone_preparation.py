@@ -23,12 +23,12 @@ def undone(model: Any, rows: Array, schema: Schema) -> Array | None:
     column transformers prepared them; None where a step cannot be undone.
     """
     steps, last = taken_apart(model)
-    made: Array | None = rows
+    raw: Array | None = rows
     if rows.shape[1] != getattr(last, "n_features_in_", rows.shape[1]):
         steps = []  # as wide as a record and not as what the model sees: kept beside it
     for step in reversed(steps):
-        made = _before(step, made) if made is not None else None
-    return _numbers(made, schema) if made is not None else None
+        raw = _before(step, raw) if raw is not None else None
+    return _numbers(raw, schema) if raw is not None else None
 
 
 def _before(step: Any, rows: Array) -> Array | None:
@@ -36,10 +36,10 @@ def _before(step: Any, rows: Array) -> Array | None:
     if step is None or isinstance(step, str):
         return rows
     if hasattr(step, "steps"):
-        made: Array | None = rows
+        raw: Array | None = rows
         for _, inner in reversed(step.steps):
-            made = _before(inner, made) if made is not None else None
-        return made
+            raw = _before(inner, raw) if raw is not None else None
+        return raw
     if hasattr(step, "transformers_") and hasattr(step, "output_indices_"):
         return _before_columns(step, rows)
     kind = type(step).__name__
@@ -56,7 +56,7 @@ def _before(step: Any, rows: Array) -> Array | None:
 
 def _before_columns(step: Any, rows: Array) -> Array | None:
     """Every group of columns by its own transformer; None where a column went nowhere."""
-    made = np.empty((len(rows), int(step.n_features_in_)), dtype=object)
+    raw = np.empty((len(rows), int(step.n_features_in_)), dtype=object)
     found: set[int] = set()
     for name, inner, _ in step.transformers_:
         places = [int(place) for place in step._transformer_to_input_indices.get(name, ())]
@@ -66,9 +66,9 @@ def _before_columns(step: Any, rows: Array) -> Array | None:
         before = _before(inner, _plain(part))
         if before is None or before.shape[1] != len(places):
             return None
-        made[:, places] = before
+        raw[:, places] = before
         found |= set(places)
-    return made if len(found) == made.shape[1] else None
+    return raw if len(found) == raw.shape[1] else None
 
 
 def _plain(part: Array) -> Array:
@@ -87,14 +87,14 @@ def _numbers(rows: Array, schema: Schema) -> Array | None:
         return rows.astype(np.float64)
     if rows.shape[1] != len(schema.columns):
         return None
-    made = np.full(rows.shape, np.nan)
+    numbers = np.full(rows.shape, np.nan)
     for place, column in enumerate(schema.columns):
         if column.kind in CODED:
             codes = {_key(value): code for code, value in enumerate(column.categories)}
-            made[:, place] = [codes.get(_key(value), np.nan) for value in rows[:, place].tolist()]
+            numbers[:, place] = [codes.get(_key(value), np.nan) for value in rows[:, place].tolist()]
         else:
-            made[:, place] = [_number(value) for value in rows[:, place].tolist()]
-    return made
+            numbers[:, place] = [_number(value) for value in rows[:, place].tolist()]
+    return numbers
 
 
 def _key(value: Any) -> Any:
