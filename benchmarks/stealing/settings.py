@@ -15,7 +15,7 @@ from sklearn.svm import SVC, LinearSVC
 from torch import nn
 
 from divulge.attacks.extraction.architecture import CHOICES, Reader, random_designs
-from divulge.attacks.extraction.regularization import solve
+from divulge.attacks.extraction.objectives import solve
 from divulge.catalog.attacks import attack
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import breast_cancer, fashion_mnist

@@ -1,26 +1,32 @@
 """Attacks that recover a model exactly: derivable answers, other models as controls, refusals."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import is_classifier
+from sklearn.datasets import load_breast_cancer
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
-from divulge.attacks.extraction.equation_solving import EquationSolving
+from divulge.attacks.extraction.equation_solving import CHECKS, EquationSolving
 from divulge.attacks.extraction.last_layer import LastLayer
 from divulge.attacks.extraction.lowd_meek import LowdMeek
+from divulge.attacks.extraction.objectives import solve
 from divulge.attacks.extraction.piecewise import Kinked, extract, kinks, random_line
-from divulge.attacks.extraction.regularization import Regularization, solve
+from divulge.attacks.extraction.regularization import Regularization
 from divulge.attacks.extraction.relu_network import ReluNetwork, sided
 from divulge.attacks.extraction.relu_network_from_labels import ReluNetworkFromLabels
 from divulge.attacks.extraction.tree_paths import TreePaths, TreePathsByScores
@@ -31,9 +37,9 @@ from divulge.core.results.metric import (
     ARCHITECTURE_RECOVERED,
     FIDELITY_UNIFORM,
     HYPERPARAMETERS_RECOVERED,
-    PARAMETERS_RECOVERED,
 )
 from divulge.core.threat import PRESETS, Task
+from divulge.targets.estimators.estimator_secrets import of_estimator
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.networks.pytorch import TorchTarget
 from tests.attacks.extraction_games import MLAAS, OPEN, blobs, fidelity, records, steal
@@ -66,7 +72,7 @@ def inputs(count: int, features: int, classes: int = 2, seed: int = 5):
 )
 def test_linear_models_are_solved_with_one_query_an_unknown(model):
     _guess, theft, oracle = steal(SklearnTarget(model.fit(OWN.flat(), OWN.y)), HELD, EquationSolving())
-    assert oracle.queries == 7
+    assert oracle.queries == 7 + CHECKS
     (found,) = theft.exact
     assert found.recovered == found.values == 21
     assert found.worst < 1e-9
@@ -95,12 +101,39 @@ def test_what_is_stolen_from_another_model_does_not_pass_for_this_one():
         assert fidelity(theft) < 0.75
 
 
-def test_a_model_that_is_not_linear_is_judged_by_what_the_copy_is_worth():
-    target = SklearnTarget(GaussianNB().fit(OWN.flat(), OWN.y))
-    _, theft, _ = steal(target, HELD, EquationSolving())
-    assert not theft.exact
-    (lack,) = theft.lacking
-    assert lack.metric == PARAMETERS_RECOVERED and lack.reason.endswith("none are known")
+@pytest.mark.parametrize(
+    "model",
+    [
+        GaussianNB(),
+        QuadraticDiscriminantAnalysis(),
+        MLPClassifier((8,), activation="tanh", max_iter=2000, random_state=0),
+    ],
+    ids=["naive Bayes", "quadratic", "tanh network"],
+)
+def test_planes_that_explain_no_further_answers_are_not_handed_in(model):
+    target = SklearnTarget(model.fit(OWN.flat(), OWN.y))
+    with pytest.raises(Impossible, match=f"no planes explain {CHECKS} further answers"):
+        steal(target, HELD, EquationSolving())
+
+
+def test_scores_too_faint_to_tell_a_logit_are_asked_for_again_nearer_by():
+    model = LogisticRegression().fit(OWN.flat(), OWN.y)
+    model.coef_ *= 20  # scores down to 1e-100
+    _, theft, oracle = steal(SklearnTarget(model), HELD, EquationSolving())
+    assert theft.exact[0].recovered == theft.exact[0].values
+    assert oracle.queries > 7 + CHECKS
+
+
+def test_one_query_a_plane_is_all_where_no_more_may_be_asked():
+    target = SklearnTarget(LogisticRegression().fit(OWN.flat(), OWN.y))
+    _, theft, oracle = steal(target, HELD, EquationSolving(), threat=MLAAS.with_budget(7))
+    assert oracle.queries == 7 and theft.exact[0].recovered == 21
+
+
+def test_the_planes_between_pairs_of_classes_are_not_taken_for_those_of_classes():
+    pairwise, two = SVC(kernel="linear").fit(OWN.flat(), OWN.y), blobs(300, classes=2)
+    assert of_estimator(pairwise).parameters is None  # three pairs of three classes: as many rows as classes
+    assert of_estimator(SVC(kernel="linear").fit(two.flat(), two.y)).parameters is not None
 
 
 def test_the_budget_is_asked_for_before_it_is_spent():
@@ -270,6 +303,13 @@ X = np.random.default_rng(3).standard_normal((80, 5))
 Y = X @ [1, -2, 0, 0.5, 3.0] + np.random.default_rng(4).standard_normal(80)
 
 
+def logistic(**how):
+    return LogisticRegression(tol=1e-9, max_iter=50_000, **how)
+
+
+SLOW = {"tol": 1e-12, "max_iter": 1_000_000}
+
+
 @pytest.mark.parametrize(
     ("model", "true"),
     [
@@ -277,17 +317,70 @@ Y = X @ [1, -2, 0, 0.5, 3.0] + np.random.default_rng(4).standard_normal(80)
         (Lasso(0.2, tol=1e-12), {"alpha": 0.2}),
         (ElasticNet(0.1, l1_ratio=0.4, tol=1e-12), {"alpha": 0.1, "l1_ratio": 0.4}),
         (KernelRidge(alpha=0.5, kernel="rbf"), {"alpha": 0.5}),
-        (LogisticRegression(C=0.6, tol=1e-10, max_iter=10_000), {"C": 0.6}),
-        (LinearSVC(C=0.05, tol=1e-12, max_iter=1_000_000), {"C": 0.05}),
+        (RidgeClassifier(0.7), {"alpha": 0.7}),
+        (RidgeClassifier(0.7, class_weight="balanced"), {"alpha": 0.7}),
+        (logistic(C=0.6), {"C": 0.6}),
+        (logistic(C=0.5, class_weight="balanced"), {"C": 0.5}),
+        (logistic(C=0.5, class_weight={0: 1, 1: 7}), {"C": 0.5}),
+        (logistic(C=0.5, solver="liblinear"), {"C": 0.5}),
+        (logistic(C=0.5, solver="liblinear", l1_ratio=1), {"C": 0.5}),
+        (logistic(C=0.5, solver="saga", l1_ratio=0.3), {"C": 0.5, "l1_ratio": 0.3}),
+        (LinearSVC(C=0.05, **SLOW), {"C": 0.05}),
+        (LinearSVC(C=0.05, class_weight="balanced", **SLOW), {"C": 0.05}),
+        (LinearSVC(C=0.3, penalty="l1", dual=False, **SLOW), {"C": 0.3}),
+        (LinearSVC(C=0.3, fit_intercept=False, **SLOW), {"C": 0.3}),
         (SVC(C=0.4), {"C": 0.4}),
+        (SVC(C=0.4, class_weight="balanced"), {"C": 0.4}),
+        (SVR(C=0.4, epsilon=0.2), {"C": 0.4, "epsilon": 0.2}),
     ],
     ids=lambda v: type(v).__name__,
 )
 def test_the_regularization_strength_follows_from_parameters_and_data(model, true):
-    classifier = hasattr(model, "classes_") or "C" in true
-    y = (Y > 0).astype(int) if classifier else Y
+    y = (Y > 0).astype(int) if is_classifier(model) else Y
     found = solve(model.fit(X, y), X, y)
     assert found == pytest.approx(true, rel=1e-3)
+
+
+def test_the_hinge_loss_leaves_records_on_the_margin_as_unknowns():
+    x, y = load_breast_cancer(return_X_y=True)
+    x = StandardScaler().fit_transform(x)[:300]
+    model = LinearSVC(C=0.3, loss="hinge", tol=1e-9, max_iter=100_000).fit(x, y[:300])
+    assert solve(model, x, y[:300])["C"] == pytest.approx(0.3, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (SVC(C=1e6), "every larger C"),  # the classes are separated: nothing lies inside the margin
+        (logistic(C=np.inf), "gradient is left"),
+        (LogisticRegression(max_iter=1), "gradient is left"),
+    ],
+    ids=["separated", "no penalty", "interrupted"],
+)
+def test_a_strength_that_does_not_show_is_not_handed_in(model, why):
+    y = (X[:, 0] + X[:, 1] > 0).astype(int) if isinstance(model, SVC) else (Y > 0).astype(int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y)
+    with pytest.raises(Impossible, match=why):
+        solve(model, X, y)
+
+
+def test_records_with_weights_of_their_own_are_noticed():
+    y = (Y > 0).astype(int)
+    model = logistic().fit(X, y, sample_weight=np.random.default_rng(0).uniform(0, 3, len(X)))
+    with pytest.raises(Impossible, match="weights of their own"):
+        solve(model, X, y)
+
+
+def test_labels_are_matched_by_name_whatever_their_order():
+    y = np.where(Y > 0, "a", "z")
+    model = logistic(C=0.5, class_weight={"a": 1, "z": 5}).fit(X, y)
+    data = records(X, y, classes=("z", "a"))  # the other way round than in classes_
+    _, theft, _ = steal(
+        SklearnTarget(model), data, Regularization(), threat=PRESETS["training-customer"], training=data
+    )
+    assert theft.exact[0].recovered == 1
 
 
 def test_a_setting_is_told_from_shuffled_training_data_and_not_from_other_data():
@@ -295,10 +388,11 @@ def test_a_setting_is_told_from_shuffled_training_data_and_not_from_other_data()
     order = np.random.default_rng(0).permutation(80)
     own, other = records(X[order], Y[order], task=Task.REGRESSION), records(X, Y[order], task=Task.REGRESSION)
     threat = PRESETS["training-customer"]
-    for data, right in ((own, 1), (other, 0)):
-        _, theft, oracle = steal(SklearnTarget(model), own, Regularization(), threat=threat, training=data)
-        assert theft.exact[0].metric == HYPERPARAMETERS_RECOVERED
-        assert theft.exact[0].recovered == right
-        assert oracle.queries == 0
+    _, theft, oracle = steal(SklearnTarget(model), own, Regularization(), threat=threat, training=own)
+    assert theft.exact[0].metric == HYPERPARAMETERS_RECOVERED
+    assert theft.exact[0].recovered == 1
+    assert oracle.queries == 0
+    with pytest.raises(Impossible, match="its data are others"):
+        steal(SklearnTarget(model), own, Regularization(), threat=threat, training=other)
     with pytest.raises(Impossible, match="GaussianNB"):
         solve(GaussianNB().fit(X, (Y > 0).astype(int)), X, Y)

@@ -4,13 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import r2_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeRegressor
 from torch import nn
 
 from divulge.attacks.extraction.active_thief import STRATEGIES, ActiveThief, boundary_distance
 from divulge.attacks.extraction.architecture import CHOICES, Architecture, Reader, random_designs
 from divulge.attacks.extraction.copycat import Copycat
 from divulge.attacks.extraction.data_free import DataFree
+from divulge.attacks.extraction.equation_solving import EquationSolving
 from divulge.attacks.extraction.jacobian import Jacobian, input_gradient
 from divulge.attacks.extraction.knockoff import Knockoff, KnockoffAdaptive, KnockoffRandom
 from divulge.attacks.extraction.learning import ask, spread_out
@@ -19,14 +24,18 @@ from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.game import Arm
 from divulge.core.records import Column, Kind, Records, Schema
 from divulge.core.results.exhibits import Step
-from divulge.core.results.metric import ARCHITECTURE_RECOVERED
+from divulge.core.results.metric import ARCHITECTURE_RECOVERED, VALUES_COPIED
+from divulge.core.results.policy import Policy
 from divulge.core.threat import PRESETS, Access, Task
+from divulge.core.views.extraction import ExtractionGuess
 from divulge.defenses.interface.defended_target import shielded
 from divulge.defenses.interface.top_k import TopK
+from divulge.games.extraction import ExtractionGame
+from divulge.stats.weigh import weigh
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.function import FunctionTarget
 from divulge.targets.networks.pytorch import TorchTarget
-from divulge.training.surrogates.students import SurrogateTrainer, lessons
+from divulge.training.surrogates.students import FittedStudent, SurrogateTrainer, lessons
 from divulge.training.surrogates.zoo import build, train_one, train_zoo
 from tests.attacks.extraction_games import MLAAS, blobs, fidelity, records, steal
 
@@ -122,6 +131,75 @@ def test_values_are_copied_too():
         assert off.std() < 0.35 * held.y.std()
 
 
+def noisy_curve(count, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, 3))
+    y = np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2] + 1.5 * rng.normal(size=count)
+    return records(x, y, task=Task.REGRESSION)
+
+
+class Constant:
+    """A copy that gives one answer."""
+
+    def __init__(self, answer):
+        self.answer = np.asarray(answer)
+
+    def log_scores(self, records):
+        return np.tile(self.answer, (len(records), *(1,) * self.answer.ndim))
+
+
+def r2(found):
+    return next(t for t in found.trials if getattr(t, "metric", "") == VALUES_COPIED)
+
+
+def test_a_copy_of_a_regression_model_is_judged_by_what_it_explains():
+    own, held, pool = noisy_curve(200, 0), noisy_curve(300, 1), noisy_curve(1200, 2)
+    model = DecisionTreeRegressor(max_leaf_nodes=15, random_state=0).fit(own.flat(), own.y)
+    guess, theft, _ = steal(SklearnTarget(model), held, Knockoff((1200,)), pool)
+    truth, copied = model.predict(held.flat()), guess.surrogate.log_scores(held)
+    assert r2(theft).value == pytest.approx(
+        r2_score(truth, copied), abs=0.02
+    )  # a lone error counts as four deviations at most
+    by_hand = HistGradientBoostingRegressor().fit(pool.flat(), model.predict(pool.flat()))
+    assert r2(theft).value > r2_score(truth, by_hand.predict(held.flat())) - 0.02
+    assert r2(theft).chance < 0.3  # of a student of public values, and of their mean
+    (estimate,) = (e for e in weigh(theft, Policy()) if e.metric == VALUES_COPIED)
+    assert estimate.low < estimate.value < estimate.high <= 1 and estimate.advantage_low > 0.3
+    _, elsewhere, _ = steal(SklearnTarget(model), held, Knockoff((1200,)), pool, arm=Arm.NEGATIVE)
+    assert r2(elsewhere).value < 0.3
+
+
+def test_r2_of_the_mean_is_nothing_and_of_the_model_itself_one():
+    held = noisy_curve(300, 1)
+    model = LinearRegression().fit(held.flat(), held.y)
+    game = ExtractionGame(SklearnTarget(model), held, 0, None, held, None, SurrogateTrainer(held, 20))
+    (dealt,) = game.deal(Arm.TARGET)
+    exact = dealt.judge(ExtractionGuess(FittedStudent(model, 0)))
+    flat = dealt.judge(ExtractionGuess(Constant(float(model.predict(held.flat()).mean()))))
+    assert r2(exact).value == 1.0 and r2(flat).value == pytest.approx(0, abs=0.01)
+
+
+def test_one_answer_for_all_inputs_rivals_every_copy_where_the_target_gives_it_most():
+    target = SklearnTarget(GaussianNB().fit(OWN.flat(), OWN.y))
+    with pytest.raises(Impossible):
+        steal(target, HELD, EquationSolving(), POOL)
+    game = ExtractionGame(target, HELD, 0, None, POOL, None, SurrogateTrainer(HELD, 20))
+    (dealt,) = game.deal(Arm.TARGET)
+    evidence = dealt.judge(ExtractionGuess(Constant(np.log([0.9, 0.05, 0.05]))))
+    for trial in evidence.counted:
+        assert trial.baseline >= trial.copy  # a constant is never better than the best constant
+
+
+@pytest.mark.parametrize("kind", ["linear", "best"])
+def test_further_students_learn_what_is_linear(kind):
+    y = POOL.flat() @ np.arange(6.0)
+    pool, held = (records(r.flat(), r.flat() @ np.arange(6.0), task=Task.REGRESSION) for r in (POOL, HELD))
+    taught = SurrogateTrainer(pool, 50).teach(kind, pool, y, 0)
+    assert r2_score(held.y, taught.log_scores(held)) > 0.999
+    classes = SurrogateTrainer(POOL, 50).teach("linear", POOL, TARGET.answer(Access.SCORES, POOL), 0)
+    np.testing.assert_array_equal(classes.log_scores(HELD).argmax(axis=1), TARGET.answer(Access.LABEL, HELD))
+
+
 def test_logits_cannot_be_taken_for_probabilities():
     logits = np.random.default_rng(0).standard_normal((len(HELD), 3)) * 5
     with pytest.raises(TargetError, match="logits"):
@@ -131,7 +209,7 @@ def test_logits_cannot_be_taken_for_probabilities():
     np.testing.assert_array_equal(lessons(HELD, HELD.y).argmax(axis=1), HELD.y)
     rounded = np.log(np.tile([0.3, 0.3, 0.3], (len(HELD), 1)))  # scores to one decimal do not add up to one
     np.testing.assert_allclose(lessons(HELD, rounded), 1 / 3)
-    with pytest.raises(InputError, match="network or trees"):
+    with pytest.raises(InputError, match="linear or best"):
         SurrogateTrainer(HELD).teach("forest", HELD, HELD.y, 0)
 
 

@@ -19,8 +19,8 @@ from divulge.core.recipe import Recipe
 from divulge.core.records import CODED, Records
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import CopyQuality, Step
-from divulge.core.results.metric import FIDELITY, FIDELITY_BOUNDARY, FIDELITY_UNIFORM
-from divulge.core.results.trials import Counted, Scored
+from divulge.core.results.metric import FIDELITY, FIDELITY_BOUNDARY, FIDELITY_UNIFORM, VALUES_COPIED
+from divulge.core.results.trials import Counted, Paired, Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Family, Task
 from divulge.core.views.extraction import (
@@ -49,6 +49,10 @@ FIDELITIES = {"data": FIDELITY, "uniform": FIDELITY_UNIFORM, "boundary": FIDELIT
 
 SAME_VALUE = 0.01
 """Two predicted values agree when they differ by at most this share of the spread of the target's predictions."""
+
+WORST_ERROR = 16.0
+"""Variances of the target's predictions: a squared error beyond counts as this much, so that one record does not decide
+over R2."""
 
 
 @dataclass(eq=False)
@@ -127,8 +131,10 @@ class ExtractionGame:
 
     def _without(self, kind: str | None, queries: int) -> Surrogate | None:
         """What the adversary could have without a query: a student of public labels, of as many records."""
-        if kind is None or self.students is None or self.population is None:
+        if self.students is None or self.population is None:
             return None
+        # An attack that taught nothing competes with the best suited kind: planes and trees need a rival as well.
+        kind = self.students.kinds[0] if kind is None else kind
         size = min(max(queries, 1), len(self.population))
         if (kind, size) not in self._known:
             rng = derived_rng(self.seed, "public labels")
@@ -194,8 +200,9 @@ class _Judge:
             divergence=divergence,
             divergence_error=error,
         )
+        values = self._values(copies["data"], [rival["data"] for rival in rivals]) if regression else ()
         curve = self._curve(guess.stages, guess.student, without)
-        return Evidence((*agreements, *found), (*curve, quality), " or ".join(named), lacking=lacking)
+        return Evidence((*agreements, *values, *found), (*curve, quality), " or ".join(named), lacking=lacking)
 
     def _places(self) -> dict[str, Records]:
         """The points of comparison, made once; the target answers each once."""
@@ -262,13 +269,32 @@ class _Judge:
         return np.asarray(given == truth)
 
     def _rivals(self, student: Surrogate | None) -> tuple[list[str], list[dict[str, Array]]]:
-        """What needs no query: the majority class (the mean), and a student of public labels; best first on data."""
-        places, y = self._places(), self._held.y
-        middle = float(np.mean(y)) if self._target.task is Task.REGRESSION else int(np.bincount(y).argmax())
-        rivals = {"the commonest answer": {w: np.full(len(r), middle) for w, r in places.items()}}
+        """What needs no query: one answer for all, the best of each place, and a student of public labels."""
+        places, answers = self._places(), self._answers
+        if self._target.task is Task.REGRESSION:
+            single: dict[str, float] = {w: float(answers[w].mean()) for w in places}
+        else:
+            single = {w: int(np.bincount(answers[w].astype(np.int64)).argmax()) for w in places}
+        rivals = {"the commonest answer": {w: np.full(len(r), single[w]) for w, r in places.items()}}
         if student is not None:
             rivals["a student of public labels"] = {w: self._answer_of(student, r) for w, r in places.items()}
         return list(rivals), list(rivals.values())
+
+    def _values(self, copy: Array, rivals: list[Array]) -> tuple[Paired, ...]:
+        """R2 of a copy of a regression model against the target's own answers, beside that of the best rival."""
+        truth = self._answers["data"].astype(np.float64)
+        variance = float(truth.var())
+        if variance == 0:
+            return ()
+
+        def hits(given: Array) -> Array:
+            return 1 - np.minimum((given - truth) ** 2 / variance, WORST_ERROR) / WORST_ERROR
+
+        best = max((hits(rival) for rival in rivals), key=lambda each: float(each.mean()))
+        units = np.arange(len(truth)) if self._held.groups is None else self._held.groups
+        note = "the share of the variance of the model's answers that the copy explains"
+        mine, theirs = (tuple(map(float, each)) for each in (hits(copy), best))
+        return (Paired(VALUES_COPIED, mine, theirs, tuple(map(int, units)), note, span=WORST_ERROR),)
 
     def _agreement(self, where: str, copy: Array, rivals: list[Array]) -> Counted:
         """Against the rival that agrees most."""

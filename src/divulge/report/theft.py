@@ -9,7 +9,7 @@ from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Alarm, CopyQuality
 from divulge.core.results.finding import Finding, Verdict
-from divulge.core.results.metric import FIDELITY, PARAMETERS_RECOVERED
+from divulge.core.results.metric import FIDELITY, PARAMETERS_RECOVERED, VALUES_COPIED
 from divulge.core.results.verdicts import overall
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
@@ -24,7 +24,7 @@ def headline(result: AuditResult) -> str:
     leaks = [f for f in result.of(Family.EXTRACTION) if f.verdict is Verdict.LEAK]
     if any(f.metric == PARAMETERS_RECOVERED and (f.value or 0) >= 1 for f in leaks):
         return "The model can be copied exactly"
-    if any(f.metric in (FIDELITY, PARAMETERS_RECOVERED) for f in leaks):
+    if any(f.metric in (FIDELITY, VALUES_COPIED, PARAMETERS_RECOVERED) for f in leaks):
         return "The model can be copied"
     if any(f.metric in PLACES for f in leaks):
         return "Part of what the model does can be copied"
@@ -53,8 +53,10 @@ def _said(result: AuditResult, named: bool) -> str:
         return f"“{result.titles.get(finding.attack, finding.attack)}”" if named else ""
 
     parts = [_recovered_sentence(f, who(f)) for f in _recoveries(found)]
-    best = best_copy(found)
-    if best is not None:
+    values, best = _best_values(found), best_copy(found)
+    if values is not None:
+        parts.append(_values_sentence(values, who(values)))
+    elif best is not None:
         parts.append(_copy_sentence(best, who(best)))
     if not parts and found:
         most = sorted(found, key=lambda f: -(f.value or 0.0))[0]
@@ -87,6 +89,22 @@ def best_copy(found: Sequence[Finding]) -> Finding | None:
     """
     copies = [f for f in found if f.metric in PLACES and f.value is not None]
     return min(copies, key=lambda f: (PLACES.index(f.metric), -(f.low or 0.0), f.queries), default=None)
+
+
+def _best_values(found: Sequence[Finding]) -> Finding | None:
+    """The copy of a regression model that follows its values best."""
+    copies = [f for f in found if f.metric == VALUES_COPIED]
+    return min(copies, key=lambda f: (-(f.low or 0.0), f.queries), default=None)
+
+
+def _values_sentence(best: Finding, who: str) -> str:
+    explained, level = exact_percent(max(best.value or 0.0, 0.0)), percent(best.confidence)
+    r2 = f"R² {best.value or 0.0:.2f}, {level} CI {best.low or 0.0:.2f} to {best.high or 0.0:.2f}"
+    return (
+        f"{f'The copy made by {who}' if who else 'A copy made'} with {counted(best.queries, 'query')} explains "
+        f"{explained} of the variance of the model's answers to unseen records ({r2}); the best guess without any "
+        f"query: R² {best.chance:.2f}."
+    )
 
 
 def _copy_sentence(best: Finding, who: str) -> str:
@@ -154,7 +172,7 @@ def rows(result: AuditResult, mark: str) -> list[TheftRow]:
             verdict=overall(tuple(found.values())),
             places=tuple(_cell(found.get(place), mark) for place in PLACES),
             recovered=_secret_cell(secrets, theft, mark),
-            accuracy=_accuracy(theft),
+            accuracy=_accuracy(theft, found.get(VALUES_COPIED)),
             baseline=exact_percent(fidelity.chance) if fidelity is not None and fidelity.value is not None else "–",
             control=exact_percent(fidelity.control) if fidelity is not None and fidelity.control is not None else "–",
             cost=counted(outcome.queries, "query"),
@@ -166,7 +184,9 @@ def rows(result: AuditResult, mark: str) -> list[TheftRow]:
     return [row for _, _, row in sorted(built, key=lambda part: part[:2])]
 
 
-def _accuracy(theft: Evidence) -> str:
+def _accuracy(theft: Evidence, values: Finding | None) -> str:
+    if values is not None and values.value is not None:
+        return f"R² {values.value:.3f}"
     quality = next(iter(theft.of(CopyQuality)), None)
     return f"{quality.right_copy / quality.judged:.3f}" if quality is not None and quality.judged else "–"
 

@@ -69,16 +69,17 @@ def by_unit(measure: Paired) -> tuple[np.ndarray, np.ndarray]:
 def gain_low(measure: Paired, alpha: float) -> float:
     """Lower bound, at confidence 1 - alpha, of what the attack reaches beyond the blind guess.
 
-    Trial by trial only the difference counts.  Where a unit is one yes or no, what was gained and what was lost are
-    bounded each for itself, together by Bonferroni; otherwise the mean difference is bounded by betting.
+    In the metric's own measure.  Trial by trial only the difference counts.  Where a unit is one yes or no, what was
+    gained and what was lost are bounded each for itself, together by Bonferroni; otherwise the mean difference is
+    bounded by betting.
     """
     hits, blind = by_unit(measure)
     if measure.known:
-        return mean_bounds(hits, alpha).low - float(blind.mean())
+        return measure.span * (mean_bounds(hits, alpha).low - float(blind.mean()))
     if np.isin(np.concatenate([hits, blind]), (0.0, 1.0)).all():
         won, given = np.maximum(hits - blind, 0), np.maximum(blind - hits, 0)
-        return mean_bounds(won, alpha).low - mean_bounds(given, alpha).high
-    return 2 * _bet_low((hits - blind + 1) / 2, alpha / 2) - 1
+        return measure.span * (mean_bounds(won, alpha).low - mean_bounds(given, alpha).high)
+    return measure.span * (2 * _bet_low((hits - blind + 1) / 2, alpha / 2) - 1)
 
 
 def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, tests: int = 1) -> Estimate:
@@ -87,16 +88,20 @@ def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, 
     hits, blind = by_unit(measure)
     low, high = mean_bounds(hits, alpha)
     differ = float(np.mean(np.abs(hits - blind)))
-    spread = np.sqrt(max(differ, 1 / len(hits)) / len(hits))
-    advantage = float(hits.mean() - blind.mean())
+    spread = measure.span * np.sqrt(max(differ, 1 / len(hits)) / len(hits))
+    advantage = measure.span * float(hits.mean() - blind.mean())
+
+    def measured(mean: float) -> float:
+        return 1 - measure.span * (1 - mean)
+
     return Estimate(
         metric=measure.metric,
         about=measure.about,
-        value=float(hits.mean()),
-        low=low,
-        high=high,
+        value=measured(float(hits.mean())),
+        low=measured(low),
+        high=measured(high),
         confidence=policy.confidence,
-        chance=float(blind.mean()),
+        chance=measured(float(blind.mean())),
         advantage=advantage,
         advantage_low=gain_low(measure, alpha),
         detectable=min(1.0, float(threshold + (upper_quantile(alpha / tests / 2) + 0.84) * spread)),

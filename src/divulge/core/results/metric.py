@@ -19,6 +19,7 @@ EPSILON = "epsilon"
 FIDELITY = "fidelity"
 FIDELITY_UNIFORM = "fidelity_uniform"
 FIDELITY_BOUNDARY = "fidelity_boundary"
+VALUES_COPIED = "values_copied"
 PARAMETERS_RECOVERED = "parameters_recovered"
 HYPERPARAMETERS_RECOVERED = "hyperparameters_recovered"
 ARCHITECTURE_RECOVERED = "architecture_recovered"
@@ -139,6 +140,7 @@ def _extraction() -> list[Metric]:
             )
             for key, where in copied
         ),
+        Metric(VALUES_COPIED, family, "R² of the copy", Trials.PAIRED, 0.1, Format.NUMBER, Asset.FUNCTIONALITY),
         *(Metric(key, family, label, Trials.EXACT, threshold, share) for key, label, threshold in secrets),
     ]
 

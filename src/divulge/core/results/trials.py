@@ -92,19 +92,22 @@ class Paired:
     """What counts as a hit, in words."""
     known: bool = False
     """Whether what the baseline reaches is known rather than measured, as of one image for all classes."""
+    span: float = 1.0
+    """What lies between a hit of 0 and one of 1 in the metric, which is 1 at its best: 1 for shares.  Of R2, where an
+    error may be worse than no guess at all, it is more."""
     about: str = field(default="", kw_only=True)
     """The attribute or property that it is about."""
     type: Literal["paired"] = field(default="paired", kw_only=True)
 
     @property
     def value(self) -> float:
-        """Mean over the units of what the attack achieved."""
-        return _mean_of_units(self.hits, self.units)
+        """Mean over the units of what the attack achieved, in the metric's own measure."""
+        return 1 - self.span * (1 - _mean_of_units(self.hits, self.units))
 
     @property
     def chance(self) -> float:
         """The same of the best guess without the model."""
-        return _mean_of_units(self.baseline, self.units)
+        return 1 - self.span * (1 - _mean_of_units(self.baseline, self.units))
 
 
 def _mean_of_units(values: tuple[float, ...], units: tuple[int, ...]) -> float:

@@ -20,7 +20,7 @@ from sklearn.linear_model import (
     RidgeCV,
 )
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from divulge.core.hashing import Array
@@ -54,15 +54,21 @@ def _settings(last: Any) -> dict[str, float | str]:
     if isinstance(last, LogisticRegressionCV):
         strengths = np.unique(np.asarray(last.C_, dtype=np.float64))
         settings |= {"C": float(strengths[0])} if len(strengths) == 1 else {}
-    elif isinstance(last, (LogisticRegression, LinearSVC, SVC)):
+    elif isinstance(last, (LogisticRegression, LinearSVC, SVC, SVR)):
         settings["C"] = float(last.C)
+    if isinstance(last, SVR):
+        settings["epsilon"] = float(last.epsilon)
+    if isinstance(last, LogisticRegression) and last.solver == "saga" and getattr(last, "l1_ratio", None) is not None:
+        settings["l1_ratio"] = float(last.l1_ratio)
     return settings
 
 
 def _parameters(steps: list[Any], last: Any) -> Parameters | None:
     if isinstance(last, DecisionTreeClassifier) and not steps:
         return Parameters(TREE, (leaf_boxes(last),))
-    linear = isinstance(last, LINEAR_MODELS) or (isinstance(last, SVC) and last.kernel == "linear")
+    # Of more than two classes an SVC keeps one plane for each pair of them, and none for a class.
+    pair = isinstance(last, SVC) and last.kernel == "linear" and len(last.classes_) == 2
+    linear = isinstance(last, LINEAR_MODELS) or pair
     scaled = _scaling(steps)
     if not linear or scaled is None or not hasattr(last, "coef_"):
         return None

@@ -19,7 +19,9 @@ from divulge.core.views.extraction import Student
 if TYPE_CHECKING:
     from divulge.training.surrogates.net_student import NetStudent
 
-NETWORK, TREES = "network", "trees"
+NETWORK, TREES, LINEAR, BEST = "network", "trees", "linear", "best"
+KEPT_APART = 0.2
+"""Share of the answers by which the best of several kinds is chosen."""
 FEW = 20_000
 CERTAIN_ENOUGH = 0.02
 """A class with less than this share of a soft answer is not shown to trees as a record of its own."""
@@ -39,7 +41,10 @@ class SurrogateTrainer:
     def kinds(self) -> tuple[str, ...]:
         """See Students."""
         able = (NETWORK,) if find_spec("torch") is not None else ()
-        return able if self.example.schema.is_image and able else (*able, TREES)
+        if self.example.schema.is_image and able:
+            return able
+        # Which kind follows a curve best depends on the curve; of classes, networks did best throughout.
+        return (BEST, *able, TREES, LINEAR) if self.example.schema.task is Task.REGRESSION else (*able, TREES)
 
     def teach(
         self, kind: str, records: Records, answers: Array, seed: int, unlabeled: Records | None = None
@@ -51,8 +56,28 @@ class SurrogateTrainer:
 
             return teach(records, wanted, seed, steps=self.steps, unlabeled=unlabeled)
         if kind == TREES:
-            return TreeStudent.taught(records, wanted, seed)
-        raise InputError(f"student {kind!r} is unknown: choose network or trees")
+            return FittedStudent.taught(records, wanted, seed)
+        if kind == LINEAR:
+            return linear_student(records, wanted)
+        if kind == BEST:
+            return self.teach(self._best(records, answers, seed), records, answers, seed, unlabeled)
+        raise InputError(f"student {kind!r} is unknown: choose network, trees, linear or best")
+
+    def _best(self, records: Records, answers: Array, seed: int) -> str:
+        """The kind whose student comes closest to answers that it was not taught."""
+        kinds = [kind for kind in self.kinds if kind != BEST]
+        order = np.random.default_rng(seed).permutation(len(records))
+        apart, rest = np.split(order, [max(int(KEPT_APART * len(records)), 1)])
+        if len(rest) < 1:
+            return kinds[-1]
+        truth = lessons(records.take(apart), answers[apart])
+
+        def error(kind: str) -> float:
+            answered = self.teach(kind, records.take(rest), answers[rest], seed).log_scores(records.take(apart))
+            # Losses of classes are those of their shares; infinite where a certain copy is wrong, so they are capped.
+            return float(np.mean((answered - truth) ** 2 if truth.ndim == 1 else -truth * np.maximum(answered, -30)))
+
+        return min(kinds, key=error)
 
     def untrained(self, seed: int) -> NetStudent:
         """See Students."""
@@ -90,15 +115,41 @@ def few_threads(records: int) -> AbstractContextManager[Any]:
     return threadpool_limits(1, user_api="openmp") if records < FEW else nullcontext()
 
 
+def linear_student(records: Records, wanted: Array) -> FittedStudent:
+    """Least squares, or a softmax over linear logits for classes; inputs are brought to one scale."""
+    from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    x = records.flat()
+    if wanted.ndim == 1:
+        line = RidgeCV(np.logspace(-6, 3, 10)) if len(x) > x.shape[1] else Ridge()
+        return FittedStudent(make_pipeline(StandardScaler(), line).fit(x, wanted), 0)
+    row, label = soft_rows(wanted)
+    model: Any = make_pipeline(StandardScaler(), LogisticRegression(C=100.0, max_iter=1000))
+    if len(np.unique(label)) < 2:
+        return FittedStudent.taught(records, wanted, 0)
+    model.fit(x[row], label, logisticregression__sample_weight=wanted[row, label])
+    return FittedStudent(model, wanted.shape[1])
+
+
+def soft_rows(wanted: Array) -> tuple[Array, Array]:
+    """Places (record, class) of soft answers that are worth a weighted record of their own."""
+    row, label = np.nonzero((wanted >= CERTAIN_ENOUGH) | (wanted == wanted.max(axis=1, keepdims=True)))
+    return row, label
+
+
 @dataclass(frozen=True, eq=False)
-class TreeStudent:
-    """Gradient-boosted trees.  A soft answer becomes one weighted record for each class with a share in it."""
+class FittedStudent:
+    """An estimator of scikit-learn: gradient-boosted trees (`taught`), or a linear model.  A soft answer becomes one
+    weighted record for each class with a share in it.
+    """
 
     model: Any
     width: int
 
     @classmethod
-    def taught(cls, records: Records, wanted: Array, seed: int) -> TreeStudent:
+    def taught(cls, records: Records, wanted: Array, seed: int) -> FittedStudent:
         """See Students.teach."""
         from sklearn.dummy import DummyClassifier
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -110,7 +161,7 @@ class TreeStudent:
         if wanted.ndim == 1:
             with few_threads(len(x)):
                 return cls(HistGradientBoostingRegressor(**settings).fit(x, wanted), 0)
-        row, label = np.nonzero((wanted >= CERTAIN_ENOUGH) | (wanted == wanted.max(axis=1, keepdims=True)))
+        row, label = soft_rows(wanted)
         weight = wanted[row, label]
         settings["max_iter"] = 100 if wanted.shape[1] <= 3 else 50
         lone = len(np.unique(label)) < 2

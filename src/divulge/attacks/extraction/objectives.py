@@ -1,0 +1,244 @@
+"""What scikit-learn's estimators minimize, solved for the strength of the penalty where training has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from divulge.core.errors import Impossible
+from divulge.core.hashing import Array
+
+NEAR_MARGIN = 1e-6
+
+UNEXPLAINED = 0.05
+"""Share of the gradient of the losses that the penalty may leave: more, and it is not what was minimized."""
+
+INSIDE = 1e-3
+"""How far inside the margin a record lies whose dual coefficient has certainly reached its bound."""
+
+FEW_ALIKE = 3
+"""So many dual coefficients of exactly the same size have reached their bound; two may be equal in a separable set."""
+
+
+def solve(model: Any, x: Array, y: Array) -> dict[str, float]:
+    """The strengths of the penalties of a fitted estimator in scikit-learn's terms.
+
+    x: prepared inputs [records, features].  y: labels as the estimator was given them, codes of `classes_`, or values.
+    Raises Impossible for estimators whose objective is not known here, and where the equations do not hold: records
+    had weights of their own, the training did not end, or these are not the training data.
+    """
+    from sklearn.kernel_ridge import KernelRidge
+    from sklearn.linear_model import (
+        ElasticNet,
+        ElasticNetCV,
+        Lasso,
+        LassoCV,
+        LogisticRegression,
+        Ridge,
+        RidgeClassifier,
+        RidgeClassifierCV,
+        RidgeCV,
+    )
+    from sklearn.svm import SVC, SVR, LinearSVC, NuSVC
+
+    solvers: list[tuple[tuple[type, ...], Callable[[Any, Array, Array], dict[str, float]]]] = [
+        ((RidgeClassifier, RidgeClassifierCV), _ridge_classifier),
+        ((Ridge, RidgeCV), _ridge),
+        ((Lasso, ElasticNet, LassoCV, ElasticNetCV), _elastic_net),
+        ((KernelRidge,), _kernel_ridge),
+        ((LogisticRegression,), _logistic),
+        ((LinearSVC,), _linear_svc),
+        ((SVC,), _svc),
+        ((SVR,), _svr),
+    ]
+    for kinds, solver in solvers:
+        if isinstance(model, kinds) and not isinstance(model, NuSVC):
+            return solver(model, x, y)
+    raise Impossible(f"the objective of a {type(model).__name__} is not among those that it can solve for")
+
+
+def codes_of(model: Any, y: Array) -> Array:
+    """Positions in `classes_` of labels, or of codes where they are no labels of the model."""
+    classes = np.asarray(model.classes_)
+    place = {label: code for code, label in enumerate(classes.tolist())}
+    if all(label in place for label in set(np.asarray(y).tolist())):
+        return np.array([place[label] for label in np.asarray(y).tolist()])
+    return np.asarray(y).astype(np.int64)
+
+
+def weights_of(model: Any, codes: Array) -> Array:
+    """What a record counts by the class weights that the estimator was given: [records]."""
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    labels = np.asarray(model.classes_)[codes]
+    return np.asarray(compute_sample_weight(getattr(model, "class_weight", None), labels), dtype=np.float64)
+
+
+def ratio(pull: Array, push: Array) -> float:
+    """The lambda that makes pull + lambda push smallest; Impossible where it stays large."""
+    (strength,) = strengths(pull.ravel(), push.reshape(-1, 1))
+    return strength
+
+
+def strengths(pull: Array, pushes: Array) -> tuple[float, ...]:
+    """The lambdas that make pull + pushes lambdas smallest (equation 5 of the paper): [unknowns]."""
+    if not np.any(pushes):
+        raise Impossible("all weights are zero, so every regularisation strength would do")
+    if pushes.shape[1] >= len(pull):
+        raise Impossible(f"{pushes.shape[1]} unknowns and {len(pull)} equations: the strength is one of many")
+    found = np.linalg.lstsq(pushes, -pull, rcond=None)[0]
+    left = float(np.linalg.norm(pull + pushes @ found) / max(float(np.linalg.norm(pull)), 1e-300))
+    if left > UNEXPLAINED:
+        raise Impossible(
+            f"{left:.0%} of the gradient is left at every strength: records had weights of their own, the training did "
+            "not end, or its data are others"
+        )
+    return tuple(map(float, found))
+
+
+def _inverse(found: float) -> float:
+    if found <= 0:
+        raise Impossible("the training had no penalty, or one of the other sign")
+    return 1 / found
+
+
+def _ridge(model: Any, x: Array, y: Array) -> dict[str, float]:
+    """|y - Xw - b|^2 + alpha |w|^2."""
+    w = np.asarray(model.coef_, dtype=np.float64).ravel()
+    return {"alpha": ratio(x.T @ (x @ w + model.intercept_ - y), w)}
+
+
+def _ridge_classifier(model: Any, x: Array, y: Array) -> dict[str, float]:
+    """The same for every class, of targets 1 and -1."""
+    codes = codes_of(model, y)
+    w = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
+    wanted = np.where(codes[:, None] == (np.arange(len(w)) if len(w) > 1 else [1]), 1.0, -1.0)
+    error = weights_of(model, codes)[:, None] * (x @ w.T + model.intercept_ - wanted)
+    return {"alpha": ratio(error.T @ x, w)}
+
+
+def _elastic_net(model: Any, x: Array, y: Array) -> dict[str, float]:
+    """1/(2n) |y - Xw - b|^2 + alpha r |w|_1 + alpha (1 - r)/2 |w|^2, on the coordinates that are not zero."""
+    from sklearn.linear_model import Lasso, LassoCV
+
+    w = np.asarray(model.coef_, dtype=np.float64).ravel()
+    alive = w != 0
+    if not alive.any():
+        raise Impossible("all weights are zero, so every strong regularisation would do")
+    pull = (x.T @ (x @ w + model.intercept_ - y))[alive] / len(x)
+    if isinstance(model, (Lasso, LassoCV)):
+        return {"alpha": ratio(pull, np.sign(w[alive]))}
+    l1, l2 = strengths(pull, np.column_stack([np.sign(w[alive]), w[alive]]))
+    return {"alpha": l1 + l2, "l1_ratio": l1 / (l1 + l2)}
+
+
+def _kernel_ridge(model: Any, x: Array, y: Array) -> dict[str, float]:
+    """(K + alpha I) c = y."""
+    c = np.asarray(model.dual_coef_, dtype=np.float64).ravel()
+    # in the order of the fit: the training data may be known in another one
+    place = ((np.asarray(model.X_fit_)[:, None, :] - x[None]) ** 2).sum(axis=2).argmin(axis=1)
+    kernel = np.asarray(model._get_kernel(model.X_fit_, model.X_fit_))
+    return {"alpha": ratio(kernel @ c - y[place], c)}
+
+
+def l1_share(model: Any) -> float:
+    """How much of a logistic regression's penalty is the sum of absolute weights; Impossible where it has none."""
+    penalty = getattr(model, "penalty", None)
+    if penalty is None and hasattr(model, "penalty"):
+        raise Impossible("it was trained without a penalty")
+    if penalty in ("l1", "l2"):
+        return 1.0 if penalty == "l1" else 0.0
+    return float(getattr(model, "l1_ratio", None) or 0.0)
+
+
+def _logistic(model: Any, x: Array, y: Array) -> dict[str, float]:
+    """C sum of weighted log losses + r |w|_1 + (1 - r)/2 |w|^2, on the weights that are not zero where r > 0.  The
+    intercept is left out of the equations, penalised (liblinear) or not.
+    """
+    share, codes = l1_share(model), codes_of(model, y)
+    w = np.asarray(model.coef_, dtype=np.float64)
+    logits = x @ w.T + model.intercept_
+    if len(w) == 1:
+        error = (1 / (1 + np.exp(-logits[:, 0])) - (codes == 1))[:, None]
+    elif getattr(model, "solver", "") == "liblinear":  # one against the rest
+        error = 1 / (1 + np.exp(-logits)) - np.eye(len(w))[codes]
+    else:
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        error = shares / shares.sum(axis=1, keepdims=True) - np.eye(len(w))[codes]
+    pull = (weights_of(model, codes)[:, None] * error).T @ x
+    alive = w != 0 if share else np.ones_like(w, dtype=bool)
+    if share in (0.0, 1.0):
+        push = np.sign(w[alive]) if share else w[alive]
+        return {"C": _inverse(ratio(pull[alive], push))}
+    l1, l2 = strengths(pull[alive], np.column_stack([np.sign(w[alive]), w[alive]]))
+    return {"C": _inverse(l1 + l2), "l1_ratio": l1 / (l1 + l2)}
+
+
+def _linear_svc(model: Any, x: Array, y: Array) -> dict[str, float]:
+    """C sum of weighted (squared) hinge losses + |w|^2/2 or |w|_1, the intercept penalised as one more weight.
+
+    Of hinge losses the subgradient of a record on the margin is anything between 0 and 1: each is one more unknown.
+    """
+    codes = codes_of(model, y)
+    weight = weights_of(model, codes)
+    w = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
+    scale = float(model.intercept_scaling) if model.fit_intercept else 0.0
+    absolute, squared = model.penalty == "l1", model.loss == "squared_hinge"
+    pulls, pushes, loose = [], [], []
+    for number, row in enumerate(w):
+        bias = float(np.atleast_1d(model.intercept_)[number]) if model.fit_intercept else 0.0
+        sign = np.where(codes == (number if len(w) > 1 else 1), 1.0, -1.0)
+        slack = 1 - sign * (x @ row + bias)
+        wide = np.column_stack([x, np.full(len(x), scale)]) if scale else x
+        full = np.append(row, bias / scale) if scale else row
+        near = np.zeros(len(x), dtype=bool) if squared else np.abs(slack) <= NEAR_MARGIN**0.5
+        slope = 2 * np.maximum(slack, 0) if squared else 1.0 * ((slack > 0) & ~near)
+        alive = full != 0 if absolute else np.ones_like(full, dtype=bool)
+        pulls.append((np.sign(full) if absolute else full)[alive])
+        pushes.append((-(weight * sign * slope) @ wide)[alive])
+        loose.append((-sign[near, None] * wide[near])[:, alive])
+    columns = np.concatenate(pushes)[:, None]
+    unknown = np.zeros((len(columns), sum(len(part) for part in loose)))
+    row_at, column_at = 0, 0
+    for part in loose:
+        unknown[row_at : row_at + part.shape[1], column_at : column_at + len(part)] = part.T
+        row_at, column_at = row_at + part.shape[1], column_at + len(part)
+    return {"C": strengths(np.concatenate(pulls), np.hstack([columns, unknown]))[0]}
+
+
+def _svc(model: Any, x: Array, y: Array) -> dict[str, float]:
+    """The dual coefficient of a record inside the margin is C times the weight of its class.
+
+    Impossible where no record lies inside: then every larger C gives the same model.
+    """
+    dual = np.abs(np.asarray(model.dual_coef_, dtype=np.float64))
+    classes = np.repeat(np.arange(len(model.n_support_)), model.n_support_)
+    sizes = dual / np.asarray(model.class_weight_, dtype=np.float64)[classes]
+    if len(sizes) == 1:
+        inside = np.abs(model.decision_function(model.support_vectors_)) < 1 - INSIDE
+        if not inside.any():
+            raise Impossible("no record lies inside the margin, so every larger C gives the same model")
+        return {"C": float(np.median(sizes[0, inside]))}
+    return {"C": _bound(sizes.ravel())}
+
+
+def _svr(model: Any, x: Array, y: Array) -> dict[str, float]:
+    """A value that lies outside the tube has a dual coefficient of C; one on its edge is epsilon away."""
+    sizes = np.abs(np.asarray(model.dual_coef_, dtype=np.float64)).ravel()
+    bound = _bound(sizes)
+    found = {"C": bound}
+    edge = sizes < bound * (1 - INSIDE)
+    if edge.any():
+        place = ((np.asarray(model.support_vectors_)[edge][:, None] - x[None]) ** 2).sum(axis=2).argmin(axis=1)
+        found["epsilon"] = float(np.median(np.abs(y[place] - model.predict(x[place]))))
+    return found
+
+
+def _bound(sizes: Array) -> float:
+    """The largest size, where so many have it that it is a bound."""
+    top = float(sizes.max())
+    if int((sizes >= top * (1 - 1e-6)).sum()) < FEW_ALIKE:
+        raise Impossible("no dual coefficients have reached their bound, so every larger C gives the same model")
+    return top
