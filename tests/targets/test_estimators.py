@@ -314,9 +314,9 @@ def test_what_has_no_way_back_is_not_undone():
 
     (records,) = from_arrays([(X, Y)])
     model = make_pipeline(FunctionTransformer(np.exp), KNeighborsClassifier()).fit(X, Y)
-    assert undone(model, np.exp(X), records.schema) is None
+    assert undone([model[0]], np.exp(X), records.schema) is None
     model = make_pipeline(FunctionTransformer(np.exp, np.log), KNeighborsClassifier()).fit(X, Y)
-    np.testing.assert_allclose(undone(model, np.exp(X), records.schema), X)
+    np.testing.assert_allclose(undone([model[0]], np.exp(X), records.schema), X)
 
 
 def test_a_model_with_a_lock_or_a_lambda_is_audited_and_has_a_hash_of_its_content(tmp_path):

@@ -15,7 +15,7 @@ from divulge.core.results.evidence import Evidence, Lacking
 from divulge.core.results.exhibits import Picture, Quality
 from divulge.core.results.metric import BATCHES_OPENED, LABELS_COUNTED, NEARER_TRAINING, RECORDS_EXACT, RECORDS_REBUILT
 from divulge.core.results.trials import Paired
-from divulge.core.views.reconstruction import SampleGuess
+from divulge.core.views.reconstruction import PreparedRows, SampleGuess
 from divulge.games.judges.image import Scale, class_means, picture, psnr, squared_errors, ssim
 
 REBUILT = 20.0
@@ -195,6 +195,13 @@ def _apportioned(shares: Array, total: int) -> Array:
     return np.asarray(counts)
 
 
+STORED = 30.0
+"""dB of PSNR from which a row that a model keeps is a record as the model prepares it: encoders that are fitted out of
+fold prepare their training records a little differently."""
+
+BESIDE = "the nearest of as many records that the model never saw"
+
+
 @dataclass(eq=False)
 class FileJudge:
     """A heap of guesses against all training records.
@@ -215,13 +222,16 @@ class FileJudge:
         from sklearn.neighbors import NearestNeighbors
 
         parts = [np.asarray(p, dtype=np.float64) for p in guess.samples if len(p)]
+        stored = self._stored(guess.prepared)
+        if not parts and stored:
+            return Evidence(stored, baseline=BESIDE, notes=guess.told)
         if not parts:
             return Evidence(lacking=(Lacking(RECORDS_EXACT, "the attack found no record"),), notes=guess.told)
         heap = np.concatenate(parts)
         if heap.shape[1:] != self.training.x.shape[1:]:
             raise TargetError(f"the attack rebuilt records of shape {heap.shape[1:]}")
         flat = np.nan_to_num(self.scale(heap).reshape(len(heap), -1), posinf=1e6, neginf=-1e6)
-        measures = [self._found(flat)]
+        measures = [self._found(flat), *stored]
         nearest = [NearestNeighbors(n_neighbors=1).fit(side).kneighbors(flat) for side in self._sides]
         similar = [
             self._similar(flat, heap, place[:, 0], side) for (_, place), side in zip(nearest, (0, 1), strict=True)
@@ -245,8 +255,29 @@ class FileJudge:
             for g in best
         ]
         qualities = Quality(f"{self._name} of the ten best", *(tuple(s[best][:10]) for s in similar))
-        baseline = "the nearest of as many records that the model never saw"
-        return Evidence(tuple(measures), (qualities, *pictures), baseline, guess.told)
+        return Evidence(tuple(measures), (qualities, *pictures), BESIDE, guess.told)
+
+    def _stored(self, prepared: Sequence[PreparedRows]) -> tuple[Paired, ...]:
+        """Which training records, and which unseen ones, lie in the file as the model prepares them."""
+        from sklearn.neighbors import NearestNeighbors
+
+        if not prepared:
+            return ()
+        count = min(len(self.training), len(self.unseen))
+        hits = np.zeros((2, count))
+        for part in prepared:
+            sides = [part.through(records.take(np.arange(count))) for records in (self.training, self.unseen)]
+            if any(side.shape != (count, part.rows.shape[1]) for side in sides):
+                continue  # the steps are those of another width: parts of an ensemble see columns of their own
+            low = np.minimum(part.rows.min(axis=0), sides[0].min(axis=0))
+            width = np.maximum(np.ptp(np.concatenate([part.rows, sides[0]]), axis=0), 1e-12)
+            there = NearestNeighbors(n_neighbors=1).fit((part.rows - low) / width)
+            for number, side in enumerate(sides):
+                distance, _ = there.kneighbors((side - low) / width)
+                error = distance[:, 0] ** 2 / side.shape[1]
+                hits[number] = np.maximum(hits[number], psnr(error) >= STORED)
+        note = "stored as the model prepares them, approximately"
+        return (Paired(RECORDS_REBUILT, tuple(hits[0]), tuple(hits[1]), tuple(range(count)), note),)
 
     def _found(self, flat: Array) -> Paired:
         """Which training records are among the guesses, and which unseen ones."""

@@ -230,16 +230,26 @@ class UpdateView(_View):
 
 
 @dataclass(frozen=True, eq=False)
+class PreparedRows:
+    """Rows [guesses, width] as a model's own steps prepare records.  through: what these steps make of others."""
+
+    rows: Array
+    through: Callable[[Records], Array]
+
+
+@dataclass(frozen=True, eq=False)
 class SampleGuess:
     """Records, in any order.
 
     samples: one array [guesses, ...] for each update (or one in all); what is no guess at all is left out.
     classes: as many class codes each, in the same order, where they are guessed too.
+    prepared: what a model keeps of records, where that is not the records themselves (of a file only).
     """
 
     samples: tuple[Array, ...]
     classes: tuple[Array, ...] = ()
     told: tuple[str, ...] = ()
+    prepared: tuple[PreparedRows, ...] = ()
 
 
 @dataclass(frozen=True)

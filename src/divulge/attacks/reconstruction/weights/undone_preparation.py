@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from divulge.core.hashing import Array
-from divulge.core.inside import taken_apart
 from divulge.core.records import CODED, Schema
 
 
-def widths(model: Any, raw: int) -> set[int]:
-    """How wide a record is in front of the preparation and behind it."""
-    steps, last = taken_apart(model)
-    behind = getattr(last, "n_features_in_", None) if steps else None
-    return {raw} | ({int(behind)} if isinstance(behind, int | np.integer) else set())
+@dataclass(frozen=True)
+class Passed:
+    """A stacked estimator hands its inputs on beside the answers of its parts; width: of the inputs."""
+
+    width: int
+
+    def transform(self, rows: Array) -> Array:
+        """The inputs alone: what stands before them is not compared."""
+        return np.asarray(rows)
+
+    def inverse_transform(self, rows: Array) -> Array:
+        """[rows, width]."""
+        return rows[:, rows.shape[1] - self.width :]
 
 
-def undone(model: Any, rows: Array, schema: Schema) -> Array | None:
-    """Rows [records, prepared width] as numbers of the schema [records, columns], as they were before pipelines and
-    column transformers prepared them; None where a step cannot be undone.
+def parts_of(thing: Any, steps: tuple[Any, ...]) -> list[tuple[str, Any, tuple[Any, ...]]] | None:
+    """What hangs on a pipeline or a stacked estimator by name, each with the steps that prepare what it sees; None for
+    all else, whose parts see what it sees itself.
     """
-    steps, last = taken_apart(model)
+    if isinstance(getattr(thing, "steps", None), list):
+        parts, before = [], steps
+        for name, step in thing.steps:
+            parts.append((name, step, before))
+            if step is not None and not isinstance(step, str):
+                before = (*before, step)
+        return parts
+    if getattr(thing, "passthrough", False) and hasattr(thing, "final_estimator_"):
+        rest = [(name, part, steps) for name, part in vars(thing).items() if name != "final_estimator_"]
+        return [*rest, ("final_estimator_", thing.final_estimator_, (*steps, Passed(int(thing.n_features_in_))))]
+    return None
+
+
+def undone(steps: Sequence[Any], rows: Array, schema: Schema) -> Array | None:
+    """Rows [records, prepared width] as numbers of the schema [records, columns], as they were before these steps
+    prepared them; None where a step cannot be undone.
+    """
     raw: Array | None = rows
-    if rows.shape[1] != getattr(last, "n_features_in_", rows.shape[1]):
-        steps = []  # as wide as a record and not as what the model sees: kept beside it
     for step in reversed(steps):
         raw = _before(step, raw) if raw is not None else None
     return _numbers(raw, schema) if raw is not None else None
