@@ -14,11 +14,7 @@ DEFENSES = {
 }
 PART_KEYS = {"behaviour": "behavior", "optimiser": "optimizer"}
 SETTINGS_KEYS = {"property": "properties"}
-CLASSES = {
-    "Behaviour": "Behavior",
-    "MembershipScene": "MembershipView",
-    "Optimiser": "Optimizer",
-}
+CLASSES = {"MembershipScene": "MembershipView"}
 
 
 def current(name: str, former: Mapping[str, str]) -> str:
