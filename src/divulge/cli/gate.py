@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from divulge.cli.screen import out, table
 from divulge.core.errors import InputError
 from divulge.core.results.metric import AUC, FIDELITY, tpr_at
+from divulge.core.wording import counted
+
+if TYPE_CHECKING:
+    from divulge.runs.regression import Progressed
 
 
 def gate(
@@ -18,6 +22,14 @@ def gate(
     ] = None,
     policy: Annotated[str | None, typer.Option(help="name or file; the run's own policy when left out")] = None,
     before: Annotated[Path | None, typer.Option(help="run of the model before: leaking more than it fails")] = None,
+    same_records: Annotated[
+        bool | None,
+        typer.Option(
+            "--same-records/--other-records",
+            help="with --before: both runs are about the same records in one order, or about others; else by content",
+            show_default=False,
+        ),
+    ] = None,
     junit: Annotated[Path | None, typer.Option(help="write the verdicts as JUnit XML into this file")] = None,
     policies: Annotated[bool, typer.Option("--policies", help="list the policies that come with divulge")] = False,
 ) -> None:
@@ -35,7 +47,7 @@ def gate(
     from divulge.runs.gate import judge
 
     run, before = run_at(run), run_at(before) if before is not None else None
-    judgement = judge(run, load_policy(policy) if policy is not None else None, before)
+    judgement = judge(run, load_policy(policy) if policy is not None else None, before, same_records)
     for line in judgement.said():
         out.print(line, soft_wrap=True)
     if not judgement.exit_code and judgement.only_claims:
@@ -43,11 +55,22 @@ def gate(
     elif not judgement.exit_code:
         named = f" {judgement.policy.name}" if judgement.policy.name else ""
         out.print(f"○ within policy{named}: no finding above a threshold.  A result is a lower bound.", soft_wrap=True)
+    if judgement.progressed is not None:
+        out.print(_compared(judgement.progressed, judgement.before), soft_wrap=True)
     if junit is not None:
         from divulge.runs.export import junit_of
 
         junit.write_text(junit_of(run, judgement), encoding="utf-8")
     raise typer.Exit(judgement.exit_code)
+
+
+def _compared(progressed: Progressed, before: str) -> str:
+    """What the comparison with the run before rests on."""
+    said = f"  compared with {before} by {counted(progressed.compared, 'metric')} ({progressed.records})"
+    if progressed.headline is not None:
+        value, low, high = progressed.headline
+        said += f"; the AUC of {progressed.attack} changed by {value:+.3f} ({low:+.3f} to {high:+.3f})"
+    return said
 
 
 def _list() -> None:

@@ -37,6 +37,7 @@ from divulge.explain.mitigations import mitigations_of
 from divulge.explain.neighborhood import Neighborhood, neighborhood
 from divulge.explain.stability import named_when_retrained, per_record, stability
 from divulge.explain.what_if import what_if
+from divulge.runs.differences.record_keys import write_keys
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.provenance import provenance
 from divulge.runs.publish import publish
@@ -68,6 +69,7 @@ def run_audit(
     progress.met(met)
     tables = Sessions(job, findings_expected(job, [p.card for p in planned if not p.lacks]), memory)
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
+    write_keys(folder, job.features or job.candidates, job.member, job.row)
     done = run.outcomes()
     progress.plan(len(planned) + 2)
     progress.step("guessing without the model")
