@@ -15,6 +15,8 @@ from divulge.core.wording import counted
 if TYPE_CHECKING:
     from divulge.runs.regression import Progressed
 
+E_VALUE = "of the membership attacks (20 or more: once in twenty where nothing leaks, however often one looks again)"
+
 
 def gate(
     run: Annotated[
@@ -55,6 +57,8 @@ def gate(
     elif not judgement.exit_code:
         named = f" {judgement.policy.name}" if judgement.policy.name else ""
         out.print(f"○ within policy{named}: no finding above a threshold.  A result is a lower bound.", soft_wrap=True)
+    if judgement.e_value is not None:
+        out.print(f"  e-value {judgement.e_value:.3g} {E_VALUE}", soft_wrap=True)
     if judgement.progressed is not None:
         out.print(_compared(judgement.progressed, judgement.before), soft_wrap=True)
     if junit is not None:

@@ -15,10 +15,12 @@ from divulge.core.results.policy import Policy
 from divulge.core.results.verdicts import ClaimVerdict, FamilyVerdict, claim_verdict, family_verdicts, gaps, run_verdict
 from divulge.core.threat import Access, Family, ThreatModel
 from divulge.core.wording import joined, percent
+from divulge.runs.differences.over_time import e_values_of
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.policies import policy_of
 from divulge.runs.regression import Progressed, Worse, compared_with
 from divulge.runs.settle import final_findings
+from divulge.stats.e_values import averaged
 from divulge.stats.weigh import weigh
 
 
@@ -26,7 +28,8 @@ from divulge.stats.weigh import weigh
 class Judgement:
     """What the gate says.  broken: the findings above the policy.  incomplete: why the run cannot pass otherwise.
     unmet: of the incomplete, what the policy wants looked at.  worse: what leaks more than in the run before.
-    only_claims: whether claims were tested and no family was looked at.  progressed: the comparison with it.
+    only_claims: whether claims were tested and no family was looked at.  progressed: the comparison with that run.
+    e_value: of all membership attacks together; None where there was none, or the audit is invalid.
     """
 
     policy: Policy
@@ -38,6 +41,7 @@ class Judgement:
     before: str = ""
     only_claims: bool = False
     progressed: Progressed | None = None
+    e_value: float | None = None
 
     @property
     def exit_code(self) -> int:
@@ -128,9 +132,13 @@ def judge(
         judged = (run, findings), (earlier, _findings(before, chosen))
         progressed = compared_with(*judged, chosen, (facts.threat, earlier.facts().threat), same_records)
     worse = progressed.worse if progressed is not None else ()
+    values = list(e_values_of(run, chosen).values())
+    e_value = averaged(values) if values and not blind.alarm and not faults else None
     verdict = Verdict.INVALID if faults else run_verdict(families, claims)
     only = bool(outcomes) and all(outcome.game == CLAIM for outcome in outcomes)
-    return Judgement(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "", only, progressed)
+    return Judgement(
+        chosen, verdict, broken, lacking, wanted, worse, before.name if before else "", only, progressed, e_value
+    )
 
 
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:

@@ -68,20 +68,25 @@ def compared_with(
             "both models under the same threat model"
         )
     compared = differences(before, now, same)
+    words = matching(before[0], now[0], same).words
+    most = max((e for e in compared if e.now.key == AUC), key=lambda e: e.difference.value, default=None)
+    headline = None
+    if most is not None:
+        low, high = most.difference.bounds((1 - policy.confidence) / len(compared))
+        headline = (most.difference.value, low, high)
+    attack = most.now.attack if most is not None else ""
+    return Progressed(len(compared), grown(compared, policy), words, headline, attack)
+
+
+def grown(compared: Sequence[Compared], policy: Policy) -> tuple[Worse, ...]:
+    """Of what was compared that which has grown, the surest first."""
     adjusted = holm([each.difference.p_more for each in compared])
     worse = [
         _worse(each, float(p), policy)
         for each, p in zip(compared, adjusted, strict=True)
         if p <= 1 - policy.confidence and each.difference.value > HAIR * _tolerated(each.now, policy)
     ]
-    words = matching(before[0], now[0], same).words
-    grown = max((e for e in compared if e.now.key == AUC), key=lambda e: e.difference.value, default=None)
-    headline = None
-    if grown is not None:
-        low, high = grown.difference.bounds((1 - policy.confidence) / len(compared))
-        headline = (grown.difference.value, low, high)
-    attack = grown.now.attack if grown is not None else ""
-    return Progressed(len(compared), tuple(sorted(worse, key=lambda w: w.p_adjusted)), words, headline, attack)
+    return tuple(sorted(worse, key=lambda w: w.p_adjusted))
 
 
 def _worse(each: Compared, p_adjusted: float, policy: Policy) -> Worse:

@@ -14,6 +14,7 @@ from divulge.core.results.finding import Finding
 from divulge.core.results.metric import AUC
 from divulge.core.threat import Family
 from divulge.runs.by_person import SEVERAL, persons_of
+from divulge.runs.differences.over_time import e_values_of
 from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import subgroups
@@ -57,6 +58,7 @@ def open_run(path: Path) -> AuditResult:
         left_out=run.left_out(),
         handshake=met,
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
+        e_values=e_values_of(run, facts.policy),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )
 

@@ -278,6 +278,8 @@ class AuditResult:
     gains: tuple[Gain, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     handshake: Handshake | None = None
+    e_values: Mapping[str, float] = field(default_factory=dict)
+    """Of each membership attack, against the hypothesis that it shows no more than is tolerated."""
 
     @property
     def curves(self) -> tuple[Curve, ...]:

@@ -27,6 +27,10 @@ from divulge.stats.e_values import growth_e_value
 from divulge.stats.multiplicity import holm
 
 
+class NothingInCommon(InputError):
+    """Two runs of which no metric can be compared."""
+
+
 @dataclass(frozen=True)
 class Compared:
     """One metric of one attack in both runs."""
@@ -43,11 +47,9 @@ def differences(
     """What both have measured, in the order of the later run's findings; see `matching` for `same`.  Raises InputError
     where they have nothing in common.
     """
-    known = {(f.attack, f.metric): f for f in before[1] if _measured(f)}
-    pairs = [(known[f.attack, f.metric], f) for f in now[1] if _measured(f) and (f.attack, f.metric) in known]
-    if not pairs:
-        raise InputError("the runs have no measured metric in common: audit both models with the same attacks")
-    how, made = matching(before[0], now[0], same), {}
+    pairs = in_common(before[1], now[1])
+    how = matching(before[0], now[0], same)
+    made: dict[str, _Attack] = {}
     found = []
     for first, second in pairs:
         attack = second.attack
@@ -55,6 +57,15 @@ def differences(
             made[attack] = _Attack(before[0], now[0], attack, how)
         found.append(Compared(first, second, made[attack].difference(first, second), made[attack].e_value(second)))
     return found
+
+
+def in_common(before: Sequence[Finding], now: Sequence[Finding]) -> list[tuple[Finding, Finding]]:
+    """Findings of the same metric of the same attack that both have measured; raises InputError where none is."""
+    known = {(f.attack, f.metric): f for f in before if _measured(f)}
+    pairs = [(known[f.attack, f.metric], f) for f in now if _measured(f) and (f.attack, f.metric) in known]
+    if not pairs:
+        raise NothingInCommon("the runs have no measured metric in common: audit both models with the same attacks")
+    return pairs
 
 
 class _Attack:
@@ -72,14 +83,14 @@ class _Attack:
                 return balanced_accuracy_difference(self.scores)
             if now.kind.fpr is not None:
                 return tpr_difference(self.scores, now.kind.fpr)
-        trials = [_trial(each, now) for each in self.evidence]
-        for kind, compared in (
-            (Paired, paired_difference),
-            (Counted, counted_difference),
-            (Exact, exact_difference),
-        ):
-            if all(isinstance(trial, kind) for trial in trials):
-                return compared(*trials)  # type: ignore[operator, no-any-return]
+        trials = tuple(_trial(each, now) for each in self.evidence)
+        match trials:
+            case (Paired() as then, Paired() as since):
+                return paired_difference(then, since)
+            case (Counted() as then, Counted() as since):
+                return counted_difference(then, since)
+            case (Exact() as then, Exact() as since):
+                return exact_difference(then, since)
         return finding_difference(before, now, now.confidence)
 
     def e_value(self, now: Finding) -> float | None:
@@ -104,12 +115,16 @@ def _measured(finding: Finding) -> bool:
     return finding.value is not None and finding.low is not None and finding.high is not None
 
 
-def changes(compared: Sequence[Compared], titles: dict[str, str], confidence: float, against: str = "") -> list[Change]:
-    """The same as plain values; see `together` for the correction."""
+def changes(
+    compared: Sequence[Compared], titles: dict[str, str], confidence: float, number: int, against: str = ""
+) -> list[Change]:
+    """The same as plain values.  number: how many are compared in all, for bounds that hold together (Bonferroni); see
+    `together` for p-values.
+    """
     found = []
     for each in compared:
         d = each.difference
-        low, high = d.bounds((1 - confidence) / max(len(compared), 1))
+        low, high = d.bounds((1 - confidence) / number)
         found.append(
             Change(
                 attack=each.now.attack,
@@ -131,7 +146,7 @@ def changes(compared: Sequence[Compared], titles: dict[str, str], confidence: fl
                 beside=d.beside,
             )
         )
-    return together(found, confidence)
+    return found
 
 
 def together(found: Sequence[Change], confidence: float) -> list[Change]:
@@ -195,7 +210,9 @@ def overlay(
     """The ROC curves of one attack in two runs, with the band of their difference.  before, now: each with its name."""
     pair = link(before[0], now[0], attack, matching(before[0], now[0], same))
     band = roc_difference(pair, confidence)
-    rows = (band.fpr, band.before, band.now, band.low, band.high)
-    curves = [tuple(np.round(row, 6).tolist()) for row in rows]
+    fpr, first, second, low, high = (
+        tuple(np.round(row, 6).tolist()) for row in (band.fpr, band.before, band.now, band.low, band.high)
+    )
     of = max(len(pair.now.score), len(pair.before.score))
-    return Overlay(attack, title, (before[1], now[1]), *curves, confidence, pair.matched, of)
+    names = (before[1], now[1])
+    return Overlay(attack, title, names, fpr, first, second, low, high, confidence, pair.matched, of)

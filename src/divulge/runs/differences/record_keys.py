@@ -28,6 +28,7 @@ VARIABLE = "DIVULGE_RECORD_KEY"
 class RecordKeys:
     """member, row: where each record stood in the set that it was given in.  key: uint64 [records], of its content;
     equal for equal records where `secret` is.  whole: digest of all records in their order.
+    person: int [records], whose each is in this run, where a person may have several.
     """
 
     member: Array
@@ -35,6 +36,7 @@ class RecordKeys:
     key: Array
     secret: str
     whole: str
+    person: Array | None = None
 
 
 def write_keys(folder: Path, records: Records, member: Array, row: Array) -> None:
@@ -53,6 +55,8 @@ def write_keys(folder: Path, records: Records, member: Array, row: Array) -> Non
         {"member": member, "row": row, "key": np.array(keys if secret else [0] * len(keys), np.uint64)}
     )
     frame["secret"], frame["whole"] = name, whole
+    if records.groups is not None:
+        frame["person"] = np.unique(records.groups, return_inverse=True)[1]
     partial = (folder / FILE).with_suffix(".partial")
     frame.iloc[order].to_parquet(partial, index=False)
     os.replace(partial, folder / FILE)
@@ -67,8 +71,9 @@ def read_keys(folder: Path) -> RecordKeys | None:
 
     try:
         frame = pd.read_parquet(path)
-        columns = [frame[name].to_numpy() for name in ("member", "row", "key")]
-        return RecordKeys(columns[0], columns[1], columns[2], str(frame["secret"].iloc[0]), str(frame["whole"].iloc[0]))
+        member, row, key = (frame[name].to_numpy() for name in ("member", "row", "key"))
+        person = frame["person"].to_numpy() if "person" in frame.columns else None
+        return RecordKeys(member, row, key, str(frame["secret"].iloc[0]), str(frame["whole"].iloc[0]), person)
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise InputError(f"{path} is damaged: delete it, and state whether the records are the same") from error
 

@@ -80,7 +80,7 @@ class _Curve:
         x = np.append(0.0, outside / outside[-1])
         y = np.append(0.0, inside / inside[-1])
         last = np.append(np.diff(x) > 0, True)  # of points above each other the highest
-        return np.interp(fpr, x[last], y[last])
+        return np.asarray(np.interp(fpr, x[last], y[last]))
 
 
 def _weights(pair: Linked, rng: np.random.Generator) -> tuple[Array, Array]:
