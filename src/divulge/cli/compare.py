@@ -171,16 +171,20 @@ def _matrix(file: Path, folder: Path | None, seed: int | None, as_json: bool) ->
 
 def show_matrix(found: Matrix, page: Path) -> None:
     """A comparison as a table, what follows, and where the picture is."""
-    from divulge.report.matrix import advice, column_name, text
+    from divulge.report.matrix import advice, column_name, sign, text
 
     heads = [f"{c.title}: {column_name(c)}" for c in found.columns]
     shown = table("", "defence", found.quality_name, *heads, *(["wrong labels: AUC"] if found.canaries else []))
     for number, row in enumerate(found.rows, 1):
-        cells = [text(cell)[0] for cell in row.cells]
-        cells += [text(row.canaries)[0] if row.canaries else "–"] if found.canaries else []
+        cells = [f"{text(cell)[0]} {sign(cell)}".strip() for cell in row.cells]
+        cells += (
+            [f"{text(row.canaries)[0]} {sign(row.canaries)}".strip() if row.canaries else "–"] if found.canaries else []
+        )
         quality = f"{row.quality.value:.3f}" if row.quality else "–"
         shown.add_row(str(number), row.name, *([row.failed] if row.failed else [quality, *cells]))
     out.print(shown)
+    if any(cell.change is not None for row in found.rows for cell in row.all_cells):
+        out.print("↓ shown to leak less than without a defence, ↑ more, ≈ no difference shown", style="dim")
     for part in advice(found):
         out.print(f"• {part}", soft_wrap=True)
     out.print(f"The picture: {page}", style="dim", soft_wrap=True)

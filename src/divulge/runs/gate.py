@@ -95,7 +95,7 @@ def _grown(worse: list[Worse], before: str) -> str:
 
 def grown_by(worse: Worse) -> str:
     """By how much, from what to what, and how that was compared."""
-    values = f"{worse.before.value:.3f} to {worse.finding.value:.3f}"
+    values = f"{worse.values[0]:.3f} to {worse.values[1]:.3f}"
     growth = f"by {worse.growth:.3f}, {worse.low:.3f} to {worse.high:.3f}"
     growth += f"; {worse.method}"
     return f"{worse.finding.attack} ({values}: {growth})"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from divulge.core.errors import InputError
 from divulge.core.results.finding import Finding
-from divulge.core.results.metric import AUC
+from divulge.core.results.metric import AUC, Trials
 from divulge.core.results.policy import Policy
 from divulge.core.threat import ThreatModel
 from divulge.runs.differences.changes import Compared, differences
@@ -26,6 +26,7 @@ Judged = tuple[RunFolder, Sequence[Finding]]
 class Worse:
     """A metric of an attack that has grown.  growth: of the value beyond guessing, with its bounds; p_adjusted: of
     the hypothesis that it has not, corrected for all that was compared.  method: how it was compared, in words.
+    values: before, and now.
     """
 
     finding: Finding
@@ -35,6 +36,7 @@ class Worse:
     high: float
     p_adjusted: float
     method: str = ""
+    values: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,11 @@ def grown(compared: Sequence[Compared], policy: Policy) -> tuple[Worse, ...]:
 
 def _worse(each: Compared, p_adjusted: float, policy: Policy) -> Worse:
     low, high = each.difference.bounds(1 - policy.confidence)
-    return Worse(each.now, each.before, each.difference.value, low, high, p_adjusted, each.difference.method)
+    d = each.difference
+    values = (d.before, d.now)
+    if each.now.kind.trials is not Trials.SCORED:  # differences are of what is gained beyond a guess
+        values = (each.before.value or 0.0, each.now.value or 0.0)
+    return Worse(each.now, each.before, d.value, low, high, p_adjusted, d.method, values)
 
 
 def _tolerated(finding: Finding, policy: Policy) -> float:

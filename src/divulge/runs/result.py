@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +10,19 @@ import numpy as np
 
 from divulge.catalog.papers import PAPERS
 from divulge.core.hashing import Array
-from divulge.core.results.audit_result import AtRisk, AuditResult, Baseline, Subgroup
+from divulge.core.results.audit_result import AtRisk, AuditResult, Baseline, Predictive, Subgroup
 from divulge.core.results.finding import Finding
 from divulge.core.results.metric import AUC
 from divulge.core.threat import Family
 from divulge.runs.by_person import SEVERAL, persons_of
 from divulge.runs.differences.over_time import e_values_of
+from divulge.runs.evidence_files import scored_of
 from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import subgroups
+from divulge.stats.base_rates import Prior, predictive_value
 from divulge.stats.counted import with_intervals
+from divulge.stats.roc import at_fpr, roc
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +32,15 @@ NAMED_AT = 0.99
 """A record counts as named by an attack that places it above this share of the non-members."""
 
 
-def open_run(path: Path) -> AuditResult:
-    """Read a run, finished or not; raises InputError where there is none."""
+USUAL_PRIOR = "0.01:0.5"
+"""Share of members among those asked about, where nobody states another: from 1 to 50 %."""
+
+
+def open_run(path: Path, prior: str = USUAL_PRIOR) -> AuditResult:
+    """Read a run, finished or not; raises InputError where there is none.
+
+    prior: share of members among those whom an adversary asks about, see stats.base_rates.Prior.of.
+    """
     run = RunFolder(path)
     facts = run.facts()
     stored = run.outcomes()
@@ -39,7 +50,7 @@ def open_run(path: Path) -> AuditResult:
     findings = final_findings(ordered, facts.policy, blind, met.faults if met is not None else ())
     risk_attack, at_risk = _at_risk(run, findings, facts.data.classes)
     outcomes = tuple(s.outcome for s in ordered)
-    return AuditResult(
+    result = AuditResult(
         facts=facts,
         baseline=blind,
         outcomes=outcomes,
@@ -61,6 +72,23 @@ def open_run(path: Path) -> AuditResult:
         e_values=e_values_of(run, facts.policy),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )
+    return replace(result, predictive=_predictive(run, result, Prior.of(prior)))
+
+
+def _predictive(run: RunFolder, result: AuditResult, prior: Prior) -> tuple[Predictive, ...]:
+    """How likely a record that the strongest attack names is a member, at each rate that was measured."""
+    best = result.strongest()
+    if best is None or not run.has_scores(best.attack):
+        return ()
+    curve = roc(scored_of(run.scores(best.attack), result.facts.data.aggregate).by_unit())
+    found = []
+    for finding in result.findings:
+        if finding.attack == best.attack and finding.kind.fpr is not None and finding.value is not None:
+            point = at_fpr(curve, finding.kind.fpr)
+            known = predictive_value(point.tpr, point.fpr, prior, result.facts.policy.confidence)
+            figures = (known.value, known.low, known.high)
+            found.append(Predictive(best.attack, finding.metric, prior.in_words, *figures))
+    return tuple(found)
 
 
 def _subgroups(run: RunFolder, attack: str | None, confidence: float) -> tuple[Subgroup, ...]:

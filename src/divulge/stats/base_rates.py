@@ -9,6 +9,7 @@ import numpy as np
 from divulge.core.errors import InputError
 from divulge.core.hashing import derived_rng
 from divulge.core.results.estimate import Rate
+from divulge.core.wording import percent
 from divulge.stats.intervals import Interval, clopper_pearson
 
 DRAWS = 20_000
@@ -49,6 +50,14 @@ class Prior:
             return f"Beta({self.a:g}, {self.b:g})"
         return f"{self.low:g}" if self.low == self.high else f"{self.low:g} to {self.high:g}"
 
+    @property
+    def in_words(self) -> str:
+        """As the head of a column: which share of those asked about are members."""
+        if self.a is not None:
+            return f"share of members: {self}"
+        shares = percent(self.low) if self.low == self.high else f"{percent(self.low)} to {percent(self.high)}"
+        return f"{shares} are members"
+
 
 @dataclass(frozen=True)
 class PredictiveValue:
@@ -72,20 +81,22 @@ def predictive_value(tpr: Rate, fpr: Rate, prior: Prior, confidence: float = 0.9
     """With the uncertainty of both rates and of the prior.
 
     A range of priors: from the lowest prior with the worst rates to the highest with the best, each rate exact at half
-    of the error (Bonferroni), so that the interval holds whatever prior in the range is true.  A Beta prior: quantiles
-    of the posterior, with Jeffreys' priors of the rates (Brown, Cai and DasGupta 2001), which is Bayes' interval and
-    holds on average over the prior.
+    of the error (Bonferroni), so that the interval holds whatever prior in the range is true, at a threshold put on
+    these very non-members too.  A Beta prior: quantiles of the posterior, with Jeffreys' prior of the true positive
+    rate (Brown, Cai and DasGupta 2001) and the false positive rate as above an order statistic, Beta(k + 1, n - k);
+    this is Bayes' interval and holds on average over the prior.
     """
     alpha = 1 - confidence
     if prior.a is None or prior.b is None:
-        true, false = clopper_pearson(tpr, alpha / 2), clopper_pearson(fpr, alpha / 2)
+        named, wrongly = clopper_pearson(tpr, alpha / 2), clopper_pearson(fpr, alpha / 2)
         middle = float(np.sqrt(prior.low * prior.high))
-        ends = Interval(ppv(prior.low, true.low, false.high), ppv(prior.high, true.high, false.low))
-        return PredictiveValue(prior, ppv(middle, tpr.value, fpr.value), *ends)
+        bounds = Interval(ppv(prior.low, named.low, wrongly.high), ppv(prior.high, named.high, wrongly.low))
+        return PredictiveValue(prior, ppv(middle, tpr.value, fpr.value), *bounds)
     rng = derived_rng(seed, "predictive value")
     share = rng.beta(prior.a, prior.b, DRAWS)
-    rates = [rng.beta(r.successes + 0.5, r.trials - r.successes + 0.5, DRAWS) for r in (tpr, fpr)]
-    named = share * rates[0] + (1 - share) * rates[1]
-    drawn = np.divide(share * rates[0], named, out=np.zeros(DRAWS), where=named > 0)
+    true = rng.beta(tpr.successes + 0.5, tpr.trials - tpr.successes + 0.5, DRAWS)
+    false = rng.beta(fpr.successes + 1, max(fpr.trials - fpr.successes, 1), DRAWS)
+    named = share * true + (1 - share) * false
+    drawn = np.divide(share * true, named, out=np.zeros(DRAWS), where=named > 0)
     low, value, high = np.quantile(drawn, (alpha / 2, 0.5, 1 - alpha / 2))
     return PredictiveValue(prior, float(value), float(low), float(high))

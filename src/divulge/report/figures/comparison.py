@@ -82,8 +82,8 @@ def _difference(found: Overlay, number: int) -> Figure:
         question=f"Where does {found.names[1]} leak more than {found.names[0]}, and where less?",
         description=(
             f"Members named from {found.names[1]} less those named from {found.names[0]}, at the same share of "
-            f"non-members wrongly named. The band holds the whole curve at once {percent(found.confidence)} of the time "
-            f"(bootstrap of records or persons, of which {paired}). Where it leaves zero out, the models differ."
+            f"non-members wrongly named. The band holds the whole curve at once in {percent(found.confidence)} of "
+            f"cases (bootstrap of records or persons, of which {paired}). Where it leaves zero out, the models differ."
         ),
         spec=json.dumps({"data": [band, zero, _line(found, 0, middle, "difference")], "layout": layout}),
         tables=(

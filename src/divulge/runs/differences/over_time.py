@@ -53,6 +53,9 @@ def _both_arms(frame: object, aggregate: str) -> Scored | None:
         return None
 
 
+NOTHING = "no membership attack left scores of both kinds of records"
+
+
 @dataclass
 class _Known:
     """Which block the records of earlier audits belong to, by their keys, and how many blocks there are.  secret: by
@@ -99,7 +102,7 @@ def _of_one(runs: list[RunFolder], policy: Policy | None, same: bool | None, mod
         if part.block is not None:
             looks.append(Look(value, part.block))
         so_far = over_time(looks)
-        note = part.note if values else "no membership attack left scores"
+        note = part.note if values else f"{part.note or NOTHING}: nothing to weigh"
         found.append(
             OverTime(
                 run=run.path.name,
@@ -142,7 +145,7 @@ def _part(run: RunFolder, known: _Known) -> _Part:
         note = "" if len(fresh) == len(keys.key) else "counts with its fresh records"
     else:
         block = int(np.bincount(blocks[blocks >= 0]).argmax())
-        rows, note = np.flatnonzero(blocks == block), "records of an earlier audit: averaged"
+        rows, note = np.flatnonzero(blocks == block), "records of an earlier audit, averaged"
     return _Part(block, rows if len(rows) < len(keys.key) else None, len(fresh), note)
 
 
