@@ -17,7 +17,7 @@ from divulge.cli.app import app
 from divulge.core.results.finding import Finding
 from divulge.core.results.policy import DEFAULT_THRESHOLDS, Policy
 from divulge.core.threat import PRESETS, Access
-from divulge.runs.differences.changes import Compared, in_common
+from divulge.runs.differences.changes import ComparedMetric, in_common
 from divulge.runs.gate import judge
 from divulge.runs.policies import load_policy, shipped
 from divulge.runs.regression import compared_with, grown
@@ -132,7 +132,7 @@ def same_threat():
 def worse_by(now, then):
     """What has grown, where no more than two estimates with their intervals is known."""
     pairs = in_common(then, now)
-    return grown([Compared(*pair, finding_difference(*pair, 0.95)) for pair in pairs], Policy())
+    return grown([ComparedMetric(*pair, finding_difference(*pair, 0.95)) for pair in pairs], Policy())
 
 
 def test_growth_is_weighed_by_hand():

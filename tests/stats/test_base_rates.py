@@ -8,7 +8,7 @@ from scipy import stats
 
 import divulge
 from divulge.core.results.estimate import Rate
-from divulge.stats.base_rates import Prior, ppv, predictive_value
+from divulge.stats.base_rates import BaseRate, ppv, predictive_value
 
 
 def test_bayes_rule_by_hand():
@@ -22,20 +22,20 @@ def test_a_range_holds_every_prior_in_it_as_often_as_promised():
     inside = 0
     for _ in range(300):
         tpr, fpr = Rate(int(rng.binomial(300, 0.2)), 300), Rate(int(rng.binomial(500, 0.02)), 500)
-        found = predictive_value(tpr, fpr, Prior(0.05, 0.2))
+        found = predictive_value(tpr, fpr, BaseRate(0.05, 0.2))
         inside += all(found.low <= ppv(p, 0.2, 0.02) <= found.high for p in (0.05, 0.1, 0.2))
     assert inside >= 0.95 * 300
 
 
 def test_a_wider_prior_gives_a_wider_interval():
     rates = Rate(60, 300), Rate(10, 500)
-    narrow, wide = (predictive_value(*rates, p) for p in (Prior(0.1, 0.1), Prior(0.01, 0.5)))
+    narrow, wide = (predictive_value(*rates, p) for p in (BaseRate(0.1, 0.1), BaseRate(0.01, 0.5)))
     assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
 
 
 def test_a_beta_prior_is_integrated():
     """With rates that are as good as known only the prior is uncertain, whose quantiles are known."""
-    found = predictive_value(Rate(200_000, 1_000_000), Rate(20_000, 1_000_000), Prior(a=2, b=50))
+    found = predictive_value(Rate(200_000, 1_000_000), Rate(20_000, 1_000_000), BaseRate(a=2, b=50))
     ends = [ppv(float(q), 0.2, 0.02) for q in stats.beta(2, 50).ppf((0.025, 0.5, 0.975))]
     assert (found.low, found.value, found.high) == pytest.approx(ends, abs=0.02)
 
@@ -43,9 +43,9 @@ def test_a_beta_prior_is_integrated():
 @pytest.mark.parametrize("text", ["x", "0.5:0.1", "2", "beta:1", "beta:0,1", "beta:-1,2", "nan"])
 def test_priors_that_are_none(text):
     with pytest.raises(divulge.InputError, match=r"0\.1|beta|positive"):
-        Prior.of(text)
+        BaseRate.of(text)
 
 
 def test_priors_as_they_are_written():
-    assert Prior.of("0.01:0.1") == Prior(0.01, 0.1) and Prior.of("0.1") == Prior(0.1, 0.1)
-    assert str(Prior.of("beta:2,50")) == "Beta(2, 50)" and str(Prior.of("0.01:0.1")) == "0.01 to 0.1"
+    assert BaseRate.of("0.01:0.1") == BaseRate(0.01, 0.1) and BaseRate.of("0.1") == BaseRate(0.1, 0.1)
+    assert str(BaseRate.of("beta:2,50")) == "Beta(2, 50)" and str(BaseRate.of("0.01:0.1")) == "0.01 to 0.1"

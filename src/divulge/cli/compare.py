@@ -50,9 +50,6 @@ def compare(
     """Put finished audits side by side, each against the first, or the attacks of one; or train a model under several
     defences and attack each of them.
     """
-    from divulge.report.formats.comparison import ATTACK_HEADS, HELD, attack_row, best_in_words
-    from divulge.runs.compare import attacks_of, write
-    from divulge.runs.compare import compare as compare_runs
     from divulge.runs.find import run_at
 
     if defenses is not None:
@@ -63,11 +60,19 @@ def compare(
     paths = [run_at(run) for run in runs]
     if over_time:
         _over_time(paths, same_records, as_json)
-        return
-    rows = compare_runs(paths, same_records, curves=folder is not None)
+    else:
+        _runs(paths, same_records, folder, as_json)
+
+
+def _runs(paths: list[Path], same: bool | None, folder: Path | None, as_json: bool) -> None:
+    """Runs against the first, or the attacks of one."""
+    from divulge.report.formats.comparison import ATTACK_HEADS, HELD, attack_row, best_in_words
+    from divulge.runs.compare import attacks_of, write
+    from divulge.runs.compare import compare as compare_runs
+
+    rows = compare_runs(paths, same, curves=folder is not None)
     attacks = attacks_of(paths[0]) if len(paths) == 1 else []
-    if folder is not None:
-        page = write(rows, attacks, folder)
+    page = write(rows, attacks, folder) if folder is not None else None
     if as_json:
         listed = [asdict(row) for row in rows]
         out.print_json(json.dumps([listed[0] | {"attacks": [asdict(c) for c in attacks]}] if attacks else listed))
@@ -78,7 +83,7 @@ def compare(
     if attacks:
         _listed(ATTACK_HEADS, [attack_row(change) for change in attacks])
         out.print(f"{best_in_words(attacks)} {HELD}", soft_wrap=True, markup=False)
-    if folder is not None:
+    if page is not None:
         out.print(f"The page: {page}", style="dim", soft_wrap=True)
 
 

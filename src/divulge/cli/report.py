@@ -45,13 +45,13 @@ def report(
     """Write the report of a run, finished or not."""
     from divulge.runs.export import render
     from divulge.runs.find import run_at
-    from divulge.runs.result import USUAL_PRIOR, open_run
+    from divulge.runs.result import open_run
     from divulge.workflows.audit import Run
 
     run = run_at(run)
     chosen = format or (ReportFormat.md if page is PageKind.card else ReportFormat.html)
     if output is not None and str(output) == "-":
-        result = open_run(run, prior or USUAL_PRIOR)
+        result = open_run(run, prior)
         csv = chosen is ReportFormat.csv
         typer.echo(Run.open(run).risk().to_csv(index=False) if csv else render(result, chosen.value, page.value))
         return

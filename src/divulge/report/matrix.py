@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from divulge.core.results.comparison import Change
+from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import AUC
@@ -117,7 +117,7 @@ def _helped(matrix: Matrix, rows: list[MatrixRow]) -> str:
     return f"{' '.join(parts)} Differences on the same records; all of this page hold together at {held}."
 
 
-def difference(change: Change) -> str:
+def difference(change: MetricChange) -> str:
     """A difference with its interval."""
     return f"{change.value:+.2f}, {change.low:+.2f} to {change.high:+.2f}"
 

@@ -7,15 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from divulge.core.results.audit_result import AuditResult
-from divulge.core.results.comparison import Change, Overlay
+from divulge.core.results.comparison import MetricChange, Overlay
 from divulge.core.results.finding import Finding, Reading
 from divulge.core.results.metric import AUC, FIDELITY, tpr_at
 from divulge.report import claims
 from divulge.report.formats import comparison as page
 from divulge.runs.differences.changes import (
-    Compared as Difference,
-)
-from divulge.runs.differences.changes import (
+    ComparedMetric,
     NothingInCommon,
     attacks_compared,
     changes,
@@ -46,7 +44,7 @@ class Compared:
     low_fpr: Reading | None
     copy: Reading | None = None
     claim: str = ""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[MetricChange, ...] = ()
     overlay: Overlay | None = None
     records: str = ""
 
@@ -78,7 +76,7 @@ def compare(paths: list[Path], same: bool | None = None, curves: bool = False) -
     return made
 
 
-def _against(first: Path, before: AuditResult, path: Path, now: AuditResult, same: bool | None) -> list[Difference]:
+def _against(first: Path, before: AuditResult, path: Path, now: AuditResult, same: bool | None) -> list[ComparedMetric]:
     """What differs from the first; nothing where the two have no metric in common."""
     try:
         return differences((RunFolder(first), before.findings), (RunFolder(path), now.findings), same)
@@ -87,7 +85,7 @@ def _against(first: Path, before: AuditResult, path: Path, now: AuditResult, sam
 
 
 def _overlay(
-    first: Path, path: Path, before: Compared, now: Compared, found: tuple[Change, ...], same: bool | None
+    first: Path, path: Path, before: Compared, now: Compared, found: tuple[MetricChange, ...], same: bool | None
 ) -> Overlay | None:
     """The curves of the attack that is strongest in either run, where both have its scores."""
     areas = sorted((c for c in found if c.metric == AUC), key=lambda c: -max(c.before, c.now))
@@ -100,7 +98,7 @@ def _overlay(
     return overlay((runs[0], names[0]), (runs[1], names[1]), best.attack, best.title, confidence, same)
 
 
-def write(rows: list[Compared], attacks: list[Change], folder: Path) -> Path:
+def write(rows: list[Compared], attacks: list[MetricChange], folder: Path) -> Path:
     """comparison.html, comparison.md and comparison.json in the folder; the first of them."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {"runs": [asdict(row) for row in rows], "attacks": [asdict(change) for change in attacks]}
@@ -110,7 +108,7 @@ def write(rows: list[Compared], attacks: list[Change], folder: Path) -> Path:
     return folder / "comparison.html"
 
 
-def attacks_of(path: Path) -> list[Change]:
+def attacks_of(path: Path) -> list[MetricChange]:
     """The attacks of one run, two by two: is the best one better than the next?"""
     result = open_run(path)
     return attacks_compared(RunFolder(path), dict(result.titles), result.facts.policy.confidence)

@@ -132,8 +132,8 @@ def judge(
         judged = (run, findings), (earlier, _findings(before, chosen))
         progressed = compared_with(*judged, chosen, (facts.threat, earlier.facts().threat), same_records)
     worse = progressed.worse if progressed is not None else ()
-    values = list(e_values_of(run, chosen).values())
-    e_value = averaged(values) if values and not blind.alarm and not faults else None
+    values = run.e_values() if policy is None else e_values_of(run, policy)
+    e_value = averaged(list(values.values())) if values and not blind.alarm and not faults else None
     verdict = Verdict.INVALID if faults else run_verdict(families, claims)
     only = bool(outcomes) and all(outcome.game == CLAIM for outcome in outcomes)
     return Judgement(

@@ -10,7 +10,7 @@ from divulge.core.results.finding import Finding
 from divulge.core.results.metric import AUC, Trials
 from divulge.core.results.policy import Policy
 from divulge.core.threat import ThreatModel
-from divulge.runs.differences.changes import Compared, differences
+from divulge.runs.differences.changes import ComparedMetric, differences
 from divulge.runs.differences.matching import matching
 from divulge.runs.folder import RunFolder
 from divulge.stats.multiplicity import holm
@@ -80,7 +80,7 @@ def compared_with(
     return Progressed(len(compared), grown(compared, policy), words, headline, attack)
 
 
-def grown(compared: Sequence[Compared], policy: Policy) -> tuple[Worse, ...]:
+def grown(compared: Sequence[ComparedMetric], policy: Policy) -> tuple[Worse, ...]:
     """Of what was compared that which has grown, the surest first."""
     adjusted = holm([each.difference.p_more for each in compared])
     worse = [
@@ -91,7 +91,7 @@ def grown(compared: Sequence[Compared], policy: Policy) -> tuple[Worse, ...]:
     return tuple(sorted(worse, key=lambda w: w.p_adjusted))
 
 
-def _worse(each: Compared, p_adjusted: float, policy: Policy) -> Worse:
+def _worse(each: ComparedMetric, p_adjusted: float, policy: Policy) -> Worse:
     low, high = each.difference.bounds(1 - policy.confidence)
     d = each.difference
     values = (d.before, d.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,11 @@ from divulge.core.results.finding import Finding
 from divulge.core.results.metric import AUC
 from divulge.core.threat import Family
 from divulge.runs.by_person import SEVERAL, persons_of
-from divulge.runs.differences.over_time import e_values_of
 from divulge.runs.evidence_files import scored_of
 from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import subgroups
-from divulge.stats.base_rates import Prior, predictive_value
+from divulge.stats.base_rates import BaseRate, predictive_value
 from divulge.stats.counted import with_intervals
 from divulge.stats.roc import at_fpr, roc
 
@@ -32,14 +32,11 @@ NAMED_AT = 0.99
 """A record counts as named by an attack that places it above this share of the non-members."""
 
 
-USUAL_PRIOR = "0.01:0.5"
-"""Share of members among those asked about, where nobody states another: from 1 to 50 %."""
-
-
-def open_run(path: Path, prior: str = USUAL_PRIOR) -> AuditResult:
+def open_run(path: Path, prior: str | None = None) -> AuditResult:
     """Read a run, finished or not; raises InputError where there is none.
 
-    prior: share of members among those whom an adversary asks about, see stats.base_rates.Prior.of.
+    prior: share of members among those whom an adversary asks about, see stats.base_rates.BaseRate.of; the usual range
+    when None.
     """
     run = RunFolder(path)
     facts = run.facts()
@@ -69,23 +66,31 @@ def open_run(path: Path, prior: str = USUAL_PRIOR) -> AuditResult:
         left_out=run.left_out(),
         handshake=met,
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
-        e_values=e_values_of(run, facts.policy),
+        e_values={} if blind.alarm or (met is not None and met.faults) else run.e_values() or {},
+        predictive=run.predictive(),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )
-    return replace(result, predictive=_predictive(run, result, Prior.of(prior)))
+    if prior is None:
+        return result
+    return replace(result, predictive=predictive_of(run, findings, BaseRate.of(prior), facts.policy.confidence))
 
 
-def _predictive(run: RunFolder, result: AuditResult, prior: Prior) -> tuple[Predictive, ...]:
-    """How likely a record that the strongest attack names is a member, at each rate that was measured."""
-    best = result.strongest()
+def predictive_of(
+    run: RunFolder, findings: Sequence[Finding], prior: BaseRate, confidence: float
+) -> tuple[Predictive, ...]:
+    """How likely a record that the attack with the highest lower bound of the AUC names is a member, at each false
+    positive rate that was measured.
+    """
+    areas = [f for f in findings if f.metric == AUC and f.low is not None]
+    best = max(areas, key=lambda f: f.low or 0.0, default=None)
     if best is None or not run.has_scores(best.attack):
         return ()
-    curve = roc(scored_of(run.scores(best.attack), result.facts.data.aggregate).by_unit())
+    curve = roc(scored_of(run.scores(best.attack), run.facts().data.aggregate).by_unit())
     found = []
-    for finding in result.findings:
+    for finding in findings:
         if finding.attack == best.attack and finding.kind.fpr is not None and finding.value is not None:
             point = at_fpr(curve, finding.kind.fpr)
-            known = predictive_value(point.tpr, point.fpr, prior, result.facts.policy.confidence)
+            known = predictive_value(point.tpr, point.fpr, prior, confidence)
             figures = (known.value, known.low, known.high)
             found.append(Predictive(best.attack, finding.metric, prior.in_words, *figures))
     return tuple(found)

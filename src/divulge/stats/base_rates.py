@@ -14,9 +14,12 @@ from divulge.stats.intervals import Interval, clopper_pearson
 
 DRAWS = 20_000
 
+USUAL = "0.01:0.5"
+"""Share of members among those asked about, where nobody states another: from 1 to 50 %."""
+
 
 @dataclass(frozen=True)
-class Prior:
+class BaseRate:
     """The share of members among those asked about, which lies between low and high, or is Beta(a, b) distributed.
 
     low, high: in (0, 1]; a, b: positive, both or neither.  Raises InputError for others.
@@ -34,7 +37,7 @@ class Prior:
             raise InputError("a Beta prior takes two positive numbers, beta:2,50 say")
 
     @classmethod
-    def of(cls, text: str) -> Prior:
+    def of(cls, text: str) -> BaseRate:
         """From "0.1", "0.01:0.1" or "beta:2,50"; raises InputError, with the forms, for other texts."""
         kind, _, rest = text.partition(":")
         try:
@@ -65,7 +68,7 @@ class PredictiveValue:
     a Beta prior.  low, high: see `predictive_value`.
     """
 
-    prior: Prior
+    prior: BaseRate
     value: float
     low: float
     high: float
@@ -77,7 +80,7 @@ def ppv(prior: float, tpr: float, fpr: float) -> float:
     return prior * tpr / named if named > 0 else 0.0
 
 
-def predictive_value(tpr: Rate, fpr: Rate, prior: Prior, confidence: float = 0.95, seed: int = 0) -> PredictiveValue:
+def predictive_value(tpr: Rate, fpr: Rate, prior: BaseRate, confidence: float = 0.95, seed: int = 0) -> PredictiveValue:
     """With the uncertainty of both rates and of the prior.
 
     A range of priors: from the lowest prior with the worst rates to the highest with the best, each rate exact at half

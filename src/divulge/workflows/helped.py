@@ -10,12 +10,12 @@ import numpy as np
 
 from divulge.core.errors import InputError
 from divulge.core.results.audit_result import AuditResult
-from divulge.core.results.comparison import Change
+from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Finding
 from divulge.core.results.matrix import Matrix, MatrixColumn
 from divulge.core.results.metric import AUC
 from divulge.core.threat import Family
-from divulge.runs.differences.changes import Compared, NothingInCommon, changes, differences, together
+from divulge.runs.differences.changes import ComparedMetric, NothingInCommon, changes, differences, together
 from divulge.runs.differences.matching import matching
 from divulge.runs.evidence_files import scored_of
 from divulge.runs.folder import RunFolder
@@ -54,7 +54,7 @@ def with_changes(found: Matrix, rows: Sequence[Audited], canaries: tuple[int, in
     corrected = iter(together([change for each in listed for change in each], found.confidence))
     made = []
     for row, each in zip(found.rows, compared, strict=True):
-        by_cell: dict[MatrixColumn | str, Change] = {cell: next(corrected) for cell, _ in each}
+        by_cell: dict[MatrixColumn | str, MetricChange] = {cell: next(corrected) for cell, _ in each}
         cells = tuple(replace(c, change=by_cell.get(k)) for k, c in zip(found.columns, row.cells, strict=False))
         worst = row.canaries
         if worst is not None:
@@ -65,7 +65,7 @@ def with_changes(found: Matrix, rows: Sequence[Audited], canaries: tuple[int, in
 
 def _of_row(
     plain: Audited, row: Audited, columns: Sequence[MatrixColumn], canaries: tuple[int, int]
-) -> list[tuple[MatrixColumn | str, Compared]]:
+) -> list[tuple[MatrixColumn | str, ComparedMetric]]:
     """What of one row can be compared, cell by cell."""
     if row.result is None or plain.result is None:
         return []
@@ -79,14 +79,16 @@ def _of_row(
         found = differences((before, of_cells(plain.result)), (now, of_cells(row.result)), same=True)
     except (NothingInCommon, InputError):
         return []
-    cells: list[tuple[MatrixColumn | str, Compared]] = [(shown[c.now.attack, c.now.key, c.now.about], c) for c in found]
+    cells: list[tuple[MatrixColumn | str, ComparedMetric]] = [
+        (shown[c.now.attack, c.now.key, c.now.about], c) for c in found
+    ]
     worst = _worst_case(before, now, plain.result, row.result, canaries)
     return [*cells, (WORST_CASE, worst)] if worst is not None else cells
 
 
 def _worst_case(
     before: RunFolder, now: RunFolder, plain: AuditResult, row: AuditResult, canaries: tuple[int, int]
-) -> Compared | None:
+) -> ComparedMetric | None:
     """The attack on membership that comes first in both, among records with wrong labels."""
     first = [
         next((o.attack for o, _ in result.played() if o.game == Family.MEMBERSHIP.value), "") for result in (plain, row)
@@ -102,4 +104,4 @@ def _worst_case(
     sides = [scored_of(frame, run.facts().data.aggregate) for frame, run in zip(frames, (before, now), strict=True)]
     pair = linked(sides[0], sides[1], matching(before, now, same=True).records(*frames))
     findings = [next(f for f in result.findings if f.attack == attack and f.key == AUC) for result in (plain, row)]
-    return Compared(findings[0], findings[1], auc_difference(pair))
+    return ComparedMetric(findings[0], findings[1], auc_difference(pair))

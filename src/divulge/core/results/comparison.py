@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Change:
+class MetricChange:
     """One metric of one attack, in two audits of which one comes before the other, or of two attacks.
 
     value: now - before.  low, high: its bounds, which hold together with those of all changes that are shown with it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from divulge.core.results.comparison import Change
+from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
 
 
@@ -33,7 +33,7 @@ class Cell:
     verdict: str = ""
     why: str = ""
     family: str = ""
-    change: Change | None = None
+    change: MetricChange | None = None
 
     @property
     def helps(self) -> bool:

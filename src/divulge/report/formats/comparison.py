@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from divulge.core.results.comparison import Change, OverTime
+from divulge.core.results.comparison import MetricChange, OverTime
 from divulge.core.results.finding import Reading
 from divulge.core.wording import counted, percent
 from divulge.report.drawing import asset, environment
@@ -28,7 +28,7 @@ def reading(found: Reading | None) -> str:
     return "–" if found is None else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
-def difference(change: Change) -> str:
+def difference(change: MetricChange) -> str:
     """A difference and its interval."""
     return f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
 
@@ -40,14 +40,14 @@ def row_of(row: Any) -> list[str]:
     return [row.name, quality, row.strongest or "–", *readings, row.verdict]
 
 
-def change_row(change: Change) -> list[str]:
+def change_row(change: MetricChange) -> list[str]:
     """What differs between two runs."""
     key, _, about = change.metric.partition(":")
     numbers = [f"{change.before:.3f}", f"{change.now:.3f}", difference(change), f"{change.p_adjusted:.2g}"]
     return [change.title, metric_name(key, about), *numbers, change.words, change.method]
 
 
-def attack_row(change: Change) -> list[str]:
+def attack_row(change: MetricChange) -> list[str]:
     """What differs between two attacks of one run."""
     numbers = [f"{change.now:.3f}", f"{change.before:.3f}", difference(change), f"{change.p_adjusted:.2g}"]
     return [change.title, change.against, *numbers, "better" if change.differs else change.words]
@@ -60,7 +60,7 @@ def time_row(row: OverTime) -> list[str]:
     return [row.name, row.started, row.model, *values, row.note]
 
 
-def best_in_words(found: Sequence[Change]) -> str:
+def best_in_words(found: Sequence[MetricChange]) -> str:
     """Whether the best attack of a run is better than the next."""
     if not found:
         return ""
@@ -70,7 +70,7 @@ def best_in_words(found: Sequence[Change]) -> str:
     return f"{first.title} is not shown to be better than {first.against}: {difference(first)} of the AUC."
 
 
-def markdown(rows: Sequence[Any], attacks: Sequence[Change] = ()) -> str:
+def markdown(rows: Sequence[Any], attacks: Sequence[MetricChange] = ()) -> str:
     """Rows as they come from runs.compare."""
     parts = ["# Audits compared", table([*HEADS], [row_of(row) for row in rows])]
     for row in rows[1:]:
@@ -91,7 +91,7 @@ def markdown(rows: Sequence[Any], attacks: Sequence[Change] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def render(rows: Sequence[Any], attacks: Sequence[Change] = ()) -> str:
+def render(rows: Sequence[Any], attacks: Sequence[MetricChange] = ()) -> str:
     """The same as a page that works offline."""
     others = [
         (row, [change_row(c) for c in row.changes], figures(row.overlay, place) if row.overlay else [])

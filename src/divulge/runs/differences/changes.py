@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from divulge.core.errors import InputError
-from divulge.core.results.comparison import Change, Overlay
+from divulge.core.results.comparison import MetricChange, Overlay
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.finding import Finding
 from divulge.core.results.metric import AUC, BALANCED_ACCURACY
@@ -32,7 +32,7 @@ class NothingInCommon(InputError):
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedMetric:
     """One metric of one attack in both runs."""
 
     before: Finding
@@ -43,7 +43,7 @@ class Compared:
 
 def differences(
     before: tuple[RunFolder, Sequence[Finding]], now: tuple[RunFolder, Sequence[Finding]], same: bool | None = None
-) -> list[Compared]:
+) -> list[ComparedMetric]:
     """What both have measured, in the order of the later run's findings; see `matching` for `same`.  Raises InputError
     where they have nothing in common.
     """
@@ -55,7 +55,9 @@ def differences(
         attack = second.attack
         if attack not in made:
             made[attack] = _Attack(before[0], now[0], attack, how)
-        found.append(Compared(first, second, made[attack].difference(first, second), made[attack].e_value(second)))
+        found.append(
+            ComparedMetric(first, second, made[attack].difference(first, second), made[attack].e_value(second))
+        )
     return found
 
 
@@ -116,8 +118,8 @@ def _measured(finding: Finding) -> bool:
 
 
 def changes(
-    compared: Sequence[Compared], titles: dict[str, str], confidence: float, number: int, against: str = ""
-) -> list[Change]:
+    compared: Sequence[ComparedMetric], titles: dict[str, str], confidence: float, number: int, against: str = ""
+) -> list[MetricChange]:
     """The same as plain values.  number: how many are compared in all, for bounds that hold together (Bonferroni); see
     `together` for p-values.
     """
@@ -126,7 +128,7 @@ def changes(
         d = each.difference
         low, high = d.bounds((1 - confidence) / number)
         found.append(
-            Change(
+            MetricChange(
                 attack=each.now.attack,
                 title=titles.get(each.now.attack, each.now.attack),
                 metric=each.now.metric,
@@ -149,7 +151,7 @@ def changes(
     return found
 
 
-def together(found: Sequence[Change], confidence: float) -> list[Change]:
+def together(found: Sequence[MetricChange], confidence: float) -> list[MetricChange]:
     """Corrected for each other (Holm)."""
     adjusted = holm([min(1.0, 2 * min(c.p_more, c.p_less)) for c in found])
     return [
@@ -157,7 +159,7 @@ def together(found: Sequence[Change], confidence: float) -> list[Change]:
     ]
 
 
-def attacks_compared(run: RunFolder, titles: dict[str, str], confidence: float) -> list[Change]:
+def attacks_compared(run: RunFolder, titles: dict[str, str], confidence: float) -> list[MetricChange]:
     """The AUC of every two attacks of one run that score the same records, pair by pair: the better one of a pair
     first, the best pairs first.
     """
@@ -178,7 +180,7 @@ def attacks_compared(run: RunFolder, titles: dict[str, str], confidence: float) 
     for better, worse, d in found:
         low, high = d.bounds(alpha)
         made.append(
-            Change(
+            MetricChange(
                 attack=better,
                 title=titles.get(better, better),
                 metric=AUC,

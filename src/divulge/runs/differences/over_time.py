@@ -86,10 +86,16 @@ def followed(paths: Sequence[Path], policy: Policy | None = None, same: bool | N
     ones; an audit of which nothing is known adds nothing unless it is the first, and an invalid one never.
     """
     runs = sorted((RunFolder(path) for path in paths), key=lambda run: run.facts().provenance.started)
-    models: dict[str, list[RunFolder]] = {}
+    by_model = enumerate(_models(runs).values())
+    return [row for number, each in by_model for row in _of_one(each, policy, same, number)]
+
+
+def _models(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
+    """The audits of each model, by its fingerprint."""
+    found: dict[str, list[RunFolder]] = {}
     for run in runs:
-        models.setdefault(run.facts().target.fingerprint, []).append(run)
-    return [row for number, each in enumerate(models.values()) for row in _of_one(each, policy, same, number)]
+        found.setdefault(run.facts().target.fingerprint, []).append(run)
+    return found
 
 
 def _of_one(runs: list[RunFolder], policy: Policy | None, same: bool | None, model: int) -> list[OverTime]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, digest, row_digests
+from divulge.core.identity import content_hash
 from divulge.core.records import CODED, Records
 from divulge.training.artifact_cache import default_folder
 
@@ -106,7 +107,8 @@ def _bits(values: Array) -> Array:
 
 def _named(codes: Array, names: tuple[object, ...]) -> Array:
     """Of every code a digest of what it stands for."""
-    table = [int.from_bytes(hashlib.blake2b(str(n).encode(), digest_size=8).digest(), "big") for n in names]
+    words = [str(n) if isinstance(n, str | int | float | tuple | np.generic) else content_hash(n) for n in names]
+    table = [int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big") for word in words]
     return np.array([*table, 0], dtype=np.uint64)[np.where(np.isnan(codes), len(table), codes).astype(np.int64)]
 
 
