@@ -7,14 +7,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from divulge.core.results.trials import Paired, Scored
+from divulge.core.results.trials import Scored
 from divulge.stats.e_values import (
     STAKES,
     Look,
     auc_e_value,
     averaged,
     e_process,
-    gain_e_value,
     growth_e_value,
     over_time,
 )
@@ -66,12 +65,6 @@ def test_persons_are_counted_once():
     score = rng.normal(size=40)[unit]
     rows = Scored(score, unit < 20, unit, np.arange(400))
     assert auc_e_value(rows) == pytest.approx(auc_e_value(rows.by_unit()))
-
-
-def test_gains_over_a_blind_guess():
-    hits, blind = (1.0,) * 60, (0.0, 1.0) * 30
-    assert gain_e_value(Paired("m", hits, blind, tuple(range(60)))) > 20
-    assert gain_e_value(Paired("m", blind, hits, tuple(range(60)))) < 1
 
 
 def test_growth_is_seen_and_its_absence_is_not():

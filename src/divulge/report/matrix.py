@@ -91,8 +91,8 @@ def _best(matrix: Matrix, rows: list[MatrixRow]) -> str:
 
 def _where_worst(plain: MatrixRow, row: MatrixRow) -> Cell | None:
     """A row's cell in the column in which most leaks without a defence; None where it has none."""
-    leaks = [cell.leak for cell in plain.all_cells]
-    worst = max(range(len(leaks)), key=lambda n: (leaks[n].low, leaks[n].value) if leaks[n] else (-1.0, -1.0))
+    leaks = [(cell.leak.low, cell.leak.value) if cell.leak is not None else (-1.0, -1.0) for cell in plain.all_cells]
+    worst = leaks.index(max(leaks))
     return row.all_cells[worst] if worst < len(row.all_cells) else None
 
 

@@ -91,9 +91,9 @@ def predictive_value(tpr: Rate, fpr: Rate, prior: BaseRate, confidence: float = 
     """
     alpha = 1 - confidence
     if prior.a is None or prior.b is None:
-        named, wrongly = clopper_pearson(tpr, alpha / 2), clopper_pearson(fpr, alpha / 2)
+        rightly, wrongly = clopper_pearson(tpr, alpha / 2), clopper_pearson(fpr, alpha / 2)
         middle = float(np.sqrt(prior.low * prior.high))
-        bounds = Interval(ppv(prior.low, named.low, wrongly.high), ppv(prior.high, named.high, wrongly.low))
+        bounds = Interval(ppv(prior.low, rightly.low, wrongly.high), ppv(prior.high, rightly.high, wrongly.low))
         return PredictiveValue(prior, ppv(middle, tpr.value, fpr.value), *bounds)
     rng = derived_rng(seed, "predictive value")
     share = rng.beta(prior.a, prior.b, DRAWS)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from divulge.core.hashing import Array, derived_rng
-from divulge.core.results.trials import Paired, Scored
-from divulge.stats.paired import by_unit
+from divulge.core.results.trials import Scored
 
 STAKES = np.linspace(0.05, 0.95, 19)
 """Shares of what would ruin the gambler at once, mixed in equal parts before anything is seen."""
@@ -66,14 +65,6 @@ def auc_e_value(evidence: Scored, tolerated: float = 0.0, seed: int = 0) -> floa
     games = [np.sign(rng.permutation(inside)[:pairs] - rng.permutation(outside)[:pairs]) for _ in range(PAIRINGS)]
     wins, ties, losses = (np.array([(game == sign).sum() for game in games]) for sign in (1, 0, -1))
     return float(np.mean(_paid(wins, ties, losses, (1 + tolerated) / 2)))
-
-
-def gain_e_value(measure: Paired, tolerated: float = 0.0) -> float:
-    """Against the hypothesis that the attack gains at most `tolerated` on the best guess without the model; units are
-    independent.
-    """
-    hits, blind = by_unit(measure)
-    return float(e_process((hits - blind + 1) / 2, (1 + tolerated) / 2)[-1])
 
 
 def growth_e_value(before: Scored, now: Scored, partner: Array, seed: int = 0) -> float:
