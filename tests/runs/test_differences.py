@@ -145,6 +145,9 @@ def test_a_machine_makes_its_key_once_and_keeps_it_to_itself(tmp_path, monkeypat
     given = records([[0, 30], [1, 40], [1, 50]], [0, 1, 0])
     assert (kept(tmp_path / "one", given).key == kept(tmp_path / "other", given).key).all()
     assert (tmp_path / "cache" / "record.key").stat().st_mode & 0o077 == 0
+    (tmp_path / "cache" / "record.key").write_bytes(b"short")
+    weak = kept(tmp_path / "weak", given)
+    assert weak.secret == "" and not weak.key.any()  # no key is better than one that can be guessed
 
 
 def test_runs_that_share_some_records_are_paired_where_they_do(runs, tmp_path):

@@ -21,6 +21,8 @@ from divulge.core.records import CODED, Records
 from divulge.training.artifact_cache import default_folder
 
 FILE = "record_keys.parquet"
+KEY_BYTES = 32
+
 VARIABLE = "DIVULGE_RECORD_KEY"
 """Environment variable with a key of your own, for machines that share runs: any text."""
 
@@ -116,7 +118,7 @@ def _secret() -> bytes:
     """The key of this machine, made when it is first needed; empty where none can be kept."""
     given = os.environ.get(VARIABLE)
     if given:
-        return hashlib.blake2b(given.encode(), digest_size=32).digest()
+        return hashlib.blake2b(given.encode(), digest_size=KEY_BYTES).digest()
     path = default_folder() / "record.key"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,8 +129,9 @@ def _secret() -> bytes:
         return b""
     if made >= 0:
         with os.fdopen(made, "wb") as stream:
-            stream.write(secrets.token_bytes(32))
+            stream.write(secrets.token_bytes(KEY_BYTES))
     try:
-        return path.read_bytes()[:32]
+        known = path.read_bytes()
     except OSError:
         return b""
+    return known if len(known) == KEY_BYTES else b""  # another process may be writing it
