@@ -17,6 +17,7 @@ import divulge
 from divulge.catalog.defenses import defense
 from divulge.cli.app import app
 from divulge.core.errors import InputError
+from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.data.arrays import from_arrays
@@ -91,6 +92,37 @@ def test_without_a_guarantee_or_a_leak_other_sentences_follow():
     ]
 
 
+def against(low, high):
+    """A difference to the row without a defence."""
+    middle = (low + high) / 2
+    return MetricChange(
+        "lira", "LiRA", "auc", 0.75, 0.75 + middle, middle, low, high, 0.5, 0.5, 0.5, "paired", differs=True
+    )
+
+
+def with_change(row, low, high):
+    return replace(row, cells=(replace(row.cells[0], change=against(low, high)), *row.cells[1:]))
+
+
+def test_a_defence_helps_only_by_an_interval_of_the_difference():
+    none, hidden, soft, private = MATRIX.rows
+    rows = (none, with_change(hidden, -0.3, -0.2), with_change(soft, -0.2, 0.01), with_change(private, 0.01, 0.2))
+    found = replace(MATRIX, rows=rows)
+    said = " ".join(advice(found))
+    assert "Shown to help against what leaks most without a defence: Hidden (-0.25, -0.30 to -0.20)." in said
+    assert "Not shown to help: Soft (-0.10, -0.20 to +0.01)" in said and "make it worse: DP-SGD" in said
+    assert "Hidden leaks least: 20 %" in said and "The least of all leaks" not in said
+    page, text = render(found), markdown(found)
+    for shown in (
+        "-0.25, -0.30 to -0.20 ↓",
+        "-0.10, -0.20 to +0.01 ≈",
+        "+0.11, +0.01 to +0.20 ↑",
+        "no difference shown",
+    ):
+        assert shown in page and shown in text
+    assert "is shown to leak less of it" in " ".join(advice(MATRIX))  # nothing was compared
+
+
 def test_the_page_shows_every_row_and_why_one_failed():
     failed = MatrixRow("PATE", ("pate",), None, 0.0, (), failed="too few records for 20 teachers")
     page = render(replace(MATRIX, rows=(*MATRIX.rows, failed)))
@@ -159,7 +191,13 @@ def test_a_tree_by_heart_and_behind_defences(compared):
     assert hidden.cells[2].reading == none.cells[2].reading and hidden.quality == none.quality
     assert general.cells[0].leak.value < none.cells[0].leak.value and general.quality.value < none.quality.value
     assert found.models_trained < found.models_apart and hidden.interface and not general.interface
+    change, same = general.cells[0].change, hidden.cells[2].change
+    assert change.method.endswith("paired") and change.matched == 800 and general.cells[0].helps and change.high < 0
+    assert change.value == pytest.approx(general.cells[0].reading.value - none.cells[0].reading.value)
+    assert same.value == 0 and same.low < 0 < same.high and not hidden.cells[2].helps
+    assert general.canaries.helps and none.cells[0].change is None
     told = json.loads((folder / "matrix.json").read_text())
+    assert told["rows"][2]["cells"][0]["change"]["high"] == change.high
     assert [r["name"] for r in told["rows"]] == ["none", "Labels only", "k-anonymity (k 20)", "Softmax temperature"]
     assert "Defences of DecisionTreeClassifier" in (folder / "matrix.html").read_text()
 

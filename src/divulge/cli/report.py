@@ -36,6 +36,10 @@ def report(
     page: Annotated[
         PageKind, typer.Option(help="the report, its page for whoever decides, or a section for a model card")
     ] = PageKind.report,
+    prior: Annotated[
+        str | None,
+        typer.Option(help="share of members among those asked about: 0.1, 0.01:0.1 or beta:2,50", show_default=False),
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write; - for the terminal")] = None,
 ) -> None:
     """Write the report of a run, finished or not."""
@@ -47,8 +51,9 @@ def report(
     run = run_at(run)
     chosen = format or (ReportFormat.md if page is PageKind.card else ReportFormat.html)
     if output is not None and str(output) == "-":
+        result = open_run(run, prior)
         csv = chosen is ReportFormat.csv
-        typer.echo(Run.open(run).risk().to_csv(index=False) if csv else render(open_run(run), chosen.value, page.value))
+        typer.echo(Run.open(run).risk().to_csv(index=False) if csv else render(result, chosen.value, page.value))
         return
-    path = Run.open(run).report(output or run / f"{page.value}.{chosen.value}", chosen.value, page.value)
+    path = Run.open(run).report(output or run / f"{page.value}.{chosen.value}", chosen.value, page.value, prior)
     out.print(str(path.resolve()), soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import AUC
@@ -14,6 +15,11 @@ from divulge.report.words import LEAST
 
 CLOSE = 0.01
 """Of quality: what counts as no loss."""
+
+LEGEND = (
+    "Below or behind each interval: the difference to the row without a defence on the same records, with bounds that "
+    "hold together over all cells. ↓ shown to leak less, ↑ shown to leak more, ≈ no difference shown."
+)
 
 FAMILY_NAMES = {
     "membership": "Membership",
@@ -34,10 +40,10 @@ def advice(matrix: Matrix) -> list[str]:
     if not rows:
         return ["Nothing could be measured."]
     data = [row.of_data for row in rows if row.of_data.worst is not None]
-    sentences = [_best(matrix, data or rows), _copies(matrix, rows), _nobody(matrix, rows)]
-    sentences += [_only_hidden(matrix, rows), _against_private(data)]
-    sentences += [_canaries(matrix, rows), _private(rows)]
-    return [*(part for part in sentences if part), LEAST]
+    said = [_best(matrix, data or rows), _helped(matrix, data or rows), _copies(matrix, rows), _nobody(matrix, rows)]
+    said += [_only_hidden(matrix, rows), _against_private(data)]
+    said += [_canaries(matrix, rows), _private(rows)]
+    return [*(part for part in said if part), LEAST]
 
 
 def _plain(rows: list[MatrixRow]) -> MatrixRow | None:
@@ -61,25 +67,59 @@ def _best(matrix: Matrix, rows: list[MatrixRow]) -> str:
         best = min(rows, key=lambda row: _worst(row).value)
         return f"The least leaks with {best.name}: {_leak(best)}, {matrix.quality_name} {_quality(best).value:.3f}."
     near = [row for row in rows if row.defenses and _quality(row).value >= _quality(plain).value - CLOSE]
-    least = min((row for row in rows if row.defenses), key=lambda row: _worst(row).value, default=None)
     start = (
         f"Without a defence {matrix.quality_name} is {_quality(plain).value:.3f}, and the worst leak of the training "
     )
     start += f"data {_leak(plain)}."
-    if least is None:
+    if not any(row.defenses for row in rows):
         return start
-    if near:
-        free = min(near, key=lambda row: _worst(row).value)
-        if _worst(free).value < _worst(plain).value:
-            start += f" At no more than a point of {matrix.quality_name} less, {free.name} leaks least: {_leak(free)}."
-        else:
-            start += f" No defence that costs at most a point of {matrix.quality_name} leaves less of it."
+    shown = [row for row in near if (cell := _where_worst(plain, row)) is not None and cell.helps]
+    if shown:
+        free = min(shown, key=lambda row: _worst(row).value)
+        start += f" At no more than a point of {matrix.quality_name} less, {free.name} leaks least: {_leak(free)}."
+    elif near:
+        start += f" No defence that costs at most a point of {matrix.quality_name} is shown to leak less of it."
     else:
         start += f" Every defence costs more than a point of {matrix.quality_name}."
-    if not near or least.name != min(near, key=lambda row: _worst(row).value).name:
+    least = min((row for row in rows if row.defenses), key=lambda row: _worst(row).value, default=None)
+    cell = _where_worst(plain, least) if least is not None else None
+    if least is not None and cell is not None and cell.helps and least not in shown:
         lost = _quality(plain).value - _quality(least).value
         start += f" The least of all leaks with {least.name}: {_leak(least)}, for {100 * lost:.1f} points."
     return start
+
+
+def _where_worst(plain: MatrixRow, row: MatrixRow) -> Cell | None:
+    """A row's cell in the column in which most leaks without a defence; None where it has none."""
+    leaks = [(cell.leak.low, cell.leak.value) if cell.leak is not None else (-1.0, -1.0) for cell in plain.all_cells]
+    worst = leaks.index(max(leaks))
+    return row.all_cells[worst] if worst < len(row.all_cells) else None
+
+
+def _helped(matrix: Matrix, rows: list[MatrixRow]) -> str:
+    """Which defences are shown to help against what leaks most without one, by how much, and which are not."""
+    plain = _plain(rows)
+    if plain is None:
+        return ""
+    cells = [(row, cell) for row in rows if row.defenses and (cell := _where_worst(plain, row)) is not None]
+    known = [(row, cell.change, cell) for row, cell in cells if cell.change is not None]
+    if not known:
+        return ""
+    held = percent(matrix.confidence)
+    parts = []
+    for words, chosen in (
+        ("Shown to help against what leaks most without a defence", [(r, c) for r, c, cell in known if cell.helps]),
+        ("Shown to make it worse", [(r, c) for r, c, cell in known if cell.hurts]),
+        ("Not shown to help", [(r, c) for r, c, cell in known if not cell.helps and not cell.hurts]),
+    ):
+        if chosen:
+            parts.append(f"{words}: {joined([f'{row.name} ({difference(change)})' for row, change in chosen], 'and')}.")
+    return f"{' '.join(parts)} Differences on the same records; all of this page hold together at {held}."
+
+
+def difference(change: MetricChange) -> str:
+    """A difference with its interval."""
+    return f"{change.value:+.2f}, {change.low:+.2f} to {change.high:+.2f}"
 
 
 def _leak(row: MatrixRow) -> str:
@@ -144,7 +184,7 @@ def _against_private(rows: list[MatrixRow]) -> str:
     beaten = [
         o
         for o in others
-        if any(_quality(p).value >= _quality(o).value and _worst(p).value <= _worst(o).value for p in private)
+        if any(_quality(p).value >= _quality(o).value and _worst(p).high <= _worst(o).low for p in private)
     ]
     return (
         f"Of {counted(len(others), 'composition')} without a guarantee, {len(beaten)} "
@@ -194,6 +234,18 @@ def text(cell: Cell) -> tuple[str, str]:
         return {"refused": "⊘", "failed": "!"}.get(cell.verdict, "–"), ""
     digits = 2
     return f"{cell.reading.value:.{digits}f}", f"{cell.reading.low:.{digits}f} to {cell.reading.high:.{digits}f}"
+
+
+def against(cell: Cell) -> str:
+    """The difference to the row without a defence, with a sign of what it shows; empty where there is none."""
+    if cell.change is None:
+        return ""
+    return f"{difference(cell.change)} {sign(cell)}"
+
+
+def sign(cell: Cell) -> str:
+    """Whether a cell is shown to leak less or more than without a defence, or neither."""
+    return "" if cell.change is None else "↓" if cell.helps else "↑" if cell.hurts else "≈"
 
 
 @dataclass(frozen=True)
@@ -295,6 +347,8 @@ def render(matrix: Matrix) -> str:
             pictures=_pictures(matrix),
             shade=shade,
             text=text,
+            against=against,
+            legend=LEGEND,
             percent=percent,
             counted=counted,
             style=asset("report.css"),
@@ -313,7 +367,11 @@ def markdown(matrix: Matrix) -> str:
             lines.append(f"| {row.name} | failed: {row.failed} |" + " |" * (len(heads) - 2))
             continue
         cells = [*row.cells, *((row.canaries or Cell(),) if len(heads) > len(row.cells) + 2 else ())]
-        shown = [" ".join(filter(None, (text(c)[0], f"({text(c)[1]})" if text(c)[1] else ""))) for c in cells]
+        shown = [
+            " ".join(filter(None, (text(c)[0], f"({text(c)[1]})" if text(c)[1] else "", against(c)))) for c in cells
+        ]
         quality = f"{row.quality.value:.3f}" if row.quality else "–"
         lines.append("| " + " | ".join([row.name, quality, *shown]) + " |")
+    if any(c.change is not None for row in matrix.rows for c in row.all_cells):
+        lines += ["", LEGEND]
     return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from divulge.core.errors import InputError
 from divulge.core.results.audit_result import AuditResult
 from divulge.report.formats import html, junit, markdown, model_card, sarif
 from divulge.runs.evidence_files import json_of
-from divulge.runs.gate import Judgment, first
+from divulge.runs.gate import Judgment, first, grown_by
 from divulge.runs.pdf import print_pdf
 from divulge.runs.result import open_run
 
@@ -53,9 +53,7 @@ def junit_of(run: Path, judgment: Judgment) -> str:
         family = asked.removeprefix("requires.")
         name = f"requires {family}" if asked.startswith("requires.") else f"adversary sees {policy.least_access}"
         rules[name].append(reason)
-    grown = [
-        f"{w.finding.attack}: {w.finding.metric} {w.before.value:.3f} to {w.finding.value:.3f}" for w in judgment.worse
-    ]
+    grown = [f"{w.finding.metric} of {grown_by(w)}" for w in judgment.worse]
     if grown:
         rules[f"no worse than {judgment.before}"].append(first(grown))
     return junit.render(open_run(run), judgment.broken, rules)

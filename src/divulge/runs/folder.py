@@ -13,6 +13,9 @@ turned.json            what is left of the other families' leaks when one thing 
 risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
 training.json          how shadow models were trained, one line each
+e_values.json          evidence that may be looked at again, of each membership attack
+predictive.json        how likely a record that is named is a member, over the usual base rates
+record_keys.parquet    keyed digests of the records, by which another run knows them again
 gains.json             what the closest copy opened up
 claims/NAME.json       the result of one claim, as Python has it
 findings.json          all findings under their final verdicts, rewritten after every attack
@@ -38,6 +41,7 @@ from divulge.core.results.audit_result import (
     Gain,
     LeftOut,
     Mitigation,
+    Predictive,
     RunFacts,
     Stability,
     WhatIf,
@@ -203,6 +207,24 @@ class RunFolder:
         import pandas as pd
 
         return pd.read_parquet(self.path / "evidence" / f"{attack}.parquet")
+
+    def write_e_values(self, values: Mapping[str, float]) -> None:
+        """Keep the e-value of each membership attack, see stats.e_values."""
+        _replace(self.path / "e_values.json", json.dumps(dict(values), indent=2))
+
+    def e_values(self) -> dict[str, float] | None:
+        """The e-value of each membership attack; None where a run has none, because it is older or was cut short."""
+        path = self.path / "e_values.json"
+        return self._read(path, dict[str, float]) if path.is_file() else None
+
+    def write_predictive(self, values: tuple[Predictive, ...]) -> None:
+        """Keep how likely a record that is named is a member."""
+        self._write("predictive.json", values, tuple[Predictive, ...])
+
+    def predictive(self) -> tuple[Predictive, ...]:
+        """How likely a record that is named is a member, over the usual base rates; empty where that is not known."""
+        path = self.path / "predictive.json"
+        return self._read(path, tuple[Predictive, ...]) if path.is_file() else ()
 
     def write_findings(self, content: FindingsFile) -> None:
         """Rewrite findings.json."""

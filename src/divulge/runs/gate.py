@@ -15,10 +15,12 @@ from divulge.core.results.policy import Policy
 from divulge.core.results.verdicts import ClaimVerdict, FamilyVerdict, claim_verdict, family_verdicts, gaps, run_verdict
 from divulge.core.threat import Access, Family, ThreatModel
 from divulge.core.wording import joined, percent
+from divulge.runs.differences.over_time import e_values_of
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.policies import policy_of
-from divulge.runs.regression import Worse, compared_with
+from divulge.runs.regression import Progressed, Worse, compared_with
 from divulge.runs.settle import final_findings
+from divulge.stats.e_values import averaged
 from divulge.stats.weigh import weigh
 
 
@@ -26,7 +28,8 @@ from divulge.stats.weigh import weigh
 class Judgment:
     """What the gate says.  broken: the findings above the policy.  incomplete: why the run cannot pass otherwise.
     unmet: of the incomplete, what the policy wants looked at.  worse: what leaks more than in the run before.
-    only_claims: whether claims were tested and no family was looked at.
+    only_claims: whether claims were tested and no family was looked at.  progressed: the comparison with that run.
+    e_value: of all membership attacks together; None where there was none, or the audit is invalid.
     """
 
     policy: Policy
@@ -37,6 +40,8 @@ class Judgment:
     worse: tuple[Worse, ...] = ()
     before: str = ""
     only_claims: bool = False
+    progressed: Progressed | None = None
+    e_value: float | None = None
 
     @property
     def exit_code(self) -> int:
@@ -84,14 +89,26 @@ def first(items: list[str]) -> str:
 
 def _grown(worse: list[Worse], before: str) -> str:
     """A metric that has grown since the run before."""
-    said = [f"{w.finding.attack} ({w.before.value:.3f} to {w.finding.value:.3f})" for w in worse]
+    said = [grown_by(w) for w in worse]
     return f"▲ rule no-worse-than {before}: {worse[0].finding.metric} has grown for {first(said)}"
 
 
-def judge(path: Path, policy: Policy | None = None, before: Path | None = None) -> Judgment:
+def grown_by(worse: Worse) -> str:
+    """By how much, from what to what, and how that was compared."""
+    values = f"{worse.values[0]:.3f} to {worse.values[1]:.3f}"
+    growth = f"by {worse.growth:.3f}, {worse.low:.3f} to {worse.high:.3f}"
+    growth += f"; {worse.method}"
+    return f"{worse.finding.attack} ({values}: {growth})"
+
+
+def judge(
+    path: Path, policy: Policy | None = None, before: Path | None = None, same_records: bool | None = None
+) -> Judgment:
     """Judge a run folder, under its own policy when none is given.
 
     before: the run of the model before; what leaks more than in it fails as well, see runs.regression.
+    same_records: whether both are about the same records in the same order, or about others, where their contents are
+    not known.
     """
     run = RunFolder(path)
     facts = run.facts()
@@ -109,13 +126,19 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
     outcomes = [s.outcome for s in ordered]
     families, claims = family_verdicts(outcomes, findings, left), claim_verdict(outcomes, findings)
     lacking = (*incomplete(run, ordered, families, claims), *wanted)
-    worse: tuple[Worse, ...] = ()
+    progressed = None
     if before is not None:
-        earlier = RunFolder(before).facts()
-        worse = compared_with(findings, _findings(before, chosen), chosen, (facts.threat, earlier.threat)).worse
+        earlier = RunFolder(before)
+        judged = (run, findings), (earlier, _findings(before, chosen))
+        progressed = compared_with(*judged, chosen, (facts.threat, earlier.facts().threat), same_records)
+    worse = progressed.worse if progressed is not None else ()
+    values = run.e_values() if policy is None else e_values_of(run, policy)
+    e_value = averaged(list(values.values())) if values and not blind.alarm and not faults else None
     verdict = Verdict.INVALID if faults else run_verdict(families, claims)
     only = bool(outcomes) and all(outcome.game == CLAIM for outcome in outcomes)
-    return Judgment(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "", only)
+    return Judgment(
+        chosen, verdict, broken, lacking, wanted, worse, before.name if before else "", only, progressed, e_value
+    )
 
 
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
@@ -132,15 +155,17 @@ def _faults(run: RunFolder) -> tuple[str, ...]:
     return met.faults if met is not None else ()
 
 
-def assert_no_leak(run: Any, policy: Policy | str | Path | None = None, before: Any = None) -> None:
+def assert_no_leak(
+    run: Any, policy: Policy | str | Path | None = None, before: Any = None, same_records: bool | None = None
+) -> None:
     """Raise AssertionError, naming every rule that failed, unless a run is within a policy.
 
     run, before: a Run, or its folder.  policy: the name of one that comes with divulge, a file, or a Policy; that of
-    the run when None.  An incomplete audit fails too: it is no evidence that nothing leaks.
+    the run when None.  same_records: see `judge`.  An incomplete audit fails too: it is no evidence that nothing leaks.
     """
     chosen = policy_of(policy) if policy is not None else None
     earlier = Path(getattr(before, "folder", before)) if before is not None else None
-    judgment = judge(Path(getattr(run, "folder", run)), chosen, earlier)
+    judgment = judge(Path(getattr(run, "folder", run)), chosen, earlier, same_records)
     if judgment.exit_code:
         raise AssertionError("\n".join(judgment.said()))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +11,18 @@ import numpy as np
 
 from divulge.catalog.papers import PAPERS
 from divulge.core.hashing import Array
-from divulge.core.results.audit_result import AtRisk, AuditResult, Baseline, Subgroup
+from divulge.core.results.audit_result import AtRisk, AuditResult, Baseline, Predictive, Subgroup
 from divulge.core.results.finding import Finding
 from divulge.core.results.metric import AUC
 from divulge.core.threat import Family
 from divulge.runs.by_person import SEVERAL, persons_of
+from divulge.runs.evidence_files import scored_of
 from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import subgroups
+from divulge.stats.base_rates import BaseRate, predictive_value
 from divulge.stats.counted import with_intervals
+from divulge.stats.roc import at_fpr, roc
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +32,12 @@ NAMED_AT = 0.99
 """A record counts as named by an attack that places it above this share of the non-members."""
 
 
-def open_run(path: Path) -> AuditResult:
-    """Read a run, finished or not; raises InputError where there is none."""
+def open_run(path: Path, prior: str | None = None) -> AuditResult:
+    """Read a run, finished or not; raises InputError where there is none.
+
+    prior: share of members among those whom an adversary asks about, see stats.base_rates.BaseRate.of; the usual range
+    when None.
+    """
     run = RunFolder(path)
     facts = run.facts()
     stored = run.outcomes()
@@ -38,7 +47,7 @@ def open_run(path: Path) -> AuditResult:
     findings = final_findings(ordered, facts.policy, blind, met.faults if met is not None else ())
     risk_attack, at_risk = _at_risk(run, findings, facts.data.classes)
     outcomes = tuple(s.outcome for s in ordered)
-    return AuditResult(
+    result = AuditResult(
         facts=facts,
         baseline=blind,
         outcomes=outcomes,
@@ -57,8 +66,34 @@ def open_run(path: Path) -> AuditResult:
         left_out=run.left_out(),
         handshake=met,
         subgroups=_subgroups(run, risk_attack, facts.policy.confidence),
+        e_values={} if blind.alarm or (met is not None and met.faults) else run.e_values() or {},
+        predictive=run.predictive(),
         papers={o.paper: PAPERS[o.paper].short for o in outcomes if o.paper in PAPERS},
     )
+    if prior is None:
+        return result
+    return replace(result, predictive=predictive_of(run, findings, BaseRate.of(prior), facts.policy.confidence))
+
+
+def predictive_of(
+    run: RunFolder, findings: Sequence[Finding], prior: BaseRate, confidence: float
+) -> tuple[Predictive, ...]:
+    """How likely a record that the attack with the highest lower bound of the AUC names is a member, at each false
+    positive rate that was measured.
+    """
+    areas = [f for f in findings if f.metric == AUC and f.low is not None]
+    best = max(areas, key=lambda f: f.low or 0.0, default=None)
+    if best is None or not run.has_scores(best.attack):
+        return ()
+    curve = roc(scored_of(run.scores(best.attack), run.facts().data.aggregate).by_unit())
+    found = []
+    for finding in findings:
+        if finding.attack == best.attack and finding.kind.fpr is not None and finding.value is not None:
+            point = at_fpr(curve, finding.kind.fpr)
+            known = predictive_value(point.tpr, point.fpr, prior, confidence)
+            figures = (known.value, known.low, known.high)
+            found.append(Predictive(best.attack, finding.metric, prior.in_words, *figures))
+    return tuple(found)
 
 
 def _subgroups(run: RunFolder, attack: str | None, confidence: float) -> tuple[Subgroup, ...]:

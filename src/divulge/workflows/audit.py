@@ -82,11 +82,18 @@ class Run:
         """
         return {family.value: each.verdict for family, each in self.result.family_verdicts.items()}
 
-    def report(self, path: Path | str | None = None, format: str | None = None, page: str = "report") -> Path:
+    def report(
+        self,
+        path: Path | str | None = None,
+        format: str | None = None,
+        page: str = "report",
+        prior: str | None = None,
+    ) -> Path:
         """Write the report; the format follows the file's ending (.html, .md, .pdf, .json, .sarif, or .csv for `risk`).
 
         page: "report", "decision" for whoever decides alone, or "card" for the privacy section of a model card.  A PDF
-        needs Chromium, Chrome or Edge.
+        needs Chromium, Chrome or Edge.  prior: share of members among those asked about, "0.1", a range "0.01:0.1" or
+        "beta:2,50", for how likely a named record is a member.
         """
         from divulge.runs.export import FORMATS, write
 
@@ -99,7 +106,7 @@ class Run:
             target.parent.mkdir(parents=True, exist_ok=True)
             self.risk().to_csv(target, index=False)
         else:
-            write(self.result, target, chosen, page)
+            write(self.result if prior is None else open_run(self.folder, prior), target, chosen, page)
         return target
 
     def to_frame(self) -> pd.DataFrame:

@@ -48,6 +48,7 @@ from divulge.setup.tuning import can_tune, tuned_dp_sgd
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
 from divulge.training.recipes.defended import DefendedRecipe
+from divulge.workflows.helped import Audited, with_changes
 from divulge.workflows.run_audit import run_audit
 
 DEFAULT_ATTACKS = (
@@ -98,7 +99,9 @@ def matrix(
     for name, composition in zip(names, compositions, strict=True):
         progress.step(name)
         rows.append(_row(laid, clean, name, named_defenses(composition), folder))
-    return _put_together(laid, rows)
+    audited = [Audited(folder / slug(row.name), result) for row, result, _ in rows]
+    counts = [round(plan.compare.canaries * len(part)) for part in (laid.sets.members, laid.sets.nonmembers)]
+    return with_changes(_put_together(laid, rows), audited, (counts[0], counts[1]))
 
 
 def name_of(defenses: Sequence[Any]) -> str:

@@ -37,11 +37,15 @@ from divulge.explain.mitigations import mitigations_of
 from divulge.explain.neighborhood import Neighborhood, neighborhood
 from divulge.explain.stability import named_when_retrained, per_record, stability
 from divulge.explain.what_if import what_if
+from divulge.runs.differences.over_time import e_values_of
+from divulge.runs.differences.record_keys import write_keys
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.provenance import provenance
 from divulge.runs.publish import publish
+from divulge.runs.result import predictive_of
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import attributes_of
+from divulge.stats.base_rates import USUAL, BaseRate
 from divulge.stats.curves import histogram, roc_band
 
 
@@ -68,6 +72,7 @@ def run_audit(
     progress.met(met)
     tables = Sessions(job, findings_expected(job, [p.card for p in planned if not p.lacks]), memory)
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
+    write_keys(folder, job.features or job.candidates, job.member, job.row)
     done = run.outcomes()
     progress.plan(len(planned) + 2)
     progress.step("guessing without the model")
@@ -95,6 +100,8 @@ def run_audit(
         run.write_gains(gains_of(job, tables, findings, job.chain))
     origin = origin_of(job.target)
     run.write_training([*job.resources.trainer.told, *([origin()] if origin is not None else [])])
+    run.write_e_values(e_values_of(run, job.policy))
+    run.write_predictive(predictive_of(run, findings, BaseRate.of(USUAL), job.policy.confidence))
     run.finish()
     _publish(run, planned, done, blind)
     return run

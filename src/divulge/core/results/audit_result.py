@@ -252,6 +252,20 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class Predictive:
+    """How likely a record that an attack names is a member, if the share of members among those asked about is no more
+    than stated: prior, in words, from which the interval low to high follows.  metric: at which false positive rate.
+    """
+
+    attack: str
+    metric: str
+    prior: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class AuditResult:
     """A finished run, or one that was cut short, as a report shows it.
 
@@ -278,6 +292,10 @@ class AuditResult:
     gains: tuple[Gain, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     handshake: Handshake | None = None
+    e_values: Mapping[str, float] = field(default_factory=dict)
+    """Of each membership attack, against the hypothesis that it shows no more than is tolerated."""
+    predictive: tuple[Predictive, ...] = ()
+    """Of the strongest attack, one for each false positive rate."""
 
     @property
     def curves(self) -> tuple[Curve, ...]:

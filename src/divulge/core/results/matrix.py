@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
 
 
@@ -23,7 +24,8 @@ class Cell:
     """What one measure came to under one defence.
 
     reading: as measured.  leak: above chance, as a share of what would be possible: 0 for guessing, 1 for everything.
-    why: the reason where nothing was measured.
+    why: the reason where nothing was measured.  change: against the same cell of the row without a defence, by the
+    reading, with bounds that hold together over all cells; None where the two cannot be compared.
     """
 
     reading: Reading | None = None
@@ -31,6 +33,17 @@ class Cell:
     verdict: str = ""
     why: str = ""
     family: str = ""
+    change: MetricChange | None = None
+
+    @property
+    def helps(self) -> bool:
+        """Whether less leaks than without a defence, by an interval of the difference on the same records."""
+        return self.change is not None and self.change.high < 0
+
+    @property
+    def hurts(self) -> bool:
+        """Whether more does."""
+        return self.change is not None and self.change.low > 0
 
     @property
     def gone(self) -> bool:

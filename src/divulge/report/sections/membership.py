@@ -15,6 +15,8 @@ from divulge.report.metrics import metric_name, shown
 from divulge.report.section import Context, Section
 from divulge.report.typography import MARKS, table
 
+PRIORS = ("1 % are members", "10 % are members", "50 % are members")
+
 WORST_FIRST = (Verdict.LEAK, Verdict.INVALID, Verdict.NOT_FOUND, Verdict.NOT_MEASURABLE)
 
 
@@ -39,6 +41,7 @@ def _context(result: AuditResult) -> Context:
         "columns": [metric_name(c) for c in COLUMNS],
         "rows": [_row(result, attack) for attack in _strongest_first(result)],
         "predictive": _predictive(result),
+        "priors": [*PRIORS, *dict.fromkeys(p.prior for p in result.predictive)],
         "figures": figures(result),
         "confidence": percent(result.facts.policy.confidence),
     }
@@ -104,6 +107,11 @@ def _predictive(result: AuditResult) -> list[tuple[str, str, list[str]]]:
             for d in finding.details
             if d.name.startswith("ppv") and d.low is not None and d.high is not None
         ]
+        values += [
+            f"{percent(p.low)} to {percent(p.high)}"
+            for p in result.predictive
+            if (p.attack, p.metric) == (finding.attack, finding.metric)
+        ]
         lines.append((percent(finding.chance), percent(finding.value), values))
     return lines
 
@@ -118,7 +126,7 @@ def _markdown(c: Context) -> str:
         rows.append([row.title, f"{MARKS[row.verdict]} {row.verdict.value}", *cells, row.control, row.cost])
     parts = [table(heads, rows)] if rows else ["No attack was played to its end."]
     if c["predictive"]:
-        heads = ["FPR", "TPR", "1 % are members", "10 % are members", "50 % are members"]
+        heads = ["FPR", "TPR", *c["priors"]]
         lines = [[fpr, tpr, *values] for fpr, tpr, values in c["predictive"]]
         parts += ["#### If a record is named, how likely is it a member?", table(heads, lines)]
     return "\n\n".join(parts)
