@@ -26,7 +26,7 @@ class Game(Enum):
 
     RESAMPLED: the other records as well, from all that there are: the risk of a record in whatever company (the
     `traditional` game).  SAME: nothing but the seed of the training: the risk of the record in this very data set, by
-    an adversary who knows all other records (the `model-seeded` or leave-one-out game).  See Guépin et al. 2024.
+    an adversary who knows all other records (the `model-seeded` or leave-one-out game).  See Krčo et al. 2024.
     """
 
     RESAMPLED = "resampled"
@@ -146,11 +146,11 @@ def same_data(
     signal[::2] = found[:half]
     for place in range(len(chosen)):
         signal[1::2, place] = found[half * (place + 1) : half * (place + 2), place]
-    if all(len(np.unique(signal[arm :: 2, place])) == 1 for arm in (0, 1) for place in range(len(chosen))):
-        if (signal[0] != signal[1]).any():
-            raise InputError(
-                "this training has no chance in it: on the same records every model is the same, so that there is "
-                "nothing to repeat, and whoever trains it with a record and without can tell; use game 'resampled'"
-            )
+    constant = all(len(np.unique(signal[arm::2, place])) == 1 for arm in (0, 1) for place in range(len(chosen)))
+    if constant and (signal[0] != signal[1]).any():
+        raise InputError(
+            "this training has no chance in it: on the same records every model is the same, so that there is "
+            "nothing to repeat, and whoever trains it with a record and without can tell; use game 'resampled'"
+        )
     inside = np.tile((np.arange(2 * half) % 2 == 0)[:, None], (1, len(chosen)))
     return Answered(signal, inside, len(members) - 0.5)

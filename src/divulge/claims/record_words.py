@@ -16,6 +16,7 @@ from divulge.core.results.estimate import Detail, Estimate, Rate
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Claimed
 from divulge.core.results.trials import Scored
+from divulge.core.threat import Task
 from divulge.core.wording import counted, percent
 from divulge.explain.neighborhood import neighborhood
 
@@ -23,18 +24,19 @@ if TYPE_CHECKING:
     from divulge.claims.worst_record import RecordRisk, WorstRecord
 
 GAMES = {
-    Game.RESAMPLED.value: "Which other records a training held, and whether it held this one, was drawn by lot, so that "
-    "the figures are of this record in whatever company, and not in this very data set (--game same).",
+    Game.RESAMPLED.value: "Which other records a training held, and whether it held this one, was drawn by lot, so "
+    "that the figures are of this record in whatever company; in this very data set it may be easier to name, which "
+    "the game `same` measures.",
     Game.SAME.value: "All trainings held the same other records; only their seeds differ, and whether this record was "
     "there. The figures are of this record in this very data set, for someone who knows all others.",
 }
 
 RULES = {
-    "exposed": "It was chosen because its presence moves the answers of other models most, models of which none is among "
-    "those that the figures are of.",
+    "exposed": "It was chosen because its presence moves answers most; the models that showed it are not among those "
+    "that the figures are of.",
     "outliers": "It was chosen because it is far from its neighbours, before any model was trained.",
-    "named": "It was named by whoever asked. Had it been named after a look at these very trainings, the intervals would "
-    "not hold.",
+    "named": "It was named by whoever asked. Had it been named after a look at these very trainings, the intervals "
+    "would not hold.",
 }
 
 
@@ -54,8 +56,7 @@ def as_tested(
     estimate: Estimate,
     score: Array,
     inside: Array,
-    y: float,
-    members: int,
+    members: Records,
     persons: bool,
 ) -> Tested:
     """A record's trials and figures.  score, inside: [trials]."""
@@ -66,40 +67,50 @@ def as_tested(
         (estimate,),
         evidence,
         row=trial,
-        y=np.full(len(score), y),
+        y=np.full(len(score), members.y[risk.row]),
         queries=len(score),
         models_trained=result.references + result.trials,
     )
 
 
-def _shown(result: WorstRecord, risk: RecordRisk, estimate: Estimate, members: int, persons: bool) -> Claimed:
+def _shown(result: WorstRecord, risk: RecordRisk, estimate: Estimate, members: Records, persons: bool) -> Claimed:
+    target = "value" if members.schema.task is Task.REGRESSION else "class"
     what = f"the person in row {risk.row}" if persons else f"the record in row {risk.row}"
     of = {detail.name: detail for detail in estimate.details}
     at = f"{percent(result.confidence)} confidence"
     if len(result.records) > 1:
         at += f" for all {len(result.records)} together"
-    looked = "record" if len(result.records) == 1 else f"{len(result.records)} records"
+    looked = "record was" if len(result.records) == 1 else f"{len(result.records)} records were"
     notes = [
         RULES[result.rule],
-        f"Each training held {result.size:,.0f} records; there are {counted(members, 'member')}."
-        + (" Fewer records in a training make each of them easier to name." if result.size < 0.9 * members else ""),
-        f"Only the chosen {looked} were looked at, by one attack on their own answers: another record, or an adversary "
-        "who asks more, may do better.",
+        f"Each training held {result.size:,.0f} records; there are {counted(len(members), 'member')}."
+        + (
+            " Fewer records in a training make each of them easier to name." if result.size < 0.9 * len(members) else ""
+        ),
+        f"Only the chosen {looked} looked at, by one attack on answers about the record itself: another record, or an "
+        "adversary who asks more, may do better.",
     ]
     if risk.why:
-        notes.insert(0, f"What is remarkable about it: {'; '.join(risk.why)}.")
+        notes.insert(1, f"What is remarkable about it: {'; '.join(risk.why)}.")
     return Claimed(
-        claim=f"From a model of this recipe it can be told whether {what} ({risk.label}) was in its training data.",
-        test=f"{counted(result.references, 'model')} were trained, half of them with it, to learn how models answer that "
-        f"saw it; {counted(result.trials, 'further model')}, half of them with it, were then judged.",
+        claim=f"From a model of this recipe it can be told whether {what} ({target} {risk.label}) was in its "
+        "training data.",
+        test=f"{counted(result.references, 'model')} were trained, half of them with it, to learn how models answer "
+        f"that saw it; {counted(result.trials, 'further model')}, half of them with it, were then judged.",
         chance=GAMES[result.game],
         upheld="A single record can be named",
         open="The chosen records were not shown to be named",
         figures=(
-            ("advantage (named with it, less named without it)", f"{_between(risk.advantage, risk.low, risk.high)}, {at}"),
+            (
+                "advantage (named with it, less named without it)",
+                f"{_between(risk.advantage, risk.low, risk.high)}, {at}",
+            ),
             ("named where it was in the training", _rate(risk.tpr, of["tpr"])),
             ("named where it was not", _rate(risk.fpr, of["fpr"])),
-            ("at a cut that no reference without it passed: named where it was in", _rate(risk.strict_tpr, of["strict_tpr"])),
+            (
+                "at a cut that no reference without it passed: named where it was in",
+                _rate(risk.strict_tpr, of["strict_tpr"]),
+            ),
             ("the same: named where it was not", _rate(risk.strict_fpr, of["strict_fpr"])),
             ("epsilon, at delta 0", f"at least {risk.epsilon:.2f}"),
         ),

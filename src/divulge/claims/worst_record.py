@@ -1,7 +1,7 @@
 """The record that is easiest to name: many trainings, half of them with it, and exact intervals for it alone.
 
 An average over records says nothing of the one that stands out.  Here the trial is a training and not a record, so that
-every figure belongs to one record (Ye et al. 2022, section 4; Guépin et al. 2024).  Which records are looked at is
+every figure belongs to one record (Ye et al. 2022, section 4; Krčo et al. 2024).  Which records are looked at is
 decided on trainings of their own, so that the intervals hold although the worst was looked for.
 """
 
@@ -41,13 +41,23 @@ FEWEST = 16
 
 MOST_RECORDS = 20
 
-KNOWS_ALL_BUT_ONE = ThreatModel(
-    "one record",
-    "someone who knows the record, others like the training data, and how the model is trained, and sees its scores",
-    frozenset({Access.SCORES}),
-    frozenset({Knowledge.POPULATION, Knowledge.TRAINING_DATA, Knowledge.RECIPE}),
-    assets=(Asset.MEMBERSHIP,),
-)
+THREATS = {
+    Game.RESAMPLED: ThreatModel(
+        "one record",
+        "someone who knows the record, others like it, and how the model is trained, and sees its scores",
+        frozenset({Access.SCORES}),
+        frozenset({Knowledge.POPULATION, Knowledge.RECIPE}),
+        assets=(Asset.MEMBERSHIP,),
+    ),
+    Game.SAME: ThreatModel(
+        "all records but one",
+        "someone who knows all the training data but whether one record is in it, and how the model is trained, and "
+        "sees its scores",
+        frozenset({Access.SCORES}),
+        frozenset({Knowledge.TRAINING_DATA, Knowledge.RECIPE}),
+        assets=(Asset.MEMBERSHIP,),
+    ),
+}
 
 
 class Rule(Enum):
@@ -152,7 +162,7 @@ def audited_records(
     def setting() -> Setting:
         return Setting(
             name=f"worst record: {recipe.describe()}",
-            threat=KNOWS_ALL_BUT_ONE,
+            threat=THREATS[plan.game],
             target=of_recipe(recipe, members.schema.task.value),
             data=_data(members, others),
             policy=Policy(confidence=plan.confidence),
@@ -162,10 +172,10 @@ def audited_records(
         )
 
     def play() -> tuple[WorstRecord, Found]:
-        pool = Resampled(recipe, members, others, units, KNOWS_ALL_BUT_ONE, seed, artifact_cache)
+        pool = Resampled(recipe, members, others, units, THREATS[plan.game], seed, artifact_cache)
         return _played(pool, plan, seed)
 
-    test = Test("worst_record", "The record that is easiest to name", WorstRecord, play, titles=titles)
+    test = Test("worst_record", "The record that is easiest to name", WorstRecord, play, "krco2024", titles=titles)
     found: WorstRecord = as_run(setting, [test], out, resume)[0]
     return found
 
@@ -179,8 +189,8 @@ def _data(members: Records, others: Records | None) -> DataFacts:
 def _check(plan: RecordPlan, members: Records, others: Records | None, units: Units) -> None:
     if min(plan.references, plan.trials) < FEWEST or plan.references % 2 or plan.trials % 2:
         raise InputError(
-            f"{plan.references} references and {plan.trials} trials: give an even number of each, {FEWEST} at least, for "
-            "half of them are trained with the record"
+            f"{plan.references} references and {plan.trials} trials: give an even number of each, {FEWEST} at least, "
+            "for half of them are trained with the record"
         )
     if not 1 <= plan.records <= min(MOST_RECORDS, len(units)):
         raise InputError(
@@ -251,8 +261,7 @@ def _found(
                 estimates[place],
                 attacks[place].score(judged.signal[:, place]),
                 judged.inside[:, place],
-                float(pool.members.y[risk.row]),
-                len(pool.members),
+                pool.members,
                 pool.units.several,
             )
             for place, risk in enumerate(risks)

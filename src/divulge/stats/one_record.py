@@ -23,6 +23,10 @@ NARROWEST = 1e-4
 """Least variance of an arm, as a share of the variance over both."""
 
 FOLDS = 4
+
+BETTER = 0.05
+"""By how much a cut on the signal must do better than the ratio: it is the noisier of the two where both are right."""
+
 POWER = 0.8
 
 
@@ -52,13 +56,12 @@ class RecordAttack:
 
 
 def learned(signal: Array, inside: Array) -> RecordAttack:
-    """The better of the two judgements, as other trainings show it than those that it was learned from.
+    """The likelihood ratio, or a cut on the signal where that does better on trainings that it was not learned from.
 
     signal: [trainings], what each model answers about the record.  inside: bool [trainings], whether it saw it.
     """
-    candidates = [_fitted(signal, inside, by_ratio) for by_ratio in (True, False)]
-    gains = [_cross_fitted(signal, inside, each.by_ratio) for each in candidates]
-    return candidates[int(np.argmax(gains))]
+    ratio, cut = (_cross_fitted(signal, inside, by_ratio) for by_ratio in (True, False))
+    return _fitted(signal, inside, by_ratio=ratio + BETTER >= cut)
 
 
 def _fitted(signal: Array, inside: Array, by_ratio: bool) -> RecordAttack:
@@ -107,7 +110,7 @@ def _cross_fitted(signal: Array, inside: Array, by_ratio: bool) -> float:
 
 @dataclass(frozen=True)
 class Counts:
-    """In how many trials with the record it was named, and in how many without it: at the cut, and at the strict one."""
+    """In how many trials with the record it was named, and in how many without it: at the cut, and the strict one."""
 
     tpr: Rate
     fpr: Rate
@@ -145,7 +148,9 @@ def epsilon_at_least(found: Counts, alpha: float) -> float:
     return max(bounds)
 
 
-def weigh_record(found: Counts, tolerated: float, confidence: float, records: int = 1, unit: str = "record") -> Estimate:
+def weigh_record(
+    found: Counts, tolerated: float, confidence: float, records: int = 1, unit: str = "record"
+) -> Estimate:
     """The advantage on one record, TPR - FPR.
 
     tolerated: the advantage that is no leak.  records: how many were looked at; intervals hold for all of them at once

@@ -205,7 +205,7 @@ NOT_UPHELD = {
     EPSILON_ONE_RUN: "the bound of {value:.2f} does not exceed the {threshold:g} that was claimed",
     EPSILON_BY_STEP: "the bound by step of {value:.2f} does not exceed the {threshold:g} that was claimed",
     NOT_AS_CLAIMED: "what was seen was done as the claim assumes",
-    RECORD_NAMED: "an advantage of {power} or more on this record would probably have been seen; others were not looked at",
+    RECORD_NAMED: "an advantage of {power} or more would probably have been seen, on this record: others may differ",
 }
 
 
