@@ -12,6 +12,7 @@ what_if.json           what the model would leak if it were trained otherwise
 turned.json            what is left of the other families' leaks when one thing is changed
 risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
+next_model.json        what the next training is expected to give away
 training.json          how shadow models were trained, one line each
 gains.json             what the closest copy opened up
 claims/NAME.json       the result of one claim, as Python has it
@@ -38,6 +39,7 @@ from divulge.core.results.audit_result import (
     Gain,
     LeftOut,
     Mitigation,
+    NextModel,
     RunFacts,
     Stability,
     WhatIf,
@@ -259,6 +261,15 @@ class RunFolder:
         """Whether other trainings would expose the same members; None where that is not known."""
         path = self.path / "stability.json"
         return self._read(path, Stability) if path.is_file() else None
+
+    def write_next_model(self, rows: tuple[NextModel, ...]) -> None:
+        """Keep what the next training is expected to give away."""
+        self._write("next_model.json", rows, tuple[NextModel, ...])
+
+    def next_model(self) -> tuple[NextModel, ...]:
+        """What the next training is expected to give away; empty where that is not known."""
+        path = self.path / "next_model.json"
+        return self._read(path, tuple[NextModel, ...]) if path.is_file() else ()
 
     def causes(self) -> tuple[Cause, ...]:
         """What named members have in common; empty where that was not looked into."""

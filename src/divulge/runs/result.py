@@ -53,6 +53,7 @@ def open_run(path: Path) -> AuditResult:
         what_if=run.what_if(),
         mitigations=run.mitigations(),
         stability=run.stability(),
+        next_model=run.next_model(),
         gains=run.gains(),
         left_out=run.left_out(),
         handshake=met,

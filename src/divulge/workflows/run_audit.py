@@ -35,6 +35,7 @@ from divulge.explain.causes import causes_of
 from divulge.explain.copy_chain import gains_of
 from divulge.explain.mitigations import mitigations_of
 from divulge.explain.neighborhood import Neighborhood, neighborhood
+from divulge.explain.next_model import followed, next_models
 from divulge.explain.stability import named_when_retrained, per_record, stability
 from divulge.explain.what_if import what_if
 from divulge.runs.folder import RunFolder, StoredOutcome
@@ -89,6 +90,7 @@ def run_audit(
     if explain:
         progress.step("looking into why it leaks")
         _explain(run, job, played, done, findings)
+        _foretell(run, job, played, done, findings)
         mitigations_of(run, tables, findings, [done[p.card.name].outcome for p in played], budget)
     if job.chain and not run.gains():
         progress.step("going on from the copy")
@@ -132,15 +134,37 @@ def _explain(
     causes = causes_of(job, run.scores(strongest), job.policy.confidence, around) if around is not None else ()
     if records.schema.names != ("row",):
         run.write_causes(causes, what_if(job))
+    found = named_when_retrained(job, _pooled(planned, done))
+    steady = stability(found.of(units_of(job).member), job.policy.confidence) if found is not None else None
+    run.write_risk(per_record(job, around, found), steady)
+    kept.keep()
+
+
+def _pooled(planned: Sequence[Planned], done: dict[str, StoredOutcome]) -> int:
+    """How many shadow models the attacks on membership have had."""
     models = [
         shadows_of(p.attack)
         for p in planned
         if p.card.family is Family.MEMBERSHIP and isinstance(done[p.card.name].outcome.result, Played)
     ]
-    found = named_when_retrained(job, max(models, default=0))
-    steady = stability(found.of(units_of(job).member), job.policy.confidence) if found is not None else None
-    run.write_risk(per_record(job, around, found), steady)
-    kept.keep()
+    return max(models, default=0)
+
+
+def _foretell(
+    run: RunFolder,
+    job: Job,
+    planned: Sequence[Planned],
+    done: dict[str, StoredOutcome],
+    findings: Sequence[Finding],
+) -> None:
+    """What the next training would give away, leak or none: this model may have been a lucky one."""
+    kept = keeper(job, run, *followed(job, findings), files=("next_model.json",))
+    if run.next_model() or kept.restore():
+        return
+    found = next_models(job, _pooled(planned, done), findings)
+    if found:
+        run.write_next_model(found)
+        kept.keep()
 
 
 def _around(records: Records) -> Neighborhood | None:

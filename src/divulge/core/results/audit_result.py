@@ -142,6 +142,26 @@ class Stability:
 
 
 @dataclass(frozen=True)
+class NextModel:
+    """What one more training of the recipe is expected to give away to an attack, beside what this model does.
+
+    this: with its interval, which is about this model alone.  next: what is expected, and the ends between which one
+    more training falls at `confidence`.  trainings: from which that is told; least, most: what was reached on them.
+    unlike: whether this model lies outside, so that it hardly is one more of them.
+    """
+
+    attack: str
+    metric: str
+    this: Reading
+    next: Reading
+    confidence: float
+    trainings: int
+    least: float
+    most: float
+    unlike: bool = False
+
+
+@dataclass(frozen=True)
 class Subgroup:
     """How well the strongest attack does among the records with one value of a sensitive attribute.
 
@@ -275,6 +295,7 @@ class AuditResult:
     what_if: tuple[WhatIf, ...] = ()
     mitigations: tuple[Mitigation, ...] = ()
     stability: Stability | None = None
+    next_model: tuple[NextModel, ...] = ()
     gains: tuple[Gain, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     handshake: Handshake | None = None
