@@ -101,7 +101,7 @@ def judged(recipe: Recipe, attack: str, seed: int) -> dict[str, tuple[bool, floa
 
 def rows(quick: bool) -> Iterator[Row]:
     """Coverage, with its exact interval, and mean width."""
-    repetitions = 60 if quick else 400
+    repetitions = 60 if quick else 200
     for recipe in RECIPES[:1] if quick else RECIPES:
         for attack in ("lira", "loss"):
             every = [judged(recipe, attack, seed) for seed in range(repetitions)]

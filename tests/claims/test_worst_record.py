@@ -12,6 +12,7 @@ from scipy import stats
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
+from tests.cli.test_endings import run
 
 import divulge
 from divulge.claims import worst_record as one
@@ -23,7 +24,6 @@ from divulge.data.arrays import from_arrays
 from divulge.runs.gate import judge
 from divulge.setup.sources.recipes_from import recipe_for
 from divulge.setup.sources.targets_from import target_from
-from tests.cli.test_endings import run
 
 
 def noisy_sum(x, y, seed):
@@ -155,8 +155,8 @@ def test_bad_input_names_the_cure(given, said):
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
-    import pandas as pd
     import joblib
+    import pandas as pd
 
     x, y = apart(80)
     frame = pd.DataFrame(x, columns=["a", "b"]).assign(ill=y)

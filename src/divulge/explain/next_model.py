@@ -1,8 +1,8 @@
 """What would the next model of this recipe give away?  The shadow models are trainings of it, so each can be attacked.
 
-An interval of an audit is about the model that was audited: another training of the same recipe, on records drawn alike,
-gives away more or less.  Here models of the pool are the target in turn, and the attack is played as it was on the real
-one, with the other models as its references.
+An interval of an audit is about the model that was audited: another training of the same recipe, on records drawn
+alike, gives away more or less.  Here models of the pool are the target in turn, and the attack is played as it was on
+the real one, with the other models as its references.
 """
 
 from __future__ import annotations
@@ -133,9 +133,7 @@ def _targets(pool: Shadows) -> tuple[Target, ...] | None:
     return getattr(pool, "targets", None)
 
 
-def _attacked(
-    job: Job, name: str, targets: Sequence[Target], seen: Array, model: int, models: int
-) -> dict[str, float]:
+def _attacked(job: Job, name: str, targets: Sequence[Target], seen: Array, model: int, models: int) -> dict[str, float]:
     """What one attack reaches on one model of the pool, with all pairs but its own as references."""
     others = tuple(other for other in range(models) if other // 2 != model // 2)
     attack = next(attack for attack in job.attacks if attack.card.name == name)
@@ -159,9 +157,7 @@ def _attacked(
     return {each.metric: each.value for each in weigh(evidence, job.policy) if each.value is not None}
 
 
-def _predicted(
-    job: Job, name: str, values: Sequence[dict[str, float]], findings: Sequence[Finding]
-) -> list[NextModel]:
+def _predicted(job: Job, name: str, values: Sequence[dict[str, float]], findings: Sequence[Finding]) -> list[NextModel]:
     """One line for each metric that was measured on every training."""
     arm = min(int(job.member.sum()), int((~job.member).sum()), len(job.member) // 2)
     lines = []

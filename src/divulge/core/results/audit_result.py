@@ -162,6 +162,23 @@ class NextModel:
 
 
 @dataclass(frozen=True)
+class Screen:
+    """What the loss attack alone foretells of attacks with reference models: a prediction, which decides nothing.
+
+    rate: the false positive rate that it is about.  foretold: share of the members that are expected to be named at it,
+    which is the share of the non-members with a higher loss than all but a share `rate` of the members; its interval is
+    that of this share, not of the prediction.  lira: the true positive rate that LiRA was then measured to have.
+    attack, strongest: the same of the attack with reference models that reached most.  None where there was none.
+    """
+
+    rate: float
+    foretold: Reading
+    lira: Reading | None = None
+    attack: str | None = None
+    strongest: Reading | None = None
+
+
+@dataclass(frozen=True)
 class Subgroup:
     """How well the strongest attack does among the records with one value of a sensitive attribute.
 
@@ -296,6 +313,7 @@ class AuditResult:
     mitigations: tuple[Mitigation, ...] = ()
     stability: Stability | None = None
     next_model: tuple[NextModel, ...] = ()
+    screen: tuple[Screen, ...] = ()
     gains: tuple[Gain, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     handshake: Handshake | None = None
