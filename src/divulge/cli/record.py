@@ -39,16 +39,17 @@ def record(
     """
     from divulge.auditing.resources import resources
     from divulge.claims import worst_record as one
+    from divulge.claims.record_trainings import Game
     from divulge.core.capability.recipes import reusable
     from divulge.setup.audit_file import load
     from divulge.setup.from_file import recipe_and_sets
 
     if rule not in ("exposed", "outliers"):
         raise InputError(f"--rule {rule!r} is unknown: choose exposed or outliers; --rows names records")
-    if game not in [each.value for each in one.Game]:
+    if game not in [each.value for each in Game]:
         raise InputError(f"--game {game!r} is unknown: choose resampled or same")
     plan = one.RecordPlan(
-        _numbers(rows), one.Rule(rule), candidates, one.Game(game), references, trials, tolerated, confidence
+        _numbers(rows), one.Rule(rule), candidates, Game(game), references, trials, tolerated, confidence
     )
     tools = resources(cache=cache)
     what = ("looking at one record", "trains the model anew, many times, with the record and without it")
