@@ -10,7 +10,7 @@ from sklearn.datasets import make_classification
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.core.results.audit_result import Screen
+from divulge.core.results.audit_result import Foretold
 from divulge.core.results.finding import Verdict
 from divulge.core.results.trials import Scored
 from divulge.core.signals import log_of_scores
@@ -120,4 +120,4 @@ def test_a_low_screen_is_no_all_clear(table, tmp_path):
     few = divulge.ScoreTable(table.logits[:, :30], None, table.keep[:, :30], table.y[:30])
     run = audited(few, tmp_path / "run", attacks=["loss"])
     assert run.verdict is not Verdict.NOT_FOUND
-    assert not any(field.startswith("verdict") for field in Screen.__dataclass_fields__)
+    assert not any(field.startswith("verdict") for field in Foretold.__dataclass_fields__)

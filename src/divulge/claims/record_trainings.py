@@ -21,7 +21,7 @@ from divulge.training.artifact_cache import ArtifactCache
 from divulge.training.shadow import ShadowTrainer
 
 
-class Game(Enum):
+class RecordGame(Enum):
     """What is drawn anew in every training besides whether the record is in it.
 
     RESAMPLED: the other records as well, from all that there are: the risk of a record in whatever company (the
@@ -34,7 +34,7 @@ class Game(Enum):
 
 
 @dataclass(frozen=True, eq=False)
-class Units:
+class MemberUnits:
     """The members as what is in a training or not: records, or persons with all their records.
 
     head: int [units], the first row of each.  place: int [rows], which unit each row belongs to.
@@ -52,13 +52,13 @@ class Units:
         return np.flatnonzero(self.place == unit)
 
 
-def units_in(members: Records) -> Units:
+def units_in(members: Records) -> MemberUnits:
     """Persons where the records say whose they are, else the records themselves."""
     if members.groups is None:
         index = np.arange(len(members))
-        return Units(index, index, False)
+        return MemberUnits(index, index, False)
     head, place, _ = numbered(members.groups)
-    return Units(head, place, True)
+    return MemberUnits(head, place, True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ class Resampled:
     recipe: Recipe
     members: Records
     others: Records | None
-    units: Units
+    units: MemberUnits
     threat: ThreatModel
     seed: int
     artifact_cache: ArtifactCache | None = None
@@ -117,14 +117,14 @@ class Resampled:
         return Answered(signal, pool.keep[:, self.units.head[picked]], float(pool.keep.sum(axis=1).mean()))
 
 
-def _rows_of(units: Units, picked: Array) -> tuple[Array, Array]:
+def _rows_of(units: MemberUnits, picked: Array) -> tuple[Array, Array]:
     """Rows of the chosen units, and to which of them each belongs (0 .. chosen - 1)."""
     parts = [units.rows(int(unit)) for unit in picked]
     return np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
 def same_data(
-    recipe: Recipe, members: Records, units: Units, trainings: int, chosen: Sequence[int], seed: int
+    recipe: Recipe, members: Records, units: MemberUnits, trainings: int, chosen: Sequence[int], seed: int
 ) -> Answered:
     """Half of the trainings on all members, which all chosen units share, and for each unit as many on all but it; only
     the seed differs.  With the record and without it alternate: [trainings, chosen].

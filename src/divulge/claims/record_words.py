@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from divulge.claims.as_run import Tested
-from divulge.claims.record_trainings import Game, Units
+from divulge.claims.record_trainings import MemberUnits
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from divulge.claims.worst_record import RecordRisk, WorstRecord
 
 GAMES = {
-    Game.RESAMPLED.value: "Which other records a training held, and whether it held this one, was drawn by lot, so "
+    "resampled": "Which other records a training held, and whether it held this one, was drawn by lot, so "
     "that the figures are of this record in whatever company; in this very data set it may be easier to name, which "
     "the game `same` measures.",
-    Game.SAME.value: "All trainings held the same other records; only their seeds differ, and whether this record was "
+    "same": "All trainings held the same other records; only their seeds differ, and whether this record was "
     "there. The figures are of this record in this very data set, for someone who knows all others.",
 }
 
@@ -40,7 +40,7 @@ RULES = {
 }
 
 
-def reasons_of(members: Records, units: Units, chosen: Sequence[int]) -> list[tuple[str, ...]]:
+def reasons_of(members: Records, units: MemberUnits, chosen: Sequence[int]) -> list[tuple[str, ...]]:
     """What is remarkable about each of the chosen ones; nothing where records do not tell."""
     try:
         around = neighborhood(members)

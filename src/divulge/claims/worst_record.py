@@ -18,7 +18,7 @@ import numpy as np
 
 from divulge.auditing.job import BoundRecipe
 from divulge.claims.as_run import Found, Setting, Test, as_dict, as_run, of_recipe, of_records
-from divulge.claims.record_trainings import Answered, Game, Resampled, Units, same_data, units_in
+from divulge.claims.record_trainings import Answered, MemberUnits, RecordGame, Resampled, same_data, units_in
 from divulge.claims.record_words import as_tested, reasons_of
 from divulge.core.errors import Impossible, InputError
 from divulge.core.hashing import Array
@@ -42,14 +42,14 @@ FEWEST = 16
 MOST_RECORDS = 20
 
 THREATS = {
-    Game.RESAMPLED: ThreatModel(
+    RecordGame.RESAMPLED: ThreatModel(
         "one record",
         "someone who knows the record, others like it, and how the model is trained, and sees its scores",
         frozenset({Access.SCORES}),
         frozenset({Knowledge.POPULATION, Knowledge.RECIPE}),
         assets=(Asset.MEMBERSHIP,),
     ),
-    Game.SAME: ThreatModel(
+    RecordGame.SAME: ThreatModel(
         "all records but one",
         "someone who knows all the training data but whether one record is in it, and how the model is trained, and "
         "sees its scores",
@@ -78,7 +78,7 @@ class RecordPlan:
     rows: tuple[int, ...] = ()
     rule: Rule = Rule.EXPOSED
     candidates: int = 3
-    game: Game = Game.RESAMPLED
+    game: RecordGame = RecordGame.RESAMPLED
     references: int = 64
     trials: int = 128
     tolerated: float = 0.05
@@ -186,7 +186,7 @@ def _data(members: Records, others: Records | None) -> DataFacts:
     return replace(of_records(members, members), nonmembers=0, nonmember_persons=0)
 
 
-def _check(plan: RecordPlan, members: Records, others: Records | None, units: Units) -> None:
+def _check(plan: RecordPlan, members: Records, others: Records | None, units: MemberUnits) -> None:
     if min(plan.references, plan.trials) < FEWEST or plan.references % 2 or plan.trials % 2:
         raise InputError(
             f"{plan.references} references and {plan.trials} trials: give an even number of each, {FEWEST} at least, "
@@ -204,14 +204,14 @@ def _check(plan: RecordPlan, members: Records, others: Records | None, units: Un
         raise InputError("a record is named twice: name each row, or person, once")
     if not 0 <= plan.tolerated < 1:
         raise InputError(f"an advantage of {plan.tolerated:g} cannot be tolerated: it lies between 0 and 1")
-    if plan.game is Game.SAME and others is not None and len(others) == 0:
+    if plan.game is RecordGame.SAME and others is not None and len(others) == 0:
         raise InputError("others has no records: leave it out")
 
 
 def _played(pool: Resampled, plan: RecordPlan, seed: int) -> tuple[WorstRecord, Found]:
     chosen = _chosen(pool, plan)
     trainings = plan.references + plan.trials
-    if plan.game is Game.SAME:
+    if plan.game is RecordGame.SAME:
         answered = same_data(pool.recipe, pool.members, pool.units, trainings, chosen, seed)
     else:
         answered = pool.answered(trainings, chosen)
@@ -359,19 +359,26 @@ def worst_record(
         if value not in kinds:
             raise InputError(f"{name} {value!r} is unknown: choose {' or '.join(kinds)}")
     sets = from_arrays([members] if others is None else [members, others])
-    made = recipe_for(recipe, None, _NoTarget())  # type: ignore[arg-type]
+    made = recipe_for(recipe, None, _RecipeAlone())  # type: ignore[arg-type]
     if made is None:
         raise InputError("worst_record() needs a recipe: a function train(x, y, seed), a TorchRecipe or an estimator")
     if isinstance(made, BoundRecipe):
         made = BoundRecipe(made.recipe, target_from, made.trainer)
     plan = RecordPlan(
-        tuple(int(row) for row in rows), Rule(rule), candidates, Game(game), references, trials, tolerated, confidence
+        tuple(int(row) for row in rows),
+        Rule(rule),
+        candidates,
+        RecordGame(game),
+        references,
+        trials,
+        tolerated,
+        confidence,
     )
     rest = sets[1] if others is not None else None
     return audited_records(made, sets[0], rest, plan, seed=seed, out=out, resume=resume)
 
 
-class _NoTarget:
+class _RecipeAlone:
     """Stands for the audited model where only its recipe is known."""
 
 

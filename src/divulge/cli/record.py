@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,9 @@ from divulge.cli.screen import out
 from divulge.core.errors import InputError
 from divulge.core.wording import percent
 
-MARKS = {"leak": "▲", "not found": "○", "not measurable": "–"}
+if TYPE_CHECKING:
+    from divulge.claims.worst_record import RecordPlan
+
 CODES = {"leak": 1, "not found": 0, "not measurable": 3}
 
 
@@ -39,18 +41,11 @@ def record(
     """
     from divulge.auditing.resources import resources
     from divulge.claims import worst_record as one
-    from divulge.claims.record_trainings import Game
     from divulge.core.capability.recipes import reusable
     from divulge.setup.audit_file import load
     from divulge.setup.from_file import recipe_and_sets
 
-    if rule not in ("exposed", "outliers"):
-        raise InputError(f"--rule {rule!r} is unknown: choose exposed or outliers; --rows names records")
-    if game not in [each.value for each in Game]:
-        raise InputError(f"--game {game!r} is unknown: choose resampled or same")
-    plan = one.RecordPlan(
-        _numbers(rows), one.Rule(rule), candidates, Game(game), references, trials, tolerated, confidence
-    )
+    plan = _plan(_numbers(rows), rule, candidates, game, (references, trials), (tolerated, confidence))
     tools = resources(cache=cache)
     what = ("looking at one record", "trains the model anew, many times, with the record and without it")
     recipe, sets = recipe_and_sets(load(file), file.resolve().parent, seed, what, tools)
@@ -72,6 +67,25 @@ def record(
         _show(found)
         say_where(found.run)
     raise typer.Exit(CODES[found.verdict])
+
+
+def _plan(
+    rows: tuple[int, ...],
+    rule: str,
+    candidates: int,
+    game: str,
+    trainings: tuple[int, int],
+    bounds: tuple[float, float],
+) -> RecordPlan:
+    """What the options ask for.  trainings: references and trials.  bounds: tolerated, and of what confidence."""
+    from divulge.claims import worst_record as one
+    from divulge.claims.record_trainings import RecordGame
+
+    if rule not in ("exposed", "outliers"):
+        raise InputError(f"--rule {rule!r} is unknown: choose exposed or outliers; --rows names records")
+    if game not in [each.value for each in RecordGame]:
+        raise InputError(f"--game {game!r} is unknown: choose resampled or same")
+    return one.RecordPlan(rows, one.Rule(rule), candidates, RecordGame(game), *trainings, *bounds)
 
 
 def _numbers(rows: str) -> tuple[int, ...]:

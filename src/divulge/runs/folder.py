@@ -13,6 +13,7 @@ turned.json            what is left of the other families' leaks when one thing 
 risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
 next_model.json        what the next training is expected to give away
+screen.json            what the losses foretold, and what was then measured
 training.json          how shadow models were trained, one line each
 gains.json             what the closest copy opened up
 claims/NAME.json       the result of one claim, as Python has it
@@ -36,6 +37,7 @@ from divulge.core.results.audit_result import (
     SCHEMA_VERSION,
     Baseline,
     Cause,
+    Foretold,
     Gain,
     LeftOut,
     Mitigation,
@@ -261,6 +263,15 @@ class RunFolder:
         """Whether other trainings would expose the same members; None where that is not known."""
         path = self.path / "stability.json"
         return self._read(path, Stability) if path.is_file() else None
+
+    def write_screen(self, rows: tuple[Foretold, ...]) -> None:
+        """Keep what the losses foretold."""
+        self._write("screen.json", rows, tuple[Foretold, ...])
+
+    def screen(self) -> tuple[Foretold, ...]:
+        """What the losses foretold; empty where the loss attack was not played."""
+        path = self.path / "screen.json"
+        return self._read(path, tuple[Foretold, ...]) if path.is_file() else ()
 
     def write_next_model(self, rows: tuple[NextModel, ...]) -> None:
         """Keep what the next training is expected to give away."""

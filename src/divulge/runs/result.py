@@ -15,7 +15,6 @@ from divulge.core.results.metric import AUC
 from divulge.core.threat import Family
 from divulge.runs.by_person import SEVERAL, persons_of
 from divulge.runs.folder import RunFolder
-from divulge.runs.screened import screened
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import subgroups
 from divulge.stats.counted import with_intervals
@@ -55,7 +54,7 @@ def open_run(path: Path) -> AuditResult:
         mitigations=run.mitigations(),
         stability=run.stability(),
         next_model=run.next_model(),
-        screen=screened(run, findings, outcomes),
+        screen=run.screen(),
         gains=run.gains(),
         left_out=run.left_out(),
         handshake=met,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from divulge.core.results.audit_result import Screen
+from divulge.core.results.audit_result import Foretold
 from divulge.core.results.finding import Finding, Outcome, Played, Reading
 from divulge.core.results.metric import FALSE_POSITIVE_RATES, tpr_at
 from divulge.core.threat import Family
@@ -16,7 +16,7 @@ LOSS = "loss"
 LIRA = "lira"
 
 
-def screened(run: RunFolder, findings: Sequence[Finding], outcomes: Sequence[Outcome]) -> tuple[Screen, ...]:
+def screened(run: RunFolder, findings: Sequence[Finding], outcomes: Sequence[Outcome]) -> tuple[Foretold, ...]:
     """One line for each false positive rate that there are members enough for; nothing without the loss attack's
     scores.  Beside it stand LiRA, which is what is foretold, and the attack with reference models that reached most.
     """
@@ -32,7 +32,7 @@ def screened(run: RunFolder, findings: Sequence[Finding], outcomes: Sequence[Out
         beside = _measured(rate, findings, outcomes)
         best = max(beside, key=lambda name: beside[name].value, default=None)
         foretold = Reading(told.value, *clopper_pearson(told, alpha))
-        lines.append(Screen(rate, foretold, beside.get(LIRA), best, beside[best] if best is not None else None))
+        lines.append(Foretold(rate, foretold, beside.get(LIRA), best, beside[best] if best is not None else None))
     return tuple(lines)
 
 

@@ -41,6 +41,7 @@ from divulge.explain.what_if import what_if
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.provenance import provenance
 from divulge.runs.publish import publish
+from divulge.runs.screened import screened
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import attributes_of
 from divulge.stats.curves import histogram, roc_band
@@ -87,6 +88,9 @@ def run_audit(
     played = [step for step in planned if step.card.name in done]
     _publish(run, played, done, blind)
     findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met.faults)
+    foretold = screened(run, findings, [done[p.card.name].outcome for p in played])
+    if foretold:
+        run.write_screen(foretold)
     if explain:
         progress.step("looking into why it leaks")
         _explain(run, job, played, done, findings)

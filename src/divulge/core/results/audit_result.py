@@ -162,7 +162,7 @@ class NextModel:
 
 
 @dataclass(frozen=True)
-class Screen:
+class Foretold:
     """What the loss attack alone foretells of attacks with reference models: a prediction, which decides nothing.
 
     rate: the false positive rate that it is about.  foretold: share of the members that are expected to be named at it,
@@ -313,7 +313,7 @@ class AuditResult:
     mitigations: tuple[Mitigation, ...] = ()
     stability: Stability | None = None
     next_model: tuple[NextModel, ...] = ()
-    screen: tuple[Screen, ...] = ()
+    screen: tuple[Foretold, ...] = ()
     gains: tuple[Gain, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     handshake: Handshake | None = None

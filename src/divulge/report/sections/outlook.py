@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.results.audit_result import AuditResult, NextModel, Screen
+from divulge.core.results.audit_result import AuditResult, Foretold, NextModel
 from divulge.core.results.finding import Reading, Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
@@ -57,7 +57,7 @@ def _next(result: AuditResult, each: NextModel) -> list[str]:
     ]
 
 
-def _screened(result: AuditResult, each: Screen) -> list[str]:
+def _screened(result: AuditResult, each: Foretold) -> list[str]:
     lira = "not measured" if each.lira is None else _share(each.lira)
     best = "not measured"
     if each.attack is not None and each.strongest is not None:
