@@ -14,7 +14,7 @@ from divulge.core.results.audit_result import Foretold
 from divulge.core.results.finding import Verdict
 from divulge.core.results.trials import Scored
 from divulge.core.signals import log_of_scores
-from divulge.explain.next_model import retrained
+from divulge.explain.next_model import retrained, seconds_of
 from divulge.report.sections import outlook
 from divulge.runs.screened import LIRA
 from divulge.setup.from_table import job_from_table
@@ -121,3 +121,19 @@ def test_a_low_screen_is_no_all_clear(table, tmp_path):
     run = audited(few, tmp_path / "run", attacks=["loss"])
     assert run.verdict is not Verdict.NOT_FOUND
     assert not any(field.startswith("verdict") for field in Foretold.__dataclass_fields__)
+
+
+def test_a_run_that_goes_on_says_it_of_the_attacks_that_are_then_the_strongest(table, tmp_path):
+    """What was told of other attacks is told anew; what was told of the same ones is left."""
+    run = audited(table, tmp_path / "run", attacks=["loss", "lira"])
+    told = tmp_path / "run" / "next_model.json"
+    right, others = told.read_text(), json.loads(told.read_text())
+    told.write_text(json.dumps([each | {"attack": "rmia"} for each in others]))
+    audited(table, None, attacks=["loss", "lira"], resume=tmp_path / "run")
+    assert json.loads(told.read_text()) == json.loads(right)
+    assert run.result.next_model
+
+
+def test_no_time_is_spent_that_there_is_not(table):
+    job = job_from_table(table, Options(attacks=["loss", "lira"], name="in a hurry"))
+    assert seconds_of(job, ["loss", "lira"]) == pytest.approx(8 * (2.0 + 2.0) * 200 / 10_000)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from divulge.auditing.budget import USUAL_SIZE
 from divulge.auditing.challenge_table import spec_of
 from divulge.auditing.job import Job, See
 from divulge.auditing.oracle import GrantedOracle
@@ -92,6 +93,12 @@ def followed(job: Job, findings: Sequence[Finding]) -> list[str]:
         if each.attack in cards and _cheap(cards[each.attack]):
             chosen.setdefault((each.value, each.low), each.attack)
     return list(chosen.values())[:ATTACKS]
+
+
+def seconds_of(job: Job, names: Sequence[str]) -> float:
+    """What these attacks are expected to take on all models that stand in for the target, going by their cards."""
+    own = sum(attack.card.seconds for attack in job.attacks if attack.card.name in names)
+    return MOST * own * len(job.candidates) / USUAL_SIZE
 
 
 def _cheap(card: Card) -> bool:

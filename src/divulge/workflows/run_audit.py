@@ -35,7 +35,7 @@ from divulge.explain.causes import causes_of
 from divulge.explain.copy_chain import gains_of
 from divulge.explain.mitigations import mitigations_of
 from divulge.explain.neighborhood import Neighborhood, neighborhood
-from divulge.explain.next_model import followed, next_models
+from divulge.explain.next_model import followed, next_models, seconds_of
 from divulge.explain.stability import named_when_retrained, per_record, stability
 from divulge.explain.what_if import what_if
 from divulge.runs.folder import RunFolder, StoredOutcome
@@ -94,7 +94,7 @@ def run_audit(
     if explain:
         progress.step("looking into why it leaks")
         _explain(run, job, played, done, findings)
-        _foretell(run, job, played, done, findings)
+        _foretell(run, job, played, done, findings, budget.remaining)
         mitigations_of(run, tables, findings, [done[p.card.name].outcome for p in played], budget)
     if job.chain and not run.gains():
         progress.step("going on from the copy")
@@ -160,10 +160,18 @@ def _foretell(
     planned: Sequence[Planned],
     done: dict[str, StoredOutcome],
     findings: Sequence[Finding],
+    remaining: float | None,
 ) -> None:
-    """What the next training would give away, leak or none: this model may have been a lucky one."""
-    kept = keeper(job, run, *followed(job, findings), files=("next_model.json",))
-    if run.next_model() or kept.restore():
+    """What the next training would give away, leak or none: this model may have been a lucky one.
+
+    remaining: seconds; where they do not do, nothing is said.  A run that goes on may have found stronger attacks.
+    """
+    names = followed(job, findings)
+    kept = keeper(job, run, *names, files=("next_model.json",))
+    known = dict.fromkeys(each.attack for each in run.next_model())
+    if (known and list(known) == names) or kept.restore():
+        return
+    if remaining is not None and seconds_of(job, names) > remaining:
         return
     found = next_models(job, _pooled(planned, done), findings)
     if found:
