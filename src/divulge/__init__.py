@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from divulge.claims.one_run import audit_epsilon as audit_epsilon
     from divulge.claims.rounds import RoundsAudit as RoundsAudit
     from divulge.claims.rounds import audit_rounds as audit_rounds
+    from divulge.claims.worst_record import WorstRecord as WorstRecord
+    from divulge.claims.worst_record import worst_record as worst_record
     from divulge.core.attack import Attack as Attack
     from divulge.core.attack import Card as Card
     from divulge.core.errors import AccessDenied as AccessDenied
@@ -183,11 +185,13 @@ _HOME = {
     "UpdatedView": "core.views.reconstruction",
     "Verdict": "core.results.finding",
     "VersionView": "core.views.reconstruction",
+    "WorstRecord": "claims.worst_record",
     "assert_no_leak": "runs.gate",
     "audit": "workflows.audit",
     "audit_epsilon": "claims.one_run",
     "audit_rounds": "claims.rounds",
     "compare_defenses": "workflows.compare_defenses",
+    "worst_record": "claims.worst_record",
 }
 _EXTRA = {"torch": "torch", "onnxruntime": "onnx", "httpx": "http", "stamina": "http"}
 
@@ -275,11 +279,13 @@ __all__ = [
     "UpdatedView",
     "Verdict",
     "VersionView",
+    "WorstRecord",
     "assert_no_leak",
     "audit",
     "audit_epsilon",
     "audit_rounds",
     "compare_defenses",
+    "worst_record",
 ]
 
 

@@ -17,6 +17,7 @@ from divulge.cli.epsilon import epsilon
 from divulge.cli.gate import gate
 from divulge.cli.init import init
 from divulge.cli.papers import papers
+from divulge.cli.record import record
 from divulge.cli.report import report
 from divulge.cli.screen import out, speak_unicode
 from divulge.cli.watched import watched
@@ -50,7 +51,7 @@ def divulge(
     """Options of the command itself."""
 
 
-for verb in (demo, init, audit, attacks, report, gate, compare, epsilon, papers, cache):
+for verb in (demo, init, audit, attacks, report, gate, compare, epsilon, record, papers, cache):
     app.command()(verb)
 app.add_typer(claim, name="claim")
 

@@ -12,6 +12,8 @@ what_if.json           what the model would leak if it were trained otherwise
 turned.json            what is left of the other families' leaks when one thing is changed
 risk.parquet           the risk of every member, and what is remarkable about it
 stability.json         whether other trainings would expose the same members
+next_model.json        what the next training is expected to give away
+screen.json            what the losses foretold, and what was then measured
 training.json          how shadow models were trained, one line each
 e_values.json          evidence that may be looked at again, of each membership attack
 predictive.json        how likely a record that is named is a member, over the usual base rates
@@ -41,13 +43,13 @@ from divulge.core.results.audit_result import (
     Gain,
     LeftOut,
     Mitigation,
-    Predictive,
     RunFacts,
     Stability,
     WhatIf,
 )
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.finding import Finding, Outcome
+from divulge.core.results.forecasts import Foretold, NextModel, Predictive
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.trials import Scored
 from divulge.runs.evidence_files import StoredEvidence, scored_of, table_of
@@ -281,6 +283,24 @@ class RunFolder:
         """Whether other trainings would expose the same members; None where that is not known."""
         path = self.path / "stability.json"
         return self._read(path, Stability) if path.is_file() else None
+
+    def write_screen(self, rows: tuple[Foretold, ...]) -> None:
+        """Keep what the losses foretold."""
+        self._write("screen.json", rows, tuple[Foretold, ...])
+
+    def screen(self) -> tuple[Foretold, ...]:
+        """What the losses foretold; empty where the loss attack was not played."""
+        path = self.path / "screen.json"
+        return self._read(path, tuple[Foretold, ...]) if path.is_file() else ()
+
+    def write_next_model(self, rows: tuple[NextModel, ...]) -> None:
+        """Keep what the next training is expected to give away."""
+        self._write("next_model.json", rows, tuple[NextModel, ...])
+
+    def next_model(self) -> tuple[NextModel, ...]:
+        """What the next training is expected to give away; empty where that is not known."""
+        path = self.path / "next_model.json"
+        return self._read(path, tuple[NextModel, ...]) if path.is_file() else ()
 
     def causes(self) -> tuple[Cause, ...]:
         """What named members have in common; empty where that was not looked into."""

@@ -33,6 +33,10 @@ STRENGTHS = {
 """Of attacks, as schema 1 had them in a table; 0.5 for the rest."""
 
 
+GONE = ("the architecture",)
+"""Knowledge that schema 1 named."""
+
+
 def migrate(run: Path) -> None:
     """Bring a folder of schema 1 to this one; run.json comes last, so that what is interrupted is done again."""
     kept = run / KEPT
@@ -52,9 +56,15 @@ def migrate(run: Path) -> None:
     for name, change in (("findings.json", _findings), ("turned.json", _mitigations)):
         if (run / name).is_file():
             _rewrite(run / name, kept, change)
-    _rewrite(run / "run.json", kept, lambda facts: facts | {"schema_version": SCHEMA_VERSION})
+    _rewrite(run / "run.json", kept, _facts)
     for name in BEFORE:
         shutil.rmtree(run / name, ignore_errors=True)
+
+
+def _facts(facts: Json) -> Json:
+    """Without what an adversary was said to know and no attack ever asked for."""
+    known = [word for word in facts["threat"]["knowledge"] if word not in GONE]
+    return facts | {"schema_version": SCHEMA_VERSION, "threat": facts["threat"] | {"knowledge": known}}
 
 
 def _read(path: Path) -> Any:

@@ -11,8 +11,9 @@ import numpy as np
 
 from divulge.catalog.papers import PAPERS
 from divulge.core.hashing import Array
-from divulge.core.results.audit_result import AtRisk, AuditResult, Baseline, Predictive, Subgroup
+from divulge.core.results.audit_result import AtRisk, AuditResult, Baseline, Subgroup
 from divulge.core.results.finding import Finding
+from divulge.core.results.forecasts import Predictive
 from divulge.core.results.metric import AUC
 from divulge.core.threat import Family
 from divulge.runs.by_person import SEVERAL, persons_of
@@ -62,6 +63,8 @@ def open_run(path: Path, prior: str | None = None) -> AuditResult:
         what_if=run.what_if(),
         mitigations=run.mitigations(),
         stability=run.stability(),
+        next_model=run.next_model(),
+        screen=run.screen(),
         gains=run.gains(),
         left_out=run.left_out(),
         handshake=met,

@@ -74,14 +74,23 @@ def target_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Target, 
     return target, sets_in(data, target, _of_claim(audit, folder, seed), folder)
 
 
-def recipe_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Recipe, Sets]:
-    """How the model of an audit file is trained, and its records; raises InputError where there is no recipe."""
-    data = _data(audit, "testing a claimed epsilon needs a recipe and `data` to train with: a score table has neither")
+def recipe_and_sets(
+    audit: AuditFile,
+    folder: Path,
+    seed: int,
+    what: tuple[str, str] = ("testing a claimed epsilon", "trains the model anew, once, with canaries"),
+    tools: Resources | None = None,
+) -> tuple[Recipe, Sets]:
+    """How the model of an audit file is trained, and its records.  what: is to be done, and how it trains.
+
+    Raises InputError where there is no recipe.
+    """
+    data = _data(audit, f"{what[0]} needs a recipe and `data` to train with: a score table has neither")
     target, factory = target_in(audit.target, folder)
     options = _of_claim(audit, folder, seed)
-    recipe = recipe_from(options.recipe, None, target, None, factory, folder)
+    recipe = recipe_from(options.recipe, None, target, tools, factory, folder)
     if recipe is None:
-        raise InputError("recipe: is missing: testing a claimed epsilon trains the model anew, once, with canaries")
+        raise InputError(f"recipe: is missing: {what[0]} {what[1]}")
     sets = sets_in(data, target, options, folder)
     return under(target, recipe, named_defenses(audit.defenses), sets.population), sets
 

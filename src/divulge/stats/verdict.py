@@ -11,6 +11,7 @@ from divulge.core.results.metric import (
     EPSILON_BY_STEP,
     EPSILON_ONE_RUN,
     NOT_AS_CLAIMED,
+    RECORD_NAMED,
     SHARE_USED,
     Trials,
 )
@@ -184,6 +185,7 @@ def _too_few(finding: Measurement) -> str:
 FEW_FOR_CLAIM = {
     EPSILON_ONE_RUN: "so few canaries could not have refuted the claim: give more of them",
     CANARIES_USED: "so few canaries prove nothing, even if every label is ranked first",
+    RECORD_NAMED: "there are too few trainings to show even that this record is always named: give more trials",
 }
 
 UPHELD = {
@@ -193,6 +195,7 @@ UPHELD = {
     EPSILON_ONE_RUN: "epsilon is at least {value:.2f}, and {threshold:g} was claimed",
     EPSILON_BY_STEP: "epsilon is at least {value:.2f} if each step is Gaussian, and {threshold:g} was claimed",
     NOT_AS_CLAIMED: "something was not done as the claim assumes",
+    RECORD_NAMED: "whoever names this record has an advantage of at least {low}, above {tolerated}",
 }
 
 NOT_UPHELD = {
@@ -202,6 +205,7 @@ NOT_UPHELD = {
     EPSILON_ONE_RUN: "the bound of {value:.2f} does not exceed the {threshold:g} that was claimed",
     EPSILON_BY_STEP: "the bound by step of {value:.2f} does not exceed the {threshold:g} that was claimed",
     NOT_AS_CLAIMED: "what was seen was done as the claim assumes",
+    RECORD_NAMED: "an advantage of {power} or more would probably have been seen, on this record: others may differ",
 }
 
 
@@ -210,7 +214,11 @@ def _of_claim(finding: Measurement, words: Mapping[str, str]) -> str | None:
     if finding.metric not in words:
         return None
     return words[finding.metric].format(
-        value=finding.value or 0.0, threshold=finding.threshold, low=percent(finding.low or 0.0)
+        value=finding.value or 0.0,
+        threshold=finding.threshold,
+        low=percent(finding.low or 0.0),
+        tolerated=percent(finding.threshold),
+        power=percent(finding.power or 1.0),
     )
 
 

@@ -35,6 +35,7 @@ from divulge.explain.causes import causes_of
 from divulge.explain.copy_chain import gains_of
 from divulge.explain.mitigations import mitigations_of
 from divulge.explain.neighborhood import Neighborhood, neighborhood
+from divulge.explain.next_model import followed, next_models, seconds_of
 from divulge.explain.stability import named_when_retrained, per_record, stability
 from divulge.explain.what_if import what_if
 from divulge.runs.differences.over_time import e_values_of
@@ -43,6 +44,7 @@ from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.provenance import provenance
 from divulge.runs.publish import publish
 from divulge.runs.result import predictive_of
+from divulge.runs.screened import screened
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import attributes_of
 from divulge.stats.base_rates import USUAL, BaseRate
@@ -91,9 +93,13 @@ def run_audit(
     played = [step for step in planned if step.card.name in done]
     _publish(run, played, done, blind)
     findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met.faults)
+    foretold = screened(run, findings, [done[p.card.name].outcome for p in played])
+    if foretold:
+        run.write_screen(foretold)
     if explain:
         progress.step("looking into why it leaks")
         _explain(run, job, played, done, findings)
+        _foretell(run, job, played, done, findings, budget.remaining)
         mitigations_of(run, tables, findings, [done[p.card.name].outcome for p in played], budget)
     if job.chain and not run.gains():
         progress.step("going on from the copy")
@@ -139,15 +145,45 @@ def _explain(
     causes = causes_of(job, run.scores(strongest), job.policy.confidence, around) if around is not None else ()
     if records.schema.names != ("row",):
         run.write_causes(causes, what_if(job))
+    found = named_when_retrained(job, _pooled(planned, done))
+    steady = stability(found.of(units_of(job).member), job.policy.confidence) if found is not None else None
+    run.write_risk(per_record(job, around, found), steady)
+    kept.keep()
+
+
+def _pooled(planned: Sequence[Planned], done: dict[str, StoredOutcome]) -> int:
+    """How many shadow models the attacks on membership have had."""
     models = [
         shadows_of(p.attack)
         for p in planned
         if p.card.family is Family.MEMBERSHIP and isinstance(done[p.card.name].outcome.result, Played)
     ]
-    found = named_when_retrained(job, max(models, default=0))
-    steady = stability(found.of(units_of(job).member), job.policy.confidence) if found is not None else None
-    run.write_risk(per_record(job, around, found), steady)
-    kept.keep()
+    return max(models, default=0)
+
+
+def _foretell(
+    run: RunFolder,
+    job: Job,
+    planned: Sequence[Planned],
+    done: dict[str, StoredOutcome],
+    findings: Sequence[Finding],
+    remaining: float | None,
+) -> None:
+    """What the next training would give away, leak or none: this model may have been a lucky one.
+
+    remaining: seconds; where they do not do, nothing is said.  A run that goes on may have found stronger attacks.
+    """
+    names = followed(job, findings)
+    kept = keeper(job, run, *names, files=("next_model.json",))
+    known = dict.fromkeys(each.attack for each in run.next_model())
+    if (known and list(known) == names) or kept.restore():
+        return
+    if remaining is not None and seconds_of(job, names) > remaining:
+        return
+    found = next_models(job, _pooled(planned, done), findings)
+    if found:
+        run.write_next_model(found)
+        kept.keep()
 
 
 def _around(records: Records) -> Neighborhood | None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Curve
 from divulge.core.results.finding import CLAIM, Failed, Finding, Outcome, Played, Reading, Refused, Verdict
+from divulge.core.results.forecasts import Foretold, NextModel, Predictive
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.metric import AUC
 from divulge.core.results.policy import Policy
@@ -252,20 +253,6 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Predictive:
-    """How likely a record that an attack names is a member, if the share of members among those asked about is no more
-    than stated: prior, in words, from which the interval low to high follows.  metric: at which false positive rate.
-    """
-
-    attack: str
-    metric: str
-    prior: str
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class AuditResult:
     """A finished run, or one that was cut short, as a report shows it.
 
@@ -289,6 +276,8 @@ class AuditResult:
     what_if: tuple[WhatIf, ...] = ()
     mitigations: tuple[Mitigation, ...] = ()
     stability: Stability | None = None
+    next_model: tuple[NextModel, ...] = ()
+    screen: tuple[Foretold, ...] = ()
     gains: tuple[Gain, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     handshake: Handshake | None = None

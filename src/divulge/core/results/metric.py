@@ -44,6 +44,7 @@ EPSILON_ONE_RUN = "epsilon_one_run"
 EPSILON_BY_STEP = "epsilon_by_step"
 NOT_AS_CLAIMED = "not_as_claimed"
 SOURCE_INFERRED = "source_inferred"
+RECORD_NAMED = "record_named"
 
 FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
 
@@ -183,6 +184,7 @@ def _claims() -> list[Metric]:
         Metric(EPSILON_BY_STEP, None, "epsilon by step, at least", own, 0.0, number, unbounded=True),
         Metric(NOT_AS_CLAIMED, None, "parts of a training that are not as claimed", own, 0.0),
         Metric(SOURCE_INFERRED, None, "records whose client is inferred", own, 0.05),
+        Metric(RECORD_NAMED, None, "advantage on one record", own, 0.05, number, needs_power=True),
     ]
 
 
