@@ -189,7 +189,7 @@ _HOME = {
     "audit_rounds": "claims.rounds",
     "compare_defenses": "workflows.compare_defenses",
 }
-_EXTRA = {"torch": "torch", "onnxruntime": "onnx", "httpx": "http", "stamina": "http"}
+_EXTRA = {"torch": "torch", "onnxruntime": "onnx", "httpx": "http", "httpcore": "http"}
 
 __all__ = [
     "PRESETS",

@@ -19,9 +19,10 @@ Answer = Callable[[np.ndarray], Any]
 
 @dataclass
 class Log:
-    """What the service saw: records in all, requests, and the headers of the last one."""
+    """What the service saw: records in all, which, requests, and the headers of the last one."""
 
     records: int = 0
+    different: set[str] = field(default_factory=set)
     requests: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     times: list[float] = field(default_factory=list)
@@ -55,6 +56,7 @@ class App:
         if odd is None:
             rows = np.asarray(self.unpack(json.loads(content)), dtype=object)
             self.log.records += len(rows)
+            self.log.different |= set(map(str, rows.tolist()))
             odd = (200, {}, json.dumps(self.pack(self.answer(rows))).encode())
         status, headers, body = odd
         raw = [(k.encode(), v.encode()) for k, v in headers.items()]
