@@ -23,7 +23,7 @@ that is shorter than the second is not looked for: it would be found everywhere.
 
 SCHEMES = frozenset({"bearer", "basic", "digest", "negotiate", "apikey", "token"})
 
-_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)://([^\s'\"<>]*)", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)://([^\s'\"<>]*[^\s'\"<>,;.)}\]])", re.IGNORECASE)
 _TELLING = re.compile(r"key|token|secret|sig|auth|pass|pwd|cred|session|code", re.IGNORECASE)
 LONG_VALUE = 16
 """Characters from which on the value of a query is taken for a secret whatever its name is."""

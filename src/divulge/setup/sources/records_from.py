@@ -89,7 +89,9 @@ def met(target: Target, sets: Sets, budget: int | None = None) -> Sets:
             raise InputError(str(error)) from error
     if able(target, Meets):
         try:
-            target.meet(sets.members if budget is None else sets.members.take(np.arange(min(budget, len(sets.members)))))
+            target.meet(
+                sets.members if budget is None else sets.members.take(np.arange(min(budget, len(sets.members))))
+            )
         except TargetError as error:
             raise InputError(f"target.service: {error}") from error
     return sets

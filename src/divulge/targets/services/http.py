@@ -299,7 +299,7 @@ class HttpTarget:
         try:
             answered = exchange.post(content)
         except TargetError as error:
-            raise TargetError(f"the service {self._name} {error}") from None
+            raise TargetError(f"the service {self._name} {exchange.said(str(error), 240)}") from None
         if answered.status == 429 or answered.status >= 500:
             raise Busy(f"answered status {answered.status}", seconds_to_wait(answered.headers))
         if answered.status >= 400:

@@ -124,7 +124,9 @@ def _opened(path: Path) -> sqlite3.Connection:
     base = sqlite3.connect(path, check_same_thread=False, timeout=30)
     try:
         with base:
-            base.execute("create table if not exists kept (key text primary key, service text, asked real, answer text)")
+            base.execute(
+                "create table if not exists kept (key text primary key, service text, asked real, answer text)"
+            )
             base.execute("create table if not exists met (service text primary key, version text, tag text)")
             base.execute("select key, service, asked, answer from kept limit 1").fetchone()
     except sqlite3.Error:

@@ -17,6 +17,7 @@ from divulge.core.secret import HIDDEN, Secret, plain_address
 from divulge.targets.services.http_bodies import PRESETS, Body
 from divulge.targets.services.http_exchange import checked_origins
 
+_HEADER, _NO_VALUE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"), re.compile(r"[\x00-\x08\n-\x1f\x7f]")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -89,7 +90,7 @@ class Service:
         """The headers' values; raises InputError for a variable that is not set, or that no header can hold."""
         found = {name: Secret(_variable(variable, "headers")) for name, variable in self.headers.items()}
         for name, secret in found.items():
-            if not re.fullmatch(r"[!#-'*+.^-z|~-]+", name, re.ASCII) or re.search(r"[\x00-\x08\n-\x1f\x7f]", secret.reveal()):
+            if not _HEADER.fullmatch(name) or _NO_VALUE.search(secret.reveal()):
                 raise InputError(
                     f"target.headers: {name} has characters that no header holds, the end of a line say: correct the "
                     f"variable {self.headers[name]}"
@@ -125,7 +126,9 @@ class Service:
     def account(self) -> str:
         """Whose answers these are: two accounts at one address may be answered by two models."""
         parts = [f"{name.lower()}={secret.trace()}" for name, secret in sorted(self.secrets().items())]
-        return digest(self.address().trace(), *parts, *(Secret(text).trace() for text in _environment(self.body.request)))
+        return digest(
+            self.address().trace(), *parts, *(Secret(text).trace() for text in _environment(self.body.request))
+        )
 
 
 def _variable(name: str, where: str) -> str:
