@@ -14,7 +14,7 @@ UTF-8 cannot hold.  A tab and the end of a line are none of them."""
 
 
 def printable(text: str) -> str:
-    """A text with \\u001b for a character that does something instead of showing."""
+    """A text with the code written out of every character that does something instead of showing."""
     return _UNPRINTABLE.sub(lambda found: _escape(found[0]), text)
 
 

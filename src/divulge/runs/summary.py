@@ -7,6 +7,7 @@ from html import escape
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Finding, Verdict
 from divulge.report import words
+from divulge.report.inert import shown as plainly
 from divulge.report.metrics import metric_name, shown
 from divulge.report.typography import MARKS
 
@@ -29,6 +30,7 @@ def strongest(result: AuditResult) -> list[Finding]:
 
 def as_text(result: AuditResult, folder: str) -> str:
     """Verdict, target and the strongest findings: twelve lines at most, none longer than a terminal is wide."""
+    result = plainly(result)
     lines = [f"{MARKS[result.verdict]} {result.verdict.value}: {words.headline(result)}"[:110]]
     lines.append(f"  {result.facts.target.name}, {_sizes(result)}, {result.facts.threat.name}"[:110])
     lines += [f"  {MARKS[f.verdict]} {title:<34.34} {what:<26.26} {value}" for f, title, what, value in _rows(result)]
@@ -38,6 +40,7 @@ def as_text(result: AuditResult, folder: str) -> str:
 
 def as_html(result: AuditResult, folder: str) -> str:
     """The same as a piece of a page; everything that a user named is escaped."""
+    result = plainly(result)
     colour = _COLOURS.get(result.verdict, "#8a6d00")
     mark = f'<b style="color:{colour}">{MARKS[result.verdict]} {escape(result.verdict.value)}</b>'
     rows = "".join(

@@ -88,7 +88,7 @@ class Run:
         page: "report", "decision" for whoever decides alone, or "card" for the privacy section of a model card.  A PDF
         needs Chromium, Chrome or Edge.
         """
-        from divulge.runs.export import FORMATS, write
+        from divulge.runs.export import FORMATS, csv_of, write
 
         usual = {"report": "report.html", "decision": "decision.html", "card": "card.md"}.get(page, "report.html")
         target = Path(path) if path is not None else self.folder / usual
@@ -97,7 +97,7 @@ class Run:
             raise InputError(f"report format {chosen!r} is unknown: choose one of {', '.join(FORMATS)} or csv")
         if chosen == "csv":
             target.parent.mkdir(parents=True, exist_ok=True)
-            self.risk().to_csv(target, index=False)
+            target.write_text(csv_of(self.risk()), encoding="utf-8")
         else:
             write(self.result, target, chosen, page)
         return target

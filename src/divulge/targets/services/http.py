@@ -28,7 +28,7 @@ from divulge.targets.services.http_bodies import listed, predictions_in, request
 from divulge.targets.services.http_exchange import Busy, Exchange, Limits, seconds_to_wait
 from divulge.targets.services.http_json import NoJson, parsed
 from divulge.targets.services.http_kept import Identity, KeptAnswers
-from divulge.targets.services.http_service import Service as Service
+from divulge.targets.services.http_service import Service
 
 LONGEST_WAIT = 60.0
 """Seconds that a service may ask to wait before the next try (Retry-After)."""
@@ -50,8 +50,9 @@ class HttpTarget:
     the service answers the first records otherwise than it did, names another version of its model, or a month is over.
 
     classes: labels in the order of the service's scores.  cache: the file; None to keep nothing.
-    met_with: the records that it was met with.  drift: what changed while it was asked, in words.  replaced: the day since
-    which it answered otherwise than now; both empty where nothing did.  requests, sent: how many, and records in them.
+    met_with: the records that it was met with.  drift: what changed while it was asked, in words.  replaced: the day
+    since which it answered otherwise than now; both empty where nothing did.  requests, sent: how many, and records in
+    them.
     """
 
     cacheable = False
@@ -192,8 +193,8 @@ class HttpTarget:
         if number:
             self.replaced = since
             warnings.warn(
-                f"the service {self._name} is not the one that answered since {since}: {counted(number, 'kept answer')} "
-                "of it were thrown away",
+                f"the service {self._name} is not the one that answered since {since}: "
+                f"{counted(number, 'kept answer')} of it were thrown away",
                 Notice,
                 stacklevel=2,
             )
@@ -277,7 +278,7 @@ class HttpTarget:
             return self._predictions(exchange, records)
 
     def _predictions(self, exchange: Exchange, records: Records) -> list[Any]:
-        """Of one request, tried again while the service is busy; once only where it was too busy for another already."""
+        """Of one request, tried again while the service is busy; only once where it was too busy for another one."""
         body = replace(self.service.body, request=self.service.request())
         content = json.dumps(request_of(body, records)).encode()
         tries = 1 if self._down else self.service.tries
@@ -330,8 +331,8 @@ class HttpTarget:
             most = self.service.most_records
             if most is not None and self.sent + records > most:
                 raise TargetError(
-                    f"the service {self._name} was sent {self.sent:,} of at most {most:,} records (`most_records`), and "
-                    f"{records:,} more are needed"
+                    f"the service {self._name} was sent {self.sent:,} of at most {most:,} records (`most_records`), "
+                    f"and {records:,} more are needed"
                 )
             now = time.monotonic()
             start = max(now, self._next)

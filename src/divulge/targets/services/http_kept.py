@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Identity:
-    """What a service says of its model.  version: of a header, empty where it says nothing.  tag: the ETag of its answer
-    to the sample.
+    """What a service says of its model.  version: of a header, empty where it says nothing.  tag: the ETag of its
+    answer to the first records.
     """
 
     version: str = ""
