@@ -19,8 +19,8 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str, most: int | None = None) -> str:
-    """The same in one line, its middle left out where it is longer than `most` characters."""
-    line = printable(" ".join(text.split()))
+    """The same in one line, a part left out where it is longer than `most` characters."""
+    line = printable(" ".join((text if most is None else text[: 8 * most]).split()))
     if most is None or len(line) <= most:
         return line
     return f"{line[: 2 * most // 3]} … {line[-most // 4 :]}"

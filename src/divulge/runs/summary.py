@@ -6,6 +6,7 @@ from html import escape
 
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Finding, Verdict
+from divulge.core.wording import printable
 from divulge.report import words
 from divulge.report.inert import shown as plainly
 from divulge.report.metrics import metric_name, shown
@@ -35,7 +36,7 @@ def as_text(result: AuditResult, folder: str) -> str:
     lines.append(f"  {result.facts.target.name}, {_sizes(result)}, {result.facts.threat.name}"[:110])
     lines += [f"  {MARKS[f.verdict]} {title:<34.34} {what:<26.26} {value}" for f, title, what, value in _rows(result)]
     lines += [line[:110] for line in _left(result)]
-    return "\n".join([*lines, f"  {folder}"])
+    return "\n".join([*lines, f"  {printable(folder)}"])
 
 
 def as_html(result: AuditResult, folder: str) -> str:
@@ -53,7 +54,7 @@ def as_html(result: AuditResult, folder: str) -> str:
     return (
         f"<div><p>{mark} {escape(result.facts.name)}: {escape(words.headline(result))}</p>"
         f"<p>{escape(result.facts.target.name)}, {_sizes(result)}, {escape(result.facts.threat.name)}</p>"
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{left}<p><code>{escape(folder)}</code></p>"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{left}<p><code>{escape(printable(folder))}</code></p>"
         "</div>"
     )
 
