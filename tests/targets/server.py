@@ -31,7 +31,7 @@ class Log:
 @dataclass
 class App:
     """answer: what predictions for rows [records, features] are.  trouble: what happens at request number n, before it
-    is answered; it returns a status, headers and a body, or None to go on.
+    is answered; it returns a status, headers and a body, or None to go on.  reply: headers of every good answer.
     """
 
     answer: Answer
@@ -39,6 +39,7 @@ class App:
     pack: Callable[[Any], Any] = lambda predictions: {"predictions": predictions}
     trouble: Callable[[int], tuple[int, dict[str, str], bytes] | None] = lambda number: None
     log: Log = field(default_factory=Log)
+    reply: dict[str, str] = field(default_factory=dict)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -57,7 +58,7 @@ class App:
             rows = np.asarray(self.unpack(json.loads(content)), dtype=object)
             self.log.records += len(rows)
             self.log.different |= set(map(str, rows.tolist()))
-            odd = (200, {}, json.dumps(self.pack(self.answer(rows))).encode())
+            odd = (200, self.reply, json.dumps(self.pack(self.answer(rows))).encode())
         status, headers, body = odd
         raw = [(k.encode(), v.encode()) for k, v in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})

@@ -49,7 +49,7 @@ class HttpTarget:
     """A service as a target.  Every answer is kept on disk as it comes, so a crash, or a repeat, costs no query, until
     the service answers the first records otherwise than it did, names another version of its model, or a month is over.
 
-    classes: labels in the order of the service's scores.  cache: the file; None to keep nothing.
+    classes: labels in the order of the service's scores.  cache: the file; None to keep them no longer than the target.
     met_with: the records that it was met with.  drift: what changed while it was asked, in words.  replaced: the day
     since which it answered otherwise than now; both empty where nothing did.  requests, sent: how many, and records in
     them.
@@ -104,8 +104,7 @@ class HttpTarget:
             read(answers, how, self._labels(records))
             self._how, self.met_with, self._first = how, sample, answers
             self._probed = self.requests
-            if self._kept is not None:
-                self._recognise(self._kept)
+            self._recognise()
         return self._how
 
     def answer(self, access: Access, records: Records) -> Array:
@@ -123,7 +122,7 @@ class HttpTarget:
     def provenance_note(self) -> str:
         """For the report."""
         version = f", model version {self._version}" if self._version else ""
-        since = self._kept.since() if self._kept is not None else ""
+        since = self._kept.since() if self._cache is not None else ""
         kept = f"; answers are kept since {since}" if since else ""
         what = f"{counted(self.requests, 'request')} with {counted(self.sent, 'record')}"
         return f"the service {self.service.place}{version}: {what}, those sent again included{kept}"
@@ -151,9 +150,7 @@ class HttpTarget:
         return self.classes or records.schema.classes
 
     @cached_property
-    def _kept(self) -> KeptAnswers | None:
-        if self._cache is None:
-            return None
+    def _kept(self) -> KeptAnswers:
         return KeptAnswers(self._cache, self._whose)
 
     @cached_property
@@ -162,34 +159,33 @@ class HttpTarget:
 
     def _keys(self, records: Records) -> list[str]:
         about = json.dumps([records.schema.names, records.x.shape[1:]])  # the same values under other names are others
-        whose = self._whose if self._kept is not None else ""
-        return [digest(whose, about, json.dumps(row)) for row in listed(records)]
+        return [digest(self._whose, about, json.dumps(row)) for row in listed(records)]
 
-    def _recognise(self, kept: KeptAnswers) -> None:
+    def _recognise(self) -> None:
         """Whether this is the service whose answers are kept: by the version that it names, by the ETag and the content
         of its answer to the first records.
         """
         assert self.met_with is not None
         keys, now = self._keys(self.met_with), Identity(self._version, self._tag)
-        before = kept.identity()
+        before = self._kept.identity()
         if before is not None and (before.version != now.version or (before.tag and now.tag and before.tag != now.tag)):
-            self._forget(kept)
-        self._compare(kept, self.met_with, keys, self._first)
-        kept.meet(now)
+            self._forget()
+        self._compare(self.met_with, keys, self._first)
+        self._kept.meet(now)
         self._keep(keys, range(len(keys)), self._first)
 
-    def _compare(self, kept: KeptAnswers, records: Records, keys: Sequence[str], now: Sequence[Any]) -> None:
+    def _compare(self, records: Records, keys: Sequence[str], now: Sequence[Any]) -> None:
         """Forget what is kept where the same records are answered otherwise now."""
-        old = kept.get(keys)
+        old = self._kept.get(keys)
         both = [place for place, key in enumerate(keys) if key in old]
         if both:
             some, said = records.take(np.array(both)), [now[place] for place in both]
             if self._apart(some, [old[keys[place]] for place in both], said) > NOISE:
-                self._forget(kept)
+                self._forget()
             self._verified = True
 
-    def _forget(self, kept: KeptAnswers) -> None:
-        since, number = kept.since(), kept.forget()
+    def _forget(self) -> None:
+        since, number = self._kept.since(), self._kept.forget()
         if number:
             self.replaced = since
             warnings.warn(
@@ -211,8 +207,7 @@ class HttpTarget:
     def _changed(self, what: str) -> None:
         with self._lock:
             self.drift = self.drift or what
-        if self._kept is not None:
-            self._kept.forget(self._began)
+        self._kept.forget(self._began)
 
     def _ask(self, records: Records) -> list[Any]:
         """One prediction a record, as it came; what is known is not asked for again."""
@@ -241,14 +236,12 @@ class HttpTarget:
 
     def _known(self, records: Records, keys: Sequence[str]) -> dict[str, Any]:
         """What is kept.  Before answers of an earlier day are used, a few of them are asked for again."""
-        if self._kept is None:
-            return {}
         known = self._kept.get(keys)
         old = [place for place, key in enumerate(keys) if key in known and key not in self._fresh][:SAMPLE]
         if old and not self._verified:
             some = records.take(np.array(old))
             now = self._send(some)
-            self._compare(self._kept, some, [keys[place] for place in old], now)
+            self._compare(some, [keys[place] for place in old], now)
             self._keep(keys, old, now)
             known = self._kept.get(keys)
         return known
@@ -256,7 +249,7 @@ class HttpTarget:
     def _keep(self, keys: Sequence[str], part: Sequence[int], predictions: Sequence[Any]) -> dict[str, Any]:
         """Put the predictions of one request on disk, at once: what was answered is never asked for again."""
         found = {keys[i]: p for i, p in zip(part, predictions, strict=True)}
-        if self._kept is not None and not self.drift:
+        if not self.drift:
             self._kept.put(found)
             self._fresh |= set(found)
         return found

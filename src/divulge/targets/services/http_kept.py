@@ -36,24 +36,24 @@ class Identity:
 class KeptAnswers:
     """Predictions by key, in a file of SQLite that its owner alone can read; each batch is on disk when `put` returns.
 
-    service: whose, by address, form of the questions and account.  A file that is damaged is begun anew; where none can
-    be written, nothing is kept, which is said once.
+    path: None for as long as the process lives only.  service: whose, by address, form of the questions and account.
+    A file that is damaged is begun anew; where none can be written, that is said once, and they are kept in memory.
     """
 
-    def __init__(self, path: Path, service: str) -> None:
+    def __init__(self, path: Path | None, service: str) -> None:
         self._service, self._path = service, path
         self._lock = threading.Lock()
         self._base: sqlite3.Connection | None = None
         try:
-            self._base = _opened(path)
-        except sqlite3.DatabaseError:
             try:
+                self._base = _opened(path)
+            except sqlite3.DatabaseError:
+                assert path is not None
                 path.unlink(missing_ok=True)
                 self._base = _opened(path)
-            except (OSError, sqlite3.Error) as error:
-                self._lost(error)
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
             self._lost(error)
+            self._base = _opened(None)
 
     def get(self, keys: Sequence[str]) -> dict[str, Any]:
         """What is known of these keys, and is not too old."""
@@ -117,11 +117,13 @@ class KeptAnswers:
         warnings.warn(f"answers of the service are not kept: {self._path}: {error}", Notice, stacklevel=3)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    base = sqlite3.connect(path, check_same_thread=False, timeout=30)
+def _opened(path: Path | None) -> sqlite3.Connection:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.chmod(path, 0o600)
+    base = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=30)
     try:
         with base:
             base.execute(
