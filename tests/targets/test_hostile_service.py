@@ -18,7 +18,8 @@ from divulge.core.errors import TargetError
 from divulge.core.threat import Access
 from divulge.core.wording import printable
 from divulge.data.arrays import from_arrays
-from divulge.targets.services.http import HttpTarget, Service
+from divulge.targets.services.http import HttpTarget
+from divulge.targets.services.http_service import Service
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 (RECORDS,) = from_arrays([(X, np.where(X[:, 0] > 0, "yes", "no"))])

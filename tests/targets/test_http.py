@@ -17,9 +17,10 @@ from divulge.cli.app import app as command
 from divulge.core.errors import TargetError
 from divulge.core.threat import Access, Task
 from divulge.data.arrays import from_arrays, from_frames
-from divulge.targets.services.http import HttpTarget, Service
+from divulge.targets.services.http import HttpTarget
 from divulge.targets.services.http_answers import AnswerForm, Understood, understand
 from divulge.targets.services.http_bodies import Body, body_from, predictions_in, request_of
+from divulge.targets.services.http_service import Service
 
 X = np.random.default_rng(0).normal(size=(50, 4))
 (RECORDS,) = from_arrays([(X, np.arange(50) % 3)])

@@ -122,7 +122,8 @@ def service_from(part: TargetPart, keep: bool = True) -> Target:
     """The service that an audit file describes, with its answers kept on disk."""
     assert part.service is not None
     try:
-        from divulge.targets.services.http import HttpTarget, Service
+        from divulge.targets.services.http import HttpTarget
+        from divulge.targets.services.http_service import Service
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "httpx", "http") from error
     from divulge.targets.services.http_bodies import body_from
