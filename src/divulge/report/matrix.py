@@ -8,8 +8,8 @@ from divulge.core.results.finding import Reading
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import AUC
 from divulge.core.wording import counted, joined, percent
-from divulge.report.content_policy import content_policy
 from divulge.report.drawing import asset, environment
+from divulge.report.formats.content_policy import content_policy
 from divulge.report.inert import for_markdown, shown
 from divulge.report.metrics import metric_name
 from divulge.report.words import LEAST

@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from divulge.core.results.audit_result import AuditResult
 from divulge.report import words
-from divulge.report.content_policy import content_policy
 from divulge.report.drawing import asset, compiled, environment
+from divulge.report.formats.content_policy import content_policy
 from divulge.report.formats.pages import drawn
 from divulge.report.inert import shown
 from divulge.report.section import Page, Place, Section
