@@ -95,7 +95,7 @@ if TYPE_CHECKING:
     from divulge.targets.networks.pytorch import TorchTarget as TorchTarget
     from divulge.targets.score_table import ScoreTable as ScoreTable
     from divulge.targets.services.http import HttpTarget as HttpTarget
-    from divulge.targets.services.http import Service as Service
+    from divulge.targets.services.http_service import Service as Service
     from divulge.training.recipes.pytorch import TorchRecipe as TorchRecipe
     from divulge.workflows.audit import Run as Run
     from divulge.workflows.audit import audit as audit
@@ -171,7 +171,7 @@ _HOME = {
     "SampleGuess": "core.views.reconstruction",
     "Schema": "core.records",
     "ScoreTable": "targets.score_table",
-    "Service": "targets.services.http",
+    "Service": "targets.services.http_service",
     "SklearnTarget": "targets.estimators.sklearn",
     "TargetError": "core.errors",
     "Task": "core.threat",
@@ -193,7 +193,7 @@ _HOME = {
     "compare_defenses": "workflows.compare_defenses",
     "worst_record": "claims.worst_record",
 }
-_EXTRA = {"torch": "torch", "onnxruntime": "onnx", "httpx": "http", "stamina": "http"}
+_EXTRA = {"torch": "torch", "onnxruntime": "onnx", "httpx": "http", "httpcore": "http"}
 
 __all__ = [
     "PRESETS",

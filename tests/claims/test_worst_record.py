@@ -58,7 +58,7 @@ def test_a_noisy_sum_gives_the_rates_of_two_normal_distributions(game):
     assert found.low > 0.5
 
 
-def test_the_nearest_neighbour_names_a_mislabelled_record_with_certainty():
+def test_the_nearest_neighbor_names_a_mislabeled_record_with_certainty():
     found = divulge.worst_record(KNeighborsClassifier(1), apart(), references=16, trials=32, candidates=1)
     assert found.worst.row == 0 and found.verdict == "leak"
     assert found.worst.tpr.value == 1.0 and found.worst.fpr.value == 0.0

@@ -79,7 +79,7 @@ BARE = """
 import sys
 from importlib.machinery import PathFinder
 
-EXTRAS = {"torch", "safetensors", "onnxruntime", "ray", "httpx", "stamina", "skimage", "opacus"}
+EXTRAS = {"torch", "safetensors", "onnxruntime", "ray", "httpx", "httpcore", "skimage", "opacus"}
 EXTRAS |= {"dp_accounting", "flwr", "tenseal", "mpyc"}
 found = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *more: None if name.split(".")[0] in EXTRAS else found(name, *more)

@@ -19,9 +19,10 @@ Answer = Callable[[np.ndarray], Any]
 
 @dataclass
 class Log:
-    """What the service saw: records in all, requests, and the headers of the last one."""
+    """What the service saw: records in all, which, requests, and the headers of the last one."""
 
     records: int = 0
+    different: set[str] = field(default_factory=set)
     requests: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     times: list[float] = field(default_factory=list)
@@ -30,7 +31,7 @@ class Log:
 @dataclass
 class App:
     """answer: what predictions for rows [records, features] are.  trouble: what happens at request number n, before it
-    is answered; it returns a status, headers and a body, or None to go on.
+    is answered; it returns a status, headers and a body, or None to go on.  reply: headers of every good answer.
     """
 
     answer: Answer
@@ -38,6 +39,7 @@ class App:
     pack: Callable[[Any], Any] = lambda predictions: {"predictions": predictions}
     trouble: Callable[[int], tuple[int, dict[str, str], bytes] | None] = lambda number: None
     log: Log = field(default_factory=Log)
+    reply: dict[str, str] = field(default_factory=dict)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -55,7 +57,8 @@ class App:
         if odd is None:
             rows = np.asarray(self.unpack(json.loads(content)), dtype=object)
             self.log.records += len(rows)
-            odd = (200, {}, json.dumps(self.pack(self.answer(rows))).encode())
+            self.log.different |= set(map(str, rows.tolist()))
+            odd = (200, self.reply, json.dumps(self.pack(self.answer(rows))).encode())
         status, headers, body = odd
         raw = [(k.encode(), v.encode()) for k, v in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})

@@ -14,9 +14,9 @@ from divulge.auditing.answers import SCORED, Seen, bare, seen_of
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.likeness import Likes, SeenSides, believable, poorer, reference, unlike
 from divulge.auditing.oracle import GrantedOracle, Memory
-from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, twice
+from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, service_twice, twice
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import HasEstimator, HasVocabulary, LanguageModel, Meets
+from divulge.core.capability.targets import HasEstimator, HasVocabulary, LanguageModel, Meets, Rechecks
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, row_digests
 from divulge.core.results.handshake import Concern, Handshake
@@ -64,8 +64,20 @@ def places_of(job: Job) -> Array:
     of the threat model allows an adversary.
     """
     budget = job.threat.query_budget
-    most = len(job.candidates) if budget is None or not _service(job) else budget
-    return np.arange(min(most, len(job.candidates)))
+    if budget is None or not _service(job) or budget >= len(job.candidates):
+        return np.arange(len(job.candidates))
+    known = _met(job)
+    order = np.argsort(~known, kind="stable")  # those that it was met with were asked about already: they count
+    return np.sort(order[:budget])
+
+
+def _met(job: Job) -> Array:
+    """Which candidates a service was met with, [records]."""
+    target = bare(job.target)
+    if not able(target, Rechecks) or target.met_with is None:
+        return np.zeros(len(job.candidates), dtype=bool)
+    known = set(row_digests(target.met_with.x))
+    return np.array([key in known for key in row_digests(job.candidates.x)])
 
 
 def _service(job: Job) -> bool:
@@ -85,7 +97,7 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
     if _service(job):
         if dry:
             return _unmeasured(job, "a dry run sends a service three records only")
-        repeated: list[Concern] = []
+        repeated = service_twice(job)
     else:
         few = few_of(job)
         hidden = refuse_silence(job.target, job.candidates.take(few))

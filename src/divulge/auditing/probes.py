@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from divulge.auditing.answers import SCORED, bare
 from divulge.auditing.job import Job
-from divulge.core.capability.targets import classes_of, estimator_of, module_of
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import Rechecks, classes_of, estimator_of, module_of
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.core.results.handshake import Concern
+from divulge.core.results.handshake import Concern, Handshake
 from divulge.core.signals import log_softmax
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
@@ -95,6 +97,42 @@ def twice(job: Job, few: Array) -> list[Concern]:
     return _company(target, port, records, together, scale, noise)
 
 
+def service_twice(job: Job) -> list[Concern]:
+    """The same of a service, by the few records that it was met with; no other is asked about for it."""
+    target = bare(job.target)
+    if not able(target, Rechecks):
+        return []
+    try:
+        apart = target.wobble()
+    except TargetError:
+        return []
+    if apart <= NOISE:
+        return []
+    by = "another label or none" if apart >= 1 else f"{apart:.2g} of probability or of the value apart"
+    return [_random(target, apart, by)]
+
+
+def still_there(job: Job, met: Handshake, resumed: bool = False) -> Handshake:
+    """The handshake, with a fault where a service has changed since.
+
+    resumed: what is looked at is whether it changed since the run was begun, as far as kept answers tell.
+    """
+    target = bare(job.target)
+    if not able(target, Rechecks):
+        return met
+    try:
+        seen = f"it answers otherwise than since {target.replaced}" if resumed and target.replaced else ""
+        seen = seen or ("" if resumed else target.recheck())
+    except TargetError:
+        return met
+    if not seen:
+        return met
+    cause = "another model was put behind its address while the audit went on, or several models answer there"
+    cure = "audit again once nothing changes there"
+    changed = Concern("changed", True, f"the service changed while it was asked: {seen}", cause, cure)
+    return replace(met, concerns=(*met.concerns, changed))
+
+
 def as_owner_asks(job: Job, few: Array) -> list[Concern]:
     """Whether an estimator answers the owner's very rows, asked as its owner asks it, as the audit is answered."""
     target, records = bare(job.target), job.candidates.take(few)
@@ -126,6 +164,8 @@ def _random(target: Target, apart: float, how_much: str) -> Concern:
     seen = f"the same records get other answers when they are asked again, {how_much}"
     cause = "dropout or another random layer is on"
     cure = "switch it off (eval mode), or ask for the mean of several answers, `average=5` say"
+    if able(target, Rechecks):
+        cause, cure = "several models answer there, or one that answers at random", "audit one of them, or average"
     return Concern("random", bool(apart > LARGE), seen, cause, cure)
 
 

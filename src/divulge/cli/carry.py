@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
-from divulge.cli.screen import Screen, complain, out, show_summary
+from divulge.cli.screen import LONGEST, Screen, complain, out, show_summary
+from divulge.core.wording import one_line
 
 if TYPE_CHECKING:
     from divulge.auditing.job import Job
@@ -28,7 +29,8 @@ def carry_out(
     from divulge.workflows.run_audit import run_audit
 
     if not screen.quiet:
-        named = Text.assemble("Auditing ", (job.name, "bold"), f": {job.target.name}, {len(job.candidates):,} records")
+        name, target = one_line(job.name, LONGEST), one_line(job.target.name, LONGEST)
+        named = Text.assemble("Auditing ", (name, "bold"), f": {target}, {len(job.candidates):,} records")
         out.print(named, soft_wrap=True)
         out.print(f"Run: {place}", soft_wrap=True)
     try:

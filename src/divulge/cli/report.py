@@ -43,7 +43,7 @@ def report(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write; - for the terminal")] = None,
 ) -> None:
     """Write the report of a run, finished or not."""
-    from divulge.runs.export import render
+    from divulge.runs.export import csv_of, render
     from divulge.runs.find import run_at
     from divulge.runs.result import open_run
     from divulge.workflows.audit import Run
@@ -53,7 +53,7 @@ def report(
     if output is not None and str(output) == "-":
         result = open_run(run, prior)
         csv = chosen is ReportFormat.csv
-        typer.echo(Run.open(run).risk().to_csv(index=False) if csv else render(result, chosen.value, page.value))
+        typer.echo(csv_of(Run.open(run).risk()) if csv else render(result, chosen.value, page.value))
         return
     path = Run.open(run).report(output or run / f"{page.value}.{chosen.value}", chosen.value, page.value, prior)
     out.print(str(path.resolve()), soft_wrap=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
+from rich.measure import Measurement as Width
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +23,7 @@ from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Failed, Measurement, Outcome, Played, Refused, Verdict
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.metric import AUC, FIDELITY, Trials, tpr_at
-from divulge.core.wording import counted
+from divulge.core.wording import counted, one_line, printable
 from divulge.report import words
 from divulge.report.metrics import shown
 from divulge.report.next_steps import first_step
@@ -40,29 +44,92 @@ STYLES = {
 WIDE = 160
 """Columns where the output is no terminal, so that tables in logs are not folded."""
 
-out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
-err = Console(stderr=True, highlight=False, markup=False)
-"""Without markup: names of models, columns and files may hold brackets, and mean them."""
+TITLE, LONGEST = 200, 2_000
+"""Characters of a title, and of a message."""
+
+
+class _Shown:
+    """Something to print, with every character written out that would do something to the terminal."""
+
+    def __init__(self, inner: RenderableType) -> None:
+        self._inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._inner, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Width:
+        return Width.get(console, options, self._inner)
+
+
+class _WrittenOut(RenderHook):
+    """Names of models, columns and files, errors, and what services answer are printed as they are, not obeyed."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Shown(part) for part in renderables]
+
+
+def _console(**settings: Any) -> Console:
+    """Without markup: names may hold brackets, and mean them."""
+    made = Console(highlight=False, markup=False, emoji=False, **settings)
+    made.push_render_hook(_WrittenOut())
+    return made
+
+
+out = _console(width=None if sys.stdout.isatty() else WIDE)
+err = _console(stderr=True)
+
+
+SIMPLER = "divulge.simpler"
+"""The name under which Python knows `_simpler`."""
+
+SIGNS = {
+    "▲": "^",
+    "○": "o",
+    "✕": "x",
+    "⊘": "/",
+    "–": "-",
+    "—": "-",
+    "·": "*",
+    "…": "...",
+    "²": "2",
+    "≥": ">=",
+    "≤": "<=",
+}
+SIGNS |= {"“": '"', "”": '"', "‘": "'", "’": "'", "\u00a0": " ", "\u202f": " ", "━": "-", "╸": "-", "╺": "-", "×": "x"}
+"""What stands for a sign where an encoding lacks it."""
+
+
+def _simpler(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of codecs: a letter without its accent, a sign that resembles it, or a question mark."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    found = []
+    for character in error.object[error.start : error.end]:
+        bare = SIGNS.get(character) or unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+        found.append(bare or "?")
+    return "".join(found), error.end
 
 
 def speak_unicode() -> None:
     """Let output hold the marks of verdicts, also where a system has another encoding for pipes, as Windows has.
 
     A document that is piped is UTF-8, as its HTML says of itself.  A terminal, or an encoding that was asked for by
-    PYTHONIOENCODING, stays as it is, and what it cannot show becomes a question mark.
+    PYTHONIOENCODING, stays as it is, and what it cannot show is shown by signs that it has.
     """
+    codecs.register_error(SIMPLER, _simpler)
     for stream in (sys.stdout, sys.stderr):
         if not isinstance(stream, io.TextIOWrapper) or stream.encoding.lower().startswith("utf"):
             continue
         if stream.isatty() or os.environ.get("PYTHONIOENCODING"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=SIMPLER)
         else:
             stream.reconfigure(encoding="utf-8")
 
 
 def complain(message: str) -> None:
     """One line on standard error."""
-    line = Text("divulge: " + " ".join(message.split()))
+    line = Text("divulge: " + one_line(message, LONGEST))
     err.print(line, style="bold red" if err.is_terminal else None, soft_wrap=True)
 
 
@@ -116,7 +183,7 @@ class Screen:
         if self._begun:
             self._bar.advance(self._task)
         self._begun = True
-        self._bar.update(self._task, description=doing.ljust(38)[:38])
+        self._bar.update(self._task, description=one_line(doing).ljust(38)[:38])
 
     def outcome(self, outcome: Outcome) -> None:
         """See Progress."""
@@ -128,12 +195,12 @@ class Screen:
 
 def _line(outcome: Outcome) -> Text:
     """One finished attack; verdicts are settled at the end of the run, so none is shown here."""
-    title = outcome.title.ljust(40)
+    title = one_line(outcome.title, TITLE).ljust(40)
     match outcome.result:
         case Refused(reason):
-            return Text(f"  ⊘ {title} refused: {reason}", style="yellow")
+            return Text(f"  ⊘ {title} refused: {one_line(reason, LONGEST)}", style="yellow")
         case Failed(error):
-            return Text(f"  ! {title} failed: {error}", style="bold yellow")
+            return Text(f"  ! {title} failed: {one_line(error, LONGEST)}", style="bold yellow")
         case Played(measured):
             found = {m.metric: m for m in measured}
             if outcome.game == "extraction":
@@ -172,7 +239,7 @@ def _stolen(found: dict[str, Measurement]) -> str:
 def show_summary(result: AuditResult, report: str, folder: Path) -> None:
     """The verdict and where the report is.  folder: of the run."""
     out.print()
-    out.print(Text(result.facts.name, style="bold"))
+    out.print(Text(one_line(result.facts.name, LONGEST), style="bold"), soft_wrap=True)
     for line in words.lines(result):
         out.print(Text(f"{line.mark} {line.title}", style=STYLES[line.verdict]), soft_wrap=True)
         if line.text:
@@ -188,7 +255,8 @@ def show_summary(result: AuditResult, report: str, folder: Path) -> None:
             soft_wrap=True,
         )
     for outcome, error in result.failed():
-        out.print(Text(f"! incomplete: {outcome.title} failed: {error}", style="bold yellow"), soft_wrap=True)
+        failed = f"! incomplete: {one_line(outcome.title, TITLE)} failed: {one_line(error, LONGEST)}"
+        out.print(Text(failed, style="bold yellow"), soft_wrap=True)
     out.print(f"Report: {report}", soft_wrap=True)
 
 

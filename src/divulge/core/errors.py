@@ -17,11 +17,15 @@ of a model that calls sys.exit.  KeyboardInterrupt is not among them: it is the 
 """
 
 
+MOST = 1_000
+"""Characters of what foreign code says that are kept."""
+
+
 def raised(error: BaseException) -> str:
     """An exception of foreign code in one line: its kind, and the first line of what it says."""
     if isinstance(error, SystemExit):
         return f"it wanted to end the program (sys.exit({'' if error.code is None else repr(error.code)}))"
-    first = (str(error).splitlines() or [""])[0]
+    first = (str(error)[:MOST].splitlines() or [""])[0]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 

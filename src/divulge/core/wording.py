@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\ufffe\uffff\U000e0000-\U000e007f]"
+)
+"""Characters that move the cursor, colour the terminal, turn the direction of writing, cannot be seen, or that XML or
+UTF-8 cannot hold.  A tab and the end of a line are none of them."""
+
+
+def printable(text: str) -> str:
+    """A text with the code written out of every character that does something instead of showing."""
+    return _UNPRINTABLE.sub(lambda found: _escape(found[0]), text)
+
+
+def one_line(text: str, most: int | None = None) -> str:
+    """The same in one line, a part left out where it is longer than `most` characters."""
+    line = printable(" ".join((text if most is None else text[: 8 * most]).split()))
+    if most is None or len(line) <= most:
+        return line
+    return f"{line[: 2 * most // 3]} … {line[-most // 4 :]}"
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def joined(words: Iterable[str], last: str = "and") -> str:

@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from divulge.core.wording import counted, percent
+from divulge.report.inert import for_script
 from divulge.report.typography import MARKS, capital, stopped, tone
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def environment() -> Environment:
         loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     drawing.globals.update(marks=MARKS, percent=percent, counted=counted)
-    drawing.filters.update(tone=tone, capital=capital, stopped=stopped)
+    drawing.filters.update(tone=tone, capital=capital, stopped=stopped, for_script=for_script)
     return drawing
 
 

@@ -10,6 +10,8 @@ from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import AUC
 from divulge.core.wording import counted, joined, percent
 from divulge.report.drawing import asset, environment
+from divulge.report.formats.content_policy import content_policy
+from divulge.report.inert import for_markdown, shown
 from divulge.report.metrics import metric_name
 from divulge.report.words import LEAST
 
@@ -335,7 +337,9 @@ def _pictures(matrix: Matrix) -> list[tuple[str, dict[str, object]]]:
 
 def render(matrix: Matrix) -> str:
     """The whole page; works offline."""
+    matrix = shown(matrix)
     front = {row.name for row in matrix.of_data.front()}
+    style = asset("report.css") + asset("matrix.css")
     return (
         environment()
         .get_template("matrix.html.j2")
@@ -351,27 +355,33 @@ def render(matrix: Matrix) -> str:
             legend=LEGEND,
             percent=percent,
             counted=counted,
-            style=asset("report.css"),
+            style=style,
+            policy=content_policy([style], []),
         )
     )
 
 
 def markdown(matrix: Matrix) -> str:
     """The same as a table for a model card or a pull request."""
+    matrix = for_markdown(matrix)
     heads = ["defence", matrix.quality_name, *(f"{c.title}: {column_name(c)}" for c in matrix.columns)]
     heads += ["wrong labels: AUC"] if any(row.canaries for row in matrix.rows) else []
     lines = [f"# Defences of {matrix.name}", "", *(f"- {part}" for part in advice(matrix)), ""]
-    lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    lines += [_row(heads), "|" + " --- |" * len(heads)]
     for row in matrix.rows:
         if row.failed:
-            lines.append(f"| {row.name} | failed: {row.failed} |" + " |" * (len(heads) - 2))
+            lines.append(_row([row.name, f"failed: {row.failed}"]) + " |" * (len(heads) - 2))
             continue
         cells = [*row.cells, *((row.canaries or Cell(),) if len(heads) > len(row.cells) + 2 else ())]
-        shown = [
+        cells_shown = [
             " ".join(filter(None, (text(c)[0], f"({text(c)[1]})" if text(c)[1] else "", against(c)))) for c in cells
         ]
         quality = f"{row.quality.value:.3f}" if row.quality else "–"
-        lines.append("| " + " | ".join([row.name, quality, *shown]) + " |")
+        lines.append(_row([row.name, quality, *cells_shown]))
     if any(c.change is not None for row in matrix.rows for c in row.all_cells):
         lines += ["", LEGEND]
     return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from divulge.core.errors import InputError
 from divulge.core.results.audit_result import AuditResult
 from divulge.report.formats import html, junit, markdown, model_card, sarif
+from divulge.report.inert import for_spreadsheet
 from divulge.runs.evidence_files import json_of
 from divulge.runs.gate import Judgment, first, grown_by
 from divulge.runs.pdf import print_pdf
 from divulge.runs.result import open_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMATS = ("html", "md", "json", "sarif", "pdf")
 PAGES = {"report": FORMATS, "decision": ("html", "md", "pdf"), "card": ("md",)}
@@ -39,6 +44,11 @@ def write(result: AuditResult, path: Path, format: str, page: str = "report") ->
         print_pdf(render(result, "html", page), path)
     else:
         path.write_text(render(result, format, page), encoding="utf-8")
+
+
+def csv_of(frame: pd.DataFrame) -> str:
+    """A table as CSV in which no text is a formula, whatever opens it."""
+    return frame.rename(columns=for_spreadsheet).map(for_spreadsheet).to_csv(index=False, lineterminator="\n")
 
 
 def junit_of(run: Path, judgment: Judgment) -> str:

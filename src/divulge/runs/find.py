@@ -14,6 +14,9 @@ RUNS = Path("divulge-runs")
 """Where runs go unless told otherwise, below the working directory."""
 
 LATEST = "latest"
+MOST_OF_A_NAME = 80
+"""Characters of an audit's name in the name of its folder: a file system takes 255 bytes."""
+
 _STAMP = re.compile(r"^\d{8}-\d{6}-")
 
 
@@ -67,7 +70,7 @@ def _started(run: Path) -> str:
 
 def new_folder(root: Path, name: str) -> Path:
     """A folder under `root` that is not there yet: time and name."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "audit"
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:MOST_OF_A_NAME].strip("-") or "audit"
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     for number in range(1, 1000):
         folder = root / (f"{stamp}-{slug}" if number == 1 else f"{stamp}-{slug}-{number}")

@@ -6,7 +6,9 @@ from html import escape
 
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Finding, Verdict
+from divulge.core.wording import printable
 from divulge.report import words
+from divulge.report.inert import shown as plainly
 from divulge.report.metrics import metric_name, shown
 from divulge.report.typography import MARKS
 
@@ -29,15 +31,17 @@ def strongest(result: AuditResult) -> list[Finding]:
 
 def as_text(result: AuditResult, folder: str) -> str:
     """Verdict, target and the strongest findings: twelve lines at most, none longer than a terminal is wide."""
+    result = plainly(result)
     lines = [f"{MARKS[result.verdict]} {result.verdict.value}: {words.headline(result)}"[:110]]
     lines.append(f"  {result.facts.target.name}, {_sizes(result)}, {result.facts.threat.name}"[:110])
     lines += [f"  {MARKS[f.verdict]} {title:<34.34} {what:<26.26} {value}" for f, title, what, value in _rows(result)]
     lines += [line[:110] for line in _left(result)]
-    return "\n".join([*lines, f"  {folder}"])
+    return "\n".join([*lines, f"  {printable(folder)}"])
 
 
 def as_html(result: AuditResult, folder: str) -> str:
     """The same as a piece of a page; everything that a user named is escaped."""
+    result = plainly(result)
     color = _COLORS.get(result.verdict, "#8a6d00")
     mark = f'<b style="color:{color}">{MARKS[result.verdict]} {escape(result.verdict.value)}</b>'
     rows = "".join(
@@ -50,7 +54,7 @@ def as_html(result: AuditResult, folder: str) -> str:
     return (
         f"<div><p>{mark} {escape(result.facts.name)}: {escape(words.headline(result))}</p>"
         f"<p>{escape(result.facts.target.name)}, {_sizes(result)}, {escape(result.facts.threat.name)}</p>"
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{left}<p><code>{escape(folder)}</code></p>"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{left}<p><code>{escape(printable(folder))}</code></p>"
         "</div>"
     )
 

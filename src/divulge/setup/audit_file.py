@@ -19,7 +19,7 @@ class ServicePart(Part):
     """A prediction service."""
 
     url: str
-    """the whole address"""
+    """the whole address; ${NAME} in it, and in `request`, stands for an environment variable"""
     preset: str | None = None
     """of the bodies, kserve-v2, torchserve, bentoml or fastapi"""
     request: Any = None
@@ -31,13 +31,21 @@ class ServicePart(Part):
     batch: int = Field(default=32, gt=0)
     """records a request"""
     timeout: float = Field(default=10.0, gt=0)
-    """seconds"""
+    """seconds for a whole answer"""
     tries: int = Field(default=5, gt=0)
     """at each request"""
     rate: float = Field(default=10.0, gt=0)
     """requests a second at most"""
     concurrency: int = Field(default=2, gt=0)
     """requests at a time"""
+    most_bytes: int = Field(default=33_554_432, gt=0)
+    """of one answer, unpacked"""
+    most_records: int | None = Field(default=None, gt=0)
+    """that are sent in all, those that are sent again included"""
+    redirects: list[str] = Field(default=[])
+    """other addresses (scheme, host, port) that the service may send questions on to"""
+    version_header: str | None = None
+    """the header that tells which model answers, where it is none of the usual ones"""
     classes: Values = Field(default=[])
     """labels in the order of the service's scores"""
 

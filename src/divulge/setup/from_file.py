@@ -42,7 +42,8 @@ def job_from_file(
         path = existing(folder / audit.target.file, "target.path")
         return job_from_table(ScoreTable.load(path), options.changed(name=options.name or audit.target.file.stem))
     data = _data(audit, "data: is missing: which records were trained on, and which were not")
-    target, factory = target_in(audit.target, folder)
+    keep = options.cache if tools is None else tools.artifact_cache is not None
+    target, factory = target_in(audit.target, folder, keep)
     asked = averaged(target, options.average)
     sets = sets_in(data, asked, options, folder)
     recipe = recipe_from(options.recipe, None, asked, tools, factory, folder)

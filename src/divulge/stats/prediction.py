@@ -34,11 +34,11 @@ def next_share(values: Array, confidence: float, steps: int) -> Prediction:
     if n < FEWEST:
         raise ValueError(f"{n} values are too few: the spread is estimated from at least {FEWEST}")
     scaled = np.arcsin(np.sqrt(np.clip(values, 0.0, 1.0)))
-    centre, spread = float(scaled.mean()), float(scaled.std(ddof=1))
+    center, spread = float(scaled.mean()), float(scaled.std(ddof=1))
     half = float(stats.t.isf((1 - confidence) / 2, n - 1)) * spread * np.sqrt(1 + 1 / n)
-    low, high = (float(np.sin(np.clip(end, 0.0, np.pi / 2)) ** 2) for end in (centre - half, centre + half))
+    low, high = (float(np.sin(np.clip(end, 0.0, np.pi / 2)) ** 2) for end in (center - half, center + half))
     low, high = min(low, float(values.min()) - 1 / steps), max(high, float(values.max()) + 1 / steps)
-    return Prediction(float(np.sin(centre) ** 2), max(0.0, low), min(1.0, high))
+    return Prediction(float(np.sin(center) ** 2), max(0.0, low), min(1.0, high))
 
 
 def coverage_of_range(n: int) -> float:

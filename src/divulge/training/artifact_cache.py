@@ -121,7 +121,7 @@ class ArtifactCache:
         return self.folder / key[:2] / key[2:]
 
     def _things(self) -> Iterator[tuple[float, int, Path]]:
-        for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
+        for path in (*self.folder.glob("[0-9a-f][0-9a-f]/*"), *self.folder.glob("*.sqlite*")):  # answers of services
             with contextlib.suppress(OSError):
                 facts = path.stat()
                 yield facts.st_mtime, facts.st_size, path

@@ -95,7 +95,7 @@ class Run:
         needs Chromium, Chrome or Edge.  prior: share of members among those asked about, "0.1", a range "0.01:0.1" or
         "beta:2,50", for how likely a named record is a member.
         """
-        from divulge.runs.export import FORMATS, write
+        from divulge.runs.export import FORMATS, csv_of, write
 
         usual = {"report": "report.html", "decision": "decision.html", "card": "card.md"}.get(page, "report.html")
         target = Path(path) if path is not None else self.folder / usual
@@ -104,7 +104,7 @@ class Run:
             raise InputError(f"report format {chosen!r} is unknown: choose one of {', '.join(FORMATS)} or csv")
         if chosen == "csv":
             target.parent.mkdir(parents=True, exist_ok=True)
-            self.risk().to_csv(target, index=False)
+            target.write_text(csv_of(self.risk()), encoding="utf-8")
         else:
             write(self.result if prior is None else open_run(self.folder, prior), target, chosen, page)
         return target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from divulge.core.errors import InputError
+from divulge.core.secret import without_secrets
 
 if TYPE_CHECKING:
     from divulge.auditing.job import Job
@@ -59,12 +60,16 @@ _ADAPTER = TypeAdapter(Origin)
 
 @contextmanager
 def noted(run: Path, origin: Origin | None) -> Iterator[None]:
-    """Keep what a run is begun with; nothing is left behind where it is not begun after all."""
+    """Keep what a run is begun with, without secrets that stand in addresses; nothing is left behind where it is not
+    begun after all.
+    """
     fresh = origin is not None and not (run / "run.json").exists()
     made = fresh and not run.exists()
     if fresh:
         run.mkdir(parents=True, exist_ok=True)
-        (run / FILE).write_bytes(_ADAPTER.dump_json(origin, indent=2))  # type: ignore[arg-type]
+        assert origin is not None
+        content = without_secrets(origin.content) if origin.content is not None else None
+        (run / FILE).write_bytes(_ADAPTER.dump_json(replace(origin, content=content), indent=2))
     try:
         yield
     finally:

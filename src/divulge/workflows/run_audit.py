@@ -14,6 +14,7 @@ from divulge.auditing.handshake import places_of, shake
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import Memory
 from divulge.auditing.plan import Planned, plan
+from divulge.auditing.probes import still_there
 from divulge.auditing.run_attack import Result, baseline, run_attack
 from divulge.auditing.sessions import Sessions, findings_expected
 from divulge.auditing.units import units_of
@@ -90,6 +91,7 @@ def run_audit(
         _publish(run, planned, done, blind)
         progress.outcome(done[step.card.name].outcome)
     run.write_left_out(tuple(budget.left_out))
+    met = _looked_at(run, still_there(job, met), met)
     played = [step for step in planned if step.card.name in done]
     _publish(run, played, done, blind)
     findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met.faults)
@@ -111,6 +113,13 @@ def run_audit(
     run.finish()
     _publish(run, planned, done, blind)
     return run
+
+
+def _looked_at(run: RunFolder, now: Handshake, before: Handshake) -> Handshake:
+    """The handshake as it is now, which is written down where it is another."""
+    if now != before:
+        run.write_handshake(now)
+    return now
 
 
 def _baseline(run: RunFolder, sessions: Sessions, planned: Sequence[Planned]) -> Baseline:
@@ -218,7 +227,7 @@ def _begin(
     if found is None:
         found = shake(job, memory, minutes=minutes)
         run.write_handshake(found)
-    return found, memory
+    return _looked_at(run, still_there(job, found, resumed=True), found), memory
 
 
 def _one(run: RunFolder, tables: Sessions, planned: Planned, blind: Baseline) -> StoredOutcome:

@@ -51,6 +51,25 @@ class Meets(Target, Protocol):
         ...
 
 
+class Rechecks(Meets, Protocol):
+    """A service that can be asked about the same records again, to see whether it is still the one that was met.
+
+    met_with: the records that it was met with.  replaced: since when it answered otherwise than now, empty where it did
+    not.
+    """
+
+    met_with: Records | None
+    replaced: str
+
+    def wobble(self) -> float:
+        """How far two answers to one record are apart: probability, share of a value, 1 for another label."""
+        ...
+
+    def recheck(self) -> str:
+        """What has changed since it was met, in words; empty where nothing has."""
+        ...
+
+
 class Settles(Target, Protocol):
     """One whose outputs are understood by the records that they are about."""
 

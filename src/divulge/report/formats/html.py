@@ -7,7 +7,9 @@ from markupsafe import Markup
 from divulge.core.results.audit_result import AuditResult
 from divulge.report import words
 from divulge.report.drawing import asset, compiled, environment
+from divulge.report.formats.content_policy import content_policy
 from divulge.report.formats.pages import drawn
+from divulge.report.inert import shown
 from divulge.report.section import Page, Place, Section
 
 KINDS = {Page.REPORT: "Privacy audit", Page.DECISION: "For the decision whether to release"}
@@ -25,11 +27,16 @@ def render_decision(result: AuditResult) -> str:
 
 
 def _page(result: AuditResult, page: Page) -> str:
+    result = shown(result)
+
     def draw(section: Section) -> str:
         return compiled(section.template).render(**section.context(result))
 
     sections, warnings = drawn(result, page, draw)
     figures = any("data-figure=" in section.body for section in sections)
+    style = asset("report.css")
+    scripts = [asset(name) for name in (("plotly-basic.min.js", "figures.js") if figures else ())]
+    scripts.append(asset("folding.js"))
     return (
         environment()
         .get_template("page.html.j2")
@@ -44,8 +51,8 @@ def _page(result: AuditResult, page: Page) -> str:
             folded=[(s, Markup(s.body)) for s in sections if s.place is Place.FOLDED],
             warnings=warnings,
             least=words.LEAST,
-            style=Markup(asset("report.css")),
-            scripts=[Markup(asset(name)) for name in ("plotly-basic.min.js", "figures.js") if figures]
-            + [Markup(asset("folding.js"))],
+            policy=content_policy([style], scripts),
+            style=Markup(style),
+            scripts=[Markup(script) for script in scripts],
         )
     )

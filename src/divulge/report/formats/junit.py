@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Failed, Finding, Refused
+from divulge.core.wording import printable
 from divulge.report.metrics import metric_name, shown
 
 
@@ -46,8 +47,16 @@ def render(result: AuditResult, broken: Sequence[Finding], rules: Mapping[str, S
     suite.set("skipped", str(counts["skipped"]))
     root = ElementTree.Element("testsuites")
     root.append(suite)
+    _write_out(root)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _write_out(root: ElementTree.Element) -> None:
+    """XML has no way to hold some characters: they are written out."""
+    for element in root.iter():
+        element.text = printable(element.text) if element.text else element.text
+        element.attrib.update({name: printable(value) for name, value in element.attrib.items()})
 
 
 def _said(finding: Finding) -> str:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from divulge.core.results.audit_result import AuditResult
 from divulge.report.formats.pages import Drawn, drawn
+from divulge.report.inert import for_markdown, plain_markdown
 from divulge.report.section import Page, Place, Section
 from divulge.report.typography import stopped
 
 
 def render(result: AuditResult) -> str:
     """The same content as the report, without its figures: the summary first, the details after."""
-    return _page(result, Page.REPORT, f"# {result.facts.name}")
+    return _page(result, Page.REPORT, f"# {plain_markdown(result.facts.name)}")
 
 
 def render_decision(result: AuditResult) -> str:
     """The page for whoever decides."""
-    return _page(result, Page.DECISION, f"# Decision: {result.facts.name}")
+    return _page(result, Page.DECISION, f"# Decision: {plain_markdown(result.facts.name)}")
 
 
 def _page(result: AuditResult, page: Page, title: str) -> str:
+    result = for_markdown(result)
+
     def draw(section: Section) -> tuple[str, str]:
         context = section.context(result)
         return section.markdown(context), section.details(context) if section.details is not None else ""

@@ -7,6 +7,7 @@ from typing import Any
 
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Finding, Verdict
+from divulge.report.inert import shown as shown_plainly
 from divulge.report.metrics import metric_name, shown
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -22,6 +23,7 @@ _LEVEL = {
 
 def render(result: AuditResult) -> str:
     """One SARIF run; failed and refused attacks are notifications of the invocation."""
+    result = shown_plainly(result)
     facts = result.facts
     order = list(dict.fromkeys(f.attack for f in result.findings))
     document = {

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from divulge.core.capability.declared import able
 from divulge.core.capability.targets import Meets, Settles, estimator_of
 from divulge.core.errors import InputError, TargetError, raised
@@ -45,7 +47,7 @@ def sets_of(target: Target, pairs: Sequence[Any], options: Options) -> Sets:
         task=options.task,
         keep=named_in(options.asked.properties),
     )
-    return with_groups(met(target, sets), whose, options.aggregate)
+    return with_groups(met(target, sets, options.threat_model.query_budget), whose, options.aggregate)
 
 
 def records_from(
@@ -74,9 +76,11 @@ def records_from(
     return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
 
 
-def met(target: Target, sets: Sets) -> Sets:
+def met(target: Target, sets: Sets, budget: int | None = None) -> Sets:
     """The sets, once a service has been asked about three records, so that it is known what it answers with, and a
     network about many, so that it is settled what its outputs stand for.
+
+    budget: records that the adversary may ask about; of a service no more are asked about, here neither.
     """
     if able(target, Settles):
         try:
@@ -85,7 +89,9 @@ def met(target: Target, sets: Sets) -> Sets:
             raise InputError(str(error)) from error
     if able(target, Meets):
         try:
-            target.meet(sets.members)
+            target.meet(
+                sets.members if budget is None else sets.members.take(np.arange(min(budget, len(sets.members))))
+            )
         except TargetError as error:
             raise InputError(f"target.service: {error}") from error
     return sets
@@ -93,7 +99,7 @@ def met(target: Target, sets: Sets) -> Sets:
 
 def sets_in(part: DataPart, target: Target, options: Options, folder: Path) -> Sets:
     """The sets that an audit file names, numbered by person, once the target has been met."""
-    return met(target, _read(part, target, options, folder))
+    return met(target, _read(part, target, options, folder), options.threat_model.query_budget)
 
 
 def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Sets:

@@ -80,12 +80,15 @@ def _other(model: Any, name: str | None) -> Target:
     )
 
 
-def target_in(part: TargetPart, folder: Path) -> tuple[Target, Callable[[], Any] | None]:
-    """The model of an audit file, and what builds such a one untrained, where the file says it."""
+def target_in(part: TargetPart, folder: Path, keep: bool = True) -> tuple[Target, Callable[[], Any] | None]:
+    """The model of an audit file, and what builds such a one untrained, where the file says it.
+
+    keep: whether answers of a service are kept for later audits, and those of earlier ones used.
+    """
     if part.kind != "torch":
         _no_network(part)
     if part.kind == "http":
-        return service_from(part), None
+        return service_from(part, keep), None
     if part.kind in kinds():
         kind = kinds()[part.kind]
         given = existing(folder / part.path, "target.path") if part.path is not None else None
@@ -115,11 +118,12 @@ def encrypted(target: Target, how: TargetSettings, reference: Records) -> Target
     return EncryptedTarget(target, how.encrypted, reference)
 
 
-def service_from(part: TargetPart) -> Target:
+def service_from(part: TargetPart, keep: bool = True) -> Target:
     """The service that an audit file describes, with its answers kept on disk."""
     assert part.service is not None
     try:
-        from divulge.targets.services.http import HttpTarget, Service
+        from divulge.targets.services.http import HttpTarget
+        from divulge.targets.services.http_service import Service
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "httpx", "http") from error
     from divulge.targets.services.http_bodies import body_from
@@ -128,7 +132,7 @@ def service_from(part: TargetPart) -> Target:
     how = told.model_dump(exclude={"url", "preset", "request", "response", "classes"})
     service = Service(told.url, body_from(told.preset, told.request, told.response), **how)
     task = _task(part) or Task.CLASSIFICATION
-    kept = default_folder() / "http.sqlite"
+    kept = default_folder() / "services.sqlite" if keep else None
     return HttpTarget(service, classes=told.classes, task=task, name=part.name, cache=kept)
 
 

@@ -3,80 +3,56 @@
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
+import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
-import stamina
 
-from divulge.core.errors import InputError, TargetError
+from divulge.core.errors import Notice, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
+from divulge.core.secret import Redactor
 from divulge.core.threat import Access, Task
-from divulge.targets.services.http_answers import PORTS, Understood, read, through, understand
-from divulge.targets.services.http_bodies import PRESETS, Body, listed, predictions_in, request_of
+from divulge.core.wording import counted
+from divulge.targets.services.http_answers import PORTS, Understood, apart, read, through, understand
+from divulge.targets.services.http_bodies import listed, predictions_in, request_of
+from divulge.targets.services.http_exchange import Busy, Exchange, Limits, seconds_to_wait
+from divulge.targets.services.http_json import NoJson, parsed
+from divulge.targets.services.http_kept import Identity, KeptAnswers
+from divulge.targets.services.http_service import Service
 
 LONGEST_WAIT = 60.0
 """Seconds that a service may ask to wait before the next try (Retry-After)."""
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+
 SAMPLE = 3
+BETWEEN_PROBES = 20
+"""Requests after which the first records are asked about again."""
 
+NOISE = 5e-3
+"""Probability by which two answers to one record may differ: what arithmetic explains."""
 
-@dataclass(frozen=True)
-class Service:
-    """How a service is spoken to.
-
-    url: where predictions are asked for.  headers: name of each header and of the environment variable that holds its
-    value, which is read when it is needed and kept nowhere.  batch: records a request.  timeout: seconds.  tries: at
-    each request, with growing pauses.  rate: requests a second at most.  concurrency: requests at a time.
-    """
-
-    url: str
-    body: Body = PRESETS["fastapi"]
-    headers: Mapping[str, str] = field(default_factory=dict)
-    batch: int = 32
-    timeout: float = 10.0
-    tries: int = 5
-    rate: float = 10.0
-    concurrency: int = 2
-
-    def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise InputError(
-                f"target.url: {self.url!r} is no address: give the whole of it, http://127.0.0.1:8080/predict"
-            )
-        for name in ("batch", "timeout", "tries", "rate", "concurrency"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"target.{name} is {getattr(self, name)}: it must be above 0")
-
-    def secrets(self) -> dict[str, str]:
-        """The headers' values; raises InputError for a variable that is not set."""
-        lacking = next((v for v in self.headers.values() if v not in os.environ), None)
-        if lacking is not None:
-            raise InputError(f"target.headers: the environment variable {lacking} is not set")
-        return {name: os.environ[variable] for name, variable in self.headers.items()}
-
-
-class Busy(Exception):
-    """A try that failed and may succeed later.  wait: seconds that the service asked for."""
-
-    def __init__(self, told: str, wait: float | None = None) -> None:
-        super().__init__(told)
-        self.wait = wait
+VERSION_HEADERS = ("model-version", "x-model-version", "x-served-model-version")
 
 
 class HttpTarget:
-    """A service as a target.  Every answer is kept on disk as it comes, so a crash, or a repeat, costs no query.
+    """A service as a target.  Every answer is kept on disk as it comes, so a crash, or a repeat, costs no query, until
+    the service answers the first records otherwise than it did, names another version of its model, or a month is over.
 
-    classes: labels in the order of the service's scores.  cache: the file; None to keep nothing.
+    classes: labels in the order of the service's scores.  cache: the file; None to keep them no longer than the target.
+    met_with: the records that it was met with.  drift: what changed while it was asked, in words.  replaced: the day
+    since which it answered otherwise than now; both empty where nothing did.  requests, sent: how many, and records in
+    them.
     """
 
     cacheable = False
@@ -92,11 +68,17 @@ class HttpTarget:
         cache: Path | None = None,
     ) -> None:
         self.service, self.classes, self._task = service, tuple(classes), task
-        self._name = name or httpx.URL(service.url).host
-        self._kept = Kept(cache) if cache is not None else None
+        self._name = name or httpx.URL(service.address().reveal()).host
+        self._cache = cache
         self._how: Understood | None = None
-        self._lock, self._next = threading.Lock(), 0.0
-        self.requests = 0
+        self._lock, self._next, self._stop = threading.Lock(), 0.0, threading.Event()
+        self.requests = self.sent = self._probed = 0
+        self.met_with: Records | None = None
+        self._first: list[Any] = []
+        self._wobble, self._down, self._version, self._tag = 0.0, False, "", ""
+        self.drift = self.replaced = ""
+        self._fresh: set[str] = set()
+        self._verified, self._began = False, time.time()
 
     @property
     def name(self) -> str:
@@ -116,11 +98,13 @@ class HttpTarget:
     def meet(self, records: Records) -> Understood:
         """Send the first three records and understand the answers; raises TargetError where they mean nothing."""
         if self._how is None:
-            asked = records.take(np.arange(min(SAMPLE, len(records))))
-            answers = self._ask(asked)
+            sample = records.take(np.arange(min(SAMPLE, len(records))))
+            answers = self._send(sample)
             how = understand(answers, self._labels(records), self._task)
             read(answers, how, self._labels(records))
-            self._how = how
+            self._how, self.met_with, self._first = how, sample, answers
+            self._probed = self.requests
+            self._recognize()
         return self._how
 
     def answer(self, access: Access, records: Records) -> Array:
@@ -133,111 +117,219 @@ class HttpTarget:
     def fingerprint(self) -> str:
         """Of the address, of what is sent and of what is read; the model behind it cannot be seen."""
         body = self.service.body
-        return digest(self.service.url, json.dumps(body.request, sort_keys=True), body.response)
+        return digest(self.service.fingerprint(), json.dumps(body.request, sort_keys=True), body.response)
+
+    def provenance_note(self) -> str:
+        """For the report."""
+        version = f", model version {self._version}" if self._version else ""
+        since = self._kept.since() if self._cache is not None else ""
+        kept = f"; answers are kept since {since}" if since else ""
+        what = f"{counted(self.requests, 'request')} with {counted(self.sent, 'record')}"
+        return f"the service {self.service.place}{version}: {what}, those sent again included{kept}"
+
+    def wobble(self) -> float:
+        """How far apart two answers to the same records are when they are asked for one after the other: probability,
+        share of a value, 1 for another label.
+        """
+        if self.met_with is not None and self.requests:
+            self._wobble = self._apart(self.met_with, self._first, self._send(self.met_with))
+            self._probed = self.requests
+        return self._wobble
+
+    def recheck(self) -> str:
+        """Ask about the first records once more; what has changed since, in words, or nothing."""
+        if not self.drift and self.met_with is not None and self.requests > self._probed:
+            again = self._send(self.met_with)
+            self._probed = self.requests
+            far = self._apart(self.met_with, self._first, again)
+            if far > max(NOISE, 3 * self._wobble):
+                self._changed(f"the first {len(self.met_with)} records got other answers later than at first")
+        return self.drift
 
     def _labels(self, records: Records) -> Sequence[Any]:
         return self.classes or records.schema.classes
 
+    @cached_property
+    def _kept(self) -> KeptAnswers:
+        return KeptAnswers(self._cache, self._whose)
+
+    @cached_property
+    def _whose(self) -> str:
+        return digest(self.fingerprint(), self.service.account())
+
+    def _keys(self, records: Records) -> list[str]:
+        about = json.dumps([records.schema.names, records.x.shape[1:]])  # the same values under other names are others
+        return [digest(self._whose, about, json.dumps(row)) for row in listed(records)]
+
+    def _recognize(self) -> None:
+        """Whether this is the service whose answers are kept: by the version that it names, by the ETag and the content
+        of its answer to the first records.
+        """
+        assert self.met_with is not None
+        keys, now = self._keys(self.met_with), Identity(self._version, self._tag)
+        before = self._kept.identity()
+        if before is not None and (before.version != now.version or (before.tag and now.tag and before.tag != now.tag)):
+            self._forget()
+        self._compare(self.met_with, keys, self._first)
+        self._kept.meet(now)
+        self._keep(keys, range(len(keys)), self._first)
+
+    def _compare(self, records: Records, keys: Sequence[str], now: Sequence[Any]) -> None:
+        """Forget what is kept where the same records are answered otherwise now."""
+        old = self._kept.get(keys)
+        both = [place for place, key in enumerate(keys) if key in old]
+        if both:
+            some, said = records.take(np.array(both)), [now[place] for place in both]
+            if self._apart(some, [old[keys[place]] for place in both], said) > NOISE:
+                self._forget()
+            self._verified = True
+
+    def _forget(self) -> None:
+        since, number = self._kept.since(), self._kept.forget()
+        if number:
+            self.replaced = since
+            warnings.warn(
+                f"the service {self._name} is not the one that answered since {since}: "
+                f"{counted(number, 'kept answer')} of it were thrown away",
+                Notice,
+                stacklevel=2,
+            )
+
+    def _apart(self, records: Records, one: Sequence[Any], other: Sequence[Any]) -> float:
+        """How far two sets of answers to the same records are apart; infinitely where one of them is none."""
+        try:
+            assert self._how is not None
+            tables = [read(answers, self._how, self._labels(records)) for answers in (one, other)]
+        except TargetError:
+            return float("inf")
+        return apart(tables[0], tables[1], self._how.form)
+
+    def _changed(self, what: str) -> None:
+        with self._lock:
+            self.drift = self.drift or what
+        self._kept.forget(self._began)
+
     def _ask(self, records: Records) -> list[Any]:
         """One prediction a record, as it came; what is known is not asked for again."""
-        about = json.dumps([records.schema.names, records.x.shape[1:]])  # the same values under other names are others
-        keys = [digest(self.fingerprint(), about, json.dumps(row)) for row in listed(records)]
-        known = self._kept.get(keys) if self._kept is not None else {}
+        if self.drift:
+            raise TargetError(f"the service {self._name} has changed while it was asked: {self.drift}")
+        keys = self._keys(records)
+        known = self._known(records, keys)
         missing = [i for i, key in enumerate(keys) if key not in known]
         firsts = list({keys[i]: i for i in reversed(missing)}.values())[::-1]
         parts = [firsts[at : at + self.service.batch] for at in range(0, len(firsts), self.service.batch)]
-        headers = self.service.secrets()
-        with (
-            httpx.Client(timeout=self.service.timeout, headers=headers) as client,
-            ThreadPoolExecutor(self.service.concurrency) as pool,
-        ):
-            waiting = [pool.submit(self._predictions, client, records.take(np.array(part))) for part in parts]
+        self._stop = threading.Event()
+        with self._exchange() as exchange, ThreadPoolExecutor(self.service.concurrency) as pool:
+            waiting = [pool.submit(self._predictions, exchange, records.take(np.array(part))) for part in parts]
             try:
                 for part, ready in zip(parts, waiting, strict=True):
                     known |= self._keep(keys, part, ready.result())
             except BaseException:
+                self._stop.set()
                 for part, ready in zip(parts, waiting, strict=True):
                     if not ready.cancel() and ready.exception() is None:
                         self._keep(keys, part, ready.result())
                 raise
+        if self.drift or (self.requests - self._probed >= BETWEEN_PROBES and self.recheck()):
+            raise TargetError(f"the service {self._name} has changed while it was asked: {self.drift}")
         return [known[key] for key in keys]
+
+    def _known(self, records: Records, keys: Sequence[str]) -> dict[str, Any]:
+        """What is kept.  Before answers of an earlier day are used, a few of them are asked for again."""
+        known = self._kept.get(keys)
+        old = [place for place, key in enumerate(keys) if key in known and key not in self._fresh][:SAMPLE]
+        if old and not self._verified:
+            some = records.take(np.array(old))
+            now = self._send(some)
+            self._compare(some, [keys[place] for place in old], now)
+            self._keep(keys, old, now)
+            known = self._kept.get(keys)
+        return known
 
     def _keep(self, keys: Sequence[str], part: Sequence[int], predictions: Sequence[Any]) -> dict[str, Any]:
         """Put the predictions of one request on disk, at once: what was answered is never asked for again."""
         found = {keys[i]: p for i, p in zip(part, predictions, strict=True)}
-        if self._kept is not None:
+        if not self.drift:
             self._kept.put(found)
+            self._fresh |= set(found)
         return found
 
-    def _predictions(self, client: httpx.Client, records: Records) -> list[Any]:
-        """Of one request, tried again while the service is busy."""
-        content = request_of(self.service.body, records)
-        try:
-            for attempt in stamina.retry_context(
-                on=_pause, attempts=self.service.tries, timeout=None, wait_initial=0.2, wait_max=10.0, wait_jitter=0.2
-            ):
-                with attempt:
-                    return self._once(client, content, len(records))
-        except Busy as error:
-            raise TargetError(f"the service {self._name} {error}, {self.service.tries} times in a row") from error
-        raise AssertionError("a retry context ends by returning or raising")
+    def _exchange(self) -> Exchange:
+        service = self.service
+        headers = {name: secret.reveal() for name, secret in service.secrets().items()}
+        limits = Limits(service.timeout, service.most_bytes)
+        return Exchange(service.address().reveal(), headers, limits, self._redactor, service.redirects)
 
-    def _once(self, client: httpx.Client, content: Any, count: int) -> list[Any]:
-        self._keep_to_rate()
-        try:
-            response = client.post(self.service.url, json=content)
-        except httpx.TimeoutException as error:
-            raise Busy(f"gave no answer within {self.service.timeout:g} s") from error
-        except httpx.TransportError as error:
-            raise Busy(f"cannot be reached ({error or type(error).__name__})") from error
-        if response.status_code == 429 or response.status_code >= 500:
-            raise Busy(f"answered status {response.status_code}", _wait_of(response))
-        if response.status_code >= 400:
-            raise TargetError(f"the service {self._name} refused: {response.status_code} {response.text.strip()[:120]}")
-        try:
-            return predictions_in(self.service.body, response.json(), count)
-        except ValueError as error:
-            raise TargetError(f"the service {self._name} answered no JSON: {response.text.strip()[:80]!r}") from error
+    @cached_property
+    def _redactor(self) -> Redactor:
+        return Redactor(self.service.hidden())
 
-    def _keep_to_rate(self) -> None:
+    def _send(self, records: Records) -> list[Any]:
+        """The answers of now."""
+        self._stop = threading.Event()
+        with self._exchange() as exchange:
+            return self._predictions(exchange, records)
+
+    def _predictions(self, exchange: Exchange, records: Records) -> list[Any]:
+        """Of one request, tried again while the service is busy; only once where it was too busy for another one."""
+        body = replace(self.service.body, request=self.service.request())
+        content = json.dumps(request_of(body, records)).encode()
+        tries = 1 if self._down else self.service.tries
+        for number in range(tries):
+            try:
+                found = self._once(exchange, content, len(records))
+                self._down = False
+                return found
+            except Busy as error:
+                if number == tries - 1 or self._stop.is_set():
+                    self._down = True
+                    raise TargetError(f"the service {self._name} {error}, {number + 1} times in a row") from None
+                pause = min(FIRST_PAUSE * 2**number, LONGEST_PAUSE) * random.uniform(1, 1.2)
+                self._stop.wait(pause if error.wait is None else min(error.wait, LONGEST_WAIT))
+        raise AssertionError("the last try returns or raises")
+
+    def _once(self, exchange: Exchange, content: bytes, count: int) -> list[Any]:
+        self._keep_to_rate(count)
+        try:
+            answered = exchange.post(content)
+        except TargetError as error:
+            raise TargetError(f"the service {self._name} {exchange.said(str(error), 240)}") from None
+        if answered.status == 429 or answered.status >= 500:
+            raise Busy(f"answered status {answered.status}", seconds_to_wait(answered.headers))
+        if answered.status >= 400:
+            raise TargetError(f"the service {self._name} refused: {answered.status} {exchange.said(answered.body)}")
+        self._look_at(answered.headers)
+        try:
+            value = exchange.redactor.cleaned(parsed(answered.body))
+        except NoJson:
+            raise TargetError(
+                f"the service {self._name} answered no JSON: {exchange.said(answered.body, 80)!r}"
+            ) from None
+        except TargetError as error:
+            raise TargetError(f"the service {self._name} {exchange.said(str(error))}") from None
+        return predictions_in(self.service.body, value, count)
+
+    def _look_at(self, headers: Any) -> None:
+        """Which model answers, by what the service says of it."""
+        names = (self.service.version_header.lower(),) if self.service.version_header else VERSION_HEADERS
+        version = next((self._redactor.clean(headers[name])[:80] for name in names if headers.get(name)), "")
+        if self._how is None:
+            self._version, self._tag = version, digest(headers.get("etag", "")) if headers.get("etag") else ""
+        elif version != self._version and not self.drift:
+            self._changed(f"the version of its model went from {self._version!r} to {version!r}")
+
+    def _keep_to_rate(self, records: int) -> None:
+        """Wait for the next request's turn, and count it; raises TargetError where too many records were sent."""
         with self._lock:
+            most = self.service.most_records
+            if most is not None and self.sent + records > most:
+                raise TargetError(
+                    f"the service {self._name} was sent {self.sent:,} of at most {most:,} records (`most_records`), "
+                    f"and {records:,} more are needed"
+                )
             now = time.monotonic()
             start = max(now, self._next)
             self._next = start + 1 / self.service.rate
             self.requests += 1
-        time.sleep(max(0.0, start - now))
-
-
-def _pause(error: Exception) -> bool | float:
-    """Whether to try again, or after how many seconds."""
-    if not isinstance(error, Busy):
-        return False
-    return True if error.wait is None else min(error.wait, LONGEST_WAIT)
-
-
-def _wait_of(response: httpx.Response) -> float | None:
-    told = response.headers.get("retry-after", "")
-    return float(told) if told.replace(".", "", 1).isdigit() else None
-
-
-class Kept:
-    """Predictions by key, in a file of SQLite; each batch is on disk when `put` returns."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = threading.Lock()
-        self._base = sqlite3.connect(path, check_same_thread=False)
-        with self._lock, self._base:
-            self._base.execute("create table if not exists answers (key text primary key, answer text)")
-
-    def get(self, keys: Sequence[str]) -> dict[str, Any]:
-        """What is known of these keys."""
-        with self._lock:
-            rows = [self._base.execute("select key, answer from answers where key = ?", (k,)).fetchone() for k in keys]
-        return {row[0]: json.loads(row[1]) for row in rows if row is not None}
-
-    def put(self, found: Mapping[str, Any]) -> None:
-        """Keep these."""
-        with self._lock, self._base:
-            rows = [(key, json.dumps(value)) for key, value in found.items()]
-            self._base.executemany("insert or replace into answers values (?, ?)", rows)
+            self.sent += records
+        self._stop.wait(max(0.0, start - now))

@@ -13,8 +13,12 @@ from divulge.core.errors import TargetError
 from divulge.core.hashing import Array
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
+from divulge.core.wording import one_line
 
 MOST_DECIMALS = 5
+SUM_APART = 0.02
+"""From 1, of the scores of a record, beyond what rounding explains."""
+
 NAME_KEYS = ("label", "class", "name", "class_name", "category")
 SCORE_KEYS = ("score", "probability", "confidence", "value", "prob")
 
@@ -66,7 +70,9 @@ def understand(answers: Sequence[Any], classes: Sequence[Any], task: Task) -> Un
     named = _named(first)
     if named is not None:
         whole = all(set(map(str, _named(a) or {})) == set(map(str, classes)) for a in answers)
-        table = np.array([sorted((_named(a) or {}).values()) for a in answers], dtype=float)
+        if any(len(_named(a) or {}) != len(named) for a in answers):
+            raise TargetError("the service left classes out of some answers")
+        table = _table([sorted((_named(a) or {}).values()) for a in answers], len(named))
         form = AnswerForm.TOPK if not whole else _scores_or_logits(table)
         return Understood(form, _decimals(table), True, None if whole else len(named))
     if isinstance(first, list):
@@ -82,9 +88,13 @@ def understand(answers: Sequence[Any], classes: Sequence[Any], task: Task) -> Un
             )
         form = _scores_or_logits(table)
         return Understood(form, _decimals(table) if form is AnswerForm.SCORES else None)
-    if isinstance(first, float) and len(classes) == 2 and any(float(a) != int(a) for a in answers):
-        return _single(np.array(answers, dtype=float))
+    if isinstance(first, float) and len(classes) == 2 and not all(map(_is_whole, answers)):
+        return _single(_table([[a] for a in answers], 1)[:, 0])
     return Understood(AnswerForm.LABELS)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | str) or (isinstance(value, float) and value.is_integer())
 
 
 def _single(column: Array) -> Understood:
@@ -113,20 +123,44 @@ def _named(answer: Any) -> dict[Any, float] | None:
     if isinstance(answer, Mapping):
         name, score = _keys(answer)
         if name is not None and score is not None:
-            return {answer[name]: float(answer[score])}
+            return {_label(answer[name]): _number(answer[score])}
         inner = next((v for v in answer.values() if isinstance(v, Mapping)), None)
         scores = inner if inner is not None else answer
-        numeric = {k: v for k, v in scores.items() if isinstance(v, int | float)}
-        return {k: float(v) for k, v in numeric.items()} or None
+        return {k: _number(v) for k, v in scores.items() if _is_number(v)} or None
     if isinstance(answer, list) and answer and all(isinstance(a, Mapping) for a in answer):
         found = {}
         for entry in answer:
             name, score = _keys(entry)
             if name is None or score is None:
                 return None
-            found[entry[name]] = float(entry[score])
+            label = _label(entry[name])
+            if label in found:
+                raise TargetError(f"the service answered the class {_shown(label)} twice for one record")
+            found[label] = _number(entry[score])
         return found
     return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float:
+    """A score as JSON has numbers; raises TargetError for anything else, a number in quotes too."""
+    if not _is_number(value):
+        raise TargetError(f"the service answered the score {_shown(value)}, which is no number")
+    return float(value)
+
+
+def _label(value: Any) -> Any:
+    if isinstance(value, list | Mapping):
+        raise TargetError(f"the service answered {_shown(value)} where the name of a class was expected")
+    return value
+
+
+def _shown(value: Any) -> str:
+    """A piece of an answer in a message."""
+    return one_line(repr(value)[:1000], 60)
 
 
 def _keys(entry: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -137,10 +171,10 @@ def _table(answers: Sequence[Any], width: int) -> Array:
     """Numbers [records, width], finite throughout."""
     if any(not isinstance(a, list) or len(a) != width for a in answers):
         raise TargetError(f"the service answered rows of different lengths: {width} numbers each were expected")
-    try:
-        table = np.array(answers, dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise TargetError(f"the service answered something else than numbers: {str(answers[0])[:80]}") from error
+    odd = next((a for a in answers if not all(map(_is_number, a))), None)
+    if odd is not None:
+        raise TargetError(f"the service answered something else than numbers: {_shown(odd)}")
+    table = np.array(answers, dtype=np.float64)
     if not np.isfinite(table).all():
         broken = int((~np.isfinite(table)).any(axis=1).sum())
         raise TargetError(f"the service answered NaN or infinity for {broken} of {len(table)} records")
@@ -159,7 +193,22 @@ def read(answers: Sequence[Any], how: Understood, classes: Sequence[Any]) -> Arr
     table = _by_name(answers, classes, how) if how.named else _numbers(answers, classes, how)
     if how.form is AnswerForm.LOGITS:
         return table
+    _refuse_no_scores(table, how)
     return log_of_scores(table)
+
+
+def _refuse_no_scores(table: Array, how: Understood) -> None:
+    """Raises TargetError where later answers are no probabilities though the first were."""
+    wrong = (table < -1e-6).any(axis=1) | (table > 1 + 1e-6).any(axis=1)
+    if how.form is AnswerForm.SCORES:
+        slack = SUM_APART + (table.shape[1] * 0.51 * 10.0**-how.decimals if how.decimals is not None else 0.0)
+        wrong |= np.abs(table.sum(axis=1) - 1) > slack
+    if wrong.any():
+        row = table[int(np.argmax(wrong))]
+        raise TargetError(
+            f"the service answered scores that are no probabilities for {int(wrong.sum())} of {len(table)} records "
+            f"({', '.join(f'{value:.3g}' for value in row[:4])}{' …' if len(row) > 4 else ''}), and the first ones were"
+        )
 
 
 def _numbers(answers: Sequence[Any], classes: Sequence[Any], how: Understood) -> Array:
@@ -179,7 +228,7 @@ def _by_name(answers: Sequence[Any], classes: Sequence[Any], how: Understood) ->
     for row, answer in enumerate(answers):
         for name, score in (_named(answer) or {}).items():
             if str(name) not in place:
-                raise TargetError(f"the service answered the class {name!r}, which the records do not have")
+                raise TargetError(f"the service answered the class {_shown(name)}, which the records do not have")
             table[row, place[str(name)]] = score
     lacking = np.isnan(table)
     if lacking.all(axis=1).any() or (lacking.any() and how.form is not AnswerForm.TOPK):
@@ -197,12 +246,26 @@ def _codes(answers: Sequence[Any], classes: Sequence[Any]) -> Array:
         label = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
         if isinstance(label, Mapping):
             label = next((label[k] for k in NAME_KEYS if k in label), None)
-        if isinstance(label, float) and label == int(label) and str(label) not in place:
+        if isinstance(label, float) and label.is_integer() and str(label) not in place:
             label = int(label)
-        if str(label) not in place:
-            raise TargetError(f"the service answered {str(label)[:60]!r}, which is no class of the records")
+        if isinstance(label, list | Mapping) or str(label) not in place:
+            raise TargetError(f"the service answered {_shown(label)}, which is no class of the records")
         codes.append(place[str(label)])
     return np.array(codes, dtype=np.int64)
+
+
+def apart(one: Array, other: Array, form: AnswerForm) -> float:
+    """The largest distance between two sets of answers to the same records, as `read` gives them: in probability, in
+    the share of a value, 1 for another label.
+    """
+    if one.shape != other.shape:
+        return float("inf")
+    if form is AnswerForm.LABELS:
+        return float((one != other).any())
+    if form is AnswerForm.VALUES:
+        return float((np.abs(one - other) / (1e-9 + np.maximum(np.abs(one), np.abs(other)))).max())
+    scores = [np.exp(log_softmax(table) if form is AnswerForm.LOGITS else table) for table in (one, other)]
+    return float(np.abs(scores[0] - scores[1]).max())
 
 
 def through(access: Access, table: Array, form: AnswerForm) -> Array:

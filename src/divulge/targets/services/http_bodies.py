@@ -13,6 +13,7 @@ import pandas as pd
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.core.wording import one_line
 
 PLACES = ("$records", "$rows", "$flat", "$shape", "$count", "$columns")
 """What stands for what in a request: records as nested lists, as one object a record by column name, as one flat list;
@@ -131,6 +132,7 @@ def predictions_in(body: Body, response: Any, count: int) -> list[Any]:
             found = found[int(step)] if isinstance(found, list) else found[step]
         except (KeyError, IndexError, ValueError, TypeError) as error:
             keys = ", ".join(map(str, response)) if isinstance(response, Mapping) else type(response).__name__
+            keys = one_line(keys, 120)
             raise TargetError(
                 f"the response has nothing at {'.'.join(walked)!r} (it holds {keys}): set target.response"
             ) from error
@@ -145,7 +147,8 @@ def predictions_in(body: Body, response: Any, count: int) -> list[Any]:
 def _tensor(found: Mapping[str, Any]) -> list[Any]:
     try:
         tensor: Array = np.asarray(found["data"]).reshape(found["shape"])
-    except (ValueError, TypeError) as error:
-        raise TargetError(f"the service answered a tensor whose data do not fit its shape {found['shape']}") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        shape = one_line(str(found["shape"])[:200], 60)
+        raise TargetError(f"the service answered a tensor whose data do not fit its shape {shape}") from error
     listed: list[Any] = tensor.tolist()
     return listed

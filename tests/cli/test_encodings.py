@@ -1,0 +1,76 @@
+"""Output in any encoding, without a terminal, and on a narrow one: the verdict is said, and the exit code is its."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import divulge
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    keep = (np.arange(200) < 100)[None]
+    place = tmp_path_factory.mktemp("encodings") / "r"
+    table = divulge.ScoreTable(None, rng.normal(size=(1, 200)), keep, np.zeros(200, int))
+    divulge.audit(table, attacks=["loss"], out=place)
+    return place
+
+
+def gate(folder, **environment):
+    """Exit code and bytes of a judgement, of which only the encoding is not given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))}
+    command = [sys.executable, "-c", "from divulge.cli.app import main; main()", "gate", str(folder)]
+    done = subprocess.run(command, capture_output=True, env=kept | environment, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "mark"),
+    [
+        ({"LANG": "C"}, "○".encode()),
+        ({"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, "○".encode()),
+        ({"PYTHONIOENCODING": "ascii"}, b"o "),
+        ({"PYTHONIOENCODING": "cp1252"}, b"o "),
+        ({"PYTHONIOENCODING": "latin-1"}, b"o "),
+        ({"PYTHONIOENCODING": "cp437"}, b"o "),
+        ({"PYTHONIOENCODING": "utf-16"}, "○".encode("utf-16-le")),
+        ({"COLUMNS": "1"}, "○".encode()),
+        ({"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "0"}, "○".encode()),
+    ],
+    ids=str,
+)
+def test_a_verdict_is_said_in_every_encoding(folder, environment, mark):
+    code, said, complained = gate(folder, **environment)
+    assert code == 0 and mark in said, (said, complained)
+    assert b"Traceback" not in complained and b"?" not in said.replace("?".encode("utf-16-le"), b"")
+
+
+def test_a_sign_that_is_lacking_is_shown_by_one_that_resembles_it():
+    from divulge.cli import screen
+
+    screen.speak_unicode()
+    text = "▲ leak, ○ not found, ✕ ⊘ – “x” … é ≥ 東"
+    assert text.encode("ascii", screen.SIMPLER) == b'^ leak, o not found, x / - "x" ... e >= ?'
+    assert "▲ é".encode("cp1252", screen.SIMPLER) == b"^ \xe9"
+
+
+@pytest.mark.parametrize("width", [10, 20, 40])
+def test_a_narrow_terminal_gets_every_word(width):
+    from divulge.cli import screen
+
+    screen.out.width, before = width, screen.out.width
+    try:
+        with screen.out.capture() as captured:
+            table = screen.table("attack", "queries", "can run")
+            table.add_row("loss", "about 200", "the target\x1b does not offer gradients")
+            screen.out.print(table)
+    finally:
+        screen.out.width = before
+    found = captured.get()
+    assert "\x1b" not in found and set("gradients") <= set(found)
