@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import divulge
 from divulge.claims.one_run import judged
 from divulge.cli.app import app
+from divulge.core.errors import Notice
 
 N = 600
 
@@ -96,6 +97,8 @@ def test_scores_by_lot_show_nothing():
     ("change", "message"),
     [
         ({"fresh": numbered(10, 1000)}, "at least 50 fresh records"),
+        *(({"claimed": e}, "claimed: an epsilon of") for e in (0.0, -1.0, float("nan"), float("inf"))),
+        *(({"delta": d}, "delta: a delta of") for d in (1.0, -1e-5, float("nan"))),
         ({"canary": "yellow"}, "mislabelled or natural"),
         ({"recipe": None}, "needs a recipe"),
     ],
@@ -157,3 +160,8 @@ def test_the_command_keeps_a_run_that_is_reported_gated_compared_and_gone_on_wit
     assert code == 0 and "The claimed epsilon is refuted" in both and "could not be tested" in both
     code, page = said("report", run, "--format", "md", "-o", "-")
     assert code == 0 and "A fair coin decided for each canary" in page
+
+
+def test_a_delta_above_one_over_the_records_is_said():
+    with pytest.warns(Notice, match="above 1 / 150 records"):
+        divulge.audit_epsilon(randomised_response(1.0), numbered(50), numbered(200, 1000), delta=0.1)

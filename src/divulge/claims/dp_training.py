@@ -22,6 +22,7 @@ from divulge.claims.one_run import bounded_by, estimate_of, guessed, judged
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.identity import content_hash
+from divulge.core.privacy_budget import check_delta, check_epsilon, warn_of_delta
 from divulge.core.results.audit_result import DataFacts, TargetFacts
 from divulge.core.results.estimate import Detail, Estimate
 from divulge.core.results.evidence import Evidence
@@ -140,8 +141,9 @@ def _of_function(train: Callable[[], object], records: int) -> tuple[TargetFacts
 def _played(
     train: Callable[[], object], records: int, claimed: float, delta: float, confidence: float, seed: int
 ) -> tuple[DpTraining, Found]:
-    if claimed <= 0 or not 0 < delta < 1:
-        raise InputError("an epsilon is claimed above 0, at a delta between 0 and 1")
+    check_epsilon("claimed", claimed)
+    check_delta("delta", delta)
+    warn_of_delta("delta", delta, records)
     seen = StepsSeen(records, derived_rng(seed, "watch"))
     with watched(seen), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -31,6 +31,7 @@ from divulge.claims.as_run import (
 )
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.privacy_budget import check_delta, check_epsilon, warn_of_delta
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
 from divulge.core.results.estimate import Detail, Estimate
@@ -145,10 +146,12 @@ def _trained(
     kind: Canary,
     seed: int,
 ) -> tuple[OneRun, Found]:
+    if claimed is not None:
+        check_epsilon("claimed", claimed)
+    check_delta("delta", delta, zero=True)
+    warn_of_delta("delta", delta, len(records) + len(fresh) // 2, stacklevel=5)
     if len(fresh) < FEWEST:
         raise InputError(f"{len(fresh)} canaries show nothing: give at least {FEWEST} fresh records, 1000 say")
-    if claimed is not None and not claimed > 0:
-        raise InputError(f"a claimed epsilon of {claimed:g} cannot be tested: an epsilon that is claimed is above 0")
     if records.schema.task is not Task.CLASSIFICATION:
         raise InputError("a claimed epsilon is tested on classifiers: canaries are told by their labels")
     rng = derived_rng(seed, "one run")
