@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
+    from divulge.claims.mechanism import MechanismAudit as MechanismAudit
+    from divulge.claims.mechanism import audit_mechanism as audit_mechanism
     from divulge.claims.one_run import OneRun as OneRun
     from divulge.claims.one_run import audit_epsilon as audit_epsilon
     from divulge.claims.rounds import RoundsAudit as RoundsAudit
@@ -138,6 +140,7 @@ _HOME = {
     "InputGuess": "core.views.property",
     "InputView": "core.views.property",
     "Knowledge": "core.threat",
+    "MechanismAudit": "claims.mechanism",
     "MembershipGuess": "core.views.membership",
     "MembershipView": "core.views.membership",
     "Needs": "core.threat",
@@ -186,6 +189,7 @@ _HOME = {
     "assert_no_leak": "runs.gate",
     "audit": "workflows.audit",
     "audit_epsilon": "claims.one_run",
+    "audit_mechanism": "claims.mechanism",
     "audit_rounds": "claims.rounds",
     "compare_defenses": "workflows.compare_defenses",
 }
@@ -232,6 +236,7 @@ __all__ = [
     "InputView",
     "Knowledge",
     "Matrix",
+    "MechanismAudit",
     "MembershipGuess",
     "MembershipView",
     "Needs",
@@ -278,6 +283,7 @@ __all__ = [
     "assert_no_leak",
     "audit",
     "audit_epsilon",
+    "audit_mechanism",
     "audit_rounds",
     "compare_defenses",
 ]

@@ -25,6 +25,18 @@ def test_equal_rates_are_judged_by_fishers_exact_test(counts):
     assert p_value_at(point(*counts), private(0.0, 0.0)) == pytest.approx(fisher, rel=2e-3)
 
 
+def test_any_counts_are_judged_by_fishers_exact_test():
+    """At both ends too, where quantiles of beta variables are hard to find: 999 of 1000 against 997 is nothing."""
+    rng = np.random.default_rng(9)
+    for _ in range(100):
+        m, n = (int(v) for v in rng.integers(1, 1_000, 2))
+        share = [rng.choice([u, u**9, 1 - u**9]) for u in rng.random(2)]
+        tp, fp = round(m * share[0]), round(n * share[1])
+        fisher = stats.fisher_exact([[tp, m - tp], [fp, n - fp]], alternative="greater").pvalue
+        found = p_value_at(point(tp, m, fp, n), private(0.0, 0.0))
+        assert found == pytest.approx(max(fisher, 1e-300), rel=0.01), (tp, m, fp, n)
+
+
 @pytest.mark.parametrize("epsilon", [0.0, 1.0, 3.0])
 def test_one_pair_by_hand(epsilon):
     """One member above one non-member: at most e^epsilon / (1 + e^epsilon), the area below the region's two lines."""

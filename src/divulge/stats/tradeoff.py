@@ -19,7 +19,10 @@ Region = Callable[[Array], Array]
 """From a false positive rate to the largest true positive rate that a hypothesis allows."""
 
 POINTS = 193
-NEGLIGIBLE, FAR = 1e-18, 1e-300
+STEEP = 12
+"""Points over which the passing must be spread, else it gets as many again."""
+
+NEGLIGIBLE, NEARLY, FAR = 1e-18, 1e-9, 1e-300
 LARGEST, FINE = 60.0, 1e-4
 
 
@@ -71,7 +74,8 @@ def credible_share(point: OperatingPoint, region: Region) -> float:
 
 
 def _below(point: OperatingPoint, region: Region, more: tuple[float, float], less: tuple[float, float]) -> float:
-    """P(Q <= region(P)) of two beta variables, by the trapezoid rule over the logit of P, whose tails it needs.
+    """P(Q <= region(P)) of two beta variables, by the trapezoid rule over the logit of P, whose tails it needs, with
+    more points where the one variable passes the other.
 
     more, less: what is added to the counts, right and wrong, of P and of Q.
     """
@@ -81,12 +85,26 @@ def _below(point: OperatingPoint, region: Region, more: tuple[float, float], les
     right, wrong = point.tpr.successes + less[0], point.tpr.trials - point.tpr.successes + less[1]
     if right <= 0 or b <= 0:
         return 1.0
-    low = max(float(special.betaincinv(a, b, NEGLIGIBLE)), FAR)
-    high = min(float(special.betainccinv(a, b, FAR)), 1 - 1e-16)
-    at, step = np.linspace(special.logit(low), special.logit(high), POINTS, retstep=True)
+    low, high = float(special.betaincinv(a, b, NEGLIGIBLE)), float(special.betainccinv(a, b, FAR))
+    low = max(low, FAR) if np.isfinite(low) else FAR  # scipy finds no quantile where nearly all is at one end
+    high = min(high, 1 - 1e-16) if np.isfinite(high) else 1 - 1e-16
+
+    def reached(at: Array) -> Array:
+        most = region(special.expit(at))
+        return np.asarray(special.betainc(right, wrong, most) if wrong > 0 else most >= 1)
+
+    at = np.linspace(special.logit(low), special.logit(high), POINTS)
+    share = reached(at)
+    first = max(int(np.searchsorted(share, NEARLY)) - 1, 0)
+    last = min(int(np.searchsorted(share, 1 - NEARLY)) + 1, POINTS - 1)
+    if last - first < STEEP:
+        inner = np.linspace(at[first], at[last], POINTS)
+        at, share = (
+            np.concatenate([part[:first], more_of_it, part[last + 1 :]])
+            for part, more_of_it in ((at, inner), (share, reached(inner)))
+        )
     density = np.exp(a * special.log_expit(at) + b * special.log_expit(-at) - special.betaln(a, b))
-    reached = special.betainc(right, wrong, region(special.expit(at))) if wrong > 0 else region(special.expit(at)) >= 1
-    return float(min(1.0, max(FAR, (density * reached).sum() * step)))
+    return float(min(1.0, max(FAR, np.trapezoid(density * share, at))))
 
 
 def refuted_below(point: OperatingPoint, family: Callable[[float], Region], level: float, start: float = 0.0) -> float:
