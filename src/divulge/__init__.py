@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
+    from divulge.claims.guesses import OneRun as OneRun
     from divulge.claims.mechanism import MechanismAudit as MechanismAudit
     from divulge.claims.mechanism import audit_mechanism as audit_mechanism
-    from divulge.claims.one_run import OneRun as OneRun
     from divulge.claims.one_run import audit_epsilon as audit_epsilon
     from divulge.claims.rounds import RoundsAudit as RoundsAudit
     from divulge.claims.rounds import audit_rounds as audit_rounds
@@ -146,7 +146,7 @@ _HOME = {
     "Needs": "core.threat",
     "OnnxTarget": "targets.networks.onnx",
     "Matrix": "core.results.matrix",
-    "OneRun": "claims.one_run",
+    "OneRun": "claims.guesses",
     "Oracle": "core.target",
     "Outcome": "core.results.finding",
     "PRESETS": "core.threat",

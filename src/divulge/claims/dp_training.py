@@ -17,8 +17,8 @@ import numpy as np
 from scipy import stats
 
 from divulge.claims.as_run import Found, Setting, Test, Tested, agreeing, as_dict, as_run, bounded, number
-from divulge.claims.dp_watch import StepsSeen, single_steps, watched
-from divulge.claims.one_run import bounded_by, estimate_of, guessed, judged
+from divulge.claims.dp_watch import StepsSeen, single_steps, watched, whole_run
+from divulge.claims.guesses import OneRun, bounded_by, estimate_of, guessed, judged
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.identity import content_hash
@@ -35,8 +35,7 @@ from divulge.core.threat import Access, Asset, Behaviour, Knowledge, Phase, Task
 from divulge.core.wording import counted, percent
 from divulge.defenses.accounting import cost_of, epsilon_of, gaussian_cost
 from divulge.stats.exact import CERTAIN
-from divulge.stats.gaussian import mu_lower_bound
-from divulge.stats.intervals import p_value
+from divulge.stats.gaussian import mu_lower_bound, mu_p_value
 from divulge.stats.roc import roc
 
 CLOSE = 1e-3
@@ -64,7 +63,8 @@ class DpTraining:
     interval.  poisson: whether sample sizes vary as Poisson samples do.  clipped: whether sums were those of clipped
     gradients.  done: epsilon of what was seen, by the larger of two accountants; of samples that are not Poisson's
     without amplification.  one_run: epsilon is at least this, whatever the mechanism.  by_step: at least this if each
-    step is a Gaussian mechanism on a Poisson sample.  faults: in words.
+    step is a Gaussian mechanism on a Poisson sample.  faults: in words.  whole_if_gaussian: at least this if the
+    steps together are as good as one Gaussian mechanism, from canaries over the whole run (Agrawal et al. 2026).
     """
 
     verdict: str
@@ -85,6 +85,7 @@ class DpTraining:
     by_step: float
     canaries: int
     faults: tuple[str, ...]
+    whole_if_gaussian: float = 0.0
     run: Path | None = field(default=None, compare=False, repr=False)
 
 
@@ -168,7 +169,8 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
     poisson = _like_poisson(sizes, seen.records)
     multiplier = spread / reach
     done = _epsilon_of(multiplier, delta, rate, steps, poisson)
-    one_run, by_step = _bounds(seen, delta, confidence, rate)
+    whole, by_step = _bounds(seen, delta, confidence, rate)
+    one_run = whole.epsilon
     slack = 3 * (rate * (1 - rate) / (seen.records * steps)) ** 0.5
     least = _at_least(multiplier / float(edges[0]), delta, max(rate - slack, 1e-5), steps, poisson)
     faults = _faults(seen, multiplier, clipped, poisson, done, claimed, least > claimed)
@@ -192,6 +194,7 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
         by_step=by_step,
         canaries=len(seen.canaries),
         faults=faults,
+        whole_if_gaussian=whole.epsilon_if_both,
     )
 
 
@@ -231,11 +234,10 @@ def _without_amplification(multiplier: float, delta: float, rate: float, steps: 
     return gaussian_cost(multiplier / epochs**0.5, delta)
 
 
-def _bounds(seen: StepsSeen, delta: float, confidence: float, rate: float) -> tuple[float, float]:
-    """From the canaries' sums over the whole run, and from single steps with a canary against single steps without."""
+def _bounds(seen: StepsSeen, delta: float, confidence: float, rate: float) -> tuple[OneRun, float]:
+    """From the canaries over the whole run, and from single steps with a canary against single steps without."""
     level = (1 - confidence) / 2
-    told = np.stack(seen.told)
-    whole = judged(told.sum(axis=0), seen.inside, None, delta, 1 - level, derived_rng(0, "ties")).epsilon
+    whole = judged(whole_run(seen), seen.inside, None, delta, 1 - level, derived_rng(0, "ties"))
     scored = single_steps(seen)
     if scored is None:
         return whole, 0.0
@@ -270,7 +272,7 @@ def _faults(
 def _tested(seen: StepsSeen, found: DpTraining) -> Tested:
     """Three tests that share the error rate of one claim: two bounds, and what can be seen for certain."""
     alpha, steps = 1 - found.confidence, single_steps(seen)
-    guesses = guessed(np.stack(seen.told).sum(axis=0), seen.inside, derived_rng(0, "ties"))
+    guesses = guessed(whole_run(seen), seen.inside, derived_rng(0, "ties"))
     whole = bounded_by(guesses, None, found.delta, 1 - alpha / 2, found.canaries)
     checks = Exact(NOT_AS_CLAIMED, CHECKS, len(found.faults), CLOSE, notes=found.faults)
     estimates = (
@@ -293,7 +295,7 @@ def _by_step(found: DpTraining, steps: Scored | None, alpha: float) -> Estimate:
     if steps is not None and found.by_step > found.claimed:
         curve = roc(steps)
         too_much = _costs_more(found, mu_lower_bound(curve, alpha / 2))
-        p = min(1.0, 2 * p_value(lambda level: mu_lower_bound(curve, level), too_much))
+        p = min(1.0, 2 * mu_p_value(curve, too_much))
     value = bounded(found.by_step)
     return Estimate(
         metric=EPSILON_BY_STEP,
@@ -357,6 +359,10 @@ def _shown(found: DpTraining) -> Claimed:
             ("epsilon of what was done", number(bounded(found.done))),
             ("epsilon by the canaries, whatever the mechanism is", f"at least {found.one_run:.2f} ({at})"),
             ("epsilon by single steps, if each is Gaussian", f"at least {number(bounded(found.by_step))} ({at})"),
+            (
+                "epsilon by the whole run, if it is Gaussian",
+                f"at least {number(bounded(found.whole_if_gaussian))} ({at})",
+            ),
             ("noise", noise),
             ("samples", f"{found.rate:.2%} of {counted(found.records, 'record')}, {_sampled(found)}"),
             ("gradients", "clipped" if found.clipped else "not clipped as claimed"),

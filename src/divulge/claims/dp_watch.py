@@ -120,3 +120,15 @@ def single_steps(seen: StepsSeen) -> Scored | None:
         return None
     places = np.arange(len(score))
     return Scored(score, there, places, places)
+
+
+def whole_run(seen: StepsSeen) -> Array:
+    """How much each canary looks like one that is in, over all steps: the logarithm of the likelihood ratio of a
+    Gaussian mechanism on Poisson samples, with the noise and the rate that were seen; [canaries].
+    """
+    told, rate = np.stack(seen.told), float(np.mean(seen.sizes)) / seen.records
+    variance = float(np.concatenate(seen.noise).var()) / seen.norm**2
+    if rate >= 1 or variance < 1e-6:
+        return np.asarray(told.sum(axis=0))
+    taken = np.log(rate) + (told - 0.5) / variance
+    return np.asarray(np.logaddexp(np.log1p(-rate), taken).sum(axis=0))

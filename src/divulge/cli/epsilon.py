@@ -29,6 +29,7 @@ def epsilon(
         str, typer.Option(help="for it: records, answers, a named pair, or module:pair, two data sets")
     ] = "records",
     samples: Annotated[int, typer.Option(help="for it: outputs of each of the two data sets")] = 10_000,
+    runs: Annotated[int, typer.Option(help="trainings with canaries: more of them tighten the bound")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     out_dir: RUNS = Path("divulge-runs"),
     resume: RESUME = None,
@@ -45,7 +46,7 @@ def epsilon(
         limits = (claimed, delta, confidence, samples, seed)
         raise typer.Exit(of_mechanism(mechanism, neighbors, limits, as_json, out_dir, resume))
     assert file is not None
-    _of_training(file, claimed, delta, canary, confidence, seed, watch, as_json, out_dir, resume)
+    _of_training(file, claimed, delta, canary, confidence, runs, seed, watch, as_json, out_dir, resume)
 
 
 def _of_training(
@@ -54,6 +55,7 @@ def _of_training(
     delta: float,
     canary: str,
     confidence: float,
+    runs: int,
     seed: int,
     watch: bool,
     as_json: bool,
@@ -79,6 +81,7 @@ def _of_training(
             delta=delta,
             confidence=confidence,
             kind=one_run.Canary(canary),
+            runs=runs,
             seed=seed,
             out=place.out,
             resume=place.resume,
@@ -104,6 +107,11 @@ def _show(found: Any) -> None:
     )
     out.print(
         f"If the noise is Gaussian, as in DP-SGD, at least {found.epsilon_if_gaussian:.2f} (mu {found.mu:.2f}).",
+        soft_wrap=True,
+    )
+    out.print(
+        f"If canaries do not influence each other, at least {found.epsilon_if_independent:.2f}, and "
+        f"{found.epsilon_if_both:.2f} if the noise is Gaussian too (mu {found.mu_if_independent:.2f}).",
         soft_wrap=True,
     )
     if found.claimed is not None:
