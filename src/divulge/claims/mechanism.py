@@ -149,8 +149,9 @@ def audit_mechanism(
 
 
 def _setting(asked: _Asked) -> Setting:
-    data = "".join(repr((pair.name, pair.first, pair.second)) for pair in asked.tried)
-    size = np.size(asked.tried[0].first) if isinstance(asked.tried[0].first, np.ndarray | list | tuple) else 0
+    data = [(pair.name, pair.first, pair.second) for pair in asked.tried]
+    first = asked.tried[0].first
+    size = len(first) if isinstance(first, list) or (isinstance(first, np.ndarray) and first.ndim) else 0
     return Setting(
         name=f"epsilon of {asked.name}",
         threat=OUTPUTS,

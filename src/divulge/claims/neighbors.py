@@ -62,7 +62,8 @@ SETS: Mapping[str, Callable[[float, float, int], Mapping[str, tuple[Array, Array
 
 
 def pairs(neighbors: Any, low: float = 0.0, high: float = 1.0, size: int = SIZE) -> list[Pair]:
-    """The pairs that are meant: two data sets, the name of a pair, or `records` or `answers` for all of that kind.
+    """The pairs that are meant: pairs, two data sets, the name of a pair, or `records` or `answers` for all of that
+    kind.
 
     low, high: what a record, or the change of an answer, lies between.  Raises InputError for anything else.
     """
@@ -79,6 +80,8 @@ def pairs(neighbors: Any, low: float = 0.0, high: float = 1.0, size: int = SIZE)
                 f"{', '.join(named)}, or give two data sets"
             )
         return [Pair(neighbors, *named[neighbors])]
+    if isinstance(neighbors, list) and neighbors and all(isinstance(each, Pair) for each in neighbors):
+        return neighbors
     try:
         first, second = neighbors
     except (TypeError, ValueError):
