@@ -169,7 +169,7 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
     poisson = _like_poisson(sizes, seen.records)
     multiplier = spread / reach
     done = _epsilon_of(multiplier, delta, rate, steps, poisson)
-    whole, by_step = _bounds(seen, delta, confidence, rate)
+    whole, by_step = _bounds(seen, claimed, delta, confidence, rate)
     one_run = whole.epsilon
     slack = 3 * (rate * (1 - rate) / (seen.records * steps)) ** 0.5
     least = _at_least(multiplier / float(edges[0]), delta, max(rate - slack, 1e-5), steps, poisson)
@@ -228,13 +228,23 @@ def _at_least(multiplier: float, delta: float, rate: float, steps: int, poisson:
     return _without_amplification(multiplier, delta, rate, steps)
 
 
+LITTLE_NOISE = 0.3
+"""Below which an accountant counts for minutes; with more noise the training would cost less."""
+
+
+def _more_than(claimed: float, multiplier: float, delta: float, rate: float, steps: int) -> float:
+    """`_at_least` on Poisson samples, or as much of it as exceeds what is claimed."""
+    some = _at_least(max(multiplier, LITTLE_NOISE), delta, rate, steps, True)
+    return some if multiplier >= LITTLE_NOISE or some > claimed else _at_least(multiplier, delta, rate, steps, True)
+
+
 def _without_amplification(multiplier: float, delta: float, rate: float, steps: int) -> float:
     """Every record takes part once an epoch, for certain."""
     epochs = max(1, round(rate * steps))
     return gaussian_cost(multiplier / epochs**0.5, delta)
 
 
-def _bounds(seen: StepsSeen, delta: float, confidence: float, rate: float) -> tuple[OneRun, float]:
+def _bounds(seen: StepsSeen, claimed: float, delta: float, confidence: float, rate: float) -> tuple[OneRun, float]:
     """From the canaries over the whole run, and from single steps with a canary against single steps without."""
     level = (1 - confidence) / 2
     whole = judged(whole_run(seen), seen.inside, None, delta, 1 - level, derived_rng(0, "ties"))
@@ -244,7 +254,7 @@ def _bounds(seen: StepsSeen, delta: float, confidence: float, rate: float) -> tu
     mu = mu_lower_bound(roc(scored), level)
     if mu <= 0:
         return whole, 0.0
-    return whole, _at_least(1 / mu, delta, rate, len(seen.sizes), True)
+    return whole, _more_than(claimed, 1 / mu, delta, rate, len(seen.sizes))
 
 
 def _faults(
@@ -318,7 +328,7 @@ def _costs_more(found: DpTraining, shown: float) -> float:
     low, high = 0.0, shown
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        more = _at_least(1 / middle, found.delta, found.rate, found.steps, True) > found.claimed
+        more = _more_than(found.claimed, 1 / middle, found.delta, found.rate, found.steps) > found.claimed
         low, high = (low, middle) if more else (middle, high)
     return high
 

@@ -56,10 +56,14 @@ def mu_p_value(curve: Roc, mu: float) -> float:
     single = min(1.0, 2 * len(RATES) * min(p_value_at(point, gaussian(mu)) for _, point in points(curve)))
     if min(curve.n_exposed, curve.n_control) < ENOUGH:
         return single
-    return min(1.0, 2 * min(single, _area_p_value(curve, mu)))
+    return min(1.0, 2 * min(single, _area_p_value(curve, _area(curve), mu)))
 
 
-def _area_p_value(curve: Roc, mu: float) -> float:
+def _area(curve: Roc) -> float:
+    return float(np.trapezoid(curve.tp / curve.n_exposed, curve.fp / curve.n_control))
+
+
+def _area_p_value(curve: Roc, area: float, mu: float) -> float:
     """Of so large an area between a Gaussian and one shifted by mu: the normal approximation to Mann and Whitney's
     statistic, with its exact mean and variance there.
     """
@@ -69,18 +73,16 @@ def _area_p_value(curve: Roc, mu: float) -> float:
     mean = float(special.ndtr(h))
     twice = mean - 2 * float(special.owens_t(h, 1 / np.sqrt(3)))  # two exposed above one control
     spread = (mean * (1 - mean) + (m + n - 2) * (twice - mean**2)) / (m * n)
-    tp, fp = curve.tp / m, curve.fp / n
-    area = float(np.trapezoid(tp, fp))
     return float(special.ndtr((mean - area) / np.sqrt(max(spread, 1e-300))))
 
 
 def _by_area(curve: Roc, alpha: float) -> float:
-    low, high = 0.0, MOST
-    if _area_p_value(curve, 0.0) > alpha:
+    low, high, area = 0.0, MOST, _area(curve)
+    if _area_p_value(curve, area, 0.0) > alpha:
         return 0.0
     while high - low > PRECISION:
         middle = (low + high) / 2
-        low, high = (middle, high) if _area_p_value(curve, middle) <= alpha else (low, middle)
+        low, high = (middle, high) if _area_p_value(curve, area, middle) <= alpha else (low, middle)
     return low
 
 
