@@ -33,7 +33,7 @@ from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Exact, Scored
 from divulge.core.threat import Access, Asset, Behaviour, Knowledge, Phase, Task, ThreatModel
 from divulge.core.wording import counted, percent
-from divulge.defenses.accounting import cost_of, epsilon_of, gaussian_cost
+from divulge.defenses.accounting import LEAST_NOISE, cost_of, epsilon_of, gaussian_cost
 from divulge.stats.exact import CERTAIN
 from divulge.stats.gaussian import mu_lower_bound, mu_p_value
 from divulge.stats.roc import roc
@@ -172,7 +172,11 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
     whole, by_step = _bounds(seen, claimed, delta, confidence, rate)
     one_run = whole.epsilon
     slack = 3 * (rate * (1 - rate) / (seen.records * steps)) ** 0.5
-    least = _at_least(multiplier / float(edges[0]), delta, max(rate - slack, 1e-5), steps, poisson)
+    most_noise, least_rate = multiplier / float(edges[0]), max(rate - slack, 1e-5)
+    if poisson:
+        least = _more_than(claimed, most_noise, delta, least_rate, steps)
+    else:
+        least = _without_amplification(max(most_noise, LEAST_NOISE), delta, least_rate, steps)
     faults = _faults(seen, multiplier, clipped, poisson, done, claimed, least > claimed)
     caught = bool(faults) or max(one_run, by_step) > claimed
     return DpTraining(
@@ -212,30 +216,27 @@ def _like_poisson(sizes: Array, records: int) -> bool:
 
 
 def _epsilon_of(multiplier: float, delta: float, rate: float, steps: int, poisson: bool) -> float:
-    if multiplier < 0.05:
+    if multiplier < LEAST_NOISE:
         return float("inf")
     if poisson:
         return cost_of(round(multiplier, 4), delta, min(1.0, round(rate, 5)), steps).stated
     return _without_amplification(multiplier, delta, rate, steps)
 
 
-def _at_least(multiplier: float, delta: float, rate: float, steps: int, poisson: bool) -> float:
-    """The same by one accountant."""
-    if multiplier < 0.05:
-        return float("inf")
-    if poisson:
-        return epsilon_of(round(multiplier, 4), delta, min(1.0, round(rate, 5)), steps)
-    return _without_amplification(multiplier, delta, rate, steps)
-
-
-LITTLE_NOISE = 0.3
+LITTLE_NOISE = 0.5
 """Below which an accountant counts for minutes; with more noise the training would cost less."""
 
 
 def _more_than(claimed: float, multiplier: float, delta: float, rate: float, steps: int) -> float:
-    """`_at_least` on Poisson samples, or as much of it as exceeds what is claimed."""
-    some = _at_least(max(multiplier, LITTLE_NOISE), delta, rate, steps, True)
-    return some if multiplier >= LITTLE_NOISE or some > claimed else _at_least(multiplier, delta, rate, steps, True)
+    """What so much noise costs on Poisson samples, by one accountant, or as much of it as exceeds what is claimed."""
+
+    def cost(noise: float) -> float:
+        return epsilon_of(round(noise, 4), delta, min(1.0, round(rate, 5)), steps)
+
+    some = cost(max(multiplier, LITTLE_NOISE))
+    if multiplier >= LITTLE_NOISE or some > claimed:
+        return some
+    return cost(multiplier) if multiplier >= LEAST_NOISE else float("inf")
 
 
 def _without_amplification(multiplier: float, delta: float, rate: float, steps: int) -> float:
