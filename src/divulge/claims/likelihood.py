@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -105,7 +106,7 @@ def statistics(first: Outputs, second: Outputs, seed: int) -> Iterator[tuple[str
     truth = np.arange(len(table)) >= len(first)
     for at in range(columns.width if columns.width <= FEW_COLUMNS else 0):
         sign = 1.0 if table[truth, at].mean() >= table[~truth, at].mean() else -1.0
-        yield f"value {at + 1}", lambda outputs, at=at, sign=sign: sign * columns(outputs)[:, at]
+        yield f"value {at + 1}", partial(_column, columns, at, sign)
     if np.ptp(table, axis=0).max() == 0:
         return
     linear = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1_000)).fit(table, truth)
@@ -114,6 +115,10 @@ def statistics(first: Outputs, second: Outputs, seed: int) -> Iterator[tuple[str
         trees = HistGradientBoostingClassifier(max_iter=60, early_stopping=False, random_state=seed % 2**31)
         trees.fit(table, truth)
         yield "boosted trees", lambda outputs: np.asarray(trees.decision_function(columns(outputs)))
+
+
+def _column(columns: Columns, at: int, sign: float, outputs: Outputs) -> Array:
+    return np.asarray(sign * columns(outputs)[:, at])
 
 
 @dataclass(frozen=True, eq=False)
