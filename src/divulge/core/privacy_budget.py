@@ -13,7 +13,7 @@ def check_epsilon(where: str, epsilon: float | None) -> None:
     if epsilon is not None and not 0 < epsilon < math.inf:
         raise InputError(
             f"{where}: an epsilon of {epsilon:g} cannot be had: it is above 0 and finite, 1 or 8 say (0 would need "
-            "infinite noise; without a limit leave the defence out)"
+            "infinite noise; leave it out where there is none)"
         )
 
 
