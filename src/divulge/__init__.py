@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from divulge.claims.one_run import OneRun as OneRun
+    from divulge.claims.guesses import OneRun as OneRun
+    from divulge.claims.mechanism import MechanismAudit as MechanismAudit
+    from divulge.claims.mechanism import audit_mechanism as audit_mechanism
     from divulge.claims.one_run import audit_epsilon as audit_epsilon
     from divulge.claims.rounds import RoundsAudit as RoundsAudit
     from divulge.claims.rounds import audit_rounds as audit_rounds
@@ -140,12 +142,13 @@ _HOME = {
     "InputGuess": "core.views.property",
     "InputView": "core.views.property",
     "Knowledge": "core.threat",
+    "MechanismAudit": "claims.mechanism",
     "MembershipGuess": "core.views.membership",
     "MembershipView": "core.views.membership",
     "Needs": "core.threat",
     "OnnxTarget": "targets.networks.onnx",
     "Matrix": "core.results.matrix",
-    "OneRun": "claims.one_run",
+    "OneRun": "claims.guesses",
     "Oracle": "core.target",
     "Outcome": "core.results.finding",
     "PRESETS": "core.threat",
@@ -189,6 +192,7 @@ _HOME = {
     "assert_no_leak": "runs.gate",
     "audit": "workflows.audit",
     "audit_epsilon": "claims.one_run",
+    "audit_mechanism": "claims.mechanism",
     "audit_rounds": "claims.rounds",
     "compare_defenses": "workflows.compare_defenses",
     "worst_record": "claims.worst_record",
@@ -236,6 +240,7 @@ __all__ = [
     "InputView",
     "Knowledge",
     "Matrix",
+    "MechanismAudit",
     "MembershipGuess",
     "MembershipView",
     "Needs",
@@ -283,6 +288,7 @@ __all__ = [
     "assert_no_leak",
     "audit",
     "audit_epsilon",
+    "audit_mechanism",
     "audit_rounds",
     "compare_defenses",
     "worst_record",

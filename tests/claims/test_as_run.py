@@ -17,7 +17,7 @@ import divulge
 from divulge.claims import as_run as runs_of_claims
 from divulge.claims import cardinality, dataset_use
 from divulge.claims.dp_training import dp_training
-from divulge.claims.one_run import SHARES, bounded_by, estimate_of
+from divulge.claims.guesses import SHARES, bounded_by, estimate_of
 from divulge.core.errors import Notice
 from divulge.core.results.exhibits import Claimed
 from divulge.core.results.finding import CLAIM, Verdict

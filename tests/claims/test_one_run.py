@@ -14,8 +14,9 @@ from sklearn.tree import DecisionTreeClassifier
 from typer.testing import CliRunner
 
 import divulge
-from divulge.claims.one_run import judged
+from divulge.claims.guesses import judged
 from divulge.cli.app import app
+from divulge.core.errors import Notice
 
 N = 600
 
@@ -96,6 +97,8 @@ def test_scores_by_lot_show_nothing():
     ("change", "message"),
     [
         ({"fresh": numbered(10, 1000)}, "at least 50 fresh records"),
+        *(({"claimed": e}, "claimed: an epsilon of") for e in (0.0, -1.0, float("nan"), float("inf"))),
+        *(({"delta": d}, "delta: a delta of") for d in (1.0, -1e-5, float("nan"))),
         ({"canary": "yellow"}, "mislabelled or natural"),
         ({"recipe": None}, "needs a recipe"),
     ],
@@ -157,3 +160,47 @@ def test_the_command_keeps_a_run_that_is_reported_gated_compared_and_gone_on_wit
     assert code == 0 and "The claimed epsilon is refuted" in both and "could not be tested" in both
     code, page = said("report", run, "--format", "md", "-o", "-")
     assert code == 0 and "A fair coin decided for each canary" in page
+
+
+def test_a_delta_above_one_over_the_records_is_said():
+    with pytest.warns(Notice, match="above 1 / 150 records"):
+        divulge.audit_epsilon(randomized_response(1.0), numbered(50), numbered(200, 1000), delta=0.1)
+
+
+def noisy_canaries(rng, mu, canaries):
+    inside = rng.random(canaries) < 0.5
+    return rng.normal(size=canaries) + mu * inside, inside
+
+
+def test_independent_canaries_lose_nothing_of_a_gaussian_mechanism():
+    """1000 canaries, mu = 1: guesses alone show about half of mu, scores of independent ones four fifths."""
+    rng = np.random.default_rng(5)
+    found = [judged(*noisy_canaries(rng, 1.0, 1000), None, 1e-5, 0.95, rng) for _ in range(20)]
+    shown = np.array([each.mu_if_independent for each in found])
+    assert 0.78 < np.median(shown) < 0.95 and (shown > 1.0).sum() <= 3
+    assert np.median([each.mu for each in found]) < 0.7
+    assert all(max(each.epsilon, each.epsilon_if_independent) <= 4.38 for each in found)
+    assert np.median([each.epsilon_if_both for each in found]) > 2 * np.median([each.epsilon for each in found])
+
+
+def test_several_runs_are_one_with_as_many_more_canaries():
+    few, many = (
+        divulge.audit_epsilon(randomized_response(2.0), numbered(50), numbered(150, 1000), delta=0.0, runs=n, seed=1)
+        for n in (1, 6)
+    )
+    assert (few.runs, few.canaries, many.runs, many.canaries) == (1, 150, 6, 900)
+    assert few.epsilon < many.epsilon <= 2.0 and many.epsilon_if_independent <= 2.0
+    assert few.ceiling < many.ceiling
+
+
+def test_several_runs_refute_a_true_claim_in_at_most_five_percent():
+    above = [
+        divulge.audit_epsilon(
+            randomized_response(1.0), numbered(20), numbered(60, 1000), claimed=1.0, delta=0.0, seed=seed, runs=3
+        )
+        for seed in range(40)
+    ]
+    assert np.mean([each.verdict == "leak" for each in above]) <= 0.1
+    assert np.mean([each.epsilon_if_independent > 1.0 for each in above]) <= 0.1
+    with pytest.raises(divulge.InputError, match="train at least once"):
+        divulge.audit_epsilon(randomized_response(1.0), numbered(20), numbered(60, 1000), runs=0)

@@ -72,4 +72,4 @@ def test_a_canary_test_needs_no_records_of_ones_own(workplace, capsys):
 @pytest.mark.parametrize("claimed", ["0", "-1"])
 def test_an_epsilon_of_nothing_is_not_tested(claimed, workplace, capsys):
     code, _, err = run(["epsilon", "audit.yaml", "--claimed", claimed], capsys)
-    assert code == 2 and "an epsilon that is claimed is above 0" in err and err.count("\n") == 1
+    assert code == 2 and "it is above 0 and finite" in err and err.count("\n") == 1

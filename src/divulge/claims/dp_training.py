@@ -17,11 +17,12 @@ import numpy as np
 from scipy import stats
 
 from divulge.claims.as_run import Found, Setting, Test, Tested, agreeing, as_dict, as_run, bounded, number
-from divulge.claims.dp_watch import StepsSeen, single_steps, watched
-from divulge.claims.one_run import bounded_by, estimate_of, guessed, judged
+from divulge.claims.dp_watch import StepsSeen, single_steps, watched, whole_run
+from divulge.claims.guesses import OneRun, bounded_by, estimate_of, guessed, judged
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.identity import content_hash
+from divulge.core.privacy_budget import check_delta, check_epsilon, warn_of_delta
 from divulge.core.results.audit_result import DataFacts, TargetFacts
 from divulge.core.results.estimate import Detail, Estimate
 from divulge.core.results.evidence import Evidence
@@ -32,10 +33,9 @@ from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Exact, Scored
 from divulge.core.threat import Access, Asset, Behavior, Knowledge, Phase, Task, ThreatModel
 from divulge.core.wording import counted, percent
-from divulge.defenses.accounting import cost_of, epsilon_of, gaussian_cost
+from divulge.defenses.accounting import LEAST_NOISE, cost_of, epsilon_of, gaussian_cost
 from divulge.stats.exact import CERTAIN
-from divulge.stats.gaussian import mu_lower_bound
-from divulge.stats.intervals import p_value
+from divulge.stats.gaussian import mu_lower_bound, mu_p_value
 from divulge.stats.roc import roc
 
 CLOSE = 1e-3
@@ -63,7 +63,8 @@ class DpTraining:
     interval.  poisson: whether sample sizes vary as Poisson samples do.  clipped: whether sums were those of clipped
     gradients.  done: epsilon of what was seen, by the larger of two accountants; of samples that are not Poisson's
     without amplification.  one_run: epsilon is at least this, whatever the mechanism.  by_step: at least this if each
-    step is a Gaussian mechanism on a Poisson sample.  faults: in words.
+    step is a Gaussian mechanism on a Poisson sample.  faults: in words.  whole_if_gaussian: at least this if the
+    steps together are as good as one Gaussian mechanism, from canaries over the whole run (Agrawal et al. 2026).
     """
 
     verdict: str
@@ -84,6 +85,7 @@ class DpTraining:
     by_step: float
     canaries: int
     faults: tuple[str, ...]
+    whole_if_gaussian: float = 0.0
     run: Path | None = field(default=None, compare=False, repr=False)
 
 
@@ -140,8 +142,9 @@ def _of_function(train: Callable[[], object], records: int) -> tuple[TargetFacts
 def _played(
     train: Callable[[], object], records: int, claimed: float, delta: float, confidence: float, seed: int
 ) -> tuple[DpTraining, Found]:
-    if claimed <= 0 or not 0 < delta < 1:
-        raise InputError("an epsilon is claimed above 0, at a delta between 0 and 1")
+    check_epsilon("claimed", claimed)
+    check_delta("delta", delta)
+    warn_of_delta("delta", delta, records)
     seen = StepsSeen(records, derived_rng(seed, "watch"))
     with watched(seen), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -166,9 +169,14 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
     poisson = _like_poisson(sizes, seen.records)
     multiplier = spread / reach
     done = _epsilon_of(multiplier, delta, rate, steps, poisson)
-    one_run, by_step = _bounds(seen, delta, confidence, rate)
+    whole, by_step = _bounds(seen, claimed, delta, confidence, rate)
+    one_run = whole.epsilon
     slack = 3 * (rate * (1 - rate) / (seen.records * steps)) ** 0.5
-    least = _at_least(multiplier / float(edges[0]), delta, max(rate - slack, 1e-5), steps, poisson)
+    most_noise, least_rate = multiplier / float(edges[0]), max(rate - slack, 1e-5)
+    if poisson:
+        least = _more_than(claimed, most_noise, delta, least_rate, steps)
+    else:
+        least = _without_amplification(max(most_noise, LEAST_NOISE), delta, least_rate, steps)
     faults = _faults(seen, multiplier, clipped, poisson, done, claimed, least > claimed)
     caught = bool(faults) or max(one_run, by_step) > claimed
     return DpTraining(
@@ -190,6 +198,7 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
         by_step=by_step,
         canaries=len(seen.canaries),
         faults=faults,
+        whole_if_gaussian=whole.epsilon_if_both,
     )
 
 
@@ -207,20 +216,27 @@ def _like_poisson(sizes: Array, records: int) -> bool:
 
 
 def _epsilon_of(multiplier: float, delta: float, rate: float, steps: int, poisson: bool) -> float:
-    if multiplier < 0.05:
+    if multiplier < LEAST_NOISE:
         return float("inf")
     if poisson:
         return cost_of(round(multiplier, 4), delta, min(1.0, round(rate, 5)), steps).stated
     return _without_amplification(multiplier, delta, rate, steps)
 
 
-def _at_least(multiplier: float, delta: float, rate: float, steps: int, poisson: bool) -> float:
-    """The same by one accountant."""
-    if multiplier < 0.05:
-        return float("inf")
-    if poisson:
-        return epsilon_of(round(multiplier, 4), delta, min(1.0, round(rate, 5)), steps)
-    return _without_amplification(multiplier, delta, rate, steps)
+LITTLE_NOISE = 0.5
+"""Below which an accountant counts for minutes; with more noise the training would cost less."""
+
+
+def _more_than(claimed: float, multiplier: float, delta: float, rate: float, steps: int) -> float:
+    """What so much noise costs on Poisson samples, by one accountant, or as much of it as exceeds what is claimed."""
+
+    def cost(noise: float) -> float:
+        return epsilon_of(round(noise, 4), delta, min(1.0, round(rate, 5)), steps)
+
+    some = cost(max(multiplier, LITTLE_NOISE))
+    if multiplier >= LITTLE_NOISE or some > claimed:
+        return some
+    return cost(multiplier) if multiplier >= LEAST_NOISE else float("inf")
 
 
 def _without_amplification(multiplier: float, delta: float, rate: float, steps: int) -> float:
@@ -229,18 +245,17 @@ def _without_amplification(multiplier: float, delta: float, rate: float, steps: 
     return gaussian_cost(multiplier / epochs**0.5, delta)
 
 
-def _bounds(seen: StepsSeen, delta: float, confidence: float, rate: float) -> tuple[float, float]:
-    """From the canaries' sums over the whole run, and from single steps with a canary against single steps without."""
+def _bounds(seen: StepsSeen, claimed: float, delta: float, confidence: float, rate: float) -> tuple[OneRun, float]:
+    """From the canaries over the whole run, and from single steps with a canary against single steps without."""
     level = (1 - confidence) / 2
-    told = np.stack(seen.told)
-    whole = judged(told.sum(axis=0), seen.inside, None, delta, 1 - level, derived_rng(0, "ties")).epsilon
+    whole = judged(whole_run(seen), seen.inside, None, delta, 1 - level, derived_rng(0, "ties"))
     scored = single_steps(seen)
     if scored is None:
         return whole, 0.0
     mu = mu_lower_bound(roc(scored), level)
     if mu <= 0:
         return whole, 0.0
-    return whole, _at_least(1 / mu, delta, rate, len(seen.sizes), True)
+    return whole, _more_than(claimed, 1 / mu, delta, rate, len(seen.sizes))
 
 
 def _faults(
@@ -268,7 +283,7 @@ def _faults(
 def _tested(seen: StepsSeen, found: DpTraining) -> Tested:
     """Three tests that share the error rate of one claim: two bounds, and what can be seen for certain."""
     alpha, steps = 1 - found.confidence, single_steps(seen)
-    guesses = guessed(np.stack(seen.told).sum(axis=0), seen.inside, derived_rng(0, "ties"))
+    guesses = guessed(whole_run(seen), seen.inside, derived_rng(0, "ties"))
     whole = bounded_by(guesses, None, found.delta, 1 - alpha / 2, found.canaries)
     checks = Exact(NOT_AS_CLAIMED, CHECKS, len(found.faults), CLOSE, notes=found.faults)
     estimates = (
@@ -291,7 +306,7 @@ def _by_step(found: DpTraining, steps: Scored | None, alpha: float) -> Estimate:
     if steps is not None and found.by_step > found.claimed:
         curve = roc(steps)
         too_much = _costs_more(found, mu_lower_bound(curve, alpha / 2))
-        p = min(1.0, 2 * p_value(lambda level: mu_lower_bound(curve, level), too_much))
+        p = min(1.0, 2 * mu_p_value(curve, too_much))
     value = bounded(found.by_step)
     return Estimate(
         metric=EPSILON_BY_STEP,
@@ -314,7 +329,7 @@ def _costs_more(found: DpTraining, shown: float) -> float:
     low, high = 0.0, shown
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        more = _at_least(1 / middle, found.delta, found.rate, found.steps, True) > found.claimed
+        more = _more_than(found.claimed, 1 / middle, found.delta, found.rate, found.steps) > found.claimed
         low, high = (low, middle) if more else (middle, high)
     return high
 
@@ -355,6 +370,10 @@ def _shown(found: DpTraining) -> Claimed:
             ("epsilon of what was done", number(bounded(found.done))),
             ("epsilon by the canaries, whatever the mechanism is", f"at least {found.one_run:.2f} ({at})"),
             ("epsilon by single steps, if each is Gaussian", f"at least {number(bounded(found.by_step))} ({at})"),
+            (
+                "epsilon by the whole run, if it is Gaussian",
+                f"at least {number(bounded(found.whole_if_gaussian))} ({at})",
+            ),
             ("noise", noise),
             ("samples", f"{found.rate:.2%} of {counted(found.records, 'record')}, {_sampled(found)}"),
             ("gradients", "clipped" if found.clipped else "not clipped as claimed"),

@@ -14,14 +14,16 @@ from divulge.core.errors import MissingExtra
 from divulge.core.hashing import Array
 from divulge.core.results.trials import Scored
 
-MOST_CANARIES = 1000
+MOST_CANARIES = 4000
 KEPT_NOISE = 512
 """Coordinates whose noise is kept at each step."""
 
 
 @dataclass(eq=False)
 class StepsSeen:
-    """What the watch writes down.  canaries: coordinates; inside: which of them are in."""
+    """What the watch writes down.  canaries: coordinates; inside: which of them are in.  told: what is seen of
+    them at each step by an adversary who knows all other records, and which were sampled, as the guarantee allows for.
+    """
 
     records: int
     rng: np.random.Generator
@@ -35,6 +37,7 @@ class StepsSeen:
     told: list[Array] = field(default_factory=list)
     sampled: list[Array] = field(default_factory=list)
     held: Array = field(default_factory=lambda: np.zeros(0))
+    known: Array = field(default_factory=lambda: np.zeros(0))
 
 
 @contextlib.contextmanager
@@ -85,6 +88,7 @@ def _before(seen: StepsSeen, optimizer: Any) -> None:
         rate = min(1.0, float(optimizer.expected_batch_size) / seen.records)
         there = seen.inside & (seen.rng.random(len(seen.canaries)) < rate)
         seen.sampled.append(there)
+        seen.known = summed[seen.canaries]
         summed[seen.canaries[there]] += norm
         seen.held = summed
         _put(optimizer, summed)
@@ -106,7 +110,7 @@ def _after(seen: StepsSeen, optimizer: Any) -> None:
 
     noisy = torch.cat([p.grad.reshape(-1) for p in optimizer.params]).double().numpy()
     seen.noise.append((noisy - seen.held)[:: max(1, len(noisy) // KEPT_NOISE)])
-    seen.told.append(noisy[seen.canaries] / seen.norm)
+    seen.told.append((noisy[seen.canaries] - seen.known) / seen.norm)
 
 
 def single_steps(seen: StepsSeen) -> Scored | None:
@@ -120,3 +124,15 @@ def single_steps(seen: StepsSeen) -> Scored | None:
         return None
     places = np.arange(len(score))
     return Scored(score, there, places, places)
+
+
+def whole_run(seen: StepsSeen) -> Array:
+    """How much each canary looks like one that is in, over all steps: the logarithm of the likelihood ratio of a
+    Gaussian mechanism on Poisson samples, with the noise and the rate that were seen; [canaries].
+    """
+    told, rate = np.stack(seen.told), float(np.mean(seen.sizes)) / seen.records
+    variance = float(np.concatenate(seen.noise).var()) / seen.norm**2
+    if rate >= 1 or variance < 1e-6:
+        return np.asarray(told.sum(axis=0))
+    taken = np.log(rate) + (told - 0.5) / variance
+    return np.asarray(np.logaddexp(np.log1p(-rate), taken).sum(axis=0))

@@ -7,8 +7,7 @@ some of them whether they are in.  Differential privacy bounds how many of these
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,22 +20,20 @@ from divulge.claims.as_run import (
     Setting,
     Test,
     Tested,
-    agreeing,
     as_dict,
     as_run,
-    bounded,
     number,
     of_recipe,
     of_records,
 )
+from divulge.claims.guesses import OneRun, apart, bounded_by, estimate_of, guessed
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.privacy_budget import check_delta, check_epsilon, warn_of_delta
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
-from divulge.core.results.estimate import Detail, Estimate
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Claimed
-from divulge.core.results.finding import Verdict
 from divulge.core.results.metric import EPSILON_ONE_RUN
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Exact
@@ -46,12 +43,8 @@ from divulge.core.wording import counted, percent
 from divulge.data.arrays import from_arrays
 from divulge.setup.sources.recipes_from import recipe_for
 from divulge.setup.sources.targets_from import target_from
-from divulge.stats.exchange import one_run_epsilon, one_run_tail
-from divulge.stats.gaussian import epsilon_of, one_run_mu
 
 FEWEST = 50
-SHARES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
-"""Shares of the canaries about which guesses are made; Bonferroni pays for trying them all."""
 
 
 COINS = ThreatModel(
@@ -72,27 +65,6 @@ class Canary(Enum):
     NATURAL = "natural"
 
 
-@dataclass(frozen=True)
-class OneRun:
-    """epsilon: at least this, at `confidence` and `delta`, whatever the mechanism.  epsilon_if_gaussian, mu: the same
-    for a mechanism with a Gaussian trade-off, as DP-SGD with many steps has nearly (Mahloujifar et al. 2024).
-    guesses, right: of the best share.  ceiling: the largest epsilon that so many canaries could have shown.
-    """
-
-    verdict: str
-    claimed: float | None
-    epsilon: float
-    epsilon_if_gaussian: float
-    mu: float
-    ceiling: float
-    canaries: int
-    guesses: int
-    right: int
-    delta: float
-    confidence: float
-    run: Path | None = field(default=None, compare=False, repr=False)
-
-
 def one_run(
     recipe: Recipe,
     records: Records,
@@ -102,13 +74,18 @@ def one_run(
     delta: float = 1e-5,
     confidence: float = 0.95,
     kind: Canary = Canary.MISLABELED,
+    runs: int = 1,
     seed: int = 0,
     out: Path | str | None = None,
     resume: Path | str | None = None,
 ) -> OneRun:
     """Train once on `records` and a random part of the canaries, once without any canary for comparison, and bound
-    epsilon.  fresh: what canaries are made of, none of them among the records; with more than one for every ten
-    records they disturb each other, and the bound becomes loose.
+    epsilon.
+
+    runs: how often, each time with other coins; together they are one run of a mechanism with so many times the
+    canaries, each of which is in one part of it alone, so that the same bounds hold and are tighter.  fresh: what
+    canaries are made of, none of them among the records; with more than one for every ten records they disturb each
+    other, and the bound becomes loose.
 
     The verdict is `leak` when the general bound exceeds the claimed epsilon, else `not found`: a bound below the claim
     confirms nothing.  Raises InputError for fewer than 50 canaries, a regression task, or a model without scores.
@@ -124,12 +101,13 @@ def one_run(
             data=of_records(records, fresh),
             policy=Policy(confidence=confidence, delta=delta),
             seed=seed,
-            said={"claimed": claimed, "delta": delta, "confidence": confidence, "canaries": kind.value},
+            said={"claimed": claimed, "delta": delta, "confidence": confidence, "canaries": kind.value}
+            | ({"runs": runs} if runs > 1 else {}),
             recipe=recipe.describe(),
         )
 
     def play() -> tuple[OneRun, Found]:
-        return _trained(recipe, records, fresh, claimed, delta, confidence, kind, seed)
+        return _trained(recipe, records, fresh, claimed, delta, confidence, kind, runs, seed)
 
     found: OneRun = as_run(setting, [Test("one_run", "Epsilon of one run", OneRun, play)], out, resume)[0]
     return found
@@ -143,120 +121,45 @@ def _trained(
     delta: float,
     confidence: float,
     kind: Canary,
+    runs: int,
     seed: int,
 ) -> tuple[OneRun, Found]:
+    if claimed is not None:
+        check_epsilon("claimed", claimed)
+    check_delta("delta", delta, zero=True)
+    warn_of_delta("delta", delta, len(records) + len(fresh) // 2, stacklevel=5)
     if len(fresh) < FEWEST:
         raise InputError(f"{len(fresh)} canaries show nothing: give at least {FEWEST} fresh records, 1000 say")
-    if claimed is not None and not claimed > 0:
-        raise InputError(f"a claimed epsilon of {claimed:g} cannot be tested: an epsilon that is claimed is above 0")
+    if runs < 1:
+        raise InputError(f"{runs} runs: train at least once")
     if records.schema.task is not Task.CLASSIFICATION:
         raise InputError("a claimed epsilon is tested on classifiers: canaries are told by their labels")
-    rng = derived_rng(seed, "one run")
-    canaries = _made(fresh, kind, rng)
-    inside = rng.random(len(canaries)) < 0.5
-    trained = recipe.train(concat([records, canaries.take(inside)]), derived_seed(seed, "one run"))
-    without = recipe.train(records, derived_seed(seed, "one run, without"))
-    if Access.SCORES not in trained.offers:
-        raise InputError(f"{trained.name} answers with labels only: a claimed epsilon is tested with scores")
-    score = _signal(trained, canaries) - _signal(without, canaries)
-    guesses = guessed(score, inside, rng)
-    result = bounded_by(guesses, claimed, delta, confidence, len(score))
+    scores, coins, counts = [], [], []
+    without = None
+    for turn in range(runs):
+        names = ("one run",) if turn == 0 else ("one run", str(turn))
+        rng = derived_rng(seed, *names)
+        canaries = _made(fresh, kind, rng)
+        inside = rng.random(len(canaries)) < 0.5
+        trained = recipe.train(concat([records, canaries.take(inside)]), derived_seed(seed, *names))
+        without = without or recipe.train(records, derived_seed(seed, "one run, without"))
+        if Access.SCORES not in trained.offers:
+            raise InputError(f"{trained.name} answers with labels only: a claimed epsilon is tested with scores")
+        scores.append(_signal(trained, canaries) - _signal(without, canaries))
+        coins.append(inside)
+        counts.append(guessed(scores[-1], inside, rng))
+    guesses = [(sum(made for made, _ in each), sum(right for _, right in each)) for each in zip(*counts, strict=True)]
+    total = runs * len(fresh)
+    result = replace(bounded_by(guesses, claimed, delta, confidence, total), runs=runs)
+    result = apart(result, np.concatenate(scores), np.concatenate(coins))
 
     def found() -> dict[str, Tested | str]:
         estimate = estimate_of(result, guesses, claimed, 1 - confidence)
         exact = Exact(EPSILON_ONE_RUN, result.guesses, result.right, 0.0, (0.5,) * result.guesses)
         evidence = Evidence((exact,), (_shown(result, kind),))
-        return {"one_run": Tested((estimate,), evidence, queries=len(canaries), models_trained=2)}
+        return {"one_run": Tested((estimate,), evidence, queries=total, models_trained=runs + 1)}
 
     return result, found
-
-
-def judged(
-    score: Array,
-    inside: Array,
-    claimed: float | None,
-    delta: float,
-    confidence: float,
-    rng: np.random.Generator,
-) -> OneRun:
-    """Bounds from scores of the canaries, higher for those believed to be in, and the truth: [canaries] each."""
-    return bounded_by(guessed(score, inside, rng), claimed, delta, confidence, len(score))
-
-
-def guessed(score: Array, inside: Array, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """For each of SHARES how many guesses were made, and how many were right."""
-    order = np.lexsort((rng.random(len(score)), score))
-    counts = []
-    for share in SHARES:
-        half = max(1, round(share * len(score) / 2))
-        half = min(half, len(score) // 2)
-        counts.append((2 * half, int(inside[order[-half:]].sum() + (~inside[order[:half]]).sum())))
-    return counts
-
-
-def bounded_by(
-    counts: Sequence[tuple[int, int]], claimed: float | None, delta: float, confidence: float, canaries: int
-) -> OneRun:
-    """Bounds from how many guesses were right, of those that were made about so many canaries."""
-    alpha = (1 - confidence) / len(SHARES)
-    rows = []
-    for made, right in counts:
-        bound = one_run_epsilon(right, made, alpha, delta, canaries)
-        mu = one_run_mu(right, made, alpha, canaries)
-        top = one_run_epsilon(made, made, alpha, delta, canaries)
-        rows.append((bound, mu, top, made, right))
-    bound, _, _, guesses, right = max(rows)
-    mu = max(row[1] for row in rows)
-    leak = claimed is not None and bound > claimed
-    return OneRun(
-        verdict=(Verdict.LEAK if leak else Verdict.NOT_FOUND).value,
-        claimed=claimed,
-        epsilon=bound,
-        epsilon_if_gaussian=epsilon_of(mu, delta),
-        mu=mu,
-        ceiling=max(row[2] for row in rows),
-        canaries=canaries,
-        guesses=guesses,
-        right=right,
-        delta=delta,
-        confidence=confidence,
-    )
-
-
-def estimate_of(
-    found: OneRun, counts: Sequence[tuple[int, int]], claimed: float | None, alpha: float, tests: int = 1
-) -> Estimate:
-    """The general bound as an estimate, with the p-value of the claim.  alpha: the error rate of the claim, of which
-    the bound has spent one part of `tests`.
-    """
-    details = (
-        Detail("epsilon_if_gaussian", bounded(found.epsilon_if_gaussian)),
-        Detail("mu", found.mu),
-        Detail("ceiling", found.ceiling),
-    )
-    estimate = Estimate(
-        metric=EPSILON_ONE_RUN,
-        value=found.epsilon,
-        low=found.epsilon,
-        high=None,
-        confidence=1 - alpha,
-        chance=0.0,
-        details=details,
-    )
-    if claimed is None:
-        return replace(estimate, unmeasurable="no epsilon was claimed, so there is nothing to refute")
-
-    def p_value(rows: Sequence[tuple[int, int]]) -> float:
-        """Of guesses as right as these, if the claim holds."""
-        tails = [one_run_tail(right, made, claimed, found.delta, found.canaries) for made, right in rows]
-        return min(1.0, tests * len(SHARES) * min(tails))
-
-    return replace(
-        estimate,
-        threshold=claimed,
-        p_value=agreeing(p_value(counts), found.epsilon > claimed, alpha),
-        attainable=agreeing(p_value([(made, made) for made, _ in counts]), found.ceiling > claimed, alpha),
-    )
 
 
 def _shown(found: OneRun, kind: Canary) -> Claimed:
@@ -269,8 +172,9 @@ def _shown(found: OneRun, kind: Canary) -> Claimed:
     what = "with a wrong label" if kind is Canary.MISLABELED else "as they are"
     return Claimed(
         claim=claim,
-        test=f"The model was trained once with a part of {counted(found.canaries, 'canary')}, records {what}, and once "
-        "without any. Of the canaries whose scores differ most it was guessed whether they were in.",
+        test=f"The model was trained {'once' if found.runs == 1 else f'{found.runs} times'} with a part of "
+        f"{counted(found.canaries // found.runs, 'canary')}, records {what}, and once without any.  Of the canaries "
+        "whose scores differ most it was guessed whether they were in.",
         chance="A fair coin decided for each canary whether it was in, so that a private training lets only so many "
         "guesses be right, whatever its mechanism is.",
         upheld="The claimed epsilon is refuted",
@@ -278,6 +182,11 @@ def _shown(found: OneRun, kind: Canary) -> Claimed:
         figures=(
             ("epsilon", f"at least {found.epsilon:.2f} ({at})"),
             ("epsilon, if the noise is Gaussian", f"at least {number(found.epsilon_if_gaussian)} (mu {found.mu:.2f})"),
+            (
+                "epsilon, if canaries do not influence each other",
+                f"at least {found.epsilon_if_independent:.2f}, and {number(found.epsilon_if_both)} if the noise is "
+                "Gaussian too",
+            ),
             ("right guesses", f"{found.right} of {found.guesses}"),
             ("largest epsilon that so many canaries could show", f"{found.ceiling:.2f}"),
         ),
@@ -304,6 +213,7 @@ def audit_epsilon(
     delta: float = 1e-5,
     confidence: float = 0.95,
     canary: str = "mislabelled",
+    runs: int = 1,
     seed: int = 0,
     out: Path | str | None = None,
     resume: Path | str | None = None,
@@ -313,6 +223,7 @@ def audit_epsilon(
     recipe: how the model is trained: a function train(x, y, seed) -> model, a TorchRecipe or an unfitted estimator.
     records, fresh: (x, y) pairs; the model is trained on `records` and about half of the canaries, which are made of
         `fresh` ones: "mislabelled" or "natural".
+    runs: how often it is trained, with other coins each time: bounds are then tighter.
     claimed: the epsilon that is claimed; the verdict is "leak" when the bound exceeds it.
     out: the folder of a run that keeps what was found, with a report and a verdict for `divulge gate`; its path is then
         in the result's `run`.  None keeps none.
@@ -335,6 +246,7 @@ def audit_epsilon(
         delta=delta,
         confidence=confidence,
         kind=Canary(canary),
+        runs=runs,
         seed=seed,
         out=out,
         resume=resume,

@@ -13,20 +13,56 @@ from divulge.core.errors import InputError
 
 
 def epsilon(
-    file: Annotated[Path, typer.Argument(help="audit file: members are trained on, nonmembers become canaries")],
+    file: Annotated[
+        Path | None, typer.Argument(help="audit file: members are trained on, nonmembers become canaries")
+    ] = None,
     claimed: Annotated[float | None, typer.Option(help="the epsilon that is claimed")] = None,
     delta: Annotated[float, typer.Option(help="at which it is claimed")] = 1e-5,
     canary: Annotated[str, typer.Option(help="mislabelled, or natural for records as they are")] = "mislabelled",
     confidence: Annotated[float, typer.Option(help="of the bound")] = 0.95,
     seed: Annotated[int, typer.Option(help="equal seeds give equal results")] = 0,
     watch: Annotated[bool, typer.Option("--watch", help="look at every step of Opacus' optimiser")] = False,
+    mechanism: Annotated[
+        str | None, typer.Option(help="a function (data, rng) -> output instead of a file: module:function")
+    ] = None,
+    neighbors: Annotated[
+        str, typer.Option(help="for it: records, answers, a named pair, or module:pair, two data sets")
+    ] = "records",
+    samples: Annotated[int, typer.Option(help="for it: outputs of each of the two data sets")] = 10_000,
+    runs: Annotated[int, typer.Option(help="trainings with canaries: more of them tighten the bound")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     out_dir: RUNS = Path("divulge-runs"),
     resume: RESUME = None,
 ) -> None:
-    """Train once with canaries by fair coins, and bound epsilon from below.  Exit code 0: measured, and the claim is
-    not refuted; 1: it is; 2: wrong input; 3: so few canaries could not have refuted it.
+    """Train once with canaries by fair coins, or run a mechanism on two data sets, and bound epsilon from below.  Exit
+    code 0: measured, and the claim is not refuted; 1: it is; 2: wrong input; 3: so few canaries or samples could not
+    have refuted it.
     """
+    if (file is None) == (mechanism is None):
+        raise InputError("epsilon: give either an audit file, or --mechanism module:function")
+    if mechanism is not None:
+        from divulge.cli.mechanism import of_mechanism
+
+        limits = (claimed, delta, confidence, samples, seed)
+        raise typer.Exit(of_mechanism(mechanism, neighbors, limits, as_json, out_dir, resume))
+    assert file is not None
+    _of_training(file, claimed, delta, canary, confidence, runs, seed, watch, as_json, out_dir, resume)
+
+
+def _of_training(
+    file: Path,
+    claimed: float | None,
+    delta: float,
+    canary: str,
+    confidence: float,
+    runs: int,
+    seed: int,
+    watch: bool,
+    as_json: bool,
+    out_dir: Path,
+    resume: Path | None,
+) -> None:
+    """What an audit file says is trained, with canaries in it."""
     from divulge.claims import one_run
     from divulge.setup.audit_file import load
     from divulge.setup.from_file import recipe_and_sets
@@ -45,6 +81,7 @@ def epsilon(
             delta=delta,
             confidence=confidence,
             kind=one_run.Canary(canary),
+            runs=runs,
             seed=seed,
             out=place.out,
             resume=place.resume,
@@ -70,6 +107,11 @@ def _show(found: Any) -> None:
     )
     out.print(
         f"If the noise is Gaussian, as in DP-SGD, at least {found.epsilon_if_gaussian:.2f} (mu {found.mu:.2f}).",
+        soft_wrap=True,
+    )
+    out.print(
+        f"If canaries do not influence each other, at least {found.epsilon_if_independent:.2f}, and "
+        f"{found.epsilon_if_both:.2f} if the noise is Gaussian too (mu {found.mu_if_independent:.2f}).",
         soft_wrap=True,
     )
     if found.claimed is not None:

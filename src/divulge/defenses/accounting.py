@@ -16,6 +16,9 @@ from divulge.core.errors import InputError, MissingExtra
 PRECISION = 0.002
 """Relative, to which Opacus' accountant works; it states the upper end."""
 
+LEAST_NOISE = 0.05
+"""Multiplier below which the accountants overflow, or count for minutes: epsilon is in the thousands there."""
+
 
 @dataclass(frozen=True)
 class PrivacyCost:
@@ -47,6 +50,8 @@ def _library(name: str) -> Any:
 @lru_cache(maxsize=256)
 def cost_of(noise: float, delta: float, rate: float, steps: int) -> PrivacyCost:
     """Of so many steps of DP-SGD with this noise multiplier, each on a Poisson sample of this rate."""
+    if noise < LEAST_NOISE:
+        return PrivacyCost(float("inf"), float("inf"), delta)
     known = _by_dp_accounting(noise, delta, rate, steps)
     return PrivacyCost(_by_opacus(noise, delta, rate, steps, min(max(PRECISION * known, 1e-4), 0.02)), known, delta)
 
@@ -91,7 +96,7 @@ def noise_for(epsilon: float, delta: float, rate: float, steps: int) -> float:
 
 
 def _affordable(noise: float, epsilon: float, delta: float, rate: float, steps: int) -> bool:
-    return noise > 0.05 and _by_dp_accounting(noise, delta, rate, steps) <= epsilon
+    return noise > LEAST_NOISE and _by_dp_accounting(noise, delta, rate, steps) <= epsilon
 
 
 def gaussian_noise_for(epsilon: float, delta: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from divulge.auditing.resources import Resources
+from divulge.core.privacy_budget import check_epsilon
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
 from divulge.setup.parts import ComparePart
@@ -28,6 +29,10 @@ class MatrixPlan:
     options: Options = field(default_factory=Options)
     compare: ComparePart = field(default_factory=ComparePart)
     resources: Resources = field(default_factory=Resources)
+
+    def __post_init__(self) -> None:
+        for epsilon in self.compare.tuned:
+            check_epsilon("tuned", epsilon)
 
     @property
     def name(self) -> str:

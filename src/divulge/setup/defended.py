@@ -13,6 +13,7 @@ from divulge.core.capability.defenses import Accounted, Fitted, ShownThrough
 from divulge.core.defense import Stage, UpdateDefense
 from divulge.core.errors import InputError
 from divulge.core.hashing import derived_seed
+from divulge.core.privacy_budget import warn_of_delta
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.target import Target
@@ -128,6 +129,7 @@ def _tell(recipe: BoundRecipe, before: Sequence[Any], records: int) -> None:
     """What a defence promises, into the story of the training."""
     for item in before:
         if able(item, Accounted):
+            warn_of_delta(item.card.name, item.delta, records, stacklevel=4)
             base: Any = recipe.recipe
             while isinstance(base, DefendedRecipe):
                 base = base.base

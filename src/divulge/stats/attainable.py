@@ -11,7 +11,7 @@ import numpy as np
 
 from divulge.core.results.estimate import Rate
 from divulge.core.results.metric import AUC, BALANCED_ACCURACY, EPSILON, METRICS
-from divulge.stats.epsilon import ceiling
+from divulge.stats.epsilon import ceiling, epsilon_p_value, perfect
 from divulge.stats.intervals import clopper_pearson, newcombe, p_value
 from divulge.stats.power import detectable_auc, detectable_balanced_accuracy
 
@@ -48,6 +48,8 @@ def luck(n_exposed: int, n_control: int) -> float:
 @cache
 def attainable(metric: str, n_exposed: int, n_control: int, threshold: float, delta: float) -> float:
     """p-value that an attack which never errs has on so many trials; never rises with either number."""
+    if metric == EPSILON:
+        return max(epsilon_p_value(perfect(n_exposed, n_control), threshold, delta), luck(n_exposed, n_control))
     bound = p_value(lambda alpha: perfect_low(metric, n_exposed, n_control, delta, alpha), threshold)
     return max(bound, luck(n_exposed, n_control))
 

@@ -2,58 +2,57 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from divulge.core.results.estimate import Rate
-from divulge.stats.intervals import clopper_pearson
-from divulge.stats.roc import OperatingPoint, Roc, at_fnr, at_fpr
+from divulge.stats.roc import Roc
+from divulge.stats.tradeoff import RATES, p_value_at, points, private, refuted_below
 
-RATES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-"""Error rates at which the bound is tried, on either side; Bonferroni pays for trying."""
+TRIED = 2 * len(RATES)
+"""Operating points; Bonferroni pays for trying them."""
 
 
 def epsilon_lower_bound(curve: Roc, delta: float, alpha: float) -> float:
     """The largest epsilon that the evidence excludes at confidence 1 - alpha; 0 when it excludes none.
 
     Any (epsilon, delta)-private training has TPR <= e^epsilon FPR + delta and TNR <= e^epsilon FNR + delta (Kairouz
-    et al. 2015, theorem 2.1).  Exact intervals on both rates, so the bound cannot pass the finite-sample ceiling.
+    et al. 2015, theorem 2.1).  Both rates are judged by one exact test, so the bound cannot pass the finite-sample
+    ceiling.
     """
-    return max(0.0, *(bound for bound, _, _ in _bounds(curve, delta, alpha)))
+    best = 0.0
+    for _, point in points(curve):
+        best = refuted_below(point, partial(private, delta=delta), alpha / TRIED, best)
+    return best
+
+
+def epsilon_p_value(curve: Roc, epsilon: float, delta: float) -> float:
+    """p-value of the hypothesis that the training is (epsilon, delta)-private: at most alpha just where the bound at
+    confidence 1 - alpha is at least epsilon.
+    """
+    region = private(epsilon, delta)
+    return min(1.0, TRIED * min(p_value_at(point, region) for _, point in points(curve)))
 
 
 def where_it_shows(curve: Roc, delta: float, alpha: float) -> tuple[bool, Rate, Rate]:
     """The operating point that gives the bound: whether members are named there, rather than others ruled out, and
     which share is, of those that it is true of and of those that it is not true of.
     """
-    _, inside, point = max(_bounds(curve, delta, alpha), key=lambda each: each[0])
-    if inside:
-        return True, point.tpr, point.fpr
-    right, wrong = (Rate(rate.trials - rate.successes, rate.trials) for rate in (point.fpr, point.tpr))
-    return False, right, wrong
+    best, shown = -1.0, points(curve)[0]
+    for each in points(curve):
+        bound = refuted_below(each[1], partial(private, delta=delta), alpha / TRIED, max(best, 0.0))
+        if bound > best:
+            best, shown = bound, each
+    inside, point = shown
+    return inside, point.tpr, point.fpr
 
 
-def _bounds(curve: Roc, delta: float, alpha: float) -> list[tuple[float, bool, OperatingPoint]]:
-    """The bound at each of the operating points, from both sides."""
-    each = alpha / (2 * len(RATES))
-    above = [(True, at_fpr(curve, rate)) for rate in RATES]
-    below = [(False, at_fnr(curve, rate)) for rate in RATES]
-    return [(_bound(p, delta, each), s, p) for s, p in above] + [(_mirrored(p, delta, each), s, p) for s, p in below]
-
-
-def _bound(point: OperatingPoint, delta: float, alpha: float) -> float:
-    tpr_low = clopper_pearson(point.tpr, alpha).low
-    fpr_high = clopper_pearson(point.fpr, alpha).high
-    return float(np.log((tpr_low - delta) / fpr_high)) if tpr_low > delta else 0.0
-
-
-def _mirrored(point: OperatingPoint, delta: float, alpha: float) -> float:
-    """The same bound with the arms exchanged: true negatives against false negatives."""
-    tnr = Rate(point.fpr.trials - point.fpr.successes, point.fpr.trials)
-    fnr = Rate(point.tpr.trials - point.tpr.successes, point.tpr.trials)
-    return _bound(OperatingPoint(tnr, fnr), delta, alpha)
+def perfect(n_exposed: int, n_control: int) -> Roc:
+    """The curve of an attack that never errs."""
+    return Roc(np.array([0, n_exposed, n_exposed]), np.array([0, 0, n_control]), n_exposed, n_control)
 
 
 def ceiling(n_exposed: int, n_control: int, delta: float, alpha: float) -> float:
     """The largest bound that so many trials can give, reached by an attack that never errs."""
-    perfect = Roc(np.array([0, n_exposed, n_exposed]), np.array([0, 0, n_control]), n_exposed, n_control)
-    return epsilon_lower_bound(perfect, delta, alpha)
+    return epsilon_lower_bound(perfect(n_exposed, n_control), delta, alpha)

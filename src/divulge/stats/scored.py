@@ -13,7 +13,7 @@ from divulge.core.results.trials import Scored
 from divulge.core.wording import counted, percent
 from divulge.stats.attainable import attainable, enough_records
 from divulge.stats.auc import auc
-from divulge.stats.epsilon import ceiling, epsilon_lower_bound, where_it_shows
+from divulge.stats.epsilon import ceiling, epsilon_lower_bound, epsilon_p_value, where_it_shows
 from divulge.stats.gaussian import ceiling_mu, epsilon_of, mu_lower_bound
 from divulge.stats.intervals import clopper_pearson, newcombe, p_value
 from divulge.stats.power import detectable_auc, detectable_balanced_accuracy, detectable_tpr
@@ -203,7 +203,7 @@ def _epsilon(curve: Roc, policy: Policy, alpha: float) -> Estimate:
         chance=0.0,
         advantage=float(np.tanh(bound / 2)),
         advantage_low=float(np.tanh(bound / 2)),
-        p_value=p_value(lambda a: epsilon_lower_bound(curve, policy.delta, a), threshold),
+        p_value=epsilon_p_value(curve, threshold, policy.delta),
         threshold=threshold,
         details=(
             Detail("ceiling", top),

@@ -9,6 +9,7 @@ from divulge.core.results.metric import (
     CANARIES_USED,
     DATASET_USED,
     EPSILON_BY_STEP,
+    EPSILON_OF_MECHANISM,
     EPSILON_ONE_RUN,
     NOT_AS_CLAIMED,
     RECORD_NAMED,
@@ -184,6 +185,7 @@ def _too_few(finding: Measurement) -> str:
 
 FEW_FOR_CLAIM = {
     EPSILON_ONE_RUN: "so few canaries could not have refuted the claim: give more of them",
+    EPSILON_OF_MECHANISM: "so few samples could not have refuted the claim: take more of them",
     CANARIES_USED: "so few canaries prove nothing, even if every label is ranked first",
     RECORD_NAMED: "there are too few trainings to show even that this record is always named: give more trials",
 }
@@ -194,6 +196,7 @@ UPHELD = {
     CANARIES_USED: "the labels that were drawn are ranked higher than a model that never saw them would rank them",
     EPSILON_ONE_RUN: "epsilon is at least {value:.2f}, and {threshold:g} was claimed",
     EPSILON_BY_STEP: "epsilon is at least {value:.2f} if each step is Gaussian, and {threshold:g} was claimed",
+    EPSILON_OF_MECHANISM: "epsilon is at least {value:.2f}, and {threshold:g} was claimed",
     NOT_AS_CLAIMED: "something was not done as the claim assumes",
     RECORD_NAMED: "whoever names this record has an advantage of at least {low}, above {tolerated}",
 }
@@ -204,6 +207,7 @@ NOT_UPHELD = {
     CANARIES_USED: "the labels that were drawn are ranked no higher than chance ranks them",
     EPSILON_ONE_RUN: "the bound of {value:.2f} does not exceed the {threshold:g} that was claimed",
     EPSILON_BY_STEP: "the bound by step of {value:.2f} does not exceed the {threshold:g} that was claimed",
+    EPSILON_OF_MECHANISM: "the bound of {value:.2f} does not exceed the {threshold:g} that was claimed",
     NOT_AS_CLAIMED: "what was seen was done as the claim assumes",
     RECORD_NAMED: "an advantage of {power} or more would probably have been seen, on this record: others may differ",
 }

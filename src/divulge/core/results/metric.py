@@ -42,6 +42,7 @@ SHARE_USED = "share_used"
 CANARIES_USED = "canaries_used"
 EPSILON_ONE_RUN = "epsilon_one_run"
 EPSILON_BY_STEP = "epsilon_by_step"
+EPSILON_OF_MECHANISM = "epsilon_of_mechanism"
 NOT_AS_CLAIMED = "not_as_claimed"
 SOURCE_INFERRED = "source_inferred"
 RECORD_NAMED = "record_named"
@@ -182,6 +183,7 @@ def _claims() -> list[Metric]:
         Metric(CANARIES_USED, None, "labels ranked below the one that was drawn", own, 0.0),
         Metric(EPSILON_ONE_RUN, None, "epsilon of one run, at least", own, 0.0, number, unbounded=True),
         Metric(EPSILON_BY_STEP, None, "epsilon by step, at least", own, 0.0, number, unbounded=True),
+        Metric(EPSILON_OF_MECHANISM, None, "epsilon of a mechanism, at least", own, 0.0, number, unbounded=True),
         Metric(NOT_AS_CLAIMED, None, "parts of a training that are not as claimed", own, 0.0),
         Metric(SOURCE_INFERRED, None, "records whose client is inferred", own, 0.05),
         Metric(RECORD_NAMED, None, "advantage on one record", own, 0.05, number, needs_power=True),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf, isnan
 from types import MappingProxyType
 
 from divulge.core.errors import InputError
-from divulge.core.results.metric import METRICS, metrics
+from divulge.core.results.metric import EPSILON, METRICS, metrics
 
 DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType(
     {key: each.threshold for key, each in METRICS.items() if each.family is not None}
@@ -45,6 +46,12 @@ class Policy:
             raise InputError(f"policy.confidence is {self.confidence}: it must lie between 0.5 and 1, 0.95 say")
         if not 0 <= self.delta < 1:
             raise InputError(f"policy.delta is {self.delta}: it must lie in [0, 1), 1e-5 say")
+        for metric, tolerated in self.thresholds.items():
+            if isnan(tolerated) or (metric == EPSILON and not 0 <= tolerated < inf):
+                raise InputError(
+                    f"policy.thresholds.{metric} is {tolerated:g}, which tolerates nothing or everything: it must be a "
+                    + ("finite number, not below 0" if metric == EPSILON else "number")
+                )
 
     def reason(self, metric: str, about: str = "") -> str:
         """Why that is tolerated, with the source; empty where the policy does not say."""

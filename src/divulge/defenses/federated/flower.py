@@ -7,6 +7,7 @@ replaced by a call, so that a tap can stand on it.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import random
 import warnings
@@ -67,6 +68,8 @@ class Federation:
             raise InputError(f"federated: strategy {self.strategy!r} is unknown: choose fedavg or fedprox")
         if self.rounds < 1 or self.proximal < 0 or self.noise < 0 or (self.clip is not None and self.clip <= 0):
             raise InputError("federated: rounds must be at least 1, clip positive, proximal and noise not below 0")
+        if not math.isfinite(self.noise) or (self.clip is not None and not math.isfinite(self.clip)):
+            raise InputError("federated: clip and noise must be finite: leave noise out for none")
         if self.noise and self.clip is None:
             raise InputError("federated: noise needs clip: without it one client can change the mean by anything")
 

@@ -14,6 +14,7 @@ from divulge.core.capability.targets import estimator_of
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, derived_seed
+from divulge.core.privacy_budget import check_delta, check_epsilon, check_noise
 from divulge.core.records import Records
 from divulge.core.threat import Task
 from divulge.defenses.accounting import PrivacyCost, cost_of, noise_for
@@ -61,8 +62,11 @@ class DpSgd:
     def __post_init__(self) -> None:
         if (self.epsilon is None) == (self.noise is None):
             raise InputError("dp_sgd: give either epsilon or noise")
-        if min(self.epsilon or 1, self.norm) <= 0 or (self.noise or 0) < 0 or not 0 < self.delta < 1:
-            raise InputError("dp_sgd: epsilon and norm must be positive, noise not below 0, delta between 0 and 1")
+        check_epsilon("dp_sgd", self.epsilon)
+        check_noise("dp_sgd", self.noise)
+        check_delta("dp_sgd", self.delta)
+        if not 0 < self.norm < float("inf"):
+            raise InputError(f"dp_sgd: a norm of {self.norm:g} clips nothing or all: it is above 0 and finite, 1 say")
 
     def schedule(self, records: int, batch_size: int, epochs: int) -> tuple[float, int]:
         """Rate of the Poisson samples, and how many of them."""
@@ -71,7 +75,10 @@ class DpSgd:
 
     def multiplier(self, rate: float, steps: int) -> float:
         """Of the noise."""
-        return self.noise if self.noise is not None else noise_for(self.epsilon or 1.0, self.delta, rate, steps)
+        if self.noise is not None:
+            return self.noise
+        assert self.epsilon is not None
+        return noise_for(self.epsilon, self.delta, rate, steps)
 
     def cost(self, records: int, recipe: Any = None) -> PrivacyCost:
         """Of training on so many records by this recipe, as two accountants tell it."""

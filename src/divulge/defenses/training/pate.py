@@ -10,6 +10,7 @@ import numpy as np
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.privacy_budget import check_delta, check_epsilon, check_noise
 from divulge.core.records import Records
 from divulge.defenses.accounting import gaussian_cost, gaussian_noise_for
 from divulge.defenses.training.altered_loss import for_classes
@@ -46,14 +47,18 @@ class Pate:
     def __post_init__(self) -> None:
         if (self.epsilon is None) == (self.noise is None):
             raise InputError("pate: give either epsilon or noise")
-        if self.teachers < 2 or self.votes < 1 or min(self.epsilon or 1, self.noise or 1, self.delta) <= 0:
-            raise InputError("pate: it needs two teachers, a vote, and positive epsilon, noise and delta")
+        check_epsilon("pate", self.epsilon)
+        check_noise("pate", self.noise)
+        check_delta("pate", self.delta)
+        if self.teachers < 2 or self.votes < 1:
+            raise InputError("pate: it needs at least two teachers and a vote")
 
     def deviation(self) -> float:
         """Of the noise on each count."""
         if self.noise is not None:
             return self.noise
-        return float(gaussian_noise_for(self.epsilon or 1.0, self.delta) * (2 * self.votes) ** 0.5)
+        assert self.epsilon is not None
+        return float(gaussian_noise_for(self.epsilon, self.delta) * (2 * self.votes) ** 0.5)
 
     def cost(self) -> float:
         """Epsilon of all votes at delta: one record changes one teacher, and so two counts by one (Papernot et al.

@@ -11,6 +11,7 @@ from numpy.random import Generator
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
+from divulge.core.privacy_budget import check_delta, check_epsilon
 from divulge.defenses.accounting import gaussian_noise_for
 from divulge.defenses.updates.clipping import UpdateClipping
 
@@ -34,8 +35,10 @@ class UpdateNoise:
     )
 
     def __post_init__(self) -> None:
-        if self.epsilon <= 0 or not 0 < self.delta < 1 or self.norm <= 0:
-            raise InputError("update_noise: epsilon and norm must be positive, and delta between 0 and 1")
+        check_epsilon("update_noise", self.epsilon)
+        check_delta("update_noise", self.delta)
+        if not 0 < self.norm < float("inf"):
+            raise InputError(f"update_noise: a norm of {self.norm:g} clips nothing or all: it is above 0 and finite")
 
     @property
     def deviation(self) -> float:

@@ -21,6 +21,12 @@ _BROUGHT: dict[str, Path] = {}
 
 def factory_from(named: str, folder: Path, where: str = "target.factory") -> Callable[[], Any]:
     """The function behind `file.py:function` or `package.module:function`."""
+    function: Callable[[], Any] = thing_from(named, folder, where)
+    return function
+
+
+def thing_from(named: str, folder: Path, where: str) -> Any:
+    """What `file.py:name` or `package.module:name` stands for."""
     place, _, name = named.rpartition(":")  # the last one, since C:\models\net.py:build has another
     if not (place and name):
         raise InputError(f"{where}: {named!r} must be file.py:function or package.module:function")
@@ -35,12 +41,11 @@ def factory_from(named: str, folder: Path, where: str = "target.factory") -> Cal
             register_pickle_by_value(module)  # workers cannot import it by its name
         else:
             module = importlib.import_module(place)
-        function: Callable[[], Any] = getattr(module, name)
+        return getattr(module, name)
     except InputError:
         raise
     except FOREIGN as error:  # the user's own code: it may raise anything
         raise InputError(f"{where}: cannot load {named!r}: {raised(error)}") from error
-    return function
 
 
 def built_by(factory: Callable[[], Any], named: str, where: str = "target.factory") -> Any:

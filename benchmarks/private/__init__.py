@@ -1,0 +1,1 @@
+"""Private trainings and their audits: the parts of `epsilon.py`."""
