@@ -94,7 +94,7 @@ def run_audit(
         progress.step("going on from the copy")
         run.write_gains(gains_of(job, tables, findings, job.chain))
     origin = origin_of(job.target)
-    run.write_training([*job.resources.trainer.told, *([origin()] if origin is not None else [])])
+    run.write_training([*job.resources.trainer.told, *([note] if origin is not None and (note := origin()) else [])])
     run.finish()
     _publish(run, planned, done, blind)
     return run
