@@ -145,7 +145,11 @@ class Stability:
 class Subgroup:
     """How well the strongest attack does among the records with one value of a sensitive attribute.
 
-    p_adjusted: of the hypothesis that these are no more at risk than all others, corrected for the number of groups.
+    others: the mean of the AUCs within each of the other groups, None where there are none.  p_adjusted: two-sided, of
+    the AUC within this group being the same, corrected for all comparisons of groups.  more_at_risk, less_at_risk:
+    what it shows.  named, strangers: shares of the group's members, and of its non-members, that lie above the one
+    threshold for everybody, at the false positive rate fpr; named_p: two-sided, exact, of its members being named as
+    often as all other groups', corrected alike.  named_others: how often those are.
     """
 
     attribute: str
@@ -155,6 +159,13 @@ class Subgroup:
     auc: Reading
     p_adjusted: float
     more_at_risk: bool
+    less_at_risk: bool = False
+    others: float | None = None
+    named: Reading | None = None
+    named_others: float | None = None
+    named_p: float = 1.0
+    strangers: Reading | None = None
+    fpr: float | None = None
 
 
 @dataclass(frozen=True)
