@@ -166,9 +166,9 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
     poisson = _like_poisson(sizes, seen.records)
     multiplier = spread / reach
     done = _epsilon_of(multiplier, delta, rate, steps, poisson)
-    one_run, by_step = _bounds(seen, delta, confidence, rate)
-    slack = 3 * (rate * (1 - rate) / (seen.records * steps)) ** 0.5
-    least = _at_least(multiplier / float(edges[0]), delta, max(rate - slack, 1e-5), steps, poisson)
+    least_rate = _rate_at_least(rate, seen.records, steps)
+    one_run, by_step = _bounds(seen, delta, confidence, least_rate)
+    least = _at_least(multiplier / float(edges[0]), delta, least_rate, steps, poisson)
     faults = _faults(seen, multiplier, clipped, poisson, done, claimed, least > claimed)
     caught = bool(faults) or max(one_run, by_step) > claimed
     return DpTraining(
@@ -191,6 +191,11 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
         canaries=len(seen.canaries),
         faults=faults,
     )
+
+
+def _rate_at_least(rate: float, records: int, steps: int) -> float:
+    """The sampling rate that was meant, less than which was seen by chance: three deviations of as many coins."""
+    return max(rate - 3 * (rate * (1 - rate) / (records * steps)) ** 0.5, 1e-5)
 
 
 def _like_poisson(sizes: Array, records: int) -> bool:
@@ -312,9 +317,10 @@ HALVINGS = 5
 def _costs_more(found: DpTraining, shown: float) -> float:
     """A mu of a step, at most that which was shown, with which a training like this one costs more than was claimed."""
     low, high = 0.0, shown
+    rate = _rate_at_least(found.rate, found.records, found.steps)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        more = _at_least(1 / middle, found.delta, found.rate, found.steps, True) > found.claimed
+        more = _at_least(1 / middle, found.delta, rate, found.steps, True) > found.claimed
         low, high = (low, middle) if more else (middle, high)
     return high
 
