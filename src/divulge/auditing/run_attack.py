@@ -225,6 +225,7 @@ def _measurement(
         enough=estimate.enough,
         p_below=estimate.p_below,
         unit=estimate.unit,
+        ranks_as=card.ranks_as,
     )
 
 

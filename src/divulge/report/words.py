@@ -182,7 +182,9 @@ def certainty(result: AuditResult) -> str:
 def certainties(result: AuditResult) -> list[str]:
     """The same, one family after the other."""
     facts = result.facts
-    attacks = sum(o.game == Family.MEMBERSHIP.value for o, _ in result.played())
+    played = {o.attack for o, _ in result.played() if o.game == Family.MEMBERSHIP.value}
+    same = {f.attack for f in result.of(Family.MEMBERSHIP) if f.ranks_as in played}
+    attacks = len(played - same)
     alpha = percent(1 - facts.policy.confidence)
     copies = [
         room.certainty(result)
