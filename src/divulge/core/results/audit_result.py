@@ -129,8 +129,9 @@ class AtRisk:
 @dataclass(frozen=True)
 class Stability:
     """trainings: how many trainings with other seeds used each record.  again: how often a member that one of them
-    exposes is exposed by another, with its interval.  anybody: how often any member is exposed.  at: the false
-    positive rate.
+    exposes is exposed by another, with its interval, less unlearned: by how much oftener than others a
+    named member is named again where nothing can have been learned.  anybody: how often any member is exposed.  at: the
+    false positive rate.
     """
 
     trainings: int
@@ -139,6 +140,7 @@ class Stability:
     high: float
     anybody: float
     at: float = 0.01
+    unlearned: float = 0.0
 
 
 @dataclass(frozen=True)
