@@ -175,7 +175,8 @@ class Cause:
     """A trait that members may have.  above: share of the non-members that a member must outscore to count as named.
     named, everybody: share of the members that the strongest attack names, and of
     all members, that have it.  telling: whether it is commoner among the named, after correction (p_adjusted).
-    share: how much of the attack's advantage goes away when records with the trait are left out; None if unknown.
+    share: how much of the attack's advantage goes away when records with the trait are left out, with its interval
+    share_low to share_high; None if unknown.  circular: the trait is read off what the attack itself looks at.
     """
 
     name: str
@@ -186,6 +187,9 @@ class Cause:
     telling: bool
     advice: str
     share: float | None = None
+    share_low: float | None = None
+    share_high: float | None = None
+    circular: bool = False
 
 
 @dataclass(frozen=True)
