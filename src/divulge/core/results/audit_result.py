@@ -60,11 +60,17 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The model-blind baseline.  alarm: why the split is at fault, or None.  missing: why it could not be run."""
+    """The model-blind baseline.  alarm: why the split is at fault, or None.  missing: why it could not be run.
+    detectable: the AUC of a guesser that would have raised the alarm with probability 0.8.  shift: how far members
+    would have to lie from others, in standard deviations of one column, for a linear guesser to reach it; None if
+    unknown.
+    """
 
     reading: Reading | None = None
     alarm: str | None = None
     missing: str | None = None
+    detectable: float | None = None
+    shift: float | None = None
 
 
 @dataclass(frozen=True)
