@@ -1,0 +1,1 @@
+"""Error rates and coverage, by simulation: a module for each part of divulge that promises some."""
