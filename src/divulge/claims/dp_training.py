@@ -195,7 +195,7 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
 
 def _rate_at_least(rate: float, records: int, steps: int) -> float:
     """The sampling rate that was meant, less than which was seen by chance: three deviations of as many coins."""
-    return max(rate - 3 * (rate * (1 - rate) / (records * steps)) ** 0.5, 1e-5)
+    return max(float(rate - 3 * np.sqrt(rate * (1 - rate) / (records * steps))), 1e-5)
 
 
 def _like_poisson(sizes: Array, records: int) -> bool:

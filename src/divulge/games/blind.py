@@ -99,7 +99,7 @@ def blind_features(records: Records) -> Array:
 
 def blind_width(records: Records) -> int:
     """How many columns `blind_features` makes."""
-    width = min(records.features().shape[1], MOST_FEATURES, len(records))
+    width = min(int(records.features().shape[1]), MOST_FEATURES, len(records))
     return width + (1 if records.schema.task is Task.REGRESSION else int(records.y.max()) + 1)
 
 

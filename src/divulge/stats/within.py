@@ -75,5 +75,5 @@ def two_sided(group: Rate, others: Rate) -> float:
     """Fisher's exact p-value of two shares being the same."""
     from scipy import stats
 
-    table = [[rate.successes, rate.trials - rate.successes] for rate in (group, others)]
+    table = np.array([[rate.successes, rate.trials - rate.successes] for rate in (group, others)])
     return float(stats.fisher_exact(table).pvalue)
