@@ -35,6 +35,16 @@ def test_informia_by_hand():
     np.testing.assert_allclose(guess.scores, [0.5, -0.5])
 
 
+def test_informia_ranks_as_rmia():
+    """Its second term is the same for every record of one model."""
+    rng = np.random.default_rng(0)
+    target, *shadows = (np.log(rng.dirichlet([1, 1], 200)) for _ in range(5))
+    seen = rng.random((4, 200)) < 0.5
+    made = toy(target, shadows, seen)
+    bits, shares = (made.guess(name, shadows=4) for name in ("informia", "rmia"))
+    np.testing.assert_array_equal(np.argsort(bits.scores), np.lexsort((shares.tie_break, shares.scores)))
+
+
 @pytest.mark.parametrize("copies", ["independent", "equal"])
 def test_several_queries_reproduce_the_closed_form(copies):
     """Four independent signals of gap 1 are one of gap 2; four equal ones are one of gap 1."""

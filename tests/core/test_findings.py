@@ -19,7 +19,7 @@ NUMBERS = {
     "chance": 0.5, "baseline": 0.5, "control": 0.5, "positive_control": 1.0, "advantage": 0.4, "advantage_low": 0.3,
     "power": 0.1, "threshold": 0.01, "p_value": 1e-6, "queries": 7, "models_trained": 2, "seconds": 0.5, "seed": 3,
     "paper": "mehnaz2022", "standards": ("NISTAML.033",), "details": (Detail("MCC", 0.4),), "attainable": 1e-9,
-    "enough": "40 instead of 20", "p_below": 1.0, "unit": "person", "unmeasurable": "",
+    "enough": "40 instead of 20", "p_below": 1.0, "unit": "person", "ranks_as": "", "unmeasurable": "",
 }  # fmt: skip
 MEASURED = Measurement(**NUMBERS)
 

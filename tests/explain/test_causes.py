@@ -9,7 +9,7 @@ from sklearn.tree import DecisionTreeClassifier
 import divulge
 from divulge.core.results.finding import Verdict
 from divulge.data.arrays import from_arrays
-from divulge.explain.causes import _p_value
+from divulge.explain.causes import _p_value, share_without
 from divulge.explain.neighborhood import neighborhood
 from divulge.explain.stability import Retrained, stability
 
@@ -168,3 +168,37 @@ def test_every_format_says_why(run, tmp_path):
     assert "## Why does it leak?" in text and "generalisation gap" in text and "check these labels" in text
     assert "## The members most at risk" in text
     assert 'id="causes"' in run.report(tmp_path / "r.html").read_text()
+
+
+def test_the_interval_of_a_share_holds_the_truth_and_an_irrelevant_trait_accounts_for_nothing():
+    """A third of the records leaks; a trait that a tenth has at random leaves the advantage as it is."""
+    rng, held, none = np.random.default_rng(0), 0, 0
+    for _ in range(200):
+        member, leaks, idle = np.arange(600) % 2 == 0, rng.random(600) < 1 / 3, rng.random(600) < 0.1
+        score = rng.normal(size=600) + 3.0 * (member & leaks)
+        found = share_without(score, member, leaks, 0.05)
+        held += found.low <= 1.0 <= found.high
+        none += share_without(score, member, idle, 0.05).low == 0
+    assert held >= 182 and none >= 182  # binomial(200, 0.95) is below 182 in less than one case of a hundred
+
+
+def test_where_there_is_no_advantage_no_share_of_it_is_told():
+    rng = np.random.default_rng(1)
+    told = [
+        share_without(rng.normal(size=400), np.arange(400) % 2 == 0, rng.random(400) < 0.1, 0.05) for _ in range(60)
+    ]
+    assert sum(found is not None for found in told) <= 6
+    assert share_without(np.arange(40.0), np.arange(40) >= 20, np.arange(40) < 15, 0.05) is None, "too few are left"
+
+
+def test_the_error_of_a_share_is_that_of_the_bootstrap():
+    rng = np.random.default_rng(2)
+    member, has = np.arange(500) % 2 == 0, rng.random(500) < 0.4
+    score = rng.normal(size=500) + member * (0.4 + 0.8 * has)
+    found = share_without(score, member, has, 0.05)
+    again = []
+    for _ in range(400):
+        rows = np.concatenate([rng.choice(np.flatnonzero(side), side.sum()) for side in (member, ~member)])
+        drawn = share_without(score[rows], member[rows], has[rows], 0.05)
+        again.append(drawn.value)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * np.std(again), rel=0.15)

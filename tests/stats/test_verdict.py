@@ -30,6 +30,18 @@ def test_holm_shares_the_error_among_all_findings():
     assert settle(many[:2], Policy(), None)[0].verdict is Verdict.LEAK
 
 
+def test_a_ranking_that_two_attacks_arrive_at_is_one_test():
+    """Said of the attack, and borne out by its figures: with other figures it is a test of its own."""
+    first, second = replace(BASE, attack="rmia", p_value=0.03), replace(BASE, attack="informia", p_value=0.03)
+    once = replace(second, ranks_as="rmia")
+    assert [f.p_adjusted for f in settle([first, once], Policy(), None)] == [0.03, 0.03]
+    odd = ({"value": 0.71}, {"ranks_as": "lira"}, {"metric": "epsilon"})
+    for other in (second, *(replace(once, **figures) for figures in odd)):
+        assert settle([first, other], Policy(), None)[0].p_adjusted == pytest.approx(0.06)
+    three = settle([first, once, replace(BASE, p_value=0.04)], Policy(), None)
+    assert [f.p_adjusted for f in three] == pytest.approx([0.06, 0.06, 0.06])
+
+
 def test_an_advantage_that_the_control_has_too_is_no_leak():
     (finding,) = settle([replace(BASE, control=0.66)], Policy(), None)
     assert finding.verdict is Verdict.NOT_FOUND

@@ -16,7 +16,7 @@ from divulge.auditing.plan import ports_of
 from divulge.auditing.session import Session
 from divulge.catalog.standards import standards_of
 from divulge.core.attack import Attack, Card
-from divulge.core.capability.attacks import TellsBaseline, shadows_of, stops_of
+from divulge.core.capability.attacks import CountsFeatures, TellsBaseline, shadows_of, stops_of
 from divulge.core.capability.declared import able
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, MissingExtra, TargetError, raised
 from divulge.core.game import Arm, Game
@@ -28,7 +28,9 @@ from divulge.core.results.finding import Failed, Measurement, Outcome, Played, R
 from divulge.core.results.metric import AUC, metric, whole_name
 from divulge.core.results.trials import Scored
 from divulge.core.threat import Access, ThreatModel, closure
+from divulge.games.blind import FOLDS
 from divulge.stats.auc import Auc, auc
+from divulge.stats.power import detectable_blind_auc, detectable_shift
 from divulge.stats.verdict import blind_alarm_of
 from divulge.stats.weigh import weigh
 
@@ -62,7 +64,14 @@ def baseline(game: Game) -> Baseline:
     readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
     strongest = max(readings, key=lambda reading: reading.low)
     telling = game.most_telling() if strongest.low > 0.5 and able(game, TellsBaseline) else None
-    return Baseline(strongest, blind_alarm_of(strongest, telling, any(evidence.grouped for evidence in rows)))
+    alarm = blind_alarm_of(strongest, telling, any(evidence.grouped for evidence in rows))
+    sizes = min((e.by_unit() for e in rows), key=lambda e: e.n_exposed + e.n_control)
+    detectable = detectable_blind_auc(sizes.n_exposed, sizes.n_control, BLIND_CONFIDENCE)
+    shift = None
+    if able(game, CountsFeatures) and detectable < 1:
+        width, fitted = game.features_guessed_from(), 1 - 1 / FOLDS
+        shift = detectable_shift(sizes.n_exposed, sizes.n_control, width, fitted, detectable)
+    return Baseline(strongest, alarm, detectable=detectable, shift=shift)
 
 
 def _area(evidence: Scored) -> Auc:
@@ -225,6 +234,7 @@ def _measurement(
         enough=estimate.enough,
         p_below=estimate.p_below,
         unit=estimate.unit,
+        ranks_as=card.ranks_as,
     )
 
 

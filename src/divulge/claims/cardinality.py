@@ -10,6 +10,7 @@ import numpy as np
 from divulge.claims.as_run import Found, Setting, Test, Tested, agreeing, as_run, of_records, of_target
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.persons import condensed, numbered
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
 from divulge.core.results.estimate import Detail, Estimate, Rate
@@ -68,7 +69,9 @@ def used_share(
 
     U is read off models that the owner trains on halves of the own records, and `beside` them on others; it holds for
     the target if these resemble it: the same recipe, about as many records.  A score is the logit-scaled confidence
-    less its mean over models that did not see the record.  The threshold is chosen without the target.
+    less its mean over models that did not see the record.  The threshold is chosen without the target, and on another
+    pair of models than that which U is read off.  Where records say whose they are, models see persons whole, and
+    persons are counted, each with the mean score of all records.
     out: the folder of a run that keeps what was found; none where it is None.  resume: a run to go on with.
     Raises InputError for fewer than 50 records of either kind, a regression task, or a target without scores.
     """
@@ -116,35 +119,36 @@ def _estimated(
     seed: int,
     confidence: float,
 ) -> tuple[Cardinality, Found]:
-    if min(len(own), len(fresh)) < FEWEST:
-        raise InputError(f"the share of used records needs at least {FEWEST} own and {FEWEST} fresh records")
+    whose = [numbered(part.groups if part.groups is not None else np.arange(len(part)))[1] for part in (own, fresh)]
+    if min(int(who.max()) + 1 for who in whose) < FEWEST:
+        what = "records" if own.groups is None else "persons"
+        raise InputError(f"the share of used records needs at least {FEWEST} own and {FEWEST} fresh {what}")
     if Access.SCORES not in target.offers or target.task is not Task.CLASSIFICATION:
         raise InputError("the share of used records needs a classifier that answers with scores")
     rng = derived_rng(seed, "cardinality")
     everybody = concat([own, fresh])
-    signals, keep = _references(recipe, own, everybody, beside, seed)
-    picks = np.where(np.arange(len(everybody)) < len(own), -1, 0)
-    difficulty = _difficulty(signals, keep, picks, rng)
+    signals, keep = _references(recipe, own, everybody, beside, whose[0], seed)
+    strangers = _strangers(signals, keep, np.concatenate([whose[0], whose[1] + whose[0].max() + 1]), len(own), rng)
+    difficulty = strangers[1:].mean(axis=0)
     mine = logit_scaled(target.answer(Access.SCORES, everybody), everybody.y) - difficulty
-    place, first = np.arange(len(own)), ~keep[0, : len(own)]
-    inside = signals[np.where(first, 1, 0), place] - difficulty[: len(own)]
-    outside = signals[np.where(first, 0, 1), place] - difficulty[: len(own)]
-    threshold = _threshold(inside, outside)
-    rates = [Rate(int((part > threshold).sum()), len(part)) for part in (mine[: len(own)], mine[len(own) :], inside)]
-    flagged, fresh_flagged, used_flagged = rates
+    inside, _ = _of_pair(0, signals, keep, len(own), difficulty)
+    threshold = _threshold(
+        *(condensed(part, whose[0]) for part in _of_pair(1, signals, keep, len(own), strangers[2:].mean(axis=0)))
+    )
+    parts = condensed(mine[: len(own)], whose[0]), condensed(mine[len(own) :], whose[1]), condensed(inside, whose[0])
+    flagged, fresh_flagged, used_flagged = (Rate(int((part > threshold).sum()), len(part)) for part in parts)
     low, high = interval(flagged, fresh_flagged, used_flagged, 1 - confidence)
     gap = used_flagged.value - fresh_flagged.value
     share = float(np.clip((flagged.value - fresh_flagged.value) / gap, 0, 1)) if gap > 0 else 0.0
     result = Cardinality(share, low, high, confidence, flagged, fresh_flagged, used_flagged, 2 * PAIRS)
 
     def tested() -> dict[str, Tested | str]:
-        everywhere = np.arange(len(everybody))
-        scored = Scored(mine, everywhere < len(own), everywhere, everywhere)
-        row = np.concatenate([np.arange(len(own)), np.arange(len(fresh))])
+        everywhere = np.arange(len(parts[0]) + len(parts[1]))
+        scored = Scored(np.concatenate(parts[:2]), everywhere < len(parts[0]), everywhere, everywhere)
+        heads = [np.unique(who, return_index=True)[1] for who in whose]
+        row, y = np.concatenate(heads), np.concatenate([own.y[heads[0]], fresh.y[heads[1]]])
         evidence = Evidence((scored,), (_shown(result),))
-        made = Tested(
-            (_estimate(result),), evidence, row, everybody.y, queries=len(everybody), models_trained=2 * PAIRS
-        )
+        made = Tested((_estimate(result),), evidence, row, y, queries=len(everybody), models_trained=2 * PAIRS)
         return {"share_used": made}
 
     return result, tested
@@ -207,14 +211,17 @@ def interval(flagged: Rate, fresh: Rate, used: Rate, alpha: float) -> Interval:
 
 
 def _references(
-    recipe: Recipe, own: Records, everybody: Records, beside: Records | None, seed: int
+    recipe: Recipe, own: Records, everybody: Records, beside: Records | None, whose: Array, seed: int
 ) -> tuple[Array, Array]:
-    """Signals [models, records], and which of the records each model saw (no fresh one): bool [models, records]."""
-    keep = np.zeros((2 * PAIRS, len(everybody)), dtype=bool)
+    """Signals [models, records], and which of the records each model saw (no fresh one): bool [models, records].
+
+    whose: number of the person of each own record; a model saw a person whole.
+    """
+    keep, persons = np.zeros((2 * PAIRS, len(everybody)), dtype=bool), int(whose.max()) + 1
     for pair in range(PAIRS):
-        order = derived_rng(seed, "cardinality", str(pair)).permutation(len(own))
-        keep[2 * pair, order[: len(own) // 2]] = True
-        keep[2 * pair + 1, order[len(own) // 2 :]] = True
+        order = derived_rng(seed, "cardinality", str(pair)).permutation(persons)
+        first = np.isin(whose, order[: persons // 2])
+        keep[2 * pair, : len(own)], keep[2 * pair + 1, : len(own)] = first, ~first
     records, rows = everybody, keep
     if beside is not None:
         records = concat([everybody, beside])
@@ -226,17 +233,23 @@ def _references(
     return signals, keep
 
 
-def _difficulty(signals: Array, keep: Array, picks: Array, rng: np.random.Generator) -> Array:
-    """Mean signal over one model of each pair but the first that did not see the record: [records]; of a fresh record,
-    which neither saw, one by lot, so that it is treated as an own one that was not used.
+def _strangers(signals: Array, keep: Array, whose: Array, own: int, rng: np.random.Generator) -> Array:
+    """Of each pair the signal of the model that did not see the record: [pairs, records]; of a fresh one, which neither
+    saw, one by lot, the same for all records of a person, so that it is treated as an own one that was not used.
     """
     records = np.arange(signals.shape[1])
-    total = np.zeros(len(records))
-    for pair in range(1, PAIRS):
-        lot = rng.integers(0, 2, len(records))
-        stranger = np.where(picks < 0, np.where(keep[2 * pair], 1, 0), lot)
-        total += signals[2 * pair + stranger, records]
-    return total / (PAIRS - 1)
+    found = np.empty((PAIRS, len(records)))
+    for pair in range(PAIRS):
+        lot = rng.integers(0, 2, int(whose.max()) + 1)[whose]
+        found[pair] = signals[2 * pair + np.where(records < own, keep[2 * pair], lot), records]
+    return found
+
+
+def _of_pair(pair: int, signals: Array, keep: Array, own: int, difficulty: Array) -> tuple[Array, Array]:
+    """Of every own record the score under the model of a pair that saw it, and under the other: [own] each."""
+    place, second = np.arange(own), ~keep[2 * pair, :own]
+    seen, unseen = (signals[2 * pair + np.where(second ^ other, 1, 0), place] for other in (False, True))
+    return seen - difficulty[:own], unseen - difficulty[:own]
 
 
 def _threshold(inside: Array, outside: Array) -> float:

@@ -169,10 +169,9 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
     poisson = _like_poisson(sizes, seen.records)
     multiplier = spread / reach
     done = _epsilon_of(multiplier, delta, rate, steps, poisson)
-    whole, by_step = _bounds(seen, claimed, delta, confidence, rate)
-    one_run = whole.epsilon
-    slack = 3 * (rate * (1 - rate) / (seen.records * steps)) ** 0.5
-    most_noise, least_rate = multiplier / float(edges[0]), max(rate - slack, 1e-5)
+    least_rate = _rate_at_least(rate, seen.records, steps)
+    whole, by_step = _bounds(seen, claimed, delta, confidence, least_rate)
+    one_run, most_noise = whole.epsilon, multiplier / float(edges[0])
     if poisson:
         least = _more_than(claimed, most_noise, delta, least_rate, steps)
     else:
@@ -200,6 +199,11 @@ def _weighed(seen: StepsSeen, claimed: float, delta: float, confidence: float) -
         faults=faults,
         whole_if_gaussian=whole.epsilon_if_both,
     )
+
+
+def _rate_at_least(rate: float, records: int, steps: int) -> float:
+    """The sampling rate that was meant, less than which was seen by chance: three deviations of as many coins."""
+    return max(float(rate - 3 * np.sqrt(rate * (1 - rate) / (records * steps))), 1e-5)
 
 
 def _like_poisson(sizes: Array, records: int) -> bool:
@@ -327,9 +331,10 @@ HALVINGS = 5
 def _costs_more(found: DpTraining, shown: float) -> float:
     """A mu of a step, at most that which was shown, with which a training like this one costs more than was claimed."""
     low, high = 0.0, shown
+    rate = _rate_at_least(found.rate, found.records, found.steps)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        more = _more_than(found.claimed, 1 / middle, found.delta, found.rate, found.steps) > found.claimed
+        more = _more_than(found.claimed, 1 / middle, found.delta, rate, found.steps) > found.claimed
         low, high = (low, middle) if more else (middle, high)
     return high
 

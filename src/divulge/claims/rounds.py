@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from divulge.claims.as_run import Found, Setting, Test, Tested, as_run, of_records
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
+from divulge.core.persons import condensed, numbered
 from divulge.core.records import Records
 from divulge.core.results.audit_result import TargetFacts
 from divulge.core.results.estimate import Estimate
@@ -77,7 +78,8 @@ def audit_rounds(
     Passive and active: Nasr, Shokri and Houmansadr 2019 (sections III and IV; gradient ascent), with loss, gradient
     norm and the angle between a record's gradient and the global update of each watched round as features, and a
     logistic regression in place of a network.  Source: Hu et al. 2021, the client whose model has the smallest loss.
-    known: records of which the adversary knows that they were not used.
+    known: records of which the adversary knows that they were not used.  Where records say whose they are, a client
+    holds persons whole, and persons are counted.
     out: the folder of a run that keeps what was found, with a report and a verdict for `divulge gate`; its path is then
         in the result's `run`.  None keeps none.
     resume: a run to go on with, begun with the same; one that came to its end is read.
@@ -135,13 +137,15 @@ def _attacked(
     passive = _judged([_features(recipe, looked_at, r, seed) for r in four])
     further = _interfered(federated, recipe, module, members, four, seed)
     both = [_features(recipe, [*looked_at, *further], r, seed) for r in four]
-    half = len(passive[1]) // 2
     hits, guessing = _source(recipe, looked_at, members, parts, seed)
-    watched, interfered = _evidence(*passive), _evidence(*_judged(both))
+    whose = _whose(four[2]), _whose(nonmembers)
+    watched, interfered = _evidence(*passive, *whose), _evidence(*_judged(both), *whose)
+    early = whose[1] < (whose[1].max() + 1) // 2
+    control = _evidence(passive[1][early], passive[1][~early], whose[1][early], whose[1][~early])
     result = RoundsAudit(
         passive=weigh(watched, policy, 1),
         active=weigh(interfered, policy, 1),
-        control=weigh(_evidence(passive[1][:half], passive[1][half:]), policy, 1),
+        control=weigh(control, policy, 1),
         source=None if hits is None else Reading(float(hits.mean()), *mean_bounds(hits, 1 - policy.confidence)),
         guessing=guessing,
     )
@@ -223,9 +227,16 @@ def _judged(features: Sequence[Array]) -> tuple[Array, Array]:
     return judge(inside), judge(outside)
 
 
-def _evidence(inside: Array, outside: Array) -> Evidence:
+def _whose(records: Records) -> Array:
+    """Whose records they are, by number from 0 in their order: [records]."""
+    return numbered(records.groups if records.groups is not None else np.arange(len(records)))[1]
+
+
+def _evidence(inside: Array, outside: Array, ours: Array, theirs: Array) -> Evidence:
+    """ours, theirs: whose the records used, and not used, are."""
     index = np.arange(len(inside) + len(outside))
-    return Evidence((Scored(np.concatenate([inside, outside]), index < len(inside), index, index),))
+    unit = np.concatenate([ours, theirs + ours.max() + 1])
+    return Evidence((Scored(np.concatenate([inside, outside]), index < len(inside), unit, index),))
 
 
 def _loaded(recipe: Any, weights: Arrays, seed: int) -> nn.Module:
@@ -321,10 +332,11 @@ def _raised(recipe: Any, module: nn.Module, records: Sequence[Records], seed: in
 def _source(
     recipe: Any, rounds: Sequence[ClientRound], members: Records, parts: Sequence[Array], seed: int
 ) -> tuple[Array | None, float]:
-    """Whether the client with the smallest loss is the one that holds the record, [members] of 0 and 1; and how often
-    the largest client is.
+    """Whether the client with the smallest loss is the one that holds the record, [members] of 0 and 1, or of a person
+    with several the share of them; and how often the largest client is.
     """
-    guessing = max(len(part) for part in parts) / len(members)
+    whose = _whose(members)
+    guessing = max(len(np.unique(whose[part])) for part in parts) / (whose.max() + 1)
     if any(seen.masked for seen in rounds):
         return None, guessing
     owner = np.zeros(len(members), dtype=np.int64)
@@ -334,4 +346,4 @@ def _source(
     for seen in rounds:
         for client in range(len(parts)):
             losses[client] += _losses(recipe, _loaded(recipe, seen.sent[client], seed), members)
-    return (losses.argmin(axis=0) == owner).astype(float), guessing
+    return condensed((losses.argmin(axis=0) == owner).astype(float), whose), guessing

@@ -115,7 +115,7 @@ def test(
     file: Annotated[Path, typer.Argument(help="audit file that names the model")],
     secret: Annotated[Path, typer.Option(help="secret.json of the mint")],
     commitment: Annotated[str | None, typer.Option(help="the hash that was published")] = None,
-    seed: Annotated[int, typer.Option(help="ranks equal scores")] = 0,
+    seed: Annotated[int, typer.Option(help="of the run; p does not depend on it")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     out_dir: RUNS = Path("divulge-runs"),
     resume: RESUME = None,
@@ -131,7 +131,16 @@ def test(
     target, canaries = canaries_from(load(file), file.resolve().parent, content)
     with run_of("claim test", file, out_dir, resume) as place:
         hashed = claims.commitment_of(secret)
-        result = claims.canaries_used(target, canaries, hashed, seed, out=place.out, resume=place.resume)
+        result = claims.canaries_used(
+            target,
+            canaries.records,
+            hashed,
+            seed,
+            labels=canaries.labels,
+            chances=canaries.chances,
+            out=place.out,
+            resume=place.resume,
+        )
     if as_json:
         out.print_json(claims.as_json(result))
         return

@@ -24,6 +24,7 @@ class Card:
     alters: whether it asks about records that it changes or makes up, number by number.
     strength: how much it is expected to find of what its challenge hides, from 0 to 1, going by the benchmarks.
     seconds: of its own computing for 10,000 records, beside the models that it trains and the queries that it sends.
+    ranks_as: the attack that puts records of their own in the same order; where both are played they are one test.
     models: shadow models that it needs.  students: whether it lets models of the recipe learn from the target's scores.
     """
 
@@ -44,6 +45,7 @@ class Card:
     alters: bool = False
     strength: float = 0.5
     seconds: float = 2.0
+    ranks_as: str = ""
 
     @property
     def played_as(self) -> Challenge:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
-from divulge.auditing.units import Units, units_of
+from divulge.auditing.units import units_of
 from divulge.core.errors import DivulgeError
 from divulge.core.hashing import Array
 from divulge.core.results.audit_result import Cause
-from divulge.core.results.trials import Scored
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
 from divulge.explain.neighborhood import LONELY, Neighborhood
 from divulge.runs.by_person import persons_of
-from divulge.stats.auc import auc
+from divulge.stats.intervals import upper_quantile
 from divulge.stats.multiplicity import holm
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ NAMED_ABOVE = (0.99, 0.9, 0.75)
 """Shares of the non-members; the first above which at least ten members lie."""
 
 SHADOWS = 4
+
+BY_HEART = "right only because it was trained on"
+"""A trait that is read off what the attack itself looks at: it says how the leak shows, and hardly why."""
 
 Trait = tuple[str, Array, str]
 
@@ -56,7 +59,9 @@ def causes_of(job: Job, scores: pd.DataFrame, confidence: float, around: Neighbo
     above, named = enough[0]
     everybody = [(name, units.mostly(has), advice) for name, has, advice in _traits(job, around)]
     traits = [(name, has[members], advice) for name, has, advice in everybody]
-    shares = [_share(units, scores, has) for _, has, _ in everybody]
+    score_at = {(m, r): s for m, r, s in zip(scores["member"], scores["row"], scores["score"], strict=True)}
+    all_scores = np.array([score_at[key] for key in zip(units.member.tolist(), units.row.tolist(), strict=True)])
+    shares = [share_without(all_scores, units.member, has, 1 - confidence) for _, has, _ in everybody]
     p_values = [_p_value(has, named) for _, has, _ in traits]
     found = [
         Cause(
@@ -67,29 +72,58 @@ def causes_of(job: Job, scores: pd.DataFrame, confidence: float, around: Neighbo
             p_adjusted=float(p),
             telling=bool(p <= 1 - confidence),
             advice=advice,
-            share=share,
+            share=share.value if share is not None else None,
+            share_low=share.low if share is not None else None,
+            share_high=share.high if share is not None else None,
+            circular=name == BY_HEART,
         )
         for (name, has, advice), p, share in zip(traits, holm(p_values), shares, strict=True)
     ]
     return tuple(sorted(found, key=lambda cause: cause.p_adjusted))
 
 
-def _share(units: Units, scores: pd.DataFrame, has: Array) -> float | None:
-    """How much of the attack's advantage goes away without the records that have a trait; None where it has none, or
-    where too few records are left.
+@dataclass(frozen=True)
+class Share:
+    """How much of an attack's advantage goes away without some of the records, with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def share_without(score: Array, member: Array, has: Array, alpha: float) -> Share | None:
+    """How much of the attack's advantage goes away without the records that have a trait: 1 - B / A, with the
+    advantages A of all and B of the others; None where A is not shown to be above 0, or where too few are left.
+
+    score, member, has: [units].  The interval is that of a ratio of two areas of records that are partly the same: each
+    record's influence on both is known from its placement (DeLong 1988), and the ratio is linearised.
     """
-    score_of = {(m, r): s for m, r, s in zip(scores["member"], scores["row"], scores["score"], strict=True)}
-    score = np.array([score_of[key] for key in zip(units.member.tolist(), units.row.tolist(), strict=True)])
-    left, member = ~has, units.member
+    left = ~has
     if min((member & left).sum(), (~member & left).sum()) < FEWEST_NAMED:
         return None
-    whole, part = _advantage(score, member), _advantage(score[left], member[left])
-    return None if whole <= 0 else float(np.clip(1 - part / whole, 0.0, 1.0))
+    whole, of_whole = _influence(score, member)
+    part, of_part = _influence(score[left], member[left])
+    z = upper_quantile(alpha / 2)
+    if whole - z * float(np.sqrt((of_whole**2).sum())) <= 0:
+        return None
+    moved = part / whole**2 * of_whole
+    moved[left] -= of_part / whole
+    value, half = 1 - part / whole, z * float(np.sqrt((moved**2).sum()))
+    return Share(*(float(np.clip(end, 0.0, 1.0)) for end in (value, value - half, value + half)))
 
 
-def _advantage(score: Array, member: Array) -> float:
-    index = np.arange(len(score))
-    return 2 * auc(Scored(score, member, index, index)).value - 1
+def _influence(score: Array, member: Array) -> tuple[float, Array]:
+    """The advantage 2 AUC - 1, and how far each record moves it [units]."""
+    from scipy.stats import rankdata
+
+    n1, n0 = int(member.sum()), int((~member).sum())
+    ranks = rankdata(score)
+    below = np.empty(len(score))
+    for side, others in ((member, n0), (~member, n1)):
+        below[side] = (ranks[side] - rankdata(score[side])) / others
+    placed = np.where(member, below, 1 - below)
+    area = float(placed[member].mean())
+    return 2 * area - 1, 2 * (placed - area) / np.where(member, n1, n0)
 
 
 def _p_value(has: Array, named: Array) -> float:
@@ -127,7 +161,7 @@ def _traits(job: Job, around: Neighborhood) -> Iterator[Trait]:
     learned = _learned_by_heart(job)
     if learned is not None:
         yield (
-            "right only because it was trained on",
+            BY_HEART,
             learned,
             "the model memorises these: fewer epochs, a smaller model, stronger regularisation or differential privacy",
         )

@@ -97,6 +97,12 @@ def blind_features(records: Records) -> Array:
     return np.column_stack([flat, np.eye(int(records.y.max()) + 1)[records.y.astype(np.int64)]])
 
 
+def blind_width(records: Records) -> int:
+    """How many columns `blind_features` makes."""
+    width = min(int(records.features().shape[1]), MOST_FEATURES, len(records))
+    return width + (1 if records.schema.task is Task.REGRESSION else int(records.y.max()) + 1)
+
+
 def _cross_fitted(guesser: Pipeline | ClassifierMixin, features: Array, truth: Array, unit: Array, seed: int) -> Array:
     """Ranks within folds [records].  unit: whose records they are; folds hold as many units of either arm."""
     from sklearn.model_selection import StratifiedKFold

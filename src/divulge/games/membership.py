@@ -20,7 +20,7 @@ from divulge.core.results.trials import Scored
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Family
 from divulge.core.views.membership import Auxiliary, MembershipGuess, MembershipView, Poison
-from divulge.games.blind import blind_guesses, most_telling
+from divulge.games.blind import blind_guesses, blind_width, most_telling
 
 FEWEST_OTHERS = 20
 FEWEST_FOR_CONTROL = 100
@@ -81,6 +81,10 @@ class MembershipGame:
         if features.schema.names == ("row",):
             raise Impossible("the records themselves were not given, so nobody can guess from them alone")
         return blind_guesses(features, self.member, self.seed, self.aggregate)
+
+    def features_guessed_from(self) -> int:
+        """How many numbers the guessers without the model see of a record."""
+        return blind_width(self.features if self.features is not None else self.candidates)
 
     def most_telling(self) -> tuple[str, float] | None:
         """The column of the records that alone tells members best, and its AUC."""

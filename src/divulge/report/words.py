@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from divulge.core.results.audit_result import AuditResult, Stability
+from divulge.core.results.audit_result import AuditResult, Baseline, Stability
 from divulge.core.results.finding import Reading, Verdict
 from divulge.core.results.metric import AUC
 from divulge.core.results.verdicts import WORST_FIRST, FamilyVerdict, overall
@@ -182,7 +182,9 @@ def certainty(result: AuditResult) -> str:
 def certainties(result: AuditResult) -> list[str]:
     """The same, one family after the other."""
     facts = result.facts
-    attacks = sum(o.game == Family.MEMBERSHIP.value for o, _ in result.played())
+    played = {o.attack for o, _ in result.played() if o.game == Family.MEMBERSHIP.value}
+    same = {f.attack for f in result.of(Family.MEMBERSHIP) if f.ranks_as in played}
+    attacks = len(played - same)
     alpha = percent(1 - facts.policy.confidence)
     copies = [
         room.certainty(result)
@@ -216,7 +218,19 @@ def baseline_sentence(result: AuditResult) -> str:
     reading, sure = blind.reading, percent(result.facts.policy.confidence)
     return (
         f"A classifier that never queries the model reaches AUC {reading.value:.3f} ({sure} CI {reading.low:.3f} to "
-        f"{reading.high:.3f}), consistent with 0.5 as expected of a fair split."
+        f"{reading.high:.3f}), consistent with 0.5 as expected of a fair split.{_baseline_power(blind)}"
+    )
+
+
+def _baseline_power(blind: Baseline) -> str:
+    """How unfair a split would have been noticed; empty for runs that were kept before this was known."""
+    if blind.detectable is None:
+        return ""
+    if blind.shift is None or blind.detectable >= 1:
+        return f" It would have been noticed with probability 80 % from an AUC of {blind.detectable:.3f} on."
+    return (
+        f" With probability 80 % it would have noticed members that lie {blind.shift:.2f} standard deviations from "
+        f"others in one column, an AUC of {blind.detectable:.3f}; smaller differences can have escaped it."
     )
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from divulge.auditing.job import Job
 from divulge.auditing.resources import Resources
-from divulge.core.capability.targets import classes_of, estimator_of
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
-from divulge.core.records import Records
 from divulge.core.target import Target
-from divulge.data.arrays import from_arrays, from_frames
-from divulge.data.delimited import as_fitted
 from divulge.data.files import existing
 from divulge.setup.assemble import job_of
 from divulge.setup.audit_file import AuditFile, DataPart
@@ -23,11 +18,11 @@ from divulge.setup.comparison import MatrixPlan
 from divulge.setup.defended import named_defenses, under
 from divulge.setup.from_table import job_from_table
 from divulge.setup.settings import Options
+from divulge.setup.sources.canaries_from import Canaries, marked
 from divulge.setup.sources.recipes_from import recipe_from
 from divulge.setup.sources.records_from import sets_in
 from divulge.setup.sources.sets import Sets
 from divulge.setup.sources.targets_from import target_in
-from divulge.targets.estimators.fitted_table import fitted_kinds
 from divulge.targets.score_table import ScoreTable
 from divulge.targets.wrappers.averaged import averaged
 
@@ -96,17 +91,10 @@ def recipe_and_sets(
     return under(target, recipe, named_defenses(audit.defenses), sets.population), sets
 
 
-def canaries_from(audit: AuditFile, folder: Path, secret: dict[str, Any]) -> tuple[Target, Records]:
-    """The model of an audit file, and the canaries of a secret as records that it can be asked about."""
+def canaries_from(audit: AuditFile, folder: Path, secret: Mapping[str, Any]) -> tuple[Target, Canaries]:
+    """The model of an audit file, and the canaries of a secret as it can be asked about them; see `marked`."""
     target, _ = target_in(audit.target, folder)
-    classes = classes_of(target) or secret["labels"]
-    frame = as_fitted(pd.DataFrame(secret["canaries"]), fitted_kinds(estimator_of(target)))
-    if audit.target.kind == "sklearn":
-        (records,) = from_frames([frame], target=secret["target"], classes=classes, task=target.task)
-        return target, records
-    x = frame.drop(columns=secret["target"]).to_numpy(dtype=float)
-    (records,) = from_arrays([(x, frame[secret["target"]].to_numpy())], classes=classes, task=target.task)
-    return target, records
+    return target, marked(target, secret, audit.data, folder, audit.target.task)
 
 
 def _data(audit: AuditFile, lacking: str) -> DataPart:

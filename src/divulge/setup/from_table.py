@@ -22,7 +22,7 @@ from divulge.training.shadow import ShadowSet, SignalOf
 def job_from_table(scores: ScoreTable, options: Options) -> Job:
     """A job about a score table: its further rows are the shadow models, and nothing can be trained."""
     records = scores.records()
-    target = scores.model(0)
+    target, design = scores.model(0), scores.design
     order = np.random.default_rng(options.seed).permutation(len(records))
     candidates, member = records.take(order), scores.keep[0][order]
     features = None
@@ -34,9 +34,8 @@ def job_from_table(scores: ScoreTable, options: Options) -> Job:
     signals: dict[tuple[SignalOf, str], Array] = {}
 
     def shadows(models: int, see: See) -> Shadows:
-        rows = range(1, 1 + models)
-        keep = scores.keep[1 : 1 + models]
-        return ShadowSet(records, keep, tuple(scores.model(row) for row in rows), see, places, signals)
+        shown = tuple(scores.shadow(number) for number in range(models))
+        return ShadowSet(records, design.keep[:models], shown, see, places, signals)
 
     return Job(
         name=options.name or "score table",
@@ -45,13 +44,13 @@ def job_from_table(scores: ScoreTable, options: Options) -> Job:
         member=member,
         row=order,
         threat=options.threat_model,
-        attacks=attacks_for(options.chosen, target, max(scores.models - 1, 1), options.threat_model),
+        attacks=attacks_for(options.chosen, target, max(len(design.keep), 1), options.threat_model),
         data=_table_facts(scores, candidates, member, options.aggregate),
         policy=options.tolerated,
         seed=options.seed,
         features=features,
-        shadows=shadows if scores.models > 1 else None,
-        most_shadows=scores.models - 1,
+        shadows=shadows if len(design.keep) else None,
+        most_shadows=len(design.keep),
         expect=options.expect,
         aggregate=checked_aggregate(options.aggregate),
     )

@@ -46,6 +46,37 @@ def rank_sum_p_value(ranks: Array, sides: int) -> float:
     return float(min(1.0, chance[: int(ranks.sum()) + 1].sum()))
 
 
+FEW_SUMS = 20_000
+"""Possible sums up to which they are added up one by one; above that by Fourier transforms, to 1e-12."""
+
+
+def drawn_sum_p_value(placed: Array, drawn: Array, chance: Array) -> float:
+    """Exact p-value of the places of labels that were drawn by lot, one for each canary, adding up to so little.
+
+    placed: int [canaries, labels], the place that each label of the lot would have had, ties included as they are.
+    drawn: int [canaries], which label was drawn.  chance: [labels], of each label in the lot.
+    Under the null hypothesis the places do not depend on the draw, so that the sum is distributed as the lot has it,
+    whatever they are: P(sum <= that which was drawn) at most alpha with probability at most alpha.
+    """
+    rows = np.arange(len(placed))
+    if placed.min() < 0 or placed.shape[1] != len(chance) or not np.isclose(chance.sum(), 1.0):
+        raise InputError("places are whole numbers from 0, and every label has a chance in the lot")
+    unit = int(np.gcd.reduce(placed, axis=None)) or 1
+    steps, most = placed // unit, int((placed[rows, drawn] // unit).sum())
+    exact = most <= FEW_SUMS
+    spread = np.ones(1)
+    for place in steps:
+        one = np.bincount(place, chance, minlength=1)
+        spread = (np.convolve(spread, one) if exact else _by_fourier(spread, one))[: most + 1]
+    return float(min(1.0, spread.sum() + (0.0 if exact else 1e-12)))
+
+
+def _by_fourier(a: Array, b: Array) -> Array:
+    from scipy.signal import fftconvolve
+
+    return np.asarray(np.maximum(fftconvolve(a, b), 0.0))
+
+
 def used_share_at_least(own: Array, fresh: Array, alpha: float) -> float:
     """Lower bound at confidence 1 - alpha of the share of own records that were trained on.
 

@@ -82,11 +82,13 @@ def settle(
 
 def _corrected(measurable: Sequence[Measurement], p_values: Sequence[float]) -> dict[int, float]:
     """Holm's correction, by the id of each measurement.  What one claim is tested by shares its error rate already, so
-    that a claim counts as one test, by the smallest of its p-values.
+    that a claim counts as one test, by the smallest of its p-values; so does a ranking that two attacks arrive at.
     """
     tests: dict[tuple[str, int], list[int]] = {}
     for place, each in enumerate(measurable):
-        tests.setdefault((each.attack, -1 if each.kind.trials is Trials.OWN else place), []).append(place)
+        twin = next((at for at, other in enumerate(measurable) if each.ranks_as and each.repeats(other)), place)
+        test = (each.attack, -1) if each.kind.trials is Trials.OWN else (measurable[twin].attack, twin)
+        tests.setdefault(test, []).append(place)
     least = [min(p_values[place] for place in places) for places in tests.values()]
     corrected: dict[int, float] = {}
     for places, p, adjusted in zip(tests.values(), least, holm(least), strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ from divulge.core.records import Column, Records, Schema
 from divulge.core.signals import log_softmax
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import CLASSIFIER_PORTS, through_port
+from divulge.targets.score_design import Design, design_of
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
-    """What models answered for records that stay where they are.  Row 0 is the target; the others are shadow models.
+    """What models answered for records that stay where they are.  Row 0 is the target; the others are shadow models,
+    each trained on records that were drawn without regard to the target's, or so that every record is in the training
+    data of equally many models, the target among them.
 
     logits: [models, records, classes], or None where only `scores` are given.
     scores: [models, records], any signal that is higher for members, the log-likelihood of the right class say.
@@ -114,9 +118,20 @@ class ScoreTable:
         schema = Schema((Column("row"),), classes=tuple(range(width)))
         return Records(np.arange(len(self.y), dtype=np.float64)[:, None], self.y.astype(np.int64), schema, self.groups)
 
+    @cached_property
+    def design(self) -> Design:
+        """The shadow models that can be compared with the target; raises InputError where none can be."""
+        return design_of(self.keep, self.groups)
+
     def model(self, row: int) -> TableModel:
         """One model of the table as a target."""
-        return TableModel(self, row)
+        return TableModel(
+            self, np.full(len(self.y), row), "score table" if row == 0 else f"row {row} of the score table"
+        )
+
+    def shadow(self, number: int) -> TableModel:
+        """One shadow model of the design, by its number from 0."""
+        return TableModel(self, self.design.model[number], f"shadow model {number + 1} of the score table")
 
 
 def _from_npz(path: Path) -> ScoreTable:
@@ -156,15 +171,15 @@ def _from_parquet(path: Path) -> ScoreTable:
 
 
 class TableModel:
-    """One row of a score table.  A single signal a record is shown as a score of two classes: right and not right."""
+    """One model of a score table.  A single signal a record is shown as a score of two classes: right and not right."""
 
-    def __init__(self, table: ScoreTable, row: int) -> None:
-        self._table, self._row = table, row
+    def __init__(self, table: ScoreTable, row: Array, name: str) -> None:
+        self._table, self._row, self._name = table, row, name
 
     @property
     def name(self) -> str:
         """See Target."""
-        return "score table" if self._row == 0 else f"shadow model {self._row} of the score table"
+        return self._name
 
     @property
     def task(self) -> Task:
@@ -182,9 +197,9 @@ class TableModel:
         if rows.min() < 0 or rows.max() >= len(self._table.y):
             raise TargetError("a score table can only be asked about its own records")
         if self._table.logits is not None:
-            return through_port(access, np.asarray(self._table.logits[self._row, rows], float), False, self.task)
+            return through_port(access, np.asarray(self._table.logits[self._row[rows], rows], float), False, self.task)
         assert self._table.scores is not None
-        signal = np.asarray(self._table.scores[self._row, rows], dtype=np.float64)
+        signal = np.asarray(self._table.scores[self._row[rows], rows], dtype=np.float64)
         spread = np.full((len(rows), len(records.schema.classes)), 0.0)
         spread[np.arange(len(rows)), self._table.y[rows].astype(np.int64)] = signal
         return through_port(access, log_softmax(spread), False, self.task)
@@ -194,4 +209,9 @@ class TableModel:
         table = self._table
         signal = table.logits if table.logits is not None else table.scores
         assert signal is not None
-        return digest(signal[self._row], table.keep[self._row], table.y)
+        records = np.arange(len(table.y))
+        return digest(signal[self._row, records], table.keep[self._row, records], table.y)
+
+    def provenance_note(self) -> str:
+        """For the report: what was left out so that the design tells nothing."""
+        return self._table.design.note

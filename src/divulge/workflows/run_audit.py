@@ -95,9 +95,7 @@ def run_audit(
     played = [step for step in planned if step.card.name in done]
     _publish(run, played, done, blind)
     findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met.faults)
-    foretold = screened(run, findings, [done[p.card.name].outcome for p in played])
-    if foretold:
-        run.write_screen(foretold)
+    _screen(run, findings, [done[p.card.name].outcome for p in played])
     if explain:
         progress.step("looking into why it leaks")
         _explain(run, job, played, done, findings)
@@ -106,13 +104,27 @@ def run_audit(
     if job.chain and not run.gains():
         progress.step("going on from the copy")
         run.write_gains(gains_of(job, tables, findings, job.chain))
-    origin = origin_of(job.target)
-    run.write_training([*job.resources.trainer.told, *([origin()] if origin is not None else [])])
-    run.write_e_values(e_values_of(run, job.policy))
-    run.write_predictive(predictive_of(run, findings, BaseRate.of(USUAL), job.policy.confidence))
+    _keep_rest(run, job, findings)
     run.finish()
     _publish(run, planned, done, blind)
     return run
+
+
+def _screen(run: RunFolder, findings: Sequence[Finding], outcomes: Sequence[Outcome]) -> None:
+    foretold = screened(run, findings, outcomes)
+    if foretold:
+        run.write_screen(foretold)
+
+
+def _keep_rest(run: RunFolder, job: Job, findings: Sequence[Finding]) -> None:
+    """What follows from everything that was played: how models were trained, and what named records and the next look
+    at the model may be told.
+    """
+    origin = origin_of(job.target)
+    notes = [note] if origin is not None and (note := origin()) else []
+    run.write_training([*job.resources.trainer.told, *notes])
+    run.write_e_values(e_values_of(run, job.policy))
+    run.write_predictive(predictive_of(run, findings, BaseRate.of(USUAL), job.policy.confidence))
 
 
 def _looked_at(run: RunFolder, now: Handshake, before: Handshake) -> Handshake:

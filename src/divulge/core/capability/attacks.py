@@ -35,6 +35,14 @@ class Repeats(Protocol):
     trainings: int
 
 
+class CountsFeatures(Protocol):
+    """A game that knows how many numbers a guesser without the model sees of a record."""
+
+    def features_guessed_from(self) -> int:
+        """The columns of what it is fitted on."""
+        ...
+
+
 class TellsBaseline(Protocol):
     """A game that can say what tells its two sides apart without the model."""
 

@@ -61,11 +61,17 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The model-blind baseline.  alarm: why the split is at fault, or None.  missing: why it could not be run."""
+    """The model-blind baseline.  alarm: why the split is at fault, or None.  missing: why it could not be run.
+    detectable: the AUC of a guesser that would have raised the alarm with probability 0.8.  shift: how far members
+    would have to lie from others, in standard deviations of one column, for a linear guesser to reach it; None if
+    unknown.
+    """
 
     reading: Reading | None = None
     alarm: str | None = None
     missing: str | None = None
+    detectable: float | None = None
+    shift: float | None = None
 
 
 @dataclass(frozen=True)
@@ -130,8 +136,9 @@ class AtRisk:
 @dataclass(frozen=True)
 class Stability:
     """trainings: how many trainings with other seeds used each record.  again: how often a member that one of them
-    exposes is exposed by another, with its interval.  anybody: how often any member is exposed.  at: the false
-    positive rate.
+    exposes is exposed by another, with its interval, less unlearned: by how much oftener than others a
+    named member is named again where nothing can have been learned.  anybody: how often any member is exposed.  at: the
+    false positive rate.
     """
 
     trainings: int
@@ -140,13 +147,18 @@ class Stability:
     high: float
     anybody: float
     at: float = 0.01
+    unlearned: float = 0.0
 
 
 @dataclass(frozen=True)
 class Subgroup:
     """How well the strongest attack does among the records with one value of a sensitive attribute.
 
-    p_adjusted: of the hypothesis that these are no more at risk than all others, corrected for the number of groups.
+    others: the mean of the AUCs within each of the other groups, None where there are none.  p_adjusted: two-sided, of
+    the AUC within this group being the same, corrected for all comparisons of groups.  more_at_risk, less_at_risk:
+    what it shows.  named, strangers: shares of the group's members, and of its non-members, that lie above the one
+    threshold for everybody, at the false positive rate fpr; named_p: two-sided, exact, of its members being named as
+    often as all other groups', corrected alike.  named_others: how often those are.
     """
 
     attribute: str
@@ -156,6 +168,13 @@ class Subgroup:
     auc: Reading
     p_adjusted: float
     more_at_risk: bool
+    less_at_risk: bool = False
+    others: float | None = None
+    named: Reading | None = None
+    named_others: float | None = None
+    named_p: float = 1.0
+    strangers: Reading | None = None
+    fpr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +182,8 @@ class Cause:
     """A trait that members may have.  above: share of the non-members that a member must outscore to count as named.
     named, everybody: share of the members that the strongest attack names, and of
     all members, that have it.  telling: whether it is commoner among the named, after correction (p_adjusted).
-    share: how much of the attack's advantage goes away when records with the trait are left out; None if unknown.
+    share: how much of the attack's advantage goes away when records with the trait are left out, with its interval
+    share_low to share_high; None if unknown.  circular: the trait is read off what the attack itself looks at.
     """
 
     name: str
@@ -174,6 +194,9 @@ class Cause:
     telling: bool
     advice: str
     share: float | None = None
+    share_low: float | None = None
+    share_high: float | None = None
+    circular: bool = False
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,8 @@ class Measurement:
     """Of the hypothesis that the attack is right at least as often as chance."""
     unit: str = "record"
     """What was counted: "record", or "person" with all their rows; an epsilon is then one of persons (user-level)."""
+    ranks_as: str = ""
+    """The attack that is known to rank as this one does: where both say the same they are one test."""
     unmeasurable: str = ""
     """Why the evidence cannot carry this metric; the numbers are then None."""
 
@@ -91,6 +93,11 @@ class Measurement:
     def key(self) -> str:
         """The metric without what it is about: a key of core.results.metric.METRICS."""
         return self.metric.removesuffix(f":{self.about}") if self.about else self.metric
+
+    def repeats(self, other: Measurement) -> bool:
+        """Whether this is the same ranking once more: said of the attack, and borne out by the figures."""
+        own, others = ((m.metric, m.value, m.low, m.high, m.p_value) for m in (self, other))
+        return self.ranks_as == other.attack and own == others
 
     @property
     def kind(self) -> Metric:

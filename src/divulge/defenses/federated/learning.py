@@ -11,6 +11,7 @@ import numpy as np
 from divulge.core.defense import DefenseCard, Stage, UpdateDefense
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.persons import numbered
 from divulge.core.records import Records
 from divulge.core.threat import Task
 from divulge.defenses.federated.flower import Arrays, ClientRound, Federation, clipped, run
@@ -63,22 +64,27 @@ class Federated:
         return Federation(self.rounds, self.strategy, self.proximal, self.secure, self.clip, self.noise)
 
     def parts(self, records: Records, seed: int) -> list[Array]:
-        """Rows of each client, none of them empty."""
+        """Rows of each client, none of them empty; a person's rows are all at one client, by the class of the first."""
         if len(records) < self.clients:
             raise InputError(f"federated: {len(records)} records are too few for {self.clients} clients")
         rng = derived_rng(seed, "clients")
-        order = rng.permutation(len(records))
+        first, place, _ = numbered(records.groups if records.groups is not None else np.arange(len(records)))
+        if len(first) < self.clients:
+            raise InputError(f"federated: {len(first)} persons are too few for {self.clients} clients")
+        order, y = rng.permutation(len(first)), records.y[first]
+        owner = np.zeros(len(first), dtype=np.int64)
         if self.skew is None or records.schema.task is not Task.CLASSIFICATION:
-            return [np.sort(part) for part in np.array_split(order, self.clients)]
-        owner = np.zeros(len(records), dtype=np.int64)
-        for code in np.unique(records.y):
+            for client, part in enumerate(np.array_split(order, self.clients)):
+                owner[part] = client
+            return [np.flatnonzero(owner[place] == client) for client in range(self.clients)]
+        for code in np.unique(y):
             shares = rng.dirichlet(np.full(self.clients, self.skew))
-            mine = order[records.y[order] == code]
+            mine = order[y[order] == code]
             owner[mine] = rng.choice(self.clients, len(mine), p=shares)
         for client in range(self.clients):  # everybody has a record
             if not (owner == client).any():
                 owner[np.flatnonzero(owner == np.bincount(owner, minlength=self.clients).argmax())[0]] = client
-        return [np.flatnonzero(owner == client) for client in range(self.clients)]
+        return [np.flatnonzero(owner[place] == client) for client in range(self.clients)]
 
     def fit(self, recipe: Any, records: Records, seed: int) -> nn.Module:
         """See TrainingDefense."""

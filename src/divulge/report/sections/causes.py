@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.audit_result import AuditResult, Cause
 from divulge.core.results.finding import Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import percent
@@ -11,12 +11,25 @@ from divulge.report.drawing import asset
 from divulge.report.section import Context, Section
 from divulge.report.typography import bullets
 
+CIRCULAR = " (nearly what the attack itself looks at: how it shows, not why)"
+
+
+def share_of(cause: Cause) -> str:
+    """'12 % (4.0 % to 20 %)'."""
+    if cause.share is None:
+        return "not shown"
+    if cause.share_low is None or cause.share_high is None:  # runs that were kept before it had an interval
+        return percent(cause.share)
+    return f"{percent(cause.share)} ({percent(cause.share_low)} to {percent(cause.share_high)})"
+
 
 def _context(result: AuditResult) -> Context:
     leaks = result.verdict_of(Family.MEMBERSHIP) is Verdict.LEAK
     return {
         "what_if": result.what_if if leaks else (),
         "traits": result.causes if leaks else (),
+        "circular": CIRCULAR,
+        "share_of": share_of,
         "attack": result.titles.get(result.risk_attack or "", ""),
         "families": by_family(result),
         "changes": changes(result),
@@ -35,7 +48,8 @@ def _markdown(c: Context) -> str:
         for w in c["what_if"]
     ]
     lines += [
-        f"{t.name}: {percent(t.named)} of the members that can be named, {percent(t.everybody)} of all. "
+        f"{t.name}{CIRCULAR if t.circular else ''}: {percent(t.named)} of the members that can be named, "
+        f"{percent(t.everybody)} of all; share of the leak {share_of(t)}. "
         + (f"Try: {t.advice}" if t.telling else "Not shown to be more frequent among them.")
         for t in c["traits"]
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divulge.core.results.audit_result import AuditResult
+from divulge.core.results.audit_result import AuditResult, Subgroup
 from divulge.core.results.finding import Verdict
 from divulge.core.threat import Family
 from divulge.core.wording import percent
@@ -11,13 +11,38 @@ from divulge.report.section import Context, Section
 from divulge.report.typography import table
 from divulge.report.words import reading
 
+NOTE = (
+    "At risk: the AUC within the group against the mean of those within the others. Named: members above one threshold "
+    "for everybody, which a group may exceed because its records are easier."
+)
+
 
 def _context(result: AuditResult) -> Context:
     return {
         "groups": result.subgroups,
+        "note": NOTE,
         "attack": result.titles.get(result.risk_attack or "", ""),
         "alpha": percent(1 - result.facts.policy.confidence),
+        "fpr": percent(next((g.fpr for g in result.subgroups if g.fpr is not None), 0.0)),
+        "risk": [_risk(g) for g in result.subgroups],
+        "named": [_named(g, 1 - result.facts.policy.confidence) for g in result.subgroups],
     }
+
+
+def _risk(group: Subgroup) -> str:
+    """Whether the attack does better within it than within the others."""
+    return "▲ more" if group.more_at_risk else "▽ less" if group.less_at_risk else "not shown"
+
+
+def _named(group: Subgroup, alpha: float) -> str:
+    """How often its members are named at the one threshold, and others of it by mistake."""
+    if group.named is None or group.strangers is None:
+        return "–"
+    told = f"{percent(group.named.value)} ({percent(group.named.low)} to {percent(group.named.high)})"
+    if group.named_others is not None and group.named_p <= alpha:
+        mark = "▲" if group.named.value > group.named_others else "▽"
+        told = f"{mark} {told}, {percent(group.named_others)} elsewhere"
+    return f"{told}; {percent(group.strangers.value)} by mistake"
 
 
 def _applies(result: AuditResult) -> bool:
@@ -25,7 +50,7 @@ def _applies(result: AuditResult) -> bool:
 
 
 def _markdown(c: Context) -> str:
-    heads = ["attribute", "group", "members", "non-members", "AUC", "more at risk"]
+    heads = ["attribute", "group", "members", "non-members", "AUC", "at risk", f"named at {c['fpr']} false positives"]
     rows = [
         [
             g.attribute,
@@ -33,11 +58,12 @@ def _markdown(c: Context) -> str:
             f"{g.members:,}",
             f"{g.nonmembers:,}",
             reading(g.auc),
-            "▲ yes" if g.more_at_risk else "not shown",
+            risk,
+            named,
         ]
-        for g in c["groups"]
+        for g, risk, named in zip(c["groups"], c["risk"], c["named"], strict=True)
     ]
-    return f"AUC of “{c['attack']}” within each group of a sensitive attribute.\n\n{table(heads, rows)}"
+    return f"“{c['attack']}” within each group of a sensitive attribute. {NOTE}\n\n{table(heads, rows)}"
 
 
 SECTION = Section(

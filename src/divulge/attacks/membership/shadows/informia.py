@@ -19,7 +19,9 @@ class Informia:
     """How many bits the model has gained about the record beyond what it has gained about records at large:
     log2 p(x|model)/p(x) + D(p(z) || p(z|model)), with z the other candidates (Tao and Shokri 2026, the Bayes factor of
     section 3).  Above 0 the record is explained better by membership.  Where RMIA counts the z that x dominates, the
-    mean of their gains takes their place, so that equal shares cannot arise.
+    mean of their gains takes their place, so that equal shares cannot arise.  For one model that mean is the same
+    number for every record: it moves the threshold between models, and records stand in RMIA's order (here RMIA breaks
+    its ties by the gain itself).  So beside RMIA it is one test with it; what it adds is the unit, bits.
 
     shadows: models of which the mean is p(x).
     """
@@ -33,9 +35,10 @@ class Informia:
         asset=Asset.MEMBERSHIP,
         paper="tao2026",
         equations="section 3: log p(x|theta)/p(x) + D_KL(p(z) || p(z|theta))",
-        summary="measures in bits what the model has gained about the record, beside what it gained about others",
+        summary="RMIA's ranking in bits: what the model has gained about the record, less what it gained about others",
         needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE})),
         models=2,
+        ranks_as="rmia",
     )
 
     def run(self, view: MembershipView) -> MembershipGuess:
