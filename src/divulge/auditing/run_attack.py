@@ -225,6 +225,7 @@ def _measurement(
         enough=estimate.enough,
         p_below=estimate.p_below,
         unit=estimate.unit,
+        bound_to_labels=job.shadows_tell if shadows_of(attack) else "",
     )
 
 

@@ -102,7 +102,7 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
     blind = run.baseline() or Baseline()
     chosen = policy or facts.policy
     faults = _faults(run)
-    findings = final_findings(ordered, chosen, blind, faults)
+    findings = final_findings(ordered, chosen, blind, faults, run, bounds=True)
     broken = tuple(f for f in findings if f.verdict is Verdict.LEAK)
     wanted = tuple(unmet(chosen, facts.threat, findings))
     left = [each.game for each in run.left_out()]
@@ -123,7 +123,7 @@ def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
     run = RunFolder(path)
     stored = run.outcomes()
     ordered = _all_again(run, [stored[name] for name in run.facts().planned if name in stored], policy)
-    return final_findings(ordered, policy, run.baseline() or Baseline(), _faults(run))
+    return final_findings(ordered, policy, run.baseline() or Baseline(), _faults(run), run)
 
 
 def _faults(run: RunFolder) -> tuple[str, ...]:

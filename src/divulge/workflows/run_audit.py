@@ -85,7 +85,7 @@ def run_audit(
     run.write_left_out(tuple(budget.left_out))
     played = [step for step in planned if step.card.name in done]
     _publish(run, played, done, blind)
-    findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met.faults)
+    findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met.faults, run)
     if explain:
         progress.step("looking into why it leaks")
         _explain(run, job, played, done, findings)
