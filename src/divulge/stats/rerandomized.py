@@ -46,7 +46,7 @@ class Split:
     def drawn(self, draws: int) -> Iterator[Array]:
         """The split itself and as many others of its design, int [units, some] at a time; the first is itself.
 
-        The same seed gives the same splits, and more draws begin with those of fewer.
+        The same seed and number give the same splits.
         """
         size = max(1, CELLS // len(self.member))
         blocks = [np.flatnonzero(self.stratum == number) for number in np.unique(self.stratum)]
@@ -200,7 +200,8 @@ class _Reader:
         gap = (judged[0] / (m2 * o2) + judged[1] / (m1 * o1)) / 2
         named = (at[0] + at[1]) / 2 / (self._n1 + self._n0)
         spread = np.sqrt(named * (1 - named) * (1 / self._n1 + 1 / self._n0))
-        return np.asarray(special.log_ndtr(-np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)))
+        z = np.divide(gap, spread, out=np.full_like(gap, -np.inf), where=spread > 0)
+        return np.asarray(special.log_ndtr(-z))
 
     def _at_rates(self, above: Array) -> Array:
         """Of the true positive rates, and of epsilon, which is looked for at fourteen thresholds and pays for that."""
