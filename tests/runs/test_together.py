@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,17 +93,6 @@ def test_shadow_models_that_tell_who_was_a_member_are_no_ground_for_drawing_anew
     assert "Holm over" in run.findings[0].correction and "max-T over" in run.findings[0].correction
 
 
-def facts(task="classification"):
-    data = SimpleNamespace(aggregate="mean")
-    return SimpleNamespace(
-        provenance=SimpleNamespace(seed=1), data=data, target=SimpleNamespace(task=task)
-    )  # fmt: skip
-
-
-def run_of(task="classification"):
-    return SimpleNamespace(facts=lambda: facts(task))
-
-
 def frame(members, others, y=None, **columns):
     member = np.arange(members + others) < members
     row = np.where(member, np.arange(members + others), np.arange(members + others) - members)
@@ -114,14 +101,14 @@ def frame(members, others, y=None, **columns):
 
 
 def test_units_are_persons_where_it_is_known_whose_the_records_are():
-    split, ranked = split_of(run_of(), {"loss": frame(30, 20, person=np.repeat(np.arange(10), 5))})
+    split, ranked = split_of({"loss": frame(30, 20, person=np.repeat(np.arange(10), 5))}, 1)
     assert len(split.member) == 10 and split.member.sum() == 6
     assert len(ranked["loss"].places) == 10
 
 
 def test_an_attack_on_some_records_makes_them_a_stratum():
     every = frame(20, 20)
-    split, ranked = split_of(run_of(), {"all": every, "some": every[every["row"] < 8]})
+    split, ranked = split_of({"all": every, "some": every[every["row"] < 8]}, 1)
     assert len(ranked["some"].places) == 16 and len(np.unique(split.stratum)) == 2
     assert (np.bincount(split.stratum)[split.stratum[ranked["some"].places]] == 16).all()
     assert split.member[ranked["some"].places].sum() == 8
@@ -129,14 +116,14 @@ def test_an_attack_on_some_records_makes_them_a_stratum():
 
 def test_a_split_by_class_is_drawn_anew_by_class_and_one_that_is_not_is_not():
     even = np.tile([0, 1], 30)
-    assert len(np.unique(split_of(run_of(), {"loss": frame(30, 30, even)})[0].stratum)) == 2
+    assert len(np.unique(split_of({"loss": frame(30, 30, even)}, 1, by_class=True)[0].stratum)) == 2
     uneven = np.append(np.arange(30) % 3 == 0, np.arange(30) % 2 == 0)
-    assert len(np.unique(split_of(run_of(), {"loss": frame(30, 30, uneven.astype(int))})[0].stratum)) == 1
-    assert len(np.unique(split_of(run_of("regression"), {"loss": frame(30, 30, even)})[0].stratum)) == 1
+    assert len(np.unique(split_of({"loss": frame(30, 30, uneven.astype(int))}, 1, by_class=True)[0].stratum)) == 1
+    assert len(np.unique(split_of({"loss": frame(30, 30, even)}, 1)[0].stratum)) == 1
     alone = np.arange(60)  # classes of one record each say nothing of how the split was drawn
-    assert len(np.unique(split_of(run_of(), {"loss": frame(30, 30, alone)})[0].stratum)) == 1
+    assert len(np.unique(split_of({"loss": frame(30, 30, alone)}, 1, by_class=True)[0].stratum)) == 1
 
 
 def test_the_order_of_units_knows_nothing_of_who_was_a_member():
-    member = split_of(run_of(), {"loss": frame(200, 200)})[0].member
+    member = split_of({"loss": frame(200, 200)}, 1)[0].member
     assert 70 < member[:200].sum() < 130

@@ -82,7 +82,8 @@ def test_balanced_accuracy_is_cross_fitted():
     for chosen in (first, ~first):
         levels = np.sort(score)[::-1]
         gains = [(score[chosen & member] >= t).mean() - (score[chosen & ~member] >= t).mean() for t in levels]
-        best = levels[int(np.argmax(np.round(gains, 12)))]
+        tied = np.flatnonzero(np.round(gains, 12) == np.round(np.max(gains), 12))
+        best = levels[(tied[0] + tied[-1]) // 2]
         gaps.append((score[~chosen & member] >= best).mean() - (score[~chosen & ~member] >= best).mean())
         shares.append((score >= best).mean())
     named = np.mean(shares)

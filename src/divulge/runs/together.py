@@ -17,7 +17,7 @@ from divulge.core.results.estimate import Estimate
 from divulge.core.results.finding import Correction, Measurement
 from divulge.core.results.metric import Trials
 from divulge.core.results.policy import Policy
-from divulge.core.threat import Family
+from divulge.core.threat import Family, Task
 from divulge.runs.evidence_files import scored_of
 from divulge.runs.folder import Corrections, RunFolder
 from divulge.stats.familywise import Null, common_level, corrections, is_clear, tests_of
@@ -62,7 +62,9 @@ def _chance(run: RunFolder, findings: Sequence[Measurement], alpha: float) -> tu
     more splits where the first do not decide.
     """
     frames = {name: run.scores(name) for name in _asked(run, findings)}
-    split, ranked = split_of(run, frames)
+    facts = run.facts()
+    classes = facts.target.task == Task.CLASSIFICATION.value
+    split, ranked = split_of(frames, facts.provenance.seed, facts.data.aggregate, classes)
     if not ranked:
         return None, [-1] * len(findings), 0
     names = list(ranked)
@@ -95,16 +97,18 @@ def _asked(run: RunFolder, findings: Sequence[Measurement]) -> list[str]:
     )
 
 
-def split_of(run: RunFolder, frames: Mapping[str, pd.DataFrame]) -> tuple[Split, dict[str, Ranked]]:
+def split_of(
+    frames: Mapping[str, pd.DataFrame], seed: int, aggregate: str = "", by_class: bool = False
+) -> tuple[Split, dict[str, Ranked]]:
     """The split that was drawn, its units in an order that knows nothing of it, and what each attack says of them.
 
+    frames: tables of evidence_files.table_of, by attack.  aggregate: how the scores of a person's rows become one.
+
     An attack that asks about some records only was told to before anything was seen, so that labels are drawn anew
-    within those records and within the others.  So they are within each class, where members are as evenly spread over
-    the classes as a stratified split would have them: that is right for a split from one set as well, since given
-    the numbers of each class all splits of it are equally likely.
+    within those records and within the others.  by_class: so they are within each class, where members are as evenly
+    spread over the classes as a stratified split would have them: that is right for a split from one set as well,
+    since given the numbers of each class all splits of it are equally likely.
     """
-    facts = run.facts()
-    seed, aggregate = facts.provenance.seed, facts.data.aggregate
     person = _persons(frames)
     units: dict[str, tuple[Array, Array]] = {}
     classes: dict[int, int] = {}
@@ -130,7 +134,7 @@ def split_of(run: RunFolder, frames: Mapping[str, pd.DataFrame]) -> tuple[Split,
         asked[at, number] = True
     member = known % 2 == 1
     stratum = np.unique(asked, axis=0, return_inverse=True)[1].reshape(-1)
-    if facts.target.task == "classification" and not person:
+    if by_class and not person:
         of = np.unique([classes[key] for key in known], return_inverse=True)[1]
         if _stratified(member, of):
             stratum = stratum * (of.max() + 1) + of

@@ -138,7 +138,7 @@ class _Reader:
         untied = len(self._starts) == len(self._order)
         rows = self._order if untied else np.arange(len(self._starts))
         summed = [each if untied else self._sums(each) for each in (labels, *weights)]
-        above = self._above(summed[0], rows)
+        above = _running(summed[0], rows)
         found = np.zeros((labels.shape[1], len(METRICS)))
         found[:, 0] = self._area(above)
         found[:, 1] = self._balanced(summed[1], summed[2], rows)
@@ -147,14 +147,6 @@ class _Reader:
 
     def _sums(self, values: Array) -> Array:
         return np.asarray(np.add.reduceat(values[self._order], self._starts, axis=0))
-
-    def _above(self, labels: Array, rows: Array) -> Array:
-        """Members in each block and before it [blocks, draws]."""
-        above = np.empty((len(rows), labels.shape[1]), dtype=labels.dtype)
-        last = np.zeros(labels.shape[1], dtype=labels.dtype)
-        for place, row in enumerate(rows):
-            last = np.add(last, labels[row], out=above[place])
-        return above
 
     def _area(self, above: Array) -> Array:
         """Of the AUC: the rank sum, standardised by its variance under the null hypothesis, ties included (Lehmann
@@ -177,28 +169,21 @@ class _Reader:
         return np.asarray(special.log_ndtr(-z))
 
     def _balanced(self, first: Array, second: Array, rows: Array) -> Array:
-        """Of the balanced accuracy: each half judged at the threshold that is best on the other (at the highest of
+        """Of the balanced accuracy: each half judged at the threshold that is best on the other (in the middle of
         several); the difference of the two rates, standardised with the rate at which anybody is named.
         """
         from scipy import special
 
         (m1, m2), (o1, o2) = _sizes(self._n1), _sizes(self._n0)
+        draws = np.arange(first.shape[1])
         if not min(m2, o2):
-            return np.zeros(first.shape[1])
-        gain = [np.zeros_like(first[0]), np.zeros_like(first[0])]
-        best = [np.zeros_like(first[0]), np.zeros_like(first[0])]
-        judged = [np.zeros_like(first[0]), np.zeros_like(first[0])]
-        at = [np.zeros_like(first[0]), np.zeros_like(first[0])]
-        for row, until in zip(rows, self._until.astype(first.dtype), strict=True):
-            gain[0] += first[row]
-            gain[1] += second[row]
-            for half in (0, 1):
-                better = gain[half] > best[half]
-                np.copyto(best[half], gain[half], where=better)
-                np.copyto(judged[half], gain[1 - half], where=better)
-                np.copyto(at[half], until, where=better)
-        gap = (judged[0] / (m2 * o2) + judged[1] / (m1 * o1)) / 2
-        named = (at[0] + at[1]) / 2 / (self._n1 + self._n0)
+            return np.zeros(len(draws))
+        gains = [_running(first, rows), _running(second, rows)]
+        gap, named = np.zeros(len(draws)), np.zeros(len(draws))
+        for chosen, judged, pairs in ((0, 1, m2 * o2), (1, 0, m1 * o1)):
+            at, best = _best_row(gains[chosen])
+            gap += np.where(best, gains[judged][at, draws], 0) / (2 * pairs)
+            named += np.where(best, self._until[at], 0) / (2 * (self._n1 + self._n0))
         spread = np.sqrt(named * (1 - named) * (1 / self._n1 + 1 / self._n0))
         z = np.divide(gap, spread, out=np.full_like(gap, -np.inf), where=spread > 0)
         return np.asarray(special.log_ndtr(-z))
@@ -225,6 +210,30 @@ class _Reader:
         none = np.zeros(draws)
         rates = [naming[allowed(self._n0, r)] if allowed(self._n0, r) else none for r in FALSE_POSITIVE_RATES]
         return np.column_stack([*rates, np.minimum(least + np.log(2 * len(RATES)), 0.0)])
+
+
+def _running(values: Array, rows: Array) -> Array:
+    """Sums over the first so many of some rows of values [any, draws]: [rows, draws].  Row by row, since numpy's own
+    goes down each column.
+    """
+    sums = np.empty((len(rows), values.shape[1]), dtype=values.dtype)
+    last = np.zeros(values.shape[1], dtype=values.dtype)
+    for place, row in enumerate(rows):
+        last = np.add(last, values[row], out=sums[place])
+    return sums
+
+
+def _best_row(gain: Array) -> tuple[Array, Array]:
+    """The row with the highest gain [rows, draws], in the middle between the first and the last of several, and
+    whether it is more than nothing: [draws] each.
+    """
+    best = np.zeros_like(gain[0])
+    first, last = np.zeros(gain.shape[1], dtype=np.int32), np.zeros(gain.shape[1], dtype=np.int32)
+    for place, row in enumerate(gain):
+        np.copyto(first, place, where=row > best)
+        np.copyto(last, place, where=row >= best)
+        np.maximum(best, row, out=best)
+    return (first + last) // 2, best > 0
 
 
 def _rows_at_most(rising: Array, number: int) -> Array:
