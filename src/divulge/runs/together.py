@@ -27,9 +27,9 @@ from divulge.stats.weigh import weigh
 if TYPE_CHECKING:
     import pandas as pd
 
-FIRST, MOST, LABELS = 1999, 9999, 100_000_000
-"""Splits that are drawn anew: the first number where that makes everything clear, and 999 at least where more of them
-would take more labels than that."""
+FIRST, MOST, FEWEST, LABELS = 1999, 9999, 399, 40_000_000
+"""Splits that are drawn anew: the first number where that makes everything clear; of many records fewer, so that no
+more labels are drawn than that."""
 
 FEWEST_OF_A_CLASS = 10
 """Records of each class, for a split to be taken as one that was stratified by class."""
@@ -71,7 +71,7 @@ def _chance(run: RunFolder, findings: Sequence[Measurement], alpha: float) -> tu
     places = {(name, metric): at * len(METRICS) + number for at, name in enumerate(names)
               for number, metric in enumerate(METRICS)}  # fmt: skip
     column = [places.get((f.attack, f.metric), -1) for f in findings]
-    most = min(MOST, max(999, LABELS // len(split.member)))
+    most = min(MOST, max(FEWEST, LABELS // len(split.member)))
     null, draws = Null(np.empty((0, 0)), np.empty(0)), 0
     for draws in sorted({min(FIRST, most), most}):
         drawn = np.concatenate(_chances(split, [ranked[name] for name in names], draws), axis=1)

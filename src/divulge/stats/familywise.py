@@ -87,14 +87,14 @@ def common_level(null: Null, others: int, alpha: float) -> float:
     others: findings of which chance is not known together.  By duality a finding whose own p-value is at most this
     has a bound above its threshold.
     """
-    tests = null.drawn.shape[1] + others
-    floor = alpha / max(tests, 1)  # Bonferroni's
+    floor = float(alpha / max(null.drawn.shape[1] + others, 1))  # Bonferroni's
     if not null.drawn.shape[1]:
         return floor
     least = np.sort(null.drawn.min(axis=1))
     share = (1 + np.searchsorted(least, least, side="right")) / (1 + len(least))
     fits = np.flatnonzero(share + others * np.exp(least) <= alpha)
-    return max(floor, float(np.exp(least[fits[-1]]))) if len(fits) else floor
+    reached = float(np.exp(least[fits[-1]])) if len(fits) else 0.0
+    return max(floor, reached)
 
 
 def is_clear(adjusted: Array, alpha: float, draws: int) -> bool:

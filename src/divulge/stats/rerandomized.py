@@ -276,7 +276,7 @@ class Tails:
         ways = _log_choose(right + wrong, right) + _log_choose(left, self._ours - right)
         chance = ways - _log_choose(np.array(self._ours + self._theirs), np.array(self._ours))
         tail = np.logaddexp.accumulate(chance[::-1])[::-1]
-        return np.minimum(tail - special.logsumexp(chance), 0.0)
+        return np.asarray(np.minimum(tail - special.logsumexp(chance), 0.0))
 
 
 def _log_choose(n: Array, k: Array) -> Array:

@@ -105,8 +105,15 @@ class Measurement:
         """The same numbers under a verdict."""
         numbers = {each.name: getattr(self, each.name) for each in fields(Measurement)}
         by = correction or Correction()
-        together = {"correction": by.method, "low_all": by.low, "advantage_low_all": by.advantage_low}
-        return Finding(**numbers, **together, verdict=verdict, reason=reason, p_adjusted=p_adjusted)
+        return Finding(
+            **numbers,
+            verdict=verdict,
+            reason=reason,
+            p_adjusted=p_adjusted,
+            correction=by.method,
+            low_all=by.low,
+            advantage_low_all=by.advantage_low,
+        )
 
 
 @dataclass(frozen=True)
