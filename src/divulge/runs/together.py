@@ -110,32 +110,32 @@ def split_of(
     since given the numbers of each class all splits of it are equally likely.
     """
     person = _persons(frames)
-    units: dict[str, tuple[Array, Array]] = {}
-    classes: dict[int, int] = {}
+    units: dict[str, tuple[Array, Array, Array]] = {}
     for name, frame in frames.items():
         keys = _keys(frame)
-        if person and not set(keys) <= set(person):
+        if person and not person.keys() >= set(keys.tolist()):
             continue  # whose these are is not known
         scored = scored_of(frame, aggregate)
-        owner = np.array([person[key] for key in keys]) if person else keys
-        persons = replace(scored, unit=owner).by_unit()
-        units[name] = (persons.unit * 2 + persons.exposed, persons.ranks())
-        classes.update(zip(persons.unit * 2 + persons.exposed, np.asarray(frame["y"])[persons.trial], strict=True))
+        owner = np.array([person[key] for key in keys.tolist()]) if person else keys
+        owned = replace(scored, unit=owner).by_unit()
+        units[name] = (owned.unit * 2 + owned.exposed, owned.ranks(), frame["y"].to_numpy()[owned.trial])
     if not units:
         return Split(np.zeros(0, bool), np.zeros(0, int), 0), {}
-    known = np.array(sorted(classes))
-    known = known[derived_rng(seed, "order of units").permutation(len(known))]
-    place = {key: number for number, key in enumerate(known)}
+    known = np.unique(np.concatenate([keys for keys, _, _ in units.values()]))
+    mixed = derived_rng(seed, "order of units").permutation(len(known))
     asked, ranked = np.zeros((len(known), len(units)), dtype=bool), {}
-    for number, (name, (keys, ranks)) in enumerate(units.items()):
-        at = np.array([place[key] for key in keys])
+    y = np.zeros(len(known))
+    for number, (name, (keys, ranks, target)) in enumerate(units.items()):
+        at = mixed[np.searchsorted(known, keys)]
         order = np.argsort(at)
         ranked[name] = Ranked(ranks[order], at[order])
         asked[at, number] = True
-    member = known % 2 == 1
+        y[at] = target
+    member = np.empty(len(known), dtype=bool)
+    member[mixed] = known % 2 == 1
     stratum = np.unique(asked, axis=0, return_inverse=True)[1].reshape(-1)
     if by_class and not person:
-        of = np.unique([classes[key] for key in known], return_inverse=True)[1]
+        of = np.unique(y, return_inverse=True)[1]
         if _stratified(member, of):
             stratum = stratum * (of.max() + 1) + of
     return Split(member, stratum, derived_seed(seed, "splits")), ranked
