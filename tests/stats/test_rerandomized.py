@@ -12,7 +12,7 @@ from divulge.core.errors import InputError
 from divulge.core.results.metric import AUC, BALANCED_ACCURACY, EPSILON, FALSE_POSITIVE_RATES, tpr_at
 from divulge.core.results.trials import Scored
 from divulge.stats.epsilon import RATES
-from divulge.stats.rerandomized import METRICS, Ranked, Split, Tails, _blocks, _Reader, _weights, log_chances
+from divulge.stats.rerandomized import METRICS, Ranked, Split, Tails, _blocks, _OneAttack, _weights, log_chances
 from divulge.stats.roc import at_fnr, at_fpr, roc
 
 
@@ -33,7 +33,7 @@ def test_all_twenty_splits_of_six_records_by_hand():
     splits = np.array([[place in chosen for place in range(6)] for chosen in combinations(range(6), 3)]).T
     labels = splits.astype(np.int16)
     member = np.array([0, 0, 1, 0, 1, 1], dtype=bool)
-    area = _Reader(member, ranked(np.arange(6))).read(labels, _weights(labels))[:, METRICS.index(AUC)]
+    area = _OneAttack(member, ranked(np.arange(6))).read(labels, _weights(labels))[:, METRICS.index(AUC)]
     seen = area[int(np.flatnonzero((splits == member[:, None]).all(axis=0))[0])]
     assert (area <= seen + 1e-9).mean() == pytest.approx(2 / 20)
 

@@ -77,7 +77,7 @@ def log_chances(split: Split, attacks: Sequence[Ranked], draws: int) -> list[Arr
 
     Raises InputError where an attack was asked about members alone, or about none.
     """
-    readers = [_Reader(split.member[attack.places], attack) for attack in attacks]
+    readers = [_OneAttack(split.member[attack.places], attack) for attack in attacks]
     parts: list[list[Array]] = [[] for _ in attacks]
     for labels in split.drawn(draws):
         whole = _weights(labels)
@@ -120,7 +120,7 @@ def _blocks(ranks: Array) -> Array:
     return np.concatenate([starts[:outer], starts[middle], starts[-outer:]])
 
 
-class _Reader:
+class _OneAttack:
     """Reads the metrics of one attack off labels, from the highest rank down, all draws side by side."""
 
     def __init__(self, member: Array, attack: Ranked) -> None:
