@@ -25,10 +25,11 @@ from divulge.core.errors import Impossible
 from divulge.core.game import Arm
 from divulge.core.hashing import Array
 from divulge.core.results.estimate import Rate
+from divulge.core.results.metric import BALANCED_ACCURACY
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.runs.evidence_files import table_of
-from divulge.runs.together import split_of
+from divulge.runs.together import null_of, split_of
 from divulge.setup.from_objects import job_from_objects
 from divulge.setup.settings import Options
 from divulge.stats.auc import auc
@@ -152,9 +153,10 @@ def accuses(job: Any) -> bool:
     drawn = np.hstack(log_chances(split, [ranked[name] for name in names], DRAWS))
     free = [name for name in names if name not in bound]
     kept = np.array([name in free for name in names for _ in METRICS])
-    null = Null(drawn[1:, kept], drawn[0, kept])
-    least = step_down(np.exp(null.seen), np.arange(len(null.seen)), null).min()
-    if least > LEVEL and np.exp(drawn[0, ~kept].min(initial=0.0)) > LIKELY:
+    null = null_of(drawn[:, kept])
+    least = step_down(np.exp(drawn[0, kept]), np.arange(len(null.seen)), null).min()
+    loose = ~kept | (np.arange(len(kept)) % len(METRICS) == METRICS.index(BALANCED_ACCURACY))
+    if least > LEVEL and np.exp(drawn[0, loose].min(initial=0.0)) > LIKELY:
         return False
     p_values, column = [], []
     for name in names:
