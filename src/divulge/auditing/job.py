@@ -165,6 +165,7 @@ class Job:
     asked: families that were asked for by name, so that one which cannot be examined leaves the audit incomplete.
     expect: what the owner knows of the target, see auditing.handshake.EXPECTED.
     own: whether divulge itself trained the target by the recipe, so that there is nothing to compare it with.
+    shadows_tell: why the shadow models alone say something of who was a member; empty where they do not.
     persons: the label behind each number of the candidates' groups.  aggregate: how scores of a person's rows become
     one, see core.persons.
     """
@@ -193,6 +194,7 @@ class Job:
     asked: tuple[str, ...] = ()
     expect: Mapping[str, float] = field(default_factory=dict)
     own: bool = False
+    shadows_tell: str = ""
     persons: tuple[str, ...] = ()
     aggregate: str = "mean"
 

@@ -235,6 +235,7 @@ def _measurement(
         p_below=estimate.p_below,
         unit=estimate.unit,
         ranks_as=card.ranks_as,
+        bound_to_labels=job.shadows_tell if shadows_of(attack) else "",
     )
 
 

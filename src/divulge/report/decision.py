@@ -28,6 +28,7 @@ from divulge.core.threat import Access, Family
 from divulge.core.wording import counted, joined, percent
 from divulge.report import claims, handshake, limits, people, words
 from divulge.report.causes import helpful
+from divulge.report.membership import over_all
 from divulge.report.metrics import metric_name, shown
 from divulge.report.next_steps import NextStep, advice, basis_lacks
 from divulge.report.property_words import in_words
@@ -246,14 +247,15 @@ def _evidence(result: AuditResult, family: Family, measured: list[Finding]) -> l
 
 
 def line_of(result: AuditResult, finding: Finding) -> str:
-    """'▲ “LiRA, online”: TPR at 1 % FPR 57 % (49 % to 65 %); guessing: 1 %'."""
+    """'▲ “LiRA, online”: TPR at 1 % FPR 57 % (49 % to 65 %; at least 45 % over all attacks); guessing: 1 %'."""
     kind, about = finding.key, finding.about
     name = metric_name(kind) + (f", {in_words(about)}" if about else "")
     value, low, high, chance = (
         shown(v, finding.key) for v in (finding.value, finding.low, finding.high, finding.chance)
     )
     title = result.titles.get(finding.attack, finding.attack)
-    return f"{MARKS[finding.verdict]} “{title}”: {name} {value} ({low} to {high}); guessing: {chance}"
+    least = f"; at least {shown(finding.low_all, kind)} over all attacks" if over_all(finding) else ""
+    return f"{MARKS[finding.verdict]} “{title}”: {name} {value} ({low} to {high}{least}); guessing: {chance}"
 
 
 def _means(result: AuditResult, finding: Finding) -> str:

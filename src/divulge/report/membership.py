@@ -64,8 +64,11 @@ def in_people(finding: Finding, title: str = "") -> str:
         scale = _scale(finding.chance, value)
         named, wrong = _of(value, scale), _of(finding.chance, scale)
         low, high = _of(finding.low or 0.0, scale), _of(finding.high or 0.0, scale)
+        reach = f"{sure} CI {low} to {high}"
+        if over_all(finding):
+            reach = f"at least {_of(finding.low_all or 0.0, scale)} over all attacks, {sure}"
         return (
-            f"Of {scale:,} persons in the data an attacker can name {named} ({by}{sure} CI {low} to {high}), while "
+            f"Of {scale:,} persons in the data an attacker can name {named} ({by}{reach}), while "
             f"wrongly naming {wrong} of {scale:,} others"
         )
     if finding.metric == AUC:
@@ -85,10 +88,10 @@ def _bound(finding: Finding, title: str) -> str:
     """What an empirical epsilon says."""
     which = "a user-level epsilon" if finding.unit == "person" else "an epsilon"
     shows = f"what {title} shows" if title else "what the attacks show"
-    return (
-        f"No training with {which} below {finding.value or 0.0:.2f} could show {shows} "
-        f"({percent(finding.confidence)} confidence)"
-    )
+    sure, least = percent(finding.confidence), finding.value or 0.0
+    if over_all(finding):
+        return f"No training with {which} below {finding.low_all:.2f} could show {shows} ({sure} over all attacks)"
+    return f"No training with {which} below {least:.2f} could show {shows} ({sure} confidence)"
 
 
 def _certain(done: str, right: float, wrong: float) -> str:
@@ -101,10 +104,18 @@ def _certain(done: str, right: float, wrong: float) -> str:
     return f"an attacker can rule out {many} persons who were not in the data; of those who were, {few}"
 
 
+def over_all(finding: Finding) -> bool:
+    """Whether a leak is told by the bound that holds for all findings at once: it was picked as the best of them."""
+    return finding.verdict is Verdict.LEAK and finding.low_all is not None and finding.low_all > finding.chance
+
+
 def _bounded(finding: Finding) -> str:
-    """'60 of 100 cases (95 % interval 55 to 64; guessing: 50)'."""
+    """'60 of 100 cases (95 % CI 55 to 64; guessing: 50)', and of a leak '(at least 53 over all attacks, 95 %; …)'."""
     value, low, high = (f"{100 * (part or 0.0):.0f}" for part in (finding.value, finding.low, finding.high))
-    return f"{value} of 100 cases ({percent(finding.confidence)} CI {low} to {high}; guessing: 50)"
+    reach = f"{percent(finding.confidence)} CI {low} to {high}"
+    if over_all(finding):
+        reach = f"at least {100 * (finding.low_all or 0.0):.0f} over all attacks, {percent(finding.confidence)}"
+    return f"{value} of 100 cases ({reach}; guessing: 50)"
 
 
 def _scale(*rates: float) -> int:

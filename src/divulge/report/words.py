@@ -11,6 +11,7 @@ from divulge.core.results.verdicts import WORST_FIRST, FamilyVerdict, overall
 from divulge.core.threat import Access, Asset, Family, ThreatModel
 from divulge.core.wording import counted, joined, percent
 from divulge.report import claims, handshake, inferred, membership, people, rebuilt, theft
+from divulge.report.metrics import metric_name, shown
 from divulge.report.typography import MARKS, capital, lower, stopped
 
 LEAST = "A result is a lower bound: it says what these attacks achieved, not what every attack would."
@@ -197,15 +198,52 @@ def certainties(result: AuditResult) -> list[str]:
     ]
     if not result.tried(Family.MEMBERSHIP):
         return [
-            f"The chance that any verdict “leak” of this run is an accident is at most {alpha} (Holm's correction).",
+            f"The chance that any verdict “leak” of this run is an accident is at most {alpha} ({correction(result)}).",
             *copies,
         ]
     sizes = (
         f"{people.sizes(facts.data)} were judged by "
         f"{counted(attacks, 'attack')}; the chance that any verdict “leak” of this run is an accident is at most "
-        f"{alpha} (Holm's correction).{people.certainty(result)}"
+        f"{alpha} ({correction(result)}).{people.certainty(result)}{_bounds(result)}"
     )
     return [f"{sizes} {baseline_sentence(result)} {controls_sentence(result)}", *copies]
+
+
+def correction(result: AuditResult) -> str:
+    """How findings were corrected for each other: 'max-T over 96 findings'."""
+    return next((f.correction for f in result.findings if f.correction), "Holm's correction")
+
+
+def _bounds(result: AuditResult) -> str:
+    """Which bounds hold for all findings at once, where there are some."""
+    if all(f.low_all is None for f in result.findings):
+        return ""
+    return (
+        " Intervals are those of each attack alone; what is said to hold over all attacks is bounded for all findings "
+        "at once, so that the strongest may be picked."
+    )
+
+
+def corrected(result: AuditResult) -> list[list[str]]:
+    """The most certain findings: attack, metric, p-value, corrected p-value, bound of its own, and over all."""
+    tested = [f for f in result.findings if f.p_value is not None and f.p_adjusted is not None]
+    tested.sort(key=lambda f: (f.p_adjusted or 0.0, f.p_value or 0.0))
+    return [
+        [
+            result.titles.get(f.attack, f.attack),
+            metric_name(f.key, f.about),
+            f"{f.p_value:.2g}",
+            f"{f.p_adjusted:.2g}",
+            shown(f.low, f.key),
+            shown(f.low_all, f.key),
+        ]
+        for f in tested[:MOST_CORRECTED]
+    ]
+
+
+MOST_CORRECTED = 10
+"""Findings whose p-values are listed."""
+CORRECTED_HEADS = ["attack", "metric", "p", "p, corrected", "at least, this attack alone", "at least, over all"]
 
 
 def baseline_sentence(result: AuditResult) -> str:

@@ -20,6 +20,7 @@ predictive.json        how likely a record that is named is a member, over the u
 record_keys.parquet    keyed digests of the records, by which another run knows them again
 gains.json             what the closest copy opened up
 claims/NAME.json       the result of one claim, as Python has it
+corrections.json       what looking at many findings makes of each
 findings.json          all findings under their final verdicts, rewritten after every attack
 complete.json          there once every planned attack has an outcome
 """
@@ -48,7 +49,7 @@ from divulge.core.results.audit_result import (
     WhatIf,
 )
 from divulge.core.results.evidence import Evidence
-from divulge.core.results.finding import Finding, Outcome
+from divulge.core.results.finding import Correction, Finding, Outcome
 from divulge.core.results.forecasts import Foretold, NextModel, Predictive
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.trials import Scored
@@ -84,6 +85,21 @@ class StoredOutcome:
     outcome: Outcome
     control_p_values: tuple[float, ...]
     control_p_below: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What corrections.json holds: one for each finding, in their order.
+
+    key: of the findings that they are about.  draws: splits that were drawn anew, 0 where none were.  level: of the
+    bounds that hold for all findings at once.  bounded: whether they are there.
+    """
+
+    key: str
+    draws: int
+    level: float
+    bounded: bool
+    findings: tuple[Correction, ...]
 
 
 class RunFolder:
@@ -231,6 +247,15 @@ class RunFolder:
     def write_findings(self, content: FindingsFile) -> None:
         """Rewrite findings.json."""
         self._write("findings.json", content, FindingsFile)
+
+    def write_corrections(self, corrections: Corrections) -> None:
+        """Keep what the findings were corrected by, so that a run is opened without drawing splits again."""
+        self._write("corrections.json", corrections, Corrections)
+
+    def corrections(self) -> Corrections | None:
+        """What the findings were corrected by when they were last published; None where that is not known."""
+        path = self.path / "corrections.json"
+        return self._read(path, Corrections) if path.is_file() else None
 
     def findings(self) -> FindingsFile | None:
         """findings.json, if there is one."""

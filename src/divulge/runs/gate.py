@@ -71,14 +71,19 @@ def _broken(findings: list[Finding], policy: Policy) -> str:
     if ordered[0].game == CLAIM:
         return f"▲ {ordered[0].attack}: {ordered[0].reason}"
     who = [
-        f"{f.attack} (at least {f.low or 0.0:.2f})"
+        f"{f.attack} (at least {_least(f.low_all, f.low, f.threshold):.2f})"
         if f.kind.unbounded
-        else f"{f.attack} (at least {percent(f.advantage_low or 0.0)})"
+        else f"{f.attack} (at least {percent(_least(f.advantage_low_all, f.advantage_low, f.threshold))})"
         for f in ordered
     ]
     why = policy.reason(ordered[0].key, ordered[0].about)
     said = f"▲ rule thresholds.{rule} = {ordered[0].threshold:g}{of} is broken by {first(who)}"
     return said + (f"\n    because: {why}" if why else "")
+
+
+def _least(over_all: float | None, alone: float | None, threshold: float) -> float:
+    """The bound that holds for all findings at once; a leak lies above its threshold."""
+    return max(over_all, threshold) if over_all is not None else alone or 0.0
 
 
 def first(items: list[str]) -> str:
@@ -119,7 +124,7 @@ def judge(
     blind = run.baseline() or Baseline()
     chosen = policy or facts.policy
     faults = _faults(run)
-    findings = final_findings(ordered, chosen, blind, faults)
+    findings = final_findings(ordered, chosen, blind, faults, run, bounds=True)
     broken = tuple(f for f in findings if f.verdict is Verdict.LEAK)
     wanted = tuple(unmet(chosen, facts.threat, findings))
     left = [each.game for each in run.left_out()]
@@ -146,7 +151,7 @@ def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
     run = RunFolder(path)
     stored = run.outcomes()
     ordered = _all_again(run, [stored[name] for name in run.facts().planned if name in stored], policy)
-    return final_findings(ordered, policy, run.baseline() or Baseline(), _faults(run))
+    return final_findings(ordered, policy, run.baseline() or Baseline(), _faults(run), run)
 
 
 def _faults(run: RunFolder) -> tuple[str, ...]:

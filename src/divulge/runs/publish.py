@@ -8,7 +8,8 @@ from divulge.core.results.audit_result import SCHEMA_VERSION, Baseline
 from divulge.core.results.finding import Verdict
 from divulge.core.results.verdicts import by_name, claim_verdict, family_verdicts, run_verdict
 from divulge.runs.folder import FindingsFile, RunFolder, StoredOutcome
-from divulge.runs.settle import final_findings
+from divulge.runs.settle import final_findings, measurements_of
+from divulge.runs.together import corrected
 
 
 def publish(run: RunFolder, ordered: Sequence[StoredOutcome], blind: Baseline) -> None:
@@ -17,7 +18,8 @@ def publish(run: RunFolder, ordered: Sequence[StoredOutcome], blind: Baseline) -
 
     facts, met = run.facts(), run.handshake()
     faults = met.faults if met is not None else ()
-    findings = final_findings(ordered, facts.policy, blind, faults)
+    run.write_corrections(corrected(run, measurements_of(ordered), facts.policy, bounds=run.complete))
+    findings = final_findings(ordered, facts.policy, blind, faults, run)
     outcomes = [stored.outcome for stored in ordered]
     families = family_verdicts(outcomes, findings, [each.game for each in run.left_out()])
     claims = claim_verdict(outcomes, findings)

@@ -45,7 +45,7 @@ def open_run(path: Path, prior: str | None = None) -> AuditResult:
     ordered = [stored[name] for name in facts.planned if name in stored]
     blind = run.baseline() or Baseline(missing="the run was cut short before the baseline")
     met = run.handshake()
-    findings = final_findings(ordered, facts.policy, blind, met.faults if met is not None else ())
+    findings = final_findings(ordered, facts.policy, blind, met.faults if met is not None else (), run, bounds=True)
     risk_attack, at_risk = _at_risk(run, findings, facts.data.classes)
     outcomes = tuple(s.outcome for s in ordered)
     result = AuditResult(

@@ -5,22 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from divulge.core.results.audit_result import Baseline
-from divulge.core.results.finding import Finding, Played, Verdict
+from divulge.core.results.finding import Finding, Measurement, Played, Verdict
 from divulge.core.results.metric import AUC
 from divulge.core.results.policy import Policy
 from divulge.core.threat import Family
 from divulge.runs.folder import RunFolder, StoredOutcome
+from divulge.runs.together import corrected
 from divulge.stats.verdict import settle, tainted_attacks
 
 
 def final_findings(
-    outcomes: Sequence[StoredOutcome], policy: Policy, blind: Baseline, faults: Sequence[str] = ()
+    outcomes: Sequence[StoredOutcome],
+    policy: Policy,
+    blind: Baseline,
+    faults: Sequence[str] = (),
+    run: RunFolder | None = None,
+    bounds: bool = False,
 ) -> tuple[Finding, ...]:
-    """All findings so far, corrected for each other.  faults: why the audit as a whole is none."""
-    measured = [m for s in outcomes if isinstance(s.outcome.result, Played) for m in s.outcome.result.measurements]
+    """All findings so far, corrected for each other.
+
+    faults: why the audit as a whole is none.  run: where the scores are, over which membership is drawn anew; without
+    them the correction is Holm's.  bounds: with the bounds that hold for all findings at once.
+    """
+    measured = measurements_of(outcomes)
     above = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_values]
     below = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_below]
-    return tuple(settle(measured, policy, blind.alarm, tainted_attacks(above, policy, below), faults))
+    by = corrected(run, measured, policy, bounds).findings if run is not None else None
+    return tuple(settle(measured, policy, blind.alarm, tainted_attacks(above, policy, below), faults, by))
+
+
+def measurements_of(outcomes: Sequence[StoredOutcome]) -> list[Measurement]:
+    """What the attacks that were played measured, one after the other."""
+    return [m for s in outcomes if isinstance(s.outcome.result, Played) for m in s.outcome.result.measurements]
 
 
 def strongest_attack(run: RunFolder, findings: Sequence[Finding]) -> str | None:

@@ -52,8 +52,29 @@ def job_from_table(scores: ScoreTable, options: Options) -> Job:
         shadows=shadows if len(design.keep) else None,
         most_shadows=len(design.keep),
         expect=options.expect,
+        shadows_tell=_shadows_tell(scores.keep),
         aggregate=checked_aggregate(options.aggregate),
     )
+
+
+COINCIDENCE = 1e-6
+"""How unlikely it must be that shadow models say by accident who was a member."""
+
+
+def _shadows_tell(keep: Array) -> str:
+    """Why the shadow models of a table say who was a member before anything is asked; empty where they do not.
+
+    keep: bool [models, records].  Where each record is in as many of all models, the target among them, a member is in
+    one shadow model fewer than others are, so that an attack's scores follow from membership without the target.
+    """
+    from scipy.stats import mannwhitneyu
+
+    held, member = keep[1:].sum(axis=0), keep[0]
+    if np.ptp(held) == 0:
+        return ""
+    if mannwhitneyu(held[member], held[~member]).pvalue > COINCIDENCE:
+        return ""
+    return "the number of shadow models that were trained on a record says whether the target was"
 
 
 def _table_facts(scores: ScoreTable, candidates: Records, member: Array, aggregate: str) -> DataFacts:

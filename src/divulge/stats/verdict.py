@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from divulge.core.results.finding import Finding, Measurement, Reading, Verdict
+from divulge.core.results.finding import Correction, Finding, Measurement, Reading, Verdict
 from divulge.core.results.metric import (
     CANARIES_USED,
     DATASET_USED,
@@ -18,6 +18,7 @@ from divulge.core.results.metric import (
 )
 from divulge.core.results.policy import Policy
 from divulge.core.wording import percent
+from divulge.stats.familywise import corrections
 from divulge.stats.multiplicity import holm
 
 ALONE = 0.8
@@ -58,44 +59,23 @@ def settle(
     alarm: str | None,
     tainted: frozenset[str] = frozenset(),
     faults: Sequence[str] = (),
+    corrected: Sequence[Correction] | None = None,
 ) -> list[Finding]:
-    """Final verdicts: Holm's correction over all measurable findings of a run.
+    """Final verdicts, corrected for all measurable findings of a run.
 
     alarm: why findings on membership are invalid (see blind_alarm_of).  tainted: attacks that succeed against the
     negative control too, so that what they measure is not the training data.  faults: why the audit as a whole is
-    none; any of them makes every finding invalid.
+    none; any of them makes every finding invalid.  corrected: of each finding; Holm's correction where None.
     """
-    measurable = [f for f in findings if f.p_value is not None]
-    adjusted = _corrected(measurable, [f.p_value or 0.0 for f in measurable])
-    best = _corrected(measurable, [f.attainable or 0.0 for f in measurable])
     below = reversed_attacks(findings)
     settled: list[Finding] = []
-    for finding in findings:
-        p = adjusted.get(id(finding))
-        why = _invalid(finding, p, alarm, tainted, faults, below)
+    for finding, correction in zip(findings, corrections(findings) if corrected is None else corrected, strict=True):
+        why = _invalid(finding, correction.adjusted, alarm, tainted, faults, below)
         if why is not None:
-            settled.append(finding.judged(Verdict.INVALID, why, None if p is None else float(p)))
+            settled.append(finding.judged(Verdict.INVALID, why, correction.adjusted, correction))
             continue
-        settled.append(_settle(finding, p, policy, best.get(id(finding), 0.0)))
+        settled.append(_settle(finding, correction, policy))
     return settled
-
-
-def _corrected(measurable: Sequence[Measurement], p_values: Sequence[float]) -> dict[int, float]:
-    """Holm's correction, by the id of each measurement.  What one claim is tested by shares its error rate already, so
-    that a claim counts as one test, by the smallest of its p-values; so does a ranking that two attacks arrive at.
-    """
-    tests: dict[tuple[str, int], list[int]] = {}
-    for place, each in enumerate(measurable):
-        twin = next((at for at, other in enumerate(measurable) if each.ranks_as and each.repeats(other)), place)
-        test = (each.attack, -1) if each.kind.trials is Trials.OWN else (measurable[twin].attack, twin)
-        tests.setdefault(test, []).append(place)
-    least = [min(p_values[place] for place in places) for places in tests.values()]
-    corrected: dict[int, float] = {}
-    for places, p, adjusted in zip(tests.values(), least, holm(least), strict=True):
-        for place in places:
-            more = p_values[place] / p if p > 0 else 1.0
-            corrected[id(measurable[place])] = float(adjusted) if more == 1 else min(1.0, float(adjusted) * more)
-    return corrected
 
 
 def reversed_attacks(findings: Sequence[Measurement], controls: Sequence[float] = ()) -> dict[str, Measurement]:
@@ -143,23 +123,26 @@ def _invalid(
     return None
 
 
-def _settle(finding: Measurement, p_adjusted: float | None, policy: Policy, best: float) -> Finding:
-    """best: the adjusted p-value that an attack which never errs would have had."""
-    p, alpha = None if p_adjusted is None else float(p_adjusted), 1 - policy.confidence
+def _settle(finding: Measurement, by: Correction, policy: Policy) -> Finding:
+    p, alpha = by.adjusted, 1 - policy.confidence
+
+    def judged(verdict: Verdict, reason: str) -> Finding:
+        return finding.judged(verdict, reason, p, by)
+
     if p is None:
-        return finding.judged(Verdict.NOT_MEASURABLE, finding.unmeasurable, None)
-    if best > alpha and not _excluded(finding):
-        return finding.judged(Verdict.NOT_MEASURABLE, _too_few(finding), p)
+        return judged(Verdict.NOT_MEASURABLE, finding.unmeasurable)
+    if (by.best or 0.0) > alpha and not _excluded(finding):
+        return judged(Verdict.NOT_MEASURABLE, _too_few(finding))
     above_control = finding.control is None or (finding.low or 0.0) > finding.control
     if p <= alpha and above_control:
-        return finding.judged(Verdict.LEAK, _leak_reason(finding), p)
+        return judged(Verdict.LEAK, _leak_reason(finding, by))
     if p <= alpha:
         reason = f"the attack does as well ({finding.control:.3f}) when it is let loose on another model"
-        return finding.judged(Verdict.NOT_FOUND, reason, p)
+        return judged(Verdict.NOT_FOUND, reason)
     missed = finding.power is None or finding.power >= 1
     if missed and finding.kind.needs_power and not _excluded(finding):
-        return finding.judged(Verdict.NOT_MEASURABLE, _too_few(finding), p)
-    return finding.judged(Verdict.NOT_FOUND, _quiet_reason(finding), p)
+        return judged(Verdict.NOT_MEASURABLE, _too_few(finding))
+    return judged(Verdict.NOT_FOUND, _quiet_reason(finding))
 
 
 def _excluded(finding: Measurement) -> bool:
@@ -228,21 +211,26 @@ def _of_claim(finding: Measurement, words: Mapping[str, str]) -> str | None:
     )
 
 
-def _leak_reason(finding: Measurement) -> str:
+def _leak_reason(finding: Measurement, by: Correction) -> str:
     claim = _of_claim(finding, UPHELD)
     if claim is not None:
         return claim
+    sure, gained = f"{percent(finding.confidence)} over all attacks", by.advantage_low
+    if gained is None:
+        sure, gained = f"{percent(finding.confidence)} for this attack alone", finding.advantage_low or 0.0
     if finding.kind.unbounded:
         which = "a user-level epsilon" if finding.unit == "person" else "an epsilon"
-        return f"no training with {which} below {finding.value or 0.0:.2f} could show this"
+        least = finding.value or 0.0 if by.low is None else max(by.low, finding.threshold)
+        return f"no training with {which} below {least:.2f} could show this ({sure})"
     if finding.kind.trials is Trials.EXACT:
         return f"{percent(finding.value or 0.0)} of them are right"
+    enough = f"at least {percent(gained)} ({sure})"
+    above = f"{enough}, above {percent(finding.threshold)}"
+    if gained <= finding.threshold:  # shown only once what is clearer was set aside
+        above = f"above {percent(finding.threshold)} ({sure})"
     if finding.kind.trials is Trials.COUNTED:
-        return (
-            f"it resolves at least {percent(finding.advantage_low or 0.0)} of the disagreements of a guess without "
-            f"queries, above {percent(finding.threshold)}"
-        )
-    return f"the advantage is at least {percent(finding.advantage_low or 0.0)}, above {percent(finding.threshold)}"
+        return f"the share of the disagreements of a guess without queries that it resolves is {above}"
+    return f"the advantage is {above}"
 
 
 def _quiet_reason(finding: Measurement) -> str:

@@ -88,6 +88,8 @@ class Measurement:
     """The attack that is known to rank as this one does: where both say the same they are one test."""
     unmeasurable: str = ""
     """Why the evidence cannot carry this metric; the numbers are then None."""
+    bound_to_labels: str = ""
+    """How the scores depend on who was a member beyond the target, so that membership cannot be drawn anew for them."""
 
     @property
     def key(self) -> str:
@@ -104,10 +106,36 @@ class Measurement:
         """What is known of the metric itself."""
         return metric(self.key)
 
-    def judged(self, verdict: Verdict, reason: str, p_adjusted: float | None) -> Finding:
+    def judged(
+        self, verdict: Verdict, reason: str, p_adjusted: float | None, correction: Correction | None = None
+    ) -> Finding:
         """The same numbers under a verdict."""
         numbers = {each.name: getattr(self, each.name) for each in fields(Measurement)}
-        return Finding(**numbers, verdict=verdict, reason=reason, p_adjusted=p_adjusted)
+        by = correction or Correction()
+        return Finding(
+            **numbers,
+            verdict=verdict,
+            reason=reason,
+            p_adjusted=p_adjusted,
+            correction=by.method,
+            low_all=by.low,
+            advantage_low_all=by.advantage_low,
+        )
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What looking at many findings makes of one.
+
+    adjusted: its p-value, corrected; None where it has none.  best: what that would have been of an attack that never
+    errs.  method: how it was corrected, in words.  low, advantage_low: see Finding.low_all.
+    """
+
+    adjusted: float | None = None
+    best: float | None = None
+    method: str = ""
+    low: float | None = None
+    advantage_low: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +146,13 @@ class Finding(Measurement):
     """The p-value corrected for all tests of the run."""
     verdict: Verdict
     reason: str
+    correction: str = ""
+    """How it was corrected: "max-T over 96 findings" say, or "Holm over 12 findings"."""
+    low_all: float | None = None
+    """Lower bound of the value that holds for all findings of the run at once, so that the best of many attacks may be
+    picked; None where none was computed.  `low` is of this finding alone."""
+    advantage_low_all: float | None = None
+    """The same of the advantage."""
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ comes than the middle of the range, as a share of the range.
 
 @dataclass(frozen=True)
 class Policy:
-    """thresholds: tolerated advantage by metric.  confidence: of intervals; 1 - confidence is shared by Holm's rule
-    among all findings of a run.  delta: at which the empirical epsilon is stated.
+    """thresholds: tolerated advantage by metric.  confidence: of intervals; 1 - confidence is shared by all
+    findings of a run.  delta: at which the empirical epsilon is stated.
 
     name, purpose: what it is for.  least_access: what the adversary of an audit must at least have seen for this policy
     to judge it, a value of Access, or empty.  requires: families that must have been measured.  why: reasons with

@@ -64,5 +64,13 @@ def _said(finding: Finding) -> str:
     low, high = (shown(v, finding.key) for v in (finding.low, finding.high))
     return (
         f"rule thresholds.{finding.metric} = {finding.threshold:g}: {name} "
-        f"{shown(finding.value, finding.key)} ({low} to {high})"
+        f"{shown(finding.value, finding.key)} ({low} to {high}){_corrected(finding)}"
     )
+
+
+def _corrected(finding: Finding) -> str:
+    """', p = 2e-07, corrected 0.0001 (max-T over 96 findings)'."""
+    if finding.p_value is None or finding.p_adjusted is None:
+        return ""
+    by = f" ({finding.correction})" if finding.correction else ""
+    return f", p = {finding.p_value:.2g}, corrected {finding.p_adjusted:.2g}{by}"

@@ -94,7 +94,11 @@ def _result(result: AuditResult, finding: Finding, rule: int) -> dict[str, Any]:
             "low": finding.low,
             "high": finding.high,
             "advantage": finding.advantage,
+            "pValue": finding.p_value,
             "pAdjusted": finding.p_adjusted,
+            "correction": finding.correction,
+            "lowOverAll": finding.low_all,
+            "advantageLowOverAll": finding.advantage_low_all,
         },
     }
 

@@ -6,11 +6,16 @@ from divulge.core.results.audit_result import AuditResult
 from divulge.report import plain, words
 from divulge.report.drawing import asset
 from divulge.report.section import Context, Page, Place, Section
-from divulge.report.typography import bullets
+from divulge.report.typography import bullets, table
 
 
 def _context(result: AuditResult) -> Context:
-    return {"lines": plain.certainty(result), "full": [line for line in words.certainties(result) if line]}
+    return {
+        "lines": plain.certainty(result),
+        "full": [line for line in words.certainties(result) if line],
+        "heads": words.CORRECTED_HEADS,
+        "corrected": words.corrected(result),
+    }
 
 
 def _markdown(c: Context) -> str:
@@ -18,7 +23,7 @@ def _markdown(c: Context) -> str:
 
 
 def _details(c: Context) -> str:
-    return bullets(c["full"])
+    return "\n\n".join([bullets(c["full"]), *([table(c["heads"], c["corrected"])] if c["corrected"] else [])])
 
 
 SECTION = Section(
