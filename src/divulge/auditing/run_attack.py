@@ -210,6 +210,7 @@ def _measurement(
         positive_control=positive.value if positive is not None else None,
         advantage=estimate.advantage,
         advantage_low=estimate.advantage_low,
+        advantage_corrected=estimate.advantage_corrected,
         power=estimate.detectable,
         threshold=estimate.threshold,
         p_value=estimate.p_value,

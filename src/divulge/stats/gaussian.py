@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from divulge.core.errors import InputError
-from divulge.core.results.estimate import Rate
-from divulge.stats.epsilon import RATES
-from divulge.stats.intervals import clopper_pearson
-from divulge.stats.roc import OperatingPoint, Roc, at_fnr, at_fpr
+from divulge.core.hashing import Array
+from divulge.stats.epsilon import MOST, perfect, strongest
+from divulge.stats.roc import Roc
+from divulge.stats.thresholds import Curve
 
-MOST = 50.0
 PRECISION = 1e-6
 
 
@@ -36,19 +37,18 @@ def mu_lower_bound(curve: Roc, alpha: float) -> float:
     """The largest mu that the evidence excludes at confidence 1 - alpha, 0 when it excludes none.
 
     Under mu-GDP the normal quantiles of TPR and FPR differ by at most mu at every threshold (Dong et al. 2022, eq. 6;
-    Nasr et al. 2023).  Exact intervals on both rates, several thresholds paid for by Bonferroni.
+    Nasr et al. 2023).  Both counts at a threshold are tested together, several thresholds paid for by Bonferroni.
     """
-    each = alpha / (2 * len(RATES))
-    points = [at_fpr(curve, rate) for rate in RATES] + [at_fnr(curve, rate) for rate in RATES]
-    return max(0.0, *(_apart(point, each) for point in points))
+    return strongest(curve, _gaussian, alpha)[0]
 
 
-def _apart(point: OperatingPoint, alpha: float) -> float:
-    """Of the normal quantiles, at least; both ends are used at once, so each gets half of alpha."""
+def _gaussian(mu: float) -> Curve:
     from scipy import special
 
-    tpr, fpr = clopper_pearson(point.tpr, alpha).low, clopper_pearson(point.fpr, alpha).high
-    return 0.0 if tpr <= fpr else float(special.ndtri(tpr) - special.ndtri(fpr))
+    def most(p: Array) -> Array:
+        return np.asarray(special.ndtr(special.ndtri(p) + mu))
+
+    return most
 
 
 def one_run_mu(right: int, guesses: int, alpha: float, canaries: int | None = None) -> float:
@@ -88,7 +88,7 @@ def _refuted(right: int, guesses: int, canaries: int, alpha: float, mu: float) -
     return rightly + wrongly > guesses / canaries
 
 
+@cache
 def ceiling_mu(n_exposed: int, n_control: int, alpha: float) -> float:
     """The largest bound of `mu_lower_bound` that so many trials can give."""
-    each = alpha / (2 * len(RATES))
-    return _apart(OperatingPoint(Rate(n_exposed, n_exposed), Rate(0, n_control)), each)
+    return mu_lower_bound(perfect(n_exposed, n_control), alpha)

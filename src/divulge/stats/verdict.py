@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from divulge.core.results.finding import Finding, Measurement, Reading, Verdict
 from divulge.core.results.metric import (
     CANARIES_USED,
@@ -218,17 +220,18 @@ def _leak_reason(finding: Measurement) -> str:
     claim = _of_claim(finding, UPHELD)
     if claim is not None:
         return claim
-    if finding.kind.unbounded:
-        which = "a user-level epsilon" if finding.unit == "person" else "an epsilon"
-        return f"no training with {which} below {finding.value or 0.0:.2f} could show this"
     if finding.kind.trials is Trials.EXACT:
         return f"{percent(finding.value or 0.0)} of them are right"
+    least = finding.advantage_corrected or 0.0
+    if finding.kind.unbounded:
+        which = "a user-level epsilon" if finding.unit == "person" else "an epsilon"
+        bound = max(2 * float(np.arctanh(min(least, 1 - 1e-12))), finding.threshold)  # Holm asks less than Bonferroni
+        return f"no training with {which} below {bound:.2f} could show this, corrected for all tests"
+    bounded = f"at least {percent(least)}, " if least > finding.threshold else ""
+    above = f"{bounded}above {percent(finding.threshold)}, corrected for all tests"
     if finding.kind.trials is Trials.COUNTED:
-        return (
-            f"it resolves at least {percent(finding.advantage_low or 0.0)} of the disagreements of a guess without "
-            f"queries, above {percent(finding.threshold)}"
-        )
-    return f"the advantage is at least {percent(finding.advantage_low or 0.0)}, above {percent(finding.threshold)}"
+        return f"it resolves a share of the disagreements of a guess without queries that is {above}"
+    return f"the advantage is {above}"
 
 
 def _quiet_reason(finding: Measurement) -> str:

@@ -84,6 +84,8 @@ class Measurement:
     """Of the hypothesis that the attack is right at least as often as chance."""
     unit: str = "record"
     """What was counted: "record", or "person" with all their rows; an epsilon is then one of persons (user-level)."""
+    advantage_corrected: float | None = None
+    """The lower bound of the advantage at an error rate shared by all tests of the run; None where unknown."""
     unmeasurable: str = ""
     """Why the evidence cannot carry this metric; the numbers are then None."""
 
