@@ -123,9 +123,9 @@ def _slope(area: float, n_exposed: float, n_control: float) -> float:
 
 
 def _quantile(tail: float, freedom: float) -> float:
-    from scipy import stats
+    from scipy import special
 
-    return float(stats.t.isf(tail, freedom)) if np.isfinite(freedom) else upper_quantile(tail)
+    return -float(special.stdtrit(freedom, tail)) if np.isfinite(freedom) else upper_quantile(tail)
 
 
 def auc(evidence: Scored) -> Auc:

@@ -136,4 +136,4 @@ def refuted_up_to(p: Callable[[float], float], most: float, alpha: float, least:
         return least
     if excess(most) <= 0:
         return most
-    return float(optimize.brentq(excess, least, most, xtol=1e-7 * most, rtol=1e-9))
+    return float(optimize.brentq(excess, least, most, xtol=1e-6 * most, rtol=1e-7))
