@@ -10,8 +10,8 @@ from divulge.core.hashing import Array
 from divulge.core.results.trials import Scored
 from divulge.stats.intervals import Interval, p_value, upper_quantile
 
-STEPS = 50
-"""Halvings of the search for an end of an interval, to the last bit of a number below 1."""
+STEPS = 44
+"""Halvings of the search for an end of an interval, to 13 digits."""
 
 
 @dataclass(frozen=True)
