@@ -28,7 +28,7 @@ from divulge.core.results.finding import Failed, Measurement, Outcome, Played, R
 from divulge.core.results.metric import AUC, metric, whole_name
 from divulge.core.results.trials import Scored
 from divulge.core.threat import Access, ThreatModel, closure
-from divulge.stats.auc import Auc, auc
+from divulge.stats.auc import auc
 from divulge.stats.verdict import blind_alarm_of
 from divulge.stats.weigh import weigh
 
@@ -56,21 +56,22 @@ def baseline(game: Game) -> Baseline:
     """The model-blind baseline of a game: the stronger of its guessers, and whether it raises the alarm."""
     try:
         told = list(game.baseline())
-        areas = [_area(evidence) for evidence in told]
+        readings = [blind_reading(evidence) for evidence in told]
     except Impossible as reason:
         return Baseline(missing=str(reason))
-    readings = [Reading(a.value, *a.interval(1 - BLIND_CONFIDENCE)) for a in areas]
     strongest = max(readings, key=lambda reading: reading.low)
     telling = game.most_telling() if strongest.low > 0.5 and able(game, TellsBaseline) else None
     return Baseline(strongest, blind_alarm_of(strongest, telling, any(evidence.grouped for evidence in told)))
 
 
-def _area(evidence: Scored) -> Auc:
-    """Of persons where records belong together: they are few, so the variance is not taken as known."""
+def blind_reading(evidence: Scored) -> Reading:
+    """The AUC of one guesser with the interval that decides on the alarm; of persons where records belong together.
+
+    Ranks within folds are not quite independent, which shows where they are few, so the variance is not taken as known.
+    """
     persons = evidence.by_unit()
-    area = auc(persons)
-    few = min(persons.n_exposed, persons.n_control)
-    return replace(area, freedom=float(max(few - 1, 1))) if evidence.grouped else area
+    area = replace(auc(persons), freedom=float(max(min(persons.n_exposed, persons.n_control) - 1, 1)))
+    return Reading(area.value, *area.interval(1 - BLIND_CONFIDENCE))
 
 
 def run_attack(table: Session, attack: Attack[Any, Any], blind: Baseline) -> Result:
