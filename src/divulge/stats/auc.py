@@ -70,7 +70,7 @@ class Auc:
         away = self.value - area
         if away <= 0:
             return False
-        return away > _quantile(alpha / 2, self.freedom) * np.sqrt(self._variance_at(area, alpha))
+        return bool(away > _quantile(alpha / 2, self.freedom) * np.sqrt(self._variance_at(area, alpha)))
 
     def _most(self, alpha: float) -> float:
         return float((alpha / 2) ** (1 / min(self.n_exposed, self.n_control)))
