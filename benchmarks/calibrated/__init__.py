@@ -1,1 +1,1 @@
-"""Do intervals hold the truth as often as they say, and do tests accuse as seldom?  Simulated; see calibration.py."""
+"""Is every interval as sure as it says, and every test as rarely wrong?  One file a subject, with `rows(quick)`."""

@@ -9,7 +9,6 @@ from divulge.core.results.finding import Measurement, Reading, Verdict
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc
-from divulge.stats.intervals import p_value
 from divulge.stats.verdict import blind_alarm_of, reversed_attacks, settle, tainted_attacks
 
 BASE = Measurement(
@@ -132,7 +131,15 @@ def test_null_audits_are_hardly_ever_called_reversed(size):
         findings = []
         for attack in ("a", "b", "c"):
             area = auc(Scored(rng.normal(size=2 * size).round(1), member, place, place))
-            p = p_value(lambda a, area=area: 1 - 2 * area.interval(a).high, 0.0)
-            findings.append(replace(BASE, attack=attack, p_value=1.0, p_below=p))
+            findings.append(replace(BASE, attack=attack, p_value=1.0, p_below=area.p_below(0.5)))
         wrong += bool(reversed_attacks(findings))
     assert wrong <= 6  # 1.5 are expected at most; more than 6 would happen once in a thousand times
+
+
+def test_the_reason_of_a_leak_states_the_corrected_bound():
+    (found,) = settle([replace(BASE, advantage_corrected=0.21)], Policy(), None)
+    assert found.reason == "the advantage is at least 21 %, above 5.0 %, corrected for all tests"
+    (close,) = settle([replace(BASE, advantage_corrected=0.04)], Policy(), None)  # Holm asks less of the first of many
+    assert close.reason == "the advantage is above 5.0 %, corrected for all tests"
+    epsilon = replace(BASE, metric="epsilon", value=2.0, advantage_corrected=float(np.tanh(0.75)), threshold=0.1)
+    assert "below 1.50 could" in settle([epsilon], Policy(), None)[0].reason

@@ -238,6 +238,7 @@ def _rejudged(
             high=new.high,
             confidence=policy.confidence,
             advantage_low=new.advantage_low,
+            advantage_corrected=new.advantage_corrected,
             threshold=new.threshold,
             p_value=new.p_value,
             power=new.detectable,

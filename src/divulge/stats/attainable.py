@@ -11,26 +11,36 @@ import numpy as np
 
 from divulge.core.results.estimate import Rate
 from divulge.core.results.metric import AUC, BALANCED_ACCURACY, EPSILON, METRICS
-from divulge.stats.epsilon import ceiling, epsilon_p_value, perfect
-from divulge.stats.intervals import clopper_pearson, newcombe, p_value
+from divulge.stats.auc import Auc
+from divulge.stats.epsilon import epsilon_p_value, perfect
+from divulge.stats.intervals import newcombe, p_value
 from divulge.stats.power import detectable_auc, detectable_balanced_accuracy
+from divulge.stats.roc import OperatingPoint
+from divulge.stats.thresholds import at_least, named_above
 
 MOST = 1 << 22
 """Records in each arm beyond which no number is named."""
 
 
-def perfect_low(metric: str, n_exposed: int, n_control: int, delta: float, alpha: float) -> float:
-    """Lower bound, at confidence 1 - alpha, of the advantage (of epsilon itself) of an attack that never errs: every
-    exposed trial above every control trial, none of which is named.
+LEAST = 1e-14
+"""p-values are computed to about so much; smaller ones do not differ."""
+
+
+def perfect_p_value(
+    metric: str, n_exposed: int, n_control: int, threshold: float, delta: float, named: int = 0
+) -> float:
+    """p-value of an attack that never errs: every exposed trial above every control trial.  named: control trials above
+    the threshold of a true positive rate; none of them where all are alike to the attack.
     """
-    inside, outside = Rate(n_exposed, n_exposed), Rate(0, n_control)
+    inside, outside = Rate(n_exposed, n_exposed), Rate(named, n_control)
     if metric == AUC:
-        return 2 * float((alpha / 2) ** (1 / min(n_exposed, n_control))) - 1
+        return Auc(1.0, 0.0, n_exposed, n_control).p_above((1 + threshold) / 2)
     if metric == BALANCED_ACCURACY:
-        return newcombe(inside, outside, alpha).low
+        return p_value(lambda alpha: newcombe(inside, outside, alpha).low, threshold)
     if metric == EPSILON:
-        return ceiling(n_exposed, n_control, delta, alpha)
-    return clopper_pearson(inside, alpha).low - clopper_pearson(outside, alpha).high
+        return epsilon_p_value(perfect(n_exposed, n_control), threshold, delta)
+    fpr = METRICS[metric].fpr or 0.0
+    return min(1.0, 2 * at_least(OperatingPoint(inside, outside), named_above(fpr + threshold, fpr)))
 
 
 def luck(n_exposed: int, n_control: int) -> float:
@@ -48,10 +58,8 @@ def luck(n_exposed: int, n_control: int) -> float:
 @cache
 def attainable(metric: str, n_exposed: int, n_control: int, threshold: float, delta: float) -> float:
     """p-value that an attack which never errs has on so many trials; never rises with either number."""
-    if metric == EPSILON:
-        return max(epsilon_p_value(perfect(n_exposed, n_control), threshold, delta), luck(n_exposed, n_control))
-    bound = p_value(lambda alpha: perfect_low(metric, n_exposed, n_control, delta, alpha), threshold)
-    return max(bound, luck(n_exposed, n_control))
+    bound = perfect_p_value(metric, n_exposed, n_control, threshold, delta)
+    return max(bound, luck(n_exposed, n_control), LEAST)
 
 
 @cache
@@ -61,27 +69,31 @@ def enough_records(metric: str, threshold: float, delta: float, alpha: float) ->
 
     alpha: after the correction for the number of tests.
     """
-    step = fewest_control(metric)
+    rate = METRICS[metric].fpr
+
+    def sized(steps: int) -> int:
+        """So many strangers may be named on average, and one less may lie above the threshold."""
+        return steps if rate is None else fewest_control(metric, steps)
 
     def does(steps: int) -> bool:
-        n = steps * step
+        n = sized(steps)
         if metric == AUC and detectable_auc(n, n, threshold, alpha) >= 1:
             return False
         if metric == BALANCED_ACCURACY and (n < 2 or detectable_balanced_accuracy(n, n, threshold, alpha) >= 1):
             return False
-        if METRICS[metric].fpr is not None:  # with as many named strangers as the rate allows
-            named = clopper_pearson(Rate(steps, n), alpha).high
-            return clopper_pearson(Rate(n, n), alpha).low - named > threshold and luck(n, n) <= alpha
-        return luck(n, n) <= alpha and perfect_low(metric, n, n, delta, alpha) > threshold
+        named = 0 if rate is None else steps - 1  # as many strangers as the rate allows
+        return luck(n, n) <= alpha and perfect_p_value(metric, n, n, threshold, delta, named) <= alpha
 
     steps = smallest(does)
-    return None if steps is None else steps * step
+    return None if steps is None else sized(steps)
 
 
-def fewest_control(metric: str) -> int:
-    """Control trials without which a false positive rate cannot be measured at all; 1 for other metrics."""
+def fewest_control(metric: str, steps: int = 1) -> int:
+    """Control trials without which a false positive rate cannot be measured at all, with steps - 1 of them above the
+    threshold; 1 for other metrics.
+    """
     rate = METRICS[metric].fpr
-    return round(1 / rate) if rate is not None else 1
+    return round(steps / rate) - 1 if rate is not None else 1
 
 
 def smallest(does: Callable[[int], bool]) -> int | None:

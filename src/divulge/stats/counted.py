@@ -61,6 +61,7 @@ def weigh_counted(agreement: Counted, quality: CopyQuality | None, policy: Polic
         chance=agreement.baseline,
         advantage=advantage,
         advantage_low=resolved(agreement, alpha),
+        advantage_corrected=resolved(agreement, alpha / tests),
         detectable=min(1.0, float(threshold + (upper_quantile(alpha / tests / 2) + 0.84) * spread)),
         p_value=p_value(lambda a: resolved(agreement, a), threshold),
         threshold=threshold,

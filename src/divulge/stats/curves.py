@@ -12,22 +12,35 @@ Band = tuple[list[float], list[float], list[float], list[float]]
 
 
 def roc_band(evidence: Scored, confidence: float, points: int = 64) -> Band:
-    """False positive rate, true positive rate, low and high of the latter (Clopper-Pearson), at real thresholds only;
-    of units, where trials belong together.
+    """False positive rate, true positive rate, low and high of the latter, at real thresholds only; of units, where
+    trials belong together.  At this confidence the whole true curve lies within the band.
 
-    The points are spread evenly over the logarithm of the false positive rate.
+    At each of the thresholds, which the number of control trials alone fixes, the true false positive rate lies between
+    two quantiles of Beta(k + 1, n - k) and the true positive rate in Clopper and Pearson's interval, all of them
+    together by Bonferroni: a chain of rectangles that the curve passes through, as Campbell's (1994) but with exact
+    sides.  Since a curve only rises, at any false positive rate it is above the lower edges of all rectangles to the
+    left and below the upper edges of all to the right.  The points are spread evenly over the logarithm of the false
+    positive rate.
     """
     from scipy import special
 
     curve = roc(evidence.by_unit())
-    wanted = np.unique(np.round(np.geomspace(1, curve.n_control, points)).astype(int))
+    n1, n0 = curve.n_exposed, curve.n_control
+    wanted = np.unique(np.round(np.geomspace(1, n0, points)).astype(int))
+    tail = (1 - confidence) / (4 * len(wanted))  # two sides of two rates
+    inner = np.searchsorted(curve.fp, wanted - 1, side="right") - 1  # at most wanted - 1 pass: just above that trial
+    outer = np.searchsorted(curve.fp, wanted, side="left")  # that trial passes
+    most_fpr = np.where(wanted <= n0, special.betaincinv(wanted, n0 - wanted + 1, 1 - tail), 1.0)
+    least_fpr = special.betaincinv(wanted, n0 - wanted + 1, tail)
+    low_tp, high_tp = curve.tp[inner], curve.tp[outer]
+    floors = np.where(low_tp > 0, special.betaincinv(np.maximum(low_tp, 1), n1 - low_tp + 1, tail), 0.0)
+    roofs = np.where(high_tp < n1, special.betaincinv(high_tp + 1, np.maximum(n1 - high_tp, 1), 1 - tail), 1.0)
     index = np.unique(np.searchsorted(curve.fp, wanted, side="right") - 1)
     index = index[curve.fp[index] > 0]
-    tp, fp, n, alpha = curve.tp[index], curve.fp[index], curve.n_exposed, 1 - confidence
-    low = np.where(tp > 0, special.betaincinv(np.maximum(tp, 1), n - tp + 1, alpha / 2), 0.0)
-    high = np.where(tp < n, special.betaincinv(tp + 1, np.maximum(n - tp, 1), 1 - alpha / 2), 1.0)
-    rates = (fp / curve.n_control, tp / n, low, high)
-    return tuple(np.round(r, 6).tolist() for r in rates)
+    fpr, tpr = curve.fp[index] / n0, curve.tp[index] / n1
+    low = np.max(np.where(most_fpr <= fpr[:, None], floors, 0.0), axis=1, initial=0.0)
+    high = np.min(np.where(least_fpr >= fpr[:, None], roofs, 1.0), axis=1, initial=1.0)
+    return tuple(np.round(r, 6).tolist() for r in (fpr, tpr, low, high))
 
 
 def histogram(evidence: Scored, bins: int = 40) -> tuple[list[float], list[float], list[float]]:

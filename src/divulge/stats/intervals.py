@@ -19,17 +19,25 @@ class Interval(NamedTuple):
 
 
 def clopper_pearson(rate: Rate, alpha: float) -> Interval:
-    """Exact interval for a binomial rate at confidence 1 - alpha (Clopper and Pearson 1934).
-
-    It also holds for a rate at a threshold put on an order statistic of the same trials, whose true value is
-    Beta(k + 1, n - k) distributed: the upper end is a quantile of just that.
-    """
+    """Exact interval for a binomial rate at confidence 1 - alpha (Clopper and Pearson 1934)."""
     from scipy import special
 
     k, n = rate.successes, rate.trials
     low = float(special.betaincinv(k, n - k + 1, alpha / 2)) if k > 0 else 0.0
     high = float(special.betaincinv(k + 1, n - k, 1 - alpha / 2)) if k < n else 1.0
     return Interval(low, high)
+
+
+def beta_interval(rate: Rate, alpha: float) -> Interval:
+    """Where the true rate lies, with probability 1 - alpha, above a threshold just above one of the trials themselves:
+    with k of n above it, it is Beta(k + 1, n - k) distributed.
+    """
+    from scipy import special
+
+    k, n = rate.successes, rate.trials
+    if k >= n:
+        return Interval(1.0, 1.0)
+    return Interval(*(float(special.betaincinv(k + 1, n - k, tail)) for tail in (alpha / 2, 1 - alpha / 2)))
 
 
 def wilson(rate: Rate, alpha: float) -> Interval:

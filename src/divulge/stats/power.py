@@ -8,8 +8,9 @@ import numpy as np
 
 from divulge.core.results.estimate import Rate
 from divulge.stats.auc import null_deviation
-from divulge.stats.intervals import clopper_pearson, upper_quantile
-from divulge.stats.roc import allowed
+from divulge.stats.intervals import upper_quantile
+from divulge.stats.roc import OperatingPoint, allowed
+from divulge.stats.thresholds import at_least, named_above
 
 POWER = 0.8
 
@@ -58,12 +59,16 @@ def detectable_tpr(n_exposed: int, n_control: int, fpr: float, threshold: float,
     """
     from scipy import special
 
-    reached = Rate(allowed(n_control, fpr), n_control)
-    fpr_high = clopper_pearson(reached, alpha).high
-    needed = np.arange(1, n_exposed + 1)
-    lows = special.betaincinv(needed, n_exposed - needed + 1, alpha / 2)
-    enough = np.flatnonzero(lows - fpr_high > threshold)
-    if not len(enough):
+    named = Rate(max(allowed(n_control, fpr), 0), n_control)
+    law = named_above(fpr + threshold, fpr)
+
+    def found(number: int) -> bool:
+        return 2 * at_least(OperatingPoint(Rate(number, n_exposed), named), law) <= alpha
+
+    if not found(n_exposed):
         return None
-    k = int(needed[enough[0]])
-    return float(special.betaincinv(k, n_exposed - k + 1, POWER)) - reached.value
+    low, high = 0, n_exposed
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if found(middle) else (middle, high)
+    return float(special.betaincinv(high, n_exposed - high + 1, POWER)) - fpr

@@ -195,7 +195,7 @@ class _OneAttack:
         naming: dict[int, Array] = {}
         least = np.zeros(draws)
         for rate in sorted({*RATES, *FALSE_POSITIVE_RATES}):
-            number = allowed(self._n0, rate)
+            number = max(allowed(self._n0, rate), 0)
             if number not in naming:
                 last = _rows_at_most(wrong, number) - 1
                 nobody = last < 0
@@ -203,12 +203,12 @@ class _OneAttack:
                 naming[number] = np.where(nobody, 0.0, self._tails[0].log(tp, fp))
             if rate in RATES:
                 least = np.minimum(least, naming[number])
-        for number in {allowed(self._n1, rate) for rate in RATES}:
+        for number in {max(allowed(self._n1, rate), 0) for rate in RATES}:
             last = _rows_at_most(above, self._n1 - number - 1)
             tp, fp = above[last, columns], wrong[last, columns]
             least = np.minimum(least, self._tails[1].log(self._n0 - fp, self._n1 - tp))
         none = np.zeros(draws)
-        rates = [naming[allowed(self._n0, r)] if allowed(self._n0, r) else none for r in FALSE_POSITIVE_RATES]
+        rates = [naming[allowed(self._n0, r)] if allowed(self._n0, r) >= 0 else none for r in FALSE_POSITIVE_RATES]
         return np.column_stack([*rates, np.minimum(least + np.log(2 * len(RATES)), 0.0)])
 
 

@@ -11,13 +11,14 @@ from divulge.core.results.metric import AUC, BALANCED_ACCURACY, EPSILON, FALSE_P
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.core.wording import counted, percent
-from divulge.stats.attainable import attainable, enough_records
+from divulge.stats.attainable import attainable, enough_records, fewest_control
 from divulge.stats.auc import auc
 from divulge.stats.epsilon import ceiling, epsilon_lower_bound, epsilon_p_value, where_it_shows
 from divulge.stats.gaussian import ceiling_mu, epsilon_of, mu_lower_bound
-from divulge.stats.intervals import clopper_pearson, newcombe, p_value
+from divulge.stats.intervals import beta_interval, clopper_pearson, newcombe, p_value
 from divulge.stats.power import detectable_auc, detectable_balanced_accuracy, detectable_tpr
 from divulge.stats.roc import OperatingPoint, Roc, allowed, at_fpr, roc
+from divulge.stats.thresholds import at_least, named_above, tpr_interval, tpr_low
 
 PRIORS = (0.01, 0.1, 0.5)
 
@@ -34,7 +35,7 @@ def weigh_scored(evidence: Scored, policy: Policy, tests: int = 1) -> tuple[Esti
     alpha = 1 - policy.confidence
     estimates = [_auc(evidence, policy, alpha, tests), _balanced_accuracy(evidence, policy, alpha, tests)]
     estimates += [_tpr(curve, rate, policy, alpha, tests) for rate in FALSE_POSITIVE_RATES]
-    estimates.append(_epsilon(curve, policy, alpha))
+    estimates.append(_epsilon(curve, policy, alpha, tests))
     return tuple(_with_reach(e, curve, policy, alpha / tests) for e in estimates)
 
 
@@ -78,21 +79,12 @@ def _auc(evidence: Scored, policy: Policy, alpha: float, tests: int) -> Estimate
         chance=0.5,
         advantage=2 * area.value - 1,
         advantage_low=2 * low - 1,
+        advantage_corrected=2 * area.interval(alpha / tests).low - 1,
         detectable=detectable_auc(evidence.n_exposed, evidence.n_control, threshold, alpha / tests),
-        p_value=p_value(lambda a: 2 * area.interval(a).low - 1, threshold),
+        p_value=area.p_above((1 + threshold) / 2),
         threshold=threshold,
-        p_below=_below(evidence),
+        p_below=area.p_below(0.5),
     )
-
-
-def _below(evidence: Scored) -> float:
-    """P-value of the hypothesis that members score at least as high as others: Mann and Whitney's test, whose variance
-    is the null's and does not vanish where few scores are all on one side.
-    """
-    from scipy.stats import mannwhitneyu
-
-    score = evidence.ranks()
-    return float(mannwhitneyu(score[evidence.exposed], score[~evidence.exposed], alternative="less").pvalue)
 
 
 def _best_threshold(ranks: np.ndarray, exposed: np.ndarray) -> int:
@@ -131,6 +123,7 @@ def _balanced_accuracy(evidence: Scored, policy: Policy, alpha: float, tests: in
         chance=0.5,
         advantage=tpr.value - fpr.value,
         advantage_low=gap.low,
+        advantage_corrected=newcombe(tpr, fpr, alpha / tests).low,
         detectable=detectable_balanced_accuracy(evidence.n_exposed, evidence.n_control, threshold, alpha / tests),
         p_value=p_value(lambda a: newcombe(tpr, fpr, a).low, threshold),
         threshold=threshold,
@@ -139,41 +132,47 @@ def _balanced_accuracy(evidence: Scored, policy: Policy, alpha: float, tests: in
 
 
 def _tpr(curve: Roc, fpr: float, policy: Policy, alpha: float, tests: int) -> Estimate:
+    """The rate at the threshold whose false positive rate is `fpr` on average; the test stands there, each end of the
+    interval at a threshold of its own.
+    """
     metric = tpr_at(fpr)
-    if allowed(curve.n_control, fpr) < 1:
-        needed = int(np.ceil(1 / fpr))
+    if allowed(curve.n_control, fpr) < 0:
+        needed = fewest_control(metric)
         reason = f"a false positive rate of {percent(fpr)} needs at least {counted(needed, 'non-member')}, there are "
         return _cannot(metric, fpr, policy, f"{reason}{curve.n_control:,}")
     point = at_fpr(curve, fpr)
-    if point.names_nobody:
+    if point.names_nobody and curve.tp[1] > 0:
         first = percent(curve.fp[1] / curve.n_control)
         reason = f"the attack's scores are too coarse: its lowest false positive rate is {first}"
         return _cannot(metric, fpr, policy, reason)
-    tpr, reached = clopper_pearson(point.tpr, alpha), clopper_pearson(point.fpr, alpha)
     threshold = policy.threshold(metric)
-
-    def advantage_low(level: float) -> float:
-        return clopper_pearson(point.tpr, level).low - clopper_pearson(point.fpr, level).high
-
+    low, high = tpr_interval(curve, fpr, alpha)
     return Estimate(
         metric=metric,
         value=point.tpr.value,
-        low=tpr.low,
-        high=tpr.high,
+        low=low,
+        high=high,
         confidence=policy.confidence,
         chance=fpr,
-        advantage=point.tpr.value - point.fpr.value,
-        advantage_low=advantage_low(alpha),
+        advantage=point.tpr.value - fpr,
+        advantage_low=tpr_low(point, fpr, alpha) - fpr,
+        advantage_corrected=tpr_low(point, fpr, alpha / tests) - fpr,
         detectable=detectable_tpr(curve.n_exposed, curve.n_control, fpr, threshold, alpha / tests),
-        p_value=p_value(advantage_low, threshold),
+        p_value=min(1.0, 2 * at_least(point, named_above(fpr + threshold, fpr))),
         threshold=threshold,
-        details=(Detail("fpr_reached", point.fpr.value, reached.low, reached.high), *predictive_values(point, alpha)),
+        details=(_reached(point, alpha), *predictive_values(point, alpha)),
     )
+
+
+def _reached(point: OperatingPoint, alpha: float) -> Detail:
+    """The false positive rate of a threshold just above a control trial: its law is Beta(k + 1, n - k)."""
+    k, n = point.fpr.successes, point.fpr.trials
+    return Detail("fpr_reached", (k + 1) / (n + 1), *beta_interval(point.fpr, alpha))
 
 
 def predictive_values(point: OperatingPoint, alpha: float) -> tuple[Detail, ...]:
     """How often a record that is named a member is one, if a share `prior` of those asked about were members."""
-    tpr, fpr = clopper_pearson(point.tpr, alpha), clopper_pearson(point.fpr, alpha)
+    tpr, fpr = clopper_pearson(point.tpr, alpha), _reached(point, alpha)
 
     def ppv(prior: float, true_rate: float, false_rate: float) -> float:
         named = prior * true_rate + (1 - prior) * false_rate
@@ -182,15 +181,15 @@ def predictive_values(point: OperatingPoint, alpha: float) -> tuple[Detail, ...]
     return tuple(
         Detail(
             f"ppv_at_prior_{prior}",
-            ppv(prior, point.tpr.value, point.fpr.value),
-            ppv(prior, tpr.low, fpr.high),
-            ppv(prior, tpr.high, fpr.low),
+            ppv(prior, point.tpr.value, fpr.value),
+            ppv(prior, tpr.low, fpr.high or 0.0),
+            ppv(prior, tpr.high, fpr.low or 0.0),
         )
         for prior in PRIORS
     )
 
 
-def _epsilon(curve: Roc, policy: Policy, alpha: float) -> Estimate:
+def _epsilon(curve: Roc, policy: Policy, alpha: float, tests: int) -> Estimate:
     bound = epsilon_lower_bound(curve, policy.delta, alpha)
     top = ceiling(curve.n_exposed, curve.n_control, policy.delta, alpha)
     threshold = policy.threshold(EPSILON)
@@ -203,6 +202,7 @@ def _epsilon(curve: Roc, policy: Policy, alpha: float) -> Estimate:
         chance=0.0,
         advantage=float(np.tanh(bound / 2)),
         advantage_low=float(np.tanh(bound / 2)),
+        advantage_corrected=float(np.tanh(epsilon_lower_bound(curve, policy.delta, alpha / tests) / 2)),
         p_value=epsilon_p_value(curve, threshold, policy.delta),
         threshold=threshold,
         details=(

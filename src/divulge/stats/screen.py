@@ -17,7 +17,7 @@ def ruled_out(evidence: Scored, fnr: float) -> Rate | None:
     """
     units = evidence.by_unit()
     curve = roc(units)
-    if allowed(curve.n_exposed, fnr) < 1:
+    if allowed(curve.n_exposed, fnr) < 0:
         return None
     point = at_fnr(curve, fnr)
     return Rate(point.fpr.trials - point.fpr.successes, point.fpr.trials)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from divulge.core.results.finding import Correction, Finding, Measurement, Reading, Verdict
 from divulge.core.results.metric import (
     CANARIES_USED,
@@ -217,10 +219,15 @@ def _leak_reason(finding: Measurement, by: Correction) -> str:
         return claim
     sure, gained = f"{percent(finding.confidence)} over all attacks", by.advantage_low
     if gained is None:
+        sure, gained = "corrected for all tests", finding.advantage_corrected
+    if gained is None:
         sure, gained = f"{percent(finding.confidence)} for this attack alone", finding.advantage_low or 0.0
     if finding.kind.unbounded:
         which = "a user-level epsilon" if finding.unit == "person" else "an epsilon"
         least = finding.value or 0.0 if by.low is None else max(by.low, finding.threshold)
+        if by.low is None and finding.advantage_corrected is not None:  # Holm asks less than Bonferroni
+            bound = 2 * float(np.arctanh(min(finding.advantage_corrected, 1 - 1e-12)))
+            least = max(bound, finding.threshold)
         return f"no training with {which} below {least:.2f} could show this ({sure})"
     if finding.kind.trials is Trials.EXACT:
         return f"{percent(finding.value or 0.0)} of them are right"

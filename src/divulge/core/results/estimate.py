@@ -33,6 +33,7 @@ class Estimate:
     """What statistics make of evidence: one metric with its uncertainty.
 
     advantage: the metric on one scale for all, 0 for a guess without the model and 1 for certainty.
+    advantage_corrected: the same lower bound at an error rate shared by all tests of the run; None where unknown.
     detectable: the smallest advantage that this many trials would have shown with probability 0.8.
     p_value: of the null hypothesis that the advantage is at most the policy's threshold.
     unmeasurable: why the evidence cannot carry this metric; the numbers are then None.
@@ -61,3 +62,4 @@ class Estimate:
     p_below: float | None = None
     unit: str = "record"
     about: str = ""
+    advantage_corrected: float | None = None

@@ -86,6 +86,8 @@ class Measurement:
     """What was counted: "record", or "person" with all their rows; an epsilon is then one of persons (user-level)."""
     ranks_as: str = ""
     """The attack that is known to rank as this one does: where both say the same they are one test."""
+    advantage_corrected: float | None = None
+    """The lower bound of the advantage at an error rate shared by all tests of the run; None where unknown."""
     unmeasurable: str = ""
     """Why the evidence cannot carry this metric; the numbers are then None."""
     bound_to_labels: str = ""

@@ -61,7 +61,7 @@ def _distance(one: Curve, other: Curve) -> float:
 def _roc(result: AuditResult, ranked: list[Curve]) -> Figure:
     best = ranked[0]
     lowest = min(c.fpr[0] for c in ranked)
-    confidence = f"{percent(result.facts.policy.confidence)} CI"
+    confidence = f"{percent(result.facts.policy.confidence)} band"
     traces = [_band(best, confidence), *_curves(result, ranked), _guessing(lowest)]
     layout = {
         **LAYOUT,
@@ -81,7 +81,8 @@ def _roc(result: AuditResult, ranked: list[Curve]) -> Figure:
         description=(
             "Share of members rightly named over the share of non-members wrongly named (receiver operating "
             "characteristic, logarithmic axis). A curve above the dotted line of guessing is a leak; the left end "
-            f"matters most. The strongest attack is {title}; attacks with nearly the same curve are left out."
+            f"matters most. The whole true curve lies within the shaded {confidence}, not just point by point. "
+            f"The strongest attack is {title}; attacks with nearly the same curve are left out."
         ),
         spec=json.dumps({"data": traces, "layout": layout}),
         tables=(Table("The same as a table", ("FPR", f"TPR of {title}", confidence), rows),),
