@@ -100,8 +100,8 @@ def refusal(module: str, name: str) -> InputError:
     start = f"target.path: the file would run {module}.{name}"
     if root in sys.stdlib_module_names or root in LIBRARIES or root in ("numpy", "scipy", "pandas", "joblib", "torch"):
         return InputError(
-            f"{start}, which no known model needs: do not load it unless you made it yourself; a model of yours travels "
-            "by skops or ONNX, or with such functions in a file of your own that target.modules names"
+            f"{start}, which no known model needs: do not load it unless you made it yourself; a model of yours "
+            "travels by skops or ONNX, or with such functions in a file of your own that target.modules names"
         )
     return InputError(
         f"{start}: if it is a class of yours, add {root!r} to target.trusted_modules, or its file to target.modules"
