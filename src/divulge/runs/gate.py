@@ -19,6 +19,7 @@ from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.policies import policy_of
 from divulge.runs.regression import Worse, compared_with
 from divulge.runs.settle import final_findings
+from divulge.runs.whole_files import run_read
 from divulge.stats.weigh import weigh
 
 
@@ -91,10 +92,16 @@ def _grown(worse: list[Worse], before: str) -> str:
 def judge(path: Path, policy: Policy | None = None, before: Path | None = None) -> Judgement:
     """Judge a run folder, under its own policy when none is given.
 
-    before: the run of the model before; what leaks more than in it fails as well, see runs.regression.
+    before: the run of the model before; what leaks more than in it fails as well, see runs.regression.  Raises
+    InputError for a folder that is no run, or is damaged.
     """
-    run = RunFolder(path)
+    with run_read(path):
+        return _judged(RunFolder(path), policy, before)
+
+
+def _judged(run: RunFolder, policy: Policy | None, before: Path | None) -> Judgement:
     facts = run.facts()
+    run.check()
     stored = run.outcomes()
     ordered = [stored[name] for name in facts.planned if name in stored]
     if policy is not None:
@@ -111,8 +118,10 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
     lacking = (*incomplete(run, ordered, families, claims), *wanted)
     worse: tuple[Worse, ...] = ()
     if before is not None:
-        earlier = RunFolder(before).facts()
-        worse = compared_with(findings, _findings(before, chosen), chosen, (facts.threat, earlier.threat)).worse
+        with run_read(before):
+            earlier = RunFolder(before).facts()
+            then = _findings(before, chosen)
+        worse = compared_with(findings, then, chosen, (facts.threat, earlier.threat)).worse
     verdict = Verdict.INVALID if faults else run_verdict(families, claims)
     only = bool(outcomes) and all(outcome.game == CLAIM for outcome in outcomes)
     return Judgement(chosen, verdict, broken, lacking, wanted, worse, before.name if before else "", only)
@@ -121,6 +130,7 @@ def judge(path: Path, policy: Policy | None = None, before: Path | None = None) 
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
     """Of another run, under this policy."""
     run = RunFolder(path)
+    run.check()
     stored = run.outcomes()
     ordered = _all_again(run, [stored[name] for name in run.facts().planned if name in stored], policy)
     return final_findings(ordered, policy, run.baseline() or Baseline(), _faults(run))

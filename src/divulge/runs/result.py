@@ -17,6 +17,7 @@ from divulge.runs.by_person import SEVERAL, persons_of
 from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import subgroups
+from divulge.runs.whole_files import run_read
 from divulge.stats.counted import with_intervals
 
 if TYPE_CHECKING:
@@ -28,9 +29,14 @@ NAMED_AT = 0.99
 
 
 def open_run(path: Path) -> AuditResult:
-    """Read a run, finished or not; raises InputError where there is none."""
-    run = RunFolder(path)
+    """Read a run, finished or not; raises InputError where there is none, or one that is damaged."""
+    with run_read(path):
+        return _opened(RunFolder(path))
+
+
+def _opened(run: RunFolder) -> AuditResult:
     facts = run.facts()
+    run.check()
     stored = run.outcomes()
     ordered = [stored[name] for name in facts.planned if name in stored]
     blind = run.baseline() or Baseline(missing="the run was cut short before the baseline")

@@ -161,8 +161,8 @@ def _is_ours(folder: Path) -> bool:
     if cure is None:
         return True
     warnings.warn(
-        f"the cache {folder} {cure}: it is not used, since models from it would be taken for yours; set DIVULGE_CACHE to "
-        "a folder of your own",
+        f"the cache {folder} {cure}: it is not used, since models from it would be taken for yours; set DIVULGE_CACHE "
+        "to a folder of your own",
         Notice,
         stacklevel=2,
     )

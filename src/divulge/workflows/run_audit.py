@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,9 @@ from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import attributes_of
 from divulge.stats.curves import histogram, roc_band
 
+FULL_OR_READ_ONLY = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk says that takes nothing more."""
+
 
 def run_audit(
     job: Job,
@@ -62,8 +66,25 @@ def run_audit(
     that of a run that was never interrupted.
     explain: whether to look into why it leaks.
     """
-    progress = progress or Quiet()
-    planned, run = plan(job), RunFolder(folder)
+    run = RunFolder(folder)
+    try:
+        return _played(job, run, resume, progress or Quiet(), minutes, explain)
+    except OSError as error:
+        if error.errno not in FULL_OR_READ_ONLY:
+            raise
+        raise InputError(
+            f"{folder} cannot be written to ({error.strerror or error}): what was found is kept; make room, and go on "
+            f"with: divulge audit --resume {folder}"
+        ) from error
+    finally:
+        run.release()
+
+
+def _played(
+    job: Job, run: RunFolder, resume: bool, progress: Progress, minutes: float | None, explain: bool
+) -> RunFolder:
+    """See run_audit."""
+    planned = plan(job)
     met, memory = _begin(run, job, planned, resume, minutes)
     progress.met(met)
     tables = Sessions(job, findings_expected(job, [p.card for p in planned if not p.lacks]), memory)
@@ -163,9 +184,11 @@ def _begin(
     if not resume:
         met = shake(job, memory, minutes=minutes)
         run.create(_facts(job, planned, met))
+        run.hold()
         run.write_handshake(met)
         return met, memory
     facts = run.facts()
+    run.hold()
     if facts.job != job.fingerprint():
         raise InputError(
             f"{run.path} is a run of another job (other records, model, attacks, settings or seed): "
