@@ -14,6 +14,7 @@ from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.target import Target
+from divulge.core.watch import asking
 from divulge.data.arrays import from_arrays, from_frames
 from divulge.data.delimited import as_fitted
 from divulge.data.files import existing
@@ -42,7 +43,8 @@ def job_from_file(
         path = existing(folder / audit.target.file, "target.path")
         return job_from_table(ScoreTable.load(path), options.changed(name=options.name or audit.target.file.stem))
     data = _data(audit, "data: is missing: which records were trained on, and which were not")
-    target, factory = target_in(audit.target, folder)
+    with asking():  # what a file of a model makes Python do may never come back
+        target, factory = target_in(audit.target, folder)
     asked = averaged(target, options.average)
     sets = sets_in(data, asked, options, folder)
     recipe = recipe_from(options.recipe, None, asked, tools, factory, folder)

@@ -26,11 +26,12 @@ from divulge.core.records import Records
 from divulge.core.results.audit_result import Baseline, RunFacts, TargetFacts
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Curve
-from divulge.core.results.finding import Finding, Outcome, Played, Refused, Verdict
+from divulge.core.results.finding import Failed, Finding, Outcome, Played, Refused, Verdict
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.core.threat import Access, Family, Task
+from divulge.core.watch import died, playing
 from divulge.defenses.interface.defended_target import DefendedTarget
 from divulge.explain.causes import causes_of
 from divulge.explain.copy_chain import gains_of
@@ -99,7 +100,8 @@ def _played(
     budget = Budget(job, planned, minutes)
     for step in budget.order(tuple(done)):
         progress.step(step.card.title)
-        done[step.card.name] = _one(run, tables, step, blind)
+        with playing(run.path, step.card.name):
+            done[step.card.name] = _one(run, tables, step, blind)
         budget.spent(step, done[step.card.name].outcome)
         _publish(run, planned, done, blind)
         progress.outcome(done[step.card.name].outcome)
@@ -205,20 +207,21 @@ def _one(run: RunFolder, tables: Sessions, planned: Planned, blind: Baseline) ->
     """Play one attack and store what became of it."""
     card, job = planned.card, tables.job
     lacks, table = list(planned.lacks), None
-    if not lacks:
+    if not lacks and died(card.name) is None:
         try:
             table = tables.of(card)
         except Impossible as reason_why:
             lacks.append(str(reason_why))
-    if table is None:
-        reason = Refused("; ".join(lacks))
+    how = died(card.name)
+    if how is not None or table is None:
+        failed = None if how is None else Failed(f"the process died while it was played: {how}")
         outcome = Outcome(
             card.name,
             card.title,
             card.family.value,
             card.asset.value,
             card.paper,
-            reason,
+            failed or Refused("; ".join(lacks)),
             card.needs.access.value,
             strength=card.strength,
         )
