@@ -26,7 +26,7 @@ class _Loader(yaml.SafeLoader):
         """A node, at some depth."""
         self.deep += 1
         if self.deep > DEEPEST:
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, f"more than {DEEPEST} levels", mark)
         try:
             return super().compose_node(parent, index)

@@ -16,6 +16,8 @@ from joblib import numpy_pickle, numpy_pickle_utils
 from divulge.core.errors import FOREIGN, InputError, raised
 from divulge.targets.known_names import CONSTRUCTORS, DISTRIBUTIONS, LIBRARIES, VALUES, is_known_class
 
+_PythonUnpickler: Any = pickle._Unpickler
+
 Known = Callable[[Any, str, str], bool]
 """Whether what was found under a module and a name is a class that may stand in a model."""
 
@@ -113,14 +115,14 @@ def _called(found: Any) -> str:
     return f"{getattr(found, '__module__', None) or 'builtins'}.{name}"
 
 
-class GuardedUnpickler(pickle._Unpickler):  # type: ignore[misc,name-defined]
+class GuardedUnpickler(_PythonUnpickler):  # type: ignore[misc]
     """Python's own unpickler, which asks a guard before it looks up, calls or alters anything.
 
     It is the one that is written in Python: that in C cannot be kept from calling what was looked up.
     """
 
     guard: NameGuard
-    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[int, Any]] = dict(_PythonUnpickler.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
         """See NameGuard."""
@@ -171,10 +173,9 @@ class _Joblibs(GuardedUnpickler, numpy_pickle.NumpyUnpickler):  # type: ignore[m
         """State for an object; an array is then read."""
         holder = self.stack[-2]
         self.guard.check_state(holder, self.stack[-1])
+        _PythonUnpickler.load_build(self)
         if not isinstance(holder, numpy_pickle.NumpyArrayWrapper):
-            pickle._Unpickler.load_build(self)  # type: ignore[attr-defined]
             return
-        pickle._Unpickler.load_build(self)  # type: ignore[attr-defined]
         wrapper = self.stack.pop()
         if wrapper.dtype.hasobject:  # joblib before 1.6 reads these without any guard
             inner = GuardedUnpickler(self.file_handle)
