@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from divulge.core import offline, watch
+from divulge.core.boundary import offline, watch
 from divulge.core.errors import InputError
 from divulge.setup.audit_file import parsed
 from divulge.setup.boundary import memory_here, refuse_code, runs_code
@@ -128,7 +128,7 @@ def test_a_model_has_no_network_unless_it_is_given(workplace):
 @linux
 def test_the_filter_refuses_what_reaches_out_and_nothing_else():
     code = (
-        "import socket; from divulge.core import offline; assert not offline.is_offline(); "
+        "import socket; from divulge.core.boundary import offline; assert not offline.is_offline(); "
         "assert offline.go_offline() and offline.is_offline(); a, b = socket.socketpair(); a.send(b'x'); "
         "assert b.recv(1) == b'x'; import subprocess, sys; "
         "sys.exit(subprocess.run([sys.executable, '-c', 'import socket; socket.socket()'], stderr=-3).returncode + 6)"

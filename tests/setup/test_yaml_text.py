@@ -7,8 +7,8 @@ import time
 import pytest
 
 from divulge.core.errors import InputError
+from divulge.data.yaml_text import DEEPEST, LONGEST, read_yaml
 from divulge.runs.policy_file import parsed as policy
-from divulge.runs.yaml_text import DEEPEST, LONGEST, read_yaml
 from divulge.setup.audit_file import parsed
 
 AUDIT = """\

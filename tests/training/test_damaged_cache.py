@@ -12,7 +12,7 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 import divulge
-from divulge.core import seals
+from divulge.core.boundary import seals
 from divulge.core.errors import Notice
 from divulge.training.artifact_cache import ArtifactCache
 

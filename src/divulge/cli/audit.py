@@ -10,8 +10,8 @@ import typer
 
 from divulge.cli.carry import carry_out
 from divulge.cli.screen import Screen, out, show_plan
+from divulge.core.boundary.watch import watcher
 from divulge.core.errors import InputError
-from divulge.core.watch import watcher
 
 if TYPE_CHECKING:
     from divulge.auditing.resources import Resources

@@ -16,8 +16,8 @@ import typer
 from typer.core import TyperGroup
 
 from divulge.cli.screen import complain
+from divulge.core.boundary.watch import watcher
 from divulge.core.errors import DivulgeError, Notice, raised
-from divulge.core.watch import watcher
 
 LEAK, WRONG_INPUT, INCOMPLETE = 1, 2, 3
 """Exit codes besides 0, for examined and clean."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from divulge.cli.ending import INCOMPLETE
 from divulge.cli.screen import complain
-from divulge.core import watch
+from divulge.core.boundary import watch
 
 WITH_MODELS = ("audit", "demo", "compare", "claim", "epsilon")
 """Commands that run code which is not divulge's."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from divulge.core.errors import InputError
 from divulge.core.results.policy import DEFAULT_THRESHOLDS, Policy
 from divulge.core.threat import Access, Family
-from divulge.runs.yaml_text import line_of, read_yaml
+from divulge.data.yaml_text import line_of, read_yaml
 
 
 class _StrictPart(BaseModel):

@@ -1,8 +1,9 @@
 """Files of a run as data: each appears whole or not at all, with its checksum, and what is read is what was written.
 
-SHA256SUMS has a line for every version of every file, as `sha256sum` writes them; it is only ever added to, before the
-file itself is put in its place, so that a crash between the two leaves a file that still has its line.  Folders of
-earlier versions, and files that nobody wrote down, are read unchecked.
+SHA256SUMS has a line for every version of every file, as `sha256sum` writes them; it is only ever added to: before a
+file is replaced, so that a crash between the two leaves a file that still has its line, but after one that is new, so
+that no line is left of a file that never was.  Folders of earlier versions, and files that nobody wrote down, are read
+unchecked.
 """
 
 from __future__ import annotations
@@ -34,11 +35,15 @@ def put(run: Path, name: str, content: bytes, new: bool = False) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        _note(run, name, content)
+        known = path.exists()
+        if known:
+            _note(run, name, content)
         if new:
             _link(partial, path)
         else:
             os.replace(partial, path)
+        if not known:
+            _note(run, name, content)
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

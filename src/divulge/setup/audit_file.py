@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from divulge.core.errors import InputError
-from divulge.runs.yaml_text import read_yaml
+from divulge.data.yaml_text import read_yaml
 from divulge.setup.parts import ComparePart, Part, Values
 from divulge.setup.settings import AuditSettings, DataSettings, Options, TargetSettings
 from divulge.setup.validation import complaints

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from divulge.core.boundary.offline import go_offline
+from divulge.core.boundary.watch import limit, watcher
 from divulge.core.errors import InputError, Notice
-from divulge.core.offline import go_offline
-from divulge.core.watch import limit, watcher
 from divulge.setup.audit_file import AuditFile
 from divulge.targets.kinds import kinds
 

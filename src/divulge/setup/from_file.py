@@ -9,12 +9,12 @@ import pandas as pd
 
 from divulge.auditing.job import Job
 from divulge.auditing.resources import Resources
+from divulge.core.boundary.watch import asking
 from divulge.core.capability.targets import classes_of, estimator_of
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.target import Target
-from divulge.core.watch import asking
 from divulge.data.arrays import from_arrays, from_frames
 from divulge.data.delimited import as_fitted
 from divulge.data.files import existing

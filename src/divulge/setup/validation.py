@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from divulge.runs.yaml_text import Lines, line_of
+from divulge.data.yaml_text import Lines, line_of
 
 MOST = 10
 """Complaints that one line names."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from divulge.core.boundary.watch import asking
 from divulge.core.errors import FOREIGN, TargetError, raised
 from divulge.core.hashing import Array
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task, closure
-from divulge.core.watch import asking
 
 CLASSIFIER_PORTS = closure({Access.LOGITS})
 SCORER_PORTS = closure({Access.SCORES})

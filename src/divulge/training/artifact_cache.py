@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from divulge.core.boundary.seals import SEAL_BYTES, is_sealed, seal
 from divulge.core.errors import InputError, Notice
-from divulge.core.seals import SEAL_BYTES, is_sealed, seal
 
 DEFAULT_LIMIT = 4 * 1024**3
 TRIM_TO = 0.8
@@ -62,7 +62,7 @@ class ArtifactCache:
     """Bytes by key (hexadecimal).  Every file appears whole or not at all, so several processes may share a cache.
 
     The folder is readable by its owner only: models of private data lie there, some of them as pickles.  So nothing is
-    read that this user's divulge has not sealed under that very key, see core.seals: what is damaged, or was put there
+    read that this user's divulge has not sealed under that very key, see core.boundary.seals: what is damaged, or was put there
     by somebody else, is as good as not there.  A folder that is another user's, or that others can write to, is not
     used at all, and a Notice says so.
     """

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from divulge.core.boundary.seals import is_sealed, seal
 from divulge.core.errors import InputError
-from divulge.core.seals import is_sealed, seal
 from divulge.runs.find import discard_empty
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FILE = "origin.json"
 SEAL = "origin.seal"
-"""That this user's divulge wrote it, see core.seals."""
+"""That this user's divulge wrote it, see core.boundary.seals."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from divulge.auditing.plan import Planned, plan
 from divulge.auditing.run_attack import Result, baseline, run_attack
 from divulge.auditing.sessions import Sessions, findings_expected
 from divulge.auditing.units import units_of
+from divulge.core.boundary.watch import died, playing
 from divulge.core.capability.attacks import shadows_of
 from divulge.core.capability.targets import origin_of
 from divulge.core.errors import Impossible, InputError, TargetError
@@ -31,7 +32,6 @@ from divulge.core.results.handshake import Handshake
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.core.threat import Access, Family, Task
-from divulge.core.watch import died, playing
 from divulge.defenses.interface.defended_target import DefendedTarget
 from divulge.explain.causes import causes_of
 from divulge.explain.copy_chain import gains_of
