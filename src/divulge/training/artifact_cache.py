@@ -62,9 +62,9 @@ class ArtifactCache:
     """Bytes by key (hexadecimal).  Every file appears whole or not at all, so several processes may share a cache.
 
     The folder is readable by its owner only: models of private data lie there, some of them as pickles.  So nothing is
-    read that this user's divulge has not sealed under that very key, see core.boundary.seals: what is damaged, or was put there
-    by somebody else, is as good as not there.  A folder that is another user's, or that others can write to, is not
-    used at all, and a Notice says so.
+    read that this user's divulge has not sealed under that very key, see core.boundary.seals: what is damaged, or was
+    put there by somebody else, is as good as not there.  A folder that is another user's, or that others can write to,
+    is not used at all, and a Notice says so.
     """
 
     folder: Path
