@@ -86,6 +86,7 @@ def cache_of_its_own(tmp_path_factory):
     """No test uses what another run of the tests, or their owner, has left."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIVULGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("DIVULGE_KEY", "of the tests")
         yield
 
 

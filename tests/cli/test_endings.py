@@ -83,9 +83,9 @@ def shy(folder, act):
 @pytest.mark.parametrize(
     ("broken", "code", "said"),
     [
-        (ValueError("boom"), 3, "a fault of divulge's (ValueError: boom)"),
-        (EOFError("short"), 3, "a fault of divulge's (EOFError: short)"),
-        (MemoryError(), 3, "a fault of divulge's (MemoryError)"),
+        (ValueError("boom"), 70, "a fault of divulge's (ValueError: boom)"),
+        (EOFError("short"), 70, "a fault of divulge's (EOFError: short)"),
+        (MemoryError(), 70, "a fault of divulge's (MemoryError)"),
         (SystemExit(0), 3, "it wanted to end the program (sys.exit(0))"),
         (SystemExit(1), 3, "it wanted to end the program (sys.exit(1))"),
         (GeneratorExit(), 3, "GeneratorExit"),

@@ -24,6 +24,7 @@ from divulge.core.threat import Family
 from divulge.core.views.membership import MembershipGuess
 from divulge.runs.evidence_files import StoredEvidence
 from divulge.runs.folder import EXPLANATION, RunFolder
+from divulge.runs.whole_files import put
 from divulge.training.artifact_cache import ArtifactCache, code_version
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Explanation:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 for name in self.files:
                     if name in archive.namelist():
-                        (self.folder / name).write_bytes(archive.read(name))
+                        put(self.folder, name, archive.read(name))
         except (zipfile.BadZipFile, KeyError):
             return False
         return True

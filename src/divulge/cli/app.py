@@ -27,7 +27,7 @@ app = typer.Typer(
     cls=Verbs,
     help="What does a model give away, to whom, and how sure are we?  Exit codes: 0 examined and within policy, 1 a "
     "leak above policy, 2 the input is wrong, 3 there is no verdict: incomplete, interrupted, failed, invalid or not "
-    "measurable.",
+    "measurable, 70 a fault of divulge itself.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -10,6 +10,7 @@ import typer
 
 from divulge.cli.carry import carry_out
 from divulge.cli.screen import Screen, out, show_plan
+from divulge.core.boundary.watch import watcher
 from divulge.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,18 +40,21 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
     fast: Annotated[bool, typer.Option("--fast", help="4 shadow models")] = False,
     thorough: Annotated[bool, typer.Option("--thorough", help="64 shadow models")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="neither use nor keep models of other runs")] = False,
+    untrusted: Annotated[bool, typer.Option("--untrusted", help="refuse an audit file that could run code")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="ask about 3 records, say what was understood")] = False,
     minutes: Annotated[float | None, typer.Option(help=LIMIT)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print the verdict only")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of audit files")] = False,
     keys: Annotated[bool, typer.Option("--keys", help="explain the keys of audit files")] = False,
 ) -> None:
-    """Audit a model of your own.  Exit code 0: examined, and no leak found; 1: a leak; 2: wrong input; 3: incomplete,
+    """Audit a model of your own.  An audit file with `trust` or a `factory` is a program of whoever wrote it: look at
+    it, or add --untrusted.  Exit code 0: examined, and no leak found; 1: a leak; 2: wrong input; 3: incomplete,
     failed, invalid or not measurable.
     """
     from divulge.runs.find import new_folder, run_at
     from divulge.runs.gate import judge
     from divulge.setup.audit_file import AuditFile, parsed
+    from divulge.setup.boundary import confine, refuse_code
 
     if schema:
         out.print_json(json.dumps(AuditFile.model_json_schema()))
@@ -60,9 +64,15 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
 
         typer.echo(page(), nl=False)
         return
-    place = run_at(resume, out_dir) if resume is not None else None
+    board = watcher()
+    again = board.resumed if board is not None else None  # a process before this one died in the midst of it
+    place = again or (run_at(resume, out_dir) if resume is not None else None)
     origin = _begun(file, place, seed, _shadows(fast, thorough), minutes)
     described = parsed(origin.content, origin.name) if origin.content is not None else None
+    if described is not None:
+        if untrusted:
+            refuse_code(described, Path(origin.folder or "."))
+        confine(described, "ray" if address else engine)
     job = origin.job(_resources(described, engine, jobs, no_cache, address))
     if dry_run:
         show_plan(job)

@@ -37,7 +37,7 @@ class ClaimPlace:
 @contextmanager
 def run_of(verb: str, file: Path, out_dir: Path, resume: Path | None) -> Iterator[ClaimPlace]:
     """The place of a claim's run.  Raises typer.Exit(3) where the user interrupts it, once it is said how to go on."""
-    from divulge.runs.find import new_folder, run_at
+    from divulge.runs.find import discard_empty, new_folder, run_at
 
     again = f"divulge {verb} {file} --resume"
     found = run_at(resume, out_dir) if resume is not None else None
@@ -50,6 +50,9 @@ def run_of(verb: str, file: Path, out_dir: Path, resume: Path | None) -> Iterato
             f"interrupted: go on with: {again} {place.folder}" if kept else "interrupted before anything was found"
         )
         raise typer.Exit(INCOMPLETE) from None
+    finally:
+        if found is None:
+            discard_empty(place.folder)
 
 
 def say_where(run: Path | None) -> None:

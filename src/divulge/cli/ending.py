@@ -8,6 +8,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import click
@@ -15,10 +16,14 @@ import typer
 from typer.core import TyperGroup
 
 from divulge.cli.screen import complain
+from divulge.core.boundary.watch import watcher
 from divulge.core.errors import DivulgeError, Notice, raised
 
 LEAK, WRONG_INPUT, INCOMPLETE = 1, 2, 3
 """Exit codes besides 0, for examined and clean."""
+
+FAULT = 70
+"""Of divulge itself, as EX_SOFTWARE of sysexits.h: neither a verdict nor a word about what was given."""
 
 
 class Verbs(TyperGroup):
@@ -42,9 +47,7 @@ class Verbs(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(INCOMPLETE) from None
         except Exception as error:
-            _end(
-                f"this is a fault of divulge's ({raised(error)}), not a verdict: the trace is in {_kept()}", INCOMPLETE
-            )
+            _end(f"this is a fault of divulge's ({raised(error)}), not a verdict: the trace is in {_kept()}", FAULT)
         except (SystemExit, GeneratorExit) as error:  # of a model, a recipe or an attack: divulge ends by typer.Exit
             _end(f"code that is not divulge's broke off: {raised(error)}: the trace is in {_kept()}", INCOMPLETE)
 
@@ -76,8 +79,17 @@ _PYTHONS: Any = warnings.showwarning
 
 
 def _kept() -> str:
-    """The path of a file that holds the trace of the exception at hand; only its owner can read it."""
-    handle, path = tempfile.mkstemp(prefix="divulge-", suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(traceback.format_exc())
-    return path
+    """The path of a file that holds the trace of the exception at hand, in the run that was being played where there is
+    one; only its owner can read it.
+    """
+    board = watcher()
+    place = Path(board.text("place")) if board is not None and board.text("place") else None
+    for folder in (place, None):
+        try:
+            handle, path = tempfile.mkstemp(prefix="divulge-", suffix=".txt", dir=folder)
+            with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as stream:
+                stream.write(traceback.format_exc())
+            return path
+        except OSError:
+            continue
+    return "no file: the disk takes nothing"

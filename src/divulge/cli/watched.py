@@ -9,13 +9,20 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from divulge.cli.ending import INCOMPLETE
 from divulge.cli.screen import complain
+from divulge.core.boundary import watch
 
 WITH_MODELS = ("audit", "demo", "compare", "claim", "epsilon")
 """Commands that run code which is not divulge's."""
+
+WATCHING = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP} if sys.platform == "linux" else set()
+LOOK_EVERY = 0.2
+"""Seconds."""
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
@@ -24,6 +31,10 @@ def watched(work: Callable[[], None]) -> None:
     """Do the work, which ends by SystemExit, in a child process, and end as it did; where it ended without a word, say
     so and exit with 3.
 
+    An audit goes on after that: the attack that was being played has failed, and the others are played in a new
+    process, which takes the run up again.  So it is where a model takes longer to answer, or more memory, than the
+    limits of the audit file allow.
+
     It is done right here for commands that run no model, on systems other than Linux, and where standard output was
     redirected within Python, since the caller then wants to see what becomes of this process.
     """
@@ -31,27 +42,45 @@ def watched(work: Callable[[], None]) -> None:
     if sys.platform != "linux" or not alone or not any(word in WITH_MODELS for word in sys.argv[1:2]):
         work()
         return
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHING)
+    board = watch.Board()
+    while True:
+        status, how = _in_a_child(work, board)
+        if how is None:
+            sys.exit(status)
+        place, attack = Path(board.text("place")), board.text("attack")
+        begun = bool(attack) and (place / "run.json").is_file()
+        if not begun or attack in board.died or sys.argv[1] != "audit":
+            complain(
+                f"the process died while code that is not divulge's was running ({how}): there is no verdict; what "
+                "was found is kept, go on with: divulge audit --resume RUN"
+            )
+            sys.exit(INCOMPLETE)
+        board.died[attack], board.resumed = how, place
+        board.clear()
+
+
+def _in_a_child(work: Callable[[], None], board: watch.Board) -> tuple[int, str | None]:
+    """The work in a child process: its exit status, and how it died, None where it came to its end."""
     told, tell = os.pipe()
-    watching = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     sys.stdout.flush()
-    signal.pthread_sigmask(signal.SIG_BLOCK, watching)
     child = os.fork()
     if child == 0:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, watching)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHING)
         os.close(told)
+        watch.watched_by(board)
         _done(work, tell)
     os.close(tell)
-    status = _waited(child, watching)
-    if not os.read(told, 1):
-        how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
-        memory = "; was there too little memory?" if status == -signal.SIGKILL else ""
-        complain(
-            f"the process died while code that is not divulge's was running ({how}){memory}: there is no verdict; what "
-            "was found is kept, go on with: divulge audit --resume RUN"
-        )
-        sys.exit(INCOMPLETE)
-    sys.exit(status)
+    status, why = _waited(child, board)
+    ended = os.read(told, 1)
+    os.close(told)
+    if ended:
+        return status, None
+    if why is None:
+        why = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+        why += "; was there too little memory?" if status == -signal.SIGKILL else ""
+    return status, why
 
 
 def _done(work: Callable[[], None], tell: int) -> None:
@@ -63,16 +92,38 @@ def _done(work: Callable[[], None], tell: int) -> None:
     sys.exit(0)
 
 
-def _waited(child: int, watching: set[signal.Signals]) -> int:
-    """The exit status of a child, negative for a signal.  What other processes send is handed on to it; what a terminal
-    sends has reached it already.
+def _waited(child: int, board: watch.Board) -> tuple[int, str | None]:
+    """The exit status of a child, negative for a signal, and why it was killed, if it was for its limits.  What other
+    processes send is handed on to it; what a terminal sends has reached it already.
     """
+    why: str | None = None
     while True:
-        came = signal.sigwaitinfo(watching)
-        if came.si_signo != signal.SIGCHLD:
+        came = signal.sigtimedwait(WATCHING, LOOK_EVERY)
+        if came is not None and came.si_signo != signal.SIGCHLD:
             if came.si_code <= 0:
                 os.kill(child, came.si_signo)
             continue
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended == child:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), why
+        if why is None and (why := _over(child, board)):
+            os.kill(child, signal.SIGKILL)
+
+
+def _over(child: int, board: watch.Board) -> str | None:
+    """Which limit a process has passed; None for none."""
+    since, seconds, memory = board.numbers()
+    if since and seconds and time.monotonic() - since > seconds:
+        return f"it gave no answer within {seconds:g} s; limits: {{seconds: ...}} of the audit file gives it more"
+    if memory and _resident(child) > memory:
+        return f"it took more than {memory / 1e9:.3g} GB of memory; limits: {{memory: ...}} of the audit file sets that"
+    return None
+
+
+def _resident(process: int) -> int:
+    """The bytes of memory that a process holds."""
+    try:
+        with open(f"/proc/{process}/statm", encoding="ascii") as stream:
+            return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

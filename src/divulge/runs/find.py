@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from datetime import UTC, datetime
@@ -64,16 +65,32 @@ def _started(run: Path) -> str:
     """When it began, as text that sorts; nothing for a run whose file is damaged."""
     try:
         return str(json.loads((run / "run.json").read_text(encoding="utf-8"))["provenance"]["started"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
 def new_folder(root: Path, name: str) -> Path:
-    """A folder under `root` that is not there yet: time and name."""
+    """A new folder under `root`, by time and name, which nobody else is given; raises InputError where none can be
+    made.
+    """
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:MOST_OF_A_NAME].strip("-") or "audit"
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     for number in range(1, 1000):
         folder = root / (f"{stamp}-{slug}" if number == 1 else f"{stamp}-{slug}-{number}")
-        if not folder.exists():
-            return folder
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+        except FileExistsError:
+            if root.is_dir():
+                continue
+            raise InputError(f"{root} is a file: name another folder for runs with --out") from None
+        except OSError as error:
+            raise InputError(f"{root} cannot be written to ({error.strerror}): name another with --out") from error
+        return folder
     raise InputError(f"{root} has a thousand runs of this second: choose another folder")
+
+
+def discard_empty(folder: Path) -> None:
+    """Take a folder away again into which nothing was written."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()

@@ -23,19 +23,19 @@ claims/NAME.json       the result of one claim, as Python has it
 corrections.json       what looking at many findings makes of each
 findings.json          all findings under their final verdicts, rewritten after every attack
 complete.json          there once every planned attack has an outcome
+SHA256SUMS             checksums of all of these, see whole_files
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from divulge.core.errors import InputError
+from divulge.core.errors import InputError, raised
 from divulge.core.hashing import Array
 from divulge.core.results.audit_result import (
     SCHEMA_VERSION,
@@ -55,6 +55,7 @@ from divulge.core.results.handshake import Handshake
 from divulge.core.results.trials import Scored
 from divulge.runs.evidence_files import StoredEvidence, scored_of, table_of
 from divulge.runs.migration import migrate
+from divulge.runs.whole_files import Held, check_all, content_of, put, put_table, run_read, table_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,14 +108,36 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._held: Held | None = None
+
+    def hold(self) -> None:
+        """Let no other process write to this run until `release`; raises InputError where another one does."""
+        self._held = Held(self.path)
+
+    def release(self) -> None:
+        """Let others write to it."""
+        if self._held is not None:
+            self._held.release()
+            self._held = None
+
+    def check(self) -> None:
+        """Raises InputError, which names the file, where a file is not what was written; see whole_files."""
+        check_all(self.path, self.complete)
 
     def create(self, facts: RunFacts) -> None:
         """Begin a new run; raises InputError when the folder holds one already."""
-        if (self.path / "run.json").exists():
-            raise InputError(f"{self.path} already holds a run: choose another folder, or go on with --resume")
-        for part in ("outcomes", "evidence"):
-            (self.path / part).mkdir(parents=True, exist_ok=True)
-        self._write("run.json", facts, RunFacts)
+        try:
+            if (self.path / "run.json").exists():
+                raise FileExistsError
+            for part in ("outcomes", "evidence"):
+                (self.path / part).mkdir(parents=True, exist_ok=True)
+            put(self.path, "run.json", _adapter(cast(Any, RunFacts)).dump_json(facts, indent=2), new=True)
+        except FileExistsError:
+            raise InputError(
+                f"{self.path} already holds a run: choose another folder, or go on with --resume"
+            ) from None
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written to ({raised(error)}): choose another folder") from error
 
     def facts(self) -> RunFacts:
         """Raises InputError when the folder is no run of this version of divulge."""
@@ -123,7 +146,8 @@ class RunFolder:
             raise InputError(f"{self.path} is not a run: it has no run.json (looked in {self.path.resolve()})")
         version = _version(path)
         if version == 1:
-            migrate(self.path)
+            with run_read(self.path):
+                migrate(self.path)
             version = _version(path)
         if version != SCHEMA_VERSION:
             raise InputError(f"{path} has schema version {version}, this divulge reads {SCHEMA_VERSION}: audit again")
@@ -162,9 +186,7 @@ class RunFolder:
         """
         for scored in evidence.of(Scored):
             table = table_of(scored, row[scored.trial], y[scored.trial])
-            path = self.path / "evidence" / f"{attack}.parquet"
-            table.to_parquet(path.with_suffix(".partial"))
-            os.replace(path.with_suffix(".partial"), path)
+            put_table(self.path, f"evidence/{attack}.parquet", table)
         self._write(f"evidence/{attack}.json", StoredEvidence.of(evidence), StoredEvidence)
 
     def evidence(self, attack: str) -> Evidence:
@@ -185,8 +207,7 @@ class RunFolder:
 
     def gains(self) -> tuple[Gain, ...]:
         """What a copy opened up; empty where no chain was played."""
-        path = self.path / "gains.json"
-        return self._read(path, tuple[Gain, ...]) if path.is_file() else ()
+        return self._rows("gains.json", tuple[Gain, ...])
 
     def write_left_out(self, left_out: tuple[LeftOut, ...]) -> None:
         """Keep which attacks there was no time for."""
@@ -194,14 +215,13 @@ class RunFolder:
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """The attacks that there was no time for."""
-        path = self.path / "left_out.json"
-        return self._read(path, tuple[LeftOut, ...]) if path.is_file() else ()
+        return self._rows("left_out.json", tuple[LeftOut, ...])
 
     def write_claim(self, name: str, result: Any) -> None:
         """Keep what one claim came to, a dataclass; what is not finite stays so."""
         (self.path / "claims").mkdir(exist_ok=True)
         text = json.dumps(asdict(result), indent=2, default=_plain)
-        _replace(self.path / "claims" / f"{name}.json", text)
+        put(self.path, f"claims/{name}.json", text.encode())
 
     def claim(self, name: str, kind: type[Stored]) -> Stored:
         """What one claim came to.  kind: the dataclass that it was."""
@@ -222,13 +242,11 @@ class RunFolder:
         if not self.has_scores(attack):
             known = ", ".join(sorted(path.stem for path in (self.path / "evidence").glob("*.parquet")))
             raise InputError(f"there are no scores of attack {attack!r} in this run; there are {known or 'none'}")
-        import pandas as pd
-
-        return pd.read_parquet(self.path / "evidence" / f"{attack}.parquet")
+        return table_in(self.path, self.path / "evidence" / f"{attack}.parquet", "member", "row", "y", "score")
 
     def write_e_values(self, values: Mapping[str, float]) -> None:
         """Keep the e-value of each membership attack, see stats.e_values."""
-        _replace(self.path / "e_values.json", json.dumps(dict(values), indent=2))
+        self._write("e_values.json", dict(values), dict[str, float])
 
     def e_values(self) -> dict[str, float] | None:
         """The e-value of each membership attack; None where a run has none, because it is older or was cut short."""
@@ -241,8 +259,7 @@ class RunFolder:
 
     def predictive(self) -> tuple[Predictive, ...]:
         """How likely a record that is named is a member, over the usual base rates; empty where that is not known."""
-        path = self.path / "predictive.json"
-        return self._read(path, tuple[Predictive, ...]) if path.is_file() else ()
+        return self._rows("predictive.json", tuple[Predictive, ...])
 
     def write_findings(self, content: FindingsFile) -> None:
         """Rewrite findings.json."""
@@ -265,13 +282,12 @@ class RunFolder:
     def write_attributes(self, frame: pd.DataFrame) -> None:
         """Keep the sensitive attributes of every record, if there are any."""
         if len(frame.columns) > 2:
-            path = self.path / "attributes.parquet"
-            frame.to_parquet(path.with_suffix(".partial"))
-            os.replace(path.with_suffix(".partial"), path)
+            put_table(self.path, "attributes.parquet", frame)
 
     def attributes(self) -> pd.DataFrame | None:
         """Columns member, row, and one for each sensitive attribute; None where none is sensitive."""
-        return _table(self.path / "attributes.parquet")
+        path = self.path / "attributes.parquet"
+        return table_in(self.path, path, "member", "row") if path.is_file() else None
 
     def write_causes(self, causes: tuple[Cause, ...], what_if: tuple[WhatIf, ...] = ()) -> None:
         """Keep what named members have in common, and what the model would leak if it were trained otherwise."""
@@ -280,8 +296,7 @@ class RunFolder:
 
     def what_if(self) -> tuple[WhatIf, ...]:
         """What the model would leak if it were trained otherwise; empty where that was not looked into."""
-        path = self.path / "what_if.json"
-        return self._read(path, tuple[WhatIf, ...]) if path.is_file() else ()
+        return self._rows("what_if.json", tuple[WhatIf, ...])
 
     def write_turned(self, rows: tuple[Mitigation, ...]) -> None:
         """Keep what is left of the other families' leaks when one thing is changed."""
@@ -289,20 +304,18 @@ class RunFolder:
 
     def mitigations(self) -> tuple[Mitigation, ...]:
         """What is left of the other families' leaks when one thing is changed; empty where that was not looked into."""
-        path = self.path / "turned.json"
-        return self._read(path, tuple[Mitigation, ...]) if path.is_file() else ()
+        return self._rows("turned.json", tuple[Mitigation, ...])
 
     def write_risk(self, members: pd.DataFrame, steady: Stability | None) -> None:
         """Keep the risk of every member, and whether other trainings would expose the same ones."""
-        path = self.path / "risk.parquet"
-        members.to_parquet(path.with_suffix(".partial"))
-        os.replace(path.with_suffix(".partial"), path)
+        put_table(self.path, "risk.parquet", members)
         if steady is not None:
             self._write("stability.json", steady, Stability)
 
     def risk(self) -> pd.DataFrame | None:
         """One row a member, see `retrained.per_record`; None where no leak was found."""
-        return _table(self.path / "risk.parquet")
+        path = self.path / "risk.parquet"
+        return table_in(self.path, path) if path.is_file() else None
 
     def stability(self) -> Stability | None:
         """Whether other trainings would expose the same members; None where that is not known."""
@@ -315,8 +328,7 @@ class RunFolder:
 
     def screen(self) -> tuple[Foretold, ...]:
         """What the losses foretold; empty where the loss attack was not played."""
-        path = self.path / "screen.json"
-        return self._read(path, tuple[Foretold, ...]) if path.is_file() else ()
+        return self._rows("screen.json", tuple[Foretold, ...])
 
     def write_next_model(self, rows: tuple[NextModel, ...]) -> None:
         """Keep what the next training is expected to give away."""
@@ -324,27 +336,25 @@ class RunFolder:
 
     def next_model(self) -> tuple[NextModel, ...]:
         """What the next training is expected to give away; empty where that is not known."""
-        path = self.path / "next_model.json"
-        return self._read(path, tuple[NextModel, ...]) if path.is_file() else ()
+        return self._rows("next_model.json", tuple[NextModel, ...])
 
     def causes(self) -> tuple[Cause, ...]:
         """What named members have in common; empty where that was not looked into."""
-        path = self.path / "causes.json"
-        return self._read(path, tuple[Cause, ...]) if path.is_file() else ()
+        return self._rows("causes.json", tuple[Cause, ...])
 
     def write_training(self, told: list[str]) -> None:
         """Keep how models were trained, after what is known already."""
         if told:
-            _replace(self.path / "training.json", json.dumps([*self.training(), *told]))
+            put(self.path, "training.json", json.dumps([*self.training(), *told]).encode())
 
     def training(self) -> list[str]:
         """How models were trained, one line each."""
         path = self.path / "training.json"
-        return [str(line) for line in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
+        return self._read(path, list[str]) if path.is_file() else []
 
     def finish(self) -> None:
         """Mark the run as complete."""
-        _replace(self.path / "complete.json", json.dumps({"complete": True}))
+        put(self.path, "complete.json", json.dumps({"complete": True}).encode())
 
     @property
     def complete(self) -> bool:
@@ -352,13 +362,16 @@ class RunFolder:
         return (self.path / "complete.json").is_file()
 
     def _write(self, name: str, value: Any, kind: type[Any]) -> None:
-        _replace(self.path / name, _adapter(cast(Any, kind)).dump_json(value, indent=2).decode())
+        put(self.path, name, _adapter(cast(Any, kind)).dump_json(value, indent=2))
+
+    def _rows(self, name: str, kind: type[Stored]) -> Stored | tuple[()]:
+        return self._read(self.path / name, kind) if (self.path / name).is_file() else ()
 
     def _read(self, path: Path, kind: type[Stored]) -> Stored:
         from pydantic import ValidationError
 
         try:
-            found: Stored = _adapter(cast(Any, kind)).validate_json(path.read_bytes())
+            found: Stored = _adapter(cast(Any, kind)).validate_json(content_of(self.path, path))
             return found
         except ValidationError as error:
             first = error.errors()[0]
@@ -369,15 +382,6 @@ class RunFolder:
 def _plain(value: Any) -> Any:
     """What JSON writes of a number of numpy's, or of a path."""
     return value.item() if hasattr(value, "item") else str(value)
-
-
-def _table(path: Path) -> pd.DataFrame | None:
-    """What a file holds; None where there is none."""
-    if not path.is_file():
-        return None
-    import pandas as pd
-
-    return pd.read_parquet(path)
 
 
 @cache
@@ -391,15 +395,5 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
 def _version(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8")).get("schema_version")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError, OSError) as error:
         raise InputError(f"{path} is damaged (it is not JSON): audit again") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside the file, flush to disk, then put it in place: a reader never sees half a file."""
-    partial = path.with_suffix(path.suffix + ".partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, path)

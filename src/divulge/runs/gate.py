@@ -20,6 +20,7 @@ from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.policies import policy_of
 from divulge.runs.regression import Progressed, Worse, compared_with
 from divulge.runs.settle import final_findings
+from divulge.runs.whole_files import run_read
 from divulge.stats.e_values import averaged
 from divulge.stats.weigh import weigh
 
@@ -113,10 +114,15 @@ def judge(
 
     before: the run of the model before; what leaks more than in it fails as well, see runs.regression.
     same_records: whether both are about the same records in the same order, or about others, where their contents are
-    not known.
+    not known.  Raises InputError for a folder that is no run, or is damaged.
     """
-    run = RunFolder(path)
+    with run_read(path):
+        return _judged(RunFolder(path), policy, before, same_records)
+
+
+def _judged(run: RunFolder, policy: Policy | None, before: Path | None, same_records: bool | None) -> Judgment:
     facts = run.facts()
+    run.check()
     stored = run.outcomes()
     ordered = [stored[name] for name in facts.planned if name in stored]
     if policy is not None:
@@ -133,9 +139,10 @@ def judge(
     lacking = (*incomplete(run, ordered, families, claims), *wanted)
     progressed = None
     if before is not None:
-        earlier = RunFolder(before)
-        judged = (run, findings), (earlier, _findings(before, chosen))
-        progressed = compared_with(*judged, chosen, (facts.threat, earlier.facts().threat), same_records)
+        with run_read(before):
+            earlier = RunFolder(before)
+            judged = (run, findings), (earlier, _findings(before, chosen))
+            progressed = compared_with(*judged, chosen, (facts.threat, earlier.facts().threat), same_records)
     worse = progressed.worse if progressed is not None else ()
     values = run.e_values() if policy is None else e_values_of(run, policy)
     e_value = averaged(list(values.values())) if values and not blind.alarm and not faults else None
@@ -149,6 +156,7 @@ def judge(
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
     """Of another run, under this policy."""
     run = RunFolder(path)
+    run.check()
     stored = run.outcomes()
     ordered = _all_again(run, [stored[name] for name in run.facts().planned if name in stored], policy)
     return final_findings(ordered, policy, run.baseline() or Baseline(), _faults(run), run)

@@ -27,7 +27,10 @@ def load_policy(named: Path | str) -> Policy:
             f"policy: no file at {path} (looked in {path.resolve().parent}), and none that comes with divulge: "
             f"{', '.join(shipped())}"
         )
-    return parsed(path.read_text("utf-8"), path.name)
+    try:
+        return parsed(path.read_text("utf-8-sig"), path.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"policy: {path.name} cannot be read as UTF-8 ({error}): save it so") from error
 
 
 def policy_of(given: Policy | str | Path | None) -> Policy:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from divulge.core.errors import InputError
 from divulge.core.results.policy import DEFAULT_THRESHOLDS, Policy
 from divulge.core.threat import Access, Family
+from divulge.data.yaml_text import line_of, read_yaml
 
 
 class _StrictPart(BaseModel):
@@ -87,11 +86,11 @@ def _known(source: str, where: str, kind: str, word: str, words: list[str]) -> N
 
 def parsed(text: str, source: str) -> Policy:
     """A policy from the text of a file; raises InputError naming `source` and the field."""
+    content, lines = read_yaml(text, source)
     try:
-        content: Any = yaml.safe_load(text) or {}
-        return PolicyFile.model_validate(content).policy(source)
-    except yaml.YAMLError as error:
-        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())[:160]}") from error
+        return PolicyFile.model_validate(content or {}).policy(source)
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"{source}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        line = line_of(lines, first["loc"])
+        where = f" (line {line})" if line is not None else ""
+        raise InputError(f"{source}: {'.'.join(map(str, first['loc']))}: {first['msg']}{where}") from error

@@ -21,6 +21,7 @@ from divulge.runs.evidence_files import scored_of
 from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import subgroups
+from divulge.runs.whole_files import run_read
 from divulge.stats.base_rates import BaseRate, predictive_value
 from divulge.stats.counted import with_intervals
 from divulge.stats.roc import at_fpr, roc
@@ -34,13 +35,18 @@ NAMED_AT = 0.99
 
 
 def open_run(path: Path, prior: str | None = None) -> AuditResult:
-    """Read a run, finished or not; raises InputError where there is none.
+    """Read a run, finished or not; raises InputError where there is none, or one that is damaged.
 
     prior: share of members among those whom an adversary asks about, see stats.base_rates.BaseRate.of; the usual range
     when None.
     """
-    run = RunFolder(path)
+    with run_read(path):
+        return _opened(RunFolder(path), prior)
+
+
+def _opened(run: RunFolder, prior: str | None) -> AuditResult:
     facts = run.facts()
+    run.check()
     stored = run.outcomes()
     ordered = [stored[name] for name in facts.planned if name in stored]
     blind = run.baseline() or Baseline(missing="the run was cut short before the baseline")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from divulge.core.errors import InputError
+from divulge.data.yaml_text import read_yaml
 from divulge.setup.parts import ComparePart, Part, Values
 from divulge.setup.settings import AuditSettings, DataSettings, Options, TargetSettings
 from divulge.setup.validation import complaints
@@ -131,6 +131,17 @@ class DataPart(DataSettings):
         return self
 
 
+class LimitsPart(Part):
+    """What the code of a model may take, on Linux."""
+
+    seconds: float = Field(default=600.0, gt=0)
+    """for loading it, and for its answer to one question; an attack during which it takes longer has failed"""
+    memory: float | None = Field(default=None, gt=0)
+    """in GB, that its process may hold; nine tenths of what the machine has when left out"""
+    network: bool = False
+    """whether code of a model may reach the network: a target of pickles or with a factory cannot otherwise"""
+
+
 class AuditFile(AuditSettings):
     """An audit."""
 
@@ -138,6 +149,8 @@ class AuditFile(AuditSettings):
     """the model"""
     data: DataPart | None = None
     """the records; not for a score table"""
+    limits: LimitsPart = LimitsPart()
+    """what the code of a model may take, on Linux"""
     compare: ComparePart = ComparePart()
     """compositions of defences, put side by side"""
 
@@ -167,13 +180,10 @@ def text_of(path: Path) -> str:
 
 def parsed(text: str, name: str) -> AuditFile:
     """An audit file from its text; raises InputError with one line: file, fields, what was expected of each."""
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{name}: not YAML: {' '.join(str(error).split())[:200]}") from error
+    content, lines = read_yaml(text, name)
     if not isinstance(content, dict):
         raise InputError(f"{name}: expected keys and values (target:, data:, ...), see `divulge audit --schema`")
     try:
         return AuditFile.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{name}: {complaints(error, AuditFile)}") from error
+        raise InputError(f"{name}: {complaints(error, AuditFile, lines=lines)}") from error

@@ -15,6 +15,7 @@ MODELS = {
     ".joblib": "sklearn",
     ".pkl": "sklearn",
     ".pickle": "sklearn",
+    ".skops": "sklearn",
     ".onnx": "onnx",
     ".pt": "torch",
     ".pth": "torch",
@@ -46,7 +47,7 @@ class Draft:
     @property
     def pickled(self) -> bool:
         """Whether loading the model can run code."""
-        return self.kind == "sklearn"
+        return self.kind == "sklearn" and self.model.suffix.lower() != ".skops"
 
 
 def look(folder: Path) -> Draft:

@@ -8,6 +8,7 @@ from typing import Any
 
 from divulge.auditing.job import Job
 from divulge.auditing.resources import Resources
+from divulge.core.boundary.watch import asking
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
@@ -38,7 +39,8 @@ def job_from_file(
         return job_from_table(ScoreTable.load(path), options.changed(name=options.name or audit.target.file.stem))
     data = _data(audit, "data: is missing: which records were trained on, and which were not")
     keep = options.cache if tools is None else tools.artifact_cache is not None
-    target, factory = target_in(audit.target, folder, keep)
+    with asking():  # what a file of a model makes Python do may never come back
+        target, factory = target_in(audit.target, folder, keep)
     asked = averaged(target, options.average)
     sets = sets_in(data, asked, options, folder)
     recipe = recipe_from(options.recipe, None, asked, tools, factory, folder)

@@ -8,6 +8,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from divulge.data.yaml_text import Lines, line_of
+
 MOST = 10
 """Complaints that one line names."""
 
@@ -25,25 +27,33 @@ KINDS = {
 """What a value was to be, by the start of pydantic's name for the mistake."""
 
 
-def complaints(error: ValidationError, model: type[BaseModel], beside: Sequence[str] = ()) -> str:
+def complaints(
+    error: ValidationError, model: type[BaseModel], beside: Sequence[str] = (), lines: Lines | None = None
+) -> str:
     """Pydantic's complaints as a person would say them: where, what is wrong, and which key was probably meant.
 
     model: what the file, or the keywords of a call, were read as.  beside: what else that call takes.
+    lines: of a file, where each value stands.
     """
     found: dict[tuple[Any, ...], str] = {}
     for one in error.errors():
         where = tuple(part for part in one["loc"] if not _of_a_choice(part))
         found.setdefault(where, _said(one, where, model, beside))
     meant = {(*where[:-1], said.split("did you mean ")[-1].strip("?'")) for where, said in found.items() if where}
-    lines = [
-        f"{'.'.join(map(str, where))}: {said}" if where else said
+    shown = [
+        (f"{'.'.join(map(str, where))}: {said}" if where else said) + _in_line(lines, where)
         for where, said in found.items()
         # A part that may also be one word is not blamed for being no word, where what is in it is at fault.
         if not any(len(other) > len(where) > 0 and other[: len(where)] == where for other in found)
         and not (said.startswith("is missing") and where in meant)
     ]
-    more = f"; and {len(lines) - MOST} more" if len(lines) > MOST else ""
-    return "; ".join(lines[:MOST]) + more
+    more = f"; and {len(shown) - MOST} more" if len(shown) > MOST else ""
+    return "; ".join(shown[:MOST]) + more
+
+
+def _in_line(lines: Lines | None, where: tuple[Any, ...]) -> str:
+    line = line_of(lines, where) if lines is not None else None
+    return f" (line {line})" if line is not None else ""
 
 
 def _said(one: Any, where: tuple[Any, ...], model: type[BaseModel], beside: Sequence[str]) -> str:

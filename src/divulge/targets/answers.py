@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from divulge.core.boundary.watch import asking
 from divulge.core.errors import FOREIGN, TargetError, raised
 from divulge.core.hashing import Array
 from divulge.core.signals import log_of_scores, log_softmax
@@ -20,7 +21,8 @@ VALUE_PORTS = frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGITS
 def guarded(name: str, call: Callable[[], object]) -> object:
     """What a model returns; whatever it raises becomes one TargetError that names it."""
     try:
-        return call()
+        with asking():
+            return call()
     except TargetError:
         raise
     except FOREIGN as error:  # a model is foreign code: it may raise anything

@@ -7,12 +7,14 @@ import hashlib
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from divulge.core.errors import InputError
+from divulge.core.boundary.seals import SEAL_BYTES, is_sealed, seal
+from divulge.core.errors import InputError, Notice
 
 DEFAULT_LIMIT = 4 * 1024**3
 TRIM_TO = 0.8
@@ -59,32 +61,48 @@ def code_version() -> str:
 class ArtifactCache:
     """Bytes by key (hexadecimal).  Every file appears whole or not at all, so several processes may share a cache.
 
-    The folder is readable by its owner only: models of private data lie there, some of them as pickles.
+    The folder is readable by its owner only: models of private data lie there, some of them as pickles.  So nothing is
+    read that this user's divulge has not sealed under that very key, see core.boundary.seals: what is damaged, or was
+    put there by somebody else, is as good as not there.  A folder that is another user's, or that others can write to,
+    is not used at all, and a Notice says so.
     """
 
     folder: Path
     limit: int = DEFAULT_LIMIT
     _written: int = 0
+    _ours: bool | None = None
 
     def read(self, key: str) -> bytes | None:
-        """What lies under a key; None where nothing does.  Reading counts as use."""
+        """What lies under a key; None where nothing does, or nothing that is sealed.  Reading counts as use."""
         path = self._path(key)
-        try:
-            content = path.read_bytes()
-            os.utime(path)
-        except OSError:
+        if not self.ours():
             return None
-        return content
+        try:
+            stored = path.read_bytes()
+            os.utime(path)
+        except (OSError, MemoryError):
+            return None
+        content = stored[SEAL_BYTES:]
+        return content if is_sealed(content, stored[:SEAL_BYTES], "cache", key) else None
+
+    def ours(self) -> bool:
+        """Whether the folder may be used: it is this user's, and no one else can write to it; or is yet to be made."""
+        if self._ours is None:
+            self._ours = _is_ours(self.folder)
+        return self._ours
 
     def write(self, key: str, content: bytes) -> None:
         """Put it under its key.  A full or read-only disk is no error: the cache is then without effect."""
         path = self._path(key)
+        if not self.ours():
+            return
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.parent.mkdir(exist_ok=True)
             handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
             try:
                 with os.fdopen(handle, "wb") as stream:
+                    stream.write(seal(content, "cache", key))
                     stream.write(content)
                 os.replace(partial, path)
             except OSError:
@@ -125,6 +143,30 @@ class ArtifactCache:
             with contextlib.suppress(OSError):
                 facts = path.stat()
                 yield facts.st_mtime, facts.st_size, path
+
+
+def _is_ours(folder: Path) -> bool:
+    """See ArtifactCache.ours.  Systems without owners of files in this sense keep caches apart by themselves."""
+    if not hasattr(os, "geteuid"):
+        return True
+    try:
+        facts = folder.stat()
+    except OSError:  # not there yet, or out of reach: writing will tell
+        return True
+    cure = None
+    if facts.st_uid != os.geteuid():
+        cure = "is another user's"
+    elif facts.st_mode & 0o022:
+        cure = "can be written to by others (chmod go-w)"
+    if cure is None:
+        return True
+    warnings.warn(
+        f"the cache {folder} {cure}: it is not used, since models from it would be taken for yours; set DIVULGE_CACHE "
+        "to a folder of your own",
+        Notice,
+        stacklevel=2,
+    )
+    return False
 
 
 def default_cache() -> ArtifactCache:

@@ -16,7 +16,7 @@ from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Finding, Outcome, Verdict
 from divulge.core.results.handshake import Handshake
 from divulge.core.threat import ThreatModel
-from divulge.runs.find import RUNS, new_folder, run_at
+from divulge.runs.find import RUNS, discard_empty, new_folder, run_at
 from divulge.runs.folder import RunFolder
 from divulge.runs.result import open_run
 from divulge.runs.summary import as_html, as_text
@@ -258,4 +258,5 @@ def _carried_out(
         close = getattr(drawn, "close", None)
         if close is not None:
             close()
+        discard_empty(folder)
     return Run(folder, open_run(run.path))

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from divulge.core.boundary.seals import is_sealed, seal
 from divulge.core.errors import InputError
 from divulge.core.secret import without_secrets
+from divulge.runs.find import discard_empty
 
 if TYPE_CHECKING:
     from divulge.auditing.job import Job
     from divulge.auditing.resources import Resources
 
 FILE = "origin.json"
+SEAL = "origin.seal"
+"""That this user's divulge wrote it, see core.boundary.seals."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +68,20 @@ def noted(run: Path, origin: Origin | None) -> Iterator[None]:
     begun after all.
     """
     fresh = origin is not None and not (run / "run.json").exists()
-    made = fresh and not run.exists()
     if fresh:
         run.mkdir(parents=True, exist_ok=True)
         assert origin is not None
-        content = without_secrets(origin.content) if origin.content is not None else None
-        (run / FILE).write_bytes(_ADAPTER.dump_json(replace(origin, content=content), indent=2))
+        kept = without_secrets(origin.content) if origin.content is not None else None
+        content = _ADAPTER.dump_json(replace(origin, content=kept), indent=2)
+        (run / FILE).write_bytes(content)
+        (run / SEAL).write_text(seal(content, FILE).hex() + "\n")
     try:
         yield
     finally:
-        if fresh and not (run / "run.json").exists():
-            (run / FILE).unlink(missing_ok=True)
-            if made and not any(run.iterdir()):
-                run.rmdir()
+        if not (run / "run.json").exists():
+            for name in (FILE, SEAL) if fresh else ():
+                (run / name).unlink(missing_ok=True)
+            discard_empty(run)
 
 
 def origin_of(run: Path) -> Origin:
@@ -88,10 +93,26 @@ def origin_of(run: Path) -> Origin:
             "(or resume= of divulge.audit, where it was begun in Python)"
         )
     try:
-        found = _ADAPTER.validate_json(path.read_bytes())
-    except ValidationError as error:
+        content = path.read_bytes()
+        found = _ADAPTER.validate_json(content)
+    except (ValidationError, OSError) as error:
         raise InputError(f"{path} is damaged: name the audit file, divulge audit AUDIT.yaml --resume {run}") from error
+    if found.content is not None and not _sealed(run, content):
+        # An audit file is a program: that of a stranger's folder is not run because it lies there.
+        raise InputError(
+            f"{path} was not written by you on this machine, or was changed: name the audit file yourself, "
+            f"divulge audit AUDIT.yaml --resume {run}"
+        )
     if found.folder is not None and Path(found.folder).resolve().is_relative_to(run.resolve()):
         # Whoever sent such a folder could have put a model into it that runs code when it is loaded.
         raise InputError(f"{path} names files inside of the run: name the audit file yourself")
     return found
+
+
+def _sealed(run: Path, content: bytes) -> bool:
+    """Whether this user's divulge wrote what a run was begun with."""
+    try:
+        found = bytes.fromhex((run / SEAL).read_text(encoding="utf-8").strip())
+    except (OSError, ValueError):
+        return False
+    return is_sealed(content, found, FILE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from divulge.auditing.probes import still_there
 from divulge.auditing.run_attack import Result, baseline, run_attack
 from divulge.auditing.sessions import Sessions, findings_expected
 from divulge.auditing.units import units_of
+from divulge.core.boundary.watch import died, playing
 from divulge.core.capability.attacks import shadows_of
 from divulge.core.capability.targets import origin_of
 from divulge.core.errors import Impossible, InputError, TargetError
@@ -26,7 +28,7 @@ from divulge.core.records import Records
 from divulge.core.results.audit_result import Baseline, RunFacts, TargetFacts
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Curve
-from divulge.core.results.finding import Finding, Outcome, Played, Refused, Verdict
+from divulge.core.results.finding import Failed, Finding, Outcome, Played, Refused, Verdict
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
@@ -51,6 +53,9 @@ from divulge.runs.subgroups import attributes_of
 from divulge.stats.base_rates import USUAL, BaseRate
 from divulge.stats.curves import histogram, roc_band
 
+FULL_OR_READ_ONLY = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk says that takes nothing more."""
+
 
 def run_audit(
     job: Job,
@@ -69,13 +74,30 @@ def run_audit(
     that of a run that was never interrupted.
     explain: whether to look into why it leaks.
     """
-    progress = progress or Quiet()
-    planned, run = plan(job), RunFolder(folder)
+    run = RunFolder(folder)
+    try:
+        return _played(job, run, resume, progress or Quiet(), minutes, explain)
+    except OSError as error:
+        if error.errno not in FULL_OR_READ_ONLY:
+            raise
+        raise InputError(
+            f"{folder} cannot be written to ({error.strerror or error}): what was found is kept; make room, and go on "
+            f"with: divulge audit --resume {folder}"
+        ) from error
+    finally:
+        run.release()
+
+
+def _played(
+    job: Job, run: RunFolder, resume: bool, progress: Progress, minutes: float | None, explain: bool
+) -> RunFolder:
+    """See run_audit."""
+    planned = plan(job)
     met, memory = _begin(run, job, planned, resume, minutes)
     progress.met(met)
     tables = Sessions(job, findings_expected(job, [p.card for p in planned if not p.lacks]), memory)
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
-    write_keys(folder, job.features or job.candidates, job.member, job.row)
+    write_keys(run.path, job.features or job.candidates, job.member, job.row)
     done = run.outcomes()
     progress.plan(len(planned) + 2)
     progress.step("guessing without the model")
@@ -86,7 +108,8 @@ def run_audit(
     budget = Budget(job, planned, minutes)
     for step in budget.order(tuple(done)):
         progress.step(step.card.title)
-        done[step.card.name] = _one(run, tables, step, blind)
+        with playing(run.path, step.card.name):
+            done[step.card.name] = _one(run, tables, step, blind)
         budget.spent(step, done[step.card.name].outcome)
         _publish(run, planned, done, blind)
         progress.outcome(done[step.card.name].outcome)
@@ -227,9 +250,11 @@ def _begin(
     if not resume:
         met = shake(job, memory, minutes=minutes)
         run.create(_facts(job, planned, met))
+        run.hold()
         run.write_handshake(met)
         return met, memory
     facts = run.facts()
+    run.hold()
     if facts.job != job.fingerprint():
         raise InputError(
             f"{run.path} is a run of another job (other records, model, attacks, settings or seed): "
@@ -246,20 +271,21 @@ def _one(run: RunFolder, tables: Sessions, planned: Planned, blind: Baseline) ->
     """Play one attack and store what became of it."""
     card, job = planned.card, tables.job
     lacks, table = list(planned.lacks), None
-    if not lacks:
+    if not lacks and died(card.name) is None:
         try:
             table = tables.of(card)
         except Impossible as reason_why:
             lacks.append(str(reason_why))
-    if table is None:
-        reason = Refused("; ".join(lacks))
+    how = died(card.name)
+    if how is not None or table is None:
+        failed = None if how is None else Failed(f"the process died while it was played: {how}")
         outcome = Outcome(
             card.name,
             card.title,
             card.family.value,
             card.asset.value,
             card.paper,
-            reason,
+            failed or Refused("; ".join(lacks)),
             card.needs.access.value,
             strength=card.strength,
         )

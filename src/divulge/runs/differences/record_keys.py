@@ -18,6 +18,7 @@ from divulge.core.errors import InputError
 from divulge.core.hashing import Array, digest, row_digests
 from divulge.core.identity import content_hash
 from divulge.core.records import CODED, Records
+from divulge.runs.whole_files import put_table, table_in
 from divulge.training.artifact_cache import default_folder
 
 FILE = "record_keys.parquet"
@@ -60,9 +61,7 @@ def write_keys(folder: Path, records: Records, member: Array, row: Array) -> Non
     frame["secret"], frame["whole"] = name, whole
     if records.groups is not None:
         frame["person"] = np.unique(records.groups, return_inverse=True)[1]
-    partial = (folder / FILE).with_suffix(".partial")
-    frame.iloc[order].to_parquet(partial, index=False)
-    os.replace(partial, folder / FILE)
+    put_table(folder, FILE, frame.iloc[order].reset_index(drop=True))
 
 
 def read_keys(folder: Path) -> RecordKeys | None:
@@ -70,14 +69,12 @@ def read_keys(folder: Path) -> RecordKeys | None:
     path = folder / FILE
     if not path.is_file():
         return None
-    import pandas as pd
-
+    frame = table_in(folder, path, "member", "row", "key")
     try:
-        frame = pd.read_parquet(path)
         member, row, key = (frame[name].to_numpy() for name in ("member", "row", "key"))
         person = frame["person"].to_numpy() if "person" in frame.columns else None
         return RecordKeys(member, row, key, str(frame["secret"].iloc[0]), str(frame["whole"].iloc[0]), person)
-    except (OSError, ValueError, KeyError, IndexError) as error:
+    except (KeyError, IndexError) as error:
         raise InputError(f"{path} is damaged: delete it, and state whether the records are the same") from error
 
 

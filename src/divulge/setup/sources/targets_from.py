@@ -97,6 +97,10 @@ def target_in(part: TargetPart, folder: Path, keep: bool = True) -> tuple[Target
     if part.kind == "onnx":
         return _onnx(path, _task(part), part.name), None
     trusted = modules_beside(part.trusted_modules, part.modules, folder) if part.trust else ()
+    if part.kind == "sklearn" and path.suffix == ".skops":
+        from divulge.targets.skops_files import load_skops
+
+        return target_from(load_skops(path, part.trust, trusted), part.name), None
     if part.kind == "sklearn":
         return target_from(load_trusted(path, part.trust, trusted), part.name), None
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -15,25 +13,50 @@ import torch
 from torch import nn
 
 from divulge.core.errors import InputError
-from divulge.targets.pickles import KNOWN, KNOWN_NAMES
+from divulge.targets.known_names import CONSTRUCTORS, VALUES
+from divulge.targets.pickles import GuardedUnpickler, NameGuard
 
 INSIDE = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
 """Where checkpoints of usual training loops keep the weights."""
 
-CLASSES = re.compile(
-    r"^(torch\.nn\.(modules|parameter|utils\.parametrize)|torch\.ao\.nn|torchvision\.(models|ops)|"
-    r"transformers\.(models|activations|generation|configuration_utils|pytorch_utils))(\.|$)"
+PLACES = ("torch.nn.modules", "torch.ao.nn", "torchvision.models", "torchvision.ops", "transformers", "divulge")
+"""Where classes of layers and of whole networks are defined."""
+
+FUNCTIONS = (
+    (
+        "torch.nn.functional",
+        "relu gelu elu selu celu silu leaky_relu mish hardtanh hardswish softmax log_softmax softplus",
+    ),
+    ("torch._C._nn", "gelu softplus"),
+    ("torch", "relu tanh sigmoid selu"),
 )
-FUNCTIONS = re.compile(r"^(torch\.nn\.functional|torch\._C\._nn)$")
-NAMES = frozenset(
-    [("torch._utils", f"_rebuild_{kind}") for kind in ("tensor_v2", "parameter", "parameter_with_state", "qtensor")]
-    + [("torch", name) for name in ("Size", "device", "dtype", "relu", "tanh", "sigmoid", "float32", "float16")]
-    + [("torch", name) for name in ("bfloat16", "float64", "int64", "qint8", "per_tensor_affine", "FloatStorage")]
+
+VALUES_OF_TORCH = VALUES | frozenset(
+    [(module, name) for module, names in FUNCTIONS for name in names.split()]
+    + [
+        ("torch", n)
+        for n in ("float32", "float16", "bfloat16", "float64", "int64", "int32", "qint8", "quint8", "strided")
+    ]
+    + [("torch", n) for n in ("per_tensor_affine", "per_channel_affine", "FloatStorage", "dtype")]
     + [("torch", f"{kind}Storage") for kind in ("Double", "Half", "BFloat16", "Long", "Int", "Bool", "Byte", "QInt8")]
     + [("torch.storage", "UntypedStorage"), ("torch.storage", "TypedStorage"), ("torch._tensor", "Tensor")]
+)
+CONSTRUCTORS_OF_TORCH = CONSTRUCTORS | frozenset(
+    [("torch._utils", f"_rebuild_{kind}") for kind in ("tensor_v2", "parameter", "parameter_with_state", "qtensor")]
+    + [("torch", "Size"), ("torch", "device"), ("torch.nn.parameter", "Parameter"), ("torch", "ScriptObject")]
     + [("torch.serialization", "_get_layout")]
 )
 """What the pickle of a whole module needs besides classes of layers."""
+
+
+def is_known_module(found: Any, module: str, name: str) -> bool:
+    """Whether an object is a class of layers, networks or their settings, defined under this very name."""
+    if not isinstance(found, type) or (found.__module__, found.__qualname__) != (module, name):
+        return False
+    settings = any(
+        base.__name__ in ("PretrainedConfig", "PreTrainedConfig", "GenerationConfig") for base in found.__mro__
+    )
+    return issubclass(found, nn.Module) or (module.startswith("transformers.") and settings)
 
 
 def load_weights(module: nn.Module | None, path: Path, trust: bool = False, modules: tuple[str, ...] = ()) -> nn.Module:
@@ -87,25 +110,16 @@ def _at(name: Any, prefix: str) -> bool:
 def _whole(path: Path, modules: tuple[str, ...]) -> nn.Module:
     """A module in a pickle of somebody who is trusted, or in a TorchScript file."""
 
-    class Guarded(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            module = {"__builtin__": "builtins", "copy_reg": "copyreg"}.get(module, module)  # in protocol 2
-            ours = any(module == root or module.startswith(f"{root}.") for root in modules)
-            known = KNOWN.match(module) or FUNCTIONS.match(module) or (module, name) in NAMES | KNOWN_NAMES
-            if ours or (known and "." not in name):
-                return super().find_class(module, name)
-            if CLASSES.match(module) and isinstance(found := super().find_class(module, name), type):
-                return found
-            raise InputError(
-                f"target.path: the file would run {module}.{name}: if it is a class of yours, add "
-                f"{module.split('.', maxsplit=1)[0]!r} to target.trusted_modules"
-            )
+    class Guarded(GuardedUnpickler):
+        guard = NameGuard(modules, CONSTRUCTORS_OF_TORCH, VALUES_OF_TORCH, PLACES, is_known_module)
 
-    guard = SimpleNamespace(Unpickler=Guarded, load=lambda file, **how: Guarded(file, **how).load(), __name__="guarded")
+    reader = SimpleNamespace(
+        Unpickler=Guarded, load=lambda file, **how: Guarded(file, **how).load(), __name__="guarded"
+    )
     try:
         loaded = _scripted(path)
         if loaded is None:
-            loaded = torch.load(path, map_location="cpu", weights_only=False, pickle_module=guard)
+            loaded = torch.load(path, map_location="cpu", weights_only=False, pickle_module=reader)
     except InputError:
         raise
     except Exception as error:  # a damaged file raises anything

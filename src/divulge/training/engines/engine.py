@@ -18,7 +18,7 @@ import numpy as np
 
 from divulge.core.capability.declared import able
 from divulge.core.capability.recipes import CountsSteps, Packable, stackable, threadable
-from divulge.core.errors import InputError, TargetError
+from divulge.core.errors import FOREIGN, InputError, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.training.artifact_cache import ArtifactCache, code_version
@@ -83,6 +83,15 @@ MOST_STACKED_BYTES = 64 * 1024**2
 """Of weights, gradients and moments of one stack: more networks share the cost of a call, fewer stay in the cache."""
 
 
+def _remembered(kept: ArtifactCache, key: str, recipe: Trainable) -> Any:
+    """The model that the cache has; None where it has none, or one that this version of its library cannot read."""
+    packed = kept.read(key)
+    try:
+        return None if packed is None else recipe.unpack(packed)  # type: ignore[attr-defined]
+    except FOREIGN:  # a pickle of another version of a library may raise anything
+        return None
+
+
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -119,11 +128,11 @@ class Trainer:
         keys = [self._key(recipe, records, row, seed) for row, seed in zip(keep, seeds, strict=True)]
         missing, kept = [], self.artifact_cache if able(recipe, Packable) else None
         for number, key in enumerate(keys):
-            packed = kept.read(key) if kept is not None else None
-            if packed is None:
+            model = _remembered(kept, key, recipe) if kept is not None else None
+            if model is None:
                 missing.append(number)
             else:
-                yield number, recipe.unpack(packed)  # type: ignore[attr-defined]
+                yield number, model
         if not missing:
             return
         plan = self._plan(recipe, records, keep[missing])

@@ -1,0 +1,1 @@
+"""What stands between divulge and the code, files and disks of others."""

@@ -1,0 +1,198 @@
+"""What a model's code may do to an audit: the attack that is being played fails, and the audit goes on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from divulge.core.boundary import offline, watch
+from divulge.core.errors import InputError
+from divulge.setup.audit_file import parsed
+from divulge.setup.boundary import memory_here, refuse_code, runs_code
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are watched on Linux alone")
+
+STEPS = """
+import ctypes, os, signal, socket, sys, time
+from sklearn.linear_model import LogisticRegression
+
+ASKED = []
+
+
+class Shy(LogisticRegression):
+    def decision_function(self, x):
+        ASKED.append(len(x))
+        if len(ASKED) > 20:  # the handshake is over
+            {act}
+        return super().decision_function(x)
+"""
+
+AUDIT = """
+target: {kind: sklearn, path: model.joblib, trust: true, modules: [shy.py]}
+data: {members: members.csv, nonmembers: nonmembers.csv, target: ill}
+recipe: {kind: none}
+attacks: [label_only_noise, loss]
+cache: false
+limits: {seconds: 25, memory: 1.5}
+"""
+
+ACTS = {
+    "sys.exit(0)": "it wanted to end the program",
+    "os._exit(0)": "exit status 0",
+    "os.abort()": "killed by signal 6",
+    "ctypes.string_at(0)": "killed by signal 11",
+    "time.sleep(600)": "no answer within 25 s",
+    "ASKED[:] = [bytearray(2_500_000_000), time.sleep(600)]": "more than 1.5 GB of memory",
+}
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(120, 3)), columns=["a", "b", "c"])
+    frame["ill"] = np.where(frame["a"] + rng.normal(size=120) > 0, "yes", "no")
+    frame[:60].to_csv(tmp_path / "members.csv", index=False)
+    frame[60:].to_csv(tmp_path / "nonmembers.csv", index=False)
+    joblib.dump(LogisticRegression().fit(frame[:60].drop(columns="ill"), frame[:60]["ill"]), tmp_path / "model.joblib")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def shy(folder, act):
+    (folder / "shy.py").write_text(STEPS.format(act=act))
+    make = (
+        "import joblib, pandas as pd; from shy import Shy; f = pd.read_csv('members.csv'); "
+        "joblib.dump(Shy().fit(f.drop(columns='ill'), f['ill']), 'model.joblib')"
+    )
+    subprocess.run([sys.executable, "-c", make], cwd=folder, check=True)
+    (folder / "audit.yaml").write_text(AUDIT)
+
+
+def typed(*arguments, folder):
+    command = [sys.executable, "-m", "divulge.cli.app", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+def results(folder):
+    (place,) = (path.parent for path in (folder / "divulge-runs").glob("*/run.json"))
+    read = (json.loads(path.read_text())["outcome"] for path in (place / "outcomes").iterdir())
+    return place, {outcome["attack"]: outcome["result"] for outcome in read}
+
+
+FAST = ("os._exit(0)",)
+"""The others take seconds more each."""
+
+
+@linux
+@pytest.mark.parametrize("act", [act if act in FAST else pytest.param(act, marks=pytest.mark.slow) for act in ACTS])
+def test_the_attack_has_failed_and_the_audit_goes_on(act, workplace):
+    shy(workplace, act)
+    done = typed("audit", "audit.yaml", folder=workplace)
+    assert done.returncode == 3, done.stdout + done.stderr
+    place, found = results(workplace)
+    assert ACTS[act] in found["label_only_noise"]["error"]
+    assert "measurements" in found["loss"] and (place / "complete.json").exists()
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@linux
+def test_a_model_that_never_loads_is_given_up(workplace):
+    (workplace / "slow.py").write_text("import time\ntime.sleep(600)\n")
+    (workplace / "audit.yaml").write_text(AUDIT.replace("shy.py", "slow.py").replace("seconds: 25", "seconds: 1"))
+    done = typed("audit", "audit.yaml", folder=workplace)
+    assert done.returncode == 3 and "no answer within 1 s" in done.stderr and done.stderr.count("\n") == 1
+    assert not list((workplace / "divulge-runs").glob("*"))
+
+
+@linux
+@pytest.mark.slow
+def test_a_model_has_no_network_unless_it_is_given(workplace):
+    shy(workplace, "socket.create_connection(('127.0.0.1', 9), timeout=1)")
+    assert typed("audit", "audit.yaml", folder=workplace).returncode == 3
+    _, found = results(workplace)
+    assert "PermissionError" in found["label_only_noise"]["error"]
+    audit = AUDIT.replace("memory: 1.5", "network: true")
+    (workplace / "audit.yaml").write_text(audit)
+    typed("audit", "audit.yaml", "--out", "other", folder=workplace)
+    (outcome,) = (workplace / "other").glob("*/outcomes/label_only_noise.json")
+    assert "PermissionError" not in outcome.read_text()
+
+
+@linux
+def test_the_filter_refuses_what_reaches_out_and_nothing_else():
+    code = (
+        "import socket; from divulge.core.boundary import offline; assert not offline.is_offline(); "
+        "assert offline.go_offline() and offline.is_offline(); a, b = socket.socketpair(); a.send(b'x'); "
+        "assert b.recv(1) == b'x'; import subprocess, sys; "
+        "sys.exit(subprocess.run([sys.executable, '-c', 'import socket; socket.socket()'], stderr=-3).returncode + 6)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 7
+    assert not offline.is_offline()
+
+
+def test_nothing_is_written_where_nobody_watches(tmp_path):
+    with watch.asking(), watch.playing(tmp_path, "loss"):
+        assert watch.watcher() is None and watch.died("loss") is None
+
+
+def test_a_board_says_since_when_and_what_is_played(tmp_path):
+    board = watch.Board()
+    watch.watched_by(board)
+    try:
+        watch.limit(5.0, 100.0)
+        with watch.playing(tmp_path, "lösung"):
+            with watch.asking(), watch.asking():
+                assert board.numbers()[0] > 0 and board.numbers()[1:] == (5.0, 100.0)
+            assert board.numbers() == (0.0, 5.0, 100.0)
+            assert (board.text("place"), board.text("attack")) == (str(tmp_path), "lösung")
+        assert board.text("attack") == ""
+        board.died["loss"] = "why"
+        assert watch.died("loss") == "why" and watch.died("lira") is None
+    finally:
+        watch.watched_by(None)
+    assert memory_here() > 1e8 or sys.platform != "linux"
+
+
+BASE = "data: {members: members.csv, nonmembers: nonmembers.csv, target: ill}\n"
+PROGRAMS = {
+    "target: {kind: sklearn, path: m.joblib, trust: true}\n": "target.trust",
+    "target: {kind: torch, path: m.pt, factory: 'net.py:build'}\n": "target.factory",
+    "target: {kind: sklearn, path: m.skops, modules: [steps.py]}\n": "target.modules",
+    "target: {kind: sklearn, path: m.skops, trusted_modules: [os]}\n": "target.trusted_modules",
+    "target: {kind: onnx, path: m.onnx}\nrecipe: {kind: torch, factory: 'os:abort'}\n": "recipe.factory",
+}
+
+
+@pytest.mark.parametrize("text", PROGRAMS)
+def test_an_untrusted_file_runs_no_code(text, tmp_path):
+    audit = parsed(text + BASE, "audit.yaml")
+    assert runs_code(audit)
+    with pytest.raises(InputError, match=rf"^--untrusted: {PROGRAMS[text]}"):
+        refuse_code(audit, tmp_path)
+
+
+def test_an_untrusted_file_sends_no_secrets_and_reads_what_lies_beside_it(tmp_path):
+    model = "target: {kind: onnx, path: m.onnx}\n"
+    refuse_code(parsed(model + BASE, "a.yaml"), tmp_path)
+    for text, key in {
+        model.replace("m.onnx", "/etc/m.onnx") + BASE: "target.path",
+        model + BASE.replace("members.csv", "../members.csv", 1): "data.members",
+        model + BASE + "policy: ../p.yaml\n": "policy",
+        "target: {kind: http, service: {url: 'http://x', preset: fastapi, headers: {A: B}}}\n"
+        + BASE: "service.headers",
+    }.items():
+        with pytest.raises(InputError, match=key):
+            refuse_code(parsed(text, "a.yaml"), tmp_path)
+
+
+def test_the_command_refuses_a_program(workplace):
+    (workplace / "audit.yaml").write_text(AUDIT)
+    done = typed("audit", "audit.yaml", "--untrusted", folder=workplace)
+    assert done.returncode == 2 and "target.trust, target.modules" in done.stderr
