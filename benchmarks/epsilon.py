@@ -19,9 +19,9 @@ from divulge.claims.mechanism import audit_mechanism
 from divulge.core.hashing import Array
 from divulge.core.results.trials import Scored
 from divulge.defenses.accounting import epsilon_of as accountants_epsilon
-from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.exchange import one_run_epsilon
-from divulge.stats.gaussian import epsilon_of, mu_lower_bound
+from divulge.stats.privacy.epsilon import epsilon_lower_bound
+from divulge.stats.privacy.gaussian import epsilon_of, mu_lower_bound
 from divulge.stats.roc import Roc, roc
 from harness import Row, main
 from private.final_models import Setting, final_model

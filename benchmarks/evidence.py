@@ -12,8 +12,8 @@ from divulge.core.results.finding import Measurement, Verdict
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc
-from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.intervals import clopper_pearson
+from divulge.stats.privacy.epsilon import epsilon_lower_bound
 from divulge.stats.roc import at_fpr, roc
 from divulge.stats.scored import weigh_scored
 from divulge.stats.verdict import settle

@@ -15,15 +15,15 @@ from divulge.core.results.metric import AUC, BALANCED_ACCURACY, FALSE_POSITIVE_R
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.runs.regression import HAIR
-from divulge.stats.base_rates import BaseRate, ppv, predictive_value
 from divulge.stats.comparison.areas import auc_difference, balanced_accuracy_difference
 from divulge.stats.comparison.bands import roc_difference
 from divulge.stats.comparison.difference import Difference
 from divulge.stats.comparison.linked import Linked, linked
 from divulge.stats.comparison.rates import tpr_difference
-from divulge.stats.e_values import Look, auc_e_value, e_process, over_time
+from divulge.stats.forecast.base_rates import BaseRate, ppv, predictive_value
 from divulge.stats.intervals import clopper_pearson
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.e_values import Look, auc_e_value, e_process, over_time
+from divulge.stats.many.multiplicity import holm
 from harness import Row
 
 ALPHA = 0.05

@@ -12,7 +12,7 @@ from divulge.core.records import Column, Records, Schema
 from divulge.core.results.metric import BALANCED_ACCURACY, EPSILON
 from divulge.core.results.policy import Policy
 from divulge.games.blind import blind_guesses
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.multiplicity import holm
 from divulge.stats.scored import weigh_scored
 from harness import Row
 

@@ -28,15 +28,15 @@ from divulge.core.results.estimate import Rate
 from divulge.core.results.metric import BALANCED_ACCURACY
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
-from divulge.runs.evidence_files import table_of
+from divulge.runs.files.evidence_files import table_of
 from divulge.runs.together import null_of, split_of
 from divulge.setup.from_objects import job_from_objects
 from divulge.setup.settings import Options
 from divulge.stats.auc import auc
-from divulge.stats.familywise import Null, common_level, step_down
 from divulge.stats.intervals import clopper_pearson
-from divulge.stats.multiplicity import holm
-from divulge.stats.rerandomized import METRICS, Ranked, Split, log_chances
+from divulge.stats.many.familywise import Null, common_level, step_down
+from divulge.stats.many.multiplicity import holm
+from divulge.stats.many.rerandomized import METRICS, Ranked, Split, log_chances
 from divulge.stats.scored import weigh_scored
 from harness import Row
 

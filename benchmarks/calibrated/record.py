@@ -13,8 +13,8 @@ from divulge.claims.record_trainings import Answered
 from divulge.claims.worst_record import moved
 from divulge.core.hashing import Array
 from divulge.core.results.estimate import Rate
+from divulge.stats.forecast.one_record import RecordAttack, counts, learned, weigh_record
 from divulge.stats.intervals import clopper_pearson
-from divulge.stats.one_record import RecordAttack, counts, learned, weigh_record
 from harness import Row
 
 RECORDS = 40

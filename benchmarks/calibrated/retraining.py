@@ -26,8 +26,8 @@ from divulge.games.membership import MembershipGame
 from divulge.setup.assemble import attacks_for
 from divulge.setup.from_table import job_from_table
 from divulge.setup.settings import Options
+from divulge.stats.forecast.prediction import next_share
 from divulge.stats.intervals import clopper_pearson
-from divulge.stats.prediction import next_share
 from divulge.stats.weigh import weigh
 from divulge.targets.score_table import ScoreTable
 from harness import Row

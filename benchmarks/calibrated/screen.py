@@ -27,8 +27,8 @@ from divulge.games.membership import MembershipGame
 from divulge.setup.assemble import attacks_for
 from divulge.setup.from_table import job_from_table
 from divulge.setup.settings import Options
+from divulge.stats.forecast.screen import ruled_out
 from divulge.stats.roc import at_fpr, roc
-from divulge.stats.screen import ruled_out
 from divulge.targets.score_table import ScoreTable
 from harness import Row
 

@@ -14,7 +14,7 @@ from divulge.core.hashing import Array
 from divulge.core.results.trials import Scored
 from divulge.data.sources import fashion_mnist
 from divulge.defenses.accounting import gaussian_noise_for
-from divulge.stats.gaussian import epsilon_of, mu_lower_bound
+from divulge.stats.privacy.gaussian import epsilon_of, mu_lower_bound
 from divulge.stats.roc import roc
 
 CLASSES, DELTA, RATE, NORM = 10, 1e-5, 0.05, 1.0

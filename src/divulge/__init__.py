@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
     from divulge.claims.guesses import OneRun as OneRun
-    from divulge.claims.mechanism import MechanismAudit as MechanismAudit
     from divulge.claims.mechanism import audit_mechanism as audit_mechanism
     from divulge.claims.one_run import audit_epsilon as audit_epsilon
     from divulge.claims.rounds import RoundsAudit as RoundsAudit
     from divulge.claims.rounds import audit_rounds as audit_rounds
-    from divulge.claims.worst_record import WorstRecord as WorstRecord
     from divulge.claims.worst_record import worst_record as worst_record
     from divulge.core.attack import Attack as Attack
     from divulge.core.attack import Card as Card
@@ -142,7 +140,6 @@ _HOME = {
     "InputGuess": "core.views.property",
     "InputView": "core.views.property",
     "Knowledge": "core.threat",
-    "MechanismAudit": "claims.mechanism",
     "MembershipGuess": "core.views.membership",
     "MembershipView": "core.views.membership",
     "Needs": "core.threat",
@@ -188,7 +185,6 @@ _HOME = {
     "UpdatedView": "core.views.reconstruction",
     "Verdict": "core.results.finding",
     "VersionView": "core.views.reconstruction",
-    "WorstRecord": "claims.worst_record",
     "assert_no_leak": "runs.gate",
     "audit": "workflows.audit",
     "audit_epsilon": "claims.one_run",
@@ -240,7 +236,6 @@ __all__ = [
     "InputView",
     "Knowledge",
     "Matrix",
-    "MechanismAudit",
     "MembershipGuess",
     "MembershipView",
     "Needs",
@@ -284,7 +279,6 @@ __all__ = [
     "UpdatedView",
     "Verdict",
     "VersionView",
-    "WorstRecord",
     "assert_no_leak",
     "audit",
     "audit_epsilon",
@@ -300,7 +294,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # reads a file: only where the version is asked for
 
         return version("divulge")
-    from divulge.core.former import CLASSES, current
+    from divulge.catalog.former import CLASSES, current
 
     name = current(name, CLASSES)
     if name not in _HOME:

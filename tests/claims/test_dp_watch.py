@@ -9,7 +9,7 @@ from divulge.claims.dp_training import _bounds
 from divulge.claims.dp_watch import StepsSeen, whole_run
 from divulge.core.results.trials import Scored
 from divulge.defenses.accounting import epsilon_of
-from divulge.stats.gaussian import mu_lower_bound
+from divulge.stats.privacy.gaussian import mu_lower_bound
 from divulge.stats.roc import roc
 
 RATE, STEPS, RECORDS, DELTA = 0.25, 100, 800, 1e-5

@@ -7,7 +7,7 @@ import pytest
 
 import divulge
 from divulge.claims.final_model import audit_final_model, worst_records
-from divulge.stats.gaussian import epsilon_of
+from divulge.stats.privacy.gaussian import epsilon_of
 
 DELTA = 1e-3
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from divulge.core.boundary.secret import HIDDEN, Redactor, Secret, plain_address, without_secrets
 from divulge.core.errors import InputError
-from divulge.core.secret import HIDDEN, Redactor, Secret, plain_address, without_secrets
 from divulge.core.wording import one_line, printable
 
 WORD = "tomato-4711-onion"

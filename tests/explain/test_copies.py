@@ -35,7 +35,7 @@ from divulge.core.views.extraction import Claim, ExtractionGuess, Secrets
 from divulge.defenses.interface.label_only import LabelOnly
 from divulge.games.secrets import recoveries
 from divulge.runs.compare import compare
-from divulge.runs.evidence_files import StoredEvidence
+from divulge.runs.files.evidence_files import StoredEvidence
 from divulge.runs.gate import judge
 from divulge.stats.counted import resolved
 from divulge.stats.exact import guessing

@@ -12,7 +12,7 @@ import yaml
 from tests.house.pages import ROOT
 
 import divulge
-from divulge.core import former
+from divulge.catalog import former
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 BUNDLE = "divulge/report/assets/plotly-basic.min.js"

@@ -26,8 +26,8 @@ from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.report import matrix as matrices
 from divulge.report.formats import html, junit, markdown, model_card, sarif
 from divulge.report.inert import for_script, plain_markdown
-from divulge.runs.evidence_files import json_of
 from divulge.runs.export import csv_of
+from divulge.runs.files.evidence_files import json_of
 from divulge.runs.summary import as_html, as_text
 
 ATTACKS_ON_READERS = (

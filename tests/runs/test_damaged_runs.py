@@ -15,9 +15,9 @@ import pytest
 import divulge
 from divulge.cli import app
 from divulge.runs import index
+from divulge.runs.files.whole_files import SUMS, content_of, put
 from divulge.runs.find import new_folder, runs_in
 from divulge.runs.folder import RunFolder
-from divulge.runs.whole_files import SUMS, content_of, put
 
 RNG = np.random.default_rng(0)
 KEEP = (np.arange(200) < 100)[None]

@@ -20,7 +20,7 @@ from divulge.runs.differences.record_keys import read_keys, write_keys
 from divulge.runs.folder import RunFolder
 from divulge.runs.gate import judge
 from divulge.runs.result import open_run
-from divulge.stats.e_values import Look, averaged, over_time
+from divulge.stats.many.e_values import Look, averaged, over_time
 
 SIZE = 400
 POOL = np.random.default_rng(98).normal(size=(8000, 2))

@@ -27,7 +27,7 @@ from divulge.core.results.exhibits import CopyQuality, Curve, Estimated, Exhibit
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Counted, Exact, Paired, Scored, Trial
 from divulge.core.threat import PRESETS
-from divulge.runs.evidence_files import StoredEvidence, json_of
+from divulge.runs.files.evidence_files import StoredEvidence, json_of
 from divulge.runs.folder import RunFolder
 from divulge.stats.weigh import weigh
 

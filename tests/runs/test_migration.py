@@ -52,7 +52,7 @@ def test_evidence_is_kept_in_the_new_form_and_weighs_the_same(old):
 
 
 def test_a_migration_that_was_interrupted_is_done_again(old, monkeypatch):
-    from divulge.runs import migration
+    from divulge.runs.files import migration
 
     once = migration._outcome
 

@@ -13,7 +13,7 @@ from divulge.runs.folder import RunFolder
 from divulge.runs.gate import judge
 from divulge.runs.result import open_run
 from divulge.runs.together import corrected, split_of
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.multiplicity import holm
 
 ATTACKS = ["loss", "entropy", "confidence", "attack_p", "rmia", "learned_ratio"]
 

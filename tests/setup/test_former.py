@@ -2,10 +2,10 @@
 
 import pytest
 
+from divulge.catalog import former
 from divulge.catalog.attacks import attack
 from divulge.catalog.defenses import DEFENSES, defense
-from divulge.core import former
-from divulge.core.former import current_keys
+from divulge.catalog.former import current_keys
 from divulge.setup.parts import RecipePart, ThreatPart
 
 

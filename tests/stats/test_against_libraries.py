@@ -15,7 +15,7 @@ from divulge.core.results.estimate import Rate
 from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc, null_deviation
 from divulge.stats.intervals import clopper_pearson, newcombe, p_value, wilson
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.multiplicity import holm
 from divulge.stats.roc import roc
 
 

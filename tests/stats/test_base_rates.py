@@ -8,7 +8,7 @@ from scipy import stats
 
 import divulge
 from divulge.core.results.estimate import Rate
-from divulge.stats.base_rates import BaseRate, ppv, predictive_value
+from divulge.stats.forecast.base_rates import BaseRate, ppv, predictive_value
 
 
 def test_bayes_rule_by_hand():

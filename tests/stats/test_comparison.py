@@ -25,7 +25,7 @@ from divulge.stats.comparison.rates import (
     needed_above,
     tpr_difference,
 )
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.multiplicity import holm
 
 
 def scored(score, exposed):

@@ -9,8 +9,8 @@ from scipy import special, stats
 from divulge.core.results.estimate import Rate
 from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc
-from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.intervals import clopper_pearson, newcombe, wilson
+from divulge.stats.privacy.epsilon import epsilon_lower_bound
 from divulge.stats.roc import at_fpr, roc
 
 DRAWS = 1000

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from divulge.core.results.trials import Scored
-from divulge.stats.e_values import (
+from divulge.stats.many.e_values import (
     STAKES,
     Look,
     auc_e_value,

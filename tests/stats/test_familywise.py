@@ -13,9 +13,9 @@ from divulge.core.results.finding import Measurement, Verdict
 from divulge.core.results.metric import AUC
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
-from divulge.stats.familywise import Null, common_level, corrections, is_clear, step_down
-from divulge.stats.multiplicity import holm
-from divulge.stats.rerandomized import METRICS, Ranked, Split, log_chances
+from divulge.stats.many.familywise import Null, common_level, corrections, is_clear, step_down
+from divulge.stats.many.multiplicity import holm
+from divulge.stats.many.rerandomized import METRICS, Ranked, Split, log_chances
 from divulge.stats.scored import weigh_scored
 from divulge.stats.verdict import settle
 

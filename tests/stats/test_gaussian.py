@@ -8,9 +8,9 @@ from scipy import stats
 
 from divulge.core.errors import InputError
 from divulge.core.results.trials import Scored
-from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.exchange import one_run_epsilon
-from divulge.stats.gaussian import ceiling_mu, epsilon_of, mu_lower_bound, one_run_mu
+from divulge.stats.privacy.epsilon import epsilon_lower_bound
+from divulge.stats.privacy.gaussian import ceiling_mu, epsilon_of, mu_lower_bound, one_run_mu
 from divulge.stats.roc import roc
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from divulge.core.results.estimate import Rate
-from divulge.stats.one_record import (
+from divulge.stats.forecast.one_record import (
     Counts,
     counts,
     detectable,

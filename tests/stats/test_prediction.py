@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from divulge.core.results.trials import Scored
-from divulge.stats.prediction import coverage_of_range, next_share
-from divulge.stats.screen import ruled_out
+from divulge.stats.forecast.prediction import coverage_of_range, next_share
+from divulge.stats.forecast.screen import ruled_out
 
 
 def test_an_interval_by_hand():

@@ -11,8 +11,8 @@ from scipy import stats
 from divulge.core.errors import InputError
 from divulge.core.results.metric import AUC, BALANCED_ACCURACY, EPSILON, FALSE_POSITIVE_RATES, tpr_at
 from divulge.core.results.trials import Scored
-from divulge.stats.epsilon import RATES
-from divulge.stats.rerandomized import METRICS, Ranked, Split, Tails, _blocks, _OneAttack, _weights, log_chances
+from divulge.stats.many.rerandomized import METRICS, Ranked, Split, Tails, _blocks, _OneAttack, _weights, log_chances
+from divulge.stats.privacy.epsilon import RATES
 from divulge.stats.roc import at_fnr, at_fpr, roc
 
 

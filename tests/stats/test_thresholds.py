@@ -10,7 +10,7 @@ from scipy import integrate, special, stats
 
 from divulge.core.results.estimate import Rate
 from divulge.core.results.trials import Scored
-from divulge.stats.epsilon import epsilon_lower_bound, epsilon_p_value
+from divulge.stats.privacy.epsilon import epsilon_lower_bound, epsilon_p_value
 from divulge.stats.roc import OperatingPoint, allowed, at_fnr, at_fpr, roc
 from divulge.stats.thresholds import at_least, at_most, named_above, named_below, refuted_up_to, tpr_interval
 

@@ -8,10 +8,10 @@ from scipy import stats
 
 from divulge.core.results.estimate import Rate
 from divulge.core.results.trials import Scored
-from divulge.stats.epsilon import ceiling, epsilon_lower_bound, epsilon_p_value
-from divulge.stats.gaussian import epsilon_of, mu_lower_bound, mu_p_value
+from divulge.stats.privacy.epsilon import ceiling, epsilon_lower_bound, epsilon_p_value
+from divulge.stats.privacy.gaussian import epsilon_of, mu_lower_bound, mu_p_value
+from divulge.stats.privacy.tradeoff import credible_epsilon, credible_share, gaussian, p_value_at, private, trade_off
 from divulge.stats.roc import OperatingPoint, roc
-from divulge.stats.tradeoff import credible_epsilon, credible_share, gaussian, p_value_at, private, trade_off
 
 
 def point(tp, m, fp, n):

@@ -12,8 +12,8 @@ from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.curves import histogram, roc_band
-from divulge.stats.epsilon import ceiling, epsilon_lower_bound
 from divulge.stats.power import detectable_auc
+from divulge.stats.privacy.epsilon import ceiling, epsilon_lower_bound
 from divulge.stats.roc import at_fnr, at_fpr, roc
 from divulge.stats.weigh import weigh
 

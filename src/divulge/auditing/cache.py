@@ -22,9 +22,9 @@ from divulge.core.results.audit_result import Baseline
 from divulge.core.results.evidence import Evidence
 from divulge.core.threat import Family
 from divulge.core.views.membership import MembershipGuess
-from divulge.runs.evidence_files import StoredEvidence
+from divulge.runs.files.evidence_files import StoredEvidence
+from divulge.runs.files.whole_files import put
 from divulge.runs.folder import EXPLANATION, RunFolder
-from divulge.runs.whole_files import put
 from divulge.training.artifact_cache import ArtifactCache, code_version
 
 if TYPE_CHECKING:

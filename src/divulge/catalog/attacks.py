@@ -8,10 +8,10 @@ from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
-from divulge.core import former
+from divulge.catalog import former
+from divulge.catalog.former import current
 from divulge.core.attack import Attack, Card
 from divulge.core.errors import InputError
-from divulge.core.former import current
 from divulge.core.plugins import announced
 
 GROUP = "divulge.attacks"

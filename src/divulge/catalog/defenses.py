@@ -7,10 +7,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
 
-from divulge.core import former
+from divulge.catalog import former
+from divulge.catalog.former import current
 from divulge.core.defense import DefenseCard
 from divulge.core.errors import InputError, MissingExtra
-from divulge.core.former import current
 from divulge.core.plugins import announced
 
 GROUP = "divulge.defenses"

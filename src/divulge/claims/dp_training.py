@@ -35,7 +35,7 @@ from divulge.core.threat import Access, Asset, Behavior, Knowledge, Phase, Task,
 from divulge.core.wording import counted, percent
 from divulge.defenses.accounting import LEAST_NOISE, cost_of, epsilon_of, gaussian_cost
 from divulge.stats.exact import CERTAIN
-from divulge.stats.gaussian import mu_lower_bound, mu_p_value
+from divulge.stats.privacy.gaussian import mu_lower_bound, mu_p_value
 from divulge.stats.roc import roc
 
 CLOSE = 1e-3

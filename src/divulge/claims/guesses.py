@@ -14,9 +14,9 @@ from divulge.core.results.estimate import Detail, Estimate
 from divulge.core.results.finding import Verdict
 from divulge.core.results.metric import EPSILON_ONE_RUN
 from divulge.core.results.trials import Scored
-from divulge.stats.epsilon import epsilon_lower_bound
 from divulge.stats.exchange import one_run_epsilon, one_run_tail
-from divulge.stats.gaussian import epsilon_of, mu_lower_bound, one_run_mu
+from divulge.stats.privacy.epsilon import epsilon_lower_bound
+from divulge.stats.privacy.gaussian import epsilon_of, mu_lower_bound, one_run_mu
 from divulge.stats.roc import roc
 
 SHARES = (0.05, 0.2, 1.0)

@@ -35,9 +35,9 @@ from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.core.threat import Access, Asset, Behavior, Knowledge, Phase, ThreatModel
 from divulge.core.wording import counted, percent
-from divulge.stats.gaussian import epsilon_of, mu_lower_bound
+from divulge.stats.privacy.gaussian import epsilon_of, mu_lower_bound
+from divulge.stats.privacy.tradeoff import credible_epsilon, mirrored, p_value_at, private, refuted_below, trade_off
 from divulge.stats.roc import OperatingPoint, roc
-from divulge.stats.tradeoff import credible_epsilon, mirrored, p_value_at, private, refuted_below, trade_off
 
 FEWEST = 200
 PILOT = 500

@@ -33,7 +33,7 @@ from divulge.data.arrays import from_arrays
 from divulge.explain.neighborhood import neighborhood
 from divulge.setup.sources.recipes_from import recipe_for
 from divulge.setup.sources.targets_from import target_from
-from divulge.stats.one_record import Counts, RecordAttack, counts, learned, weigh_record
+from divulge.stats.forecast.one_record import Counts, RecordAttack, counts, learned, weigh_record
 from divulge.training.artifact_cache import ArtifactCache
 
 FEWEST = 16

@@ -19,7 +19,7 @@ from divulge.core.threat import Access, Task
 from divulge.explain.neighborhood import LONELY, Neighborhood
 from divulge.runs.by_person import persons_of
 from divulge.stats.intervals import upper_quantile
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.multiplicity import holm
 
 if TYPE_CHECKING:
     import pandas as pd

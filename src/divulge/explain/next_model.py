@@ -33,7 +33,7 @@ from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Family
 from divulge.core.views.membership import Shadows
 from divulge.games.membership import MembershipGame
-from divulge.stats.prediction import FEWEST, next_share
+from divulge.stats.forecast.prediction import FEWEST, next_share
 from divulge.stats.weigh import weigh
 from divulge.training.shadow import SignalOf
 

@@ -9,7 +9,7 @@ from divulge.core.errors import InputError
 from divulge.core.results.audit_result import AuditResult
 from divulge.report.formats import html, junit, markdown, model_card, sarif
 from divulge.report.inert import for_spreadsheet
-from divulge.runs.evidence_files import json_of
+from divulge.runs.files.evidence_files import json_of
 from divulge.runs.gate import Judgment, first, grown_by
 from divulge.runs.pdf import print_pdf
 from divulge.runs.result import open_run

@@ -53,9 +53,9 @@ from divulge.core.results.finding import Correction, Finding, Outcome
 from divulge.core.results.forecasts import Foretold, NextModel, Predictive
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.trials import Scored
-from divulge.runs.evidence_files import StoredEvidence, scored_of, table_of
-from divulge.runs.migration import migrate
-from divulge.runs.whole_files import Held, check_all, content_of, put, put_table, run_read, table_in
+from divulge.runs.files.evidence_files import StoredEvidence, scored_of, table_of
+from divulge.runs.files.migration import migrate
+from divulge.runs.files.whole_files import Held, check_all, content_of, put, put_table, run_read, table_in
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,12 +16,12 @@ from divulge.core.results.verdicts import ClaimVerdict, FamilyVerdict, claim_ver
 from divulge.core.threat import Access, Family, ThreatModel
 from divulge.core.wording import joined, percent
 from divulge.runs.differences.over_time import e_values_of
+from divulge.runs.files.whole_files import run_read
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.policies import policy_of
 from divulge.runs.regression import Progressed, Worse, compared_with
 from divulge.runs.settle import final_findings
-from divulge.runs.whole_files import run_read
-from divulge.stats.e_values import averaged
+from divulge.stats.many.e_values import averaged
 from divulge.stats.weigh import weigh
 
 

@@ -13,7 +13,7 @@ from divulge.core.threat import ThreatModel
 from divulge.runs.differences.changes import ComparedMetric, differences
 from divulge.runs.differences.matching import matching
 from divulge.runs.folder import RunFolder
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.multiplicity import holm
 
 HAIR = 0.5
 """Share of what the policy, or the usual one, tolerates by which a metric must have grown before it counts."""

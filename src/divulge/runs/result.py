@@ -17,13 +17,13 @@ from divulge.core.results.forecasts import Predictive
 from divulge.core.results.metric import AUC
 from divulge.core.threat import Family
 from divulge.runs.by_person import SEVERAL, persons_of
-from divulge.runs.evidence_files import scored_of
+from divulge.runs.files.evidence_files import scored_of
+from divulge.runs.files.whole_files import run_read
 from divulge.runs.folder import RunFolder
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import subgroups
-from divulge.runs.whole_files import run_read
-from divulge.stats.base_rates import BaseRate, predictive_value
 from divulge.stats.counted import with_intervals
+from divulge.stats.forecast.base_rates import BaseRate, predictive_value
 from divulge.stats.roc import at_fpr, roc
 
 if TYPE_CHECKING:

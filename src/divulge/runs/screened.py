@@ -9,8 +9,8 @@ from divulge.core.results.forecasts import Foretold
 from divulge.core.results.metric import FALSE_POSITIVE_RATES, tpr_at
 from divulge.core.threat import Family
 from divulge.runs.folder import RunFolder
+from divulge.stats.forecast.screen import ruled_out
 from divulge.stats.intervals import clopper_pearson
-from divulge.stats.screen import ruled_out
 
 LOSS = "loss"
 LIRA = "lira"

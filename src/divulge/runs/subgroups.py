@@ -17,7 +17,7 @@ from divulge.core.results.finding import Reading
 from divulge.core.results.trials import Scored
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.multiplicity import holm
 from divulge.stats.within import Area, against_the_others, two_sided
 
 if TYPE_CHECKING:

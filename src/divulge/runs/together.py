@@ -18,10 +18,10 @@ from divulge.core.results.finding import Correction, Measurement
 from divulge.core.results.metric import BALANCED_ACCURACY, Trials
 from divulge.core.results.policy import Policy
 from divulge.core.threat import Family, Task
-from divulge.runs.evidence_files import scored_of
+from divulge.runs.files.evidence_files import scored_of
 from divulge.runs.folder import Corrections, RunFolder
-from divulge.stats.familywise import Null, common_level, corrections, is_clear, tests_of
-from divulge.stats.rerandomized import METRICS, Ranked, Split, log_chances
+from divulge.stats.many.familywise import Null, common_level, corrections, is_clear, tests_of
+from divulge.stats.many.rerandomized import METRICS, Ranked, Split, log_chances
 from divulge.stats.weigh import weigh
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from divulge.core import former
+from divulge.catalog import former
+from divulge.catalog.former import current_keys
 from divulge.core.capability.declared import able
 from divulge.core.capability.defenses import HasCard
 from divulge.core.errors import InputError
-from divulge.core.former import current_keys
 from divulge.core.threat import PRESETS, Access, Behavior, Knowledge, ThreatModel, preset
 from divulge.data.files import existing, read_update
 from divulge.games.properties import PropertyPlan

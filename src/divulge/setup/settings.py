@@ -11,9 +11,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from divulge.auditing.resources import Resources, resources
 from divulge.catalog.attacks import attack
+from divulge.catalog.former import SETTINGS_KEYS, current_keys
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError
-from divulge.core.former import SETTINGS_KEYS, current_keys
 from divulge.core.results.policy import Policy
 from divulge.core.threat import ThreatModel
 from divulge.data.files import existing, read_arrays

@@ -12,9 +12,9 @@ import numpy as np
 from divulge.core.results.estimate import Rate
 from divulge.core.results.metric import AUC, BALANCED_ACCURACY, EPSILON, METRICS
 from divulge.stats.auc import Auc
-from divulge.stats.epsilon import epsilon_p_value, perfect
 from divulge.stats.intervals import newcombe, p_value
 from divulge.stats.power import detectable_auc, detectable_balanced_accuracy
+from divulge.stats.privacy.epsilon import epsilon_p_value, perfect
 from divulge.stats.roc import OperatingPoint
 from divulge.stats.thresholds import at_least, named_above
 

@@ -13,10 +13,10 @@ from divulge.core.results.trials import Scored
 from divulge.core.wording import counted, percent
 from divulge.stats.attainable import attainable, enough_records, fewest_control
 from divulge.stats.auc import auc
-from divulge.stats.epsilon import ceiling, epsilon_lower_bound, epsilon_p_value, where_it_shows
-from divulge.stats.gaussian import ceiling_mu, epsilon_of, mu_lower_bound
 from divulge.stats.intervals import beta_interval, clopper_pearson, newcombe, p_value
 from divulge.stats.power import detectable_auc, detectable_balanced_accuracy, detectable_tpr
+from divulge.stats.privacy.epsilon import ceiling, epsilon_lower_bound, epsilon_p_value, where_it_shows
+from divulge.stats.privacy.gaussian import ceiling_mu, epsilon_of, mu_lower_bound
 from divulge.stats.roc import OperatingPoint, Roc, allowed, at_fpr, roc
 from divulge.stats.thresholds import at_least, named_above, tpr_interval, tpr_low
 

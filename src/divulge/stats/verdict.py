@@ -20,8 +20,8 @@ from divulge.core.results.metric import (
 )
 from divulge.core.results.policy import Policy
 from divulge.core.wording import percent
-from divulge.stats.familywise import corrections
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.familywise import corrections
+from divulge.stats.many.multiplicity import holm
 
 ALONE = 0.8
 """Of what a guesser tells beyond chance: a column that has this share of it alone is named."""

@@ -17,7 +17,7 @@ from divulge.core.results.metric import AUC
 from divulge.core.threat import Family
 from divulge.runs.differences.changes import ComparedMetric, NothingInCommon, changes, differences, together
 from divulge.runs.differences.matching import matching
-from divulge.runs.evidence_files import scored_of
+from divulge.runs.files.evidence_files import scored_of
 from divulge.runs.folder import RunFolder
 from divulge.stats.comparison.areas import auc_difference
 from divulge.stats.comparison.linked import linked

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from divulge.core.boundary.seals import is_sealed, seal
+from divulge.core.boundary.secret import without_secrets
 from divulge.core.errors import InputError
-from divulge.core.secret import without_secrets
 from divulge.runs.find import discard_empty
 
 if TYPE_CHECKING:

@@ -50,8 +50,8 @@ from divulge.runs.result import predictive_of
 from divulge.runs.screened import screened
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import attributes_of
-from divulge.stats.base_rates import USUAL, BaseRate
 from divulge.stats.curves import histogram, roc_band
+from divulge.stats.forecast.base_rates import USUAL, BaseRate
 
 FULL_OR_READ_ONLY = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a disk says that takes nothing more."""

@@ -15,7 +15,7 @@ from divulge.core.results.finding import Finding
 from divulge.core.results.metric import AUC, BALANCED_ACCURACY
 from divulge.core.results.trials import Counted, Exact, Paired, Scored
 from divulge.runs.differences.matching import Matching, matching
-from divulge.runs.evidence_files import scored_of
+from divulge.runs.files.evidence_files import scored_of
 from divulge.runs.folder import RunFolder
 from divulge.stats.comparison.areas import auc_difference, balanced_accuracy_difference
 from divulge.stats.comparison.bands import roc_difference
@@ -23,8 +23,8 @@ from divulge.stats.comparison.difference import Difference
 from divulge.stats.comparison.gains import counted_difference, exact_difference, finding_difference, paired_difference
 from divulge.stats.comparison.linked import Linked, linked
 from divulge.stats.comparison.rates import tpr_difference
-from divulge.stats.e_values import growth_e_value
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.e_values import growth_e_value
+from divulge.stats.many.multiplicity import holm
 
 
 class NothingInCommon(InputError):

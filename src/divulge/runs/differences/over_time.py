@@ -15,9 +15,9 @@ from divulge.core.results.metric import AUC
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
 from divulge.runs.differences.record_keys import RecordKeys, read_keys
-from divulge.runs.evidence_files import scored_of
+from divulge.runs.files.evidence_files import scored_of
 from divulge.runs.folder import RunFolder
-from divulge.stats.e_values import Look, auc_e_value, averaged, over_time
+from divulge.stats.many.e_values import Look, auc_e_value, averaged, over_time
 
 FEWEST = 20
 """Fresh members, and fresh others, from which an audit counts as one of fresh records."""

@@ -18,7 +18,7 @@ from divulge.core.errors import InputError
 from divulge.core.hashing import Array, digest, row_digests
 from divulge.core.identity import content_hash
 from divulge.core.records import CODED, Records
-from divulge.runs.whole_files import put_table, table_in
+from divulge.runs.files.whole_files import put_table, table_in
 from divulge.training.artifact_cache import default_folder
 
 FILE = "record_keys.parquet"

@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 import numpy as np
 
+from divulge.core.boundary.secret import Redactor
 from divulge.core.errors import Notice, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
-from divulge.core.secret import Redactor
 from divulge.core.threat import Access, Task
 from divulge.core.wording import counted
 from divulge.targets.services.http_answers import PORTS, Understood, apart, read, through, understand

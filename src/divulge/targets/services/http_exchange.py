@@ -17,8 +17,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
+from divulge.core.boundary.secret import Redactor, plain_address
 from divulge.core.errors import InputError, TargetError, raised
-from divulge.core.secret import Redactor, plain_address
 from divulge.core.wording import one_line
 
 LOGGERS = ("httpcore.connection", "httpcore.http11", "httpcore.proxy")
@@ -48,7 +48,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Answered:
+class HttpAnswer:
     """headers: by their names in small letters."""
 
     status: int
@@ -149,7 +149,7 @@ class Exchange:
         for name in LOGGERS:
             logging.getLogger(name).removeFilter(self._unsaid)
 
-    def post(self, content: bytes) -> Answered:
+    def post(self, content: bytes) -> HttpAnswer:
         """What the service answers.  Raises Busy where it may be asked again, TargetError where that is of no use."""
         self._clock.ends = time.monotonic() + self.limits.seconds
         try:
@@ -171,7 +171,7 @@ class Exchange:
             text = text[:MOST_COMPLAINT].decode("utf-8", "replace")
         return one_line(self.redactor.clean(text[:MOST_COMPLAINT]), most)
 
-    def _followed(self, content: bytes) -> Answered:
+    def _followed(self, content: bytes) -> HttpAnswer:
         address = httpx.URL(self.address)
         for _ in range(MOST_REDIRECTS + 1):
             answered = self._asked(address, content)
@@ -180,7 +180,7 @@ class Exchange:
             address = self._moved(answered, address)
         raise TargetError(f"answered with more than {MOST_REDIRECTS} redirects")
 
-    def _moved(self, answered: Answered, before: httpx.URL) -> httpx.URL:
+    def _moved(self, answered: HttpAnswer, before: httpx.URL) -> httpx.URL:
         """Where a redirect leads; raises TargetError where it must not be followed."""
         given = answered.headers.get("location", "")
         after = before.join(given)
@@ -191,7 +191,7 @@ class Exchange:
             raise TargetError(f"sends its questions to another address, {shown}: name that in `redirects` if it may")
         return after
 
-    def _asked(self, address: httpx.URL, content: bytes) -> Answered:
+    def _asked(self, address: httpx.URL, content: bytes) -> HttpAnswer:
         self._clock.left = self.limits.size + MOST_COMPLAINT * 16  # headers and the framing of parts
         headers = {
             "Host": address.netloc.decode("ascii"),
@@ -208,9 +208,9 @@ class Exchange:
         with self._pool(address).stream("POST", bare, headers=encoded, content=content) as response:
             answers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             if response.status >= 400:
-                return Answered(response.status, answers, _begun(response.iter_stream()))
+                return HttpAnswer(response.status, answers, _begun(response.iter_stream()))
             body = _unpacked(response.iter_stream(), answers.get("content-encoding", ""), self.limits.size)
-            return Answered(response.status, answers, body)
+            return HttpAnswer(response.status, answers, body)
 
     def _pool(self, address: httpx.URL) -> httpcore.ConnectionPool:
         """Through the proxy that the environment names, where it names one."""

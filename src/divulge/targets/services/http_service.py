@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, unquote
 
 import httpx
 
+from divulge.core.boundary.secret import HIDDEN, Secret, plain_address
 from divulge.core.errors import InputError
 from divulge.core.hashing import digest
-from divulge.core.secret import HIDDEN, Secret, plain_address
 from divulge.targets.services.http_bodies import PRESETS, Body
 from divulge.targets.services.http_exchange import checked_origins
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from divulge.core.errors import InputError
-from divulge.stats.epsilon import perfect
+from divulge.stats.privacy.epsilon import perfect
+from divulge.stats.privacy.tradeoff import RATES, gaussian, p_value_at, points, refuted_below
 from divulge.stats.roc import Roc
-from divulge.stats.tradeoff import RATES, gaussian, p_value_at, points, refuted_below
 
 MOST = 50.0
 PRECISION = 1e-6

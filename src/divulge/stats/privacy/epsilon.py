@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from divulge.core.results.estimate import Rate
+from divulge.stats.privacy.tradeoff import RATES, p_value_at, points, private, refuted_below
 from divulge.stats.roc import Roc
-from divulge.stats.tradeoff import RATES, p_value_at, points, private, refuted_below
 
 TRIED = 2 * len(RATES)
 """Operating points; Bonferroni pays for trying them."""

@@ -16,8 +16,8 @@ import numpy as np
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.results.metric import AUC, BALANCED_ACCURACY, EPSILON, FALSE_POSITIVE_RATES, tpr_at
+from divulge.stats.privacy.tradeoff import RATES
 from divulge.stats.roc import allowed
-from divulge.stats.tradeoff import RATES
 
 METRICS = (AUC, BALANCED_ACCURACY, *map(tpr_at, FALSE_POSITIVE_RATES), EPSILON)
 """What is looked at of every attack, in the order of the columns below."""

@@ -16,7 +16,7 @@ import numpy as np
 from divulge.core.hashing import Array
 from divulge.core.results.finding import Correction, Measurement
 from divulge.core.results.metric import Trials
-from divulge.stats.multiplicity import holm
+from divulge.stats.many.multiplicity import holm
 
 
 @dataclass(frozen=True, eq=False)
