@@ -167,7 +167,9 @@ def counts(text):
     return starts, live
 
 
-@pytest.mark.parametrize("render", [markdown.render, markdown.render_decision, model_card.render], ids=str)
+@pytest.mark.parametrize(
+    "render", [markdown.render, markdown.render_decision, model_card.render], ids=["report", "decision", "card"]
+)
 @settings(max_examples=25, deadline=None)
 @given(word=WORDS)
 def test_no_word_forges_markdown(run, render, word):

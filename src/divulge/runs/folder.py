@@ -53,7 +53,7 @@ from divulge.core.results.finding import Correction, Finding, Outcome
 from divulge.core.results.forecasts import Foretold, NextModel, Predictive
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.trials import Scored
-from divulge.runs.files.evidence_files import StoredEvidence, scored_of, table_of
+from divulge.runs.files.evidence_files import StoredEvidence, put_scores, scored_of, table_of
 from divulge.runs.files.migration import migrate
 from divulge.runs.files.whole_files import Held, check_all, content_of, put, put_table, run_read, table_in
 
@@ -185,8 +185,7 @@ class RunFolder:
         its target.
         """
         for scored in evidence.of(Scored):
-            table = table_of(scored, row[scored.trial], y[scored.trial])
-            put_table(self.path, f"evidence/{attack}.parquet", table)
+            put_scores(self.path, attack, table_of(scored, row[scored.trial], y[scored.trial]))
         self._write(f"evidence/{attack}.json", StoredEvidence.of(evidence), StoredEvidence)
 
     def evidence(self, attack: str) -> Evidence:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +14,7 @@ from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.evidence import Evidence, Lacking
 from divulge.core.results.exhibits import Exhibit
 from divulge.core.results.trials import Counted, Exact, Paired, Scored
+from divulge.runs.files.whole_files import put_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,3 +73,10 @@ def json_of(result: AuditResult) -> str:
     content = {each.name: getattr(result, each.name) for each in fields(result)}
     content["evidence"] = {name: StoredEvidence.of(each) for name, each in result.evidence.items()}
     return to_json(content, indent=2, inf_nan_mode="null").decode()
+
+
+def put_scores(run: Path, attack: str, table: pd.DataFrame) -> None:
+    """Keep the scores of one attack, which are found in `scores` too, where tables lay in schema 1."""
+    put_table(run, f"evidence/{attack}.parquet", table)
+    with suppress(OSError):  # there already, or a system without links
+        (run / "scores").symlink_to("evidence", target_is_directory=True)
