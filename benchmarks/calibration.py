@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from calibrated import (
+    areas,
+    claims,
+    comparison,
+    decisions,
+    familywise,
+    low_rates,
+    record,
+    retraining,
+    screen,
+    subgroups,
+)
+from harness import main
 
-from calibrated import areas, decisions, low_rates
-from harness import Row, main
-
-SUBJECTS = (areas, low_rates, decisions)
+SUBJECTS = (areas, low_rates, decisions, comparison, claims, subgroups, familywise, record, retraining, screen)
 """Modules of the package `calibrated`, each with `rows(quick)`: a new subject is a file there and a name here."""
 
-
-def measure(quick: bool) -> Iterator[Row]:
-    """All subjects, one after the other."""
-    for subject in SUBJECTS:
-        yield from subject.rows(quick)
-
-
 if __name__ == "__main__":
-    main(__doc__ or "", measure)
+    main(__doc__ or "", {subject.__name__.rpartition(".")[2]: subject.rows for subject in SUBJECTS})
