@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import is_classifier
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge, RidgeClassifier
@@ -339,6 +339,13 @@ def test_the_regularization_strength_follows_from_parameters_and_data(model, tru
     y = (Y > 0).astype(int) if is_classifier(model) else Y
     found = solve(model.fit(X, y), X, y)
     assert found == pytest.approx(true, rel=1e-3)
+
+
+def test_against_the_rest_only_the_class_itself_is_weighted():
+    x, y = load_iris(return_X_y=True)
+    y = np.where(np.arange(len(y)) % 7 == 0, 0, y)
+    model = LinearSVC(C=0.3, class_weight="balanced", tol=1e-9, max_iter=1_000_000).fit(x, y)
+    assert solve(model, x, y)["C"] == pytest.approx(0.3, rel=1e-4)
 
 
 def test_the_hinge_loss_leaves_records_on_the_margin_as_unknowns():

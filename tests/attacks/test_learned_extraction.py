@@ -159,7 +159,7 @@ def test_a_copy_of_a_regression_model_is_judged_by_what_it_explains():
     truth, copied = model.predict(held.flat()), guess.surrogate.log_scores(held)
     assert r2(theft).value == pytest.approx(
         r2_score(truth, copied), abs=0.02
-    )  # a lone error counts as four deviations at most
+    )  # a lone error counts as nine usual ones at most
     by_hand = HistGradientBoostingRegressor().fit(pool.flat(), model.predict(pool.flat()))
     assert r2(theft).value > r2_score(truth, by_hand.predict(held.flat())) - 0.02
     assert r2(theft).chance < 0.3  # of a student of public values, and of their mean
@@ -169,6 +169,16 @@ def test_a_copy_of_a_regression_model_is_judged_by_what_it_explains():
     assert r2(elsewhere).value < 0.3
 
 
+def test_a_perfect_copy_is_a_leak_though_public_labels_teach_most_of_it():
+    own, held, pool = (records(r.flat(), r.flat() @ np.arange(6.0), task=Task.REGRESSION) for r in (OWN, HELD, POOL))
+    noisy = records(pool.flat(), pool.y + 4 * np.random.default_rng(0).standard_normal(len(pool)), task=Task.REGRESSION)
+    model = SklearnTarget(LinearRegression().fit(own.flat(), own.y))
+    guess, theft, _ = steal(model, held, EquationSolving(), noisy)
+    (estimate,) = (e for e in weigh(theft, Policy()) if e.metric == VALUES_COPIED)
+    assert guess.surrogate is not None and estimate.value == pytest.approx(1) and estimate.chance > 0.8
+    assert estimate.advantage == pytest.approx(1) and estimate.advantage_low > 0.5  # of the error that was left
+
+
 def test_r2_of_the_mean_is_nothing_and_of_the_model_itself_one():
     held = noisy_curve(300, 1)
     model = LinearRegression().fit(held.flat(), held.y)
@@ -176,7 +186,7 @@ def test_r2_of_the_mean_is_nothing_and_of_the_model_itself_one():
     (dealt,) = game.deal(Arm.TARGET)
     exact = dealt.judge(ExtractionGuess(FittedStudent(model, 0)))
     flat = dealt.judge(ExtractionGuess(Constant(float(model.predict(held.flat()).mean()))))
-    assert r2(exact).value == 1.0 and r2(flat).value == pytest.approx(0, abs=0.01)
+    assert r2(exact).value == 1.0 and r2(flat).value == pytest.approx(0, abs=0.05)
 
 
 def test_one_answer_for_all_inputs_rivals_every_copy_where_the_target_gives_it_most():

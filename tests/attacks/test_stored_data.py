@@ -10,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -101,6 +102,14 @@ def test_what_has_no_way_back_is_compared_as_the_model_prepares_it(model, tmp_pa
 def test_encoded_categories_hide_nothing(encoder, tmp_path):
     verdict, found = stored(encoded(encoder).fit(MIXED[:60], LABELS[:60]), MIXED, LABELS, tmp_path)
     assert verdict == "leak" and max(value - chance for value, chance in found.values()) > 0.25
+
+
+def test_values_that_were_missing_are_found_as_they_were_filled_in(tmp_path):
+    holes = NUMBERS.mask(np.random.default_rng(1).random(NUMBERS.shape) < 0.1)
+    model = make_pipeline(SimpleImputer(), near()).fit(holes[:60], LABELS[:60])
+    verdict, found = stored(model, holes, LABELS, tmp_path)
+    whole = holes[:60].notna().all(axis=1).mean()
+    assert verdict == "leak" and found[RECORDS_REBUILT][0] == 1.0 and found[RECORDS_EXACT][0] >= whole
 
 
 @pytest.mark.parametrize("model", [near(), make_pipeline(PolynomialFeatures(2), KNeighborsClassifier())])

@@ -48,7 +48,10 @@ class Verbs(TyperGroup):
             raise typer.Exit(INCOMPLETE) from None
         except Exception as error:
             _end(f"this is a fault of divulge's ({raised(error)}), not a verdict: the trace is in {_kept()}", FAULT)
-        except (SystemExit, GeneratorExit) as error:  # of a model, a recipe or an attack: divulge ends by typer.Exit
+        except (SystemExit, GeneratorExit) as error:
+            if isinstance(error.__context__, BrokenPipeError):  # rich ends the program where nobody reads on
+                raise typer.Exit(INCOMPLETE) from None
+            # of a model, a recipe or an attack: divulge ends by typer.Exit
             _end(f"code that is not divulge's broke off: {raised(error)}: the trace is in {_kept()}", INCOMPLETE)
 
     def resolve_command(

@@ -50,8 +50,8 @@ FIDELITIES = {"data": FIDELITY, "uniform": FIDELITY_UNIFORM, "boundary": FIDELIT
 SAME_VALUE = 0.01
 """Two predicted values agree when they differ by at most this share of the spread of the target's predictions."""
 
-WORST_ERROR = 16.0
-"""Variances of the target's predictions: a squared error beyond counts as this much, so that one record does not decide
+WORST_ERROR = 9.0
+"""Mean squared errors of the best rival: a squared error beyond counts as this much, so that one record does not decide
 over R2."""
 
 
@@ -281,20 +281,31 @@ class _Judge:
         return list(rivals), list(rivals.values())
 
     def _values(self, copy: Array, rivals: list[Array]) -> tuple[Paired, ...]:
-        """R2 of a copy of a regression model against the target's own answers, beside that of the best rival."""
+        """R2 of a copy of a regression model against the target's own answers, beside that of the best rival; the
+        advantage is the share of the rival's error that the copy does not make.
+        """
         truth = self._answers["data"].astype(np.float64)
         variance = float(truth.var())
         if variance == 0:
             return ()
 
-        def hits(given: Array) -> Array:
-            return 1 - np.minimum((given - truth) ** 2 / variance, WORST_ERROR) / WORST_ERROR
+        def error(given: Array) -> float:
+            return float(np.mean((given - truth) ** 2))
 
-        best = max((hits(rival) for rival in rivals), key=lambda each: float(each.mean()))
+        rival = min(rivals, key=error)
+        # A copy that is no better has nothing to show, and its R2 is printed as it is.
+        scale = max(error(rival), 1e-12 * variance) if error(copy) < error(rival) else 2 * variance
+        most = WORST_ERROR * scale
+
+        def hits(given: Array) -> Array:
+            return 1 - np.minimum((given - truth) ** 2, most) / most
+
         units = np.arange(len(truth)) if self._held.groups is None else self._held.groups
         note = "the share of the variance of the model's answers that the copy explains"
-        mine, theirs = (tuple(map(float, each)) for each in (hits(copy), best))
-        return (Paired(VALUES_COPIED, mine, theirs, tuple(map(int, units)), note, span=WORST_ERROR),)
+        mine, theirs = (tuple(map(float, hits(each))) for each in (copy, rival))
+        span = most / variance
+        share = 1 / max(1 - sum(theirs) / len(theirs), 1e-12)  # of what the rival leaves unexplained
+        return (Paired(VALUES_COPIED, mine, theirs, tuple(map(int, units)), note, span=span, gain=share),)
 
     def _agreement(self, where: str, copy: Array, rivals: list[Array]) -> Counted:
         """Against the rival that agrees most."""

@@ -12,14 +12,15 @@ from divulge.core.records import Records
 from divulge.core.views.reconstruction import Question
 
 FOLDS = 3
-TOGETHER = "the mean of three models"
+TOGETHER, BY_CLASS = "the mean of three models", "the commonest value of its class"
 MOST = 10_000
 """Records that it learns from."""
 
 
 def impute(question: Question, learned_from: Records, seed: int) -> tuple[Array, str]:
-    """Which completion is most likely for each record [records], and by what: the mean of three models, one of them
-    where it is better by more than a standard error in cross-validation, or the commonest value where none beats it.
+    """Which completion is most likely for each record [records], and by what: whatever is right most often in
+    cross-validation, the commonest value of the record's class, one of three models or their mean; the commonest value
+    where none beats it.
     """
     from sklearn.model_selection import StratifiedKFold
     from threadpoolctl import threadpool_limits
@@ -41,8 +42,6 @@ def impute(question: Question, learned_from: Records, seed: int) -> tuple[Array,
             for name, chances in predicted.items():
                 right.setdefault(name, []).append(float(np.mean(chances.argmax(axis=1) == y[part])))
         best = max(right, key=lambda name: float(np.mean(right[name])))
-        error = np.sqrt(np.mean(right[TOGETHER]) * (1 - np.mean(right[TOGETHER])) / len(y))
-        best = best if np.mean(right[best]) > np.mean(right[TOGETHER]) + error else TOGETHER
         if np.mean(right[best]) <= float(np.mean(y == commonest)):
             return np.full(len(question.known), commonest), "the commonest value"
         guesses = _told(question, public, y, question.known, seed)[best].argmax(axis=1)
@@ -70,11 +69,26 @@ def _told(question: Question, learned_from: Records, y: Array, asked: Records, s
         ),
         "random forest": (RandomForestClassifier(100, min_samples_leaf=2, random_state=state), question.codes),
     }
-    by_value = {}
+    by_value = {BY_CLASS: _by_class(learned_from, y, asked, len(question.completions))}
     for name, (model, seen) in models.items():
         chances = np.zeros((len(asked), len(question.completions)))
         model.fit(seen(learned_from), y)
         chances[:, model.classes_] = model.predict_proba(seen(asked))
         by_value[name] = chances
-    by_value[TOGETHER] = np.mean(list(by_value.values()), axis=0)
+    by_value[TOGETHER] = np.mean([by_value[name] for name in models], axis=0)
     return by_value
+
+
+def _by_class(learned_from: Records, y: Array, asked: Records, completions: int) -> Array:
+    """Shares of every completion in the class, or in the tenth of the values, that each record belongs to:
+    [records, completions].
+    """
+    if learned_from.schema.classes:
+        own, others = learned_from.y.astype(np.int64), asked.y.astype(np.int64)
+    else:
+        edges = np.quantile(learned_from.y, np.linspace(0.1, 0.9, 9))
+        own, others = np.searchsorted(edges, learned_from.y), np.searchsorted(edges, asked.y)
+    usual = np.bincount(y, minlength=completions) / len(y)
+    counts = np.tile(usual, (int(max(own.max(), others.max())) + 1, 1))  # as if one more record of a class were usual
+    np.add.at(counts, (own, y), 1)
+    return np.asarray((counts / counts.sum(axis=1, keepdims=True))[others])

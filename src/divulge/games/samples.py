@@ -215,7 +215,8 @@ class FileJudge:
     scale: Scale
 
     def __post_init__(self) -> None:
-        self._sides = [self.scale(r.x).reshape(len(r), -1) for r in (self.training, self.unseen)]
+        # A value that is missing is compared as the lowest: what a file keeps was filled in before.
+        self._sides = [np.nan_to_num(self.scale(r.x).reshape(len(r), -1)) for r in (self.training, self.unseen)]
 
     def judge(self, guess: SampleGuess) -> Evidence:
         """See SampleJudge.judge."""
@@ -269,6 +270,7 @@ class FileJudge:
             sides = [part.through(records.take(np.arange(count))) for records in (self.training, self.unseen)]
             if any(side.shape != (count, part.rows.shape[1]) for side in sides):
                 continue  # the steps are those of another width: parts of an ensemble see columns of their own
+            sides = [np.nan_to_num(side) for side in sides]
             low = np.minimum(part.rows.min(axis=0), sides[0].min(axis=0))
             width = np.maximum(np.ptp(np.concatenate([part.rows, sides[0]]), axis=0), 1e-12)
             there = NearestNeighbors(n_neighbors=1).fit((part.rows - low) / width)

@@ -74,12 +74,13 @@ def gain_low(measure: Paired, alpha: float) -> float:
     bounded by betting.
     """
     hits, blind = by_unit(measure)
+    gain = measure.span if measure.gain is None else measure.gain
     if measure.known:
-        return measure.span * (mean_bounds(hits, alpha).low - float(blind.mean()))
+        return gain * (mean_bounds(hits, alpha).low - float(blind.mean()))
     if np.isin(np.concatenate([hits, blind]), (0.0, 1.0)).all():
         won, given = np.maximum(hits - blind, 0), np.maximum(blind - hits, 0)
-        return measure.span * (mean_bounds(won, alpha).low - mean_bounds(given, alpha).high)
-    return measure.span * (2 * _bet_low((hits - blind + 1) / 2, alpha / 2) - 1)
+        return gain * (mean_bounds(won, alpha).low - mean_bounds(given, alpha).high)
+    return gain * (2 * _bet_low((hits - blind + 1) / 2, alpha / 2) - 1)
 
 
 def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, tests: int = 1) -> Estimate:
@@ -88,8 +89,9 @@ def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, 
     hits, blind = by_unit(measure)
     low, high = mean_bounds(hits, alpha)
     differ = float(np.mean(np.abs(hits - blind)))
-    spread = measure.span * np.sqrt(max(differ, 1 / len(hits)) / len(hits))
-    advantage = measure.span * float(hits.mean() - blind.mean())
+    gain = measure.span if measure.gain is None else measure.gain
+    spread = gain * np.sqrt(max(differ, 1 / len(hits)) / len(hits))
+    advantage = gain * float(hits.mean() - blind.mean())
 
     def measured(mean: float) -> float:
         return 1 - measure.span * (1 - mean)

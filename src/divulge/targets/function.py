@@ -105,7 +105,7 @@ class FunctionTarget:
         if probabilities and not are_probabilities(outputs):
             raise TargetError(
                 f"the function {self._name} is declared to return scores, but its rows are no probabilities: "
-                "say returns='logits'"
+                + ("divide them by 100" if are_probabilities(outputs / 100) else "say returns='logits'")
             )
         return through_port(access, outputs, probabilities, self.task)
 

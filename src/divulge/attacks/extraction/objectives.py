@@ -194,10 +194,12 @@ def _linear_svc(model: Any, x: Array, y: Array) -> dict[str, float]:
         wide = np.column_stack([x, np.full(len(x), scale)]) if scale else x
         full = np.append(row, bias / scale) if scale else row
         near = np.zeros(len(x), dtype=bool) if squared else np.abs(slack) <= NEAR_MARGIN**0.5
+        # Against the rest liblinear weighs the class alone; between two each has the weight of its own.
+        counted = np.where(sign > 0, weight, 1.0) if len(w) > 1 else weight
         slope = 2 * np.maximum(slack, 0) if squared else 1.0 * ((slack > 0) & ~near)
         alive = full != 0 if absolute else np.ones_like(full, dtype=bool)
         pulls.append((np.sign(full) if absolute else full)[alive])
-        pushes.append((-(weight * sign * slope) @ wide)[alive])
+        pushes.append((-(counted * sign * slope) @ wide)[alive])
         loose.append((-sign[near, None] * wide[near])[:, alive])
     columns = np.concatenate(pushes)[:, None]
     unknown = np.zeros((len(columns), sum(len(part) for part in loose)))

@@ -142,7 +142,16 @@ def _extraction() -> list[Metric]:
             )
             for key, where in copied
         ),
-        Metric(VALUES_COPIED, family, "R² of the copy", Trials.PAIRED, 0.1, Format.NUMBER, Asset.FUNCTIONALITY),
+        Metric(
+            VALUES_COPIED,
+            family,
+            "R² of the copy",
+            Trials.PAIRED,
+            0.1,
+            Format.NUMBER,
+            Asset.FUNCTIONALITY,
+            relative=True,
+        ),
         *(Metric(key, family, label, Trials.EXACT, threshold, share) for key, label, threshold in secrets),
     ]
 

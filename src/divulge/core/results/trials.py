@@ -95,6 +95,8 @@ class Paired:
     span: float = 1.0
     """What lies between a hit of 0 and one of 1 in the metric, which is 1 at its best: 1 for shares.  Of R2, where an
     error may be worse than no guess at all, it is more."""
+    gain: float | None = None
+    """The same of the advantage, where that is a share of what the baseline leaves; `span` when None."""
     about: str = field(default="", kw_only=True)
     """The attribute or property that it is about."""
     type: Literal["paired"] = field(default="paired", kw_only=True)

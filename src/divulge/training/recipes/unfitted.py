@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+STOPPING = ("early_stopping_rounds",)
+"""Settings of boosters that need records of their own at each fit."""
+
 
 def unfitted(estimator: Any) -> Any:
     """A clone, also of an estimator that scikit-learn refuses to clone since its constructor changes what it is given,
@@ -24,10 +27,22 @@ def unfitted(estimator: Any) -> Any:
                 fresh.set_params(**{name: unfitted(value)})
             elif name.rpartition("__")[2] == "memory" and value is not None:
                 fresh.set_params(**{name: None})
-        return fresh
+        return without_early_stopping(fresh, estimator)
     except Exception:  # RuntimeError of scikit-learn, and whatever a constructor raises
         settings = estimator.get_params(deep=False)
         return type(estimator)(**{name: _rebuilt(value) for name, value in settings.items()})
+
+
+def without_early_stopping(fresh: Any, fitted: Any) -> Any:
+    """A booster that stopped early on records set apart, with as many rounds as it kept: whoever trains it anew has no
+    such records to hand in.
+    """
+    settings = fresh.get_params(deep=False)
+    name = next((n for n in STOPPING if settings.get(n) is not None), None)
+    best = getattr(fitted, "best_iteration", None) if name is not None else None
+    if name is None or not isinstance(best, int) or "n_estimators" not in settings:
+        return fresh
+    return fresh.set_params(**{name: None, "n_estimators": best + 1})
 
 
 def _rebuilt(value: Any) -> Any:
