@@ -161,7 +161,13 @@ class AttributeGame:
 
     def _impute(self, question: Question) -> tuple[Array, str]:
         if question.name not in self._imputed:
-            self._imputed[question.name] = impute(question, self.population, derived_seed(self.seed, "imputer"))
+            inside = self.member & question.known_in(self.candidates)
+            seed = derived_seed(self.seed, "imputer")
+
+            def right(choice: Array) -> float:
+                return float(self._right(question, choice)[inside].mean()) if inside.any() else 0.0
+
+            self._imputed[question.name] = impute(question, self.population, seed, right)
         return self._imputed[question.name]
 
     def _right(self, question: Question, choice: Array) -> Array:
