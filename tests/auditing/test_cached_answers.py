@@ -104,7 +104,7 @@ def test_nothing_is_used_again_where_anything_differs(what, tmp_path, monkeypatc
     audited(tmp_path / "second", **_changed()[what])
     assert len(reads) > 5
     used = {who for who, found in reads if found}
-    assert used <= ({"fit_many"} if what in OF_ONE_RECORD else set())
+    assert used <= ({"_remembered"} if what in OF_ONE_RECORD else set())
 
 
 def test_another_version_of_divulge_uses_nothing(tmp_path, monkeypatch, reads):
@@ -120,9 +120,9 @@ def test_another_version_of_divulge_uses_nothing(tmp_path, monkeypatch, reads):
 @pytest.mark.parametrize(
     ("what", "options", "kept"),
     [
-        ("the model", {"target_depth": 2}, {"baseline_of", "_read", "fit_many"}),
+        ("the model", {"target_depth": 2}, {"baseline_of", "_read", "_remembered"}),
         ("the recipe", {"recipe_split": 6}, {"baseline_of"}),
-        ("the threat", {"threat": "acquaintance"}, {"baseline_of", "_read", "fit_many"}),
+        ("the threat", {"threat": "acquaintance"}, {"baseline_of", "_read", "_remembered"}),
     ],
 )
 def test_only_what_does_not_depend_on_it_is_used_again(what, options, kept, tmp_path, monkeypatch, reads):

@@ -83,7 +83,7 @@ FAULTS = {
     "rare_class_swapped": ("labels", True),
     "columns_of_trees": ("chance", True),
     "two_softmaxes": ("softmax", False),
-    "line_not_standardised": ("other", True),
+    "line_not_standardized": ("other", True),
     "strings_for_ordinals": ("chance", True),
     "words_counted_by_another_list": ("other", True),
     "sets_swapped": ("swapped", False),

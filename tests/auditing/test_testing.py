@@ -172,7 +172,7 @@ def test_a_data_kind(visits):
 
 
 DATA_FAULTS = {
-    "claims str records": {"recognises": lambda x: isinstance(x, list)},
+    "claims str records": {"recognizes": lambda x: isinstance(x, list)},
     "do not tell records apart": {"contents": lambda x: ["same"] * len(x)},
     "other records than": {"take": lambda x, index: [x[int(i)] for i in sorted(index)]},
     "changes the records or their order": {"joined": lambda parts: [r for part in parts[::-1] for r in part]},

@@ -29,6 +29,7 @@ from divulge.core.results.metric import whole_name
 from divulge.core.results.policy import Policy
 from divulge.core.target import Target
 from divulge.core.threat import Access, ThreatModel
+from divulge.runs.files.whole_files import SUMS
 from divulge.runs.find import run_at
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.provenance import provenance
@@ -162,7 +163,8 @@ def _withdrawn(run: RunFolder) -> None:
     """A run that was refused before it began leaves nothing: the folder is free for another try."""
     for part in ("outcomes", "evidence", "claims"):
         shutil.rmtree(run.path / part, ignore_errors=True)
-    for name in ("run.json", "baseline.json"):
+    run.release()
+    for name in ("run.json", "baseline.json", SUMS):
         (run.path / name).unlink(missing_ok=True)
     if not any(run.path.iterdir()):
         run.path.rmdir()

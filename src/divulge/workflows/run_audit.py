@@ -224,10 +224,8 @@ def _foretell(
         return
     if remaining is not None and seconds_of(job, names) > remaining:
         return
-    found = next_models(job, _pooled(planned, done), findings)
-    if found:
-        run.write_next_model(found)
-        kept.keep()
+    run.write_next_model(next_models(job, _pooled(planned, done), findings))
+    kept.keep()
 
 
 def _around(records: Records) -> Neighborhood | None:
