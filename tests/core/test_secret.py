@@ -26,11 +26,11 @@ class Holder:
 
 
 @pytest.mark.parametrize(
-    "show", [repr, str, format, "{0}".format, "{0!r:>30}".format, lambda s: f"{[s]}", lambda s: f"{s:>9}"]
+    "show", [repr, str, format, "{0}".format, "{0!r:>30}".format, lambda s: f"{[s]}", lambda s: f"{s!s:>9}"]
 )
 def test_it_does_not_print(show):
     assert WORD not in show(Secret(WORD)) and WORD not in show(Holder())
-    assert HIDDEN in show(Secret(WORD))
+    assert HIDDEN in show(Secret(WORD)) and HIDDEN in f"{Secret(WORD):>9}"
 
 
 def test_it_travels_nowhere():

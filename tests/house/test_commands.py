@@ -37,7 +37,7 @@ def build():
     return DecisionTreeClassifier(random_state=0)
 """
 
-ELSEWHERE = ("demo fashion", "demo census", "demo defenses", "audit FILE")
+ELSEWHERE = ("demo fashion", "demo census", "demo defenses", "audit FILE", "audit --untrusted FILE")
 """Played end to end by tests/cli/test_demos.py, or by any audit of a tutorial."""
 
 VERBS = ("claim used", "claim mint", "claim test")

@@ -38,7 +38,13 @@ def runs_code(audit: AuditFile) -> bool:
 def _needs_network(audit: AuditFile, engine: str | None) -> bool:
     data = audit.data
     downloads = data is not None and data.source is not None
-    return downloads or (engine or audit.engine) == "ray" or audit.target.encrypted == "mpc" or bool(audit.defenses)
+    return (
+        audit.target.kind == "http"
+        or downloads
+        or (engine or audit.engine) == "ray"
+        or audit.target.encrypted == "mpc"
+        or bool(audit.defenses)
+    )
 
 
 def refuse_code(audit: AuditFile, folder: Path) -> None:

@@ -74,7 +74,7 @@ def noted(run: Path, origin: Origin | None) -> Iterator[None]:
         kept = without_secrets(origin.content) if origin.content is not None else None
         content = _ADAPTER.dump_json(replace(origin, content=kept), indent=2)
         (run / FILE).write_bytes(content)
-        (run / SEAL).write_text(seal(content, FILE).hex() + "\n")
+        (run / SEAL).write_text(seal(content, FILE).hex() + "\n", encoding="ascii")
     try:
         yield
     finally:
