@@ -117,7 +117,7 @@ MISTAKES = {
         ["threat.topk: no such key: did you mean 'top_k'?"],
     ),
     "a value below its least": ({"shadows": 1}, ["shadows: must be greater than or equal to 2"]),
-    "what is nothing like a key": ({"zzz": 1}, ["zzz: no such key: there are target, data, compare, name"]),
+    "what is nothing like a key": ({"zzz": 1}, ["zzz: no such key: there are target, data, limits, compare, name"]),
 }
 
 
