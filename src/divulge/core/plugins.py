@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -64,7 +66,7 @@ def announced(group: str, own: Collection[str] = ()) -> dict[str, Plugin]:
 
 def installed(group: str) -> Iterator[Plugin]:
     """Entry points of a group in the order of their names, whether or not they clash."""
-    for point in sorted(entry_points(group=group), key=lambda point: (point.name, point.value)):
+    for point in _points(entry_points, group, tuple(sys.path)):
         package = point.dist.name if point.dist is not None else point.module
         yield Plugin(group, point.name, point.value, package, point)
 
@@ -82,3 +84,11 @@ def loaded(
         if named is not None and named(found[name]) != name:
             raise InputError(f"{plugin} calls itself {named(found[name])!r}: give both the same name")
     return found
+
+
+@cache
+def _points(read: Callable[..., Iterable[EntryPoint]], group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Looked for once: every attack and defence that is asked for by name asks for all names.  path: where packages
+    are found, which a program may change.
+    """
+    return tuple(sorted(read(group=group), key=lambda point: (point.name, point.value)))
