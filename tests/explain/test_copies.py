@@ -76,7 +76,7 @@ def test_each_family_has_its_own_verdict(run):
     assert exact["parameters_recovered"].value == exact["fidelity"].value == 1.0
     assert exact["parameters_recovered"].asset == "parameters"
     assert exact["fidelity"].asset == "functionality"
-    assert exact["fidelity"].queries == 65
+    assert exact["fidelity"].queries == 85  # a query an unknown of a class, and twenty to see whether the planes hold
     assert exact["fidelity"].standards
     knockoff = next(f for f in result.findings if f.attack == "knockoff" and f.metric == "fidelity")
     assert knockoff.access == "scores"
@@ -99,7 +99,7 @@ def test_the_report_tells_both_stories(run, tmp_path):
     assert "prada" in page
     text = run.report(tmp_path / "r.md").read_text()
     assert "### Model copying: can the model be extracted?" in text
-    assert "“Equation solving” recovers 100 % of the model's parameters (650) with 65 queries." in text
+    assert "“Equation solving” recovers 100 % of the model's parameters (650) with 85 queries." in text
     document = json.loads(run.report(tmp_path / "r.sarif").read_text())
     assert any("extraction" in rule["id"] for rule in document["runs"][0]["tool"]["driver"]["rules"])
 
@@ -131,6 +131,7 @@ def test_detectors_tell_after_how_many_queries_they_would_have_warned(tmp_path):
 def test_a_step_that_cannot_be_taken_says_why(tmp_path):
     x = np.random.default_rng(0).normal(size=(300, 4))
     y = x @ np.arange(4.0)
+    y[200:] += np.random.default_rng(1).normal(size=100)  # else public labels would give the model away
     run = divulge.audit(
         LinearRegression().fit(x[:100], y[:100]),
         (x[:100], y[:100]),

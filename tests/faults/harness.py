@@ -140,6 +140,7 @@ class Faults:
     """Faults into one audit, below a folder of its own."""
 
     def __init__(self) -> None:
+        self._points: dict[str, int] = {}
         self.home = Path(tempfile.mkdtemp(prefix="divulge-faults-")).resolve()
         os.environ["DIVULGE_CACHE"] = str(self.home / "cache")
         audit(self.home / "whole", resume=False)
@@ -147,7 +148,9 @@ class Faults:
         shutil.rmtree(self.home / "cache")
 
     def points(self) -> dict[str, int]:
-        """At how many points the audit can be hit, by the kind of fault."""
+        """At how many points the audit can be hit, by the kind of fault; counted once."""
+        if self._points:
+            return self._points
         counter, told = Fault(None, 0), self.home / "points"
 
         def work() -> None:
@@ -158,7 +161,8 @@ class Faults:
         assert forked(work, self.home / "said") == 0, (self.home / "said").read_text()
         shutil.rmtree(self.home / "cache")
         seen, placed = map(int, told.read_text().split())
-        return {kind: placed if kind in SPOILED else seen for kind in KINDS}
+        self._points = {kind: placed if kind in SPOILED else seen for kind in KINDS}
+        return self._points
 
     def inject(self, kind: str, at: int) -> Ended:
         """One fault, and what came of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import getattr_static
 from typing import Any, cast
 
 from divulge.catalog import former
@@ -79,7 +80,7 @@ def _class(name: str) -> Any:
     if name not in DEFENSES:
         plugin = announced(GROUP, DEFENSES)[name]
         brought = plugin.load(type)
-        if not isinstance(card := getattr(brought, "card", None), DefenseCard) or card.name != name:
+        if not isinstance(card := getattr_static(brought, "card", None), DefenseCard) or card.name != name:
             raise InputError(f"{plugin} is no defence whose card has that name")
         return brought
     module, _, attribute = DEFENSES[name].partition(":")

@@ -50,6 +50,9 @@ FIDELITIES = {"data": FIDELITY, "uniform": FIDELITY_UNIFORM, "boundary": FIDELIT
 SAME_VALUE = 0.01
 """Two predicted values agree when they differ by at most this share of the spread of the target's predictions."""
 
+ALL_KNOWN = 1e-9
+"""Share of the variance that a guess without queries leaves where there is nothing left to steal."""
+
 WORST_ERROR = 9.0
 """Mean squared errors of the best rival: a squared error beyond counts as this much, so that one record does not decide
 over R2."""
@@ -293,8 +296,10 @@ class _Judge:
             return float(np.mean((given - truth) ** 2))
 
         rival = min(rivals, key=error)
+        if error(rival) <= ALL_KNOWN * variance:
+            return ()  # public labels tell all that there is
         # A copy that is no better has nothing to show, and its R2 is printed as it is.
-        scale = max(error(rival), 1e-12 * variance) if error(copy) < error(rival) else 2 * variance
+        scale = error(rival) if error(copy) < error(rival) else 2 * variance
         most = WORST_ERROR * scale
 
         def hits(given: Array) -> Array:

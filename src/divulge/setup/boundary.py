@@ -11,6 +11,7 @@ from divulge.core.boundary.offline import go_offline
 from divulge.core.boundary.watch import limit, watcher
 from divulge.core.errors import InputError, Notice
 from divulge.setup.audit_file import AuditFile
+from divulge.setup.parts import RecipePart
 from divulge.targets.kinds import kinds
 
 OF_THE_MACHINE = 0.9
@@ -66,7 +67,7 @@ def _code(audit: AuditFile) -> Iterator[str]:
             yield f"target.{key}"
     if target.kind in kinds():
         yield f"target.kind ({target.kind}, of an installed package)"
-    if getattr(recipe, "factory", None) is not None:
+    if isinstance(recipe, RecipePart) and recipe.factory is not None:
         yield "recipe.factory"
 
 

@@ -27,20 +27,20 @@ class Passed:
         return rows[:, rows.shape[1] - self.width :]
 
 
-def parts_of(thing: Any, steps: tuple[Any, ...]) -> list[tuple[str, Any, tuple[Any, ...]]] | None:
+def parts_of(part: Any, steps: tuple[Any, ...]) -> list[tuple[str, Any, tuple[Any, ...]]] | None:
     """What hangs on a pipeline or a stacked estimator by name, each with the steps that prepare what it sees; None for
     all else, whose parts see what it sees itself.
     """
-    if isinstance(getattr(thing, "steps", None), list):
-        parts, before = [], steps
-        for name, step in thing.steps:
-            parts.append((name, step, before))
+    if isinstance(getattr(part, "steps", None), list):
+        found, before = [], steps
+        for name, step in part.steps:
+            found.append((name, step, before))
             if step is not None and not isinstance(step, str):
                 before = (*before, step)
-        return parts
-    if getattr(thing, "passthrough", False) and hasattr(thing, "final_estimator_"):
-        rest = [(name, part, steps) for name, part in vars(thing).items() if name != "final_estimator_"]
-        return [*rest, ("final_estimator_", thing.final_estimator_, (*steps, Passed(int(thing.n_features_in_))))]
+        return found
+    if getattr(part, "passthrough", False) and hasattr(part, "final_estimator_"):
+        rest = [(name, value, steps) for name, value in vars(part).items() if name != "final_estimator_"]
+        return [*rest, ("final_estimator_", part.final_estimator_, (*steps, Passed(int(part.n_features_in_))))]
     return None
 
 
