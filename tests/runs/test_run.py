@@ -264,7 +264,7 @@ def test_scores_are_kept_in_the_order_in_which_records_were_given(tmp_path, halv
 
 def test_files_never_appear_half_written(tmp_path, monkeypatch):
     from divulge.core.results.audit_result import Baseline
-    from divulge.runs import whole_files as store
+    from divulge.runs.files import whole_files as store
 
     folder = RunFolder(tmp_path)
     folder.write_baseline(Baseline(missing="first"))

@@ -66,7 +66,7 @@ def test_the_contrast_is_welchs_and_shares_are_fishers():
     from divulge.stats.auc import Auc
     from divulge.stats.within import Area, against_the_others, two_sided
 
-    one, two = Area(Auc(0.8, 0.01, 30), 30, 40), Area(Auc(0.6, 0.01, 30), 50, 30)
+    one, two = Area(Auc(0.8, 0.01, 30, 30), 30, 40), Area(Auc(0.6, 0.01, 30, 30), 50, 30)
     found = against_the_others(one, [two])
     spread = np.array([0.01 / 0.16**2, 0.01 / 0.24**2])
     freedom = spread.sum() ** 2 / (spread**2 / 29).sum()
@@ -74,7 +74,7 @@ def test_the_contrast_is_welchs_and_shares_are_fishers():
     assert found.p_value == pytest.approx(2 * stats.t.sf(t, freedom)) and found.higher and found.others == 0.6
     assert two_sided(Rate(3, 4), Rate(1, 4)) == pytest.approx(0.4857, abs=1e-4)  # Fisher's tea
     assert against_the_others(one, []) is None
-    certain = against_the_others(Area(Auc(1.0, 0.0, 30), 30, 30), [Area(Auc(0.99, 0.0001, 30), 30, 30)])
+    certain = against_the_others(Area(Auc(1.0, 0.0, 30, 30), 30, 30), [Area(Auc(0.99, 0.0001, 30, 30), 30, 30)])
     assert certain.p_value > 0.2, "thirty pairs that agree are hardly more than thirty of which nearly all do"
 
 
