@@ -30,7 +30,7 @@ def test_delong(n1, n0, shift):
     for _ in range(DRAWS):
         low, high = auc(drawn(rng, n1, n0, shift)).interval(0.05)
         held += low <= truth <= high
-    assert 0.93 <= held / DRAWS <= 0.97
+    assert 0.93 <= held / DRAWS <= (0.97 if shift < 2 else 0.995)  # conservative near 1, as docs/how-sure.md says
 
 
 @pytest.mark.parametrize(("n", "p"), [(400, 0.3), (1000, 0.1), (5000, 0.02)])

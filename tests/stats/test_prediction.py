@@ -54,9 +54,9 @@ def of(members, others, unit=None):
 
 
 def test_the_screen_by_hand():
-    """Ten members score 1 to 10; at a false negative rate of 10 % one lies below: scores under 2 are ruled out."""
+    """Ten members score 1 to 10; a threshold below the lowest misses one in eleven on average: under 1 is ruled out."""
     told = ruled_out(of(np.arange(1, 11), [0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 9.0, 12.0]), 0.1)
-    assert (told.successes, told.trials) == (4, 8)
+    assert (told.successes, told.trials) == (2, 8)
 
 
 def test_members_that_score_as_others_do_are_foretold_at_chance():
@@ -79,4 +79,4 @@ def test_few_members_foretell_nothing():
 def test_a_screen_counts_persons():
     unit = np.repeat(np.arange(40), 2)
     told = ruled_out(of(np.arange(40) // 2 + 10, np.arange(40) // 2, unit), 0.1)
-    assert told.trials == 20 and told.successes == 12
+    assert told.trials == 20 and told.successes == 11

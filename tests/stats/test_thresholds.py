@@ -89,6 +89,6 @@ def test_an_epsilon_is_excluded_where_its_p_value_says_so():
     rng = np.random.default_rng(3)
     curve = curve_of(rng.normal(2, 1, 300), rng.normal(0, 1, 300))
     bound = epsilon_lower_bound(curve, 1e-5, 0.05)
-    assert bound > 1 and epsilon_p_value(curve, 1e-5, bound) == pytest.approx(0.05, rel=1e-3)
+    assert bound > 1 and epsilon_p_value(curve, bound, 1e-5) == pytest.approx(0.05, rel=1e-3)
     assert at_fpr(curve, 0.01).fpr.successes == 2
     assert refuted_up_to(lambda x: x + 1e-9, 1.0, 0.2) == pytest.approx(0.2, abs=1e-5)

@@ -138,8 +138,8 @@ def test_null_audits_are_hardly_ever_called_reversed(size):
 
 def test_the_reason_of_a_leak_states_the_corrected_bound():
     (found,) = settle([replace(BASE, advantage_corrected=0.21)], Policy(), None)
-    assert found.reason == "the advantage is at least 21 %, above 5.0 %, corrected for all tests"
+    assert found.reason == "the advantage is at least 21 % (corrected for all tests), above 5.0 %"
     (close,) = settle([replace(BASE, advantage_corrected=0.04)], Policy(), None)  # Holm asks less of the first of many
-    assert close.reason == "the advantage is above 5.0 %, corrected for all tests"
+    assert close.reason == "the advantage is above 5.0 % (corrected for all tests)"
     epsilon = replace(BASE, metric="epsilon", value=2.0, advantage_corrected=float(np.tanh(0.75)), threshold=0.1)
     assert "below 1.50 could" in settle([epsilon], Policy(), None)[0].reason
