@@ -187,7 +187,7 @@ def test_a_run_that_was_sent_is_not_gone_on_with_by_its_own_files(workplace, cap
     told = json.loads((place / "origin.json").read_text())
     (place / "origin.json").write_text(json.dumps(told | {"folder": str(place.resolve())}))
     code, _, err = run(["audit", "--resume", place], capsys)
-    assert code == 2 and "inside of the run" in err
+    assert code == 2 and "was not written by you" in err
     (place / "origin.json").write_text("{")
     assert run(["audit", "--resume", place], capsys)[0] == 2
     (place / "origin.json").unlink()
