@@ -143,3 +143,14 @@ def test_the_reason_of_a_leak_states_the_corrected_bound():
     assert close.reason == "the advantage is above 5.0 % (corrected for all tests)"
     epsilon = replace(BASE, metric="epsilon", value=2.0, advantage_corrected=float(np.tanh(0.75)), threshold=0.1)
     assert "below 1.50 could" in settle([epsilon], Policy(), None)[0].reason
+
+
+@pytest.mark.parametrize(("game", "metric", "enough"), [("membership", "auc", 0.7), ("property", "property_told", 0.6)])
+def test_an_audit_that_would_miss_nearly_everything_has_not_looked(game, metric, enough):
+    quiet = replace(
+        BASE, game=game, metric=metric, advantage=0.1, advantage_low=0.0, high=0.9, p_value=0.5, p_below=None
+    )
+    (seen,) = settle([replace(quiet, power=enough)], Policy(), None)
+    (missed,) = settle([replace(quiet, power=0.92)], Policy(), None)
+    assert seen.verdict is Verdict.NOT_FOUND and f"{100 * enough:.0f} %" in seen.reason
+    assert missed.verdict is Verdict.NOT_MEASURABLE and "only an advantage of 92 % or more" in missed.reason

@@ -55,8 +55,8 @@ BELOW = 0.01
 """Error rate, over all findings and controls of a run, of the alarm that an attack is right less often than chance."""
 
 
-HARDLY_A_LOOK = 0.75
-"""Advantage that must be there for an audit to see it probably: one that would miss all below has not looked."""
+HARDLY_A_LOOK = {"membership": 0.75, "property": 0.7}
+"""Advantage that must be there to be seen probably, by game: an audit that would miss all below has not looked."""
 
 
 def settle(
@@ -145,7 +145,7 @@ def _settle(finding: Measurement, by: Correction, policy: Policy) -> Finding:
     if p <= alpha:
         reason = f"the attack does as well ({finding.control:.3f}) when it is let loose on another model"
         return judged(Verdict.NOT_FOUND, reason)
-    missed = finding.power is None or finding.power >= (HARDLY_A_LOOK if finding.game == "membership" else 1)
+    missed = finding.power is None or finding.power >= HARDLY_A_LOOK.get(finding.game, 1.0)
     if missed and finding.kind.needs_power and not _excluded(finding):
         return judged(Verdict.NOT_MEASURABLE, _too_few(finding))
     return judged(Verdict.NOT_FOUND, _quiet_reason(finding))
@@ -167,8 +167,9 @@ def _too_few(finding: Measurement) -> str:
         return FEW_FOR_CLAIM.get(finding.metric, "even the clearest outcome of this test could have been an accident")
     if finding.kind.trials is Trials.EXACT:
         return "so few facts were asked about that all of them could be right by chance"
-    if finding.game == "membership" and finding.power is not None and finding.power < 1:
-        said = f"there are too few records: only an advantage of {percent(finding.power)} or more would have been seen"
+    if finding.game in HARDLY_A_LOOK and finding.power is not None and finding.power < 1:
+        what = "records" if finding.game == "membership" else "trials (models that were trained to play it)"
+        said = f"there are too few {what}: only an advantage of {percent(finding.power)} or more would have been seen"
     elif finding.game == "membership":
         said = "there are too few records: even an attack that names every member would probably have been missed"
     else:

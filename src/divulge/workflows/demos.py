@@ -35,7 +35,7 @@ def patients(seed: int) -> Iterator[Job]:
     from sklearn.preprocessing import StandardScaler
 
     sets = _sets(breast_cancer(), (160, 160, 249), seed)
-    asked = PropertyPlan(("share(diagnosis == 'malignant')",), (0.2, 0.4), victims=24, shadows=32)
+    asked = PropertyPlan(("share(diagnosis == 'malignant')",), (0.2, 0.4), victims=36, shadows=32)
     memorizing = GradientBoostingClassifier(n_estimators=150, max_depth=10, max_features=1, learning_rate=0.1)
     yield _sklearn_job("Tumour diagnosis, overfitted", memorizing, sets, seed, asked)
     careful = make_pipeline(StandardScaler(), LogisticRegression(C=0.05))
@@ -93,7 +93,7 @@ def defended_patients(seed: int) -> tuple[MatrixPlan, list[list[Any]]]:
         sets,
         Options(
             name="Tumour diagnosis, overfitted",
-            properties=PropertyPlan(("share(diagnosis == 'malignant')",), (0.2, 0.4), victims=24, shadows=32),
+            properties=PropertyPlan(("share(diagnosis == 'malignant')",), (0.2, 0.4), victims=36, shadows=32),
             seed=seed,
         ),
         resources=tools,

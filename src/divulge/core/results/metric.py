@@ -175,9 +175,9 @@ def _paired() -> list[Metric]:
         (BATCH_PROPERTY_TOLD, "property of a batch inferred", 0.1),
         (INPUT_ATTRIBUTE_TOLD, "attribute of an input inferred", 0.05),
     ]
-    sized = (CLASSES_RECOGNIZED, CLASSES_SHOWN)
+    sized, played = (CLASSES_RECOGNIZED, CLASSES_SHOWN), (PROPERTY_TOLD, PROPERTY_ESTIMATED)
     return [
-        Metric(key, family, label, Trials.PAIRED, threshold, fixed_size=key in sized)
+        Metric(key, family, label, Trials.PAIRED, threshold, fixed_size=key in sized, needs_power=key in played)
         for family, rows in ((Family.RECONSTRUCTION, rebuilt), (Family.PROPERTY, inferred))
         for key, label, threshold in rows
     ]
