@@ -304,3 +304,27 @@ def test_scenes_give_only_what_the_card_names():
         _ = view.population
     with pytest.raises(AccessDenied):
         view.shadows(2)
+
+
+def test_the_guesser_is_no_worse_than_the_commonest_value_of_a_class():
+    """The colour is 0 for class 0 and 1 for class 1 but for one record in five; the numbers say nothing, and are many
+    enough to be learned by heart.
+    """
+    rng = np.random.default_rng(1)
+
+    def records(count):
+        y = rng.integers(0, 2, count)
+        color = np.where(rng.random(count) < 0.2, 1 - y, y)
+        return table(np.column_stack([color, rng.normal(size=(count, 30))]), y, categories=("red", "green"))
+
+    population, asked = records(90), records(300)
+    (question,) = questions_about(asked, population, ("colour",))
+    truth = asked.x[:, 0]
+    by_class = float(np.mean(truth == asked.y))  # which completion is which follows from the schema
+
+    def right(choice):
+        return float(np.mean(question.completions[choice][:, 0] == truth))
+
+    guess, how = impute(question, population, 0, right)
+    assert right(guess) >= by_class > 0.75 and how
+    assert right(guess) >= max(right(np.full(300, value)) for value in range(2))

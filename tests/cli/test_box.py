@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from divulge.core.boundary import offline, watch
 from divulge.core.errors import InputError
+from divulge.setup import boundary
 from divulge.setup.audit_file import parsed
 from divulge.setup.boundary import memory_here, refuse_code, runs_code
 
@@ -176,6 +177,20 @@ def test_an_untrusted_file_runs_no_code(text, tmp_path):
     assert runs_code(audit)
     with pytest.raises(InputError, match=rf"^--untrusted: {PROGRAMS[text]}"):
         refuse_code(audit, tmp_path)
+
+
+def test_the_network_is_left_to_whoever_needs_it(monkeypatch):
+    """A service is asked over the network, also where a function of the audit file builds its recipe."""
+    taken = []
+    monkeypatch.setattr(boundary, "watcher", object)
+    monkeypatch.setattr(boundary, "limit", lambda *_: None)
+    monkeypatch.setattr(boundary, "go_offline", lambda: taken.append(True) or True)
+    recipe = "recipe: {kind: sklearn, factory: 'net.py:build'}\n"
+    service = "target: {kind: http, service: {url: 'http://127.0.0.1:1', preset: fastapi}}\n"
+    boundary.confine(parsed(service + recipe + BASE, "audit.yaml"))
+    assert not taken
+    boundary.confine(parsed("target: {kind: onnx, path: m.onnx}\n" + recipe + BASE, "audit.yaml"))
+    assert taken
 
 
 def test_an_untrusted_file_sends_no_secrets_and_reads_what_lies_beside_it(tmp_path):

@@ -224,3 +224,15 @@ def test_a_name_may_hold_what_looks_like_markup(workplace, capsys):
     code, out, err = run(["audit", "audit.yaml"], capsys)
     assert code == 0 and "Auditing x[/bold][red]y: LogisticRegression" in out, err
     assert "x[/bold][red]y" in run(["compare", "latest"], capsys)[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+@pytest.mark.parametrize("command", [["attacks"], ["papers"]], ids=" ".join)
+def test_nothing_is_said_where_nobody_reads_on(command):
+    """`divulge attacks | head`: the reader has gone, which is nobody's fault."""
+    read, write = os.pipe()
+    os.close(read)
+    call = [sys.executable, "-m", "divulge.cli.app", *command]
+    done = subprocess.run(call, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert done.returncode == 3 and done.stderr == ""
