@@ -10,8 +10,9 @@ from divulge.core.results.estimate import Rate
 from divulge.core.results.trials import Scored
 from divulge.stats.privacy.epsilon import ceiling, epsilon_lower_bound, epsilon_p_value
 from divulge.stats.privacy.gaussian import epsilon_of, mu_lower_bound, mu_p_value
-from divulge.stats.privacy.tradeoff import credible_epsilon, credible_share, gaussian, p_value_at, private, trade_off
+from divulge.stats.privacy.tradeoff import credible_epsilon, credible_share, gaussian, private, trade_off
 from divulge.stats.roc import OperatingPoint, roc
+from divulge.stats.thresholds import at_least
 
 
 def point(tp, m, fp, n):
@@ -22,7 +23,7 @@ def point(tp, m, fp, n):
 def test_equal_rates_are_judged_by_fishers_exact_test(counts):
     tp, m, fp, n = counts
     fisher = stats.fisher_exact([[tp, m - tp], [fp, n - fp]], alternative="greater").pvalue
-    assert p_value_at(point(*counts), private(0.0, 0.0)) == pytest.approx(fisher, rel=2e-3)
+    assert at_least(point(*counts), private(0.0, 0.0)) == pytest.approx(fisher, rel=2e-3)
 
 
 def test_any_counts_are_judged_by_fishers_exact_test():
@@ -33,24 +34,24 @@ def test_any_counts_are_judged_by_fishers_exact_test():
         share = [rng.choice([u, u**9, 1 - u**9]) for u in rng.random(2)]
         tp, fp = round(m * share[0]), round(n * share[1])
         fisher = stats.fisher_exact([[tp, m - tp], [fp, n - fp]], alternative="greater").pvalue
-        found = p_value_at(point(tp, m, fp, n), private(0.0, 0.0))
+        found = at_least(point(tp, m, fp, n), private(0.0, 0.0))
         assert found == pytest.approx(max(fisher, 1e-300), rel=0.01), (tp, m, fp, n)
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 1.0, 3.0])
 def test_one_pair_by_hand(epsilon):
     """One member above one non-member: at most e^epsilon / (1 + e^epsilon), the area below the region's two lines."""
-    assert p_value_at(point(1, 1, 0, 1), private(epsilon, 0.0)) == pytest.approx(stats.logistic.cdf(epsilon), rel=1e-3)
+    assert at_least(point(1, 1, 0, 1), private(epsilon, 0.0)) == pytest.approx(stats.logistic.cdf(epsilon), rel=1e-3)
 
 
 def test_one_pair_under_a_gaussian():
     """The area under the curve of two Gaussians, Phi(mu / sqrt 2)."""
-    assert p_value_at(point(1, 1, 0, 1), gaussian(1.0)) == pytest.approx(stats.norm.cdf(2**-0.5), rel=1e-3)
+    assert at_least(point(1, 1, 0, 1), gaussian(1.0)) == pytest.approx(stats.norm.cdf(2**-0.5), rel=1e-3)
 
 
 def test_nobody_named_says_nothing():
-    assert p_value_at(point(0, 10, 0, 10), private(0.0, 0.0)) == 1.0
-    assert p_value_at(point(10, 10, 10, 10), private(0.0, 0.0)) == 1.0
+    assert at_least(point(0, 10, 0, 10), private(0.0, 0.0)) == 1.0
+    assert at_least(point(10, 10, 10, 10), private(0.0, 0.0)) == 1.0
 
 
 def laplace(rng, epsilon, n, rounded=False):
@@ -103,7 +104,7 @@ def test_the_posterior_is_that_of_drawn_rates():
     assert credible_share(at, region) == pytest.approx((q <= region(p)).mean(), abs=1e-3)
     bound = credible_epsilon(at, 0.01, 0.05)
     assert credible_share(at, private(bound, 0.01)) == pytest.approx(0.05, abs=1e-3)
-    exact = max(b for b in np.linspace(0, 3, 301) if p_value_at(at, private(b, 0.01)) <= 0.05)
+    exact = max(b for b in np.linspace(0, 3, 301) if at_least(at, private(b, 0.01)) <= 0.05)
     assert exact < bound < np.log(0.6 / 0.1)
 
 

@@ -36,8 +36,9 @@ from divulge.core.results.trials import Scored
 from divulge.core.threat import Access, Asset, Behavior, Knowledge, Phase, ThreatModel
 from divulge.core.wording import counted, percent
 from divulge.stats.privacy.gaussian import epsilon_of, mu_lower_bound
-from divulge.stats.privacy.tradeoff import credible_epsilon, mirrored, p_value_at, private, refuted_below, trade_off
+from divulge.stats.privacy.tradeoff import credible_epsilon, private, refuted_below, trade_off
 from divulge.stats.roc import OperatingPoint, roc
+from divulge.stats.thresholds import at_least
 
 FEWEST = 200
 PILOT = 500
@@ -265,7 +266,7 @@ def judged(
 def _point(first: Array, second: Array, guess: Guess) -> OperatingPoint:
     above = [Rate(int((part > guess.threshold).sum()), len(part)) for part in (second, first)]
     point = OperatingPoint(*above)
-    return point if guess.second else mirrored(point)
+    return point if guess.second else point.mirrored
 
 
 def _perfect(m: int, n: int) -> OperatingPoint:
@@ -308,8 +309,8 @@ def estimate_of(found: MechanismAudit, point: OperatingPoint, perfect: Operating
     return replace(
         estimate,
         threshold=found.claimed,
-        p_value=agreeing(p_value_at(point, region), found.epsilon > found.claimed, alpha),
-        attainable=agreeing(p_value_at(perfect, region), found.ceiling > found.claimed, alpha),
+        p_value=agreeing(at_least(point, region), found.epsilon > found.claimed, alpha),
+        attainable=agreeing(at_least(perfect, region), found.ceiling > found.claimed, alpha),
     )
 
 

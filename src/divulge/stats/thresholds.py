@@ -12,36 +12,33 @@ from collections.abc import Callable
 import numpy as np
 
 from divulge.core.hashing import Array
+from divulge.core.results.estimate import Rate
 from divulge.stats.intervals import Interval
 from divulge.stats.roc import OperatingPoint, Roc, at_least_fp, at_most_fp
 
 Curve = Callable[[Array], Array]
 """True positive rates at false positive rates, the most or the least that a hypothesis allows; both [points]."""
 
-NODES = 257
-FAR, NEAR = 1e-16, 1e-8
-"""Tails of the false positive rate that are left out: on the side on which what was seen is likely, where the tail is
-added to p-values, and on the other, where what is left out could only have lowered them.
-"""
+POINTS = 257
+NEGLIGIBLE = 30.0
+"""Logarithm of how much less than the most a false positive rate may add to be left out."""
+
+OUTER, FAR = 1e-18, 1e-300
+"""Tails of the false positive rate beyond which nothing is looked for, and the smallest p-value there is."""
 
 SPENT = 0.5
 """Share of an interval's tail that the threshold itself may miss; the rest is left for those above it."""
 
 
 def at_least(point: OperatingPoint, most: Curve) -> float:
-    """p-value of the hypothesis that at no false positive rate the true positive rate exceeds `most`: how likely so
-    many exposed trials are then above a threshold with so few control trials above it.
+    """p-value of the hypothesis that at no false positive rate the true positive rate exceeds `most`, which must not
+    fall: how likely so many exposed trials are then above a threshold with so few control trials above it.
 
-    For most(p) = p this is a beta-binomial tail and exactly Fisher's test of the two counts.
+    P(Q <= most(P)) with P ~ Beta(fp + 1, n0 - fp) and Q ~ Beta(tp, n1 - tp + 1), which is the binomial tail at each P.
+    For most(p) = p this is exactly Fisher's test of the two counts.  At a threshold that was fixed before anything was
+    seen it is the melded test of Fay, Proschan and Brittain (2015).
     """
-    k, n0 = point.fpr.successes, point.fpr.trials
-    m, n1 = point.tpr.successes, point.tpr.trials
-    if m == 0:
-        return 1.0
-    from scipy import special
-
-    grid, weight = _grid(k, n0, upper=_meets(most, m / n1))
-    return float(min(1.0, (weight * special.betainc(m, n1 - m + 1, np.clip(most(grid), 0.0, 1.0))).sum() + FAR))
+    return passes(point, most, (1.0, 0.0), (0.0, 1.0))
 
 
 def at_most(point: OperatingPoint, least: Curve) -> float:
@@ -50,38 +47,37 @@ def at_most(point: OperatingPoint, least: Curve) -> float:
 
     point: counts at and above the threshold, which lies on the last of these control trials.
     """
-    from scipy import special
-
-    k, n0 = point.fpr.successes, point.fpr.trials
-    m, n1 = point.tpr.successes, point.tpr.trials
-    if m == n1:
-        return 1.0
-    grid, weight = _grid(k - 1, n0, lower=_meets(least, m / n1))
-    return float(min(1.0, (weight * special.betaincc(m + 1, n1 - m, np.clip(least(grid), 0.0, 1.0))).sum() + FAR))
+    missed, below = (Rate(rate.trials - rate.successes, rate.trials) for rate in (point.tpr, point.fpr))
+    return at_least(OperatingPoint(missed, below), lambda q: 1 - least(1 - q))
 
 
-def _meets(curve: Curve, seen: float) -> float:
-    """The lowest false positive rate at which a hypothesis makes what was seen likely."""
-    from scipy import special
+def passes(point: OperatingPoint, most: Curve, more: tuple[float, float], less: tuple[float, float]) -> float:
+    """P(Q <= most(P)) of two beta variables, by the trapezoid rule over the logit of P where it adds anything.
 
-    probe = special.expit(np.linspace(-36, 12, 481))
-    likely = curve(probe) >= seen
-    return float(probe[int(np.argmax(likely))]) if likely.any() else float(probe[-1])
-
-
-def _grid(k: int, n0: int, lower: float = 1.0, upper: float = 0.0) -> tuple[Array, Array]:
-    """False positive rates [NODES], and weights of the density of Beta(k + 1, n0 - k) there that sum to one: equal
-    steps of the log-odds, over the bulk of it and on to `lower` or `upper`.
+    What is integrated is smooth and falls off on either side, so that equal steps are as good as exact.
+    more, less: what is added to the counts, right and wrong, of P and of Q.
     """
     from scipy import special
 
-    a, b = k + 1.0, float(n0 - k)
-    low = min(float(special.betaincinv(a, b, NEAR if lower == 1 else FAR)), lower)
-    high = max(1 - float(special.betaincinv(b, a, NEAR if upper == 0 else FAR)), upper)
-    odds = np.linspace(special.logit(max(low, 1e-300)), special.logit(min(high, 1 - 1e-12)), NODES)
-    log_density = a * special.log_expit(odds) + b * special.log_expit(-odds)
-    weight = np.exp(log_density - log_density.max())
-    return special.expit(odds), weight / weight.sum()
+    a, b = point.fpr.successes + more[0], point.fpr.trials - point.fpr.successes + more[1]
+    right, wrong = point.tpr.successes + less[0], point.tpr.trials - point.tpr.successes + less[1]
+    if right <= 0 or b <= 0:
+        return 1.0
+    low, high = float(special.betaincinv(a, b, OUTER)), float(special.betainccinv(a, b, FAR))
+    low = max(low, FAR) if np.isfinite(low) else FAR  # scipy finds no quantile where nearly all is at one end
+    high = min(high, 1 - 1e-16) if np.isfinite(high) else 1 - 1e-16
+
+    def log_added(at: Array) -> Array:
+        share = special.betainc(right, wrong, np.clip(most(special.expit(at)), 0.0, 1.0))
+        density = a * special.log_expit(at) + b * special.log_expit(-at) - special.betaln(a, b)
+        return np.asarray(density + np.log(np.maximum(share, FAR)))
+
+    at = np.linspace(special.logit(low), special.logit(high), POINTS)
+    for _ in range(2):  # twice: the first steps may be wider than what they look for
+        added = log_added(at)
+        counts = np.flatnonzero(added > added.max() - NEGLIGIBLE)
+        at = np.linspace(at[max(counts[0] - 1, 0)], at[min(counts[-1] + 1, POINTS - 1)], POINTS)
+    return float(min(1.0, max(FAR, np.trapezoid(np.exp(log_added(at)), at))))
 
 
 def named_above(rate: float, fpr: float) -> Curve:

@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 
 from divulge.core.results.estimate import Rate
-from divulge.stats.privacy.tradeoff import RATES, p_value_at, points, private, refuted_below
+from divulge.stats.privacy.tradeoff import RATES, points, private, refuted_below
 from divulge.stats.roc import Roc
+from divulge.stats.thresholds import at_least
 
 TRIED = 2 * len(RATES)
 """Operating points; Bonferroni pays for trying them."""
@@ -32,7 +33,7 @@ def epsilon_p_value(curve: Roc, epsilon: float, delta: float) -> float:
     confidence 1 - alpha is at least epsilon.
     """
     region = private(epsilon, delta)
-    return min(1.0, TRIED * min(p_value_at(point, region) for _, point in points(curve)))
+    return min(1.0, TRIED * min(at_least(point, region) for _, point in points(curve)))
 
 
 def where_it_shows(curve: Roc, delta: float, alpha: float) -> tuple[bool, Rate, Rate]:

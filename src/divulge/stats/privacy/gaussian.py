@@ -6,8 +6,9 @@ import numpy as np
 
 from divulge.core.errors import InputError
 from divulge.stats.privacy.epsilon import perfect
-from divulge.stats.privacy.tradeoff import RATES, gaussian, p_value_at, points, refuted_below
+from divulge.stats.privacy.tradeoff import RATES, gaussian, points, refuted_below
 from divulge.stats.roc import Roc
+from divulge.stats.thresholds import at_least
 
 MOST = 50.0
 PRECISION = 1e-6
@@ -53,7 +54,7 @@ def mu_lower_bound(curve: Roc, alpha: float) -> float:
 
 def mu_p_value(curve: Roc, mu: float) -> float:
     """p-value of mu-GDP: at most alpha just where the bound at confidence 1 - alpha is at least mu."""
-    single = min(1.0, 2 * len(RATES) * min(p_value_at(point, gaussian(mu)) for _, point in points(curve)))
+    single = min(1.0, 2 * len(RATES) * min(at_least(point, gaussian(mu)) for _, point in points(curve)))
     if min(curve.n_exposed, curve.n_control) < ENOUGH:
         return single
     return min(1.0, 2 * min(single, _area_p_value(curve, _area(curve), mu)))

@@ -8,25 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from divulge.core.hashing import Array
-from divulge.core.results.estimate import Rate
 from divulge.stats.intervals import clopper_pearson
 from divulge.stats.roc import OperatingPoint, Roc, at_fnr, at_fpr
+from divulge.stats.thresholds import Curve, at_least, passes
 
 RATES = (0.0, 0.001, 0.01, 0.1, 0.45)
 """Error rates at which bounds are tried, on either side; Bonferroni pays for trying."""
 
-Region = Callable[[Array], Array]
-"""From a false positive rate to the largest true positive rate that a hypothesis allows."""
-
-POINTS = 193
-STEEP = 12
-"""Points over which the passing must be spread, else it gets as many again."""
-
-NEGLIGIBLE, NEARLY, FAR = 1e-18, 1e-9, 1e-300
 LARGEST, FINE = 60.0, 1e-4
 
 
-def private(epsilon: float, delta: float) -> Region:
+def private(epsilon: float, delta: float) -> Curve:
     """Of an (epsilon, delta)-private mechanism: 1 - f_(epsilon, delta) (Dong, Roth and Su 2022, proposition 3)."""
     up, down = np.exp(min(epsilon, 700.0)), np.exp(-epsilon)
 
@@ -36,7 +28,7 @@ def private(epsilon: float, delta: float) -> Region:
     return most
 
 
-def gaussian(mu: float) -> Region:
+def gaussian(mu: float) -> Curve:
     """Of a mechanism with mu-GDP: 1 - G_mu (Dong et al. 2022, equation 6)."""
     from scipy import special
 
@@ -46,79 +38,28 @@ def gaussian(mu: float) -> Region:
 def points(curve: Roc) -> list[tuple[bool, OperatingPoint]]:
     """The operating points that are tried: members named (True), or others ruled out with the arms exchanged."""
     named = [(True, at_fpr(curve, rate)) for rate in RATES]
-    return named + [(False, mirrored(at_fnr(curve, rate))) for rate in RATES]
+    return named + [(False, at_fnr(curve, rate).mirrored) for rate in RATES]
 
 
-def mirrored(point: OperatingPoint) -> OperatingPoint:
-    """The same point with the arms exchanged: true negatives against false negatives."""
-    right, wrong = (Rate(rate.trials - rate.successes, rate.trials) for rate in (point.fpr, point.tpr))
-    return OperatingPoint(right, wrong)
-
-
-def p_value_at(point: OperatingPoint, region: Region) -> float:
-    """How likely so many true positives are, or more, if the hypothesis holds: both rates are judged by one test.
-
-    P(Q <= region(P)) with P ~ Beta(fp + 1, n - fp) and Q ~ Beta(tp, m - tp + 1).  At a threshold that is an order
-    statistic of the control scores P is distributed as the true false positive rate is, so that the test is exact; at
-    a fixed one it is the melded test of Fay, Proschan and Brittain (2015), which for equal rates is Fisher's exact
-    test.  region: must not fall.
-    """
-    return _below(point, region, (1.0, 0.0), (0.0, 1.0))
-
-
-def credible_share(point: OperatingPoint, region: Region) -> float:
+def credible_share(point: OperatingPoint, region: Curve) -> float:
     """Posterior probability of the hypothesis under Jeffreys' prior for both rates, at a threshold that was chosen on
     other trials (Zanella-Beguelin et al. 2023, section 4): no bound on how often it errs.
     """
-    return _below(point, region, (0.5, 0.5), (0.5, 0.5))
+    return passes(point, region, (0.5, 0.5), (0.5, 0.5))
 
 
-def _below(point: OperatingPoint, region: Region, more: tuple[float, float], less: tuple[float, float]) -> float:
-    """P(Q <= region(P)) of two beta variables, by the trapezoid rule over the logit of P, whose tails it needs, with
-    more points where the one variable passes the other.
-
-    more, less: what is added to the counts, right and wrong, of P and of Q.
-    """
-    from scipy import special
-
-    a, b = point.fpr.successes + more[0], point.fpr.trials - point.fpr.successes + more[1]
-    right, wrong = point.tpr.successes + less[0], point.tpr.trials - point.tpr.successes + less[1]
-    if right <= 0 or b <= 0:
-        return 1.0
-    low, high = float(special.betaincinv(a, b, NEGLIGIBLE)), float(special.betainccinv(a, b, FAR))
-    low = max(low, FAR) if np.isfinite(low) else FAR  # scipy finds no quantile where nearly all is at one end
-    high = min(high, 1 - 1e-16) if np.isfinite(high) else 1 - 1e-16
-
-    def reached(at: Array) -> Array:
-        most = region(special.expit(at))
-        return np.asarray(special.betainc(right, wrong, most) if wrong > 0 else most >= 1)
-
-    at = np.linspace(special.logit(low), special.logit(high), POINTS)
-    share = reached(at)
-    first = max(int(np.searchsorted(share, NEARLY)) - 1, 0)
-    last = min(int(np.searchsorted(share, 1 - NEARLY)) + 1, POINTS - 1)
-    if last - first < STEEP:
-        inner = np.linspace(at[first], at[last], POINTS)
-        at, share = (
-            np.concatenate([part[:first], more_of_it, part[last + 1 :]])
-            for part, more_of_it in ((at, inner), (share, reached(inner)))
-        )
-    density = np.exp(a * special.log_expit(at) + b * special.log_expit(-at) - special.betaln(a, b))
-    return float(min(1.0, max(FAR, np.trapezoid(density * share, at))))
-
-
-def refuted_below(point: OperatingPoint, family: Callable[[float], Region], level: float, start: float = 0.0) -> float:
+def refuted_below(point: OperatingPoint, family: Callable[[float], Curve], level: float, start: float = 0.0) -> float:
     """The largest parameter of a growing family of regions that the point refutes at this level; `start` where it
     refutes no larger one.
     """
     low, high = start, start + 1.0
-    if p_value_at(point, family(low)) > level:
+    if at_least(point, family(low)) > level:
         return start
-    while high < LARGEST and p_value_at(point, family(high)) <= level:
+    while high < LARGEST and at_least(point, family(high)) <= level:
         low, high = high, high + 2.0
     while high - low > FINE:
         middle = (low + high) / 2
-        low, high = (middle, high) if p_value_at(point, family(middle)) <= level else (low, middle)
+        low, high = (middle, high) if at_least(point, family(middle)) <= level else (low, middle)
     return low
 
 
