@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -124,7 +125,6 @@ def test_python_recognizes_target_and_records_and_plays_both_controls(installed,
         import numpy as np
         import divulge
         from divulge_visits.lookup import train
-        from tests.auditing.test_plugin import sequences
 
         rng, seen = np.random.default_rng(1), set()
         sets = []
@@ -138,7 +138,7 @@ def test_python_recognizes_target_and_records_and_plays_both_controls(installed,
         assert finding.verdict is divulge.Verdict.LEAK and finding.value == 1.0, finding
         assert 0.3 < finding.control < finding.positive_control < 0.7, finding  # it remembers an eighth
     """
-    done = run(installed, "-c", textwrap.dedent(script), cwd=tmp_path)
+    done = run(installed, "-c", inspect.getsource(sequences) + textwrap.dedent(script), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
