@@ -9,6 +9,7 @@ from calibrated import (
     decisions,
     familywise,
     low_rates,
+    net,
     record,
     retraining,
     screen,
@@ -16,7 +17,7 @@ from calibrated import (
 )
 from harness import main
 
-SUBJECTS = (areas, low_rates, decisions, comparison, claims, subgroups, familywise, record, retraining, screen)
+SUBJECTS = (areas, low_rates, decisions, comparison, claims, subgroups, familywise, record, retraining, screen, net)
 """Modules of the package `calibrated`, each with `rows(quick)`: a new subject is a file there and a name here."""
 
 if __name__ == "__main__":

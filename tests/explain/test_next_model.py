@@ -16,7 +16,7 @@ from divulge.core.results.trials import Scored
 from divulge.core.signals import log_of_scores
 from divulge.explain.next_model import retrained, seconds_of
 from divulge.report.sections import outlook
-from divulge.runs.screened import LIRA
+from divulge.runs.derived.screened import LIRA
 from divulge.setup.from_table import job_from_table
 from divulge.setup.settings import Options
 from divulge.stats.auc import auc

@@ -252,11 +252,26 @@ def baseline_sentence(result: AuditResult) -> str:
     if blind.reading is None:
         return f"There is no model-blind baseline: {blind.missing}."
     if blind.alarm is not None:
-        return f"The model-blind baseline raised the alarm: {blind.alarm}."
+        return f"The model-blind baseline raised the alarm: {blind.alarm}.{_net(result)}"
     reading, sure = blind.reading, percent(result.facts.policy.confidence)
     return (
         f"A classifier that never queries the model reaches AUC {reading.value:.3f} ({sure} CI {reading.low:.3f} to "
         f"{reading.high:.3f}), consistent with 0.5 as expected of a fair split.{_baseline_power(blind)}"
+    )
+
+
+def _net(result: AuditResult) -> str:
+    """What the clearest attack tells beyond the guess, where the split cannot be had otherwise (by time, say)."""
+    if not result.baseline.net:
+        return ""
+    best, sure = result.baseline.net[0], percent(result.facts.policy.confidence)
+    guess, area = best.guesser, best.area
+    left = " (the guess still tells them apart there, so that is too much)" if guess.low > 0.5 else ""
+    return (
+        f" Net of the baseline, among records that it finds alike, {result.titles.get(best.attack, best.attack)} "
+        f"reaches AUC {area.value:.3f} ({sure} CI {area.low:.3f} to {area.high:.3f}), the guess without the model "
+        f"{guess.value:.3f} ({guess.low:.3f} to {guess.high:.3f}){left}. What no guess sees and the model does is not "
+        "taken away, so this decides nothing."
     )
 
 

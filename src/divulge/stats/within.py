@@ -47,10 +47,10 @@ def against_the_others(group: Area, others: Sequence[Area]) -> Contrast | None:
 
     if not others:
         return None
-    values, variances = (np.array(part) for part in zip(*map(_kept_inside, others), strict=True))
+    values, variances = (np.array(part) for part in zip(*map(kept_inside, others), strict=True))
     weight = np.array([each.fewer for each in others], dtype=np.float64)
     weight /= weight.sum()
-    value, variance = _kept_inside(group)
+    value, variance = kept_inside(group)
     mean = float(weight @ values)
     spread = np.r_[variance / (value * (1 - value)) ** 2, weight**2 * variances / (mean * (1 - mean)) ** 2]
     freedom = np.array([max(each.fewer - 1, 1) for each in (group, *others)])
@@ -59,7 +59,7 @@ def against_the_others(group: Area, others: Sequence[Area]) -> Contrast | None:
     return Contrast(mean, float(2 * stats.t.sf(abs(distance), welch)), distance > 0)
 
 
-def _kept_inside(area: Area) -> tuple[float, float]:
+def kept_inside(area: Area) -> tuple[float, float]:
     """Value and variance: the estimated one, and at least that of Newcombe's method 5 (2006, Statist. Med. 25), since
     the estimate falls short where an arm is small.  Where all pairs agree, half a pair does not.
     """

@@ -41,13 +41,14 @@ from divulge.explain.neighborhood import Neighborhood, neighborhood
 from divulge.explain.next_model import followed, next_models, seconds_of
 from divulge.explain.stability import named_when_retrained, per_record, stability
 from divulge.explain.what_if import what_if
+from divulge.runs.derived.net_of_baseline import net_of
+from divulge.runs.derived.screened import screened
 from divulge.runs.differences.over_time import e_values_of
 from divulge.runs.differences.record_keys import write_keys
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.provenance import provenance
 from divulge.runs.publish import publish
 from divulge.runs.result import predictive_of
-from divulge.runs.screened import screened
 from divulge.runs.settle import final_findings, strongest_attack
 from divulge.runs.subgroups import attributes_of
 from divulge.stats.curves import histogram, roc_band
@@ -128,6 +129,7 @@ def _played(
         progress.step("going on from the copy")
         run.write_gains(gains_of(job, tables, findings, job.chain))
     _keep_rest(run, job, findings)
+    _net(run, tables, blind, played, done)
     run.finish()
     _publish(run, planned, done, blind)
     return run
@@ -165,6 +167,17 @@ def _baseline(run: RunFolder, sessions: Sessions, planned: Sequence[Planned]) ->
         found = baseline_of(sessions.job, lambda: baseline(sessions.of(first).game))
     run.write_baseline(found)
     return found
+
+
+def _net(
+    run: RunFolder, sessions: Sessions, blind: Baseline, played: Sequence[Planned], done: dict[str, StoredOutcome]
+) -> None:
+    """What remains of each attack where the split is at fault."""
+    first = next((step.card for step in played if step.card.family is Family.MEMBERSHIP), None)
+    if blind.alarm is None or first is None:
+        return
+    outcomes = [done[step.card.name].outcome for step in played]
+    run.write_baseline(replace(blind, net=net_of(run, outcomes, sessions.of(first).game.baseline())))
 
 
 def _explain(

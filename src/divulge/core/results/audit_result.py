@@ -60,11 +60,26 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
+class Net:
+    """What an attack tells among records that a guesser without the model finds alike, see stats.comparison.net.
+
+    area: its AUC there; guesser: the guesser's own there, which is 0.5 where nothing of the shift is left.  strata: of
+    records that are compared; share: of the records that stand in them.
+    """
+
+    attack: str
+    area: Reading
+    guesser: Reading
+    strata: int
+    share: float
+
+
+@dataclass(frozen=True)
 class Baseline:
     """The model-blind baseline.  alarm: why the split is at fault, or None.  missing: why it could not be run.
     detectable: the AUC of a guesser that would have raised the alarm with probability 0.8.  shift: how far members
     would have to lie from others, in standard deviations of one column, for a linear guesser to reach it; None if
-    unknown.
+    unknown.  net: of each attack, where the split is at fault.
     """
 
     reading: Reading | None = None
@@ -72,6 +87,7 @@ class Baseline:
     missing: str | None = None
     detectable: float | None = None
     shift: float | None = None
+    net: tuple[Net, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ def _context(result: AuditResult) -> Context:
     return {
         "columns": [metric_name(c) for c in COLUMNS],
         "rows": [_row(result, attack) for attack in _strongest_first(result)],
+        "net": _net(result),
+        "net_heads": NET_HEADS,
         "predictive": _predictive(result),
         "priors": [*PRIORS, *dict.fromkeys(p.prior for p in result.predictive)],
         "figures": figures(result),
@@ -93,6 +95,22 @@ def _cell(finding: Finding | None) -> tuple[str, str, str]:
     return shown(finding.value, finding.key), f"{low} to {high}", mark
 
 
+def _net(result: AuditResult) -> list[list[str]]:
+    """Of each attack, where the split is at fault: its AUC, and among records that a guess without the model finds
+    alike its AUC and that of the guess.
+    """
+    raw = {f.attack: f for f in result.findings if f.metric == COLUMNS[0]}
+    rows = []
+    for row in result.baseline.net:
+        cells = [f"{r.value:.3f} ({r.low:.3f} to {r.high:.3f})" for r in (row.area, row.guesser)]
+        value = shown(raw[row.attack].value, raw[row.attack].key)
+        rows.append([result.titles.get(row.attack, row.attack), value, *cells, percent(row.share)])
+    return rows
+
+
+NET_HEADS = ["attack", "AUC", "AUC, net of the baseline", "the guess itself", "records compared"]
+
+
 def _predictive(result: AuditResult) -> list[tuple[str, str, list[str]]]:
     """For the strongest attack: how often a named record is a member, by operating point and prior."""
     strongest = result.strongest()
@@ -125,6 +143,8 @@ def _markdown(c: Context) -> str:
         ]
         rows.append([row.title, f"{MARKS[row.verdict]} {row.verdict.value}", *cells, row.control, row.cost])
     parts = [table(heads, rows)] if rows else ["No attack was played to its end."]
+    if c["net"]:
+        parts += ["Among records that a guess without the model finds alike:", table(NET_HEADS, c["net"])]
     if c["predictive"]:
         heads = ["FPR", "TPR", *c["priors"]]
         lines = [[fpr, tpr, *values] for fpr, tpr, values in c["predictive"]]
