@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from divulge.core.hashing import Array
 from divulge.core.results.audit_result import Net
@@ -30,6 +29,8 @@ def net_area(name: str, attack: Scored, guesses: Sequence[Scored], alpha: float)
     shift that no guesser sees and the model does is not taken away at all, so that this is evidence, and no proof.
     Units are persons where records belong together.  None where no stratum has both arms.
     """
+    from scipy import stats
+
     by_unit = [each.by_unit() for each in (attack, *guesses)]
     units = _shared([each.unit for each in by_unit])
     if not len(units):
@@ -72,6 +73,8 @@ def _within(score: Array, member: Array, strata: Sequence[Array], alpha: float) 
     """The mean of the strata's areas, each weighed by n1 n0 / (n1 + n0), with the interval of Welch's t;
     no stratum's variance is taken as less than Newcombe's (2006, method 5).
     """
+    from scipy import stats
+
     areas = []
     for rows in strata:
         part = Scored(score[rows], member[rows], rows, rows)
