@@ -6,9 +6,10 @@ import hashlib
 import io
 import json
 import pickle
+import sys
 import tempfile
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,35 @@ DEEPEST = 100
 
 MAPPINGS = frozenset({"builtins", "collections", "sklearn.utils._bunch"})
 """Where mappings come from that are nothing but their items, whatever their pickles say besides."""
+
+LIBRARIES = frozenset(
+    {"accelerate", "catboost", "cloudpickle", "divulge", "imblearn", "jax", "joblib", "keras", "lightgbm", "ml_dtypes"}
+    | {
+        "numpy",
+        "onnx",
+        "onnxruntime",
+        "opacus",
+        "pandas",
+        "peft",
+        "polars",
+        "pyarrow",
+        "safetensors",
+        "scipy",
+        "skimage",
+    }
+    | {"sklearn", "skops", "skorch", "statsmodels", "tensorflow", "tokenizers", "torch", "torchaudio", "torchvision"}
+    | {"transformers", "xgboost"}
+)
+"""Packages whose code counts by name: their versions are part of the cache's keys."""
+
+MADE_BY_PYTHON = frozenset(
+    {"__module__", "__doc__", "__dict__", "__weakref__", "__annotations__", "__abstractmethods__", "__slotnames__"}
+    | {"__firstlineno__", "__static_attributes__", "__orig_bases__", "__parameters__", "__match_args__", "__hash__"}
+    | {"__annotate_func__", "__annotations_cache__", "__qualname__"}
+)
+"""What stands in a class besides what its author wrote."""
+
+FUNCTIONS = types.FunctionType | types.MethodType
 
 COUNTERS = slice(7, 11)
 """Where a search tree of scikit-learn counts, in its state, how often it was asked."""
@@ -37,10 +67,18 @@ def content_hash(value: Any) -> str:
     return state.hexdigest()
 
 
+def code_hash(kind: type) -> str:
+    """The same of the code of a class and of all that it calls, wherever it was defined."""
+    state = hashlib.blake2b(digest_size=16)
+    _Reader(state).read_code(kind, 0)
+    return state.hexdigest()
+
+
 class _Reader:
     def __init__(self, state: Any) -> None:
         self._state = state
         self._open: dict[int, int] = {}
+        self._read: dict[int, tuple[object, bytes]] = {}
 
     def tell(self, *words: str | bytes) -> None:
         for word in words:
@@ -66,14 +104,8 @@ class _Reader:
 
     def _composed(self, value: Any, depth: int) -> None:
         kind = type(value)
-        if isinstance(value, np.ma.MaskedArray):
-            mask = np.broadcast_to(np.ma.getmaskarray(value), value.shape)
-            self.tell("masked", repr(value.dtype))
-            self._array(mask, depth)
-            shown = value.compressed() if value.dtype.names is None else np.asarray(value.filled())
-            self._array(shown, depth)
-        elif isinstance(value, np.ndarray):
-            self._array(np.asarray(value), depth)
+        if isinstance(value, np.ndarray):
+            self._maybe_masked(value, depth)
         elif hasattr(value, "detach") and any(f"{k.__module__}.{k.__name__}" == "torch.Tensor" for k in kind.__mro__):
             self.tell("tensor", str(value.dtype))
             plain = value.detach().cpu()
@@ -88,9 +120,11 @@ class _Reader:
         elif isinstance(value, list | tuple) and kind in (list, tuple):
             self._ordered(kind.__name__, value, depth)
         elif isinstance(value, types.FunctionType):
-            self._function(value, depth)
+            self._once(value, _Reader._function, depth)
         elif isinstance(value, types.ModuleType | type | types.BuiltinFunctionType):
             self.tell("name", getattr(value, "__module__", "") or "", getattr(value, "__qualname__", value.__name__))
+            if isinstance(value, type):
+                self.read_code(value, depth)
         elif isinstance(value, types.CodeType):
             self.tell("code", value.co_code, repr(value.co_names))
             self._ordered("constants", value.co_consts, depth)
@@ -98,6 +132,14 @@ class _Reader:
             self._ordered("method", (value.__func__, value.__self__), depth)
         else:
             self._reduced(value, depth)
+
+    def _maybe_masked(self, value: np.ndarray[Any, Any], depth: int) -> None:
+        if isinstance(value, np.ma.MaskedArray):
+            mask = np.broadcast_to(np.ma.getmaskarray(value), value.shape)
+            self.tell("masked", repr(value.dtype))
+            self._array(mask, depth)
+            value = value.compressed() if value.dtype.names is None else value.filled()
+        self._array(np.asarray(value), depth)
 
     def _array(self, value: np.ndarray[Any, Any], depth: int) -> None:
         self.tell("array", repr(value.dtype), repr(value.shape))
@@ -116,27 +158,49 @@ class _Reader:
             self.read(part, depth + 1)
 
     def _unordered(self, name: str, values: list[Any], depth: int) -> None:
-        words = []
-        for part in values:
-            inner = hashlib.blake2b(digest_size=16)
-            reader = _Reader(inner)
-            reader._open = self._open
-            reader.read(part, depth + 1)
-            words.append(inner.digest())
-        self.tell(name, *sorted(words))
+        self.tell(name, *sorted(self._inner(lambda reader, part=part: reader.read(part, depth + 1)) for part in values))
+
+    def _inner(self, read: Callable[[_Reader], None]) -> bytes:
+        """The digest of a part by itself."""
+        inner = hashlib.blake2b(digest_size=16)
+        reader = _Reader(inner)
+        reader._open, reader._read = self._open, self._read
+        read(reader)
+        return inner.digest()
+
+    def _once(self, value: Any, read: Callable[[_Reader, Any, int], None], depth: int) -> None:
+        """By the digest that is kept of it: code calls the same functions over and over."""
+        if id(value) not in self._read:
+            self._read[id(value)] = value, self._inner(lambda reader: read(reader, value, depth))
+        self.tell(self._read[id(value)][1])
 
     def _function(self, value: types.FunctionType, depth: int) -> None:
+        """By its name, its code, and everything that the code names: other functions, models, numbers, own modules."""
         self.tell("function", value.__module__ or "", value.__qualname__)
+        if well_known(value.__module__):
+            return
         held = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
         self._ordered("parts", (value.__code__, value.__defaults__, value.__kwdefaults__, held), depth)
-        used = {name: value.__globals__[name] for name in value.__code__.co_names if name in value.__globals__}
-        plain = {name: v for name, v in used.items() if isinstance(v, int | float | str | bytes | tuple | np.ndarray)}
-        self._unordered("globals", list(plain.items()), depth)
+        names = set(_names(value.__code__))
+        self._unordered("globals", list(_named(names, value.__globals__).items()), depth)
+
+    def read_code(self, kind: type, depth: int) -> None:
+        """What its own methods and attributes are, and those of what it derives from; nothing of a known library's."""
+        for base in kind.__mro__:
+            if not well_known(base.__module__):
+                self._once(base, _Reader._own_members, depth)
+
+    def _own_members(self, kind: type, depth: int) -> None:
+        members = {name: _unbound(value) for name, value in vars(kind).items() if name not in MADE_BY_PYTHON}
+        constants = bool | int | float | complex | str | bytes | tuple | list | dict | np.ndarray
+        kept = [(name, v) for name, v in members.items() if v is None or isinstance(v, constants | FUNCTIONS)]
+        self._unordered("members", kept, depth)
 
     def _reduced(self, value: Any, depth: int) -> None:
         """By the way in which pickle would take it apart, where there is one."""
         kind = type(value)
         self.tell("object", kind.__module__, kind.__qualname__)
+        self.read_code(kind, depth)
         own = _own_words(value)
         if own is not None:
             self.tell("model", own)
@@ -157,6 +221,43 @@ class _Reader:
                 self.read(_cacheable(kind, part), depth + 1)
             for more in rest[1:3]:
                 self._ordered("items", list(more) if more is not None else (), depth)
+
+
+def well_known(module: str | None) -> bool:
+    """Whether code of this module counts by its name: its version is written down elsewhere, and nobody edits it."""
+    package = (module or "").partition(".")[0]
+    return package in LIBRARIES or (package in sys.stdlib_module_names and package != "__main__")
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    """All that code asks for by name, of functions within it too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+def _named(names: set[str], scope: Mapping[str, Any]) -> dict[str, Any]:
+    """What the names stand for in a module; of the owner's own modules, what is asked of them."""
+    found: dict[str, Any] = {}
+    for name in names & scope.keys():
+        value = scope[name]
+        if not isinstance(value, types.ModuleType):
+            found[name] = value
+        elif not well_known(value.__name__):
+            members = vars(value)
+            asked = {m: members[m] for m in names & members.keys() if not isinstance(members[m], types.ModuleType)}
+            found[name] = value.__name__, asked
+    return found
+
+
+def _unbound(value: Any) -> Any:
+    """The functions behind what a class holds."""
+    if isinstance(value, staticmethod | classmethod):
+        return value.__func__
+    if isinstance(value, property):
+        return value.fget, value.fset
+    return value
 
 
 def _cacheable(kind: type, state: Any) -> Any:

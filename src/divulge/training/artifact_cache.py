@@ -11,10 +11,12 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from divulge.core.boundary.seals import SEAL_BYTES, is_sealed, seal
 from divulge.core.errors import InputError, Notice
+from divulge.core.identity import LIBRARIES
 
 DEFAULT_LIMIT = 4 * 1024**3
 TRIM_TO = 0.8
@@ -47,13 +49,22 @@ def default_limit() -> int:
     return int(given)
 
 
+OTHERWISE = {"imblearn": "imbalanced-learn", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+"""Packages that are installed under another name."""
+
+
 @cache
 def code_version() -> str:
-    """Content hash of divulge's own source: what another version has computed is not used."""
+    """Content hash of divulge's own source and of the versions of the libraries that a model may be made of: what
+    another version has computed is not used.
+    """
     state = hashlib.blake2b(digest_size=8)
     root = Path(__file__).parent.parent
     for path in sorted(root.rglob("*.py")):
         state.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    for name in sorted(LIBRARIES):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            state.update(f"{name} {metadata.version(OTHERWISE.get(name, name))}\0".encode())
     return state.hexdigest()
 
 

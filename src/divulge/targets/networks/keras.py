@@ -11,6 +11,7 @@ import numpy as np
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
+from divulge.core.identity import content_hash, well_known
 from divulge.core.outputs import (
     WORDS,
     OutputForm,
@@ -60,6 +61,7 @@ class KerasTarget(StatedTarget):
         self._name = name or str(getattr(model, "name", None) or type(model).__name__)
         self._form, self._pick, self._settled = form_of(output), pick, output is not None
         self._handed, self._batch_size = False, batch_size
+        self._structure: str | None = None
         self._embeds = any("Embedding" in type(layer).__name__ for layer in _layers(model))
 
     @property
@@ -104,7 +106,9 @@ class KerasTarget(StatedTarget):
     def fingerprint(self) -> str:
         """Of the architecture, the weights and the way it is read."""
         form = self._form.value if self._settled and self._form is not None else ""
-        return digest(_architecture(self.network), *map(np.asarray, self.network.get_weights()), form, str(self._pick))
+        if self._structure is None:
+            self._structure = _architecture(self.network)
+        return digest(self._structure, *map(np.asarray, self.network.get_weights()), form, str(self._pick))
 
     def _settle(self, raw: Array, records: Records) -> None:
         if self._handed and self._form is not None and contradicted(raw, self._form):
@@ -192,7 +196,15 @@ def _task_of(model: Any) -> Task | None:
 
 
 def _architecture(model: Any) -> str:
+    """The layers, and of classes of one's own their code and the plain values that stand in them."""
+    own = [part for part in (model, *_layers(model)) if not well_known(type(part).__module__)]
+    code = "".join(content_hash((type(part), _plain(part))) for part in own)
     try:
-        return str(model.to_json())
+        return str(model.to_json()) + code
     except (TypeError, ValueError, NotImplementedError):  # of a class of one's own that does not say
-        return f"{type(model).__qualname__} {[type(layer).__qualname__ for layer in _layers(model)]}"
+        return f"{type(model).__qualname__} {[type(layer).__qualname__ for layer in _layers(model)]}{code}"
+
+
+def _plain(part: Any) -> dict[str, object]:
+    kept = {name: value for name, value in vars(part).items() if not name.startswith("_") and name != "name"}
+    return {name: value for name, value in kept.items() if isinstance(value, bool | int | float | str)}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
+from divulge.core.identity import content_hash
 from divulge.core.outputs import (
     COARSE,
     MANY,
@@ -38,7 +39,16 @@ from divulge.core.views.extraction import Secrets
 from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
 from divulge.targets.networks.torch_gradients import activations, gradient_norms
 from divulge.targets.networks.torch_inputs import Named, Singles, as_numbers, as_owned
-from divulge.targets.networks.torch_lent import as_input, bare, device_of, fingerprint_of, is_quantized, lent, type_of
+from divulge.targets.networks.torch_lent import (
+    as_input,
+    bare,
+    device_of,
+    fingerprint_of,
+    is_quantized,
+    lent,
+    structure_of,
+    type_of,
+)
 from divulge.targets.networks.torch_secrets import of_module
 from divulge.targets.networks.torch_updates import Front, InLogits, change_of, front_of, loss_of, untrained
 from divulge.targets.stated import StatedTarget
@@ -93,6 +103,7 @@ class TorchTarget(StatedTarget):
         self._bare: nn.Module | None = None
         self._bundled = pick is not None
         self._several = False
+        self._structure: str | None = None
         self._own: dict[torch.dtype, bool] = {}
 
     @property
@@ -187,7 +198,9 @@ class TorchTarget(StatedTarget):
     def fingerprint(self) -> str:
         """See Target."""
         settled = (self._form.value if self._settled and self._form is not None else "", str(self._pick))
-        return digest(fingerprint_of(bare(self.module)), *settled)
+        if self._structure is None:
+            self._structure = digest(structure_of(bare(self.module)), content_hash((self._as_tensor, self._pick)))
+        return digest(fingerprint_of(bare(self.module), self._structure), *settled)
 
     @property
     def _reading(self) -> OutputReading:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import CodeType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from divulge.core.hashing import Array, digest
+from divulge.core.identity import code_hash, content_hash, well_known
 from divulge.core.outputs import whole
 
 
@@ -106,29 +107,41 @@ def as_input(x: Array, kind: torch.dtype, ids: bool) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(x, dtype=wide)).to(kind)
 
 
-def content_of(module: nn.Module) -> list[str | bytes | Array]:
-    """What its answers follow from: its layers, the code of its own forward methods, and its weights."""
-    parts: list[str | bytes | Array] = [str(module)]
-    kinds = {type(part) for part in module.modules() if not type(part).__module__.startswith("torch.")}
+def structure_of(module: nn.Module) -> str:
+    """Hash of what its answers follow from besides its state: its layers, their attributes and hooks, and the code of
+    its own classes with all that it calls.
+    """
+    parts = [str(module)]
+    kinds = {type(part) for part in module.modules() if not well_known(type(part).__module__)}
     for kind in sorted(kinds, key=lambda k: f"{k.__module__}.{k.__name__}"):  # cloudpickle forgets where it was defined
-        code = getattr(getattr(kind, "forward", None), "__code__", None)
-        parts += [kind.__name__, *(_code(code) if code is not None else [])]
+        parts += [kind.__name__, code_hash(kind)]
     if isinstance(module, torch.jit.ScriptModule):
         parts.append(str(getattr(module, "code", "")))
-    for name, value in module.state_dict().items():
-        parts.append(name)
-        parts += list(_values(value))
-    return parts
+    for name, part in module.named_modules():
+        parts += [name, *_attributes(part)]
+    return digest(*parts)
 
 
-def _code(code: CodeType) -> Iterator[str | bytes]:
-    yield code.co_code
-    yield repr(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _code(constant)
-        else:
-            yield repr(sorted(map(repr, constant))) if isinstance(constant, frozenset) else repr(constant)
+HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+INTERNAL = frozenset(vars(nn.Module())) | {"name_or_path", "warnings_issued"}
+"""What torch itself keeps in a module, and what a module says of where it came from."""
+
+
+def _attributes(part: nn.Module) -> Iterator[str]:
+    """Of one module: what stands in it besides weights and modules.  Of a library's, numbers, words and functions,
+    since the rest is shown by its layers; of the owner's own, everything.
+    """
+    own = not well_known(type(part).__module__)
+    kept = {name: tuple(getattr(part, name).values()) for name in HOOKS if getattr(part, name, None)}
+    lost = getattr(part, "_non_persistent_buffers_set", ())
+    kept |= {name: part._buffers[name] for name in lost if part._buffers.get(name) is not None}
+    for name, value in vars(part).items():
+        plain = isinstance(value, bool | int | float | str | FunctionType | MethodType)
+        if name not in INTERNAL and (own or plain):
+            kept[name] = value
+    for name in sorted(kept):
+        yield name
+        yield content_hash(kept[name])
 
 
 def _values(value: Any) -> Iterator[str | bytes | Array]:
@@ -148,6 +161,12 @@ def _values(value: Any) -> Iterator[str | bytes | Array]:
         yield repr(value)
 
 
-def fingerprint_of(module: nn.Module) -> str:
-    """Content hash: equal in every process."""
-    return digest(*content_of(module))
+def fingerprint_of(module: nn.Module, structure: str | None = None) -> str:
+    """Content hash: equal in every process.  structure: see structure_of, where it is known; a module that counts how
+    often it is asked would be another after every question.
+    """
+    parts: list[str | bytes | Array] = [structure or structure_of(module)]
+    for name, value in module.state_dict().items():
+        parts.append(name)
+        parts += list(_values(value))
+    return digest(*parts)
