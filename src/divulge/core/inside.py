@@ -40,3 +40,13 @@ def _part(model: Any, name: str) -> Any:
         return getattr(model, name, None)
     except Exception:  # properties of foreign code raise what they like
         return None
+
+
+def settings_of(estimator: Any, deep: bool = True) -> dict[str, Any] | None:
+    """What get_params says; None where it fails: a constructor with *args, or one that keeps a parameter under another
+    name than its own.
+    """
+    try:
+        return dict(estimator.get_params(deep=deep))
+    except Exception:  # foreign code
+        return None

@@ -100,6 +100,10 @@ class Given(Protocol):
         """The very object, or rows of it, with types unchanged."""
         ...
 
+    def lent(self) -> Any:
+        """The same rows to be handed to a model, which may write into them."""
+        ...
+
     def take(self, index: Array) -> Given:
         """The rows at these positions (integers, a mask or a slice)."""
         ...
@@ -241,11 +245,11 @@ class Records:
 
     def native(self) -> Any:
         """What a target is asked about: the rows as the user gave them, types unchanged; for records that divulge
-        made, rows of the same form.
+        made, rows of the same form.  They are copies: a model may write into what it is handed.
         """
         if self.given is not None:
-            return self.given.value
-        return self.schema.form.decoded(self.x, self.schema) if self.schema.form is not None else self.x
+            return self.given.lent()
+        return self.schema.form.decoded(self.x, self.schema) if self.schema.form is not None else self.x.copy()
 
     def settled(self) -> Records:
         """Records that divulge made up, as their columns can hold them: see Column.settled."""

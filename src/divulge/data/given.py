@@ -30,6 +30,10 @@ class GivenRows:
             object.__setattr__(self, "_value", known)
         return known
 
+    def lent(self) -> Any:
+        """See Given; rows that are cut out are copies already."""
+        return copied(self.whole if self.index is None else rows_of(self.whole, self.index), self.index is None)
+
     def take(self, index: Array) -> GivenRows:
         """See Given; nothing is copied until the rows are asked for."""
         before = np.arange(length_of(self.whole)) if self.index is None else self.index
@@ -87,6 +91,25 @@ def length_of(value: Any) -> int:
     return int(value.shape[0]) if hasattr(value, "shape") else len(value)
 
 
+def copied(value: Any, wholly: bool = True) -> Any:
+    """What may be written into without a trace in `value`; records of a kind that a package brings stay as they are.
+    wholly: whether an array, a table or a tensor is to be copied too, and not only what stands in a list.
+    """
+    import pandas as pd
+
+    if kind_of(value) is not None:
+        return value
+    if isinstance(value, Mapping):
+        return {key: copied(part, wholly) for key, part in value.items()}
+    if isinstance(value, list):
+        return [copied(row) if isinstance(row, np.ndarray | list) or is_tensor(row) else row for row in value]
+    if not wholly:
+        return value
+    if is_tensor(value):
+        return value.detach().clone()
+    return value.copy() if isinstance(value, pd.DataFrame | pd.Series | np.ndarray) or is_sparse(value) else value
+
+
 def rows_of(value: Any, index: Array) -> Any:
     """The rows at these positions [rows]."""
     import pandas as pd
@@ -129,5 +152,6 @@ def stacked(values: Sequence[Any]) -> Any:
     if is_sparse(first):
         return sparse.vstack(values, format="csr")
     if isinstance(first, np.ndarray):
-        return np.concatenate(values)
+        masked = any(isinstance(value, np.ma.MaskedArray) for value in values)
+        return np.ma.concatenate(values) if masked else np.concatenate(values)
     return [row for value in values for row in value]

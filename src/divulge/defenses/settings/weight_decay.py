@@ -10,6 +10,7 @@ from divulge.core.capability.recipes import Decays
 from divulge.core.capability.targets import estimator_of
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
+from divulge.core.inside import settings_of
 
 INVERSE = ("C",)
 """Settings of scikit-learn that grow as the penalty shrinks."""
@@ -47,7 +48,7 @@ class WeightDecay:
             return replace(recipe, weight_decay=self.strength)  # type: ignore[type-var]
         estimator = estimator_of(recipe)
         changes: dict[str, float] = {}
-        for name in estimator.get_params() if estimator is not None else ():
+        for name in (settings_of(estimator) or ()) if estimator is not None else ():
             last = name.split("__")[-1]
             changes |= {name: 1 / self.strength} if last in INVERSE else {}
             changes |= {name: self.strength} if last in DIRECT else {}

@@ -14,6 +14,7 @@ from divulge.core.capability.targets import estimator_of
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 from divulge.core.hashing import derived_rng
+from divulge.core.inside import settings_of
 from divulge.core.records import Records
 from divulge.core.threat import Task
 
@@ -87,7 +88,7 @@ class EarlyStopping:
         from sklearn.base import clone
 
         estimator = estimator_of(recipe)
-        names = {} if estimator is None else {n.split("__")[-1]: n for n in estimator.get_params()}
+        names = {} if estimator is None else {n.split("__")[-1]: n for n in settings_of(estimator) or ()}
         if "early_stopping" not in names:
             raise InputError("defenses: 'early_stopping' needs a network, or an estimator that can stop early")
         changes: dict[str, Any] = {names["early_stopping"]: True}

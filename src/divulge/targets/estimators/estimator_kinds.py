@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
-from divulge.core.inside import unwrapped
+from divulge.core.inside import taken_apart, unwrapped
 from divulge.core.threat import Task
 
 ONE_OUTPUT = (
@@ -126,3 +126,25 @@ def one_margin(answer: object) -> Array:
     array = np.asarray(answer[0] if isinstance(answer, list) and len(answer) == 1 else answer)
     flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     return np.column_stack([np.zeros_like(flat), flat]) if flat.ndim == 1 else flat
+
+
+def by_pairs(estimator: Any) -> bool:
+    """Whether the margins of a classifier are of pairs of its classes: decision_function_shape='ovo' of an SVC."""
+    _, inner = taken_apart(estimator)
+    return getattr(inner, "decision_function_shape", None) == "ovo" and len(getattr(inner, "classes_", ())) > 2
+
+
+def of_pairs(margins: Array, classes: int) -> Array:
+    """Margins of one class each [records, classes] from those of pairs, (0, 1), (0, 2), ... (1, 2), ..., of which a
+    positive one is for the first: the pairs that a class wins, and a share below one for how clearly, as scikit-learn's
+    decision_function_shape='ovr' has it.
+    """
+    votes = np.zeros((len(margins), classes))
+    sums = np.zeros_like(votes)
+    pairs = [(first, second) for first in range(classes) for second in range(first + 1, classes)]
+    for column, (first, second) in zip(margins.T, pairs, strict=True):
+        votes[:, first] += column >= 0
+        votes[:, second] += column < 0
+        sums[:, first] += column
+        sums[:, second] -= column
+    return np.asarray(votes + sums / (3 * (np.abs(sums) + 1)))

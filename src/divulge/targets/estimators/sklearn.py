@@ -17,7 +17,15 @@ from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
 from divulge.core.views.extraction import Secrets
 from divulge.targets.answers import LABEL_PORTS, SCORER_PORTS, VALUE_PORTS, checked, guarded
-from divulge.targets.estimators.estimator_kinds import classes_of, one_column, one_margin, one_score, task_of
+from divulge.targets.estimators.estimator_kinds import (
+    by_pairs,
+    classes_of,
+    of_pairs,
+    one_column,
+    one_margin,
+    one_score,
+    task_of,
+)
 from divulge.targets.estimators.estimator_secrets import of_estimator
 from divulge.targets.estimators.sklearn_frames import Presenter, quietly
 from divulge.targets.estimators.tree_internals import has_internals, internals
@@ -78,7 +86,7 @@ class SklearnTarget:
             return checked(self._name, values, len(records), None)
         if access is Access.LABEL:  # not the likeliest class: thresholds and votes have a say of their own
             return self._codes(_asked(self._name, lambda: self.estimator.predict(x)), records)
-        return self._align(self._log_scores(x, len(records)), records)
+        return self._align(self._log_scores(records), records)
 
     def fingerprint(self) -> str:
         """See Target."""
@@ -95,14 +103,16 @@ class SklearnTarget:
         """What the extraction game compares claims with."""
         return of_estimator(self.estimator)
 
-    def _log_scores(self, x: Any, count: int) -> Array:
+    def _log_scores(self, records: Records) -> Array:
         """Log-probabilities; from the decision function where softmax of it *is* predict_proba, so that nothing
         saturates at 1.0.
         """
-        width = len(self.classes)
+        width, count, rows = len(self.classes), len(records), self._presenter.rows
         margins = None
         if hasattr(self.estimator, "decision_function") and self._log_domain is not False:
-            raw = one_margin(_asked(self._name, lambda: self.estimator.decision_function(x)))
+            raw = one_margin(_asked(self._name, lambda: self.estimator.decision_function(rows(records))))
+            if by_pairs(self.estimator):
+                raw = of_pairs(raw, width)
             if raw.shape[1] == width:
                 margins = log_softmax(checked(self._name, raw, count, width))
         if not hasattr(self.estimator, "predict_proba"):
@@ -111,7 +121,7 @@ class SklearnTarget:
             return margins
         if margins is not None and self._log_domain:
             return margins
-        asked = one_score(_asked(self._name, lambda: self.estimator.predict_proba(x)))
+        asked = one_score(_asked(self._name, lambda: self.estimator.predict_proba(rows(records))))
         scores = checked(self._name, asked, count, width)
         self._log_domain = margins is not None and bool(np.allclose(np.exp(margins), scores, atol=1e-6))
         return margins if margins is not None and self._log_domain else log_of_scores(scores)

@@ -54,8 +54,8 @@ class Presenter:
     def _wants_values(self, frame: pd.DataFrame) -> bool:
         """Whether an estimator that knows no names fails on the frame and takes its values."""
         few = frame.iloc[:2]
-        return not _works(lambda: self._estimator.predict(few)) and _works(
-            lambda: self._estimator.predict(few.to_numpy())
+        return not _works(lambda: self._estimator.predict(few.copy())) and _works(
+            lambda: self._estimator.predict(few.to_numpy(copy=True))
         )
 
 

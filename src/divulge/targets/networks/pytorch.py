@@ -258,8 +258,10 @@ class TorchTarget(StatedTarget):
     def _tensor(self, x: Any) -> Any:
         place = self._device or device_of(self.module)
         if isinstance(x, Named | Singles):
-            return x.to(place)
-        if not isinstance(x, Tensor):
+            return x.fresh().to(place)
+        if isinstance(x, Tensor):
+            x = x.clone()
+        else:
             x = self._as_tensor(x) if self._as_tensor is not None else as_input(x, self._type, self._reads_ids(x))
         return x if place is None else x.to(place)
 
@@ -279,7 +281,7 @@ class TorchTarget(StatedTarget):
         try:
             place = self._device or device_of(self.module)
             with lent(self.module, self._device), torch.no_grad():
-                self.module(given if place is None else given.to(place))
+                self.module(given.clone() if place is None else given.clone().to(place))
         except Exception:  # of whatever kind: it does not take them
             return False
         return True

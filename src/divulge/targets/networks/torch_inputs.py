@@ -41,6 +41,10 @@ class Named:
         moved = {key: part.to(place) if isinstance(part, Tensor) else part for key, part in self.parts.items()}
         return self if place is None else Named(moved)
 
+    def fresh(self) -> Named:
+        """The same, for a module to write into."""
+        return Named({key: part.clone() if isinstance(part, Tensor) else part for key, part in self.parts.items()})
+
     def asked(self, module: nn.Module, pick: Pick) -> Any:
         """What the module answers."""
         return module(**self.parts)
@@ -71,6 +75,10 @@ class Singles:
         """On another device."""
         moved = [row.to(place) if isinstance(row, Tensor) else row for row in self.rows]
         return self if place is None else Singles(moved)
+
+    def fresh(self) -> Singles:
+        """The same, for a module to write into."""
+        return Singles([row.clone() if isinstance(row, Tensor) else row for row in self.rows])
 
     def asked(self, module: nn.Module, pick: Pick) -> Any:
         """What the module answers, one record a call; of a language model its answer for the last place."""

@@ -100,11 +100,13 @@ def _packed(part: nn.Module) -> bool:
 
 
 def as_input(x: Array, kind: torch.dtype, ids: bool) -> Tensor:
-    """Records as a tensor: token ids as whole numbers where `ids`, all others in the module's own type."""
+    """Records as a tensor of its own, which a module may write into: token ids as whole numbers where `ids`, all others
+    in the module's own type.
+    """
     if ids and whole(x):
-        return torch.from_numpy(np.ascontiguousarray(x, dtype=np.int64))
+        return torch.from_numpy(np.array(x, dtype=np.int64, order="C"))
     wide = np.float64 if kind is torch.float64 else np.float32
-    return torch.from_numpy(np.ascontiguousarray(x, dtype=wide)).to(kind)
+    return torch.from_numpy(np.array(x, dtype=wide, order="C")).to(kind)
 
 
 def structure_of(module: nn.Module) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from divulge.core.capability.declared import able
 from divulge.core.capability.recipes import ByEpochs, Decays
+from divulge.core.inside import settings_of
 from divulge.training.recipes.sklearn import SklearnRecipe
 from divulge.training.recipes.unfitted import unfitted
 
@@ -78,7 +79,7 @@ _TURNS: dict[str, tuple[Turn, frozenset[str]]] = {
 
 def _sklearn(recipe: SklearnRecipe) -> Iterator[tuple[str, Any]]:
     """Of an estimator, or of one inside a pipeline."""
-    settings = recipe.estimator.get_params()
+    settings = settings_of(recipe.estimator) or {}
     settings = {name: value for name, value in settings.items() if name not in _searched(settings)}
     owners = {"": recipe.estimator} | {f"{n}__": v for n, v in settings.items() if hasattr(v, "get_params")}
     for parameter, (turn, kinds) in _TURNS.items():

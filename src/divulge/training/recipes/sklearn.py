@@ -9,6 +9,7 @@ from typing import Any
 from divulge.core.errors import FOREIGN, InputError, TargetError, raised
 from divulge.core.hashing import digest
 from divulge.core.identity import content_hash
+from divulge.core.inside import settings_of
 from divulge.core.persons import every_nth
 from divulge.core.records import Records
 from divulge.training.recipes.estimator_fitting import fit_estimator
@@ -78,8 +79,9 @@ class SklearnRecipe:
         every = self.take_every
         while True:
             model = unfitted(self.estimator)
-            seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
-            model.set_params(**dict.fromkeys(seeds, seed % 2**31))
+            seeds = [name for name in settings_of(model) or () if name.split("__")[-1] == "random_state"]
+            if seeds:
+                model.set_params(**dict.fromkeys(seeds, seed % 2**31))
             try:
                 return fit_estimator(model, records.take(every_nth(len(records), every, records.groups)))
             except FOREIGN as error:  # an estimator is foreign code: it may raise anything
@@ -120,7 +122,10 @@ class SklearnRecipe:
 
     def describe(self) -> str:
         """The estimator on one line."""
-        shown = " ".join(repr(self.estimator).split())
+        try:
+            shown = " ".join(repr(self.estimator).split())
+        except Exception:  # of an estimator that cannot say what its settings are
+            shown = type(self.estimator).__name__
         shown = shown if len(shown) < 200 else f"{type(self.estimator).__name__} pipeline"
         return shown + (self.told or (", tuned anew for every model" if tunes(self.estimator) else ""))
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from divulge.core.inside import settings_of
+
 STOPPING = ("early_stopping_rounds",)
 """Settings of boosters that need records of their own at each fit."""
 
 
 def unfitted(estimator: Any) -> Any:
     """A clone, also of an estimator that scikit-learn refuses to clone since its constructor changes what it is given,
-    as CatBoost's does.  What was frozen thaws, here and inside: fitting it would leave it the very model that is
-    audited.  A pipeline forgets the folder that it remembers its steps in: what lies there are pickles, which fitting
-    would load, and nobody has looked at.
+    as CatBoost's does, and a copy, to be fitted anew, of one that cannot say what its settings are.  What was frozen
+    thaws, here and inside: fitting it would leave it the very model that is audited.  A pipeline forgets the folder
+    that it remembers its steps in: what lies there are pickles, which fitting would load, and nobody has looked at.
     """
     from sklearn.base import clone
     from sklearn.frozen import FrozenEstimator
@@ -29,7 +31,9 @@ def unfitted(estimator: Any) -> Any:
                 fresh.set_params(**{name: None})
         return without_early_stopping(fresh, estimator)
     except Exception:  # RuntimeError of scikit-learn, and whatever a constructor raises
-        settings = estimator.get_params(deep=False)
+        settings = settings_of(estimator, deep=False)
+        if settings is None:
+            return copy.deepcopy(estimator)
         return type(estimator)(**{name: _rebuilt(value) for name, value in settings.items()})
 
 
