@@ -66,12 +66,14 @@ def settle(
     tainted: frozenset[str] = frozenset(),
     faults: Sequence[str] = (),
     corrected: Sequence[Correction] | None = None,
+    doubts: Sequence[str] = (),
 ) -> list[Finding]:
     """Final verdicts, corrected for all measurable findings of a run.
 
     alarm: why findings on membership are invalid (see blind_alarm_of).  tainted: attacks that succeed against the
     negative control too, so that what they measure is not the training data.  faults: why the audit as a whole is
-    none; any of them makes every finding invalid.  corrected: of each finding; Holm's correction where None.
+    none; any of them makes every finding invalid.  corrected: of each finding; Holm's correction where None.  doubts:
+    why it is no evidence that attacks on the target find nothing; those that succeed do.
     """
     below = reversed_attacks(findings)
     settled: list[Finding] = []
@@ -80,8 +82,15 @@ def settle(
         if why is not None:
             settled.append(finding.judged(Verdict.INVALID, why, correction.adjusted, correction))
             continue
-        settled.append(_settle(finding, correction, policy))
+        found = _settle(finding, correction, policy)
+        if doubts and found.verdict is Verdict.NOT_FOUND and finding.game in ASKS_THE_TARGET:
+            found = finding.judged(Verdict.NOT_MEASURABLE, "; ".join(doubts), correction.adjusted, correction)
+        settled.append(found)
     return settled
+
+
+ASKS_THE_TARGET = ("membership", "reconstruction", "extraction")
+"""Games whose adversary asks the audited model itself, and not models that were trained to play."""
 
 
 def reversed_attacks(findings: Sequence[Measurement], controls: Sequence[float] = ()) -> dict[str, Measurement]:
