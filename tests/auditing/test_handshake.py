@@ -538,7 +538,7 @@ def test_a_constant_estimator_is_known_by_its_likes():
 
 
 def test_a_poor_regressor_is_no_proof_and_no_all_clear_and_garbage_is_a_fault():
-    """A line through a parabola explains nothing and is what it is; values from elsewhere are farther off than the mean."""
+    """A line through a parabola explains nothing; values from elsewhere are farther off than the mean is."""
     rng = np.random.default_rng(6)
     x = rng.uniform(-1, 1, size=(600, 2))
     y = x[:, 0] ** 2

@@ -64,7 +64,7 @@ def test_numbers_that_can_be_both_are_what_they_are_right_as():
     assert not by_name("f", [1, 2] * 20, [1, 2, 3], np.array([1, 2] * 20))
     with pytest.raises(TargetError, match="return the labels as texts"):
         by_name("f", [1, 2], classes, np.array([0, 2]))
-    with pytest.raises(TargetError, match="answered 'c'.*classes="):
+    with pytest.raises(TargetError, match=r"answered 'c'.*classes="):
         by_name("f", ["a", "c"], ["a", "b"], y[:2])
 
 

@@ -25,8 +25,9 @@ def final_findings(
 ) -> tuple[Finding, ...]:
     """All findings so far, corrected for each other.
 
-    met: how the target answered before: why the audit as a whole is none, or its silence no evidence.  run: where the scores are, over which membership is drawn anew; without
-    them the correction is Holm's.  bounds: with the bounds that hold for all findings at once.
+    met: how the target answered before: why the audit as a whole is none, or its silence no evidence.  run: where the
+    scores are, over which membership is drawn anew; without them the correction is Holm's.  bounds: with the bounds
+    that hold for all findings at once.
     """
     measured = measurements_of(outcomes)
     above = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_values]

@@ -174,6 +174,8 @@ def _too_few(finding: Measurement) -> str:
     """Why nothing that an attack could have done would have shown, and what would do."""
     if finding.kind.trials is Trials.OWN:
         return FEW_FOR_CLAIM.get(finding.metric, "even the clearest outcome of this test could have been an accident")
+    if finding.kind.trials is Trials.EXACT and finding.chance == 1:
+        return "whoever guesses the library's default is right too, without the model"
     if finding.kind.trials is Trials.EXACT:
         return "so few facts were asked about that all of them could be right by chance"
     if finding.game in HARDLY_A_LOOK and finding.power is not None and finding.power < 1:

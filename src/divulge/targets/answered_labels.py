@@ -11,7 +11,7 @@ from divulge.core.errors import TargetError
 from divulge.core.hashing import Array
 
 SURE = 1e-3
-"""Of two readings that both can be meant, the probability by accident below which the one that is right more often is."""
+"""Of two readings, the one that is right more often is meant where an accident is less probable than this."""
 
 
 def key_of(label: object) -> object:
