@@ -223,9 +223,9 @@ def _logistic(model: Any, x: Array, y: Array) -> Strengths:
     w = np.asarray(model.coef_, dtype=np.float64)
     logits = x @ w.T + model.intercept_
     if len(w) == 1:
-        error = (1 / (1 + np.exp(-logits[:, 0])) - (codes == 1))[:, None]
+        error = ((1 + np.tanh(logits[:, 0] / 2)) / 2 - (codes == 1))[:, None]
     elif getattr(model, "solver", "") == "liblinear":  # one against the rest
-        error = 1 / (1 + np.exp(-logits)) - np.eye(len(w))[codes]
+        error = (1 + np.tanh(logits / 2)) / 2 - np.eye(len(w))[codes]
     else:
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         error = shares / shares.sum(axis=1, keepdims=True) - np.eye(len(w))[codes]
