@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import divulge
 from divulge.cli import app, screen
 from divulge.cli.screen import folded, table
 from divulge.core.progress import Quiet
+from divulge.runs.compare import told_apart
 
 WIDTH = 80
 AUDIT = """
@@ -52,6 +54,14 @@ def shown(arguments, capsys, width):
             app.main()
     said = capsys.readouterr()
     return said.out + said.err, ended.value.code
+
+
+def test_models_that_are_called_alike_are_told_apart_by_their_runs(runs, capsys):
+    """A pipeline is called by what answers in it, and two of a name by the folders of their runs."""
+    said, _ = shown(["compare", runs[0], runs[1]], capsys, 400)
+    assert "DecisionTreeClassifier (depth-9) against DecisionTreeClassifier (depth-1)" in said
+    assert told_apart(["a", "b"], [Path("x"), Path("y")]) == ["a", "b"]
+    assert told_apart(["a", "a"], [Path("p/x"), Path("q/x")]) == ["a (p/x)", "a (q/x)"]
 
 
 def words(text):
