@@ -26,7 +26,7 @@ from divulge.core.results.handshake import Handshake
 from divulge.core.results.metric import AUC, FIDELITY, Trials, tpr_at
 from divulge.core.wording import counted, one_line, printable
 from divulge.report import words
-from divulge.report.metrics import shown
+from divulge.report.metrics import metric_name, shown
 from divulge.report.next_steps import first_step
 
 if TYPE_CHECKING:
@@ -260,8 +260,11 @@ def _most(findings: Sequence[Measurement]) -> str:
     measured = [f for f in findings if f.value is not None and f.chance is not None]
     if not measured:
         return "done"
-    best = max(measured, key=lambda f: f.advantage_low or 0.0)
-    return f"{best.kind.label} {shown(best.value, best.key)} (guessing: {shown(best.chance, best.key)})"
+    best = {f.about: f for f in sorted(measured, key=lambda f: f.advantage_low or 0.0)}  # the best about each
+    return "; ".join(
+        f"{metric_name(f.key, f.about)} {shown(f.value, f.key)} (guessing: {shown(f.chance, f.key)})"
+        for f in best.values()
+    )
 
 
 def _stolen(found: dict[str, Measurement]) -> str:

@@ -9,7 +9,7 @@ from divulge.core.results.finding import Finding, Measurement, Played, Verdict
 from divulge.core.results.handshake import Handshake
 from divulge.core.results.metric import AUC
 from divulge.core.results.policy import Policy
-from divulge.core.threat import Family
+from divulge.core.threat import Family, Task
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.together import corrected
 from divulge.stats.verdict import settle, tainted_attacks
@@ -34,7 +34,9 @@ def final_findings(
     below = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_below]
     by = corrected(run, measured, policy, bounds).findings if run is not None else None
     faults, doubts = (met.faults, met.doubts) if met is not None else ((), ())
-    return tuple(settle(measured, policy, blind.alarm, tainted_attacks(above, policy, below), faults, by, doubts))
+    regression = run is not None and run.facts().target.task == Task.REGRESSION.value
+    tainted = tainted_attacks(above, policy, below)
+    return tuple(settle(measured, policy, blind.alarm, tainted, faults, by, doubts, regression))
 
 
 def measurements_of(outcomes: Sequence[StoredOutcome]) -> list[Measurement]:
