@@ -126,6 +126,7 @@ def test_an_audit_fits_from_its_first_line_to_its_last(tmp_path, capsys, monkeyp
 def test_lines_hang_below_their_words():
     assert folded("  ! one two three", 11) == "  ! one two\n    three"
     assert folded("a-very-long/path is whole", 6) == "a-very-long/path\nis\nwhole"
+    assert folded("as many as 30 % of them", 13) == "as many as\n30 % of them"
     assert folded("short\n\n  too", 40) == "short\n\n  too"
     assert folded("name   what it is", 12, hanging=7) == "name   what\n       it is"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -95,6 +96,7 @@ class _Folding(Console):
 
 
 MARKS = "▲○✕⊘–!·•"
+_BEFORE_PERCENT = re.compile(r"(?<=\d) (?=%)")
 
 
 def folded(text: str, width: int, hanging: int | None = None) -> str:
@@ -106,7 +108,8 @@ def folded(text: str, width: int, hanging: int | None = None) -> str:
         lead = len(line) - len(line.lstrip(" "))
         indent = lead + 2 * (line[lead : lead + 1] in MARKS) if hanging is None and line.strip() else hanging or 0
         rest = {"subsequent_indent": " " * indent, "break_long_words": False, "break_on_hyphens": False}
-        lines.append(line if len(line) <= width else fill(line, max(width, indent + 1), **rest))
+        whole = _BEFORE_PERCENT.sub("\u00a0", line)
+        lines.append(line if len(line) <= width else fill(whole, max(width, indent + 1), **rest).replace("\u00a0", " "))
     return "\n".join(lines)
 
 
