@@ -108,6 +108,9 @@ def folded(text: str, width: int, hanging: int | None = None) -> str:
         lead = len(line) - len(line.lstrip(" "))
         indent = lead + 2 * (line[lead : lead + 1] in MARKS) if hanging is None and line.strip() else hanging or 0
         rest = {"subsequent_indent": " " * indent, "break_long_words": False, "break_on_hyphens": False}
+        if len(line.split()) == 2 and line.split()[0].endswith(":"):  # "Report: PATH", which scripts look for
+            lines.append(line)
+            continue
         whole = _BEFORE_PERCENT.sub("\u00a0", line)
         lines.append(line if len(line) <= width else fill(whole, max(width, indent + 1), **rest).replace("\u00a0", " "))
     return "\n".join(lines)
