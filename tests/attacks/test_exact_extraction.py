@@ -12,7 +12,15 @@ from sklearn.base import is_classifier
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge, RidgeClassifier
+from sklearn.linear_model import (
+    ElasticNet,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    LogisticRegressionCV,
+    Ridge,
+    RidgeClassifier,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -24,7 +32,7 @@ from torch import nn
 from divulge.attacks.extraction.equation_solving import CHECKS, EquationSolving
 from divulge.attacks.extraction.last_layer import LastLayer
 from divulge.attacks.extraction.lowd_meek import LowdMeek
-from divulge.attacks.extraction.objectives import solve
+from divulge.attacks.extraction.objectives import Strength, ratio, solve
 from divulge.attacks.extraction.piecewise import Kinked, extract, kinks, random_line
 from divulge.attacks.extraction.regularization import Regularization
 from divulge.attacks.extraction.relu_network import ReluNetwork, sided
@@ -38,7 +46,11 @@ from divulge.core.results.metric import (
     FIDELITY_UNIFORM,
     HYPERPARAMETERS_RECOVERED,
 )
+from divulge.core.results.policy import Policy
 from divulge.core.threat import PRESETS, Task
+from divulge.core.views.extraction import Claim, ExtractionGuess, Secrets
+from divulge.games.secrets import recoveries
+from divulge.stats.exact import weigh_exact
 from divulge.targets.estimators.estimator_secrets import of_estimator
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.networks.pytorch import TorchTarget
@@ -338,31 +350,32 @@ SLOW = {"tol": 1e-12, "max_iter": 1_000_000}
 def test_the_regularization_strength_follows_from_parameters_and_data(model, true):
     y = (Y > 0).astype(int) if is_classifier(model) else Y
     found = solve(model.fit(X, y), X, y)
-    assert found == pytest.approx(true, rel=1e-3)
+    assert {name: strength.value for name, strength in found.items()} == pytest.approx(true, rel=1e-3)
+    assert all(found[name].low <= value * (1 + 1e-3) for name, value in true.items())
+    assert all(found[name].high >= value * (1 - 1e-3) for name, value in true.items())
 
 
 def test_against_the_rest_only_the_class_itself_is_weighted():
     x, y = load_iris(return_X_y=True)
     y = np.where(np.arange(len(y)) % 7 == 0, 0, y)
     model = LinearSVC(C=0.3, class_weight="balanced", tol=1e-9, max_iter=1_000_000).fit(x, y)
-    assert solve(model, x, y)["C"] == pytest.approx(0.3, rel=1e-4)
+    assert solve(model, x, y)["C"].value == pytest.approx(0.3, rel=1e-4)
 
 
 def test_the_hinge_loss_leaves_records_on_the_margin_as_unknowns():
     x, y = load_breast_cancer(return_X_y=True)
     x = StandardScaler().fit_transform(x)[:300]
     model = LinearSVC(C=0.3, loss="hinge", tol=1e-9, max_iter=100_000).fit(x, y[:300])
-    assert solve(model, x, y[:300])["C"] == pytest.approx(0.3, rel=1e-6)
+    assert solve(model, x, y[:300])["C"].value == pytest.approx(0.3, rel=1e-6)
 
 
 @pytest.mark.parametrize(
     ("model", "why"),
     [
         (SVC(C=1e6), "every larger C"),  # the classes are separated: nothing lies inside the margin
-        (logistic(C=np.inf), "gradient is left"),
         (LogisticRegression(max_iter=1), "gradient is left"),
     ],
-    ids=["separated", "no penalty", "interrupted"],
+    ids=["separated", "interrupted"],
 )
 def test_a_strength_that_does_not_show_is_not_handed_in(model, why):
     y = (X[:, 0] + X[:, 1] > 0).astype(int) if isinstance(model, SVC) else (Y > 0).astype(int)
@@ -371,6 +384,61 @@ def test_a_strength_that_does_not_show_is_not_handed_in(model, why):
         model.fit(X, y)
     with pytest.raises(Impossible, match=why):
         solve(model, X, y)
+
+
+SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
+
+
+@pytest.mark.parametrize("strength", [0.05, 1.0, 10.0, 100.0, 1e6])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_how_far_the_solver_went_bounds_the_strength(solver, strength):
+    """At a tolerance of 1e-4 a weak penalty is lost in what is left of the gradient: the ends say how much."""
+    x, y = load_breast_cancer(return_X_y=True)
+    x = StandardScaler().fit_transform(x)
+    model = LogisticRegression(C=strength, solver=solver, max_iter=5_000).fit(x, y)
+    found = solve(model, x, y)["C"]
+    assert found.low <= strength <= found.high and found.low <= found.value <= found.high
+    if strength <= 100:
+        assert found.high / found.low < 8
+
+
+def test_no_penalty_is_a_strength_without_an_upper_end():
+    found = solve(logistic(C=np.inf).fit(X, (Y > 0).astype(int)), X, (Y > 0).astype(int))["C"]
+    assert found.high == np.inf and found.low > 1_000
+
+
+def test_of_a_grid_that_was_searched_one_value_is_left():
+    x, y = load_breast_cancer(return_X_y=True)
+    x = StandardScaler().fit_transform(x)
+    model = LogisticRegressionCV(Cs=3, cv=3).fit(x, y)
+    assert solve(model, x, y)["C"] == Strength.exactly(float(np.ravel(model.C_)[0]))
+    assert Strength(2.0, 0.5, 20.0).on(np.array([1.0, 10.0])) == Strength(2.0, 0.5, 20.0)  # both may be it
+
+
+def test_the_ends_by_hand():
+    """|1 - 2 lambda| and |3 - 5 lambda| at most 0.5: lambda lies in [0.25, 0.75] and [0.5, 0.7]."""
+    found = ratio(np.array([1.0, 3.0]), np.array([-2.0, -5.0]), slack=0.5)
+    assert (found.low, found.high) == pytest.approx((0.5, 0.7)) and found.value == pytest.approx(17 / 29)
+    assert found.inverse().low == pytest.approx(1 / 0.7) and found.inverse().high == pytest.approx(2)
+    assert Strength(0.1, -0.2, 0.5).inverse() == Strength(10.0, 2.0, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("true", "low", "high", "recovered", "chance"),
+    [(10.0, 8.0, 12.0, 1, 0.0), (10.0, 11.0, 12.0, 0, 0.0), (10.0, 0.5, np.inf, 1, 1.0), (1.0, 0.99, 1.01, 1, 1.0)],
+    ids=["found", "missed", "says no more than the default", "is the default"],
+)
+def test_a_strength_is_judged_against_whoever_names_the_default(true, low, high, recovered, chance):
+    guess = ExtractionGuess(claims=(Claim("C", np.sqrt(low * min(high, 100.0)), low=low, high=high),))
+    (found,), _ = recoveries(guess, Secrets(settings={"C": true}, defaults={"C": 1.0}), (np.zeros(1),) * 3)
+    assert (found.recovered, found.chance) == (recovered, (chance,))
+    assert weigh_exact(found, Policy()).p_value == (1.0 if chance or not recovered else pytest.approx(0, abs=1e-12))
+
+
+def test_the_default_is_that_of_the_estimator_and_none_of_one_that_searches():
+    y = (Y > 0).astype(int)
+    assert of_estimator(LogisticRegression(C=5).fit(X, y)).defaults == {"C": 1.0}
+    assert of_estimator(LogisticRegressionCV(Cs=3, cv=3).fit(X, y)).defaults == {}
 
 
 def test_records_with_weights_of_their_own_are_noticed():

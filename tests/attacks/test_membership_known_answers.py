@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from divulge.attacks.membership.scores.class_thresholds import best_threshold
+from divulge.core.results.trials import Scored
 from divulge.core.threat import Task
+from divulge.stats.auc import auc
 from tests.attacks.toys import toy
 
 
@@ -29,13 +31,26 @@ def test_correctness_is_the_generalization_gap():
     assert scores[member].mean() - scores[~member].mean() == pytest.approx(0.9 - 0.6)
 
 
-def test_gap_calls_members_as_often_as_the_model_is_confident():
-    """Yeom et al., theorem 2: the expected advantage is the gap of the loss 1 - p."""
-    n = 20000
-    confidence = np.where(np.arange(n) < n // 2, 0.9, 0.6)
+def test_gap_is_the_probability_of_being_called_a_member():
+    """Yeom et al., theorem 2: the advantage is the gap of the loss 1 - p, here 0.9 - 0.6 with no coin in it."""
+    confidence = np.where(np.arange(20) < 10, 0.9, 0.6)
     guess = toy(np.log(np.c_[confidence, 1 - confidence])).guess("gap")
-    called = guess.scores.reshape(2, -1).mean(axis=1)
-    np.testing.assert_allclose(called, [0.9, 0.6], atol=0.015)
+    inside, outside = guess.scores.reshape(2, -1).mean(axis=1)
+    assert inside - outside == pytest.approx(0.3)
+
+
+def test_gap_leaves_ties_and_says_the_same_each_time():
+    """A model that is always sure: right records are all alike, and so are wrong ones.  By hand: 9 of 10 members right,
+    6 of 10 others; AUC with ties counting half is 1/2 + (0.9 - 0.6)/2.
+    """
+    member = np.arange(20) < 10
+    right = np.array([True] * 9 + [False] + [True] * 6 + [False] * 4)
+    given = log(*np.where(right[:, None], [1 - 1e-9, 1e-9], [1e-9, 1 - 1e-9]))
+    first, second = (toy(given).guess("gap", seed=seed) for seed in (0, 1))
+    np.testing.assert_array_equal(first.scores, second.scores)
+    assert first.tie_break is None and len(np.unique(first.scores)) == 2
+    trials = np.arange(20)
+    assert auc(Scored(first.scores, member, trials, trials)).value == pytest.approx(0.65)
 
 
 def test_thresholds_are_learned_class_by_class():

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from typer.testing import CliRunner
 
 import divulge
@@ -20,6 +21,7 @@ from divulge.auditing.oracle import Memory
 from divulge.auditing.probes import as_owner_asks
 from divulge.cli.app import app
 from divulge.core.errors import TargetError
+from divulge.core.progress import Quiet
 from divulge.core.records import Column, Records, Schema
 from divulge.core.results.finding import Verdict
 from divulge.core.results.handshake import Concern, Handshake
@@ -500,3 +502,70 @@ def test_a_model_that_says_itself_that_it_knows_nothing_is_doubted_and_not_accus
         return forest.predict_proba(q + np.array([5, 0]))
 
     assert shake(job_of(astray, (x[:300], y[:300]), (x[300:], y[300:]))).faults
+
+
+def constant_models():
+    """A function that gives one answer, in every form, with the task's records."""
+    x = np.random.default_rng(5).normal(size=(300, 3))
+    y = (x[:, 0] > 0).astype(int)
+    values = 3 + 2 * x[:, 0]
+    yield "values", divulge.FunctionTarget(lambda q: np.full(len(q), values[:150].mean()), "values"), x, values
+    yield "far values", divulge.FunctionTarget(lambda q: np.full(len(q), -40.0), "values"), x, values
+    yield "scores", divulge.FunctionTarget(lambda q: np.tile([0.02, 0.98], (len(q), 1))), x, y
+    yield "labels", divulge.FunctionTarget(lambda q: np.ones(len(q), dtype=int), "labels"), x, y
+
+
+@pytest.mark.parametrize("case", list(constant_models()), ids=lambda case: case[0])
+def test_one_answer_to_everything_is_no_proof_of_anything_and_no_all_clear(case, tmp_path):
+    """There is nothing to see in it, whether the model is like that or asked in the wrong form."""
+    _, model, x, y = case
+    attack = "absolute_error" if y.dtype.kind == "f" else "correctness"
+    given = {"members": (x[:150], y[:150]), "nonmembers": (x[150:], y[150:]), "attacks": [attack], "progress": Quiet()}
+    run = divulge.audit(model, **given, out=tmp_path / "a")
+    assert run.handshake.constant and not run.handshake.faults and "the same answer" in run.handshake.sentence
+    assert run.verdict is Verdict.NOT_MEASURABLE and "nothing to see" in run.findings[0].reason
+    expect = {"r2": run.handshake.members} if y.dtype.kind == "f" else {"accuracy": float(np.mean(y[:150] == 1))}
+    assert (
+        divulge.audit(model, **given, expect=expect, out=tmp_path / "b").verdict is Verdict.NOT_FOUND
+    )  # its owner knows it as such
+
+
+def test_a_constant_estimator_is_known_by_its_likes():
+    x = np.random.default_rng(5).normal(size=(300, 3))
+    model = DummyRegressor().fit(x[:150], x[:150, 0])
+    met = shake(job_of(model, (x[:150], x[:150, 0]), (x[150:], x[150:, 0]), "auto", threat="mlaas"))
+    assert met.constant and met.concerns == ()
+
+
+def test_a_poor_regressor_is_no_proof_and_no_all_clear_and_garbage_is_a_fault():
+    """A line through a parabola explains nothing; values from elsewhere are farther off than the mean is."""
+    rng = np.random.default_rng(6)
+    x = rng.uniform(-1, 1, size=(600, 2))
+    y = x[:, 0] ** 2
+    line = LinearRegression().fit(x[:300], y[:300])
+    sides = (x[:300], y[:300]), (x[300:], y[300:])
+    (found,) = shake(job_of(divulge.FunctionTarget(line.predict, "values"), *sides)).concerns
+    assert (found.kind, found.fault, found.doubt) == ("chance", False, True)
+    tree = DecisionTreeRegressor(random_state=0).fit(x[:300], y[:300])
+    garbage = divulge.FunctionTarget(lambda q: tree.predict(q[:, ::-1]), "values")
+    assert shake(job_of(garbage, *sides)).faults
+
+
+def test_values_that_are_only_moved_are_doubted_and_values_in_other_units_are_a_fault():
+    """A model of the upper quantile is far from the truth, by hand, on a line of slope 1."""
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(400, 2))
+    y = x[:, 0] + rng.normal(size=400)
+    sides = (x[:200], y[:200]), (x[200:], y[200:])
+    for function, grade in ((lambda q: q[:, 0] + 3, (False, True)), (lambda q: 60 + 10 * q[:, 0], (True, False))):
+        (found,) = shake(job_of(divulge.FunctionTarget(function, "values"), *sides)).concerns
+        assert found.kind == "scale" and (found.fault, found.doubt) == grade
+
+
+def test_labels_alone_that_are_right_no_oftener_than_chance_are_doubted():
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(600, 2))
+    y = (x[:, 0] > 0).astype(int)
+    noise = divulge.FunctionTarget(lambda q: (np.sin(1e4 * q[:, 1]) > 0).astype(int), "labels")
+    met = shake(job_of(noise, (x[:300], y[:300]), (x[300:], y[300:])))
+    assert not met.faults and met.doubts

@@ -153,3 +153,15 @@ def test_the_pdf_is_well_formed_and_small(page_file, tmp_path, page):
     assert 1 <= len(document.pages) <= 12 and path.stat().st_size < 2_000_000
     assert "two questions of EDPB Opinion 28/2024" in text and "lower bound" in text
     assert "The means assumed" in text and "on an ordinary computer" in text  # what is folded on screen
+
+
+def test_what_was_found_follows_the_verdict_without_a_gap_on_a_phone(browser, page_file):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(page_file.resolve().as_uri())
+    gap = page.evaluate(
+        """() => { const verdict = document.querySelector('#verdict');
+          return verdict.nextElementSibling.getBoundingClientRect().top
+            - verdict.lastElementChild.getBoundingClientRect().bottom }"""
+    )
+    assert 0 <= gap <= 60
+    page.close()

@@ -44,6 +44,8 @@ def test_what_is_well_formed_is_read_as_pyyaml_reads_it():
         ("[" * 5000 + "]" * 5000, f"more than {DEEPEST} levels"),
         ("{a: " * 5000, f"more than {DEEPEST} levels"),
         ("seed: 1\nname: x\nseed: 2\n", "line 3: the key 'seed' stands there twice, in lines 1 and 3"),
+        ("target:\n  options:\n    a: 1\n    a: 2\n", "line 4: the key 'a' stands there twice, in lines 3 and 4"),
+        ("true: 1\nyes: 2\n", "line 2: the key 'yes' stands there twice, in lines 1 and 2, first as 'true'"),
         ("target: {kind: onnx, kind: torch}", "line 1: the key 'kind' stands there twice"),
         ("#" * (LONGEST + 1), "is too long"),
         ("a: !!python/object/apply:os.system [ls]", "line 1: could not determine a constructor"),
@@ -52,7 +54,7 @@ def test_what_is_well_formed_is_read_as_pyyaml_reads_it():
         ("a: '\x00'", "not YAML: "),
         ("a: 2024-99-99", "not YAML: "),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_what_is_not_has_one_line_that_says_where(text, said):
     before = time.process_time()

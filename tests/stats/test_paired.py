@@ -10,9 +10,10 @@ from scipy import stats
 
 from divulge.core.results.evidence import Evidence, Lacking
 from divulge.core.results.exhibits import Quality
+from divulge.core.results.metric import PROPERTY_TOLD
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Paired
-from divulge.stats.paired import gain_low, mean_bounds, median_with_interval
+from divulge.stats.paired import gain_low, mean_bounds, median_with_interval, seen_from, weigh_paired
 from divulge.stats.weigh import weigh
 
 
@@ -96,3 +97,38 @@ def test_an_attribute_is_weighed_by_its_own_threshold():
     assert (sex.about, sex.threshold, race.about, race.threshold) == ("sex", 0.7, "race", 0.1)
     assert sex.p_value > 0.9 and race.p_value < 0.01 and missing.threshold == 0.7
     assert (sex.value, sex.chance, sex.low) == (race.value, race.chance, race.low)
+
+
+def told(units, right, tests=20):
+    """A property game of two values, by lot right in half of all games."""
+    hits = (1.0,) * right + (0.0,) * (units - right)
+    trial = Paired(PROPERTY_TOLD, hits, (0.5,) * units, tuple(range(units)), known=True)
+    return weigh_paired(trial, (), Policy(), tests)
+
+
+@pytest.mark.parametrize("units", [24, 48, 200])
+def test_the_smallest_effect_that_is_seen_is_that_of_the_bound_that_decides(units):
+    """By exact binomial tails: an attack that is right so often is found in eight of ten audits."""
+    found = told(units, units // 2)
+    right = found.chance + found.detectable
+    counts = np.arange(units + 1)
+    significant = [told(units, k).p_value <= 0.05 / 20 for k in counts]
+    power = stats.binom.pmf(counts, units, right)[significant].sum()
+    assert power == pytest.approx(0.8, abs=0.005)
+
+
+def test_too_few_games_say_how_many_would_do():
+    """Half-way between lot and certainty is 75 % right; three quarters of the way, 87.5 %, is what must be visible."""
+    few = told(30, 15)
+    assert few.chance + few.detectable > 0.875 and few.enough == "38 trained models instead of 30"
+    assert told(38, 19).detectable < 0.375 and told(38, 19).enough == ""
+    assert told(4, 2).enough.endswith("trained models instead of 4")
+
+
+def test_what_is_seen_of_units_with_a_measured_rival():
+    """Nothing lost, by hand: the fewest wins k of n at which two exact bounds are apart."""
+    share = seen_from(40, None, 0.1, 0.01)
+    lost = stats.beta.ppf(0.995, 1, 40)
+    needed = next(k for k in range(41) if stats.beta.ppf(0.005, k, 41 - k) - lost > 0.1)
+    assert stats.binom.sf(needed - 1, 40, share) == pytest.approx(0.8)
+    assert seen_from(3, 0.5, 0.1, 0.001) is None

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from divulge.auditing.run_attack import broken
+from divulge.core.results.estimate import Estimate
 from divulge.core.results.finding import Measurement, Reading, Verdict
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Scored
@@ -145,12 +147,70 @@ def test_the_reason_of_a_leak_states_the_corrected_bound():
     assert "below 1.50 could" in settle([epsilon], Policy(), None)[0].reason
 
 
-@pytest.mark.parametrize(("game", "metric", "enough"), [("membership", "auc", 0.7), ("property", "property_told", 0.6)])
-def test_an_audit_that_would_miss_nearly_everything_has_not_looked(game, metric, enough):
+@pytest.mark.parametrize(
+    ("game", "metric", "enough", "little", "seen"),
+    [
+        ("membership", "auc", 0.7, 0.92, ("70 %", "92 %")),
+        ("property", "property_told", 0.3, 0.46, ("80 %", "96 %")),  # of games, half of which are right by lot
+    ],
+)
+def test_an_audit_that_would_miss_nearly_everything_has_not_looked(game, metric, enough, little, seen):
     quiet = replace(
-        BASE, game=game, metric=metric, advantage=0.1, advantage_low=0.0, high=0.9, p_value=0.5, p_below=None
+        BASE, game=game, metric=metric, advantage=0.1, advantage_low=0.0, high=0.7, p_value=0.5, p_below=None
     )
-    (seen,) = settle([replace(quiet, power=enough)], Policy(), None)
-    (missed,) = settle([replace(quiet, power=0.92)], Policy(), None)
-    assert seen.verdict is Verdict.NOT_FOUND and f"{100 * enough:.0f} %" in seen.reason
-    assert missed.verdict is Verdict.NOT_MEASURABLE and "only an advantage of 92 % or more" in missed.reason
+    (looked,) = settle([replace(quiet, power=enough)], Policy(), None)
+    (missed,) = settle([replace(quiet, power=little)], Policy(), None)
+    assert looked.verdict is Verdict.NOT_FOUND and seen[0] in looked.reason
+    assert missed.verdict is Verdict.NOT_MEASURABLE and f"{seen[1]}" in missed.reason and "only" in missed.reason
+
+
+TOLD = replace(
+    BASE, game="property", asset="property", metric="property_told", about="", p_value=0.06, advantage=0.35, power=0.4,
+    value=0.85, low=0.65, high=0.96, threshold=0.1, attainable=1e-8, control=None,
+    enough="38 trained models instead of 30",
+)  # fmt: skip
+
+
+def test_a_property_told_in_most_games_is_not_measurable_where_the_interval_is_wide():
+    """85 % of 30 games is no evidence that nothing leaks: 96 % is not excluded, and 90 % are needed to be seen."""
+    (wide,) = settle([TOLD], Policy(), None)
+    assert wide.verdict is Verdict.NOT_MEASURABLE
+    assert "right in 90 % of games" in wide.reason and "up to 96 % is not excluded" in wide.reason
+    assert wide.reason.endswith("it takes 38 trained models instead of 30")
+    (looked,) = settle([replace(TOLD, value=0.5, low=0.4, high=0.6, p_value=0.9, power=0.3)], Policy(), None)
+    assert looked.verdict is Verdict.NOT_FOUND
+    assert looked.reason == (
+        "an attack that is right in 80 % of games or more would probably have been seen, "
+        "and one that is right in up to 60 % is not excluded"
+    )
+    (few,) = settle([replace(TOLD, value=0.5, low=0.3, high=0.7, p_value=0.9, power=0.44)], Policy(), None)
+    assert few.verdict is Verdict.NOT_MEASURABLE and "too few trials (trained models)" in few.reason
+
+
+def test_a_positive_control_that_is_always_wrong_is_broken():
+    quiet = replace(TOLD, value=0.5, low=0.4, high=0.6, p_value=0.9, power=0.3)
+    estimate = Estimate("property_told", 0.0, 0.0, 0.26, 0.95, 0.5)
+    assert "reaches 0.00, where guessing reaches 0.50" in broken(estimate)
+    assert broken(replace(estimate, value=0.4, high=0.6)) == broken(replace(estimate, value=0.9, high=1.0)) == ""
+    (finding,) = settle([replace(quiet, broken_control=broken(estimate))], Policy(), None)
+    assert finding.verdict is Verdict.NOT_MEASURABLE and "positive control is broken" in finding.reason
+    (leak,) = settle([replace(BASE, broken_control="broken")], Policy(), None)
+    assert leak.verdict is Verdict.LEAK  # it is evidence against silence alone
+
+
+def test_a_doubt_makes_silence_no_evidence_and_leaves_what_was_found():
+    quiet = replace(BASE, p_value=0.9, high=0.55, power=0.1)
+    silent, leak, trained = settle(
+        [quiet, BASE, replace(TOLD, p_value=0.9, power=0.3, high=0.6)], Policy(), None, doubts=["x"]
+    )
+    assert (silent.verdict, silent.reason) == (Verdict.NOT_MEASURABLE, "x")
+    assert leak.verdict is Verdict.LEAK and trained.verdict is Verdict.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("regression", "likely"), [(True, "their sign or their scale"), (False, "order of the classes")]
+)
+def test_what_is_likely_below_chance_depends_on_the_task(regression, likely):
+    below = replace(BASE, value=0.3, low=0.2, high=0.4, p_value=1.0, p_below=1e-6)
+    (finding,) = settle([below], Policy(), None, regression=regression)
+    assert finding.verdict is Verdict.INVALID and likely in finding.reason

@@ -21,6 +21,10 @@ AT_CHANCE, WELL = 0.1, 0.3
 """Kappa, or R2: up to the first a model shows nothing, from the second on it shows that there is something to learn."""
 
 
+SAME = 1e-9
+"""Up to so much two probabilities, or two values in standard deviations of the truth, are one answer."""
+
+
 @dataclass(frozen=True, eq=False)
 class Seen:
     """y: the truth [records].  said: class codes or values [records].  width: classes, 0 for regression.  log_scores:
@@ -51,6 +55,15 @@ class Seen:
     def right(self) -> float:
         """Accuracy, or R2."""
         return float(np.mean(self.said == self.y)) if self.width else r_squared(self.said, self.y)
+
+    @property
+    def constant(self) -> bool:
+        """Whether all records, of different truths, get one answer, but for the last digits."""
+        if len(self) < 2 or np.ptp(self.y) == 0:
+            return False
+        if self.log_scores is not None:
+            return bool(np.ptp(np.exp(self.log_scores), axis=0).max() <= SAME)
+        return bool(np.ptp(self.said) <= (0 if self.width else SAME * np.std(self.y)))
 
     @property
     def chance(self) -> float:

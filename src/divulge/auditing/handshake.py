@@ -12,7 +12,7 @@ import numpy as np
 
 from divulge.auditing.answers import SCORED, Seen, bare, seen_of
 from divulge.auditing.job import BoundRecipe, Job
-from divulge.auditing.likeness import Likes, SeenSides, believable, poorer, reference, unlike
+from divulge.auditing.likeness import Likes, SeenSides, all_alike, believable, poorer, reference, unlike
 from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, service_twice, twice
 from divulge.core.capability.declared import able
@@ -29,6 +29,9 @@ from divulge.training.recipes.sklearn import SklearnRecipe
 SWAPPED = 1e-4
 GOOD, GOOD_VALUES = 0.95, 0.9
 """Accuracy, and R2, on members from which on no model is trained to compare with."""
+
+MOVED = 0.25
+"""Values on a line whose slope differs from 1 by no more than this are in the units of the truth."""
 
 MOST_NAMED = 4
 TOLERANCE = 0.01
@@ -116,7 +119,8 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
     likes = Likes(job, asked.places)
     concerns = (*repeated, *_doubts(job, asked, likes, minutes))
     like = min((side.members.right for side in likes.found), default=None)
-    found = replace(found, concerns=concerns, like=like)
+    constant = asked.labeled and asked.plain.constant
+    found = replace(found, concerns=concerns, like=like, constant=constant)
     _as_expected(job.expect, found)
     return found
 
@@ -213,6 +217,10 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     side = SeenSides(asked.plain.take(asked.side(True)), asked.plain.take(asked.side(False)))
     if not asked.labeled:
         return _late(side)
+    if asked.plain.constant:
+        known = job.own or bool(job.expect)
+        found = unlike(side, likes) if job.recipe is not None and not known else None
+        return [found] if found is not None else all_alike(likes, known)
     grave = _map(job, asked, side, likes)
     if grave is None and not job.own:
         grave = _unlike(job, asked, side, likes, minutes)
@@ -267,16 +275,20 @@ def _other_line(side: SeenSides, likes: Likes) -> Concern | None:
         return None
     if any(like.members.right < 0 for like in likes):
         return None
-    cause = (
-        "the sign of the target is turned round" if slope < 0 else "the target was scaled or transformed in training"
-    )
+    moved = abs(slope - 1) <= MOVED
+    cause = "the target was scaled or transformed in training"
+    if slope < 0:
+        cause = "the sign of the target is turned round"
+    elif moved:
+        cause = "a quantile is predicted, or another thing that is not the mean, or the target was moved in training"
     return Concern(
         "scale",
-        True,
+        not moved,
         f"values are farther from the truth than its mean is (R2 {mine.right:.2g} on members), and "
         f"{intercept:.3g} {'+' if slope >= 0 else '-'} {abs(slope):.3g} times the value would fit (R2 {reached:.2f})",
         cause,
         "let the model answer in the units of the records, or give the records in the model's",
+        doubt=moved,
     )
 
 
@@ -293,9 +305,11 @@ def _unlike(job: Job, asked: Asked, side: SeenSides, likes: Likes, minutes: floa
     if mine.skill >= GOOD / 2 and mine.boast < 1 - GOOD:
         return None
     expected = reference(job, asked.places)
-    return (
-        poorer(asked.plain.take(expected[0]), expected[1], asked.member[expected[0]]) if expected is not None else None
-    )
+    if expected is None:
+        return None
+    found = poorer(asked.plain.take(expected[0]), expected[1], asked.member[expected[0]])
+    # whoever states the quality of a poor model knows that it is poor; another quality ends the audit below
+    return replace(found, fault=False, doubt=False) if found is not None and job.expect else found
 
 
 def _simple(job: Job, asked: Asked) -> Seen | None:

@@ -39,6 +39,11 @@ CAUSES = (
     "is another model"
 )
 CURE = "ask it about a few records yourself, and give the audit exactly what it then gets"
+POOR = "the model has learned no more than that, or the records reach it in another form than in its training"
+KNOWN = (
+    "where this is the quality that you know, say so (`expect`, its accuracy or r2); else ask it about a few records "
+    "yourself, and give the audit exactly what it then gets"
+)
 
 
 @dataclass(frozen=True)
@@ -226,20 +231,34 @@ def _forest(x: Array, records: Records, seed: int) -> Seen:
     return Seen(records.y, scores.argmax(axis=1), scores.shape[1], log_of_scores(scores))
 
 
+def all_alike(likes: Likes, known: bool) -> list[Concern]:
+    """What is to be said where every record gets one answer: it may be all that the model has learned, or the records
+    may reach it in a form in which they are all alike to it.  Nothing where models of the same recipe do it too, or
+    where that is `known`.
+    """
+    if known or any(like.members.constant for like in likes):
+        return []
+    seen = "every record gets the same answer, so there is nothing to see in the answers"
+    return [Concern("constant", False, seen, POOR, KNOWN, doubt=True)]
+
+
 def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
-    """What speaks against a target without a recipe, beside a forest that was cross-fitted on the same records.
+    """What speaks against a target without a recipe, beside a forest that was cross-fitted on the same records: that
+    it is poor is no proof of anything, but nor is what is not found then.
 
     member: which of them the target was trained on, [records].
     """
     names = _names(target, simple).replace("on members", "on the same records")
     if _empty(target, simple):
         seen = f"records are answered no better than by chance, but a forest that never saw them is good ({names})"
-        return Concern("chance", not _humble(target), seen, CAUSES, CURE)
+        if _humble(target):
+            return Concern("chance", False, seen, POOR, KNOWN, doubt=True)
+        return Concern("chance", True, seen, CAUSES, CURE)
     ranks_worse = target.order < max(simple.order, 0.0) * RANKS_WORSE or target.log_scores is None
     far = simple.well and target.skill < simple.skill * LOST and ranks_worse
     if far and simple.skill - target.skill >= 0.25:
         seen = f"a forest that never saw the records answers them far better ({names})"
-        return Concern("lower", False, seen, CAUSES, CURE)
+        return Concern("lower", False, seen, POOR, KNOWN, doubt=True)
     mine, theirs = target.take(member), simple.take(member)
     found = _paired(mine, theirs)
     if mine.boast >= GAP and found.gap >= 2 * SLIGHT and found.p < 1e-4:
@@ -252,11 +271,14 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
 
 
 def _humble(target: Seen) -> bool:
-    """Whether it says itself that it knows nothing: its loss is that of the classes' shares, or hardly more.  A model
-    that is asked something else than it was trained on is as sure as ever.
+    """Whether it may well be a model that knows nothing: its loss is that of the classes' shares, or hardly more, its
+    values are about as near as the mean is.  A model that is asked something else than it was trained on is as sure as
+    ever.  Of labels alone nobody can tell.
     """
+    if not target.width:
+        return target.right >= -SLIGHT
     if target.log_scores is None:
-        return False
+        return True
     shares = np.bincount(target.y) / len(target.y)
     entropy = -float(np.sum(shares[shares > 0] * np.log(shares[shares > 0])))
     return float(np.mean(target.loss)) <= HUMBLE * entropy

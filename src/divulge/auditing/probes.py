@@ -37,7 +37,8 @@ ANSWERS = (*SCORED, Access.LABEL)
 INSIDE = (Access.GRADIENTS, Access.INTERNALS, Access.LEAVES)
 
 CURES = (
-    (("shape", "expected", "features", "classes"), "give the records in the form, and the classes, of its training"),
+    (("classes",), "give the records in the form, and the classes, of its training"),
+    (("shape", "expected", "features"), "give the records in the form of its training"),
     (("index out of range", "embedding", "long, int", "vocabulary"), "give it the tokens of the tokenizer it knows"),
     (("string", "object", "categor", "dtype", "isnan"), "give every column the type that it had in training"),
     (("nan", "infinit", "missing"), "look for missing values, and for numbers in another scale than in training"),

@@ -196,6 +196,17 @@ def _unfired(positive: Estimates, spec: ChallengeSpec) -> list[str]:
     return [spec.blunt] if positive and not spec.fires(positive) else []
 
 
+def broken(positive: Estimate) -> str:
+    """What is wrong where the attack is wrong nearly always in the easiest case of its kind; empty where it is not."""
+    value, high, chance = positive.value, positive.high, positive.chance
+    if value is None or high is None or high >= chance or value > chance / 2:
+        return ""
+    return (
+        f"the positive control is broken: in the easiest case of its kind the attack reaches {value:.2f}, where "
+        f"guessing reaches {chance:.2f}, so that it mistakes one answer for the other"
+    )
+
+
 def _measurement(
     attack: Attack[Any, Any],
     estimate: Estimate,
@@ -221,6 +232,7 @@ def _measurement(
         baseline=_baseline(estimate, blind),
         control=negative.value if negative is not None else None,
         positive_control=positive.value if positive is not None else None,
+        broken_control=broken(positive) if positive is not None else "",
         advantage=estimate.advantage,
         advantage_low=estimate.advantage_low,
         advantage_corrected=estimate.advantage_corrected,

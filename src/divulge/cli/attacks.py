@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from divulge.cli.screen import out
+from divulge.cli.screen import folded, out
 from divulge.core.wording import counted
 
 if TYPE_CHECKING:
     from divulge.core.attack import Card
 
-WIDE = 110
-"""Columns of a line."""
+WIDE, NAME = 110, 31
+"""Columns of a line, and of the name before it."""
 
 
 def attacks(
@@ -61,7 +60,7 @@ def attacks(
             paper = PAPERS[card.paper].short if card.paper in PAPERS else card.paper
             tasks = ", ".join(sorted(task.value for task in card.needs.tasks))
             summary = f"{card.needs.access.value}; {_cost(card)}; {tasks}; {paper}"
-            out.print(f"  {card.name:<28} {summary}", soft_wrap=True)
+            out.print(_lines(f"  {card.name:<28} {summary}", NAME), soft_wrap=True)
         _say_what_cannot(cannot)
 
 
@@ -72,8 +71,11 @@ def _say_what_cannot(cannot: list[tuple[Card, list[str]]]) -> None:
         reasons.setdefault("; ".join(lacks), []).append(card.name)
     for reason, names in reasons.items():
         for text, first, other in ((", ".join(names), "  cannot: ", "    "), (reason, "    ", "    ")):
-            lines = fill(text, WIDE, initial_indent=first, subsequent_indent=other, break_on_hyphens=False)
-            out.print(lines, soft_wrap=True)
+            out.print(_lines(first + text, len(other)), soft_wrap=True)
+
+
+def _lines(text: str, hanging: int) -> str:
+    return folded(text, min(WIDE, out.width), hanging)
 
 
 def _cost(card: Card) -> str:

@@ -15,9 +15,8 @@ from divulge.core.errors import InputError
 from divulge.core.wording import counted
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from divulge.catalog.paper import Paper
+    from divulge.cli.screen import Grid
 
 
 def papers(
@@ -61,16 +60,15 @@ def _years(text: str | None) -> tuple[int, int] | None:
     return int(matched[1]), int(matched[2] or matched[1])
 
 
-def _table(found: list[Paper], done: dict[str, tuple[str, ...]]) -> Table:
-    shown = table("family", "paper", "title", "link", "divulge")
-    shown.columns[3].no_wrap = True
+def _table(found: list[Paper], done: dict[str, tuple[str, ...]]) -> Grid:
+    shown = table("paper", "family", "title", "link", "divulge")
     for paper in found:
         name = paper.short if paper.authors else str(paper.year or "")
-        shown.add_row(paper.family, name, paper.title, paper.link, ", ".join(done.get(paper.key, ())))
+        shown.add_row(name, paper.family, paper.title, paper.link, ", ".join(done.get(paper.key, ())))
     return shown
 
 
-def _coverage() -> Table:
+def _coverage() -> Grid:
     from divulge.catalog.search import coverage
 
     shown = table("family", "entries of the list", "papers", "implemented")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
@@ -25,7 +27,7 @@ from divulge.core.results.handshake import Handshake
 from divulge.core.results.metric import AUC, FIDELITY, Trials, tpr_at
 from divulge.core.wording import counted, one_line, printable
 from divulge.report import words
-from divulge.report.metrics import shown
+from divulge.report.metrics import metric_name, shown
 from divulge.report.next_steps import first_step
 
 if TYPE_CHECKING:
@@ -69,14 +71,59 @@ class _WrittenOut(RenderHook):
         return [_Shown(part) for part in renderables]
 
 
-def _console(**settings: Any) -> Console:
+class _Folding(Console):
+    """Breaks text between words where somebody reads it at a width; in a log a line stays a line."""
+
+    @property
+    def folds(self) -> bool:
+        """Whether there is a width to keep to: of a terminal, or the one that COLUMNS asks for."""
+        return self.is_terminal or os.environ.get("COLUMNS", "").isdigit()
+
+    def print(self, *objects: Any, **settings: Any) -> None:
+        """See rich.  Words that are wider than the screen, as paths are, stay whole."""
+        if self.folds and all(isinstance(part, str | Text) for part in objects):
+            objects = tuple(self._folded(part) for part in objects)
+            settings["soft_wrap"] = True
+        elif any(isinstance(part, Grid) for part in objects):
+            settings["crop"] = False
+        super().print(*objects, **settings)
+
+    def _folded(self, part: str | Text) -> Text:
+        found = Text(folded(str(part), self.width))
+        if isinstance(part, Text):
+            found.stylize(part.style)
+        return found
+
+
+MARKS = "▲○✕⊘–!·•"
+_BEFORE_PERCENT = re.compile(r"(?<=\d) (?=%)")
+
+
+def folded(text: str, width: int, hanging: int | None = None) -> str:
+    """Lines of at most so many columns, broken between words.  hanging: by how much the second and later ones are
+    indented; as far as the first one's words where None.
+    """
+    lines = []
+    for line in text.split("\n"):
+        lead = len(line) - len(line.lstrip(" "))
+        indent = lead + 2 * (line[lead : lead + 1] in MARKS) if hanging is None and line.strip() else hanging or 0
+        rest = {"subsequent_indent": " " * indent, "break_long_words": False, "break_on_hyphens": False}
+        if len(line.split()) == 2 and line.split()[0].endswith(":"):  # "Report: PATH", which scripts look for
+            lines.append(line)
+            continue
+        whole = _BEFORE_PERCENT.sub("\u00a0", line)
+        lines.append(line if len(line) <= width else fill(whole, max(width, indent + 1), **rest).replace("\u00a0", " "))
+    return "\n".join(lines)
+
+
+def _console(**settings: Any) -> _Folding:
     """Without markup: names may hold brackets, and mean them."""
-    made = Console(highlight=False, markup=False, emoji=False, **settings)
+    made = _Folding(highlight=False, markup=False, emoji=False, **settings)
     made.push_render_hook(_WrittenOut())
     return made
 
 
-out = _console(width=None if sys.stdout.isatty() else WIDE)
+out = _console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else WIDE)
 err = _console(stderr=True)
 
 
@@ -219,8 +266,11 @@ def _most(findings: Sequence[Measurement]) -> str:
     measured = [f for f in findings if f.value is not None and f.chance is not None]
     if not measured:
         return "done"
-    best = max(measured, key=lambda f: f.advantage_low or 0.0)
-    return f"{best.kind.label} {shown(best.value, best.key)} (guessing: {shown(best.chance, best.key)})"
+    best = {f.about: f for f in sorted(measured, key=lambda f: f.advantage_low or 0.0)}  # the best about each
+    return "; ".join(
+        f"{metric_name(f.key, f.about)} {shown(f.value, f.key)} (guessing: {shown(f.chance, f.key)})"
+        for f in best.values()
+    )
 
 
 def _stolen(found: dict[str, Measurement]) -> str:
@@ -295,9 +345,48 @@ def show_plan(job: Job) -> None:
     out.print("Nothing else was sent.  Records that were asked about before are not sent again.")
 
 
-def table(*heads: str) -> Table:
-    """A plain table."""
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        grid.add_column(head, overflow="fold")
-    return grid
+class Grid:
+    """A plain table.  Where its columns are too many for the screen to hold their longest words, one row is shown below
+    the other, each cell with the head of its column.
+    """
+
+    between = 2
+
+    def __init__(self, *heads: str) -> None:
+        self.heads, self.rows = heads, list[tuple[str, ...]]()
+
+    def add_row(self, *cells: str | Text) -> None:
+        """One more row; cells that it lacks are empty."""
+        row = [one_line(str(cell), LONGEST) for cell in cells]
+        self.rows.append((*row, *[""] * (len(self.heads) - len(row))))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = list(zip(self.heads, *self.rows, strict=True))
+        widths = [max((len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+        spare = options.max_width - self.between * (len(columns) - 1) - sum(widths)
+        if spare < 0:
+            yield from self._stacked(options.max_width)
+            return
+        wanted = [max(map(len, column)) for column in columns]
+        for place in sorted(range(len(columns)), key=lambda at: wanted[at] - widths[at]):
+            more = min(spare, wanted[place] - widths[place])
+            widths[place], spare = widths[place] + more, spare - more
+        grid = Table(box=None, pad_edge=False, header_style="bold")
+        for head, width in zip(self.heads, widths, strict=True):
+            grid.add_column(head, width=width, overflow="fold")
+        for row in self.rows:
+            grid.add_row(*map(Text, row))
+        yield grid
+
+    def _stacked(self, width: int) -> RenderResult:
+        for row in self.rows:
+            filled = [(head, cell) for head, cell in zip(self.heads, row, strict=True) if cell]
+            for at, (head, cell) in enumerate(filled):
+                line = f"{head}: {cell}" if head else cell
+                text = folded(line if at == 0 else f"  {line}", width, hanging=4)
+                yield Text(text, style="bold" if at == 0 else "", no_wrap=True, overflow="ignore")
+
+
+def table(*heads: str) -> Grid:
+    """See Grid."""
+    return Grid(*heads)

@@ -49,5 +49,11 @@ def percent(rate: float) -> str:
 
 def counted(number: int, noun: str) -> str:
     """'1 record', '2 records', '12,000 queries'."""
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else many}"
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """'records', 'queries', 'batches'."""
+    if noun.endswith("y"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"

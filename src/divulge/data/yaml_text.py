@@ -36,14 +36,17 @@ class _Loader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> Any:
         """A mapping without a key twice, of which Python would take the last."""
         node = super().compose_mapping_node(anchor)
-        seen: dict[Any, int] = {}
+        seen: dict[Any, tuple[str, int]] = {}
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                line, known = key.start_mark.line + 1, (key.tag, key.value)
+                line, known = key.start_mark.line + 1, self.construct_object(key)  # true and yes are one key
                 if known in seen:
-                    twice = f"the key {key.value!r} stands there twice, in lines {seen[known]} and {line}"
+                    first, before = seen[known]
+                    as_what = f", first as {first!r}" if first != key.value else ""
+                    where = f"in lines {before} and {line}" if before != line else f"in line {line}"
+                    twice = f"the key {key.value!r} stands there twice, {where}{as_what}"
                     raise yaml.composer.ComposerError(None, None, twice, key.start_mark)
-                seen[known] = line
+                seen[known] = (key.value, line)
         return node
 
 

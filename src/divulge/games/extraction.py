@@ -181,7 +181,7 @@ class _Judge:
         self._points: dict[str, Records] | None = None
         self._answers: dict[str, Array] = {}
         own = secrets_of(target)
-        self._secrets = Secrets(own.parameters, {**settings, **own.settings})
+        self._secrets = Secrets(own.parameters, {**settings, **own.settings}, own.defaults)
 
     def judge(self, guess: ExtractionGuess, without: Without) -> Evidence:
         """Every comparison that the guess allows."""

@@ -10,7 +10,7 @@ from divulge.core.hashing import Array
 from divulge.core.results.evidence import Lacking
 from divulge.core.results.metric import ARCHITECTURE_RECOVERED, HYPERPARAMETERS_RECOVERED, PARAMETERS_RECOVERED
 from divulge.core.results.trials import Exact
-from divulge.core.views.extraction import LINEAR, TREE, ExtractionGuess, Parameters, Secrets
+from divulge.core.views.extraction import LINEAR, TREE, Claim, ExtractionGuess, Parameters, Secrets
 
 TOLERANCE = 1e-3
 """A parameter counts as recovered when its error is at most this share of the typical size in its array."""
@@ -43,17 +43,47 @@ def recoveries(guess: ExtractionGuess, secrets: Secrets, box: Box) -> tuple[tupl
             lacking.append(Lacking(metric, "the target's true settings are not known here"))
         if known:
             errors = [_error(c.value, secrets.settings[c.name]) for c in known]
-            stated = tuple(f"{c.name}: {_said(c.value)}" for c in known)
+            stated = tuple(f"{c.name}: {_said(c)}" for c in known)
             finite = [e for e in errors if np.isfinite(e)]
-            right = sum(e <= SETTING_TOLERANCE for e in errors)
-            chances = tuple(c.chance for c in known)
+            right = sum(_holds(c, secrets.settings[c.name]) for c in known)
+            chances = tuple(_chance(c, secrets) for c in known)
             worst = max(finite, default=None) if metric == HYPERPARAMETERS_RECOVERED else None
             found.append(Exact(metric, len(known), right, SETTING_TOLERANCE, chances, worst, stated))
     return tuple(found), tuple(lacking)
 
 
-def _said(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.6g}"
+def _said(claim: Claim) -> str:
+    if isinstance(claim.value, str):
+        return claim.value
+    low, high = _ends(claim)
+    if low == high:
+        return f"{claim.value:.6g}"
+    between = f"{low:.3g} or more" if np.isinf(high) else f"{low:.3g} to {high:.3g}"
+    return f"{claim.value:.4g} ({between})"
+
+
+def _ends(claim: Claim) -> tuple[float, float]:
+    value = float(claim.value)
+    return value if claim.low is None else claim.low, value if claim.high is None else claim.high
+
+
+def _holds(claim: Claim, true: float | str) -> bool:
+    """Whether a setting is as claimed: within the ends of the claim, which are those of the training, or as good as."""
+    if isinstance(claim.value, str) or isinstance(true, str):
+        return claim.value == true
+    low, high = _ends(claim)
+    slack = SETTING_TOLERANCE * max(abs(true), 1e-12)
+    return bool(low - slack <= true <= high + slack)
+
+
+def _chance(claim: Claim, secrets: Secrets) -> float:
+    """Of guessing it right without the model: whoever names the library's default is right where the claim does not
+    exclude it.
+    """
+    default = secrets.defaults.get(claim.name)
+    if default is not None and (_holds(claim, default) or _error(default, secrets.settings[claim.name]) == 0):
+        return 1.0
+    return claim.chance
 
 
 def _error(claimed: float | str, true: float | str) -> float:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Verdict
-from divulge.core.results.verdicts import gaps
-from divulge.core.threat import Access, Family
+from divulge.core.results.verdicts import FamilyVerdict, gaps
+from divulge.core.threat import Access, Family, Task
 from divulge.core.wording import counted, percent
 from divulge.report.causes import helpful
 from divulge.report.typography import capital, plain_name
@@ -116,20 +116,41 @@ def _mending(result: AuditResult) -> list[NextStep]:
     elif result.baseline.alarm is not None:
         found.append(NextStep("draw members and non-members at random from one set, before training, and audit again"))
     elif "than chance" in why.get(Verdict.INVALID, ""):
-        found.append(NextStep("check the labels and the order of the classes against the model's own, and audit again"))
+        regression = result.facts.target.task == Task.REGRESSION.value
+        what = "values, their sign and their scale" if regression else "labels and the order of the classes"
+        found.append(NextStep(f"check the {what} against the model's own, and audit again"))
     if Verdict.FAILED in why:
         broke = f"mend what broke off ({why[Verdict.FAILED]}), and audit again"
         found.append(NextStep("have the attacks that failed repaired, and audit again", broke))
     if result.leaks():
         return found
-    if Verdict.NOT_MEASURABLE in why:
-        _, _, needed = why[Verdict.NOT_MEASURABLE].partition("; it takes ")
-        found.append(
-            NextStep(f"give the audit more records: {needed}" if needed else "give the audit more to measure on")
-        )
+    found += [_more(each, result) for each in judged if each.verdict is Verdict.NOT_MEASURABLE]
     if all(each.verdict is Verdict.NOT_EXAMINED for each in judged):
         found.append(NextStep("give the audit what its attacks lack, or choose another threat model"))
     return found
+
+
+MORE = {
+    Family.MEMBERSHIP: "give the audit more records",
+    Family.RECONSTRUCTION: "let the audit attack more",
+    Family.PROPERTY: "let the property game train more models (`properties.victims`)",
+    Family.EXTRACTION: "let copies be compared on more points",
+}
+"""What there must be more of, by family: the units that its trials are."""
+
+
+def _more(judged: FamilyVerdict, result: AuditResult) -> NextStep:
+    """What a family takes to be measurable."""
+    doubts = result.handshake.doubts if result.handshake is not None else ()
+    if judged.why and judged.why in "; ".join(doubts):
+        return NextStep("see to it that the model is asked as its owner asks it, or say that its answers are so poor")
+    if "control is broken" in judged.why:
+        return NextStep("have the attack whose positive control is broken looked at, and judge nothing by it")
+    _, _, needed = judged.why.partition("; it takes ")
+    if needed:
+        return NextStep(f"{MORE[judged.family]}: {needed}")
+    more = f"{MORE[judged.family]}" if judged.family is Family.PROPERTY else "give the audit more to measure on"
+    return NextStep(more)
 
 
 def _membership(result: AuditResult) -> list[NextStep]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -57,13 +58,14 @@ def compare(paths: list[Path], same: bool | None = None, curves: bool = False) -
     whether to compare ROC curves too, by the bootstrap.
     """
     results = [open_run(path) for path in paths]
-    rows = [_compared(path, result) for path, result in zip(paths, results, strict=True)]
+    named = told_apart([result.facts.name for result in results], paths)
+    rows = [_compared(path, result, name) for path, result, name in zip(paths, results, named, strict=True)]
     if len(rows) < 2:
         return rows
     found = [_against(paths[0], results[0], path, now, same) for path, now in zip(paths[1:], results[1:], strict=True)]
     number, confidence = sum(map(len, found)), results[0].facts.policy.confidence
     plain = [
-        changes(each, dict(now.titles), confidence, number, results[0].facts.name)
+        changes(each, dict(now.titles), confidence, number, named[0])
         for each, now in zip(found, results[1:], strict=True)
     ]
     corrected = iter(together([change for each in plain for change in each], confidence))
@@ -74,6 +76,17 @@ def compare(paths: list[Path], same: bool | None = None, curves: bool = False) -
         over = _overlay(paths[0], path, rows[0], row, own, same) if curves else None
         made.append(replace(row, changes=own, overlay=over, records=words))
     return made
+
+
+def told_apart(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    """The names of runs; those that several have with the run's folder, which is another for each."""
+    folders = [path.name for path in paths]
+    if len(set(folders)) < len(folders):
+        folders = [str(path) for path in paths]
+    return [
+        name if list(names).count(name) == 1 else f"{name} ({folder})"
+        for name, folder in zip(names, folders, strict=True)
+    ]
 
 
 def _against(first: Path, before: AuditResult, path: Path, now: AuditResult, same: bool | None) -> list[ComparedMetric]:
@@ -114,7 +127,7 @@ def attacks_of(path: Path) -> list[MetricChange]:
     return attacks_compared(RunFolder(path), dict(result.titles), result.facts.policy.confidence)
 
 
-def _compared(path: Path, result: AuditResult) -> Compared:
+def _compared(path: Path, result: AuditResult, name: str) -> Compared:
     target = result.facts.target
     gap = None
     if target.quality_members is not None and target.quality_nonmembers is not None:
@@ -124,7 +137,7 @@ def _compared(path: Path, result: AuditResult) -> Compared:
     copies = [f for f in result.findings if f.metric == FIDELITY and f.low is not None]
     return Compared(
         run=path.name,
-        name=result.facts.name,
+        name=name,
         quality=target.quality_nonmembers,
         gap=gap,
         verdict=result.verdict.value,

@@ -129,8 +129,9 @@ def _judged(run: RunFolder, policy: Policy | None, before: Path | None, same_rec
         ordered = _all_again(run, ordered, policy)
     blind = run.baseline() or Baseline()
     chosen = policy or facts.policy
-    faults = _faults(run)
-    findings = final_findings(ordered, chosen, blind, faults, run, bounds=True)
+    met = run.handshake()
+    faults = met.faults if met is not None else ()
+    findings = final_findings(ordered, chosen, blind, met, run, bounds=True)
     broken = tuple(f for f in findings if f.verdict is Verdict.LEAK)
     wanted = tuple(unmet(chosen, facts.threat, findings))
     left = [each.game for each in run.left_out()]
@@ -159,13 +160,7 @@ def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
     run.check()
     stored = run.outcomes()
     ordered = _all_again(run, [stored[name] for name in run.facts().planned if name in stored], policy)
-    return final_findings(ordered, policy, run.baseline() or Baseline(), _faults(run), run)
-
-
-def _faults(run: RunFolder) -> tuple[str, ...]:
-    """What the handshake found, for which nothing in a run means anything."""
-    met = run.handshake()
-    return met.faults if met is not None else ()
+    return final_findings(ordered, policy, run.baseline() or Baseline(), run.handshake(), run)
 
 
 def assert_no_leak(
@@ -212,7 +207,8 @@ def incomplete(
     ]
     if not run.complete:
         reasons.append("the run was cut short: go on with --resume")
-    reasons += [f"the findings are invalid: {fault}" for fault in _faults(run)[:1]]
+    met = run.handshake()
+    reasons += [f"the findings are invalid: {fault}" for fault in (met.faults[:1] if met is not None else ())]
     reasons += gaps(families, run.facts().asked, claims)
     return reasons
 

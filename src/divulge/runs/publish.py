@@ -19,7 +19,7 @@ def publish(run: RunFolder, ordered: Sequence[StoredOutcome], blind: Baseline) -
     facts, met = run.facts(), run.handshake()
     faults = met.faults if met is not None else ()
     run.write_corrections(corrected(run, measurements_of(ordered), facts.policy, bounds=run.complete))
-    findings = final_findings(ordered, facts.policy, blind, faults, run)
+    findings = final_findings(ordered, facts.policy, blind, met, run)
     outcomes = [stored.outcome for stored in ordered]
     families = family_verdicts(outcomes, findings, [each.game for each in run.left_out()])
     claims = claim_verdict(outcomes, findings)

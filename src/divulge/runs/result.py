@@ -51,7 +51,7 @@ def _opened(run: RunFolder, prior: str | None) -> AuditResult:
     ordered = [stored[name] for name in facts.planned if name in stored]
     blind = run.baseline() or Baseline(missing="the run was cut short before the baseline")
     met = run.handshake()
-    findings = final_findings(ordered, facts.policy, blind, met.faults if met is not None else (), run, bounds=True)
+    findings = final_findings(ordered, facts.policy, blind, met, run, bounds=True)
     risk_attack, at_risk = _at_risk(run, findings, facts.data.classes)
     outcomes = tuple(s.outcome for s in ordered)
     result = AuditResult(

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from divulge.core.results.audit_result import Baseline
 from divulge.core.results.finding import Finding, Measurement, Played, Verdict
+from divulge.core.results.handshake import Handshake
 from divulge.core.results.metric import AUC
 from divulge.core.results.policy import Policy
-from divulge.core.threat import Family
+from divulge.core.threat import Family, Task
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.together import corrected
 from divulge.stats.verdict import settle, tainted_attacks
@@ -18,20 +19,24 @@ def final_findings(
     outcomes: Sequence[StoredOutcome],
     policy: Policy,
     blind: Baseline,
-    faults: Sequence[str] = (),
+    met: Handshake | None = None,
     run: RunFolder | None = None,
     bounds: bool = False,
 ) -> tuple[Finding, ...]:
     """All findings so far, corrected for each other.
 
-    faults: why the audit as a whole is none.  run: where the scores are, over which membership is drawn anew; without
-    them the correction is Holm's.  bounds: with the bounds that hold for all findings at once.
+    met: how the target answered before: why the audit as a whole is none, or its silence no evidence.  run: where the
+    scores are, over which membership is drawn anew; without them the correction is Holm's.  bounds: with the bounds
+    that hold for all findings at once.
     """
     measured = measurements_of(outcomes)
     above = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_values]
     below = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_below]
     by = corrected(run, measured, policy, bounds).findings if run is not None else None
-    return tuple(settle(measured, policy, blind.alarm, tainted_attacks(above, policy, below), faults, by))
+    faults, doubts = (met.faults, met.doubts) if met is not None else ((), ())
+    regression = run is not None and run.facts().target.task == Task.REGRESSION.value
+    tainted = tainted_attacks(above, policy, below)
+    return tuple(settle(measured, policy, blind.alarm, tainted, faults, by, doubts, regression))
 
 
 def measurements_of(outcomes: Sequence[StoredOutcome]) -> list[Measurement]:

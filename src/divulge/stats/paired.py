@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from divulge.core.results.estimate import Detail, Estimate
 from divulge.core.results.exhibits import Quality
+from divulge.core.results.metric import metric
 from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Paired
+from divulge.core.wording import counted
 from divulge.stats.intervals import Interval, p_value, upper_quantile
+from divulge.stats.power import HARDLY_A_LOOK, POWER
 
 MORE = (2, 3, 4, 6, 8, 12, 16, 32)
 """Times as many units as there were: what is tried to say how many would do."""
@@ -107,12 +111,41 @@ def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, 
         advantage=advantage,
         advantage_low=gain_low(measure, alpha),
         advantage_corrected=gain_low(measure, alpha / tests),
-        detectable=min(1.0, float(threshold + (upper_quantile(alpha / tests / 2) + 0.84) * spread)),
+        detectable=_visible(measure, blind, spread, threshold, alpha / tests),
         p_value=p_value(lambda a: gain_low(measure, a), threshold),
         threshold=threshold,
         details=tuple(d for q in _about(measure, qualities) for d in _details(q, alpha)),
         **_reach(measure, threshold, alpha / tests),
     )
+
+
+def _visible(measure: Paired, blind: np.ndarray, spread: float, threshold: float, level: float) -> float:
+    """The smallest advantage that would be found with probability POWER at this level; 1 where none would be for sure.
+
+    Of units that are one yes or no each, by the very bound that decides: the fewest units that must be right.
+    Otherwise by the normal approximation.
+    """
+    counts = by_unit(measure)[0] if measure.known else np.concatenate([by_unit(measure)[0], blind])
+    if not np.isin(counts, (0.0, 1.0)).all():
+        return min(1.0, float(threshold + (upper_quantile(level / 2) + 0.84) * spread))
+    gain = measure.span if measure.gain is None else measure.gain
+    chance = float(blind.mean())
+    least = seen_from(len(blind), chance if measure.known else None, threshold / gain, level)
+    return 1.0 if least is None else min(1.0, max(0.0, gain * (least - (chance if measure.known else 0.0))))
+
+
+@cache
+def seen_from(units: int, chance: float | None, threshold: float, level: float) -> float | None:
+    """The share of units on which an attack must be right, or right where the blind guess is wrong, to be found with
+    probability POWER; None where not even all would do.  chance: what the blind guess reaches, where that is known.
+    """
+    from scipy import special
+
+    lost = float(special.betaincinv(1, units, 1 - level / 2)) if chance is None else chance
+    needed = next(
+        (k for k in range(1, units + 1) if special.betaincinv(k, units - k + 1, level / 2) - lost > threshold), None
+    )
+    return None if needed is None else float(special.betaincinv(needed, units - needed + 1, POWER))
 
 
 def _reach(measure: Paired, threshold: float, level: float) -> dict[str, Any]:
@@ -124,11 +157,37 @@ def _reach(measure: Paired, threshold: float, level: float) -> dict[str, Any]:
         return replace(measure, hits=(1.0,) * (units * times), baseline=measure.baseline * times, units=placed)
 
     reached = p_value(lambda a: gain_low(best(1), a), threshold)
+    there, kind = len(set(measure.units)), metric(measure.metric)
     if reached <= level:
-        return {"attainable": reached}
-    there = len(set(measure.units))
-    times = next((t for t in MORE if gain_low(best(t), level) > threshold), None)
-    return {"attainable": reached, "enough": "" if times is None else f"{times * there} instead of {there}"}
+        wanted = HARDLY_A_LOOK["property"] * (1 - measure.chance)
+        enough = _enough(measure, wanted, threshold, level) if kind.needs_power else None
+    else:
+        enough = next((t * there for t in MORE if gain_low(best(t), level) > threshold), None)
+    words = "" if enough is None else f"{counted(enough, kind.unit)} instead of {there}"
+    return {"attainable": reached, "enough": words}
+
+
+def _enough(measure: Paired, wanted: float, threshold: float, level: float) -> int | None:
+    """How many units would do to see an advantage below `wanted`, if blind guesses go on as they do; None where as many
+    as there are do, or no number that is tried.
+    """
+    hits, blind = by_unit(measure)
+    there, gain = len(blind), measure.span if measure.gain is None else measure.gain
+    differ = max(float(np.mean(np.abs(hits - blind))), 1 / there)
+
+    def seen(units: int) -> float:
+        spread = gain * np.sqrt(differ / units)
+        more = replace(measure, hits=(1.0,) * units, baseline=_as_often(blind, units), units=tuple(range(units)))
+        return _visible(more, np.asarray(more.baseline), spread, threshold, level)
+
+    if seen(there) < wanted:
+        return None
+    return next((n for n in (round(there * t) for t in (1.25, 1.5, *MORE)) if seen(n) < wanted), None)
+
+
+def _as_often(blind: np.ndarray, units: int) -> tuple[float, ...]:
+    """So many blind guesses that reach as much as these."""
+    return tuple(map(float, np.resize(blind, units)))
 
 
 def _about(measure: Paired, qualities: Sequence[Quality]) -> list[Quality]:

@@ -15,6 +15,12 @@ from divulge.stats.thresholds import at_least, named_above
 POWER = 0.8
 
 
+HARDLY_A_LOOK = {"membership": 0.75, "property": 0.75}
+"""Share of what lies between guessing and certainty that an audit must probably have seen, and excludes, to say that
+nothing was found; by game.
+"""
+
+
 def _margin(alpha: float) -> float:
     return upper_quantile(alpha / 2) + upper_quantile(1 - POWER)
 

@@ -14,14 +14,16 @@ from divulge.core.results.metric import (
     EPSILON_OF_MECHANISM,
     EPSILON_ONE_RUN,
     NOT_AS_CLAIMED,
+    PROPERTY_TOLD,
     RECORD_NAMED,
     SHARE_USED,
     Trials,
 )
 from divulge.core.results.policy import Policy
-from divulge.core.wording import percent
+from divulge.core.wording import percent, plural
 from divulge.stats.many.familywise import corrections
 from divulge.stats.many.multiplicity import holm
+from divulge.stats.power import HARDLY_A_LOOK
 
 ALONE = 0.8
 """Of what a guesser tells beyond chance: a column that has this share of it alone is named."""
@@ -55,10 +57,6 @@ BELOW = 0.01
 """Error rate, over all findings and controls of a run, of the alarm that an attack is right less often than chance."""
 
 
-HARDLY_A_LOOK = {"membership": 0.75, "property": 0.7}
-"""Advantage that must be there to be seen probably, by game: an audit that would miss all below has not looked."""
-
-
 def settle(
     findings: Sequence[Measurement],
     policy: Policy,
@@ -66,22 +64,35 @@ def settle(
     tainted: frozenset[str] = frozenset(),
     faults: Sequence[str] = (),
     corrected: Sequence[Correction] | None = None,
+    doubts: Sequence[str] = (),
+    regression: bool = False,
 ) -> list[Finding]:
     """Final verdicts, corrected for all measurable findings of a run.
 
     alarm: why findings on membership are invalid (see blind_alarm_of).  tainted: attacks that succeed against the
     negative control too, so that what they measure is not the training data.  faults: why the audit as a whole is
-    none; any of them makes every finding invalid.  corrected: of each finding; Holm's correction where None.
+    none; any of them makes every finding invalid.  corrected: of each finding; Holm's correction where None.  doubts:
+    why it is no evidence that attacks on the target find nothing; those that succeed do.  regression: whether the
+    target answers with values, which have no classes that could be in another order.
     """
     below = reversed_attacks(findings)
     settled: list[Finding] = []
     for finding, correction in zip(findings, corrections(findings) if corrected is None else corrected, strict=True):
-        why = _invalid(finding, correction.adjusted, alarm, tainted, faults, below)
+        why = _invalid(finding, correction.adjusted, alarm, tainted, faults, below, regression)
         if why is not None:
             settled.append(finding.judged(Verdict.INVALID, why, correction.adjusted, correction))
             continue
-        settled.append(_settle(finding, correction, policy))
+        found = _settle(finding, correction, policy)
+        empty = [finding.broken_control] if finding.broken_control else []
+        empty += doubts if finding.game in ASKS_THE_TARGET else []
+        if empty and found.verdict is Verdict.NOT_FOUND:
+            found = finding.judged(Verdict.NOT_MEASURABLE, "; ".join(empty), correction.adjusted, correction)
+        settled.append(found)
     return settled
+
+
+ASKS_THE_TARGET = ("membership", "reconstruction", "extraction")
+"""Games whose adversary asks the audited model itself, and not models that were trained to play."""
 
 
 def reversed_attacks(findings: Sequence[Measurement], controls: Sequence[float] = ()) -> dict[str, Measurement]:
@@ -97,14 +108,17 @@ def reversed_attacks(findings: Sequence[Measurement], controls: Sequence[float] 
     return found
 
 
-def below_chance(finding: Measurement) -> str:
+def below_chance(finding: Measurement, regression: bool = False) -> str:
     """Why a finding that lies below chance is a fault of the audit, and which one is likely."""
+    likely = (
+        "the true values, their sign or their scale are probably not the model's"
+        if regression
+        else "the labels or the order of the classes are probably not the model's"
+    )
     name = finding.kind.label
     value, low, high = (finding.value or 0.0, finding.low or 0.0, finding.high or 0.0)
-    return (
-        f"the attack is right significantly less often than chance ({name} {value:.2f}, {low:.2f} to {high:.2f}): the "
-        "labels or the order of the classes are probably not the model's"
-    )
+    reached = f"{name} {value:.2f}, {low:.2f} to {high:.2f}"
+    return f"the attack is right significantly less often than chance ({reached}): {likely}"
 
 
 def _invalid(
@@ -114,6 +128,7 @@ def _invalid(
     tainted: frozenset[str],
     faults: Sequence[str],
     below: Mapping[str, Measurement],
+    regression: bool,
 ) -> str | None:
     """Why a finding says nothing about the model; None where it does, or was not measured in the first place."""
     if faults:
@@ -123,7 +138,7 @@ def _invalid(
     if alarm is not None and finding.game == "membership":
         return alarm
     if finding.attack in below:
-        return below_chance(below[finding.attack])
+        return below_chance(below[finding.attack], regression)
     if finding.attack in tainted:
         return "the attack succeeds against a model that never saw these records as well"
     return None
@@ -145,35 +160,61 @@ def _settle(finding: Measurement, by: Correction, policy: Policy) -> Finding:
     if p <= alpha:
         reason = f"the attack does as well ({finding.control:.3f}) when it is let loose on another model"
         return judged(Verdict.NOT_FOUND, reason)
-    missed = finding.power is None or finding.power >= HARDLY_A_LOOK.get(finding.game, 1.0)
+    seen = None if finding.power is None else _of_certainty(finding.power, finding)
+    missed = seen is None or seen >= HARDLY_A_LOOK.get(finding.game, 1.0) or _open(finding)
     if missed and finding.kind.needs_power and not _excluded(finding):
         return judged(Verdict.NOT_MEASURABLE, _too_few(finding))
     return judged(Verdict.NOT_FOUND, _quiet_reason(finding))
 
 
-def _excluded(finding: Measurement) -> bool:
-    """Whether the interval lies wholly within what the policy tolerates, or everything is tolerated."""
+def _most(finding: Measurement) -> float | None:
+    """The largest advantage that the interval does not exclude; None where there is no interval."""
     if finding.high is None:
-        return False
+        return None
     gained = finding.high - finding.chance
     if finding.kind.relative:
         gained /= max(1 - finding.chance, 1e-12)
-    return gained <= finding.threshold
+    return gained
+
+
+def _excluded(finding: Measurement) -> bool:
+    """Whether the interval lies wholly within what the policy tolerates, or everything is tolerated."""
+    most = _most(finding)
+    return most is not None and most <= finding.threshold
+
+
+def _open(finding: Measurement) -> bool:
+    """Whether an advantage is not excluded that an audit must exclude to have looked."""
+    most = _most(finding)
+    return most is not None and finding.game == "property" and _of_certainty(most, finding) >= HARDLY_A_LOOK["property"]
+
+
+def _of_certainty(advantage: float, finding: Measurement) -> float:
+    """An advantage as a share of what lies between guessing and certainty: two values are told apart by lot in half of
+    all games, so that no advantage is above a half.
+    """
+    inferred = finding.game == "property" and not finding.kind.relative
+    return advantage / max(1 - finding.chance, 1e-12) if inferred else advantage
 
 
 def _too_few(finding: Measurement) -> str:
     """Why nothing that an attack could have done would have shown, and what would do."""
     if finding.kind.trials is Trials.OWN:
         return FEW_FOR_CLAIM.get(finding.metric, "even the clearest outcome of this test could have been an accident")
+    if finding.kind.trials is Trials.EXACT and finding.chance == 1:
+        return "whoever guesses the library's default is right too, without the model"
     if finding.kind.trials is Trials.EXACT:
         return "so few facts were asked about that all of them could be right by chance"
-    if finding.game in HARDLY_A_LOOK and finding.power is not None and finding.power < 1:
-        what = "records" if finding.game == "membership" else "trials (models that were trained to play it)"
-        said = f"there are too few {what}: only an advantage of {percent(finding.power)} or more would have been seen"
+    what = "records" if finding.game == "membership" else f"trials ({plural(finding.kind.unit)})"
+    power = 1.0 if finding.power is None else _of_certainty(finding.power, finding)
+    if finding.game in HARDLY_A_LOOK and power < 1:
+        said = f"there are too few {what}: only {_visible(finding)} would have been seen"
+        if _open(finding):
+            said += f", and {_at_most(finding)} is not excluded"
     elif finding.game == "membership":
         said = "there are too few records: even an attack that names every member would probably have been missed"
     else:
-        said = "there are too few trials: even an attack that is always right could not be distinguished from chance"
+        said = f"there are too few {what}: even an attack that is always right could not be distinguished from chance"
     return f"{said}; it takes {finding.enough}" if finding.enough else said
 
 
@@ -257,7 +298,23 @@ def _quiet_reason(finding: Measurement) -> str:
         return f"{percent(finding.value or 0.0)} of them are right, by chance {percent(finding.chance)}"
     if finding.power is None or finding.power >= 1:
         return "nothing but a complete success would have been seen"
-    return f"an advantage of {percent(finding.power)} or more would probably have been seen"
+    seen = f"{_visible(finding)} would probably have been seen"
+    return f"{seen}, and {_at_most(finding)} is not excluded" if finding.game == "property" and finding.high else seen
+
+
+def _visible(finding: Measurement) -> str:
+    """The smallest effect that would probably have been seen."""
+    power = finding.power or 0.0
+    if finding.key == PROPERTY_TOLD:
+        return f"an attack that is right in {percent(min(finding.chance + power, 1.0))} of games or more"
+    return f"an advantage of {percent(power)} or more"
+
+
+def _at_most(finding: Measurement) -> str:
+    """The largest effect that the interval does not exclude."""
+    if finding.key == PROPERTY_TOLD:
+        return f"one that is right in up to {percent(finding.high or 0.0)}"
+    return f"one of up to {percent(max(_most(finding) or 0.0, 0.0))}"
 
 
 def tainted_attacks(

@@ -12,6 +12,7 @@ from divulge.core.hashing import Array, digest
 from divulge.core.identity import content_hash
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
+from divulge.targets.answered_labels import as_codes, as_names, by_name, listed, strange
 from divulge.targets.answers import (
     CLASSIFIER_PORTS,
     LABEL_PORTS,
@@ -34,6 +35,9 @@ class Returns(Enum):
     VALUES = "values"
 
 
+SETTLES_BY = 1_000
+"""Records that a function is asked about to see whether it answers with labels or with their codes."""
+
 _PORTS = {
     Returns.LABELS: LABEL_PORTS,
     Returns.SCORES: SCORER_PORTS,
@@ -43,8 +47,9 @@ _PORTS = {
 
 
 class FunctionTarget:
-    """`function(x)` with x as its owner gave the records: a frame, an array, texts.  It returns class codes [records],
-    probabilities or logits [records, classes], or values [records], as `returns` says.
+    """`function(x)` with x as its owner gave the records: a frame, an array, texts.  It returns labels or class codes
+    [records], probabilities or logits [records, classes], or values [records], as `returns` says.  Numbers that can be
+    labels and codes are what they are right as, see targets.answered_labels.
     """
 
     needs_classes = True
@@ -59,6 +64,7 @@ class FunctionTarget:
         self._function, self._returns = function, Returns(returns)
         self._name = name or str(getattr(function, "__name__", "function"))
         self._hash: str | None = None
+        self._by_name: bool | None = None
 
     @property
     def name(self) -> str:
@@ -92,14 +98,43 @@ class FunctionTarget:
         raw = np.asarray(guarded(self._name, lambda: self._function(x)))
         return int(np.prod(raw.shape[1:])) if raw.shape[:1] == (len(x),) else None
 
+    def labels_in(self, x: Array) -> list[object] | None:
+        """What it answers about these records, as it is; None where that is no labels."""
+        if self._returns is not Returns.LABELS:
+            return None
+        return listed(self._name, guarded(self._name, lambda: self._function(x)), len(x))
+
+    def settle(self, records: Records) -> str:
+        """Whether it answers with labels or with codes, seen from records of which the truth is known.
+
+        Raises TargetError where that cannot be known.
+        """
+        if self._returns is not Returns.LABELS or not records.schema.classes:
+            return self._returns.value
+        some = records.take(np.arange(min(len(records), SETTLES_BY)))
+        raw = guarded(self._name, lambda: self._function(some.native()))
+        self._by_name = by_name(self._name, listed(self._name, raw, len(some)), some.schema.classes, some.y)
+        return "labels" if self._by_name else "codes of labels"
+
+    def _coded(self, raw: object, records: Records) -> Array:
+        """Class codes [records] of an answer in labels or in codes."""
+        answer, classes = listed(self._name, raw, len(records)), records.schema.classes
+        codes = None if self._by_name else as_codes(answer, len(classes))
+        if codes is None and self._by_name is not False:
+            codes = as_names(answer, classes)
+        if codes is None:
+            raise strange(self._name, answer, classes)
+        return codes
+
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
         if access not in self.offers:
             raise TargetError(f"the function {self._name} has no port for {access.value}")
         raw = guarded(self._name, lambda: self._function(records.native()))
-        if self._returns in (Returns.LABELS, Returns.VALUES):
-            answer = checked(self._name, raw, len(records), None)
-            return answer.astype(np.int64) if self._returns is Returns.LABELS else answer
+        if self._returns is Returns.LABELS:
+            return self._coded(raw, records)
+        if self._returns is Returns.VALUES:
+            return checked(self._name, raw, len(records), None)
         width, probabilities = len(records.schema.classes), self._returns is Returns.SCORES
         outputs = checked(self._name, paired(raw, width, probabilities), len(records), width)
         if probabilities and not are_probabilities(outputs):
@@ -111,7 +146,9 @@ class FunctionTarget:
 
     def alike(self, function: Callable[[Array], object]) -> FunctionTarget:
         """Another function that returns the same kind of answer."""
-        return FunctionTarget(function, self._returns)
+        other = FunctionTarget(function, self._returns)
+        other._by_name = self._by_name
+        return other
 
     def fingerprint(self) -> str:
         """Of the function's code and of what it holds, as it was when first asked for; what it reads from elsewhere

@@ -118,7 +118,7 @@ def _played(
     met = _looked_at(run, still_there(job, met), met)
     played = [step for step in planned if step.card.name in done]
     _publish(run, played, done, blind)
-    findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met.faults, run)
+    findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met, run)
     _screen(run, findings, [done[p.card.name].outcome for p in played])
     if explain:
         progress.step("looking into why it leaks")

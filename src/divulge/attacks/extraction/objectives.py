@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 
 NEAR_MARGIN = 1e-6
+NEAR = 1e-3
+"""Beyond the ends of an interval, the part of a grid's value by which it still counts as within."""
 
 UNEXPLAINED = 0.05
 """Share of the gradient of the losses that the penalty may leave: more, and it is not what was minimized."""
@@ -22,7 +25,38 @@ FEW_ALIKE = 3
 """So many dual coefficients of exactly the same size have reached their bound; two may be equal in a separable set."""
 
 
-def solve(model: Any, x: Array, y: Array) -> dict[str, float]:
+@dataclass(frozen=True)
+class Strength:
+    """The strength of a penalty, and between which ends it lies for how far the training went."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def exactly(cls, value: float) -> Strength:
+        """One that is read off and not solved for."""
+        return cls(value, value, value)
+
+    def inverse(self) -> Strength:
+        """C of a lambda; the upper end is infinite where training ended before the penalty was felt."""
+        if self.high <= 0:
+            raise Impossible("the training had no penalty, or one of the other sign")
+        high = 1 / self.low if self.low > 0 else np.inf
+        # a solution of the wrong sign says only that the penalty is weak: the end of what is possible stands for it
+        return Strength(1 / (self.value if self.value > 0 else self.high), 1 / self.high, high)
+
+    def on(self, grid: Array | None) -> Strength:
+        """The one value of a grid that was searched, where one alone lies within the ends."""
+        low, high = self.low * (1 - NEAR), self.high * (1 + NEAR)
+        within = [] if grid is None else [float(v) for v in grid if low <= v <= high]
+        return Strength.exactly(within[0]) if len(within) == 1 else self
+
+
+Strengths = dict[str, Strength]
+
+
+def solve(model: Any, x: Array, y: Array) -> Strengths:
     """The strengths of the penalties of a fitted estimator in scikit-learn's terms.
 
     x: prepared inputs [records, features].  y: labels as the estimator was given them, codes of `classes_`, or values.
@@ -43,7 +77,7 @@ def solve(model: Any, x: Array, y: Array) -> dict[str, float]:
     )
     from sklearn.svm import SVC, SVR, LinearSVC, NuSVC
 
-    solvers: list[tuple[tuple[type, ...], Callable[[Any, Array, Array], dict[str, float]]]] = [
+    solvers: list[tuple[tuple[type, ...], Callable[[Any, Array, Array], Strengths]]] = [
         ((RidgeClassifier, RidgeClassifierCV), _ridge_classifier),
         ((Ridge, RidgeCV), _ridge),
         ((Lasso, ElasticNet, LassoCV, ElasticNetCV), _elastic_net),
@@ -55,8 +89,17 @@ def solve(model: Any, x: Array, y: Array) -> dict[str, float]:
     ]
     for kinds, solver in solvers:
         if isinstance(model, kinds) and not isinstance(model, NuSVC):
-            return solver(model, x, y)
+            found = solver(model, x, y)
+            return {name: strength.on(_searched(model, name)) for name, strength in found.items()}
     raise Impossible(f"the objective of a {type(model).__name__} is not among those that it can solve for")
+
+
+def _searched(model: Any, name: str) -> Array | None:
+    """The values among which an estimator chose its strength itself; None where it was given."""
+    grid = {"C": "Cs_", "alpha": "alphas_" if hasattr(model, "alphas_") else "alphas"}.get(name, "")
+    chosen = hasattr(model, "C_") or hasattr(model, "alpha_")
+    found = getattr(model, grid, None) if chosen else None
+    return None if found is None or np.ndim(found) == 0 else np.unique(np.asarray(found, dtype=np.float64))
 
 
 def codes_of(model: Any, y: Array) -> Array:
@@ -76,14 +119,31 @@ def weights_of(model: Any, codes: Array) -> Array:
     return np.asarray(compute_sample_weight(getattr(model, "class_weight", None), labels), dtype=np.float64)
 
 
-def ratio(pull: Array, push: Array) -> float:
-    """The lambda that makes pull + lambda push smallest; Impossible where it stays large."""
-    (strength,) = strengths(pull.ravel(), push.reshape(-1, 1))
-    return strength
+def ratio(pull: Array, push: Array, slack: float | None = None) -> Strength:
+    """The lambda that makes pull + lambda push smallest; Impossible where it stays large.
+
+    slack: the largest |pull + lambda push| in any coordinate at which the solver ends.  It bounds lambda in each of
+    them, and what meets all bounds is what the training can have been.
+    """
+    pull, push = pull.ravel(), push.ravel()
+    if slack is None:
+        return strengths(pull, push[:, None])[0]
+    if not np.any(push):
+        raise Impossible("all weights are zero, so every regularisation strength would do")
+    moved = push != 0
+    ends = (-pull[moved] + slack * np.array([[-1.0], [1.0]])) / push[moved]
+    low, high = float(ends.min(axis=0).max()), float(ends.max(axis=0).min())
+    if low > high or np.abs(pull[~moved]).max(initial=0.0) > slack:  # another reason to stop, or no reason at all
+        return strengths(pull, push[:, None])[0]
+    return Strength(float(np.clip(-(pull @ push) / (push @ push), low, high)), low, high)
 
 
-def strengths(pull: Array, pushes: Array) -> tuple[float, ...]:
-    """The lambdas that make pull + pushes lambdas smallest (equation 5 of the paper): [unknowns]."""
+def strengths(pull: Array, pushes: Array) -> tuple[Strength, ...]:
+    """The lambdas that make pull + pushes lambdas smallest (equation 5 of the paper): [unknowns].
+
+    What is left of the gradient shows how far the training was from its end: each lambda can be off by as much as if
+    all that is left had been its doing.
+    """
     if not np.any(pushes):
         raise Impossible("all weights are zero, so every regularisation strength would do")
     if pushes.shape[1] >= len(pull):
@@ -95,22 +155,24 @@ def strengths(pull: Array, pushes: Array) -> tuple[float, ...]:
             f"{left:.0%} of the gradient is left at every strength: records had weights of their own, the training did "
             "not end, or its data are others"
         )
-    return tuple(map(float, found))
+    off = np.linalg.norm(np.linalg.pinv(pushes), axis=1) * np.linalg.norm(pull + pushes @ found)
+    return tuple(Strength(float(v), float(v - d), float(v + d)) for v, d in zip(found, off, strict=True))
 
 
-def _inverse(found: float) -> float:
-    if found <= 0:
-        raise Impossible("the training had no penalty, or one of the other sign")
-    return 1 / found
+def _mixed(l1: Strength, l2: Strength) -> tuple[Strength, Strength]:
+    """The sum of two strengths, and the share of the first."""
+    ends = [l1.low / (l1.low + l2.high), l1.high / (l1.high + l2.low)]
+    share = Strength(l1.value / (l1.value + l2.value), min(ends), max(ends))
+    return Strength(l1.value + l2.value, l1.low + l2.low, l1.high + l2.high), share
 
 
-def _ridge(model: Any, x: Array, y: Array) -> dict[str, float]:
+def _ridge(model: Any, x: Array, y: Array) -> Strengths:
     """|y - Xw - b|^2 + alpha |w|^2."""
     w = np.asarray(model.coef_, dtype=np.float64).ravel()
     return {"alpha": ratio(x.T @ (x @ w + model.intercept_ - y), w)}
 
 
-def _ridge_classifier(model: Any, x: Array, y: Array) -> dict[str, float]:
+def _ridge_classifier(model: Any, x: Array, y: Array) -> Strengths:
     """The same for every class, of targets 1 and -1."""
     codes = codes_of(model, y)
     w = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
@@ -119,7 +181,7 @@ def _ridge_classifier(model: Any, x: Array, y: Array) -> dict[str, float]:
     return {"alpha": ratio(error.T @ x, w)}
 
 
-def _elastic_net(model: Any, x: Array, y: Array) -> dict[str, float]:
+def _elastic_net(model: Any, x: Array, y: Array) -> Strengths:
     """1/(2n) |y - Xw - b|^2 + alpha r |w|_1 + alpha (1 - r)/2 |w|^2, on the coordinates that are not zero."""
     from sklearn.linear_model import Lasso, LassoCV
 
@@ -130,11 +192,11 @@ def _elastic_net(model: Any, x: Array, y: Array) -> dict[str, float]:
     pull = (x.T @ (x @ w + model.intercept_ - y))[alive] / len(x)
     if isinstance(model, (Lasso, LassoCV)):
         return {"alpha": ratio(pull, np.sign(w[alive]))}
-    l1, l2 = strengths(pull, np.column_stack([np.sign(w[alive]), w[alive]]))
-    return {"alpha": l1 + l2, "l1_ratio": l1 / (l1 + l2)}
+    alpha, share = _mixed(*strengths(pull, np.column_stack([np.sign(w[alive]), w[alive]])))
+    return {"alpha": alpha, "l1_ratio": share}
 
 
-def _kernel_ridge(model: Any, x: Array, y: Array) -> dict[str, float]:
+def _kernel_ridge(model: Any, x: Array, y: Array) -> Strengths:
     """(K + alpha I) c = y."""
     c = np.asarray(model.dual_coef_, dtype=np.float64).ravel()
     # in the order of the fit: the training data may be known in another one
@@ -153,7 +215,7 @@ def l1_share(model: Any) -> float:
     return float(getattr(model, "l1_ratio", None) or 0.0)
 
 
-def _logistic(model: Any, x: Array, y: Array) -> dict[str, float]:
+def _logistic(model: Any, x: Array, y: Array) -> Strengths:
     """C sum of weighted log losses + r |w|_1 + (1 - r)/2 |w|^2, on the weights that are not zero where r > 0.  The
     intercept is left out of the equations, penalised (liblinear) or not.
     """
@@ -161,22 +223,32 @@ def _logistic(model: Any, x: Array, y: Array) -> dict[str, float]:
     w = np.asarray(model.coef_, dtype=np.float64)
     logits = x @ w.T + model.intercept_
     if len(w) == 1:
-        error = (1 / (1 + np.exp(-logits[:, 0])) - (codes == 1))[:, None]
+        error = ((1 + np.tanh(logits[:, 0] / 2)) / 2 - (codes == 1))[:, None]
     elif getattr(model, "solver", "") == "liblinear":  # one against the rest
-        error = 1 / (1 + np.exp(-logits)) - np.eye(len(w))[codes]
+        error = (1 + np.tanh(logits / 2)) / 2 - np.eye(len(w))[codes]
     else:
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         error = shares / shares.sum(axis=1, keepdims=True) - np.eye(len(w))[codes]
-    pull = (weights_of(model, codes)[:, None] * error).T @ x
+    weight = weights_of(model, codes)
+    pull = (weight[:, None] * error).T @ x
     alive = w != 0 if share else np.ones_like(w, dtype=bool)
     if share in (0.0, 1.0):
         push = np.sign(w[alive]) if share else w[alive]
-        return {"C": _inverse(ratio(pull[alive], push))}
-    l1, l2 = strengths(pull[alive], np.column_stack([np.sign(w[alive]), w[alive]]))
-    return {"C": _inverse(l1 + l2), "l1_ratio": l1 / (l1 + l2)}
+        return {"C": ratio(pull[alive], push, _slack(model, weight)).inverse()}
+    total, mixed = _mixed(*strengths(pull[alive], np.column_stack([np.sign(w[alive]), w[alive]])))
+    return {"C": total.inverse(), "l1_ratio": mixed}
 
 
-def _linear_svc(model: Any, x: Array, y: Array) -> dict[str, float]:
+def _slack(model: Any, weight: Array) -> float | None:
+    """The largest coordinate of the gradient at which a logistic regression's solver ends: `tol`, of the objective
+    divided by the weight of all records; None for solvers that end by another rule.
+    """
+    if getattr(model, "solver", "") not in ("lbfgs", "newton-cg", "newton-cholesky"):
+        return None
+    return float(model.tol) * float(weight.sum())
+
+
+def _linear_svc(model: Any, x: Array, y: Array) -> Strengths:
     """C sum of weighted (squared) hinge losses + |w|^2/2 or |w|_1, the intercept penalised as one more weight.
 
     Of hinge losses the subgradient of a record on the margin is anything between 0 and 1: each is one more unknown.
@@ -210,7 +282,7 @@ def _linear_svc(model: Any, x: Array, y: Array) -> dict[str, float]:
     return {"C": strengths(np.concatenate(pulls), np.hstack([columns, unknown]))[0]}
 
 
-def _svc(model: Any, x: Array, y: Array) -> dict[str, float]:
+def _svc(model: Any, x: Array, y: Array) -> Strengths:
     """The dual coefficient of a record inside the margin is C times the weight of its class.
 
     Impossible where no record lies inside: then every larger C gives the same model.
@@ -222,19 +294,19 @@ def _svc(model: Any, x: Array, y: Array) -> dict[str, float]:
         inside = np.abs(model.decision_function(model.support_vectors_)) < 1 - INSIDE
         if not inside.any():
             raise Impossible("no record lies inside the margin, so every larger C gives the same model")
-        return {"C": float(np.median(sizes[0, inside]))}
-    return {"C": _bound(sizes.ravel())}
+        return {"C": Strength.exactly(float(np.median(sizes[0, inside])))}
+    return {"C": Strength.exactly(_bound(sizes.ravel()))}
 
 
-def _svr(model: Any, x: Array, y: Array) -> dict[str, float]:
+def _svr(model: Any, x: Array, y: Array) -> Strengths:
     """A value that lies outside the tube has a dual coefficient of C; one on its edge is epsilon away."""
     sizes = np.abs(np.asarray(model.dual_coef_, dtype=np.float64)).ravel()
     bound = _bound(sizes)
-    found = {"C": bound}
+    found = {"C": Strength.exactly(bound)}
     edge = sizes < bound * (1 - INSIDE)
     if edge.any():
         place = ((np.asarray(model.support_vectors_)[edge][:, None] - x[None]) ** 2).sum(axis=2).argmin(axis=1)
-        found["epsilon"] = float(np.median(np.abs(y[place] - model.predict(x[place]))))
+        found["epsilon"] = Strength.exactly(float(np.median(np.abs(y[place] - model.predict(x[place])))))
     return found
 
 

@@ -20,7 +20,8 @@ from divulge.core.views.extraction import Claim, ExtractionGuess, ExtractionView
 class Regularization:
     """For a learner that minimises loss + lambda x penalty, the parameters and the training data leave lambda as the
     only unknown of the equation "gradient = 0", which is solved by least squares over all coordinates (equation 5 of
-    the paper).  Class weights are read off the estimator.  Where the equations do not hold nothing is handed in.
+    the paper).  Class weights are read off the estimator, and the values that it chose from, where it searched.  How
+    far the solver went bounds lambda from both sides.  Where the equations do not hold nothing is handed in.
     """
 
     card: ClassVar[Card] = Card(
@@ -51,7 +52,7 @@ class Regularization:
         if hasattr(last, "classes_"):
             y = _labels(last, data.schema.classes, y)
         found = solve(last, x, y)
-        return ExtractionGuess(claims=tuple(Claim(name, value) for name, value in found.items()))
+        return ExtractionGuess(claims=tuple(Claim(name, s.value, low=s.low, high=s.high) for name, s in found.items()))
 
 
 def _labels(model: Any, classes: Sequence[str], codes: Array) -> Array:

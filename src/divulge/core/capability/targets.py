@@ -238,6 +238,14 @@ class CountsOutputs(Target, Protocol):
         ...
 
 
+class AnswersLabels(Target, Protocol):
+    """One that may answer with the labels themselves."""
+
+    def labels_in(self, x: Any) -> list[object] | None:
+        """What it answers about records as their owner gave them [records]; None where that is no labels."""
+        ...
+
+
 class TakesTask(Target, Protocol):
     """One that can be told what it predicts."""
 

@@ -90,6 +90,8 @@ class Measurement:
     """The lower bound of the advantage at an error rate shared by all tests of the run; None where unknown."""
     unmeasurable: str = ""
     """Why the evidence cannot carry this metric; the numbers are then None."""
+    broken_control: str = ""
+    """Why the positive control shows the attack to be broken, so that it is no evidence that nothing was found."""
     bound_to_labels: str = ""
     """How the scores depend on who was a member beyond the target, so that membership cannot be drawn anew for them."""
 

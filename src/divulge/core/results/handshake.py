@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Concern:
     """Something that is not as it should be.  kind: one word for it.  fault: whether nothing that the audit finds means
-    anything before it is mended; else it is a warning.  seen, cause, cure: parts of a sentence.
+    anything before it is mended; else it is a warning.  doubt: whether, though nothing is proved, finding nothing
+    is no evidence either; attacks that succeed do.  seen, cause, cure: parts of a sentence.
     """
 
     kind: str
@@ -16,6 +17,7 @@ class Concern:
     seen: str
     cause: str
     cure: str
+    doubt: bool = False
 
     def __str__(self) -> str:
         return f"{self.seen}; likely cause: {self.cause}; {self.cure}"
@@ -29,7 +31,7 @@ class Handshake:
     nonmembers: the measure on each side, of so many records (asked).  chance: share of the commonest class, 0 for R2,
     None where there is none.  like: the measure on the members of a model that divulge trained on them by the recipe,
     None where that was not needed.  quality: accuracy, or mean absolute error for regression, on each side.
-    unchecked: what could not be looked at, and why.
+    unchecked: what could not be looked at, and why.  constant: whether every record got one and the same answer.
     """
 
     measure: str = ""
@@ -41,11 +43,17 @@ class Handshake:
     quality: tuple[float | None, float | None] = (None, None)
     concerns: tuple[Concern, ...] = ()
     unchecked: tuple[str, ...] = ()
+    constant: bool = False
 
     @property
     def faults(self) -> tuple[str, ...]:
         """Why every finding is invalid, in words; empty where nothing speaks against the audit."""
         return tuple(str(concern) for concern in self.concerns if concern.fault)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why finding nothing is no evidence, in words."""
+        return tuple(str(concern) for concern in self.concerns if concern.doubt)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -63,4 +71,5 @@ class Handshake:
         of, other = self.asked
         sizes = f"of {of:,} records each" if of == other else f"of {of:,} and {other:,} records"
         chance = f"; chance {self.chance:.2f}" if self.chance is not None else ""
-        return f"{self.measure} on members {inside}, on non-members {outside}, {sizes}{chance}"
+        same = "; every record gets the same answer, in which there is nothing to see" if self.constant else ""
+        return f"{self.measure} on members {inside}, on non-members {outside}, {sizes}{chance}{same}"

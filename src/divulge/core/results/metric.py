@@ -47,6 +47,7 @@ NOT_AS_CLAIMED = "not_as_claimed"
 SOURCE_INFERRED = "source_inferred"
 RECORD_NAMED = "record_named"
 
+OF_BATCHES = (BATCHES_OPENED, LABELS_COUNTED, BATCH_PROPERTY_TOLD)
 FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
 
 
@@ -98,6 +99,8 @@ class Metric:
     """Whether its trials belong to the model (its classes): other data would not make them more."""
     unbounded: bool = False
     """Whether it is a lower bound without an upper one."""
+    unit: str = "record"
+    """What one trial is, of which there can be more or fewer."""
 
     @property
     def own_baseline(self) -> bool:
@@ -139,6 +142,7 @@ def _extraction() -> list[Metric]:
                 share,
                 Asset.FUNCTIONALITY,
                 relative=True,
+                unit="point",
             )
             for key, where in copied
         ),
@@ -176,8 +180,19 @@ def _paired() -> list[Metric]:
         (INPUT_ATTRIBUTE_TOLD, "attribute of an input inferred", 0.05),
     ]
     sized, played = (CLASSES_RECOGNIZED, CLASSES_SHOWN), (PROPERTY_TOLD, PROPERTY_ESTIMATED)
+    unit = dict.fromkeys(played, "trained model") | dict.fromkeys(sized, "class") | dict.fromkeys(OF_BATCHES, "batch")
+    unit |= {NEARER_TRAINING: "guess", TEXT_REBUILT: "text", TEXT_EXACT: "text"}
     return [
-        Metric(key, family, label, Trials.PAIRED, threshold, fixed_size=key in sized, needs_power=key in played)
+        Metric(
+            key,
+            family,
+            label,
+            Trials.PAIRED,
+            threshold,
+            fixed_size=key in sized,
+            needs_power=key in played,
+            unit=unit.get(key, "record"),
+        )
         for family, rows in ((Family.RECONSTRUCTION, rebuilt), (Family.PROPERTY, inferred))
         for key, label, threshold in rows
     ]

@@ -196,19 +196,26 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Claim:
-    """A setting of the target, guessed.  chance: the probability of guessing it right without the model."""
+    """A setting of the target, guessed.  chance: the probability of guessing it right without the model.  low, high:
+    between which ends it certainly lies; None for the value itself.
+    """
 
     name: str
     value: float | str
     chance: float = 0.0
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Secrets:
-    """What the game knows of the target's inside.  settings: hyper-parameters and architecture by name."""
+    """What the game knows of the target's inside.  settings: hyper-parameters and architecture by name.  defaults: what
+    whoever has not seen the model would say of them, by name.
+    """
 
     parameters: Parameters | None = None
     settings: Mapping[str, float | str] = field(default_factory=dict)
+    defaults: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

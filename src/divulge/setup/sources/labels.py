@@ -8,19 +8,27 @@ from typing import Any
 import numpy as np
 
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import CountsOutputs, StatesTask, TakesTask, classes_of, needs_classes
+from divulge.core.capability.targets import (
+    AnswersLabels,
+    CountsOutputs,
+    StatesTask,
+    TakesTask,
+    classes_of,
+    needs_classes,
+)
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
 from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.given import length_of, rows_of
 from divulge.data.kinds import kind_of
+from divulge.targets.answered_labels import key_of
 
 IGNORED = -100
 """The label that PyTorch's losses leave out, unless told otherwise."""
 
-SAMPLE = 2
-"""Records that a model is asked about to see how many outputs it has."""
+SAMPLE, MANY = 2, 200
+"""Records that a model is asked about to see how many outputs it has, and with which labels it answers."""
 
 Pair = tuple[Any, Any]
 
@@ -46,6 +54,11 @@ def labels_of(
         return own
     if not needs_classes(target):
         return None
+    answered = _answered(target, pairs)
+    if answered is not None and not (found and all(map(_is_whole, found)) and found == list(range(len(found)))):
+        named = _named(answered, found)
+        if named is not None:
+            return named
     width, reason = _width(target, pairs)
     own = list(classes_of(target))  # some files tell them with their answers
     return own or _numbered(target, width, found, reason)
@@ -73,6 +86,26 @@ def _stated(target: Target, classes: list[Any], own: list[Any], found: list[Any]
                 "the label of every output, in order"
             )
     return classes
+
+
+def _answered(target: Target, pairs: Sequence[Pair]) -> list[Any] | None:
+    """The labels that a model answers with about some records; None where it answers otherwise, or not at all."""
+    if not able(target, AnswersLabels):
+        return None
+    try:
+        return target.labels_in(_first(pairs[0][0], MANY))
+    except (TargetError, TypeError, ValueError, AttributeError, IndexError):
+        return None
+
+
+def _named(answered: list[Any], found: list[Any]) -> list[Any] | None:
+    """The labels of records and answers together, where the answers are labels: texts, or all among those found."""
+    known = {key_of(label) for label in found}
+    more = {key_of(label): label for label in answered if key_of(label) not in known}
+    texts = all(isinstance(label, str) for label in [*answered, *found])
+    if not answered or (more and not texts):
+        return None
+    return sorted([*found, *more.values()], key=lambda v: (str(type(v)), v))
 
 
 def _numbered(target: Target, width: int | None, found: list[Any], reason: str) -> list[Any] | None:
@@ -150,14 +183,14 @@ def _width(target: Target, pairs: Sequence[Pair]) -> tuple[int | None, str]:
         return None, " ".join(str(error).split())
 
 
-def _first(x: Any) -> Any:
+def _first(x: Any, count: int = SAMPLE) -> Any:
     import pandas as pd
 
     if kind_of(x) is not None:
-        return rows_of(x, np.arange(min(SAMPLE, length_of(x))))
+        return rows_of(x, np.arange(min(count, length_of(x))))
     if isinstance(x, Mapping):
-        return {key: part[:SAMPLE] for key, part in x.items()}
-    return x.iloc[:SAMPLE] if isinstance(x, pd.DataFrame) else x[:SAMPLE]
+        return {key: part[:count] for key, part in x.items()}
+    return x.iloc[:count] if isinstance(x, pd.DataFrame) else x[:count]
 
 
 def _found(pairs: Sequence[Pair]) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -40,7 +42,15 @@ def of_estimator(estimator: Any) -> Secrets:
     or chosen by the estimator itself.  Behind a pipeline and inside a search too.
     """
     steps, last = taken_apart(estimator)
-    return Secrets(_parameters(steps, last), _settings(last))
+    settings = _settings(last)
+    return Secrets(_parameters(steps, last), settings, _defaults(last, settings))
+
+
+def _defaults(last: Any, settings: Mapping[str, float | str]) -> dict[str, float]:
+    """What these settings are where nobody sets them; those that an estimator searches for have no such value."""
+    known = signature(type(last)).parameters
+    found = {name: known[name].default for name in settings if name in known}
+    return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
 
 
 def _settings(last: Any) -> dict[str, float | str]:

@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array
 from divulge.core.identity import content_hash
-from divulge.core.inside import unwrapped
+from divulge.core.inside import taken_apart, unwrapped
 from divulge.core.records import Records
 from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
@@ -37,7 +37,7 @@ class SklearnTarget:
     def __init__(self, estimator: Any, name: str | None = None) -> None:
         self._task = task_of(estimator)
         self.estimator = estimator
-        self._name = name or type(estimator).__name__
+        self._name = name or type(taken_apart(estimator)[1]).__name__
         self._known = classes_of(estimator) if self._task is Task.CLASSIFICATION else ()
         self._scored = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
         self._log_domain: bool | None = None

@@ -17,7 +17,10 @@ from divulge.core.views.membership import MembershipGuess, MembershipView
 class Gap:
     """Call a record a member with probability 1 - loss / B (Yeom et al. 2018, adversary 1).
 
-    The loss is 1 - p_y, so B = 1, and the expected advantage is the generalisation gap of that loss (theorem 2).
+    The loss is 1 - p_y, so B = 1, and the expected advantage is the generalisation gap of that loss (theorem 2).  The
+    paper's adversary tosses a coin of that probability for every record.  What is handed in is the probability: the
+    mean difference between members and others is theorem 2's advantage without the coin's noise, it is the same each
+    time, and records that the model is equally sure of stay equal.  Records then stand in the order of the loss.
     """
 
     card: ClassVar[Card] = Card(
@@ -29,10 +32,9 @@ class Gap:
         equations="adversary 1, theorem 2",
         summary="calls a record a member as often as the model is confident in its true class",
         needs=Needs(Access.SCORES),
+        ranks_as="loss",
     )
 
     def run(self, view: MembershipView) -> MembershipGuess:
-        """One coin a candidate.  Cost: one query a record."""
-        confidence = np.exp(of_class(view.target.log_scores(view.candidates), view.candidates.y))
-        called = view.rng.random(len(confidence)) < confidence
-        return MembershipGuess(called.astype(np.float64))
+        """Cost: one query a record."""
+        return MembershipGuess(np.exp(of_class(view.target.log_scores(view.candidates), view.candidates.y)))
