@@ -272,4 +272,5 @@ def test_what_there_is_no_time_to_explain_is_noted_and_looked_into_when_the_run_
     assert hurried.what_if == () and note in hurried.training
     run_audit(job, tmp_path / "r", resume=True, minutes=5)
     later = open_run(tmp_path / "r")
-    assert later.what_if and note not in later.training
+    assert later.what_if
+    assert note not in later.training

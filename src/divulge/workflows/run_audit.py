@@ -56,6 +56,8 @@ from divulge.stats.forecast.base_rates import USUAL, BaseRate
 FULL_OR_READ_ONLY = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a disk says that takes nothing more."""
 
+NOT_EXPLAINED = "there was no time left to train models otherwise, and see what that changes"
+
 
 def run_audit(
     job: Job,
@@ -146,7 +148,7 @@ def _keep_rest(run: RunFolder, job: Job, findings: Sequence[Finding], notes: Seq
     """
     origin = origin_of(job.target)
     provenance_notes = [note] if origin is not None and (note := origin()) else []
-    run.write_training([*job.resources.trainer.told, *provenance_notes, *notes])
+    run.write_training([*job.resources.trainer.told, *provenance_notes, *notes], outdated=NOT_EXPLAINED)
     run.write_e_values(e_values_of(run, job.policy))
     run.write_predictive(predictive_of(run, findings, BaseRate.of(USUAL), job.policy.confidence))
 
@@ -203,7 +205,7 @@ def _explain(
     steady = stability(found.of(units_of(job).member), job.policy.confidence) if found is not None else None
     run.write_risk(per_record(job, around, found), steady)
     if too_long:
-        return ["there was no time left to train models otherwise, and see what that changes"]
+        return [NOT_EXPLAINED]
     kept.keep()
     return []
 
