@@ -172,8 +172,8 @@ def test_a_run_goes_on_from_its_folder_alone(workplace, capsys, monkeypatch):
 
 
 def test_a_demonstration_goes_on_from_its_folder_alone(workplace, capsys, monkeypatch):
-    clock = itertools.count()  # half a second passes whenever it is looked at
-    monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: next(clock) / 2))
+    clock = itertools.count()  # a quarter of a second passes whenever it is looked at
+    monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: next(clock) / 4))
     assert run(["demo", "patients", "--minutes", "0.02"], capsys)[0] == 0
     first = sorted(p.parent for p in Path("divulge-runs").glob("*/run.json"))[0]
     before = {p.stem for p in (first / "outcomes").iterdir()}
