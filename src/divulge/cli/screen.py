@@ -71,9 +71,9 @@ class _WrittenOut(RenderHook):
 
 def _console(**settings: Any) -> Console:
     """Without markup: names may hold brackets, and mean them."""
-    made = Console(highlight=False, markup=False, emoji=False, **settings)
-    made.push_render_hook(_WrittenOut())
-    return made
+    console = Console(highlight=False, markup=False, emoji=False, **settings)
+    console.push_render_hook(_WrittenOut())
+    return console
 
 
 out = _console(width=None if sys.stdout.isatty() else WIDE)

@@ -127,8 +127,8 @@ class _Reader:
 
     def _function(self, value: types.FunctionType, depth: int) -> None:
         self.tell("function", value.__module__ or "", value.__qualname__)
-        held = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
-        self._ordered("parts", (value.__code__, value.__defaults__, value.__kwdefaults__, held), depth)
+        cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+        self._ordered("parts", (value.__code__, value.__defaults__, value.__kwdefaults__, cells), depth)
         used = {name: value.__globals__[name] for name in value.__code__.co_names if name in value.__globals__}
         plain = {name: v for name, v in used.items() if isinstance(v, int | float | str | bytes | tuple | np.ndarray)}
         self._unordered("globals", list(plain.items()), depth)

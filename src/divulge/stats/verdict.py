@@ -169,12 +169,12 @@ def _too_few(finding: Measurement) -> str:
         return "so few facts were asked about that all of them could be right by chance"
     if finding.game in HARDLY_A_LOOK and finding.power is not None and finding.power < 1:
         what = "records" if finding.game == "membership" else "trials (models that were trained to play it)"
-        said = f"there are too few {what}: only an advantage of {percent(finding.power)} or more would have been seen"
+        reason = f"there are too few {what}: only an advantage of {percent(finding.power)} or more would have been seen"
     elif finding.game == "membership":
-        said = "there are too few records: even an attack that names every member would probably have been missed"
+        reason = "there are too few records: even an attack that names every member would probably have been missed"
     else:
-        said = "there are too few trials: even an attack that is always right could not be distinguished from chance"
-    return f"{said}; it takes {finding.enough}" if finding.enough else said
+        reason = "there are too few trials: even an attack that is always right could not be distinguished from chance"
+    return f"{reason}; it takes {finding.enough}" if finding.enough else reason
 
 
 FEW_FOR_CLAIM = {
