@@ -99,9 +99,11 @@ class Toy:
         def see(target: Target) -> GrantedOracle:
             return oracle(target, needed=played.card.needs.access)
 
-        held = Auxiliary(self.records, lambda n: ShadowSet(self.records, self.keep[:n], tuple(self.shadows[:n]), see))
+        auxiliary = Auxiliary(
+            self.records, lambda n: ShadowSet(self.records, self.keep[:n], tuple(self.shadows[:n]), see)
+        )
         rng = np.random.default_rng(seed)
-        return played.run(MembershipView(see(self.target), self.records, rng, played.card.needs, held))
+        return played.run(MembershipView(see(self.target), self.records, rng, played.card.needs, auxiliary))
 
 
 def toy(

@@ -222,7 +222,7 @@ def test_an_epoch_goes_through_the_same_parts_in_the_same_order():
 @pytest.mark.parametrize("name", ["imprint_block", "trap_weights", "fishing"])
 def test_an_active_server_gets_single_records_out_of_batches(name):
     module = dense() if name == "trap_weights" else taught(Convolutions(), SETS[0], 40)
-    plan = RebuildPlan(5, batch=12)
+    plan = RebuildPlan(3 if name == "fishing" else 5, batch=12)
     few = {"steps": 150} if name == "fishing" else {}
     own = played(name, module, SETS, plan=plan, **few)
     other = played(name, module, SETS, Arm.NEGATIVE, plan=plan, **few)

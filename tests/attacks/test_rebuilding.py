@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import nn
 
+from divulge.attacks.reconstruction.inversion import image_generator
 from divulge.attacks.reconstruction.inversion.image_generator import generator_for
 from divulge.attacks.reconstruction.linear_models import LinearModel, linear_model
 from divulge.attacks.reconstruction.versions.unlearned_batch import batch_behind
@@ -217,6 +218,14 @@ def classes_of(name, module, arm=Arm.TARGET, public=None, threat="published-mode
     oracle = GrantedOracle(dealt.target, PRESETS[threat], made.card.needs.access)
     view = dealt.open(oracle, made.card, ReconstructionAuxiliary(population, public), np.random.default_rng(seed))
     return dealt.judge(made.run(view))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_generator():
+    """Pictures of three classes are learned in less than photographs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_generator, "STEPS", 700)
+        yield
 
 
 def others(count=400):

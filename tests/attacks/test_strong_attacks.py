@@ -108,6 +108,7 @@ def run(tmp_path_factory):
         threat="published-model",
         recipe=recipe,
         attacks=ABOUT_ALL,
+        shadows=16,
         out=tmp_path_factory.mktemp("strong") / "r",
     )
 
@@ -286,8 +287,8 @@ def poisoned(tmp_path_factory):
         (x[1200:], y[1200:]),
         threat="data-contributor",
         recipe=recipe,
-        attacks=["lira", TruthSerum(copies=2, share=0.5, shadows=32)],
-        shadows=32,
+        attacks=["lira", TruthSerum(copies=2, share=0.5, shadows=16)],
+        shadows=16,
         out=tmp_path_factory.mktemp("poisoned") / "r",
     )
 

@@ -12,12 +12,15 @@ from sklearn.tree import DecisionTreeClassifier
 import divulge
 from divulge.auditing import budget as budgets
 from divulge.auditing.budget import AGAIN, Budget
+from divulge.auditing.challenge import control_models
+from divulge.auditing.job import BoundRecipe
 from divulge.auditing.plan import Planned
 from divulge.catalog.attacks import attack
 from divulge.core.results.finding import Outcome, Played, Refused
 from divulge.core.threat import Family
 from divulge.data.arrays import from_arrays, from_frames
 from divulge.setup.scope import ALL_FAMILIES, FAMILIES, scope_of, usual_properties
+from divulge.training.recipes.sklearn import SklearnRecipe
 
 
 @dataclass
@@ -43,6 +46,7 @@ def job():
         candidates=np.zeros(10_000),
         member=np.arange(10_000) < 5_000,
         recipe=None,
+        population=None,
         target=SimpleNamespace(offers=(), answer=None),
         seed=0,
         properties=SimpleNamespace(victims=2, shadows=2, properties=("p",), size=None),
@@ -103,6 +107,37 @@ def test_room_is_kept_for_one_attack_of_every_family(clock):
     assert "knockoff" in order and len(order) == 5  # 4 x 5 s + 30 s
     assert {left.attack for left in made.left_out} == set(cheap) - set(order)
     assert all("left for attacks" in left.reason and left.game == "membership" for left in made.left_out)
+
+
+def test_every_family_gets_its_first_attack_before_any_gets_its_second(clock):
+    """Though six more looks at membership are worth more a second than any look at the others; the quickest first."""
+    cheap = ["loss", "confidence", "entropy", "gap", "correctness", "modified_entropy"]
+    costs = {**dict.fromkeys(cheap, 1), "knockoff": 25, "property_queries": 30, "dlg": 20}
+    assert played(laid(10, costs), clock)[:4] == ["loss", "dlg", "knockoff", "property_queries"]
+    # the first took all but 16 s: of the others, the one that still fits is played
+    clock.now = 0.0
+    made = laid(1, {"loss": 5, "knockoff": 25, "dlg": 10})
+    assert played(made, clock, {"loss": 35}) == ["loss", "dlg"]
+
+
+def test_what_was_over_before_counts(clock):
+    """Of 60 s, 51 are for attacks, and 48 went by while the target was trained."""
+    made = laid(1, {"loss": 5, "gap": 2})
+    made.passed = 48.0
+    assert played(made, clock) == ["gap"] and made.remaining == 60 - 48 - 2
+    made.model = 1.0
+    assert made.fits(16) and not made.fits(17)  # 0.6 s each, of 10 s
+
+
+def test_the_controls_of_a_network_cost_what_their_epochs_do():
+    from torch import nn
+
+    from divulge.training.recipes.pytorch import TorchRecipe
+
+    network = TorchRecipe(lambda: nn.Linear(2, 2), epochs=20)
+    assert control_models(SimpleNamespace(recipe=BoundRecipe(network, None))) == 1 + 3
+    assert control_models(SimpleNamespace(recipe=BoundRecipe(SklearnRecipe(DecisionTreeClassifier()), None))) == 2
+    assert control_models(SimpleNamespace(recipe=None)) == 2
 
 
 def test_a_family_that_does_not_fit_at_all_keeps_nobody_out(clock):
@@ -214,3 +249,28 @@ def test_what_had_no_time_is_said_and_played_when_resumed(data, tmp_path):
         return [replace(f, seconds=0.0) for f in findings]
 
     assert plain(later.findings) == plain(calm.findings) and later.findings
+
+
+def test_what_there_is_no_time_to_explain_is_noted_and_looked_into_when_the_run_goes_on(data, tmp_path, monkeypatch):
+    from divulge.runs.result import open_run
+    from divulge.setup.assemble import job_from_records
+    from divulge.setup.settings import Options
+    from divulge.setup.sources.recipes_from import recipe_for
+    from divulge.setup.sources.records_from import records_from
+    from divulge.setup.sources.targets_from import target_from
+    from divulge.workflows.run_audit import run_audit
+
+    model, sets, population = data
+    target = target_from(model)
+    records = records_from(target, sets["members"], sets["nonmembers"], population)
+    job = job_from_records(target, records, Options(attacks=["loss"]), recipe=recipe_for("auto", model, target))
+    note = "there was no time left to train models otherwise, and see what that changes"
+    with monkeypatch.context() as patch:
+        patch.setattr(Budget, "fits", lambda self, models: False)
+        run_audit(job, tmp_path / "r", minutes=5)
+    hurried = open_run(tmp_path / "r")
+    assert hurried.what_if == () and note in hurried.training
+    run_audit(job, tmp_path / "r", resume=True, minutes=5)
+    later = open_run(tmp_path / "r")
+    assert later.what_if
+    assert note not in later.training

@@ -17,6 +17,7 @@ from divulge.core.errors import InputError
 from divulge.setup import boundary
 from divulge.setup.audit_file import parsed
 from divulge.setup.boundary import memory_here, refuse_code, runs_code
+from tests.cli.foreign import dump_shy
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are watched on Linux alone")
 
@@ -67,12 +68,7 @@ def workplace(tmp_path, monkeypatch):
 
 
 def shy(folder, act):
-    (folder / "shy.py").write_text(STEPS.format(act=act))
-    make = (
-        "import joblib, pandas as pd; from shy import Shy; f = pd.read_csv('members.csv'); "
-        "joblib.dump(Shy().fit(f.drop(columns='ill'), f['ill']), 'model.joblib')"
-    )
-    subprocess.run([sys.executable, "-c", make], cwd=folder, check=True)
+    dump_shy(folder, STEPS.format(act=act))
     (folder / "audit.yaml").write_text(AUDIT)
 
 

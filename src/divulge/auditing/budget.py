@@ -1,22 +1,25 @@
 """A whole audit within the time there is: what each attack is expected to tell and to cost, the best first.
 
 An attack is worth what it is expected to add to what is known already: its strength, halved for every attack on the
-same challenge that ran before it, because the second attack on one secret tells less than the first.  The next attack
-is the one that is worth most a second among those that fit, and one attack of every family is kept room for.  Costs are
-estimates from the size of the job, from one model that is trained to see how long that takes, and from what attacks of
-the same family took so far.
+same challenge that ran before it, because the second attack on one secret tells less than the first.  Every family
+gets the attack that is worth most a second, the quickest of these first, before any family gets its second; afterwards
+the next attack is the one that is worth most a second among those that fit.  Costs are estimates from the size of the
+job, from one model that is trained to see how long that takes, and from what attacks of the same family took so far.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from divulge.auditing.challenge_table import spec_of
 from divulge.auditing.handshake import places_of
-from divulge.auditing.job import Job
+from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.plan import Planned, queries_of
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import CountsSteps
 from divulge.core.errors import FOREIGN, DivulgeError
 from divulge.core.hashing import derived_seed
 from divulge.core.results.audit_result import LeftOut
@@ -28,6 +31,12 @@ AGAIN = 0.5
 
 TOGETHER = 0.6
 """Of the time that models take one by one, when many are trained: cores and stacks share the work."""
+
+ALONE = 4
+"""Up to so many models, which controls are, are trained one by one."""
+
+TRIED = 0.1
+"""Of the steps of a network's training: what is tried to see how long it takes."""
 
 USUAL_SIZE = 10_000
 LEAST = 0.02
@@ -43,7 +52,7 @@ class Budget:
     """What is left of the minutes, and in which order the attacks of a plan are played.
 
     minutes: None for as long as it takes, in the order of the plan.  model: seconds to train one model.  query: seconds
-    for the answer to one record.
+    for the answer to one record.  passed: seconds of the minutes that are over when the budget is drawn up.
     """
 
     job: Job
@@ -52,6 +61,7 @@ class Budget:
     left_out: list[LeftOut] = field(default_factory=list)
     model: float = 0.0
     query: float = 0.0
+    passed: float = 0.0
     _started: float = field(default_factory=lambda: time.perf_counter())  # noqa: PLW0108  # looked up when it is called
     _taken: dict[Family, tuple[float, float]] = field(default_factory=dict)
     _trained: dict[str, int] = field(default_factory=dict)
@@ -96,19 +106,27 @@ class Budget:
         new = max(0, models - self._trained.get(pool, 0))
         own = step.card.seconds * len(self.job.candidates) / USUAL_SIZE
         asked = queries_of(step.attack, len(self.job.candidates)) or 0
-        return own + TOGETHER * new * self.model + asked * self.query
+        share = TOGETHER if new > ALONE else 1.0
+        return own + share * new * self.model + asked * self.query
 
     @property
     def left(self) -> float:
         """Seconds for attacks."""
         assert self.minutes is not None
-        whole = 60 * self.minutes
-        return whole * (1 - SHARE_OF_THE_END) - (time.perf_counter() - self._started)
+        return 60 * self.minutes * (1 - SHARE_OF_THE_END) - self._over
 
     @property
     def remaining(self) -> float | None:
         """Seconds for everything; None for as long as it takes."""
-        return None if self.minutes is None else 60 * self.minutes - (time.perf_counter() - self._started)
+        return None if self.minutes is None else 60 * self.minutes - self._over
+
+    def fits(self, models: int) -> bool:
+        """Whether there is time to train so many models."""
+        return self.remaining is None or TOGETHER * models * self.model <= self.remaining
+
+    @property
+    def _over(self) -> float:
+        return self.passed + time.perf_counter() - self._started
 
     def _try_out(self, waiting: Sequence[Planned]) -> None:
         """How long an answer and a training take; what goes wrong here is said by the attacks."""
@@ -122,28 +140,30 @@ class Budget:
             self.query = 0.0
         if job.recipe is None or not any(self._models(step)[1] for step in waiting):
             return
-        started = time.perf_counter()
+        inner = job.recipe.recipe if isinstance(job.recipe, BoundRecipe) else None
+        members, seed = job.candidates.take(job.member), derived_seed(job.seed, "how long a training takes")
+        started, share = time.perf_counter(), 1.0
         try:
-            job.recipe.train(job.candidates.take(job.member), derived_seed(job.seed, "how long a training takes"))
+            if able(inner, CountsSteps):
+                steps = inner.steps(len(members))
+                share = math.ceil(TRIED * steps) / steps
+                inner.fit(members, seed, steps=math.ceil(TRIED * steps))  # type: ignore[attr-defined]
+            else:
+                job.recipe.train(members, seed)
         except FOREIGN:  # foreign code; the attacks that train models will say what it was
             return
-        self.model = time.perf_counter() - started
+        self.model = (time.perf_counter() - started) / share
 
     def _next(self, waiting: Sequence[Planned]) -> Planned | None:
-        """What is worth most a second and leaves room for one attack of every family that has had none."""
-        missing = {p.card.family for p in waiting} - {challenge.family for challenge in self._played}
+        """The first attack of a family that has had none, as long as one fits; then what is worth most a second."""
         left = self.left
-        best = [max((p for p in waiting if p.card.family is family), key=self._worth) for family in missing]
-        kept: dict[Family, float] = {}
-        for step in sorted(best, key=self._worth, reverse=True):  # what does not fit anyway is kept no room for
-            if sum(kept.values()) + self.seconds(step) <= left:
-                kept[step.card.family] = self.seconds(step)
-
-        def fits(step: Planned) -> bool:
-            others = sum(s for family, s in kept.items() if family is not step.card.family)
-            return self.seconds(step) + others <= left
-
-        return max((p for p in waiting if fits(p)), key=self._worth, default=None)
+        fitting = [p for p in waiting if self.seconds(p) <= left]
+        missing = {p.card.family for p in fitting} - {challenge.family for challenge in self._played}
+        firsts = [max((p for p in fitting if p.card.family is family), key=self._worth) for family in missing]
+        if firsts:
+            # The quickest first: what takes longer than expected is at the expense of as few families as can be.
+            return min(firsts, key=lambda step: (self.seconds(step), step.card.name))
+        return max(fitting, key=self._worth, default=None)
 
     def _worth(self, step: Planned) -> float:
         """Expected information a second."""

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from divulge.auditing.job import Job
+from divulge.auditing.job import BoundRecipe, Job
 from divulge.core.attack import Attack, Card
 from divulge.core.capability.attacks import stops_of
+from divulge.core.capability.declared import able
+from divulge.core.capability.recipes import ByEpochs
 from divulge.core.game import Game
 from divulge.core.results.estimate import Estimate
 from divulge.core.threat import Challenge
@@ -32,6 +34,13 @@ def asks_everything(attack: Attack[Any, Any], records: int) -> int | None:
     """Queries of an attack that says itself how many it sends, or whose card does not tell."""
     stops = stops_of(attack)
     return max(stops) if isinstance(stops, tuple | list) else stops
+
+
+def control_models(job: Job) -> int:
+    """What both controls cost, in trainings: the positive one may take several times the epochs."""
+    recipe = job.recipe.recipe if isinstance(job.recipe, BoundRecipe) else None
+    loose = recipe.overfitted() if recipe is not None else None
+    return 1 + (round(loose.epochs / recipe.epochs) if able(loose, ByEpochs) and able(recipe, ByEpochs) else 1)
 
 
 def reaches_its_threshold(positive: Estimates) -> bool:

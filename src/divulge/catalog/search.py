@@ -42,8 +42,8 @@ def search(
     """
     if family is not None and family not in FAMILIES:
         raise InputError(f"--family: {family!r} is unknown: choose from {', '.join(FAMILIES)}")
-    wanted = [word.lower() for word in words]
-    found = [paper for paper in PAPERS.values() if all(word in _text(paper) for word in wanted)]
+    lowered = [word.lower() for word in words]
+    found = [paper for paper in PAPERS.values() if all(word in _text(paper) for word in lowered)]
     if family is not None:
         found = [p for p in found if family == p.family or (p.surveyed and family in p.surveyed.attacks)]
     if years is not None:

@@ -64,22 +64,22 @@ def mint(records: pd.DataFrame, target: str, number: int, folder: Path) -> str:
     if number < FEWEST_CANARIES:
         raise InputError(f"{number} canaries prove nothing: mint at least {FEWEST_CANARIES}, 50 say")
     lot = np.random.default_rng(secrets.randbits(128))
-    made = pd.DataFrame({name: records[name].to_numpy()[lot.integers(len(records), size=number)] for name in records})
+    frame = pd.DataFrame({name: records[name].to_numpy()[lot.integers(len(records), size=number)] for name in records})
     drawn = lot.integers(len(labels), size=number)
-    made[target] = [labels[i] for i in drawn]
+    frame[target] = [labels[i] for i in drawn]
     secret = {
         "salt": secrets.token_hex(32),
         "target": target,
         "labels": [_plain(label) for label in labels],
-        "columns": [str(name) for name in made],
+        "columns": [str(name) for name in frame],
         "canaries": [
-            {str(name): _plain(value) for name, value in row.items()} for row in made.astype(object).to_dict("records")
+            {str(name): _plain(value) for name, value in row.items()} for row in frame.astype(object).to_dict("records")
         ],
     }
     if (folder / "secret.json").exists():
         raise InputError(f"{folder} already holds a secret: choose another folder, it cannot be minted again")
     folder.mkdir(parents=True, exist_ok=True)
-    made.to_csv(folder / "canaries.csv", index=False)
+    frame.to_csv(folder / "canaries.csv", index=False)
     (folder / "secret.json").write_text(json.dumps(secret, indent=1), encoding="utf-8")
     commitment = commitment_of(folder / "secret.json")
     (folder / "commitment.txt").write_text(commitment + "\n", encoding="utf-8")

@@ -148,8 +148,8 @@ def _estimated(
         heads = [np.unique(who, return_index=True)[1] for who in whose]
         row, y = np.concatenate(heads), np.concatenate([own.y[heads[0]], fresh.y[heads[1]]])
         evidence = Evidence((scored,), (_shown(result),))
-        made = Tested((_estimate(result),), evidence, row, y, queries=len(everybody), models_trained=2 * PAIRS)
-        return {"share_used": made}
+        outcome = Tested((_estimate(result),), evidence, row, y, queries=len(everybody), models_trained=2 * PAIRS)
+        return {"share_used": outcome}
 
     return result, tested
 

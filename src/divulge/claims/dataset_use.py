@@ -248,7 +248,7 @@ def _signals(target: Target, records: Records) -> Array:
 
 def as_json(result: Usage | CanaryTest, share: Cardinality | None = None) -> str:
     """For a machine to read."""
-    told = as_dict(result)
+    content = as_dict(result)
     if share is not None:
-        told["cardinality"] = {name: value for name, value in as_dict(share).items() if name != "run"}
-    return json.dumps(told, indent=2)
+        content["cardinality"] = {name: value for name, value in as_dict(share).items() if name != "run"}
+    return json.dumps(content, indent=2)

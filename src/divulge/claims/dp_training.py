@@ -265,23 +265,23 @@ def _bounds(seen: StepsSeen, claimed: float, delta: float, confidence: float, ra
 def _faults(
     seen: StepsSeen, multiplier: float, clipped: bool, poisson: bool, done: float, claimed: float, more: bool
 ) -> tuple[str, ...]:
-    told = []
+    reports = []
     if not clipped:
-        told.append(
+        reports.append(
             f"gradients are not clipped to {seen.norm:g}: one record contributed {seen.largest:.3g}, and what was "
             "added up is not the sum of clipped gradients"
         )
     if not poisson:
-        told.append(
+        reports.append(
             "samples are not Poisson samples: their sizes do not vary as they should, and accountants that count on "
             f"them say nothing; without amplification epsilon is {done:.3g}"
         )
     if more:
-        told.append(
+        reports.append(
             f"what was done costs an epsilon of {done:.3g}, with {multiplier:.3g} times the largest contribution as "
             f"noise; {claimed:g} was claimed"
         )
-    return tuple(told)
+    return tuple(reports)
 
 
 def _tested(seen: StepsSeen, found: DpTraining) -> Tested:

@@ -58,9 +58,9 @@ def audit_final_model(
     def scores_of_the_record(data: tuple[Records, int], seed: int) -> list[float]:
         (kept_x, kept_y), at = data
         model = train(kept_x, kept_y, seed)
-        said = np.clip(np.asarray(model(tried_x[at : at + 1]), dtype=np.float64)[0], 1e-30, 1.0)
-        own = float(np.log(said[tried_y[at]]))
-        rest = np.delete(said, tried_y[at]).sum()
+        scores = np.clip(np.asarray(model(tried_x[at : at + 1]), dtype=np.float64)[0], 1e-30, 1.0)
+        own = float(np.log(scores[tried_y[at]]))
+        rest = np.delete(scores, tried_y[at]).sum()
         return [own - float(np.log(max(rest, 1e-30)))]
 
     return audit_mechanism(
@@ -90,9 +90,11 @@ def worst_records(x: Array, y: Array, most: int = 4) -> Records:
     centers = np.stack([rows[y == each].mean(axis=0) for each in label])
     far = int(np.argmax(np.linalg.norm(rows - centers[np.searchsorted(label, y)], axis=1)))
     other = int(label[(np.searchsorted(label, y[far]) + 1) % len(label)])
-    made = [(np.full(rows.shape[1], least), rare), (unused, rare), (low + high - mean, rare), (rows[far], other)][:most]
-    kept = np.stack([row for row, _ in made]).reshape(len(made), *x.shape[1:]).astype(x.dtype)
-    return kept, np.array([label for _, label in made])
+    inputs = [(np.full(rows.shape[1], least), rare), (unused, rare), (low + high - mean, rare), (rows[far], other)][
+        :most
+    ]
+    kept = np.stack([row for row, _ in inputs]).reshape(len(inputs), *x.shape[1:]).astype(x.dtype)
+    return kept, np.array([label for _, label in inputs])
 
 
 def _with(x: Array, row: Array) -> Array:

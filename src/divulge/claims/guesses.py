@@ -96,11 +96,11 @@ def bounded_by(
     """Bounds from how many guesses were right, of those that were made about so many canaries."""
     alpha = (1 - confidence) / len(SHARES)
     rows = []
-    for made, right in counts:
-        bound = one_run_epsilon(right, made, alpha, delta, canaries)
-        mu = one_run_mu(right, made, alpha, canaries)
-        top = one_run_epsilon(made, made, alpha, delta, canaries)
-        rows.append((bound, mu, top, made, right))
+    for guessed, right in counts:
+        bound = one_run_epsilon(right, guessed, alpha, delta, canaries)
+        mu = one_run_mu(right, guessed, alpha, canaries)
+        top = one_run_epsilon(guessed, guessed, alpha, delta, canaries)
+        rows.append((bound, mu, top, guessed, right))
     bound, _, _, guesses, right = max(rows)
     mu = max(row[1] for row in rows)
     leak = claimed is not None and bound > claimed
@@ -146,12 +146,12 @@ def estimate_of(
 
     def p_value(rows: Sequence[tuple[int, int]]) -> float:
         """Of guesses as right as these, if the claim holds."""
-        tails = [one_run_tail(right, made, claimed, found.delta, found.canaries) for made, right in rows]
+        tails = [one_run_tail(right, guessed, claimed, found.delta, found.canaries) for guessed, right in rows]
         return min(1.0, tests * len(SHARES) * min(tails))
 
     return replace(
         estimate,
         threshold=claimed,
         p_value=agreeing(p_value(counts), found.epsilon > claimed, alpha),
-        attainable=agreeing(p_value([(made, made) for made, _ in counts]), found.ceiling > claimed, alpha),
+        attainable=agreeing(p_value([(guessed, guessed) for guessed, _ in counts]), found.ceiling > claimed, alpha),
     )

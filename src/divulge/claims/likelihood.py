@@ -78,8 +78,8 @@ class Columns:
             row = flat(output)[: self.width]
             numbers = [v if _number(v) else 0.0 for v in row] + [0.0] * (self.width - len(row))
             whole = row + ("",) * (self.width - len(row))
-            told = [float(v == kind) for v, kinds in zip(whole, self.kinds, strict=True) for kind in kinds]
-            table.append([*np.clip(numbers, -1e12, 1e12), float(len(row)), *told])
+            indicators = [float(v == kind) for v, kinds in zip(whole, self.kinds, strict=True) for kind in kinds]
+            table.append([*np.clip(numbers, -1e12, 1e12), float(len(row)), *indicators])
         return np.asarray(table, dtype=np.float64)
 
 
@@ -139,10 +139,10 @@ def chosen(first: Outputs, second: Outputs, delta: float, alpha: float, seed: in
     thirds are learned on, one third chooses.
     """
     cut = 2 * min(len(first), len(second)) // 3
-    held = (first[cut:], second[cut:])
+    held_out = (first[cut:], second[cut:])
     best: Guess | None = None
     for name, score in statistics(first[:cut], second[:cut], seed):
-        below, above = score(held[0]), score(held[1])
+        below, above = score(held_out[0]), score(held_out[1])
         for guess in _thresholds(name, score, below, above, delta, alpha):
             if best is None or guess.shown > best.shown:
                 best = guess

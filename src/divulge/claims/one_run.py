@@ -148,7 +148,9 @@ def _trained(
         scores.append(_signal(trained, canaries) - _signal(without, canaries))
         coins.append(inside)
         counts.append(guessed(scores[-1], inside, rng))
-    guesses = [(sum(made for made, _ in each), sum(right for _, right in each)) for each in zip(*counts, strict=True)]
+    guesses = [
+        (sum(number for number, _ in each), sum(right for _, right in each)) for each in zip(*counts, strict=True)
+    ]
     total = runs * len(fresh)
     result = replace(bounded_by(guesses, claimed, delta, confidence, total), runs=runs)
     result = apart(result, np.concatenate(scores), np.concatenate(coins))
@@ -233,13 +235,13 @@ def audit_epsilon(
     if canary not in [kind.value for kind in Canary]:
         raise InputError(f"canary {canary!r} is unknown: choose mislabelled or natural")
     both = from_arrays([records, fresh], task=Task.CLASSIFICATION)
-    made = recipe_for(recipe, None, _NoTarget())  # type: ignore[arg-type]
-    if made is None:
+    bound = recipe_for(recipe, None, _NoTarget())  # type: ignore[arg-type]
+    if bound is None:
         raise InputError("audit_epsilon() needs a recipe: a function train(x, y, seed), a TorchRecipe or an estimator")
-    if isinstance(made, BoundRecipe):
-        made = BoundRecipe(made.recipe, target_from, made.trainer)
+    if isinstance(bound, BoundRecipe):
+        bound = BoundRecipe(bound.recipe, target_from, bound.trainer)
     return one_run(
-        made,
+        bound,
         both[0],
         both[1],
         claimed=claimed,

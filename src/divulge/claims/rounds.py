@@ -250,8 +250,8 @@ def _losses(recipe: Any, module: nn.Module, records: Records) -> Array:
     """Cross-entropy of every record."""
     feed, y = recipe.feed(module, records.x), tensors(records)[1]
     with torch.no_grad():
-        said = feed.logits(module)(feed.x(records.x))
-        return np.asarray(cross_entropy(said.float(), y, reduction="none").numpy(), dtype=np.float64)
+        logits = feed.logits(module)(feed.x(records.x))
+        return np.asarray(cross_entropy(logits.float(), y, reduction="none").numpy(), dtype=np.float64)
 
 
 def _features(recipe: Any, rounds: Sequence[ClientRound], records: Records, seed: int) -> Array:
@@ -270,15 +270,15 @@ def _columns(recipe: Any, seen: ClientRound, records: Records, seed: int) -> tup
     step = step / step.norm().clamp_min(1e-12)
 
     def loss(weights: dict[str, Tensor], one: Tensor, label: Tensor) -> Tensor:
-        said = feed.reading.logits(functional_call(module, weights, (one.unsqueeze(0),)), one.unsqueeze(0))
-        return cross_entropy(said.float(), label.unsqueeze(0))
+        logits = feed.reading.logits(functional_call(module, weights, (one.unsqueeze(0),)), one.unsqueeze(0))
+        return cross_entropy(logits.float(), label.unsqueeze(0))
 
     gradients = vmap(grad(loss), in_dims=(None, 0, 0), randomness="same")
     norms, angles = [], []
     x, y = feed.x(records.x), tensors(records)[1]
     for a, b in zip(x.split(CHUNK), y.split(CHUNK), strict=True):  # type: ignore[no-untyped-call]
-        made = gradients(parameters, a, b)
-        flat = torch.cat([made[n].reshape(len(a), -1) for n in parameters], dim=1)
+        per_record = gradients(parameters, a, b)
+        flat = torch.cat([per_record[n].reshape(len(a), -1) for n in parameters], dim=1)
         size = flat.norm(dim=1)
         norms.append(size.log1p().numpy())
         angles.append((flat @ step / size.clamp_min(1e-12)).numpy())

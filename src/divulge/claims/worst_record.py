@@ -359,11 +359,11 @@ def worst_record(
         if value not in kinds:
             raise InputError(f"{name} {value!r} is unknown: choose {' or '.join(kinds)}")
     sets = from_arrays([members] if others is None else [members, others])
-    made = recipe_for(recipe, None, _RecipeAlone())  # type: ignore[arg-type]
-    if made is None:
+    bound = recipe_for(recipe, None, _RecipeAlone())  # type: ignore[arg-type]
+    if bound is None:
         raise InputError("worst_record() needs a recipe: a function train(x, y, seed), a TorchRecipe or an estimator")
-    if isinstance(made, BoundRecipe):
-        made = BoundRecipe(made.recipe, target_from, made.trainer)
+    if isinstance(bound, BoundRecipe):
+        bound = BoundRecipe(bound.recipe, target_from, bound.trainer)
     plan = RecordPlan(
         tuple(int(row) for row in rows),
         Rule(rule),
@@ -375,7 +375,7 @@ def worst_record(
         confidence,
     )
     rest = sets[1] if others is not None else None
-    return audited_records(made, sets[0], rest, plan, seed=seed, out=out, resume=resume)
+    return audited_records(bound, sets[0], rest, plan, seed=seed, out=out, resume=resume)
 
 
 class _RecipeAlone:

@@ -18,10 +18,17 @@ if TYPE_CHECKING:
 
 
 def carry_out(
-    job: Job, place: Path, origin: Origin | None, minutes: float | None, screen: Screen, resume: bool = False
+    job: Job,
+    place: Path,
+    origin: Origin | None,
+    minutes: float | None,
+    screen: Screen,
+    resume: bool = False,
+    passed: float = 0.0,
 ) -> Run:
     """Play a job into a folder that is named first, and show what came of it.
 
+    passed: seconds of the minutes that are over already.
     Raises typer.Exit(3) where the user interrupts it, once it has been said how to go on.
     """
     from divulge.workflows.audit import Run
@@ -35,7 +42,7 @@ def carry_out(
         out.print(f"Run: {place}", soft_wrap=True)
     try:
         with screen, noted(place, origin):
-            run_audit(job, place, resume=resume, progress=screen, minutes=minutes)
+            run_audit(job, place, resume=resume, progress=screen, minutes=minutes, passed=passed)
         run = Run.open(place)
         show_summary(run.result, str(run.report().resolve()), place)
     except KeyboardInterrupt:

@@ -115,8 +115,8 @@ def _show(found: Any) -> None:
         soft_wrap=True,
     )
     if found.claimed is not None:
-        told = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
-        out.print(f"{told}: epsilon {found.claimed:g} was claimed.", soft_wrap=True)
+        conclusion = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
+        out.print(f"{conclusion}: epsilon {found.claimed:g} was claimed.", soft_wrap=True)
 
 
 def _code(found: Any, quiet: bool) -> int:
@@ -174,7 +174,7 @@ def _watched(
             f"mechanism, and of {found.by_step:.2f} if each step is Gaussian on a Poisson sample.",
             soft_wrap=True,
         )
-        told = "The claim is refuted." if found.verdict == "leak" else "The claim is not refuted, nor confirmed."
-        out.print(told, soft_wrap=True)
+        conclusion = "The claim is refuted." if found.verdict == "leak" else "The claim is not refuted, nor confirmed."
+        out.print(conclusion, soft_wrap=True)
         say_where(found.run)
     raise typer.Exit(1 if found.verdict == "leak" else 0)

@@ -70,11 +70,11 @@ def gate(
 
 def _compared(progressed: Progressed, before: str) -> str:
     """What the comparison with the run before rests on."""
-    said = f"  compared with {before} by {counted(progressed.compared, 'metric')} ({progressed.records})"
+    comparison = f"  compared with {before} by {counted(progressed.compared, 'metric')} ({progressed.records})"
     if progressed.headline is not None:
         value, low, high = progressed.headline
-        said += f"; the AUC of {progressed.attack} changed by {value:+.3f} ({low:+.3f} to {high:+.3f})"
-    return said
+        comparison += f"; the AUC of {progressed.attack} changed by {value:+.3f} ({low:+.3f} to {high:+.3f})"
+    return comparison
 
 
 def _list() -> None:

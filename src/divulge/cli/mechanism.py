@@ -69,8 +69,8 @@ def _said(found: Any, blind: bool) -> list[str]:
         f"{found.epsilon_if_gaussian:.2f} (mu {found.mu:.2f}).",
     ]
     if found.claimed is not None:
-        held = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
-        lines.append(f"{held}: epsilon {found.claimed:g} was claimed.")
+        conclusion = "The claim is refuted" if found.verdict == "leak" else "The claim is not refuted, nor confirmed"
+        lines.append(f"{conclusion}: epsilon {found.claimed:g} was claimed.")
     if blind:
         lines.append(f"! so few samples could not have refuted it: they show {found.ceiling:.2f} at most; take more")
     return lines

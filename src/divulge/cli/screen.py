@@ -118,9 +118,9 @@ def folded(text: str, width: int, hanging: int | None = None) -> str:
 
 def _console(**settings: Any) -> _Folding:
     """Without markup: names may hold brackets, and mean them."""
-    made = _Folding(highlight=False, markup=False, emoji=False, **settings)
-    made.push_render_hook(_WrittenOut())
-    return made
+    console = _Folding(highlight=False, markup=False, emoji=False, **settings)
+    console.push_render_hook(_WrittenOut())
+    return console
 
 
 out = _console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else WIDE)

@@ -179,8 +179,8 @@ class _Reader:
         self.tell("function", value.__module__ or "", value.__qualname__)
         if well_known(value.__module__):
             return
-        held = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
-        self._ordered("parts", (value.__code__, value.__defaults__, value.__kwdefaults__, held), depth)
+        cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+        self._ordered("parts", (value.__code__, value.__defaults__, value.__kwdefaults__, cells), depth)
         names = set(_names(value.__code__))
         self._unordered("globals", list(_named(names, value.__globals__).items()), depth)
 

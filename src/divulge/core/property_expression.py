@@ -150,9 +150,9 @@ def property_of(text: str) -> Property:
         kind = tree.func.id
         if kind not in KINDS:
             raise InputError(f"property {text!r}: {kind!r} is unknown: choose from {', '.join(KINDS)}")
-        wanted = {"correlation": 2, "size": 0, "duplicates": 0}.get(kind, 1)
-        if len(tree.args) != wanted or tree.keywords:
-            raise InputError(f"property {text!r}: {kind} takes {wanted} expressions")
+        arity = {"correlation": 2, "size": 0, "duplicates": 0}.get(kind, 1)
+        if len(tree.args) != arity or tree.keywords:
+            raise InputError(f"property {text!r}: {kind} takes {arity} expressions")
         return Property(text.strip(), kind, tuple(ast.unparse(arg) for arg in tree.args))
     return Property(f"share({text.strip()})", "share", (text.strip(),))
 
@@ -193,10 +193,10 @@ def _compared(node: ast.Compare, columns: Columns, text: str) -> Any:
             raise InputError(f"property: {text!r} compares in a way that is not allowed")
         right = _of(right_node, columns, text)
         try:
-            held = _holds(type(kind), left, right)
+            truth = _holds(type(kind), left, right)
         except (TypeError, ValueError) as error:
             raise InputError(f"property: {text!r} compares what cannot be compared: {error}") from error
-        holds = held if holds is None else holds & held
+        holds = truth if holds is None else holds & truth
         left = right
     return holds
 
@@ -215,10 +215,10 @@ def _holds(kind: type[ast.cmpop], left: Any, right: Any) -> Array:
         return np.asarray(found if kind is ast.In else ~found & known)
     if known.all():
         return np.asarray(_COMPARED[kind](left, right), dtype=bool)
-    held = np.zeros(known.shape, dtype=bool)
+    true = np.zeros(known.shape, dtype=bool)
     sides = [np.broadcast_to(np.asarray(side), known.shape)[known] for side in (left, right)]
-    held[known] = np.asarray(_COMPARED[kind](*sides), dtype=bool)
-    return held
+    true[known] = np.asarray(_COMPARED[kind](*sides), dtype=bool)
+    return true
 
 
 def _as_time(value: Any, other: Any) -> Any:
@@ -296,14 +296,14 @@ def rows_with(prop: Property, flags: Array, dial: float, size: int, rng: Generat
             raise InputError(f"{prop.text}: {len(flags)} records are too few to draw {count} with {copies} copies")
         rows = rng.permutation(len(flags))[:count]
         return rows, rows[:copies]
-    wanted = round(size * dial)
+    needed = round(size * dial)
     inside, outside = np.flatnonzero(flags), np.flatnonzero(~flags)
-    if wanted > len(inside) or size - wanted > len(outside):
+    if needed > len(inside) or size - needed > len(outside):
         raise InputError(
-            f"{prop.text}: {len(inside)} records with and {len(outside)} without are too few to draw {wanted} and "
-            f"{size - wanted}"
+            f"{prop.text}: {len(inside)} records with and {len(outside)} without are too few to draw {needed} and "
+            f"{size - needed}"
         )
-    rows = np.concatenate([rng.choice(inside, wanted, False), rng.choice(outside, size - wanted, False)])
+    rows = np.concatenate([rng.choice(inside, needed, False), rng.choice(outside, size - needed, False)])
     return rows, np.zeros(0, dtype=np.int64)
 
 

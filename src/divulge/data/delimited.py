@@ -80,15 +80,15 @@ def typed(
     dtype_of = {**(fitted or {}), **dtypes}
     converted = {}
     for name in frame.columns:
-        wanted = dtype_of.get(str(name))
+        dtype = dtype_of.get(str(name))
         column = frame[name]
-        if wanted in (*TEXT, "category:str"):
+        if dtype in (*TEXT, "category:str"):
             converted[name] = column
-        elif wanted is None or wanted == "category":
+        elif dtype is None or dtype == "category":
             converted[name] = _guessed(column, decimal_comma)
         else:
             loose = _numbers(column, decimal_comma, strict=False)
-            converted[name] = column if wanted.startswith("datetime") or loose is None else loose
+            converted[name] = column if dtype.startswith("datetime") or loose is None else loose
     native = {str(name): "category" for name in frame.columns if dtype_of.get(str(name), "").startswith("category")}
     return as_said(pd.DataFrame(converted, index=frame.index), native | dict(dtypes))
 

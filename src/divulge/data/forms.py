@@ -39,11 +39,11 @@ class FrameForm:
         """See Form."""
         import pandas as pd
 
-        made = {
+        columns = {
             place: values_of(column, column.settled(np.asarray(x[:, place], dtype=np.float64)), self.dtypes[place])
             for place, column in enumerate(schema.columns)
         }
-        frame = pd.DataFrame(made)
+        frame = pd.DataFrame(columns)
         frame.columns = pd.Index(self.labels)
         return frame
 
@@ -151,9 +151,9 @@ class TensorForm:
         """See Form."""
         import torch
 
-        made = torch.from_numpy(np.ascontiguousarray(x)).to(self.like.device)
-        same = made.to(self.like.dtype)
-        return same if self.like.is_floating_point() or bool((same.to(made.dtype) == made).all()) else made
+        tensor = torch.from_numpy(np.ascontiguousarray(x)).to(self.like.device)
+        same = tensor.to(self.like.dtype)
+        return same if self.like.is_floating_point() or bool((same.to(tensor.dtype) == tensor).all()) else tensor
 
     def features(self, records: Records) -> Array:
         """See Form."""

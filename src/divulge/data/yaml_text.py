@@ -68,8 +68,8 @@ def read_yaml(text: str, name: str) -> tuple[Any, Lines]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}: " if mark is not None else ""
-        said = " ".join(part for part in (error.context, error.problem) if part)
-        raise InputError(f"{name}: not YAML: {where}{' '.join(said.split())[:200]}") from error
+        message = " ".join(part for part in (error.context, error.problem) if part)
+        raise InputError(f"{name}: not YAML: {where}{' '.join(message.split())[:200]}") from error
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
         raise InputError(f"{name}: not YAML: {' '.join(str(error).split())[:200]}") from error
     finally:

@@ -138,24 +138,27 @@ def _network(job: Job, copy: Surrogate) -> Student:
 def _adversarial(job: Job, tables: Sessions, copy: Surrogate, name: str) -> Gain:
     """Projected gradient ascent on the copy's loss (Madry et al. 2018) against random signs of the same size."""
     student = _network(job, copy)
-    held = job.candidates.take(np.flatnonzero(~job.member)[:MOST_PERTURBED])
-    low, high, _ = ranges(held)
-    answer = job.target.answer(Access.LABEL, held)
+    nonmembers = job.candidates.take(np.flatnonzero(~job.member)[:MOST_PERTURBED])
+    low, high, _ = ranges(nonmembers)
+    answer = job.target.answer(Access.LABEL, nonmembers)
     rng = derived_rng(job.seed, "chain", "adversarial")
     radius = SIZE * (high - low)
-    moved = held.x + 0.0
+    moved = nonmembers.x + 0.0
     for _ in range(ASCENT):
-        slope = input_gradient(student, Records(moved.astype(held.x.dtype), held.y, held.schema), answer)
-        moved = np.clip(moved - radius / 4 * np.sign(slope), held.x - radius, held.x + radius)
+        slope = input_gradient(
+            student, Records(moved.astype(nonmembers.x.dtype), nonmembers.y, nonmembers.schema), answer
+        )
+        moved = np.clip(moved - radius / 4 * np.sign(slope), nonmembers.x - radius, nonmembers.x + radius)
         moved = np.clip(moved, low, high)
-    noise = np.clip(held.x + radius * rng.choice([-1.0, 1.0], held.x.shape), low, high)
+    noise = np.clip(nonmembers.x + radius * rng.choice([-1.0, 1.0], nonmembers.x.shape), low, high)
     flipped = [
-        job.target.answer(Access.LABEL, Records(x.astype(held.x.dtype), held.y, held.schema)) != answer
+        job.target.answer(Access.LABEL, Records(x.astype(nonmembers.x.dtype), nonmembers.y, nonmembers.schema))
+        != answer
         for x in (moved, noise)
     ]
     draws = []
     for _ in range(RESAMPLES):
-        rows = rng.integers(len(held), size=len(held))
+        rows = rng.integers(len(nonmembers), size=len(nonmembers))
         draws.append([float(hit[rows].mean()) for hit in flipped])
     measure = f"share of unseen records whose class changes when inputs move by {SIZE:.0%} of their range"
     own = [float(hit.mean()) for hit in flipped]

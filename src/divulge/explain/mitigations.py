@@ -242,7 +242,8 @@ class Turning:
         except FOREIGN as error:  # foreign models and attacks; the run's findings do not depend on it
             return replace(row, reason=f"it broke off: {raised(error)}")
         found, known = (
-            {(e.metric, e.about): e for e in told}.get((row.metric, row.about)) for told in (after, before or ())
+            {(e.metric, e.about): e for e in estimates}.get((row.metric, row.about))
+            for estimates in (after, before or ())
         )
         if found is None or found.value is None:
             return replace(row, reason="there is too little to measure it by")

@@ -113,13 +113,13 @@ def unlearned(signal: Array, seen: Array) -> Array:
     """Signals [models, records] as they would spread had no model learned a record: about one mean a record, instead
     of one where it was seen and one where it was not.
     """
-    made = np.array(signal, dtype=np.float64)
+    spread = np.array(signal, dtype=np.float64)
     for side in (seen, ~seen):
         n = side.sum(axis=0)
         mean = np.where(side, signal, 0.0).sum(axis=0) / np.maximum(n, 1)
         wider = np.sqrt(n / np.maximum(n - 1, 1))
-        made = np.where(side & (n > 1), signal.mean(axis=0) + (signal - mean) * wider, made)
-    return made
+        spread = np.where(side & (n > 1), signal.mean(axis=0) + (signal - mean) * wider, spread)
+    return spread
 
 
 def drawn_anew(seen: Array, place: Array, rng: Generator) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,23 +28,27 @@ TRAININGS = 4
 """Models of either kind; their spread is the error of the difference."""
 
 
-def what_if(job: Job) -> tuple[WhatIf, ...]:
+def what_if(job: Job, fits: Callable[[int], bool] = lambda models: True) -> tuple[WhatIf, ...]:
     """Generalisation gap, capacity for so much data, number of classes: how much of the loss attack's advantage each
     accounts for; then the knobs of the recipe: what is left when each is turned, and what it costs.  Empty where no
     model can be trained, or none answers with scores.
+
+    fits: whether there is time to train so many models; what needs more is left out.
     """
     recipe = job.recipe
     usable = Access.SCORES in job.target.offers and job.threat.grants(Access.SCORES)
     if recipe is None or job.shadows is None or not usable or job.target.task is not Task.CLASSIFICATION:
         return ()
     try:
-        return tuple(_measured(job))
+        return tuple(_measured(job, fits))
     except DivulgeError:
         return ()
 
 
-def _measured(job: Job) -> Iterator[WhatIf]:
+def _measured(job: Job, fits: Callable[[int], bool]) -> Iterator[WhatIf]:
     records, classes = job.candidates, len(job.candidates.schema.classes)
+    if not fits(TRAININGS):
+        return
     assert job.shadows is not None
     shadows = job.shadows(TRAININGS, lambda t: GrantedOracle(t, job.threat, Access.SCORES, free=True))
     seen = shadows.trained_on(records)
@@ -61,50 +65,61 @@ def _measured(job: Job) -> Iterator[WhatIf]:
         before - (inside - outside),
         "regularise, stop earlier, or augment the data until both accuracies meet",
     )
+    if fits(TRAININGS):
+        yield _with_half_the_records(job, seen, before)
+    if classes > 2 and fits(TRAININGS):
+        yield _with_two_classes(job, seen, before)
+    for words, recipe in knobs_of(job.recipe):
+        if not fits(TRAININGS):
+            return
+        outcome = _outcome_of(_answers(job, recipe, records, seen, f"knob {words}"), records, seen)
+        yield _row(
+            words,
+            f"on unseen records {_points(outside, outcome.right)}",
+            before,
+            outcome.advantage,
+            f"train with {words}",
+        )
+
+
+def _with_half_the_records(job: Job, seen: Array, before: Array) -> WhatIf:
     quarter = np.array([_half_of(job, model, mine) for model, mine in enumerate(seen)])
-    small = np.array(_trained(job, records, quarter, seen, "fewer records"))
+    small = np.array(_trained(job, job.candidates, quarter, seen, "fewer records"))
     parameters = job.target.parameters if able(job.target, CountsParameters) else None
     size = f"{counted(parameters, 'parameter')} for " if parameters else "a model of this size for "
-    yield _row(
+    return _row(
         "capacity for so few records",
         f"{size}{counted(int(job.member.sum()), 'record')}; compared with training on half as many",
         small,
         before,
         "train on more records, or with a smaller model",
     )
-    if classes > 2:
-        merged = records.relabeled(np.where(records.y < classes / 2, 0, 1))
-        two = np.array(_trained(job, merged, seen, seen, "two classes"))
-        yield _row(
-            "number of classes",
-            f"{classes} classes; compared with merging them into two",
-            before,
-            two,
-            "merge classes that need not be told apart",
-        )
-    for words, recipe in knobs_of(job.recipe):
-        told = _told(_answers(job, recipe, records, seen, f"knob {words}"), records, seen)
-        yield _row(
-            words,
-            f"on unseen records {_points(outside, told.right)}",
-            before,
-            told.advantage,
-            f"train with {words}",
-        )
+
+
+def _with_two_classes(job: Job, seen: Array, before: Array) -> WhatIf:
+    records, classes = job.candidates, len(job.candidates.schema.classes)
+    merged = records.relabeled(np.where(records.y < classes / 2, 0, 1))
+    return _row(
+        "number of classes",
+        f"{classes} classes; compared with merging them into two",
+        before,
+        np.array(_trained(job, merged, seen, seen, "two classes")),
+        "merge classes that need not be told apart",
+    )
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Outcome:
     """Of several models: the advantage of the loss attack, and the accuracy on records they did not learn from."""
 
     advantage: Array
     right: Array
 
 
-def _told(answers: list[Array], records: Records, seen: Array) -> _Told:
+def _outcome_of(answers: list[Array], records: Records, seen: Array) -> _Outcome:
     advantage = [_advantage(a, records, mine) for a, mine in zip(answers, seen, strict=True)]
     right = [float((a.argmax(axis=1) == records.y)[~mine].mean()) for a, mine in zip(answers, seen, strict=True)]
-    return _Told(np.array(advantage), np.array(right))
+    return _Outcome(np.array(advantage), np.array(right))
 
 
 def _answers(job: Job, recipe: Recipe, records: Records, keep: Array, name: str) -> list[Array]:

@@ -146,10 +146,10 @@ class BatchGame:
         )
 
     def _batch(self, flags: Array, held: bool, rng: Generator) -> Array:
-        wanted = round(SHARE * self.plan.batch) if held else 0
+        with_property = round(SHARE * self.plan.batch) if held else 0
         inside, outside = np.flatnonzero(flags), np.flatnonzero(~flags)
         return np.concatenate(
-            [rng.choice(inside, wanted, False), rng.choice(outside, self.plan.batch - wanted, False)]
+            [rng.choice(inside, with_property, False), rng.choice(outside, self.plan.batch - with_property, False)]
         ).astype(np.int64)
 
     def judge(self, guess: BatchGuess, truth: Array) -> Evidence:

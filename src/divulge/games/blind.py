@@ -113,8 +113,8 @@ def _cross_fitted(guesser: Pipeline | ClassifierMixin, features: Array, truth: A
         features = np.column_stack([features, np.log(rows)[place]])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**31)
     for _, judged in folds.split(first, truth[first]):
-        held = np.isin(place, judged)
-        fit_on, judge_on = np.flatnonzero(~held), np.flatnonzero(held)
+        held_out = np.isin(place, judged)
+        fit_on, judge_on = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         weight = {_weight(guesser): 1 / rows[place[fit_on]]} if several else {}
         guesser.fit(features[fit_on], truth[fit_on], **weight)
         guess = guesser.predict_proba(features[judge_on])[:, 1]

@@ -106,14 +106,14 @@ class InversionGame:
         schema = self.held.schema
         if not self._seen:
             self._seen.append(self.evaluator())
-        wanted = np.array(self.classes)
+        classes = np.array(self.classes)
         shown = np.clip(images, self.scale.low, self.scale.high).astype(self.held.x.dtype)
         known = self.public if self.public is not None else self.held
-        blind = np.repeat(known.x.astype(np.float64).mean(axis=0)[None], len(wanted), axis=0)
-        hits, missed = (self._recognized(side, schema, wanted) for side in (shown, blind.astype(shown.dtype)))
-        units = tuple(range(len(wanted)))
+        blind = np.repeat(known.x.astype(np.float64).mean(axis=0)[None], len(classes), axis=0)
+        hits, missed = (self._recognized(side, schema, classes) for side in (shown, blind.astype(shown.dtype)))
+        units = tuple(range(len(classes)))
         measure = Paired(CLASSES_RECOGNIZED, hits, missed, units, "an independent evaluator sees the class", known=True)
-        truth = self.truth[wanted]
+        truth = self.truth[classes]
         near, far = (_distances(self.scale(truth), self.scale(side)) for side in (shown, blind))
         seen = tuple(float(hit and a < b) for hit, a, b in zip(hits, near, far, strict=True))
         note = "recognised, and nearer to the mean of the class's training records than what is public"
@@ -128,9 +128,9 @@ class InversionGame:
         qualities.append(Quality("distance to the mean of the class", near, far))
         drawn = [
             picture(
-                self.scale, truth[i], shown[i], blind[i], _scores(hits[i], missed[i]), str(schema.classes[wanted[i]])
+                self.scale, truth[i], shown[i], blind[i], _scores(hits[i], missed[i]), str(schema.classes[classes[i]])
             )
-            for i in range(min(len(wanted), 10))
+            for i in range(min(len(classes), 10))
         ]
         what = (
             "the mean of public records of other classes" if self.public is not None else "the mean of unseen records"

@@ -34,13 +34,13 @@ def impute(
 
     known = np.flatnonzero(question.known_in(learned_from))[:MOST]
     learned_from = learned_from.take(known) if len(known) else learned_from
-    wanted = question.nearest(learned_from)[:MOST]
-    counts = np.bincount(wanted)
+    nearest = question.nearest(learned_from)[:MOST]
+    counts = np.bincount(nearest)
     commonest = int(counts.argmax())
-    kept = np.isin(wanted, np.flatnonzero(counts >= FOLDS))
-    if len(np.unique(wanted[kept])) < 2:
+    kept = np.isin(nearest, np.flatnonzero(counts >= FOLDS))
+    if len(np.unique(nearest[kept])) < 2:
         return np.full(len(question.known), commonest), COMMONEST
-    public, y = learned_from.take(np.flatnonzero(kept)), wanted[kept]
+    public, y = learned_from.take(np.flatnonzero(kept)), nearest[kept]
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**31).split(np.zeros(len(y)), y)
     scores: dict[str, list[float]] = {}
     with threadpool_limits(1, user_api="openmp"):

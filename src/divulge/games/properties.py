@@ -126,9 +126,9 @@ class PropertyGame:
     def _design(self, prop: Property) -> PropertyDesign:
         for side in (self.victims_from, self.own, self.asked):
             prop.check(side.columns)
-        wanted = self.plan.size or (len(self.actual) if self.actual is not None else len(self.victims_from) // 2)
+        records = self.plan.size or (len(self.actual) if self.actual is not None else len(self.victims_from) // 2)
         flags = [_flags(prop, side.speaking_of(prop)) for side in (self.victims_from, self.own)]
-        dials = self._dials(prop, flags[0], wanted)
+        dials = self._dials(prop, flags[0], records)
         low, high = min(dials), max(dials)
         if prop.kind in USUAL:
             beyond = BEYOND if prop.kind != "duplicates" else 0.0
@@ -136,9 +136,9 @@ class PropertyGame:
         middle = len(flags[1]) // 2
         most = [most_drawn(prop, part, (low, high)) for part in (flags[1][:middle], flags[1][middle:])]
         theirs = most_drawn(prop, flags[0], dials)
-        size, shared = int(min(wanted, SPARE * min(theirs, *most))), False
+        size, shared = int(min(records, SPARE * min(theirs, *most))), False
         if size < FEWEST:
-            size, shared = int(min(wanted, SPARE * min(theirs, most_drawn(prop, flags[1], (low, high))))), True
+            size, shared = int(min(records, SPARE * min(theirs, most_drawn(prop, flags[1], (low, high))))), True
         if size < FEWEST:
             raise InputError(
                 f"{prop.text}: training sets of {size} records are all that can be drawn at {min(dials):.2g} and "

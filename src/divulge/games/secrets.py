@@ -172,8 +172,8 @@ def _leaves(claimed: Array, true: Array, box: Box) -> Exact:
     reachable = theirs[(theirs[:, 0] <= theirs[:, 1]).all(axis=1)]
     width = np.maximum(high - low, 1e-12)
     known = cKDTree(((mine - low[None, None]) / width).reshape(len(mine), -1))
-    wanted = ((reachable - low[None, None]) / width).reshape(len(reachable), -1)
-    distance, _ = known.query(wanted, p=np.inf, distance_upper_bound=LEAF_TOLERANCE)
+    scaled = ((reachable - low[None, None]) / width).reshape(len(reachable), -1)
+    distance, _ = known.query(scaled, p=np.inf, distance_upper_bound=LEAF_TOLERANCE)
     return Exact(
         PARAMETERS_RECOVERED, len(reachable), int(np.isfinite(distance).sum()), LEAF_TOLERANCE, notes=("leaves",)
     )

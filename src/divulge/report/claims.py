@@ -38,10 +38,10 @@ def claims(result: AuditResult) -> list[ClaimLine]:
         judged = claim_verdict([outcome], found)
         verdict = judged.verdict if judged is not None else Verdict.NOT_EXAMINED
         kept = result.evidence[outcome.attack].of(Claimed) if outcome.attack in result.evidence else ()
-        told = kept[0] if kept else None
+        detail = kept[0] if kept else None
         why = outcome.result.reason if isinstance(outcome.result, Refused) else _why(found, verdict)
         rows = tuple((metric_name(f.metric, f.about), _reading(f), f.verdict) for f in found)
-        lines.append(ClaimLine(outcome.title, verdict, _answer(verdict, told), why, told, rows))
+        lines.append(ClaimLine(outcome.title, verdict, _answer(verdict, detail), why, detail, rows))
     return lines
 
 

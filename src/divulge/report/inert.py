@@ -31,10 +31,10 @@ def _changed(thing: Any, change: Callable[[str], str]) -> Any:
     if isinstance(thing, str):
         return change(thing)
     if is_dataclass(thing) and not isinstance(thing, type):
-        made = object.__new__(type(thing))  # as it is: what its constructor would check was checked
+        inert = object.__new__(type(thing))  # as it is: what its constructor would check was checked
         for field in fields(thing):
-            object.__setattr__(made, field.name, _changed(getattr(thing, field.name), change))
-        return made
+            object.__setattr__(inert, field.name, _changed(getattr(thing, field.name), change))
+        return inert
     if isinstance(thing, Mapping):
         return {_changed(key, change): _changed(value, change) for key, value in thing.items()}
     if isinstance(thing, tuple | list | set | frozenset):

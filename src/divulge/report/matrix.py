@@ -42,10 +42,15 @@ def advice(matrix: Matrix) -> list[str]:
     if not rows:
         return ["Nothing could be measured."]
     data = [row.of_data for row in rows if row.of_data.worst is not None]
-    said = [_best(matrix, data or rows), _helped(matrix, data or rows), _copies(matrix, rows), _nobody(matrix, rows)]
-    said += [_only_hidden(matrix, rows), _against_private(data)]
-    said += [_canaries(matrix, rows), _private(rows)]
-    return [*(part for part in said if part), LEAST]
+    sentences = [
+        _best(matrix, data or rows),
+        _helped(matrix, data or rows),
+        _copies(matrix, rows),
+        _nobody(matrix, rows),
+    ]
+    sentences += [_only_hidden(matrix, rows), _against_private(data)]
+    sentences += [_canaries(matrix, rows), _private(rows)]
+    return [*(part for part in sentences if part), LEAST]
 
 
 def _plain(rows: list[MatrixRow]) -> MatrixRow | None:
@@ -107,7 +112,7 @@ def _helped(matrix: Matrix, rows: list[MatrixRow]) -> str:
     known = [(row, cell.change, cell) for row, cell in cells if cell.change is not None]
     if not known:
         return ""
-    held = percent(matrix.confidence)
+    confidence = percent(matrix.confidence)
     parts = []
     for words, chosen in (
         ("Shown to help against what leaks most without a defence", [(r, c) for r, c, cell in known if cell.helps]),
@@ -116,7 +121,7 @@ def _helped(matrix: Matrix, rows: list[MatrixRow]) -> str:
     ):
         if chosen:
             parts.append(f"{words}: {joined([f'{row.name} ({difference(change)})' for row, change in chosen], 'and')}.")
-    return f"{' '.join(parts)} Differences on the same records; all of this page hold together at {held}."
+    return f"{' '.join(parts)} Differences on the same records; all of this page hold together at {confidence}."
 
 
 def difference(change: MetricChange) -> str:

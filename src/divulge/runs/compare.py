@@ -69,13 +69,13 @@ def compare(paths: list[Path], same: bool | None = None, curves: bool = False) -
         for each, now in zip(found, results[1:], strict=True)
     ]
     corrected = iter(together([change for each in plain for change in each], confidence))
-    made = rows[:1]
+    compared = rows[:1]
     for row, path, each in zip(rows[1:], paths[1:], plain, strict=True):
         own = tuple(next(corrected) for _ in each)
         words = matching(RunFolder(paths[0]), RunFolder(path), same).words
         over = _overlay(paths[0], path, rows[0], row, own, same) if curves else None
-        made.append(replace(row, changes=own, overlay=over, records=words))
-    return made
+        compared.append(replace(row, changes=own, overlay=over, records=words))
+    return compared
 
 
 def told_apart(names: Sequence[str], paths: Sequence[Path]) -> list[str]:

@@ -46,10 +46,10 @@ def run_at(given: Path | str, root: Path | None = None) -> Path:
         named = [run for run in runs_in(root) if path.name in _names(run)]
         if named:
             return named[-1]
-    held = runs_in(path)
-    if held:
+    runs = runs_in(path)
+    if runs:
         raise InputError(
-            f"{path} is not a run, but holds {counted(len(held), 'run')}: name one of them, {held[-1]} say, or "
+            f"{path} is not a run, but holds {counted(len(runs), 'run')}: name one of them, {runs[-1]} say, or "
             f"{path}/latest"
         )
     return path

@@ -341,10 +341,12 @@ class RunFolder:
         """What named members have in common; empty where that was not looked into."""
         return self._rows("causes.json", tuple[Cause, ...])
 
-    def write_training(self, told: list[str]) -> None:
-        """Keep how models were trained, after what is known already."""
-        if told:
-            put(self.path, "training.json", json.dumps([*self.training(), *told]).encode())
+    def write_training(self, notes: list[str], outdated: str = "") -> None:
+        """Keep how models were trained, after what is known already, without a note that no longer holds."""
+        before = self.training()
+        lines = [*(line for line in before if line != outdated), *notes]
+        if lines != before:
+            put(self.path, "training.json", json.dumps(lines).encode())
 
     def training(self) -> list[str]:
         """How models were trained, one line each."""

@@ -78,8 +78,8 @@ def _broken(findings: list[Finding], policy: Policy) -> str:
         for f in ordered
     ]
     why = policy.reason(ordered[0].key, ordered[0].about)
-    said = f"▲ rule thresholds.{rule} = {ordered[0].threshold:g}{of} is broken by {first(who)}"
-    return said + (f"\n    because: {why}" if why else "")
+    broken = f"▲ rule thresholds.{rule} = {ordered[0].threshold:g}{of} is broken by {first(who)}"
+    return broken + (f"\n    because: {why}" if why else "")
 
 
 def _least(over_all: float | None, alone: float | None, threshold: float) -> float:
@@ -95,8 +95,8 @@ def first(items: list[str]) -> str:
 
 def _grown(worse: list[Worse], before: str) -> str:
     """A metric that has grown since the run before."""
-    said = [grown_by(w) for w in worse]
-    return f"▲ rule no-worse-than {before}: {worse[0].finding.metric} has grown for {first(said)}"
+    sentences = [grown_by(w) for w in worse]
+    return f"▲ rule no-worse-than {before}: {worse[0].finding.metric} has grown for {first(sentences)}"
 
 
 def grown_by(worse: Worse) -> str:
@@ -133,11 +133,11 @@ def _judged(run: RunFolder, policy: Policy | None, before: Path | None, same_rec
     faults = met.faults if met is not None else ()
     findings = final_findings(ordered, chosen, blind, met, run, bounds=True)
     broken = tuple(f for f in findings if f.verdict is Verdict.LEAK)
-    wanted = tuple(unmet(chosen, facts.threat, findings))
+    required = tuple(unmet(chosen, facts.threat, findings))
     left = [each.game for each in run.left_out()]
     outcomes = [s.outcome for s in ordered]
     families, claims = family_verdicts(outcomes, findings, left), claim_verdict(outcomes, findings)
-    lacking = (*incomplete(run, ordered, families, claims), *wanted)
+    lacking = (*incomplete(run, ordered, families, claims), *required)
     progressed = None
     if before is not None:
         with run_read(before):
@@ -150,7 +150,7 @@ def _judged(run: RunFolder, policy: Policy | None, before: Path | None, same_rec
     verdict = Verdict.INVALID if faults else run_verdict(families, claims)
     only = bool(outcomes) and all(outcome.game == CLAIM for outcome in outcomes)
     return Judgment(
-        chosen, verdict, broken, lacking, wanted, worse, before.name if before else "", only, progressed, e_value
+        chosen, verdict, broken, lacking, required, worse, before.name if before else "", only, progressed, e_value
     )
 
 

@@ -61,9 +61,9 @@ def _bands(values: Array, column: Column) -> Array:
     """A number as the band it lies in; few different values stay as they are, and a missing one is told as such."""
     holes = np.isnan(np.asarray(values, dtype=np.float64))
     if holes.any():
-        told = np.full(len(values), "missing", dtype=object)
-        told[~holes] = _bands(values[~holes], column) if not holes.all() else told[~holes]
-        return told
+        labels = np.full(len(values), "missing", dtype=object)
+        labels[~holes] = _bands(values[~holes], column) if not holes.all() else labels[~holes]
+        return labels
     if len(np.unique(values)) <= 2 * BANDS:
         return np.array([column.word(v) for v in values], dtype=object)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, BANDS + 1)))
@@ -91,14 +91,14 @@ def subgroups(
     together = scores.merge(attributes, on=["member", "row"], validate="one_to_one")
     unit = together["person"].to_numpy() if "person" in together.columns else np.arange(len(together))
     member = together["member"].to_numpy()
-    told = (together["score"].to_numpy(), unit, aggregate or "mean")
-    threshold, fpr = _threshold(told, member)
+    columns = (together["score"].to_numpy(), unit, aggregate or "mean")
+    threshold, fpr = _threshold(columns, member)
     found: list[Subgroup] = []
     p_values: list[float] = []
     for name in attributes.columns.difference(["member", "row"]):
         values = together[name].to_numpy()
         sides = {
-            value: _inside(told, member, values == value)
+            value: _inside(columns, member, values == value)
             for value in sorted(set(values), key=str)
             if min(count(unit[(values == value) & arm]) for arm in (member, ~member)) >= FEWEST_BESIDE
         }
@@ -107,7 +107,7 @@ def subgroups(
             if areas[value].fewer < FEWEST:
                 continue
             contrast = against_the_others(areas[value], [area for v, area in areas.items() if v != value])
-            others = _inside(told, member, values != value) if contrast is not None else None
+            others = _inside(columns, member, values != value) if contrast is not None else None
             group, p_named = _group(name, str(value), side, areas[value], others, threshold, 1 - confidence)
             if contrast is not None:
                 group = replace(group, others=contrast.others, more_at_risk=contrast.higher)

@@ -87,10 +87,10 @@ def _left(result: AuditResult) -> list[str]:
     shown = {finding.attack for finding in result.findings}
     failed = len(result.failed())
     refused = sum(outcome.attack not in shown for outcome in result.outcomes) - failed
-    told = [f"{failed} failed"] * bool(failed) + [f"{refused} could not be run"] * (refused > 0)
-    told += [f"{len(shown) - MOST} more attacks in the report"] * (len(shown) > MOST)
-    told += ["the run was cut short"] * (not result.complete)
-    return ["  " + "; ".join(told)] if told else []
+    reasons = [f"{failed} failed"] * bool(failed) + [f"{refused} could not be run"] * (refused > 0)
+    reasons += [f"{len(shown) - MOST} more attacks in the report"] * (len(shown) > MOST)
+    reasons += ["the run was cut short"] * (not result.complete)
+    return ["  " + "; ".join(reasons)] if reasons else []
 
 
 def _sizes(result: AuditResult) -> str:

@@ -44,8 +44,8 @@ def corrected(run: RunFolder, findings: Sequence[Measurement], policy: Policy, b
 
     bounds: with the bounds that hold for all findings at once, which take longer.
     """
-    said = repr([(f.attack, f.metric, f.p_value, f.attainable, f.bound_to_labels) for f in findings])
-    key = digest(said, repr(policy.confidence))
+    content = repr([(f.attack, f.metric, f.p_value, f.attainable, f.bound_to_labels) for f in findings])
+    key = digest(content, repr(policy.confidence))
     kept = run.corrections()
     if kept is not None and kept.key == key and (kept.bounded or not bounds):
         return kept

@@ -25,9 +25,9 @@ def confine(audit: AuditFile, engine: str | None = None) -> None:
     if watcher() is None:
         return
     service = audit.target.kind == "http"
-    told = audit.limits
-    limit(0.0 if service else told.seconds, told.memory * 1e9 if told.memory else OF_THE_MACHINE * memory_here())
-    if runs_code(audit) and not told.network and not _needs_network(audit, engine) and not go_offline():
+    limits = audit.limits
+    limit(0.0 if service else limits.seconds, limits.memory * 1e9 if limits.memory else OF_THE_MACHINE * memory_here())
+    if runs_code(audit) and not limits.network and not _needs_network(audit, engine) and not go_offline():
         warnings.warn("the network cannot be taken from the model's code on this system", Notice, stacklevel=2)
 
 

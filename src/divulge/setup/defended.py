@@ -69,14 +69,14 @@ def defended(
     if not before and not behind and not anew:
         return target, recipe
     checked(target, recipe, defenses, reference)
-    made = under(target, recipe, defenses, reference) if recipe is not None else None
+    defended = under(target, recipe, defenses, reference) if recipe is not None else None
     if not anew and not before and not any(able(item, Fitted) for item in behind):
-        return shielded(target, behind), made
-    assert isinstance(made, BoundRecipe) and members is not None
+        return shielded(target, behind), defended
+    assert isinstance(defended, BoundRecipe) and members is not None
     if before or anew:
-        _tell(made, before, len(members))
-        return made.train(members, derived_seed(seed, "defended")), made
-    return made.guarded(target, members, derived_seed(seed, "guard")), made
+        _tell(defended, before, len(members))
+        return defended.train(members, derived_seed(seed, "defended")), defended
+    return defended.guarded(target, members, derived_seed(seed, "guard")), defended
 
 
 def under(target: Target, recipe: Recipe, chosen: Sequence[Any], reference: Records | None) -> Recipe:

@@ -37,8 +37,8 @@ class Scope:
         """The families that were asked for by name, in order: those of the attacks where any were named; none in a
         whole audit.
         """
-        wanted = self.families if named is None else {attack.card.family.value for attack in attacks}
-        return () if self.whole else tuple(family for family in ALL_FAMILIES if family in wanted)
+        families = self.families if named is None else {attack.card.family.value for attack in attacks}
+        return () if self.whole else tuple(family for family in ALL_FAMILIES if family in families)
 
     def properties(self, given: PropertyPlan | Sequence[str], records: Records) -> PropertyPlan | Sequence[str]:
         """What is asked about the training set: in a whole audit the usual properties where none are named."""

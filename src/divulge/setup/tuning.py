@@ -68,15 +68,20 @@ def tuned_dp_sgd(target: Target, recipe: BoundRecipe, sets: Sets, epsilon: float
     What was tried is kept in `folder`, so that a comparison that is resumed is not tuned again.
     """
     tried = list(candidates(recipe, epsilon))
-    learned, held = sets.members, sets.population
+    learned, held_out = sets.members, sets.population
     rng = derived_rng(seed, "tuning")
-    if held is None:
+    if held_out is None:
         order = rng.permutation(len(learned))
         cut = len(order) // 5
-        learned, held = learned.take(order[cut:]), learned.take(order[:cut])
-    held = held.take(rng.permutation(len(held))[:MOST_HELD_OUT])
+        learned, held_out = learned.take(order[cut:]), learned.take(order[:cut])
+    held_out = held_out.take(rng.permutation(len(held_out))[:MOST_HELD_OUT])
     key = digest(
-        code_version(), recipe.fingerprint(), learned.fingerprint(), held.fingerprint(), str(seed), *map(repr, tried)
+        code_version(),
+        recipe.fingerprint(),
+        learned.fingerprint(),
+        held_out.fingerprint(),
+        str(seed),
+        *map(repr, tried),
     )
     kept = folder / "tuned.json"
     known: dict[str, list[float]] = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
@@ -86,7 +91,7 @@ def tuned_dp_sgd(target: Target, recipe: BoundRecipe, sets: Sets, epsilon: float
             protected = under(target, recipe, [setting], sets.population)
             try:
                 model = protected.train(learned, derived_seed(seed, "tuning", repr(setting)))
-                right.append(float(np.mean(model.answer(Access.LABEL, held) == held.y)))
+                right.append(float(np.mean(model.answer(Access.LABEL, held_out) == held_out.y)))
             except DivulgeError:  # weights that are no longer finite: a learning rate too high
                 right.append(0.0)
         folder.mkdir(parents=True, exist_ok=True)

@@ -26,16 +26,16 @@ def roc_band(evidence: Scored, confidence: float, points: int = 64) -> Band:
 
     curve = roc(evidence.by_unit())
     n1, n0 = curve.n_exposed, curve.n_control
-    wanted = np.unique(np.round(np.geomspace(1, n0, points)).astype(int))
-    tail = (1 - confidence) / (4 * len(wanted))  # two sides of two rates
-    inner = np.searchsorted(curve.fp, wanted - 1, side="right") - 1  # at most wanted - 1 pass: just above that trial
-    outer = np.searchsorted(curve.fp, wanted, side="left")  # that trial passes
-    most_fpr = np.where(wanted <= n0, special.betaincinv(wanted, n0 - wanted + 1, 1 - tail), 1.0)
-    least_fpr = special.betaincinv(wanted, n0 - wanted + 1, tail)
+    ranks = np.unique(np.round(np.geomspace(1, n0, points)).astype(int))
+    tail = (1 - confidence) / (4 * len(ranks))  # two sides of two rates
+    inner = np.searchsorted(curve.fp, ranks - 1, side="right") - 1  # at most ranks - 1 pass: just above that trial
+    outer = np.searchsorted(curve.fp, ranks, side="left")  # that trial passes
+    most_fpr = np.where(ranks <= n0, special.betaincinv(ranks, n0 - ranks + 1, 1 - tail), 1.0)
+    least_fpr = special.betaincinv(ranks, n0 - ranks + 1, tail)
     low_tp, high_tp = curve.tp[inner], curve.tp[outer]
     floors = np.where(low_tp > 0, special.betaincinv(np.maximum(low_tp, 1), n1 - low_tp + 1, tail), 0.0)
     roofs = np.where(high_tp < n1, special.betaincinv(high_tp + 1, np.maximum(n1 - high_tp, 1), 1 - tail), 1.0)
-    index = np.unique(np.searchsorted(curve.fp, wanted, side="right") - 1)
+    index = np.unique(np.searchsorted(curve.fp, ranks, side="right") - 1)
     index = index[curve.fp[index] > 0]
     fpr, tpr = curve.fp[index] / n0, curve.tp[index] / n1
     low = np.max(np.where(most_fpr <= fpr[:, None], floors, 0.0), axis=1, initial=0.0)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from divulge.core.hashing import Array
 from divulge.core.results.estimate import Rate
 
 
@@ -56,17 +55,6 @@ def newcombe(first: Rate, second: Rate, alpha: float) -> Interval:
     low = d - np.hypot(first.value - a.low, b.high - second.value)
     high = d + np.hypot(a.high - first.value, second.value - b.low)
     return Interval(max(-1.0, float(low)), min(1.0, float(high)))
-
-
-def ratio_of_sums(above: Array, below: Array, alpha: float) -> Interval:
-    """Interval for sum(above) / sum(below) over independent units, within [0, 1] (linearised variance; Cochran 1977,
-    section 6.3).  above, below: [units].
-    """
-    total = float(below.sum())
-    value = float(above.sum()) / total
-    spread = float(np.sqrt(((above - value * below) ** 2).sum())) / total
-    half = upper_quantile(alpha / 2) * spread
-    return Interval(max(0.0, value - half), min(1.0, value + half))
 
 
 def upper_quantile(tail: float) -> float:

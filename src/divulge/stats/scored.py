@@ -59,12 +59,12 @@ def _of_persons(estimate: Estimate, rows: Scored) -> Estimate:
     reason = estimate.unmeasurable
     for word, person in (("non-members", "persons among the non-members"), ("two records", "two persons")):
         reason = reason.replace(word, person) if reason is not None else None
-    made = replace(estimate, unit="person", unmeasurable=reason)
+    by_person = replace(estimate, unit="person", unmeasurable=reason)
     if estimate.metric != AUC:
-        return made
+        return by_person
     area = auc(rows)
     beside = Detail("auc_of_rows", area.value, *area.interval(1 - estimate.confidence))
-    return replace(made, details=(*estimate.details, beside))
+    return replace(by_person, details=(*estimate.details, beside))
 
 
 def _auc(evidence: Scored, policy: Policy, alpha: float, tests: int) -> Estimate:

@@ -8,6 +8,7 @@ one statement about both rates is exact and no error rate is split between them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +23,11 @@ Curve = Callable[[Array], Array]
 POINTS = 257
 NEGLIGIBLE = 30.0
 """Logarithm of how much less than the most a false positive rate may add to be left out."""
+
+REMEMBERED = 8192
+"""Integrals and curves: a run weighs every attack anew whenever one more has been played, mostly by the same numbers.
+An integral is known by the curve's identity, so equal curves must be one object.
+"""
 
 OUTER, FAR = 1e-18, 1e-300
 """Tails of the false positive rate beyond which nothing is looked for, and the smallest p-value there is."""
@@ -48,9 +54,16 @@ def at_most(point: OperatingPoint, least: Curve) -> float:
     point: counts at and above the threshold, which lies on the last of these control trials.
     """
     missed, below = (Rate(rate.trials - rate.successes, rate.trials) for rate in (point.tpr, point.fpr))
-    return at_least(OperatingPoint(missed, below), lambda q: 1 - least(1 - q))
+    return at_least(OperatingPoint(missed, below), _turned(least))
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _turned(curve: Curve) -> Curve:
+    """With the arms exchanged."""
+    return lambda q: 1 - curve(1 - q)
+
+
+@lru_cache(maxsize=REMEMBERED)
 def passes(point: OperatingPoint, most: Curve, more: tuple[float, float], less: tuple[float, float]) -> float:
     """P(Q <= most(P)) of two beta variables, by the trapezoid rule over the logit of P where it adds anything.
 
@@ -80,11 +93,13 @@ def passes(point: OperatingPoint, most: Curve, more: tuple[float, float], less: 
     return float(min(1.0, max(FAR, np.trapezoid(np.exp(log_added(at)), at))))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def named_above(rate: float, fpr: float) -> Curve:
     """The most that a concave ROC curve with a true positive rate of `rate` at `fpr` can have elsewhere."""
     return lambda p: rate * np.maximum(1.0, p / fpr)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def named_below(rate: float, fpr: float) -> Curve:
     """The least that it can have elsewhere."""
     return lambda p: rate * np.minimum(1.0, p / fpr)

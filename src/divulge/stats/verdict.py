@@ -208,14 +208,14 @@ def _too_few(finding: Measurement) -> str:
     what = "records" if finding.game == "membership" else f"trials ({plural(finding.kind.unit)})"
     power = 1.0 if finding.power is None else _of_certainty(finding.power, finding)
     if finding.game in HARDLY_A_LOOK and power < 1:
-        said = f"there are too few {what}: only {_visible(finding)} would have been seen"
+        reason = f"there are too few {what}: only {_visible(finding)} would have been seen"
         if _open(finding):
-            said += f", and {_at_most(finding)} is not excluded"
+            reason += f", and {_at_most(finding)} is not excluded"
     elif finding.game == "membership":
-        said = "there are too few records: even an attack that names every member would probably have been missed"
+        reason = "there are too few records: even an attack that names every member would probably have been missed"
     else:
-        said = f"there are too few {what}: even an attack that is always right could not be distinguished from chance"
-    return f"{said}; it takes {finding.enough}" if finding.enough else said
+        reason = f"there are too few {what}: even an attack that is always right could not be distinguished from chance"
+    return f"{reason}; it takes {finding.enough}" if finding.enough else reason
 
 
 FEW_FOR_CLAIM = {

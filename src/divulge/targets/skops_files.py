@@ -25,11 +25,11 @@ def load_skops(path: Path, trust: bool = False, trusted_modules: tuple[str, ...]
     except ModuleNotFoundError as error:
         raise MissingExtra("skops", "skops") from error
     try:
-        held = list(io.get_untrusted_types(file=path))
-        unknown = [name for name in held if not _is_known(name, trusted_modules if trust else ())]
+        types = list(io.get_untrusted_types(file=path))
+        unknown = [name for name in types if not _is_known(name, trusted_modules if trust else ())]
         if unknown:
             raise InputError(_refused(path, unknown))
-        return io.load(path, trusted=held)
+        return io.load(path, trusted=types)
     except InputError:
         raise
     except FOREIGN as error:  # a damaged file raises anything

@@ -219,7 +219,7 @@ def _attacks(plan: MatrixPlan) -> list[Any]:
         return attacks_for(options.chosen, plan.target, options.shadows, options.threat_model)
     asked = options.asked.properties
     schema = plan.sets.members.schema
-    wanted = []
+    chosen = []
     for name in DEFAULT_ATTACKS:
         family = attack_class(name).card.family
         if family is Family.PROPERTY and not asked:
@@ -228,8 +228,8 @@ def _attacks(plan: MatrixPlan) -> list[Any]:
             continue
         if name == "inversion_network" and not schema.is_image:
             continue
-        wanted.append(name)
-    return attacks_for(wanted, plan.target, options.shadows, options.threat_model)
+        chosen.append(name)
+    return attacks_for(chosen, plan.target, options.shadows, options.threat_model)
 
 
 def _quality(target: Target, clean: Sets, canaries: float) -> Reading | None:
@@ -329,8 +329,8 @@ def _cell(result: AuditResult, column: MatrixColumn) -> Cell:
             why = getattr(outcome.result, "reason", "") or getattr(outcome.result, "error", "")
             if why:
                 return Cell(why=why, verdict="refused" if hasattr(outcome.result, "reason") else "failed")
-    wanted = (column.attack, column.metric, column.about)
-    found = next((f for f in result.findings if (f.attack, f.key, f.about) == wanted), None)
+    sought = (column.attack, column.metric, column.about)
+    found = next((f for f in result.findings if (f.attack, f.key, f.about) == sought), None)
     if found is None or found.value is None or found.low is None or found.high is None:
         return Cell(why=found.reason if found is not None else "not part of this run", verdict="not measurable")
     reading = Reading(found.value, found.low, found.high)

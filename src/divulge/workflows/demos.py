@@ -43,12 +43,12 @@ def patients(seed: int) -> Iterator[Job]:
 
 
 def fashion(seed: int) -> Iterator[Job]:
-    """Kinds of clothing from 5,000 images, by a convolutional network, against 5,000 images it did not see."""
+    """Kinds of clothing from 2,500 images, by a convolutional network, against 2,500 images it did not see."""
     try:
         from divulge.training.recipes.pytorch import TorchRecipe
     except ModuleNotFoundError as error:
         raise MissingExtra("torch", "torch") from error
-    sets = _sets(fashion_mnist(), (5000, 5000, 5000), seed)
+    sets = _sets(fashion_mnist(), (2500, 2500, 5000), seed)
     recipe = BoundRecipe(TorchRecipe(clothing_network, epochs=20, batch_size=128, learning_rate=2e-3), target_from)
     yield _job(
         "Clothing classifier",

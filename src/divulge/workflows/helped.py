@@ -52,15 +52,15 @@ def with_changes(found: Matrix, rows: Sequence[Audited], canaries: tuple[int, in
     plain_name = found.rows[plain].name
     listed = [changes([c for _, c in each], {}, found.confidence, total, plain_name) for each in compared]
     corrected = iter(together([change for each in listed for change in each], found.confidence))
-    made = []
+    with_changes = []
     for row, each in zip(found.rows, compared, strict=True):
         by_cell: dict[MatrixColumn | str, MetricChange] = {cell: next(corrected) for cell, _ in each}
         cells = tuple(replace(c, change=by_cell.get(k)) for k, c in zip(found.columns, row.cells, strict=False))
         worst = row.canaries
         if worst is not None:
             worst = replace(worst, change=by_cell.get(WORST_CASE))
-        made.append(replace(row, cells=cells, canaries=worst))
-    return replace(found, rows=tuple(made))
+        with_changes.append(replace(row, cells=cells, canaries=worst))
+    return replace(found, rows=tuple(with_changes))
 
 
 def _of_row(

@@ -57,6 +57,8 @@ from divulge.stats.forecast.base_rates import USUAL, BaseRate
 FULL_OR_READ_ONLY = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a disk says that takes nothing more."""
 
+NOT_EXPLAINED = "there was no time left to train models otherwise, and see what that changes"
+
 
 def run_audit(
     job: Job,
@@ -66,18 +68,21 @@ def run_audit(
     progress: Progress | None = None,
     minutes: float | None = None,
     explain: bool = True,
+    passed: float = 0.0,
 ) -> RunFolder:
     """Play a job into a folder.
 
     minutes: for all of it; which attacks are played in them, and in which order, says auditing.budget.
+    passed: seconds of them that are over already, since the target was trained in them, say.
     resume: go on with the run in `folder`; raises InputError when that was another job.  An attack that already has
     an outcome is not played again, and since every seed is derived from the attack's name the result is the same as
     that of a run that was never interrupted.
     explain: whether to look into why it leaks.
     """
     run = RunFolder(folder)
+    budget = Budget(job, plan(job), minutes, passed=passed)
     try:
-        return _played(job, run, resume, progress or Quiet(), minutes, explain)
+        return _played(job, run, resume, progress or Quiet(), budget, explain)
     except OSError as error:
         if error.errno not in FULL_OR_READ_ONLY:
             raise
@@ -89,12 +94,10 @@ def run_audit(
         run.release()
 
 
-def _played(
-    job: Job, run: RunFolder, resume: bool, progress: Progress, minutes: float | None, explain: bool
-) -> RunFolder:
+def _played(job: Job, run: RunFolder, resume: bool, progress: Progress, budget: Budget, explain: bool) -> RunFolder:
     """See run_audit."""
-    planned = plan(job)
-    met, memory = _begin(run, job, planned, resume, minutes)
+    planned = budget.planned
+    met, memory = _begin(run, job, planned, resume, budget.minutes)
     progress.met(met)
     tables = Sessions(job, findings_expected(job, [p.card for p in planned if not p.lacks]), memory)
     run.write_attributes(attributes_of(job.candidates, job.member, job.row))
@@ -106,7 +109,6 @@ def _played(
     for outcome in done.values():
         progress.step(outcome.outcome.title)
         progress.outcome(outcome.outcome)
-    budget = Budget(job, planned, minutes)
     for step in budget.order(tuple(done)):
         progress.step(step.card.title)
         with playing(run.path, step.card.name):
@@ -120,15 +122,16 @@ def _played(
     _publish(run, played, done, blind)
     findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met, run)
     _screen(run, findings, [done[p.card.name].outcome for p in played])
+    notes: list[str] = []
     if explain:
         progress.step("looking into why it leaks")
-        _explain(run, job, played, done, findings)
+        notes = _explain(run, job, played, done, findings, budget)
         _foretell(run, job, played, done, findings, budget.remaining)
         mitigations_of(run, tables, findings, [done[p.card.name].outcome for p in played], budget)
     if job.chain and not run.gains():
         progress.step("going on from the copy")
         run.write_gains(gains_of(job, tables, findings, job.chain))
-    _keep_rest(run, job, findings)
+    _keep_rest(run, job, findings, notes)
     _net(run, tables, blind, played, done)
     run.finish()
     _publish(run, planned, done, blind)
@@ -141,13 +144,13 @@ def _screen(run: RunFolder, findings: Sequence[Finding], outcomes: Sequence[Outc
         run.write_screen(foretold)
 
 
-def _keep_rest(run: RunFolder, job: Job, findings: Sequence[Finding]) -> None:
+def _keep_rest(run: RunFolder, job: Job, findings: Sequence[Finding], notes: Sequence[str]) -> None:
     """What follows from everything that was played: how models were trained, and what named records and the next look
     at the model may be told.
     """
     origin = origin_of(job.target)
-    notes = [note] if origin is not None and (note := origin()) else []
-    run.write_training([*job.resources.trainer.told, *notes])
+    provenance_notes = [note] if origin is not None and (note := origin()) else []
+    run.write_training([*job.resources.trainer.told, *provenance_notes, *notes], outdated=NOT_EXPLAINED)
     run.write_e_values(e_values_of(run, job.policy))
     run.write_predictive(predictive_of(run, findings, BaseRate.of(USUAL), job.policy.confidence))
 
@@ -186,26 +189,38 @@ def _explain(
     planned: Sequence[Planned],
     done: dict[str, StoredOutcome],
     findings: Sequence[Finding],
-) -> None:
+    budget: Budget,
+) -> list[str]:
     """Where the strongest attack leaks: what the members that it names have in common, whether they would be named
     again, and what the model would leak if it were trained otherwise.
+
+    What there is no time for is left out, noted, and looked into when the run goes on.
     """
     strongest = strongest_attack(run, findings)
     leaks = any(f.game == Family.MEMBERSHIP.value and f.verdict is Verdict.LEAK for f in findings)
     if strongest is None or not leaks:
-        return
+        return []
     kept = keeper(job, run, strongest)
     if kept.restore():
-        return
+        return []
     records = job.features or job.candidates
-    around = _around(records)
+    around, too_long = _around(records), list[int]()
+
+    def fits(models: int) -> bool:
+        if not budget.fits(models):
+            too_long.append(models)
+        return not too_long
+
     causes = causes_of(job, run.scores(strongest), job.policy.confidence, around) if around is not None else ()
     if records.schema.names != ("row",):
-        run.write_causes(causes, what_if(job))
+        run.write_causes(causes, what_if(job, fits))
     found = named_when_retrained(job, _pooled(planned, done))
     steady = stability(found.of(units_of(job).member), job.policy.confidence) if found is not None else None
     run.write_risk(per_record(job, around, found), steady)
+    if too_long:
+        return [NOT_EXPLAINED]
     kept.keep()
+    return []
 
 
 def _pooled(planned: Sequence[Planned], done: dict[str, StoredOutcome]) -> int:

@@ -51,13 +51,13 @@ def poison_of(question: PropertyQuestion, rate: float) -> tuple[Records | None, 
     y = question.queries.y[question.flags]
     target = int(np.bincount(y, minlength=len(question.schema.classes)).argmin())
     rows = np.flatnonzero(question.flags & (question.queries.y != target))
-    wanted = round(rate * question.training_size)
+    needed = round(rate * question.training_size)
     if len(rows) < 20:
         raise Impossible(f"{question.text}: the adversary holds only {len(rows)} records of the kind to change")
     added = question.rng.permutation(rows)[: len(rows) // 2]
     left = np.setdiff1d(rows, added)
-    if wanted == 0:
+    if needed == 0:
         return None, left, target
-    chosen = np.resize(added, wanted)
-    labels = np.full(wanted, target, dtype=question.queries.y.dtype)
+    chosen = np.resize(added, needed)
+    labels = np.full(needed, target, dtype=question.queries.y.dtype)
     return question.queries.take(chosen).relabeled(labels), left, target

@@ -26,13 +26,13 @@ def own_batches(question: BatchQuestion, count: int) -> tuple[list[Array], Array
     inside, outside = np.flatnonzero(question.flags), np.flatnonzero(~question.flags)
     if len(inside) < 2 or len(outside) < question.batch:
         raise Impossible(f"{question.text}: the adversary holds too few records of either kind")
-    held = np.arange(count) % 2 == 1
-    wanted = max(1, round(question.share * question.batch))
+    has_property = np.arange(count) % 2 == 1
+    with_property = max(1, round(question.share * question.batch))
     rows = [
         np.concatenate([question.rng.choice(inside, k), question.rng.choice(outside, question.batch - k, False)])
-        for k in np.where(held, wanted, 0)
+        for k in np.where(has_property, with_property, 0)
     ]
-    return rows, held
+    return rows, has_property
 
 
 def told_apart(own: Array, held: Array, asked: Array) -> Array:

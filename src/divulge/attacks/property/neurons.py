@@ -81,10 +81,10 @@ def read(
     """
     layers, asked = _reduced(_stacked(own), _stacked(theirs))
     mean, spread = float(values.mean()), max(float(values.std()), 1e-9)
-    wanted = torch.from_numpy((values - mean) / spread).float()
+    targets = torch.from_numpy((values - mean) / spread).float()
     readings = []
     for number in range(readers):
-        reader = _taught(layers, wanted, seed + number, steps)
+        reader = _taught(layers, targets, seed + number, steps)
         with torch.no_grad():
             readings.append(reader(asked).double().numpy())
     return np.asarray(np.mean(readings, axis=0) * spread + mean)

@@ -46,12 +46,12 @@ class Snap:
 
     def _about(self, question: PropertyQuestion) -> PropertyAnswer:
         contribution = contributed(question, self.rate)
-        wanted = np.full(len(contribution.asked), contribution.target)
+        target_labels = np.full(len(contribution.asked), contribution.target)
 
         def believes(models: tuple) -> Array:  # type: ignore[type-arg]
-            return each(models, lambda s: np.array([logit_scaled(s.log_scores(contribution.asked), wanted).mean()]))[
-                :, 0
-            ]
+            return each(
+                models, lambda s: np.array([logit_scaled(s.log_scores(contribution.asked), target_labels).mean()])
+            )[:, 0]
 
         cohort = contribution.question.shadows()
         own, theirs = believes(cohort.oracles), believes(contribution.question.victims)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates
+from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, control_models
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
 from divulge.core.capability.attacks import shadows_of
@@ -22,7 +22,7 @@ def _lay(job: Job) -> tuple[Game, Adversary | None]:
 
 def _models(attack: Attack[Any, Any], job: Job) -> tuple[str, int]:
     contributes = attack.card.needs.phase is Phase.TRAINING  # its models learn from its records, too
-    return f"membership {attack.card.name if contributes else ''}", shadows_of(attack) + 2
+    return f"membership {attack.card.name if contributes else ''}", shadows_of(attack) + control_models(job)
 
 
 def _queries(attack: Attack[Any, Any], records: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.random import Generator
 
-from divulge.auditing.challenge import Adversary, ChallengeSpec, asks_everything
+from divulge.auditing.challenge import Adversary, ChallengeSpec, asks_everything, control_models
 from divulge.auditing.federated_target import FederatedTarget
 from divulge.auditing.job import Job
 from divulge.auditing.oracle import GrantedOracle
@@ -154,7 +154,7 @@ def _models(attack: Attack[Any, Any], job: Job) -> tuple[str, int]:
         return card.name, 2 * trials
     if card.challenge is Challenge.REPEATED:  # its control is served by the same models
         return card.name, trainings_of(attack) + 2 * trials
-    return f"{card.family.value} {card.challenge}", shadows_of(attack) + 2
+    return f"{card.family.value} {card.challenge}", shadows_of(attack) + control_models(job)
 
 
 def _records_tests(card: Card, job: Job) -> int:

@@ -27,9 +27,9 @@ def user_settings(platform: str) -> Path:
 
     Raises RuntimeError where nobody knows the user's home.
     """
-    said = os.environ.get("XDG_CONFIG_HOME")
-    if said:
-        return Path(said)
+    configured = os.environ.get("XDG_CONFIG_HOME")
+    if configured:
+        return Path(configured)
     if platform == "win32":
         return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
     return Path.home() / ("Library/Application Support" if platform == "darwin" else ".config")

@@ -61,7 +61,7 @@ def _curves(found: Overlay, number: int) -> Figure:
 
 def _difference(found: Overlay, number: int) -> Figure:
     middle = tuple(now - before for before, now in zip(found.before, found.now, strict=True))
-    held = f"{percent(found.confidence)} band"
+    label = f"{percent(found.confidence)} band"
     band = {
         "x": [*found.fpr, *reversed(found.fpr)],
         "y": [*found.high, *reversed(found.low)],
@@ -69,7 +69,7 @@ def _difference(found: Overlay, number: int) -> Figure:
         "fillcolor": "rgba(0,114,178,0.18)",
         "line": {"width": 0},
         "hoverinfo": "skip",
-        "name": held,
+        "name": label,
         "type": "scatter",
         "mode": "lines",
     }
@@ -89,7 +89,7 @@ def _difference(found: Overlay, number: int) -> Figure:
         tables=(
             Table(
                 "The same as a table",
-                ("FPR", found.names[0], found.names[1], "difference", held),
+                ("FPR", found.names[0], found.names[1], "difference", label),
                 tuple(
                     (percent(f), percent(a), percent(b), f"{d:+.3f}", f"{low:+.3f} to {high:+.3f}")
                     for f, a, b, d, low, high in cells

@@ -38,11 +38,11 @@ def _named(group: Subgroup, alpha: float) -> str:
     """How often its members are named at the one threshold, and others of it by mistake."""
     if group.named is None or group.strangers is None:
         return "–"
-    told = f"{percent(group.named.value)} ({percent(group.named.low)} to {percent(group.named.high)})"
+    share = f"{percent(group.named.value)} ({percent(group.named.low)} to {percent(group.named.high)})"
     if group.named_others is not None and group.named_p <= alpha:
         mark = "▲" if group.named.value > group.named_others else "▽"
-        told = f"{mark} {told}, {percent(group.named_others)} elsewhere"
-    return f"{told}; {percent(group.strangers.value)} by mistake"
+        share = f"{mark} {share}, {percent(group.named_others)} elsewhere"
+    return f"{share}; {percent(group.strangers.value)} by mistake"
 
 
 def _applies(result: AuditResult) -> bool:

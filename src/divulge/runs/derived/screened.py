@@ -26,12 +26,12 @@ def screened(run: RunFolder, findings: Sequence[Finding], outcomes: Sequence[Out
     scored = run.evidence(LOSS).scored
     lines = []
     for rate in FALSE_POSITIVE_RATES:
-        told = ruled_out(scored, rate)
-        if told is None:
+        bounds = ruled_out(scored, rate)
+        if bounds is None:
             continue
         beside = _measured(rate, findings, outcomes)
         best = max(beside, key=lambda name: beside[name].value, default=None)
-        foretold = Reading(told.value, *clopper_pearson(told, alpha))
+        foretold = Reading(bounds.value, *clopper_pearson(bounds, alpha))
         lines.append(Foretold(rate, foretold, beside.get(LIRA), best, beside[best] if best is not None else None))
     return tuple(lines)
 

@@ -176,10 +176,10 @@ def attacks_compared(run: RunFolder, titles: dict[str, str], confidence: float) 
         d = auc_difference(pair)
         found.append((one, other, d) if d.value <= 0 else (other, one, auc_difference(pair.turned())))
     alpha = (1 - confidence) / max(len(found), 1)
-    made = []
+    changes = []
     for better, worse, d in found:
         low, high = d.bounds(alpha)
-        made.append(
+        changes.append(
             MetricChange(
                 attack=better,
                 title=titles.get(better, better),
@@ -198,7 +198,7 @@ def attacks_compared(run: RunFolder, titles: dict[str, str], confidence: float) 
                 against=titles.get(worse, worse),
             )
         )
-    return sorted(together(made, confidence), key=lambda c: (-c.now, -c.before))
+    return sorted(together(changes, confidence), key=lambda c: (-c.now, -c.before))
 
 
 def overlay(

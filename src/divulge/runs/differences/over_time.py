@@ -36,9 +36,9 @@ def e_values_of(run: RunFolder, policy: Policy, rows: Array | None = None) -> di
         if rows is not None:
             keys = read_keys(run.path)
             assert keys is not None
-            wanted = set(zip(keys.member[rows].tolist(), keys.row[rows].tolist(), strict=True))
+            pairs = set(zip(keys.member[rows].tolist(), keys.row[rows].tolist(), strict=True))
             places = zip(frame["member"].tolist(), frame["row"].tolist(), strict=True)
-            frame = frame[np.array([place in wanted for place in places], dtype=bool)]
+            frame = frame[np.array([place in pairs for place in places], dtype=bool)]
         scored = _both_arms(frame, facts.data.aggregate)
         if scored is not None:
             found[attack] = auc_e_value(scored, policy.threshold(AUC))

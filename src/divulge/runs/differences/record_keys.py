@@ -119,13 +119,13 @@ def _secret() -> bytes:
     path = default_folder() / "record.key"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        made = -1
+        descriptor = -1
     except OSError:
         return b""
-    if made >= 0:
-        with os.fdopen(made, "wb") as stream:
+    if descriptor >= 0:
+        with os.fdopen(descriptor, "wb") as stream:
             stream.write(secrets.token_bytes(KEY_BYTES))
     try:
         known = path.read_bytes()

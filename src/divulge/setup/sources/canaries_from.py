@@ -75,10 +75,10 @@ def marked(
 
 def _chances(secret: Mapping[str, Any], known: Sequence[bool] | None = None) -> tuple[float, ...] | None:
     """Of the labels that are known, given that one of them was drawn."""
-    told = secret.get("chances")
-    if told is None:
+    chances = secret.get("chances")
+    if chances is None:
         return None
-    some = np.asarray(told, dtype=np.float64)[np.array(known if known is not None else [True] * len(told))]
+    some = np.asarray(chances, dtype=np.float64)[np.array(known if known is not None else [True] * len(chances))]
     return tuple((some / some.sum()).tolist())
 
 
@@ -108,9 +108,9 @@ def _ordered(target: Target, secret: Mapping[str, Any], part: DataPart | None, f
     features = [name for name in [*order, *rest] if name != secret["target"]]
     kinds = fitted_kinds(model)
     frame = as_fitted(frame[[*features, secret["target"]]], kinds)
-    told = {name: kind for name, kind in (part.dtypes if part is not None else {}).items() if name in frame}
+    dtypes = {name: kind for name, kind in (part.dtypes if part is not None else {}).items() if name in frame}
     native = {name: "category" for name, kind in kinds.items() if kind.startswith("category") and name in frame}
-    return as_said(frame, native | told)
+    return as_said(frame, native | dtypes)
 
 
 def _order_of_tables(frame: pd.DataFrame, target: str, part: DataPart | None, folder: Path) -> list[str] | None:

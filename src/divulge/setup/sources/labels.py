@@ -133,13 +133,13 @@ def _tell_task(target: Target, pairs: Sequence[Pair], task: Task | str | None) -
     tell = target.tell_task if able(target, TakesTask) else None
     if task is not None:
         try:
-            wanted = Task(task)
+            as_task = Task(task)
         except ValueError as error:
             raise InputError(f"task={task!r} is unknown: choose classification or regression") from error
-        if tell is None and wanted is not target.task:
-            raise InputError(f"task={wanted.value!r}: {target.name} is made for {target.task.value}")
+        if tell is None and as_task is not target.task:
+            raise InputError(f"task={as_task.value!r}: {target.name} is made for {target.task.value}")
         if tell is not None:
-            tell(wanted)
+            tell(as_task)
     elif tell is not None and able(target, StatesTask) and target.stated_task is None:
         _infer_task(target, pairs, tell)
 

@@ -132,12 +132,12 @@ def service_from(part: TargetPart, keep: bool = True) -> Target:
         raise MissingExtra(error.name or "httpx", "http") from error
     from divulge.targets.services.http_bodies import body_from
 
-    told = part.service
-    how = told.model_dump(exclude={"url", "preset", "request", "response", "classes"})
-    service = Service(told.url, body_from(told.preset, told.request, told.response), **how)
+    settings = part.service
+    how = settings.model_dump(exclude={"url", "preset", "request", "response", "classes"})
+    service = Service(settings.url, body_from(settings.preset, settings.request, settings.response), **how)
     task = _task(part) or Task.CLASSIFICATION
     kept = default_folder() / "services.sqlite" if keep else None
-    return HttpTarget(service, classes=told.classes, task=task, name=part.name, cache=kept)
+    return HttpTarget(service, classes=settings.classes, task=task, name=part.name, cache=kept)
 
 
 def _task(part: TargetPart) -> Task | None:

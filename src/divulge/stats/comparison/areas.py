@@ -73,11 +73,11 @@ def _area(evidence: Scored) -> Parts:
 
 def _centered(evidence: Scored, away: Array) -> Array:
     """Divided by the size of each arm, and widened as an estimated mean demands (n / (n - 1))."""
-    made = np.empty(len(away))
+    rates = np.empty(len(away))
     for side in (evidence.exposed, ~evidence.exposed):
         n = int(side.sum())
-        made[side] = away[side] / n * np.sqrt(n / max(n - 1, 1))
-    return made
+        rates[side] = away[side] / n * np.sqrt(n / max(n - 1, 1))
+    return rates
 
 
 def _difference(pair: Linked, before: Parts, now: Parts, method: str) -> Difference:

@@ -74,9 +74,9 @@ class _Curve:
 
     def at(self, weights: Array, fpr: Array) -> Array:
         """True positive rates at these false positive rates, ties broken at random (straight lines between points)."""
-        told = weights[self.order]
-        inside = np.cumsum(told * self.exposed)[self.ends]
-        outside = np.cumsum(told * ~self.exposed)[self.ends]
+        ordered = weights[self.order]
+        inside = np.cumsum(ordered * self.exposed)[self.ends]
+        outside = np.cumsum(ordered * ~self.exposed)[self.ends]
         x = np.append(0.0, outside / outside[-1])
         y = np.append(0.0, inside / inside[-1])
         last = np.append(np.diff(x) > 0, True)  # of points above each other the highest
@@ -96,8 +96,8 @@ def _weights(pair: Linked, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def _counts(exposed: Array, rng: np.random.Generator) -> Array:
-    made = np.empty(len(exposed))
+    rates = np.empty(len(exposed))
     for side in (exposed, ~exposed):
         n = int(side.sum())
-        made[side] = np.bincount(rng.integers(0, n, n), minlength=n)
-    return made
+        rates[side] = np.bincount(rng.integers(0, n, n), minlength=n)
+    return rates

@@ -74,9 +74,9 @@ def _monotone(adjusted: Array, p: Array, order: Array, draws: int) -> Array:
     by Holm's correction, which costs at most 1 / (1 + draws) of the error rate.
     """
     plain = holm(list(p))
-    told = np.where(plain <= 1 / (1 + draws), plain, adjusted)[order]
-    result = np.empty_like(told)
-    result[order] = np.minimum(np.maximum.accumulate(told), 1.0)
+    corrected = np.where(plain <= 1 / (1 + draws), plain, adjusted)[order]
+    result = np.empty_like(corrected)
+    result[order] = np.minimum(np.maximum.accumulate(corrected), 1.0)
     return result
 
 

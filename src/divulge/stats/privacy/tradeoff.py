@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from divulge.core.hashing import Array
 from divulge.stats.intervals import clopper_pearson
 from divulge.stats.roc import OperatingPoint, Roc, at_fnr, at_fpr
-from divulge.stats.thresholds import Curve, at_least, passes
+from divulge.stats.thresholds import REMEMBERED, Curve, at_least, passes
 
 RATES = (0.0, 0.001, 0.01, 0.1, 0.45)
 """Error rates at which bounds are tried, on either side; Bonferroni pays for trying."""
@@ -18,6 +19,7 @@ RATES = (0.0, 0.001, 0.01, 0.1, 0.45)
 LARGEST, FINE = 60.0, 1e-4
 
 
+@lru_cache(maxsize=REMEMBERED)
 def private(epsilon: float, delta: float) -> Curve:
     """Of an (epsilon, delta)-private mechanism: 1 - f_(epsilon, delta) (Dong, Roth and Su 2022, proposition 3)."""
     up, down = np.exp(min(epsilon, 700.0)), np.exp(-epsilon)
@@ -28,6 +30,7 @@ def private(epsilon: float, delta: float) -> Curve:
     return most
 
 
+@lru_cache(maxsize=REMEMBERED)
 def gaussian(mu: float) -> Curve:
     """Of a mechanism with mu-GDP: 1 - G_mu (Dong et al. 2022, equation 6)."""
     from scipy import special

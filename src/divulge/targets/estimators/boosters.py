@@ -149,5 +149,5 @@ def _presented(native: Any, names: list[str] | None, name: str) -> Any:
             f"the {name} was trained with the column {lacking[0]!r}, which the records do not have: give the columns "
             "it was trained on"
         )
-    wanted = [columns[column] for column in names]
-    return native if wanted == list(native.columns) else native[wanted]
+    ordered = [columns[column] for column in names]
+    return native if ordered == list(native.columns) else native[ordered]

@@ -75,9 +75,9 @@ def _stages(boosted: Any, x: Any) -> Iterator[Array]:
             asked = {"iteration_range": (0, number)} if kind == "XGBClassifier" else {"num_iteration": number}
             yield log_of_scores(boosted.predict_proba(x, **asked))
         return
-    wanted = set(_tenths(boosted.n_iter_ if hasattr(boosted, "n_iter_") else len(boosted.estimators_)))
+    stages = set(_tenths(boosted.n_iter_ if hasattr(boosted, "n_iter_") else len(boosted.estimators_)))
     for number, margin in enumerate(boosted.staged_decision_function(x), start=1):
-        if number in wanted:
+        if number in stages:
             flat = margin.reshape(len(margin), -1)
             yield log_softmax(np.column_stack([np.zeros(len(flat)), flat]) if flat.shape[1] == 1 else flat)
 

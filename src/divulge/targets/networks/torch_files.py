@@ -91,11 +91,11 @@ def load_weights(module: nn.Module | None, path: Path, trust: bool = False, modu
 
 def _unwrapped(state: Any, module: nn.Module) -> Any:
     """The weights in a checkpoint, without the prefix that DataParallel or torch.compile puts before their names."""
-    wanted = set(module.state_dict())
+    expected = set(module.state_dict())
     for name in INSIDE:
-        if isinstance(state, Mapping) and not set(state) & wanted and isinstance(state.get(name), Mapping):
+        if isinstance(state, Mapping) and not set(state) & expected and isinstance(state.get(name), Mapping):
             state = state[name]
-    while isinstance(state, Mapping) and state and not set(state) & wanted:
+    while isinstance(state, Mapping) and state and not set(state) & expected:
         prefix = next((p for p in ("module.", "_orig_mod.", "model.", "net.") if all(_at(k, p) for k in state)), None)
         if prefix is None:
             break

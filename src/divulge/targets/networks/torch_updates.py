@@ -23,8 +23,8 @@ def loss_from(returned: Any, x: Tensor, y: Tensor, reading: OutputReading = LOGI
     """
     outputs = picked(returned, reading.pick)
     if over_places(outputs, x):
-        wanted = torch.cat([x[:, 1:], y[:, None]], dim=1)
-        return nn.functional.cross_entropy(as_logits(outputs.flatten(0, 1), reading.form), wanted.flatten())
+        next_tokens = torch.cat([x[:, 1:], y[:, None]], dim=1)
+        return nn.functional.cross_entropy(as_logits(outputs.flatten(0, 1), reading.form), next_tokens.flatten())
     if reading.form is OutputForm.ONE_VS_REST:
         return one_vs_rest_loss(flat(outputs), y)  # type: ignore[no-any-return]
     logits = reading.logits(outputs)

@@ -139,8 +139,8 @@ def predictions_in(body: Body, response: Any, count: int) -> list[Any]:
     if isinstance(found, Mapping) and "data" in found and "shape" in found:  # a tensor of the open inference protocol
         found = _tensor(found)
     if not isinstance(found, list) or len(found) != count:
-        told = f"{len(found)} predictions" if isinstance(found, list) else f"a {type(found).__name__}"
-        raise TargetError(f"the service answered {told} for {count} records: one each was expected")
+        description = f"{len(found)} predictions" if isinstance(found, list) else f"a {type(found).__name__}"
+        raise TargetError(f"the service answered {description} for {count} records: one each was expected")
     return found
 
 

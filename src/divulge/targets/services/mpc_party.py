@@ -36,17 +36,17 @@ async def main() -> None:
         x = x @ shared(f"w{layer}", (sizes[layer], sizes[layer + 1])) + shared(f"b{layer}", (sizes[layer + 1],))
         if layer < layers - 1:
             factors = shared(f"p{layer}", (4,))
-            made = factors[3]
+            power_of_x = factors[3]
             for power in (2, 1, 0):
-                made = made * x + factors[power]
-            x = made
+                power_of_x = power_of_x * x + factors[power]
+            x = power_of_x
     answer = await mpc.output(x, receivers=ASKER)
     sent = [int(peer.protocol.nbytes_sent) for peer in mpc.parties if peer.pid != mpc.pid]
     everybody = await mpc.transfer(sum(sent))
     if mpc.pid == ASKER:
         np.save(folder / "answer.npy", np.asarray(answer, dtype=np.float64))
-        told = {"asker": everybody[ASKER], "all": sum(everybody)}
-        (folder / "bytes.json").write_text(json.dumps(told), encoding="utf-8")
+        revealed = {"asker": everybody[ASKER], "all": sum(everybody)}
+        (folder / "bytes.json").write_text(json.dumps(revealed), encoding="utf-8")
     await mpc.shutdown()
 
 

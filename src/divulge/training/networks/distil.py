@@ -29,7 +29,7 @@ def distil(recipe: TorchRecipe, records: Records, log_scores: Array, seed: int, 
     given = numbers_of(records)
     feed = feed_of(module, given, recipe.batch_size)
     x, asked = feed.x(given), feed.logits(module)
-    wanted = torch.from_numpy(np.exp(log_scores).astype(np.float32))
+    probabilities = torch.from_numpy(np.exp(log_scores).astype(np.float32))
     optimizer, rate = recipe.optimizer_for(module.parameters(), fused=True), recipe.rates(len(x), feed.merged)
     a_round = rounds(len(x), recipe.batch_size, feed.merged)
     kept = {round(recipe.epochs * (n + 1) / snapshots) * a_round for n in range(snapshots)}
@@ -41,9 +41,9 @@ def distil(recipe: TorchRecipe, records: Records, log_scores: Array, seed: int, 
             optimizer.param_groups[0]["lr"] = rate(number)
             optimizer.zero_grad(set_to_none=True)
             outputs = asked(x[batch])
-            if outputs.shape != wanted[batch].shape:
+            if outputs.shape != probabilities[batch].shape:
                 raise TargetError(f"{recipe.describe()} has outputs of shape {tuple(outputs.shape[1:])}: one a class")
-            loss = -(wanted[batch] * torch.log_softmax(outputs, dim=1)).sum(dim=1).mean()
+            loss = -(probabilities[batch] * torch.log_softmax(outputs, dim=1)).sum(dim=1).mean()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             if number + 1 in kept:

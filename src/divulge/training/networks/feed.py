@@ -84,9 +84,9 @@ class Feed:
         if regression:
             return functional.mse_loss(outputs.reshape(len(y)).float(), y)
         if over_places(outputs, x):
-            wanted = torch.cat([x[:, 1:], y[:, None]], dim=1)
+            next_tokens = torch.cat([x[:, 1:], y[:, None]], dim=1)
             logits = as_logits(outputs.flatten(0, 1), self.reading.form)
-            return functional.cross_entropy(logits.float(), wanted.flatten())
+            return functional.cross_entropy(logits.float(), next_tokens.flatten())
         if self.reading.form is OutputForm.ONE_VS_REST:
             return one_vs_rest_loss(flat(outputs), y)  # type: ignore[no-any-return]
         return functional.cross_entropy(self.reading.logits(outputs).float(), y)

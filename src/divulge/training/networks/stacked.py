@@ -217,12 +217,12 @@ def train_stacked(
         stack = Stack(recipe, modules, device, half, None if bags is None else bags.usual)
         for number, batch in enumerate(islice(batches(recipe, rows, generators), steps)):
             here = batch.reshape(-1).to(device)
-            wanted = torch.index_select(y, 0, here).view(batch.shape)
+            labels = torch.index_select(y, 0, here).view(batch.shape)
             if bags is not None:
-                stack.step(bags.take(here, len(batch)), wanted, regression, rate(number))
+                stack.step(bags.take(here, len(batch)), labels, regression, rate(number))
                 continue
             chosen = torch.index_select(x, 0, here, out=room.of(len(here), x.shape[1]))
-            stack.step(chosen.view(*batch.shape, -1), wanted, regression, rate(number))
+            stack.step(chosen.view(*batch.shape, -1), labels, regression, rate(number))
         stack.unstack(modules)
     return [module.eval() for module in modules]
 

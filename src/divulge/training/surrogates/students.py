@@ -50,15 +50,15 @@ class SurrogateTrainer:
         self, kind: str, records: Records, answers: Array, seed: int, unlabeled: Records | None = None
     ) -> Student:
         """See Students; raises InputError for an unknown kind and TargetError where nothing can be learned."""
-        wanted = lessons(records, answers)
+        lessons_given = lessons(records, answers)
         if kind == NETWORK:
             from divulge.training.surrogates.net_student import teach
 
-            return teach(records, wanted, seed, steps=self.steps, unlabeled=unlabeled)
+            return teach(records, lessons_given, seed, steps=self.steps, unlabeled=unlabeled)
         if kind == TREES:
-            return FittedStudent.taught(records, wanted, seed)
+            return FittedStudent.taught(records, lessons_given, seed)
         if kind == LINEAR:
-            return linear_student(records, wanted)
+            return linear_student(records, lessons_given)
         if kind == BEST:
             return self.teach(self._best(records, answers, seed), records, answers, seed, unlabeled)
         raise InputError(f"student {kind!r} is unknown: choose network, trees, linear or best")
