@@ -10,6 +10,7 @@ import numpy as np
 
 from divulge.attacks.extraction.objectives import solve
 from divulge.core.attack import Card
+from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.inside import prepared, taken_apart
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs, Task
@@ -48,6 +49,8 @@ class Regularization:
         steps, last = taken_apart(model)
         x = np.asarray(prepared(steps, x), dtype=np.float64)
         y = np.asarray(data.y)
+        if isinstance(getattr(last, "classes_", None), list):
+            raise Impossible("it has several outputs, each with classes of its own")
         if hasattr(last, "classes_"):
             y = _labels(last, data.schema.classes, y)
         found = solve(last, x, y)
