@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from divulge.attacks.extraction.forms.decay import of_descent, of_module, of_perceptron
 from divulge.attacks.extraction.objectives import solve
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
@@ -31,7 +32,7 @@ class Regularization:
         asset=Asset.HYPERPARAMETERS,
         paper="wang2018",
         equations="sections 4.1 to 4.4",
-        summary="solves for the regularisation strength of ridge, lasso, elastic net, logistic regression and SVMs",
+        summary="solves for the regularisation strength of linear models and SVMs, and the weight decay of networks",
         needs=Needs(
             Access.PARAMETERS,
             frozenset({Knowledge.TRAINING_DATA}),
@@ -47,14 +48,25 @@ class Regularization:
         x = data.native()
         x = x.reshape(len(data), -1) if isinstance(x, np.ndarray) else x
         steps, last = taken_apart(model)
+        if hasattr(last, "named_parameters"):
+            x = data.x  # a network takes records in their shape
         x = np.asarray(prepared(steps, x), dtype=np.float64)
         y = np.asarray(data.y)
         if isinstance(getattr(last, "classes_", None), list):
             raise Impossible("it has several outputs, each with classes of its own")
         if hasattr(last, "classes_"):
             y = _labels(last, data.schema.classes, y)
-        found = solve(last, x, y)
+        found = _strengths(last, x, y)
         return ExtractionGuess(claims=tuple(Claim(name, value) for name, value in found.items()))
+
+
+def _strengths(model: Any, x: Array, y: Array) -> dict[str, float]:
+    kind = type(model).__name__
+    if kind in ("SGDClassifier", "SGDRegressor"):
+        return of_descent(model, x, y)
+    if kind in ("MLPClassifier", "MLPRegressor"):
+        return of_perceptron(model, x, y)
+    return of_module(model, x, y) if hasattr(model, "named_parameters") else solve(model, x, y)
 
 
 def _labels(model: Any, classes: Sequence[str], codes: Array) -> Array:

@@ -32,6 +32,7 @@ LINEAR_CLASSES = ("LinearSVC", "LinearSVR")
 """Estimators whose `coef_` and `intercept_` are planes of the inputs, one for each output (of generalized linear models
 before the link), by where they are at home and by name."""
 
+DECAYED = ("SGDClassifier", "SGDRegressor", "MLPClassifier", "MLPRegressor")
 CHOSEN_ALPHA = (RidgeCV, RidgeClassifierCV, LassoCV, ElasticNetCV)
 """Estimators that choose their regularisation strength themselves, and call it alpha_."""
 
@@ -50,6 +51,8 @@ def _settings(last: Any) -> dict[str, float | str]:
         settings["alpha"] = float(last.alpha_)
     elif isinstance(last, (Ridge, RidgeClassifier, Lasso, ElasticNet, KernelRidge)):
         settings["alpha"] = float(last.alpha)
+    elif type(last).__name__ in DECAYED:
+        settings["alpha"] = float(last.alpha)
     if isinstance(last, ElasticNet | ElasticNetCV) and not isinstance(last, Lasso | LassoCV):
         settings["l1_ratio"] = float(last.l1_ratio_ if isinstance(last, ElasticNetCV) else last.l1_ratio)
     if isinstance(last, LogisticRegressionCV):
@@ -60,6 +63,8 @@ def _settings(last: Any) -> dict[str, float | str]:
     if isinstance(last, SVR):
         settings["epsilon"] = float(last.epsilon)
     if isinstance(last, LogisticRegression) and last.solver == "saga" and getattr(last, "l1_ratio", None) is not None:
+        settings["l1_ratio"] = float(last.l1_ratio)
+    if type(last).__name__.startswith("SGD") and last.penalty == "elasticnet":
         settings["l1_ratio"] = float(last.l1_ratio)
     return settings
 
