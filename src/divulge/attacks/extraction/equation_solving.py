@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.attacks.extraction.copies import WrittenNetwork
-from divulge.attacks.extraction.forms.solving import against_rest, behind_link, quadratic
+from divulge.attacks.extraction.forms.solving import MOST_UNKNOWNS, against_rest, behind_link, quadratic
 from divulge.attacks.extraction.forms.written import GeneralizedLinear, OneAgainstRest
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
@@ -113,7 +113,8 @@ class _Asked:
             ("rest", (inputs + 1) * classes // max(classes - 1, 1) + inputs),
             ("products", 1 + inputs + inputs * (inputs + 1) // 2),
         ):
-            if (form == "rest" and classes < 3) or (form == "products" and inputs > WIDEST):
+            many = classes * (inputs + 1) > MOST_UNKNOWNS
+            if (form == "rest" and (classes < 3 or many)) or (form == "products" and inputs > WIDEST):
                 continue
             if not self._gathered(int(SPARE * unknowns) + 1):
                 return

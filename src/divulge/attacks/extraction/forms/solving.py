@@ -45,6 +45,9 @@ def quadratic(
     wide = squares((x - middle) / size, crossed)
     base = int((log_scores > faintest).sum(axis=0).argmax())
     terms = np.zeros((log_scores.shape[1], wide.shape[1]))
+    if (log_scores > faintest).all():  # one decomposition for all classes
+        terms, _, rank, _ = np.linalg.lstsq(wide, log_scores - log_scores[:, [base]], rcond=None)
+        return Quadratic(terms.T, crossed, middle, size) if rank == wide.shape[1] else None
     for label in range(len(terms)):
         if label == base:
             continue
