@@ -24,9 +24,7 @@ def poisoning(quick: bool) -> Iterator[Row]:
     records = census_income()
     records = records.take(np.arange(FEW)) if quick else records
     x, columns = coded(records), columns_of(records)
-    count = (
-        QUICK if quick else {"victims": 768, "shadows": 192}
-    )  # for an interval of a few points
+    count = QUICK if quick else {"victims": 768, "shadows": 192}  # for an interval of a few points
     found = {}
     for rate in (0.0, 0.02) if quick else (0.0, 0.02, 0.05):
         dealt = game(recipe(x.x.shape[1]), sides(x, columns, 0), values=(0.4, 0.5), **count)

@@ -28,7 +28,9 @@ def overlearned(quick: bool) -> Iterator[Row]:
         x = coded(records, without)
         halves = sides(x, columns, 0)
         rows = np.arange(200 if quick else 2_000)
-        target = TorchTarget(recipe(x.x.shape[1], epochs=20).fit(halves[0].records.take(np.arange(5_000, 6_000 if quick else 10_000)), 0))
+        target = TorchTarget(
+            recipe(x.x.shape[1], epochs=20).fit(halves[0].records.take(np.arange(5_000, 6_000 if quick else 10_000)), 0)
+        )
         dealt = InputGame(target, halves[0].take(rows), halves[1].take(rows), 0, PropertyPlan((WOMEN,)), layer="1")
         made = attack("overlearning")
         (dealt_round,) = dealt.deal(Arm.TARGET)

@@ -54,7 +54,7 @@ class Regularization:
         y = np.asarray(data.y)
         if isinstance(getattr(last, "classes_", None), list):
             raise Impossible("it has several outputs, each with classes of its own")
-        if hasattr(last, "classes_"):
+        if data.schema.classes and hasattr(last, "classes_"):
             y = _labels(last, data.schema.classes, y)
         found = _strengths(last, x, y)
         return ExtractionGuess(claims=tuple(Claim(name, value) for name, value in found.items()))

@@ -49,9 +49,7 @@ def _settings(last: Any) -> dict[str, float | str]:
     settings: dict[str, float | str] = {}
     if isinstance(last, CHOSEN_ALPHA):
         settings["alpha"] = float(last.alpha_)
-    elif isinstance(last, (Ridge, RidgeClassifier, Lasso, ElasticNet, KernelRidge)):
-        settings["alpha"] = float(last.alpha)
-    elif type(last).__name__ in DECAYED:
+    elif isinstance(last, (Ridge, RidgeClassifier, Lasso, ElasticNet, KernelRidge)) or type(last).__name__ in DECAYED:
         settings["alpha"] = float(last.alpha)
     if isinstance(last, ElasticNet | ElasticNetCV) and not isinstance(last, Lasso | LassoCV):
         settings["l1_ratio"] = float(last.l1_ratio_ if isinstance(last, ElasticNetCV) else last.l1_ratio)

@@ -67,7 +67,7 @@ def _slope(loss: str, z: Array) -> Array:
 
 
 def of_perceptron(model: Any, x: Array, y: Array) -> dict[str, float]:
-    """MLPClassifier and MLPRegressor: mean loss + alpha / (2 records) sum of all squared weights, biases not decayed."""
+    """MLPClassifier and MLPRegressor: mean loss + alpha / (2 records) sum of squared weights, biases not decayed."""
     if getattr(model, "loss", "squared_error") not in ("log_loss", "squared_error"):
         raise Impossible(f"the loss {model.loss} is not among those whose gradient it knows")
     layers = [x]
@@ -94,19 +94,25 @@ def of_perceptron(model: Any, x: Array, y: Array) -> dict[str, float]:
 
 
 def _active(kind: str, z: Array) -> Array:
-    known = {"relu": lambda v: np.maximum(v, 0), "tanh": np.tanh, "logistic": lambda v: 1 / (1 + np.exp(-v))}
-    return np.asarray(known[kind](z) if kind in known else z)
+    if kind == "relu":
+        return np.maximum(z, 0)
+    if kind == "tanh":
+        return np.asarray(np.tanh(z))
+    return np.asarray(1 / (1 + np.exp(-z))) if kind == "logistic" else z
 
 
 def _steep(kind: str, active: Array) -> Array:
     """Derivative of an activation by its own value."""
-    known = {"relu": lambda a: 1.0 * (a > 0), "tanh": lambda a: 1 - a**2, "logistic": lambda a: a * (1 - a)}
-    return np.asarray(known[kind](active) if kind in known else np.ones_like(active))
+    if kind == "relu":
+        return 1.0 * (active > 0)
+    if kind == "tanh":
+        return 1 - active**2
+    return np.asarray(active * (1 - active)) if kind == "logistic" else np.ones_like(active)
 
 
 def of_module(module: Any, x: Array, y: Array) -> dict[str, float]:
-    """A PyTorch classifier: mean cross-entropy + decay / 2 sum of all squared weights of its matrices, as its optimisers
-    count weight decay that is part of the gradient.
+    """A PyTorch classifier: mean cross-entropy + decay / 2 sum of all squared weights of its matrices, which is what
+    weight decay within the gradient amounts to.
     """
     import torch
 

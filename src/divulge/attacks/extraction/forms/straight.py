@@ -18,10 +18,10 @@ TINY = 1e-6
 ROUNDED = 2e-9
 """Of the size of the answers: single precision leaves about 3e-8, double precision 1e-16."""
 
-SHORT = 1e-4
+SHORT = 3e-4
 """Steps in which a smooth answer bends by more than BENT, and hardly any neuron of ReLU switches."""
 
-BENT = 1e-10
+BENT = 1e-12
 LINES, SPOTS, MOST_BENT = 2, 6, 4
 """Where it looks; at so many places a piece may be bent, or have no slope, by chance."""
 
