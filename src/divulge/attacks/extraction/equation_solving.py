@@ -71,7 +71,7 @@ class EquationSolving:
         needed = view.low.size + 1
         if view.affordable(needed) < needed:
             raise Impossible(f"it needs {needed:,} queries, one for each unknown of a class")
-        asked = _Asked(view)
+        asked = _Equations(view)
         for copy, parameters in asked.solutions():
             if asked.explained(copy):
                 stage = CopyStage(view.target.queries, copy)
@@ -82,7 +82,7 @@ class EquationSolving:
         )
 
 
-class _Asked:
+class _Equations:
     """What was asked so far, and what could explain it."""
 
     def __init__(self, view: ExtractionView) -> None:
