@@ -20,7 +20,7 @@ def measure(quick: bool) -> Iterator[Row]:
     yield from settings()
     yield from tree(quick)
     yield from relu(quick)
-    yield from relu_labels()
+    yield from relu_labels(quick)
     yield from width()
     yield from architecture(quick)
     yield from learned(quick)

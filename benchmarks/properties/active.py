@@ -17,17 +17,16 @@ from divulge.games.properties import PropertyPlan
 from divulge.stats.paired import mean_bounds
 from divulge.targets.networks.pytorch import TorchTarget
 from harness import Row
-from properties.playing import SIZE, WOMEN, accuracy, coded, game, played, recipe, sides
+from properties.playing import FEW, QUICK, SIZE, WOMEN, accuracy, coded, game, played, recipe, sides
 
 
 def poisoning(quick: bool) -> Iterator[Row]:
     records = census_income()
+    records = records.take(np.arange(FEW)) if quick else records
     x, columns = coded(records), columns_of(records)
-    count = (
-        {"victims": 40, "shadows": 48} if quick else {"victims": 768, "shadows": 192}
-    )  # for an interval of a few points
+    count = QUICK if quick else {"victims": 768, "shadows": 192}  # for an interval of a few points
     found = {}
-    for rate in (0.0, 0.02, 0.05):
+    for rate in (0.0, 0.02) if quick else (0.0, 0.02, 0.05):
         dealt = game(recipe(x.x.shape[1]), sides(x, columns, 0), values=(0.4, 0.5), **count)
         found[rate] = played(dealt, "snap", "data-contributor", rate=rate)
         row = accuracy(f"SNAP, {rate:.0%} of the records contributed", [found[rate]], 0)
@@ -43,10 +42,11 @@ def poisoning(quick: bool) -> Iterator[Row]:
 
 def federated(quick: bool) -> Iterator[Row]:
     records = census_income()
+    records = records.take(np.arange(FEW)) if quick else records
     x, columns = coded(records), columns_of(records)
     clients, adversary = sides(x, columns, 0)
     target = TorchTarget(recipe(x.x.shape[1]).fit(clients.records.take(np.arange(SIZE)), 0))
-    plan = PropertyPlan((WOMEN,), trials=60 if quick else 400)
+    plan = PropertyPlan((WOMEN,), trials=20 if quick else 400)
     dealt = BatchGame(target, clients, adversary, 0, plan)
     for name in ("melis_passive", "melis_active"):
         made = attack(name)

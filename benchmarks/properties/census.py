@@ -14,7 +14,7 @@ from divulge.core.records import Records
 from divulge.data.sources import census_income
 from divulge.training.engines.engine import Trainer, Way
 from harness import Row
-from properties.playing import SIZE, WOMEN, accuracy, coded, error, fact_of, game, played, recipe, sides
+from properties.playing import FEW, QUICK, SIZE, WOMEN, accuracy, coded, error, fact_of, game, played, recipe, sides
 from shadow_training import plain
 
 BLACK_BOX = (
@@ -25,8 +25,9 @@ WHITE_BOX = ("property_parameters", "property_neurons", "property_activations")
 
 def census(quick: bool) -> Iterator[Row]:
     records = census_income()
+    records = records.take(np.arange(FEW)) if quick else records
     x, columns = coded(records), columns_of(records)
-    count = {"victims": 36, "shadows": 64} if quick else {}
+    count = QUICK if quick else {}
     repeats = 1 if quick else 5
     games, seconds = [], []
     recipe(x.x.shape[1]).fit(x, 0, steps=2)  # what torch loads with its first optimiser is nobody's training
@@ -53,7 +54,7 @@ def census(quick: bool) -> Iterator[Row]:
             row = accuracy("women, 0.5 or 0.5 (said to be other values)", flat, 0)
             yield row
             yield Row("  the interval holds one half", float((row.low or 0) <= 0.5 <= (row.high or 1)), bar=1.0)
-    for name in (*BLACK_BOX, *(WHITE_BOX[:2] if quick else WHITE_BOX)):
+    for name in (BLACK_BOX[0], WHITE_BOX[0]) if quick else (*BLACK_BOX, *WHITE_BOX):
         found = [played(dealt, name) for dealt in games[: 1 if name == "property_activations" else 2]]
         yield accuracy(f"women, {name}", found, 0)
         yield accuracy(f"women, {name}", found, 2)
@@ -65,10 +66,10 @@ def census(quick: bool) -> Iterator[Row]:
 def speed(x: Records, columns: dict[str, Array], seconds: list[float], quick: bool) -> Iterator[Row]:
     """The models of one game, against one after the other: by divulge, and as one writes it without thinking."""
     together, made = seconds[0] + seconds[1], recipe(x.x.shape[1])
-    few = 8 if quick else 32
+    few, size = (4, QUICK["size"]) if quick else (32, SIZE)
     keep = np.zeros((few, len(x)), dtype=bool)
     for k in range(few):
-        keep[k, np.random.default_rng(k).choice(len(x), SIZE, False)] = True
+        keep[k, np.random.default_rng(k).choice(len(x), size, False)] = True
     started = perf_counter()
     list(Trainer(way=Way.SEQUENTIAL).fit_many(made, x, keep, list(range(few))))
     alone = (perf_counter() - started) / few
@@ -76,7 +77,7 @@ def speed(x: Records, columns: dict[str, Array], seconds: list[float], quick: bo
     for k in range(few):
         plain(made, x.take(keep[k]), k)
     loop = (perf_counter() - started) / few
-    count = 36 + 64 if quick else 96 + 256
+    count = QUICK["victims"] + QUICK["shadows"] if quick else 96 + 256
     yield Row(f"{count} models: seconds, stacked", together)
     yield Row("  times faster than one after the other", alone * count / together, bar=None if quick else 8.0)
     yield Row("  times faster than a plain loop", loop * count / together)
@@ -85,6 +86,7 @@ def speed(x: Records, columns: dict[str, Array], seconds: list[float], quick: bo
 def unseen_property(quick: bool) -> Iterator[Row]:
     """Sex is no input, and as many men as women earn much; and a coin that was thrown for every record."""
     records = census_income()
+    records = records.take(np.arange(2 * FEW)) if quick else records
     female = columns_of(records)["sex"] == "Female"
     rng = np.random.default_rng(0)
     rich = records.y == 1
@@ -95,7 +97,7 @@ def unseen_property(quick: bool) -> Iterator[Row]:
     fewer = records.take(kept)
     x = coded(fewer, without=["sex"])
     columns = columns_of(fewer) | {"coin": rng.integers(0, 2, len(fewer))}
-    count = {"victims": 36, "shadows": 64} if quick else {}
+    count = QUICK if quick else {}
     for name, text in (("women, sex no input, no difference in income", WOMEN), ("a coin", "share(coin == 1)")):
         dealt = game(recipe(x.x.shape[1]), sides(x, columns, 0), text, **count)
         for threat in ("mlaas", "published-model"):

@@ -17,17 +17,20 @@ from divulge.games.properties import PropertyPlan
 from divulge.stats.paired import mean_bounds
 from divulge.targets.networks.pytorch import TorchTarget
 from harness import Row
-from properties.playing import WOMEN, coded, recipe, sides
+from properties.playing import FEW, WOMEN, coded, recipe, sides
 
 
 def overlearned(quick: bool) -> Iterator[Row]:
     records = census_income()
+    records = records.take(np.arange(2 * FEW)) if quick else records
     columns = columns_of(records)
     for name, without in (("sex among the inputs", ()), ("sex not among the inputs", ("sex",))):
         x = coded(records, without)
         halves = sides(x, columns, 0)
-        rows = np.arange(500 if quick else 2_000)
-        target = TorchTarget(recipe(x.x.shape[1], epochs=20).fit(halves[0].records.take(np.arange(5_000, 10_000)), 0))
+        rows = np.arange(200 if quick else 2_000)
+        target = TorchTarget(
+            recipe(x.x.shape[1], epochs=20).fit(halves[0].records.take(np.arange(5_000, 6_000 if quick else 10_000)), 0)
+        )
         dealt = InputGame(target, halves[0].take(rows), halves[1].take(rows), 0, PropertyPlan((WOMEN,)), layer="1")
         made = attack("overlearning")
         (dealt_round,) = dealt.deal(Arm.TARGET)

@@ -30,14 +30,14 @@ class Small(nn.Module):
 def pictures(quick: bool) -> Iterator[Row]:
     """Share of images brighter than the median of their class."""
     records = fashion_mnist()
-    records = records.take(np.arange(6_000 if quick else 30_000))
+    records = records.take(np.arange(3_000 if quick else 30_000))
     records = Records((records.x / 255.0).astype(np.float32), records.y, records.schema)
     light = records.x.reshape(len(records), -1).mean(axis=1)
     middle = np.array([np.median(light[records.y == c]) for c in range(10)])
     columns = {"bright": (light > middle[records.y]).astype(int)}
     made = TorchRecipe(Small, epochs=3 if quick else 8, batch_size=64, learning_rate=2e-3)
-    count = {"victims": 24, "shadows": 32, "size": 800} if quick else {"victims": 60, "shadows": 120, "size": 1_000}
-    dealt = game(made, sides(records, columns, 0), "share(bright == 1)", **count, queries=1_000)
+    count = {"victims": 24, "shadows": 24, "size": 300} if quick else {"victims": 60, "shadows": 120, "size": 1_000}
+    dealt = game(made, sides(records, columns, 0), "share(bright == 1)", **count, queries=300 if quick else 1_000)
     for name, threat, attack_name in (
         ("black-box", "mlaas", "property_chosen"),
         ("KL test", "mlaas", "property_kl_test"),

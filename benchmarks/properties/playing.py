@@ -32,6 +32,11 @@ WOMEN = "share(sex == 'Female')"
 VALUES = (0.2, 0.5, 0.8)
 EPOCHS = 10
 SIZE = 2_000
+QUICK = {"victims": 24, "shadows": 24, "size": 400, "queries": 500}
+"""A game that ends within seconds."""
+
+FEW = 8_000
+"""Records that a quick run begins with."""
 
 
 def coded(records: Records, without: Sequence[str] = ()) -> Records:

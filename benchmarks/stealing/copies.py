@@ -49,10 +49,13 @@ def small_cnn() -> nn.Module:
 
 def learned(quick: bool) -> Iterator[Row]:
     """Copies of a network over queries."""
+    if quick:
+        yield from learned_quickly()
+        return
     own, pool, held = split(fashion_mnist(), (20_000, 25_000, 5_000))
     module = TorchRecipe(perceptron, epochs=10).fit(own, 0)
     target = TorchTarget(module)
-    budgets = BUDGETS[:2] if quick else BUDGETS
+    budgets = BUDGETS
     given = {name: value.numpy() for name, value in module.state_dict().items()}
     theirs = peer(exact=0, x=pool.x[: budgets[-1]], held=held.x, queries=np.array(budgets), **given)
     for name, values in theirs.items():
@@ -61,9 +64,7 @@ def learned(quick: bool) -> Iterator[Row]:
     bars = {b: max(float(theirs["copycat"][i]), {100: 0.75, 10_000: 0.955}.get(b, 0.0)) for i, b in enumerate(budgets)}
     best: dict[str, float] = {}
     for label, name, changes in LEARNED:
-        wished = tuple(
-            b for b in ((1_000, 10_000, 50_000) if name == "data_free" else budgets) if not quick or b <= 1_000
-        )
+        wished = (1_000, 10_000, 50_000) if name == "data_free" else budgets
         _, theft, _, _ = steal(target, held, attack(name, queries=wished, **changes), pool)
         for step in theft.of(Step):
             barred = label == "knockoff, scores" and step.queries in bars
@@ -76,14 +77,25 @@ def learned(quick: bool) -> Iterator[Row]:
     yield Row(
         f"network: best with scores less best with labels, {budgets[-1]:,} queries",
         gap,
-        bar=None if quick else 0.03,
+        bar=0.03,
         better="below",
     )
-    if quick:
-        return
     target = TorchTarget(TorchRecipe(small_cnn, epochs=10).fit(own, 0))
     for label, name, _ in (LEARNED[0], LEARNED[2]):
         _, theft, _, _ = steal(target, held, attack(name, queries=BUDGETS), pool)
         for step in theft.of(Step):
             bar = 0.92 if step.queries == BUDGETS[-1] and name == "knockoff" else None
             yield Row(f"CNN, {label}, {step.queries:,} queries", step.agreement.copy, step.low, step.high, bar)
+
+
+def learned_quickly() -> Iterator[Row]:
+    """A smaller network, fewer queries, and four ways to ask; against the commonest answer, without ART."""
+    own, pool, held = split(fashion_mnist(), (3_000, 2_000, 2_000))
+    target = TorchTarget(TorchRecipe(perceptron, epochs=4).fit(own, 0))
+    for label, name, changes in LEARNED:
+        if name not in ("knockoff", "copycat", "active_thief") or changes not in ({}, {"strategy": "k_center"}):
+            continue
+        _, theft, _, _ = steal(target, held, attack(name, queries=(100, 500), **changes), pool, steps=300)
+        for step in theft.of(Step):
+            bar = 0.7 if step.queries == 500 else None
+            yield Row(f"network, {label}, {step.queries:,} queries", step.agreement.copy, step.low, step.high, bar)

@@ -39,9 +39,10 @@ def steal(
     population: Records | None = None,
     threat: ThreatModel = OPEN,
     seed: int = 0,
+    steps: int | None = None,
 ) -> tuple[ExtractionGuess, Evidence, GrantedOracle, float]:
-    """One attack: what it handed in, what that is worth, what it asked, and its seconds."""
-    dealt, oracle, view = opened(target, held, made, population, threat, seed)
+    """One attack: what it handed in, what that is worth, what it asked, and its seconds.  steps: of every student."""
+    dealt, oracle, view = opened(target, held, made, population, threat, seed, steps)
     started = perf_counter()
     guess = made.run(view)
     took = perf_counter() - started
@@ -55,9 +56,10 @@ def opened(
     population: Records | None = None,
     threat: ThreatModel = OPEN,
     seed: int = 0,
+    steps: int | None = None,
 ) -> tuple[Any, GrantedOracle, ExtractionView]:
     """The round, and the attack's view of it."""
-    room = SurrogateTrainer(held)
+    room = SurrogateTrainer(held, steps)
     (dealt,) = ExtractionGame(target, held, seed, None, population, None, room).deal(Arm.TARGET)
     oracle = GrantedOracle(target, threat, made.card.uses or made.card.needs.access)
     oracle.watched = []

@@ -70,9 +70,9 @@ def width() -> Iterator[Row]:
 
 def architecture(quick: bool) -> Iterator[Row]:
     """Seven attributes of unseen networks."""
-    pool, theirs, sent = split(fashion_mnist(), (3_000, 3_000, 200))
+    pool, theirs, sent = split(fashion_mnist(), (1_000, 1_000, 200) if quick else (3_000, 3_000, 200))
     rng = np.random.default_rng(0)
-    mine, victims = random_designs(rng, 60 if quick else 400), random_designs(rng, 30 if quick else 100)
+    mine, victims = random_designs(rng, 30 if quick else 400), random_designs(rng, 12 if quick else 100)
     own = np.stack([net.log_scores(sent) for net in train_zoo(pool, mine, 1)])
     seen = np.stack([net.log_scores(sent) for net in train_zoo(theirs, victims, 2)])
     reader, p_values = Reader(own, mine, 0), {}

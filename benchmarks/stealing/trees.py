@@ -23,25 +23,26 @@ def tree(quick: bool) -> Iterator[Row]:
     records = census_income()
     plain = Schema(tuple(Column(c.name) for c in records.schema.columns), classes=records.schema.classes)
     whole = Records(records.x.astype(float), records.y, plain)
-    own, pool, held = split(whole, (20_000, 25_000, 10_000))
+    own, pool, held = split(whole, (5_000, 6_000, 2_000) if quick else (20_000, 25_000, 10_000))
+    depth = 8 if quick else 12
     incomes = np.asarray(own.schema.classes)[own.y]
-    target = SklearnTarget(DecisionTreeClassifier(max_depth=12, random_state=0).fit(own.x, incomes))
+    target = SklearnTarget(DecisionTreeClassifier(max_depth=depth, random_state=0).fit(own.x, incomes))
     _, theft, oracle, took = steal(target, held, attack("tree_paths"), threat=replace(OPEN, access=leaves_only()))
     (leaves,) = theft.exact
     yield Row(
-        f"12-level tree, census, with leaf ids: {leaves.values} leaves, share found",
+        f"{depth}-level tree, census, with leaf ids: {leaves.values} leaves, share found",
         leaves.recovered / leaves.values,
         bar=1.0,
     )
-    yield agreement("12-level tree, with leaf ids: agreement on unseen records", theft, bar=1.0)
-    yield agreement("12-level tree, with leaf ids: agreement on random inputs", theft, FIDELITY_UNIFORM)
-    yield Row("12-level tree, with leaf ids: queries", oracle.queries)
-    yield Row("12-level tree, with leaf ids: seconds", took)
-    made = attack("tree_paths_by_scores", queries=100_000 if quick else 300_000)
+    yield agreement(f"{depth}-level tree, with leaf ids: agreement on unseen records", theft, bar=1.0)
+    yield agreement(f"{depth}-level tree, with leaf ids: agreement on random inputs", theft, FIDELITY_UNIFORM)
+    yield Row(f"{depth}-level tree, with leaf ids: queries", oracle.queries)
+    yield Row(f"{depth}-level tree, with leaf ids: seconds", took)
+    made = attack("tree_paths_by_scores", queries=20_000 if quick else 300_000)
     _, theft, oracle, took = steal(target, held, made, pool)
-    yield agreement("12-level tree, by scores: agreement on unseen records", theft, bar=None if quick else 0.99)
-    yield agreement("12-level tree, by scores: agreement on random inputs", theft, FIDELITY_UNIFORM)
-    yield Row("12-level tree, by scores: queries", oracle.queries)
+    yield agreement(f"{depth}-level tree, by scores: agreement on unseen records", theft, bar=None if quick else 0.99)
+    yield agreement(f"{depth}-level tree, by scores: agreement on random inputs", theft, FIDELITY_UNIFORM)
+    yield Row(f"{depth}-level tree, by scores: queries", oracle.queries)
 
 
 def leaves_only() -> frozenset[Access]:

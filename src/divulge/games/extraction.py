@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -46,6 +46,10 @@ BISECTIONS = 6
 
 FIDELITIES = {"data": FIDELITY, "uniform": FIDELITY_UNIFORM, "boundary": FIDELITY_BOUNDARY}
 """Metrics by where the points lie: unseen records, the range of inputs, where the target changes its mind."""
+
+WIDTH = "hidden_width"
+NOTHING = 1e-5
+"""Share of the largest singular value of the scores below which is rounding."""
 
 SAME_VALUE = 0.01
 """Two predicted values agree when they differ by at most this share of the spread of the target's predictions."""
@@ -181,11 +185,11 @@ class _Judge:
         self._points: dict[str, Records] | None = None
         self._answers: dict[str, Array] = {}
         own = secrets_of(target)
-        self._secrets = Secrets(own.parameters, {**settings, **own.settings}, own.defaults)
+        self._secrets = replace(own, settings={**settings, **own.settings})
 
     def judge(self, guess: ExtractionGuess, without: Without) -> Evidence:
         """Every comparison that the guess allows."""
-        found, lacking = recoveries(guess, self._secrets, self._box)
+        found, lacking = recoveries(guess, self._live(guess), self._box)
         if guess.surrogate is None:
             return Evidence(found, lacking=lacking)
         places, queries = self._places(), guess.stages[-1].queries if guess.stages else 0
@@ -206,6 +210,18 @@ class _Judge:
         values = self._values(copies["data"], [rival["data"] for rival in rivals]) if regression else ()
         curve = self._curve(guess.stages, guess.student, without)
         return Evidence((*agreements, *values, *found), (*curve, quality), " or ".join(named), lacking=lacking)
+
+    def _live(self, guess: ExtractionGuess) -> Secrets:
+        """What is known, and of a hidden layer as many neurons as are ever on: no answer tells of the others."""
+        known = self._secrets
+        width = known.settings.get(WIDTH)
+        named = any(claim.name == WIDTH for claim in guess.claims)
+        if not named or not isinstance(width, int | float) or Access.SCORES not in self._target.offers:
+            return known
+        scores = self._target.answer(Access.SCORES, self._uniform())
+        centered = scores - scores.mean(axis=1, keepdims=True)
+        sizes = np.linalg.svd(centered - centered.mean(axis=0), compute_uv=False)
+        return replace(known, settings={**known.settings, WIDTH: min(width, int((sizes > NOTHING * sizes[0]).sum()))})
 
     def _places(self) -> dict[str, Records]:
         """The points of comparison, made once; the target answers each once."""

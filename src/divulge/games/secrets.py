@@ -10,7 +10,7 @@ from divulge.core.hashing import Array
 from divulge.core.results.evidence import Lacking
 from divulge.core.results.metric import ARCHITECTURE_RECOVERED, HYPERPARAMETERS_RECOVERED, PARAMETERS_RECOVERED
 from divulge.core.results.trials import Exact
-from divulge.core.views.extraction import LINEAR, TREE, Claim, ExtractionGuess, Parameters, Secrets
+from divulge.core.views.extraction import LINEAR, PROJECTION, TREE, Claim, ExtractionGuess, Parameters, Secrets
 
 TOLERANCE = 1e-3
 """A parameter counts as recovered when its error is at most this share of the typical size in its array."""
@@ -31,6 +31,9 @@ def recoveries(guess: ExtractionGuess, secrets: Secrets, box: Box) -> tuple[tupl
     lacking: list[Lacking] = []
     if guess.parameters is not None:
         truth = secrets.parameters
+        if guess.parameters.kind == PROJECTION:
+            last = secrets.projection
+            truth = None if last is None else Parameters(PROJECTION, (last,))
         if truth is None or truth.kind != guess.parameters.kind:
             what = "none are known" if truth is None else f"it is no {guess.parameters.kind} model"
             lacking.append(Lacking(PARAMETERS_RECOVERED, f"the target's true parameters cannot be compared: {what}"))
@@ -96,7 +99,8 @@ def _error(claimed: float | str, true: float | str) -> float:
 def _parameters(claimed: Parameters, true: Parameters, box: Box) -> Exact:
     if claimed.kind == TREE:
         return _leaves(claimed.arrays[0], true.arrays[0], box)
-    pairs = _linear(claimed, true) if claimed.kind == LINEAR else _network(claimed, true)
+    compared = {LINEAR: _linear, PROJECTION: _projection}.get(claimed.kind, _network)
+    pairs = compared(claimed, true)
     sizes = sum(b.size for _, b in pairs)
     right, worst = 0, 0.0
     for mine, theirs in pairs:
@@ -118,6 +122,13 @@ def _linear(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]:
         factor = _factor(mine, theirs)
         mine = tuple(a * factor for a in mine)
     return list(zip(mine, theirs, strict=True))
+
+
+def _projection(claimed: Parameters, true: Parameters) -> list[tuple[Array, Array]]:
+    """The true weights, and what of them lies in the space that the claimed ones span."""
+    basis, _ = np.linalg.qr(_centered(claimed.arrays[0]))
+    theirs = _centered(true.arrays[0])
+    return [(basis @ (basis.T @ theirs), theirs)]
 
 
 def _factor(mine: Sequence[Array], theirs: Sequence[Array]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from divulge.attacks.extraction.copies import WrittenNetwork
 from divulge.core.attack import Card
-from divulge.core.errors import Impossible
+from divulge.core.errors import Impossible, TargetError
 from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 from divulge.core.views.extraction import CopyStage, ExtractionGuess, ExtractionView
@@ -20,6 +20,11 @@ HALVINGS = 46
 RETRIES = 4
 CHECKS = 20
 FEWEST_RIGHT = 0.9
+FURTHER = 60
+"""Queries about points all over the range and of the population, before planes are handed in."""
+
+UNDETERMINED = 1e-6
+"""Share of the strongest equation that leaves a scale open."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,11 @@ class LowdMeek:
             raise Impossible(
                 f"it could follow no boundary between two classes with {most:,} queries (it needs about {2 * each:,})"
             )
-        weights, bias = together(normals, view.classes, features)
+        weights, bias, sure = together(normals, view.classes, features)
         copy = WrittenNetwork((weights, bias))
-        return ExtractionGuess(copy, copy.claimed(up_to_scale=True), stages=(CopyStage(view.target.queries, copy),))
+        search.refuse_wrong(copy, {label for pair in normals for label in pair})
+        claimed = copy.claimed(up_to_scale=True) if sure else None
+        return ExtractionGuess(copy, claimed, stages=(CopyStage(view.target.queries, copy),))
 
 
 class _Search:
@@ -85,7 +92,10 @@ class _Search:
 
     def _label(self, z: Array) -> Array:
         x = z * self._size + self._low
-        return self._view.target.labels(self._view.records(x))
+        try:
+            return self._view.target.labels(self._view.records(x))
+        except TargetError as error:  # a boundary is followed beyond the records that a model was made for
+            raise Impossible(f"beyond the range of its inputs it gives no answer: {error}") from error
 
     def pairs(self) -> list[tuple[tuple[Array, int], tuple[Array, int]]]:
         """Pairs of population records of different answers, nearest classes first by chance."""
@@ -118,6 +128,23 @@ class _Search:
         right = ok & ((sides[0] != sides[1]) | ~of_pair)
         if right.mean() < FEWEST_RIGHT:
             raise Impossible("the boundary between two classes bends: the target is no linear model")
+
+    def refuse_wrong(self, copy: WrittenNetwork, known: set[int]) -> None:
+        """Raises Impossible where planes do not explain further answers, of the classes whose boundaries were found."""
+        view = self._view
+        count = min(FURTHER, max(view.affordable(FURTHER), 0))
+        if not count:
+            return
+        some = view.population.flat()[view.rng.integers(len(view.population), size=count - count // 2)]
+        x = np.concatenate([view.uniform(count // 2).flat(), some])
+        labels = view.target.labels(view.records(x))
+        counted = np.isin(labels, sorted(known))
+        right = (copy.logits(x).argmax(axis=1) == labels)[counted]
+        if len(right) and right.mean() < FEWEST_RIGHT:
+            raise Impossible(
+                f"planes explain {right.mean():.0%} of {len(right)} further answers: the boundary between two classes "
+                "bends elsewhere, or could not be followed"
+            )
 
     def _crossing(self, a: Array, b: Array, of_a: Array) -> tuple[Array, Array, Array]:
         """Where the answer stops being `of_a` on the way from a to b, row by row: both ends, and the far answer."""
@@ -162,8 +189,10 @@ class _Search:
         return np.append(w, offset) * sign
 
 
-def together(normals: dict[tuple[int, int], Array], classes: int, features: int) -> tuple[Array, Array]:
-    """Weights [classes, inputs] and biases [classes] from the directions of differences, up to one scale and a shift.
+def together(normals: dict[tuple[int, int], Array], classes: int, features: int) -> tuple[Array, Array, bool]:
+    """Weights [classes, inputs] and biases [classes] from the directions of differences, up to one scale and a shift,
+    and whether they are the only ones: where classes lie in a row, as 1, 2, 3, no label tells how much steeper one
+    boundary is than the next.
 
     Each normal n of classes a and b says (w_b - w_a) x n = 0: W is the null vector of all these equations, reduced to
     one unknown scale for each pair and one equation for each cycle of pairs.
@@ -176,18 +205,21 @@ def together(normals: dict[tuple[int, int], Array], classes: int, features: int)
     if len(pairs) == 1 or classes == 2:
         full = np.zeros((classes, features + 1))
         full[pairs[0][1]] = rows[0]
-        return full[:, :features], full[:, features]
+        return full[:, :features], full[:, features], classes == 2
     incidence = np.zeros((len(pairs), classes))
     for number, (a, b) in enumerate(pairs):
         incidence[number, a], incidence[number, b] = -1.0, 1.0
     # scales s with diag(s) rows in the range of the incidence matrix: N diag(s) rows = 0 for its left null space N
     u, sizes, _ = np.linalg.svd(incidence, full_matrices=True)
     null = u[:, int((sizes > 1e-9).sum()) :].T
+    sure = False
     if len(null):
         equations = np.einsum("cp,pf->cfp", null, rows).reshape(-1, len(pairs))
-        scales = np.linalg.svd(equations, full_matrices=False)[2][-1]
+        _, strengths, directions = np.linalg.svd(equations, full_matrices=False)
+        sure = bool((sizes > 1e-9).sum() == classes - 1 and strengths[-2] > UNDETERMINED * strengths[0])
+        scales = directions[-1]
         scales = scales * np.sign(scales.sum() or 1.0)
     else:
         scales = np.ones(len(pairs))
     full = np.linalg.lstsq(incidence, scales[:, None] * rows, rcond=None)[0]
-    return full[:, :features], full[:, features]
+    return full[:, :features], full[:, features], sure

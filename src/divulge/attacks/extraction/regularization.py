@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from divulge.attacks.extraction.objectives import solve
+from divulge.attacks.extraction.forms.decay import of_descent, of_module, of_perceptron
+from divulge.attacks.extraction.objectives import Strength, solve
 from divulge.core.attack import Card
+from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.inside import prepared, taken_apart
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs, Task
@@ -31,7 +33,7 @@ class Regularization:
         asset=Asset.HYPERPARAMETERS,
         paper="wang2018",
         equations="sections 4.1 to 4.4",
-        summary="solves for the regularisation strength of ridge, lasso, elastic net, logistic regression and SVMs",
+        summary="solves for the regularisation strength of linear models and SVMs, and the weight decay of networks",
         needs=Needs(
             Access.PARAMETERS,
             frozenset({Knowledge.TRAINING_DATA}),
@@ -47,12 +49,30 @@ class Regularization:
         x = data.native()
         x = x.reshape(len(data), -1) if isinstance(x, np.ndarray) else x
         steps, last = taken_apart(model)
+        if hasattr(last, "named_parameters"):
+            x = data.x  # a network takes records in their shape
         x = np.asarray(prepared(steps, x), dtype=np.float64)
         y = np.asarray(data.y)
-        if hasattr(last, "classes_"):
+        if isinstance(getattr(last, "classes_", None), list):
+            raise Impossible("it has several outputs, each with classes of its own")
+        if data.schema.classes and hasattr(last, "classes_"):
             y = _labels(last, data.schema.classes, y)
-        found = solve(last, x, y)
-        return ExtractionGuess(claims=tuple(Claim(name, s.value, low=s.low, high=s.high) for name, s in found.items()))
+        claims = [
+            Claim(name, value.value, low=value.low, high=value.high)
+            if isinstance(value, Strength)
+            else Claim(name, value)
+            for name, value in _strengths(last, x, y).items()
+        ]
+        return ExtractionGuess(claims=tuple(claims))
+
+
+def _strengths(model: Any, x: Array, y: Array) -> Mapping[str, float | Strength]:
+    kind = type(model).__name__
+    if kind in ("SGDClassifier", "SGDRegressor"):
+        return of_descent(model, x, y)
+    if kind in ("MLPClassifier", "MLPRegressor"):
+        return of_perceptron(model, x, y)
+    return of_module(model, x, y) if hasattr(model, "named_parameters") else solve(model, x, y)
 
 
 def _labels(model: Any, classes: Sequence[str], codes: Array) -> Array:

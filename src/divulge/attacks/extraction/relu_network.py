@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.attacks.extraction.copies import WrittenNetwork
+from divulge.attacks.extraction.forms.straight import must_be_straight
 from divulge.attacks.extraction.piecewise import Function, Kinked, SearchLine, extract, gradient, kinks, random_line
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
@@ -90,6 +91,7 @@ class ReluNetwork:
             return np.asarray(scores - scores.mean(axis=1, keepdims=True))
 
         outputs = 1 if regression else view.classes
+        must_be_straight(f, len(center), view.rng)
         work = _one_layer if self.hidden_layers == 1 else _two_layers
         copy, arrays = work(f, view, center, size, outputs, regression)
         written = WrittenNetwork(arrays, regression) if arrays is not None else None

@@ -12,7 +12,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Records
-from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
+from divulge.core.threat import Access, Asset, Family, Knowledge, Needs, Task
 from divulge.core.views.extraction import TREE, CopyStage, ExtractionGuess, ExtractionView, Parameters
 
 if TYPE_CHECKING:
@@ -50,14 +50,16 @@ class BoxCopy:
 
 @dataclass(frozen=True, eq=False)
 class GrownCopy:
-    """A tree grown on everything that was asked, with the answer of each kind of leaf."""
+    """A tree grown on everything that was asked, with the answer of each kind of leaf: [leaves, classes or 1]."""
 
     tree: DecisionTreeClassifier
     answers: Array
+    regression: bool = False
 
     def log_scores(self, records: Records) -> Array:
         """See Surrogate."""
-        return np.asarray(self.answers[self.tree.predict(records.flat()).astype(np.int64)])
+        found = np.asarray(self.answers[self.tree.predict(records.flat()).astype(np.int64)])
+        return found[:, 0] if self.regression else found
 
 
 @dataclass
@@ -72,6 +74,8 @@ class Explorer:
     def __post_init__(self) -> None:
         view = self.view
         self.low, self.high, self.whole = (np.asarray(a).ravel() for a in (view.low, view.high, view.whole))
+        self.regression = view.target.task is Task.REGRESSION
+        self.unit = 0.0
         self.gap = np.where(self.whole, 1.0, PRECISION * np.maximum(self.high - self.low, 1e-12))
 
     def ask(self, x: Array) -> Array:
@@ -80,7 +84,12 @@ class Explorer:
         sent = self.view.records(x)
         if self.with_ids:
             return self.view.target.leaves(sent)
-        answers = self.view.target.log_scores(sent)
+        if self.regression:
+            answers = self.view.target.values(sent)[:, None]
+            self.unit = self.unit or float(np.abs(answers).max()) or 1.0
+            answers = answers / self.unit
+        else:
+            answers = self.view.target.log_scores(sent)
         self.x.append(x)
         self.said.append(answers)
         return np.asarray(np.round(answers, 9) @ np.sqrt(np.arange(2, answers.shape[1] + 2)))
@@ -179,8 +188,12 @@ class TreePathsByScores:
         asset=Asset.FUNCTIONALITY,
         paper="tramer2016",
         equations="sections 4.2 and 6",
-        summary="finds the leaves of a decision tree by their scores",
-        needs=Needs(Access.SCORES, frozenset({Knowledge.POPULATION})),
+        summary="finds the leaves of a decision tree by their scores or values",
+        needs=Needs(
+            Access.SCORES,
+            frozenset({Knowledge.POPULATION}),
+            tasks=frozenset({Task.CLASSIFICATION, Task.REGRESSION}),
+        ),
         default=False,
     )
 
@@ -200,11 +213,12 @@ class TreePathsByScores:
                 break
             names = explorer.ask(x)
             if not stages and len(np.unique(names)) > MOST_DISTINCT * len(names):
-                raise Impossible("nearly every record has scores of its own: the target is no decision tree")
+                raise Impossible("nearly every record has an answer of its own: the target is no decision tree")
             wrong = np.ones(len(x), dtype=bool)
             if stages:
                 log_scores = stages[-1].surrogate.log_scores(view.records(x.astype(view.example.x.dtype)))
-                wrong = np.abs(log_scores - explorer.said[-1]).max(axis=1) > 1e-6
+                answered = log_scores[:, None] / explorer.unit if explorer.regression else log_scores
+                wrong = np.abs(answered - explorer.said[-1]).max(axis=1) > 1e-6
             stages.append(self._search(view, explorer, x[wrong], names[wrong], most))
             if wrong.mean() < 1e-3 or (turn + 1) * SAMPLES >= len(order):
                 break
@@ -234,4 +248,4 @@ def grown(explorer: Explorer) -> GrownCopy:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         tree = DecisionTreeClassifier(random_state=0).fit(x.reshape(len(x), -1), name.ravel())
-    return GrownCopy(tree, answers)
+    return GrownCopy(tree, answers * explorer.unit if explorer.regression else answers, explorer.regression)

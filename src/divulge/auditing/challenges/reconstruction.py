@@ -126,7 +126,8 @@ def _classes(job: Job) -> Game:
 
     def evaluator() -> Surrogate:
         room = SurrogateTrainer(learned_from)
-        return room.teach(room.kinds[-1], learned_from, learned_from.y, derived_seed(job.seed, "evaluator"))
+        kind = "trees" if "trees" in room.kinds else room.kinds[-1]
+        return room.teach(kind, learned_from, learned_from.y, derived_seed(job.seed, "evaluator"))
 
     return InversionGame(job.target, _training(job), unseen, evaluator, job.reconstruction.public, job.seed)
 

@@ -175,7 +175,7 @@ class ExtractionView:
         return self._means.zoo(designs, int(self.rng.integers(2**31)))
 
 
-LINEAR, NETWORK, TREE = "linear", "network", "tree"
+LINEAR, NETWORK, TREE, PROJECTION = "linear", "network", "tree", "projection"
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +185,8 @@ class Parameters:
     kind: LINEAR: arrays (weights [outputs, inputs], bias [outputs]); equal up to a shift of all classes.
     NETWORK: weights and biases of fully connected layers with ReLU between them, (w [out, in], b [out], w, b, ...);
     equal up to the order and the positive scale of hidden neurons.
+    PROJECTION: one array [classes, width], of the last layer; equal up to a shift of all classes and an invertible map
+    of the hidden units.
     TREE: one array [leaves, 2, inputs], the lower and upper ends of every leaf's box (low < x <= high).
     up_to_scale: only ratios are claimed, as labels tell no more.
     """
@@ -210,12 +212,14 @@ class Claim:
 @dataclass(frozen=True, eq=False)
 class Secrets:
     """What the game knows of the target's inside.  settings: hyper-parameters and architecture by name.  defaults: what
-    whoever has not seen the model would say of them, by name.
+    whoever has not seen the model would say of them, by name.  projection: weights of the last layer [classes, width],
+    where it is a linear one.
     """
 
     parameters: Parameters | None = None
     settings: Mapping[str, float | str] = field(default_factory=dict)
     defaults: Mapping[str, float] = field(default_factory=dict)
+    projection: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,6 @@ from sklearn.linear_model import (
     ElasticNetCV,
     Lasso,
     LassoCV,
-    LinearRegression,
     LogisticRegression,
     LogisticRegressionCV,
     Ridge,
@@ -21,6 +20,7 @@ from sklearn.linear_model import (
     RidgeClassifierCV,
     RidgeCV,
 )
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -29,10 +29,12 @@ from divulge.core.hashing import Array
 from divulge.core.inside import taken_apart
 from divulge.core.views.extraction import LINEAR, TREE, Parameters, Secrets
 
-LINEAR_MODELS = (
-    *(Ridge, RidgeCV, RidgeClassifier, RidgeClassifierCV, Lasso, LassoCV, ElasticNet, ElasticNetCV),
-    *(LinearRegression, LogisticRegression, LinearSVC),
-)
+LINEAR_MODULES = ("sklearn.linear_model.", "sklearn.discriminant_analysis")
+LINEAR_CLASSES = ("LinearSVC", "LinearSVR")
+"""Estimators whose `coef_` and `intercept_` are planes of the inputs, one for each output (of generalized linear models
+before the link), by where they are at home and by name."""
+
+DECAYED = ("SGDClassifier", "SGDRegressor", "MLPClassifier", "MLPRegressor")
 CHOSEN_ALPHA = (RidgeCV, RidgeClassifierCV, LassoCV, ElasticNetCV)
 """Estimators that choose their regularisation strength themselves, and call it alpha_."""
 
@@ -57,7 +59,7 @@ def _settings(last: Any) -> dict[str, float | str]:
     settings: dict[str, float | str] = {}
     if isinstance(last, CHOSEN_ALPHA):
         settings["alpha"] = float(last.alpha_)
-    elif isinstance(last, (Ridge, RidgeClassifier, Lasso, ElasticNet, KernelRidge)):
+    elif isinstance(last, (Ridge, RidgeClassifier, Lasso, ElasticNet, KernelRidge)) or type(last).__name__ in DECAYED:
         settings["alpha"] = float(last.alpha)
     if isinstance(last, ElasticNet | ElasticNetCV) and not isinstance(last, Lasso | LassoCV):
         settings["l1_ratio"] = float(last.l1_ratio_ if isinstance(last, ElasticNetCV) else last.l1_ratio)
@@ -70,21 +72,20 @@ def _settings(last: Any) -> dict[str, float | str]:
         settings["epsilon"] = float(last.epsilon)
     if isinstance(last, LogisticRegression) and last.solver == "saga" and getattr(last, "l1_ratio", None) is not None:
         settings["l1_ratio"] = float(last.l1_ratio)
+    if type(last).__name__.startswith("SGD") and last.penalty == "elasticnet":
+        settings["l1_ratio"] = float(last.l1_ratio)
     return settings
 
 
 def _parameters(steps: list[Any], last: Any) -> Parameters | None:
     if isinstance(last, DecisionTreeClassifier) and not steps:
         return Parameters(TREE, (leaf_boxes(last),))
-    # Of more than two classes an SVC keeps one plane for each pair of them, and none for a class.
-    pair = isinstance(last, SVC) and last.kernel == "linear" and len(last.classes_) == 2
-    linear = isinstance(last, LINEAR_MODELS) or pair
-    scaled = _scaling(steps)
-    if not linear or scaled is None or not hasattr(last, "coef_"):
+    planes, scaled = _planes(last), _scaling(steps)
+    if planes is None or scaled is None:
         return None
-    weights, bias = np.atleast_2d(np.asarray(last.coef_, dtype=np.float64)), np.atleast_1d(last.intercept_)
+    weights, bias = planes
     factor, offset = scaled
-    bias = np.broadcast_to(bias, (len(weights),)) + weights @ (offset * np.ones(weights.shape[1]))
+    bias = bias + weights @ (offset * np.ones(weights.shape[1]))
     weights = weights * factor
     classes = getattr(last, "classes_", None)
     if classes is not None and len(weights) == 1 and len(classes) == 2:
@@ -92,6 +93,24 @@ def _parameters(steps: list[Any], last: Any) -> Parameters | None:
     if classes is not None and len(weights) != len(classes):
         return None
     return Parameters(LINEAR, (weights, bias))
+
+
+def _planes(last: Any) -> tuple[Array, Array] | None:
+    """Weights [outputs, inputs] and biases [outputs] of what is linear; None for all else."""
+    if isinstance(last, OneVsRestClassifier) and len(last.estimators_) > 2:
+        parts = [_planes(part) for part in last.estimators_]
+        known = [part for part in parts if part is not None and len(part[0]) == 1]
+        if len(known) < len(parts):
+            return None
+        return np.concatenate([w for w, _ in known]), np.concatenate([b for _, b in known])
+    # Of more than two classes an SVC keeps one plane for each pair of them, and none for a class.
+    kernel = isinstance(last, SVC | SVR) and last.kernel == "linear" and len(getattr(last, "classes_", "ab")) == 2
+    named = type(last).__name__ in LINEAR_CLASSES or type(last).__module__.startswith(LINEAR_MODULES)
+    if not (kernel or named) or not hasattr(last, "coef_") or not hasattr(last, "intercept_"):
+        return None
+    raw = last.coef_.toarray() if hasattr(last.coef_, "toarray") else last.coef_
+    weights, bias = np.atleast_2d(np.asarray(raw, dtype=np.float64)), np.atleast_1d(last.intercept_)
+    return weights, np.broadcast_to(np.asarray(bias, dtype=np.float64).ravel(), (len(weights),))
 
 
 def _scaling(steps: list[Any]) -> tuple[Any, Any] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from torch import Tensor, nn
 
@@ -16,6 +18,11 @@ def of_module(module: nn.Module, classifier: bool = True) -> Secrets:
 
     classifier: one output is the logit of the second of two classes.
     """
+    found = _of_layers(module, classifier)
+    return replace(found, projection=_last_weights(module))
+
+
+def _of_layers(module: nn.Module, classifier: bool) -> Secrets:
     if not isinstance(module, nn.Sequential):
         return Secrets(settings=_last_width(list(module.modules())))
     parts = [p for p in module if not isinstance(p, (nn.Flatten, nn.Identity))]
@@ -44,6 +51,12 @@ def of_module(module: nn.Module, classifier: bool = True) -> Secrets:
 
 def _array(tensor: Tensor) -> Array:
     return np.asarray(tensor.detach().cpu().double().numpy())
+
+
+def _last_weights(module: nn.Module) -> Array | None:
+    """Of the last linear layer [outputs, inputs]."""
+    last = next((p for p in reversed(list(module.modules())) if isinstance(p, nn.Linear)), None)
+    return None if last is None else _array(last.weight)
 
 
 def _last_width(parts: list[nn.Module]) -> dict[str, float | str]:

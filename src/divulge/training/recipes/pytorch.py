@@ -311,7 +311,9 @@ class TorchRecipe:
     @property
     def settings(self) -> dict[str, float | str]:
         """Of the training, in the words in which attacks claim them."""
-        return {"optimizer": self.optimizer.value, "batch_size": self.batch_size}
+        coupled = self.weight_decay > 0 and self.optimizer is not Optimizer.ADAMW
+        decay = {"weight_decay": self.weight_decay} if coupled else {}
+        return {"optimizer": self.optimizer.value, "batch_size": self.batch_size, **decay}
 
     def describe(self) -> str:
         """The recipe on one line."""

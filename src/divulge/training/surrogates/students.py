@@ -43,8 +43,7 @@ class SurrogateTrainer:
         able = (NETWORK,) if find_spec("torch") is not None else ()
         if self.example.schema.is_image and able:
             return able
-        # Which kind follows a curve best depends on the curve; of classes, networks did best throughout.
-        return (BEST, *able, TREES, LINEAR) if self.example.schema.task is Task.REGRESSION else (*able, TREES)
+        return (BEST, *able, TREES, LINEAR)  # which follows best depends on the target: steps, curves or planes
 
     def teach(
         self, kind: str, records: Records, answers: Array, seed: int, unlabeled: Records | None = None

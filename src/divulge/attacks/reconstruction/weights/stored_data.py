@@ -24,6 +24,9 @@ LEARNED = frozenset(
 )
 """Attributes with one value for each input that are no records."""
 
+ONE_COLUMN = "X_thresholds_"
+"""Where an isotonic regression keeps the inputs that it was fitted on, flat."""
+
 
 @dataclass(frozen=True)
 class StoredData:
@@ -122,12 +125,17 @@ def _parts(thing: Any) -> list[tuple[str, Any]]:
     if isinstance(thing, list | tuple | set):
         return [(str(place), value) for place, value in enumerate(list(thing)[:10_000])]
     parts = list(getattr(thing, "__dict__", {}).items())
+    parts = [(name, _column(value) if name == ONE_COLUMN else value) for name, value in parts]
     named = getattr(thing, "named_buffers", None)
     parts += list(named()) if named is not None else []
     state = getattr(thing, "__getstate__", None)
     if not parts and state is not None and type(thing).__module__.startswith("sklearn."):
         parts = [("state", state())]
     return parts
+
+
+def _column(values: Any) -> Any:
+    return values.reshape(-1, 1) if isinstance(values, np.ndarray) else values
 
 
 def _as_rows(thing: Any, width: set[int]) -> Array | None:
