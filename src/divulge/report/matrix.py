@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from divulge.core.guarantee import SEEDED
 from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
@@ -44,7 +45,7 @@ def advice(matrix: Matrix) -> list[str]:
     data = [row.of_data for row in rows if row.of_data.worst is not None]
     said = [_best(matrix, data or rows), _helped(matrix, data or rows), _copies(matrix, rows), _nobody(matrix, rows)]
     said += [_only_hidden(matrix, rows), _against_private(data)]
-    said += [_canaries(matrix, rows), _private(rows)]
+    said += [_canaries(matrix, rows), *_private(matrix)]
     return [*(part for part in said if part), LEAST]
 
 
@@ -214,13 +215,17 @@ def _canaries(matrix: Matrix, rows: list[MatrixRow]) -> str:
     )
 
 
-def _private(rows: list[MatrixRow]) -> str:
-    """What only a guarantee gives."""
-    private = [row for row in rows if row.private and row.epsilon is not None]
+def _private(matrix: Matrix) -> list[str]:
+    """What only a guarantee gives, for whom it holds and what it takes; and where noise was added for none."""
+    private = [row for row in matrix.measured() if row.private and row.epsilon is not None]
+    undone = [f"No bound for {row.name}: {row.unbounded}." for row in matrix.rows if row.unbounded]
     if not private:
-        return "None of these compositions comes with a guarantee: another attack may find more."
+        return ["None of these compositions comes with a guarantee: another attack may find more.", *undone]
     named = joined([r.name if "epsilon" in r.name else f"{r.name} (epsilon {r.epsilon:.3g})" for r in private], "and")
-    return f"Only {named} come{'s' * (len(private) == 1)} with a bound that holds for every attack on membership."
+    told = [f"Only {named} come{'s' * (len(private) == 1)} with a bound that holds for every attack on membership."]
+    known = [(row.name, row.guarantee) for row in private if row.guarantee is not None]
+    told += [" ".join((f"{name}: {bound}.", *bound.beside)) for name, bound in known]
+    return [*told, *([SEEDED] if known else []), *undone]
 
 
 def shade(cell: Cell) -> int:
