@@ -90,7 +90,9 @@ def test_a_bound_is_told_with_what_it_takes_and_never_where_a_part_undoes_it():
     found = replace(MATRIX, rows=rows)
     said = " ".join(advice(found))
     assert "Only DP-SGD (epsilon 1) comes with a bound" in said
-    assert "at delta 1e-05, for adding or removing one record; trusted: whoever trains the model. Six were tried." in said
+    assert (
+        "at delta 1e-05, for adding or removing one record; trusted: whoever trains the model. Six were tried." in said
+    )
     assert "ordinary generator with a known seed" in said
     assert "No bound for DP-SGD + MemGuard (epsilon 1): MemGuard is fitted to answers." in said
     assert "Of 3 compositions without a guarantee" in said

@@ -30,7 +30,7 @@ ATTACKS: dict[str, str] = {
     "equation_solving": f"{_EXTRACTION}.equation_solving:EquationSolving",
     "jacobian": f"{_EXTRACTION}.jacobian:Jacobian",
     "knockoff": f"{_EXTRACTION}.knockoff:Knockoff",
-    "knockoff_adaptive": f"{_EXTRACTION}.knockoff:KnockoffAdaptive",
+    "knockoff_adaptive": f"{_EXTRACTION}.bandits.knockoff_adaptive:KnockoffAdaptive",
     "knockoff_random": f"{_EXTRACTION}.knockoff:KnockoffRandom",
     "last_layer": f"{_EXTRACTION}.last_layer:LastLayer",
     "lowd_meek": f"{_EXTRACTION}.lowd_meek:LowdMeek",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from divulge.core.errors import InputError, TargetError
-from divulge.core.hashing import Array, digest
+from divulge.core.hashing import Array, derived_seed, digest
 from divulge.core.outputs import (
     COARSE,
     MANY,
@@ -35,12 +35,13 @@ from divulge.core.outputs import (
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.core.views.extraction import Secrets
+from divulge.core.views.reconstruction import Sent
 from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
 from divulge.targets.networks.torch_gradients import activations, gradient_norms
 from divulge.targets.networks.torch_inputs import Named, Singles, as_numbers, as_owned
 from divulge.targets.networks.torch_lent import as_input, bare, device_of, fingerprint_of, is_quantized, lent, type_of
 from divulge.targets.networks.torch_secrets import of_module
-from divulge.targets.networks.torch_updates import Front, InLogits, change_of, front_of, loss_of, untrained
+from divulge.targets.networks.torch_updates import Front, InLogits, front_of, loss_of, sent_of, untrained
 from divulge.targets.stated import StatedTarget
 
 LOOKED_AT = 512
@@ -305,10 +306,20 @@ class TorchTarget(StatedTarget):
                 self._bare = InLogits(self._bare, self._reading).eval()
         return self._bare
 
-    def update(
-        self, records: Records, steps: int = 1, rate: float = 0.1, module: nn.Module | None = None, epochs: int = 1
-    ) -> tuple[Array, ...]:
-        """What a client sends who trains on these records, by parameter: see torch_updates.change_of.
+    def update(self, records: Records, *how: Any, **more: Any) -> tuple[Array, ...]:
+        """What a client sends who trains on these records, by parameter: see `sent`."""
+        return self.sent(records, *how, **more).change
+
+    def sent(
+        self,
+        records: Records,
+        steps: int = 1,
+        rate: float = 0.1,
+        module: nn.Module | None = None,
+        epochs: int = 1,
+        train: bool = True,
+    ) -> Sent:
+        """The same with the buffers, see torch_updates.sent_of.
 
         module: what the client trains, where a server sent another one: made of `model`, or one like this.
         """
@@ -316,8 +327,10 @@ class TorchTarget(StatedTarget):
         trained = bare(self.module) if module is None else module.to(x.device)
         takes_logits = module is not None and any(isinstance(part, InLogits) for part in module.modules())
         reading = OutputReading(OutputForm.LOGITS) if takes_logits else self._reading_for(records)
-        change: Any = guarded(self._name, lambda: change_of(trained, x, y, steps, rate, epochs, reading))
-        return tuple(np.asarray(part) for part in change)
+        seed = derived_seed(0, "dropout", records.fingerprint())
+        how = steps, rate, epochs, reading
+        sent: Sent = guarded(self._name, lambda: sent_of(trained, x, y, *how, train=train, seed=seed))
+        return sent
 
     def _pair(self, records: Records) -> tuple[Tensor, Tensor]:
         x = self._tensor(self._given(records))
@@ -331,11 +344,14 @@ class TorchTarget(StatedTarget):
 
     def updated(self, records: Records, steps: int = 1, rate: float = 0.1, epochs: int = 1) -> TorchTarget:
         """The next version: this one after `update` with new records."""
-        change = self.update(records, steps, rate, None, epochs)
+        sent = self.sent(records, steps, rate, None, epochs)
         module = copy.deepcopy(bare(self.module))
         with torch.no_grad():
-            for parameter, part in zip(module.parameters(), change, strict=True):
+            for parameter, part in zip(module.parameters(), sent.change, strict=True):
                 parameter.sub_(rate * torch.as_tensor(part, dtype=parameter.dtype, device=parameter.device))
+            if sent.buffers:
+                for buffer, after in zip(module.buffers(), sent.buffers, strict=True):
+                    buffer.copy_(torch.as_tensor(after, device=buffer.device))
         return self.alike(module)
 
     def surprise(self, records: Records) -> Array:
