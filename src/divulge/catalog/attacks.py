@@ -115,6 +115,7 @@ ATTACKS: dict[str, str] = {
     "neuron_importance": f"{_RECONSTRUCTION}.attributes.neuron_importance:NeuronImportance",
     "plug_and_play": f"{_RECONSTRUCTION}.inversion.plug_and_play:PlugAndPlay",
     "repeated_training": f"{_RECONSTRUCTION}.weights.repeated_training:RepeatedTraining",
+    "spear": f"{_RECONSTRUCTION}.gradients.spear:Spear",
     "stored_data": f"{_RECONSTRUCTION}.weights.stored_data:StoredData",
     "trap_weights": f"{_RECONSTRUCTION}.gradients.trap_weights:TrapWeights",
     "updates_leak": f"{_RECONSTRUCTION}.versions.updates_leak:UpdatesLeak",

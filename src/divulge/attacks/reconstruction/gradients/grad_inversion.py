@@ -66,8 +66,6 @@ class GradInversion:
         layers = view.target.parameters().modules()
         if not any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in layers):
             raise Impossible("it needs batch-norm layers, and this module has none")
-        if view.updates[0].several:
-            raise Impossible("it inverts one step: `fedavg_inversion` takes several local steps")
         codes = classes_of(view, view.updates)
         known = all(u.train and u.buffers for u in view.updates)
         prior = Prior(self.total_variation, self.sent if known else self.statistics, self.length)
