@@ -74,13 +74,15 @@ class FederatedTarget:
         whole = [np.asarray(p.detach().cpu().numpy()) for p in sent.parameters()]
         parts = [records] * self.clients if self.sees == "client" else self._parts(records)
 
-        def train(client: int, weights: Arrays, number: int) -> Arrays:
+        def local_training(client: int, weights: Arrays, number: int) -> Arrays:
             local = copy.deepcopy(sent)
             change = self.inner.update(parts[client], steps, rate, local, epochs, train)
             return tuple(w - rate * c for w, c in zip(weights, change, strict=True))
 
         seen: list[ClientRound] = []
-        after = run(Federation(1, secure=self.secure), [len(p) for p in parts], tuple(whole), train, 0, seen.append)
+        after = run(
+            Federation(1, secure=self.secure), [len(p) for p in parts], tuple(whole), local_training, 0, seen.append
+        )
         if self.sees == "client":
             after = self._read(seen[0], whole)
         return tuple(np.asarray((b - a) / rate, dtype=b.dtype) for b, a in zip(whole, after, strict=True))

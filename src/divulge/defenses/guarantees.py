@@ -27,9 +27,9 @@ def promised(defenses: Sequence[Any], records: Records, base: Any) -> Promise | 
     if place is None:
         return None
     private: Any = training[place]
-    if able(private, TakesProtections):
-        sent = tuple(d for d in defenses if d.card.stage is Stage.UPDATE)
-        private, training[place] = (replace(private, protections=sent or private.protections),) * 2
+    sent = tuple(d for d in defenses if d.card.stage is Stage.UPDATE)
+    if sent and _sends(private):
+        private = replace(private, protections=sent)
     others = [d for d in defenses if d.card.stage is not Stage.TRAINING] + training[place + 1 :]
     # whatever trains a teacher, the votes are noisy
     others += [] if private.card.nests else training[:place]
@@ -38,6 +38,10 @@ def promised(defenses: Sequence[Any], records: Records, base: Any) -> Promise | 
         return found
     undone = next((why for d in others if (why := breaks(d))), None)
     return Unbounded(undone) if undone else found
+
+
+def _sends(defense: Any) -> bool:
+    return able(defense, TakesProtections)
 
 
 def breaks(defense: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -329,8 +329,8 @@ class TorchTarget(StatedTarget):
         reading = OutputReading(OutputForm.LOGITS) if takes_logits else self._reading_for(records)
         seed = derived_seed(0, "dropout", records.fingerprint())
         how = steps, rate, epochs, reading
-        sent: Sent = guarded(self._name, lambda: sent_of(trained, x, y, *how, train=train, seed=seed))
-        return sent
+        sent: Any = guarded(self._name, lambda: sent_of(trained, x, y, *how, train=train, seed=seed))
+        return cast(Sent, sent)
 
     def _pair(self, records: Records) -> tuple[Tensor, Tensor]:
         x = self._tensor(self._given(records))

@@ -154,7 +154,8 @@ def _spread(key: _Key, maker: nn.Module) -> Callable[[], Tensor] | None:
         shares: Tensor = maker(torch.cat([one, other]))
         seen = features_of(module, (low + shares.reshape(-1, *low.shape) * (high - low)).to(dtype)).float()
         far = (seen[:BATCH] - seen[BATCH:]).flatten(1).norm(dim=1) / (one - other).norm(dim=1)
-        return weight * far.mean()
+        apart: Tensor = weight * far.mean()
+        return apart
 
     return spread
 
