@@ -16,8 +16,8 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScale
 from divulge.catalog.defenses import defense
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError, Notice
-from divulge.core.guarantee import Guarantee, Unbounded
 from divulge.core.privacy_budget import warn_of_delta
+from divulge.core.results.guarantee import Guarantee, Unbounded
 from divulge.data.arrays import from_arrays
 from divulge.defenses.federated.flower import Federation, clipped, run
 from divulge.defenses.federated.learning import Federated

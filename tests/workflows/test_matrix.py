@@ -17,9 +17,9 @@ import divulge
 from divulge.catalog.defenses import defense
 from divulge.cli.app import app
 from divulge.core.errors import InputError
-from divulge.core.guarantee import Guarantee
 from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
+from divulge.core.results.guarantee import Guarantee
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.data.arrays import from_arrays
 from divulge.report.matrix import advice, markdown, picture, render, shade

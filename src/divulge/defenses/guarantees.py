@@ -9,8 +9,8 @@ from typing import Any
 from divulge.core.capability.declared import able
 from divulge.core.capability.defenses import Accounted, Fitted, TakesProtections
 from divulge.core.defense import Stage
-from divulge.core.guarantee import Promise, Unbounded
 from divulge.core.records import Records
+from divulge.core.results.guarantee import Promise, Unbounded
 
 
 def promised(defenses: Sequence[Any], records: Records, base: Any) -> Promise | None:

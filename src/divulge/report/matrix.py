@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from divulge.core.guarantee import SEEDED
 from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
+from divulge.core.results.guarantee import SEEDED
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import AUC
 from divulge.core.wording import counted, joined, percent

@@ -12,11 +12,11 @@ from divulge.core.capability.declared import able
 from divulge.core.capability.defenses import Accounted, Fitted, ShownThrough
 from divulge.core.defense import Stage, UpdateDefense
 from divulge.core.errors import InputError
-from divulge.core.guarantee import Guarantee
 from divulge.core.hashing import derived_seed
 from divulge.core.privacy_budget import warn_of_delta
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
+from divulge.core.results.guarantee import Guarantee
 from divulge.core.target import Target
 from divulge.core.wording import joined
 from divulge.defenses.guarantees import promised

@@ -15,13 +15,13 @@ import numpy as np
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.catalog.attacks import attack_class
 from divulge.core.errors import DivulgeError, InputError
-from divulge.core.guarantee import Guarantee, Unbounded
 from divulge.core.hashing import derived_rng, digest
 from divulge.core.progress import Progress, Quiet
 from divulge.core.recipe import Recipe
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.estimate import Rate
 from divulge.core.results.finding import Finding, Reading
+from divulge.core.results.guarantee import Guarantee, Unbounded
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from divulge.core.capability.declared import able
 from divulge.core.defense import Defense, DefenseCard, UpdateDefense
-from divulge.core.guarantee import Guarantee, Unbounded
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.core.results.guarantee import Guarantee, Unbounded
 
 
 class HasCard(Protocol):

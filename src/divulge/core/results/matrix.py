@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from divulge.core.guarantee import Guarantee
 from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
+from divulge.core.results.guarantee import Guarantee
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 
 from divulge.core.defense import DefenseCard, Stage, UpdateDefense
 from divulge.core.errors import InputError
-from divulge.core.guarantee import Guarantee, Promise, Unbounded
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.persons import numbered
 from divulge.core.privacy_budget import check_delta
 from divulge.core.records import Records
+from divulge.core.results.guarantee import Guarantee, Promise, Unbounded
 from divulge.core.threat import Task
 from divulge.defenses.accounting import cost_of
 from divulge.defenses.federated.flower import Arrays, ClientRound, Federation, clipped, run

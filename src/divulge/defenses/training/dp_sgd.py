@@ -13,10 +13,10 @@ from divulge.core.capability.recipes import ByBatches, Untrained
 from divulge.core.capability.targets import estimator_of
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError, MissingExtra, TargetError
-from divulge.core.guarantee import Guarantee, Promise, Unbounded
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.privacy_budget import check_delta, check_epsilon, check_noise
 from divulge.core.records import Records
+from divulge.core.results.guarantee import Guarantee, Promise, Unbounded
 from divulge.core.threat import Task
 from divulge.defenses.accounting import PrivacyCost, cost_of, noise_for, replacing
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError, TargetError
-from divulge.core.guarantee import Guarantee, Promise
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest, row_digests
 from divulge.core.persons import count
 from divulge.core.privacy_budget import check_delta, check_epsilon, check_noise
 from divulge.core.records import Records
+from divulge.core.results.guarantee import Guarantee, Promise
 from divulge.defenses.accounting import gaussian_cost, gaussian_noise_for
 from divulge.defenses.training.altered_loss import for_classes
 from divulge.defenses.training.teaching import classes_told
