@@ -17,6 +17,8 @@ SHARPNESS = 150.0
 SHIFT = 5.0
 SPREAD = 0.3
 
+NORMALIZING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+
 
 class _Step(torch.autograd.Function):
     """ReLU whose slope is a steep sigmoid, so that the slope has a slope too (Haim et al. 2022, appendix B)."""
@@ -54,6 +56,8 @@ def outside_theory(module: nn.Module, view: FileView, seed: int) -> str:
     """
     if not any(isinstance(part, _SoftRelu) for part in _softened(module).modules()):
         return "it has no ReLU layer"
+    if any(isinstance(part, NORMALIZING) for part in module.modules()):  # grows with its weights, but not while trained
+        return "its outputs do not grow with a power of its weights while it is trained: it normalises"
     tried = copy.deepcopy(module).double().eval()
     rng = np.random.default_rng(seed)
     x = torch.as_tensor(view.low + (view.high - view.low) * rng.random((16, *view.shape)), dtype=torch.float64)
