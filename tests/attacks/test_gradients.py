@@ -9,14 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from divulge.attacks.reconstruction.gradients.gradient_matching import Matcher, Prior, by_lbfgs
+from divulge.attacks.reconstruction.gradients.gradient_matching import Matcher, Prior, batch_statistics, by_lbfgs
+from divulge.attacks.reconstruction.gradients.langevin import rolled, shift_between
 from divulge.attacks.reconstruction.gradients.last_layer_gradients import _solved, label_counts
 from divulge.core.errors import AccessDenied, Impossible, InputError, TargetError
 from divulge.core.game import Arm
 from divulge.core.threat import Access, Needs
 from divulge.core.views.reconstruction import Update, UpdateView
 from divulge.games.rebuild import RebuildPlan
-from divulge.targets.networks.torch_updates import change_of
+from divulge.targets.networks.pytorch import TorchTarget
+from divulge.targets.networks.torch_updates import change_of, sent_of
 from tests.attacks.reconstruction_games import Convolutions, dense, pictures, played, quality, share, taught
 
 SETS = pictures(90, seed=1), pictures(90, seed=2), pictures(300, seed=3)
@@ -336,3 +338,78 @@ def test_a_text_that_a_model_was_trained_on_is_exposed():
     assert share(found, "text_exact") == 1
     assert rouge([1, 2, 3], [1, 2, 4]) == pytest.approx(2 / 3) and rouge([1, 2, 3], [1, 2, 4], 2) == 0.5
     assert edit_distance([1, 2, 3], [2, 3, 4]) == 2 and edit_distance([], [5]) == 1
+
+
+def noisy_net():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.5), nn.Linear(12, 3)
+    )
+
+
+def test_clients_train_in_training_mode_and_send_what_batch_norm_remembers():
+    """By hand: one step of a training loop on a copy, whose batch norm sees the batch and keeps a tenth of it."""
+    module = noisy_net().eval()
+    records = SETS[0].take(np.arange(6))
+    x, y = torch.as_tensor(records.x), torch.as_tensor(records.y)
+    sent = sent_of(module, x, y, 1, 0.1, seed=5)
+    local = noisy_net().train()
+    torch.manual_seed(5)
+    wanted = torch.autograd.grad(nn.functional.cross_entropy(local(x), y), list(local.parameters()))
+    for got, own in zip(sent.change, wanted, strict=True):
+        np.testing.assert_allclose(got, own.numpy(), atol=1e-7)
+    batch = module[1](x.flatten(1))
+    mean, variance, count = sent.buffers
+    np.testing.assert_allclose(mean, 0.1 * batch.mean(dim=0).detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(variance, 0.9 + 0.1 * batch.var(dim=0).detach().numpy(), atol=1e-6)
+    assert sent.train and count == 1 and not module.training and int(module[2].num_batches_tracked) == 0
+    asked = sent_of(module, x, y, 1, 0.1, train=False)
+    assert not asked.train and not asked.buffers
+    assert max(np.abs(a - b).max() for a, b in zip(asked.change, sent.change, strict=True)) > 1e-3
+    lone = sent_of(module, x[:1], y[:1], 1, 0.1)  # batch norm of one record cannot be trained
+    assert not lone.train
+    np.testing.assert_allclose(lone.change[0], sent_of(module, x[:1], y[:1], 1, 0.1, train=False).change[0])
+
+
+def test_what_batch_norm_saw_of_a_batch_follows_from_what_it_remembers():
+    records = SETS[0].take(np.arange(6))
+    module = noisy_net()
+    with torch.no_grad():
+        module[2].running_mean.normal_()
+    sent = TorchTarget(module).sent(records)
+    found = batch_statistics(module, Update(sent.change, 6, train=True, buffers=sent.buffers))
+    batch = module[1](torch.as_tensor(records.x).flatten(1)).detach()
+    np.testing.assert_allclose(found[0], batch.mean(dim=0).numpy(), atol=1e-5)
+    np.testing.assert_allclose(found[1], batch.var(dim=0).numpy(), atol=1e-5)
+    assert batch_statistics(module, Update(sent.change, 6, train=False)) == []
+
+
+def test_updates_in_training_mode_are_matched_in_training_mode():
+    """The distance at the very records that were sent is nothing, with batch norm of the batch; in the other mode it is
+    not.
+    """
+    module = nn.Sequential(*(part for part in noisy_net() if not isinstance(part, nn.Dropout))).double()
+    records = SETS[0].take(np.arange(4))
+    target = TorchTarget(module)
+    view = view_of(module, records)
+    found = []
+    for train in (True, False):
+        sent = target.sent(records, train=True)
+        update = Update(sent.change, 4, 1, 0.1, 1, train)
+        matcher = Matcher(view, (update,), records.y[None], Prior(), cosine=False, seed=0)
+        at = (torch.as_tensor(records.x[None]).double() - matcher._low) / (matcher._high - matcher._low)
+        found.append(float(matcher.fit(at, None)[0]))
+    assert found[0] < 1e-9 and found[1] > 1e-4
+    assert module[2].running_mean is not None
+
+
+def test_pictures_are_registered_by_whole_pixels():
+    rng = np.random.default_rng(0)
+    one = torch.as_tensor(rng.random((1, 2, 8, 8)))
+    shifts = torch.tensor([[[1, 0], [-2, 1]]])
+    moved = rolled(one, shifts, (-2, -1))
+    found = shift_between(one, moved, (-2, -1))
+    assert found.tolist() == shifts.tolist()
+    assert torch.equal(rolled(moved, -shifts, (-2, -1)), one)
+    same = shift_between(one, one, (-2, -1))
+    assert not same.any()

@@ -13,11 +13,12 @@ from torch import nn
 
 from divulge.attacks.extraction.active_thief import STRATEGIES, ActiveThief, boundary_distance
 from divulge.attacks.extraction.architecture import CHOICES, Architecture, Reader, random_designs
+from divulge.attacks.extraction.bandits.knockoff_adaptive import GradientBandit, KnockoffAdaptive, rewards_of
 from divulge.attacks.extraction.copycat import Copycat
 from divulge.attacks.extraction.data_free import DataFree
 from divulge.attacks.extraction.equation_solving import EquationSolving
 from divulge.attacks.extraction.jacobian import Jacobian, input_gradient
-from divulge.attacks.extraction.knockoff import Knockoff, KnockoffAdaptive, KnockoffRandom
+from divulge.attacks.extraction.knockoff import Knockoff, KnockoffRandom
 from divulge.attacks.extraction.learning import ask, spread_out
 from divulge.attacks.extraction.semi_supervised import SemiSupervised
 from divulge.core.errors import Impossible, InputError, TargetError
@@ -288,3 +289,38 @@ def test_attributes_of_unseen_networks_are_told_from_their_scores():
         assert theft.exact[0].values == 4  # what a bare module tells; the recipe would tell more
         right += {c.name: c.value for c in guess.claims}["activation"] == design.activation
     assert right == 3
+
+
+def test_the_bandit_pushes_the_other_actions_down_by_hand():
+    """Sutton and Barto 2018, equation 2.12: from even preferences and a mean of 0, a reward of 1 for the first of four
+    raises it by 3 / 4 and lowers each other by 1 / 4; the next is compared with the mean, and counts half.
+    """
+    bandit = GradientBandit(4)
+    bandit.learn(0, 1.0)
+    np.testing.assert_allclose(bandit.liking, [0.75, -0.25, -0.25, -0.25])
+    policy = np.exp(bandit.liking) / np.exp(bandit.liking).sum()
+    bandit.learn(0, 0.0)
+    np.testing.assert_allclose(bandit.liking, [0.75, -0.25, -0.25, -0.25] + (0 - 1) / 2 * (np.eye(4)[0] - policy))
+    assert bandit.liking.sum() == pytest.approx(0)
+    assert bandit.choose(np.array([False, False, True, False]), np.random.default_rng(0)) == 2
+
+
+def test_the_bandit_comes_to_like_what_pays():
+    bandit, rng = GradientBandit(3), np.random.default_rng(0)
+    for _ in range(400):
+        action = bandit.choose(np.ones(3, dtype=bool), rng)
+        bandit.learn(action, float(action == 1))
+    assert bandit.policy.argmax() == 1 and bandit.policy[1] > 0.5
+    even = GradientBandit(3)
+    for _ in range(400):
+        even.learn(even.choose(np.ones(3, dtype=bool), rng), 0.5)
+    assert even.policy.max() < 0.6
+
+
+def test_rewards_by_hand():
+    shares = np.array([[0.9, 0.1], [0.5, 0.5]])
+    before = [np.array([[0.5, 0.5]])]
+    copied = np.log(np.array([[0.5, 0.5], [0.9, 0.1]]))
+    found = rewards_of(shares, before, copied)
+    assert found == pytest.approx([2 / 3, 1 / 3])  # surest and most diverse is the first, worst copied the second
+    assert rewards_of(shares, before, None) == pytest.approx([1.0, 0.0])

@@ -202,9 +202,25 @@ def test_the_kkt_attack_hands_in_as_many_as_it_is_sure_of_and_reads_networks_onl
     target, recipe = fitted(LogisticRegression(), sets)
     with pytest.raises(Impossible, match="network"):
         played("kkt", target, sets, threat="published-model", recipe=recipe)
-    found = played("kkt", dense(), SETS, threat="published-model", candidates=12, kept=4, steps=20)
+    module = dense()
+    module[3].bias = None
+    found = played("kkt", module, SETS, threat="published-model", candidates=12, kept=4, steps=20)
     (nearer,) = [m for m in found.paired if m.metric == "guesses_nearer_training"]
     assert len(nearer.hits) == 4 and "unexplained" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("layers", "why"),
+    [
+        ((nn.Linear(64, 8), nn.Tanh(), nn.Linear(8, 3, bias=False)), "no ReLU"),
+        ((nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 3)), "power of its weights"),
+        ((nn.Linear(64, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3, bias=False)), "power of its weights"),
+        ((nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 8, bias=False), nn.GELU(), nn.Linear(8, 3, bias=False)), "power"),
+    ],
+)
+def test_networks_that_the_theory_of_kkt_excludes_are_refused(layers, why):
+    with pytest.raises(Impossible, match=why):
+        played("kkt", nn.Sequential(nn.Flatten(), *layers), SETS, threat="published-model", candidates=12, steps=20)
 
 
 def classes_of(name, module, arm=Arm.TARGET, public=None, threat="published-model", seed=0, **settings):

@@ -45,6 +45,13 @@ def test_a_linear_model_says_the_same(scheme, least):
     assert hidden.cost.questions == len(asked) and hidden.cost.sent // len(asked) > least
     hidden.answer(Access.LABEL, asked)
     assert hidden.cost.questions == len(asked)  # what is known is not asked again
+    note = hidden.provenance_note()
+    if scheme == "mpc":
+        assert hidden.cost.keys == 0 and "circuit privacy" not in note
+        return
+    assert hidden.cost.keys > 5_000_000 and "bytes of keys" in note and "CKKS has no circuit privacy" in note
+    _, asker, server = hidden._context()
+    assert asker.has_secret_key() and not server.has_secret_key()
 
 
 @pytest.mark.parametrize("scheme", ["ckks", "mpc"])

@@ -24,7 +24,7 @@ from divulge.claims.dp_training import dp_training
 from divulge.cli.app import app
 from divulge.core.errors import InputError
 from divulge.data.arrays import from_arrays
-from divulge.defenses.accounting import cost_of, gaussian_cost, gaussian_noise_for, noise_for
+from divulge.defenses.accounting import cost_of, gaussian_cost, gaussian_epsilon, gaussian_noise_for, noise_for
 from divulge.defenses.training.dp_sgd import DpSgd
 from divulge.training.recipes.sklearn import SklearnRecipe
 from tests.defenses.nets import BASE, accuracy, digits, under
@@ -40,6 +40,8 @@ def test_the_gaussian_mechanism_by_its_closed_form():
         found = norm.cdf(0.5 / s - epsilon * s) - np.exp(epsilon) * norm.cdf(-0.5 / s - epsilon * s)
         assert found == pytest.approx(delta, rel=1e-6)
         assert gaussian_cost(s, delta) == pytest.approx(epsilon, rel=1e-3)
+        assert gaussian_epsilon(s, delta) == pytest.approx(epsilon, rel=1e-6)
+    assert gaussian_epsilon(1 / 3, 1e-5) == pytest.approx(gaussian_cost(1 / 3, 1e-5), rel=1e-3)
 
 
 @pytest.mark.parametrize(

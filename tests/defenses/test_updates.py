@@ -62,19 +62,33 @@ def test_quantization_has_few_values_and_the_same_mean(lists, bits):
 
 @pytest.mark.parametrize("epsilon", [0.5, 1.0, 8.0])
 def test_noise_is_the_least_that_gives_the_guarantee(epsilon):
-    """Balle and Wang 2018, theorem 8: delta = P(N > eps sigma - 1/2 sigma) - e^eps P(N < -eps sigma - 1/2 sigma)."""
+    """Balle and Wang 2018, theorem 8: delta = P(N > eps sigma - 1/2 sigma) - e^eps P(N < -eps sigma - 1/2 sigma), with
+    sigma in units of the sensitivity: two updates of one norm can be two norms apart.
+    """
     made = defense("update_noise", epsilon=epsilon, delta=1e-5)
-    s = made.deviation
+    s = made.deviation / 2
     delta = norm.cdf(1 / (2 * s) - epsilon * s) - np.exp(epsilon) * norm.cdf(-1 / (2 * s) - epsilon * s)
     assert delta == pytest.approx(1e-5, rel=1e-3)
     noisy = made.protect((np.zeros(20_000),), np.random.default_rng(0))[0]
-    assert noisy.std() == pytest.approx(s, rel=0.03)
+    assert noisy.std() == pytest.approx(2 * s, rel=0.03)
+
+
+def test_noise_for_many_updates_costs_what_was_asked_for_all_of_them():
+    import dp_accounting
+    from dp_accounting.pld import PLDAccountant
+
+    made = defense("update_noise", epsilon=2.0, delta=1e-5, rounds=20)
+    replaced = PLDAccountant(neighboring_relation=dp_accounting.NeighboringRelation.REPLACE_ONE)
+    replaced.compose(dp_accounting.GaussianDpEvent(made.deviation), 20)
+    assert replaced.get_epsilon(1e-5) == pytest.approx(2.0, rel=1e-3) == made.cost(20)
+    once = defense("update_noise", epsilon=8.0)
+    assert once.cost(1) == pytest.approx(8.0, rel=1e-3) and once.cost(20) > 50
 
 
 def test_settings_that_make_no_sense_are_refused():
     for name, wrong in (
         ("update_clipping", {"norm": 0}), ("update_pruning", {"share": 1.0}), ("update_quantization", {"bits": 0}),
-        ("update_noise", {"epsilon": 0}),
+        ("update_noise", {"epsilon": 0}), ("update_noise", {"epsilon": float("nan")}), ("update_noise", {"rounds": 0}),
     ):  # fmt: skip
         with pytest.raises(InputError):
             defense(name, **wrong)

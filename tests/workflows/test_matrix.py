@@ -19,6 +19,7 @@ from divulge.cli.app import app
 from divulge.core.errors import InputError
 from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
+from divulge.core.results.guarantee import Guarantee
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.data.arrays import from_arrays
 from divulge.report.matrix import advice, markdown, picture, render, shade
@@ -80,6 +81,24 @@ def test_sentences_follow_from_the_figures():
     assert "No composition here stops every attack" in said
     assert "DP-SGD (epsilon 1) comes with a bound that holds for every attack on membership" in said
     assert said.endswith("not what every attack would.")
+
+
+def test_a_bound_is_told_with_what_it_takes_and_never_where_a_part_undoes_it():
+    bound = Guarantee(1.0, 1e-5, "adding or removing one record", "whoever trains the model", ("Six were tried.",))
+    undone = row("DP-SGD + MemGuard (epsilon 1)", 0.9, 0.1, 0.1, 0.3, unbounded="MemGuard is fitted to answers")
+    rows = (*MATRIX.rows[:3], replace(MATRIX.rows[3], guarantee=bound), undone)
+    found = replace(MATRIX, rows=rows)
+    said = " ".join(advice(found))
+    assert "Only DP-SGD (epsilon 1) comes with a bound" in said
+    assert (
+        "at delta 1e-05, for adding or removing one record; trusted: whoever trains the model. Six were tried." in said
+    )
+    assert "ordinary generator with a known seed" in said
+    assert "No bound for DP-SGD + MemGuard (epsilon 1): MemGuard is fitted to answers." in said
+    assert "Of 3 compositions without a guarantee" in said
+    assert "no bound: MemGuard is fitted to answers" in render(found)
+    alone = " ".join(advice(replace(MATRIX, rows=(MATRIX.rows[0], undone))))
+    assert "None of these compositions comes with a guarantee" in alone and "No bound for DP-SGD + MemGuard" in alone
 
 
 def test_without_a_guarantee_or_a_leak_other_sentences_follow():

@@ -13,6 +13,7 @@ from divulge.core.capability.targets import SendsUpdates
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.core.views.reconstruction import Sent
 from divulge.defenses.federated.flower import CLIPPING_RANGE, MODULUS, Arrays, ClientRound, Federation, run
 
 
@@ -42,26 +43,46 @@ class FederatedTarget:
         """See TorchTarget."""
         return FederatedTarget(self.inner.fresh(seed), self.clients, self.secure, self.sees)
 
+    def sent(
+        self,
+        records: Records,
+        steps: int = 1,
+        rate: float = 0.1,
+        module: Any = None,
+        epochs: int = 1,
+        train: bool = True,
+    ) -> Sent:
+        """See TorchTarget: of rounds the weights are looked at, buffers are not."""
+        return Sent(self.update(records, steps, rate, module, epochs, train), (), train)
+
     def update(
-        self, records: Records, steps: int = 1, rate: float = 0.1, module: Any = None, epochs: int = 1
+        self,
+        records: Records,
+        steps: int = 1,
+        rate: float = 0.1,
+        module: Any = None,
+        epochs: int = 1,
+        train: bool = True,
     ) -> Arrays:
         """See TorchTarget: what the round gives away.  Where one client is read, its records are all of `records`, and
         the other clients train on the same ones.
         """
         if self.sees == "sum" and len(records) < self.clients:  # the easiest case: a record that was sent by itself
-            bare: Arrays = self.inner.update(records, steps, rate, module, epochs)
+            bare: Arrays = self.inner.update(records, steps, rate, module, epochs, train)
             return bare
         sent = module if module is not None else self.inner.module
         whole = [np.asarray(p.detach().cpu().numpy()) for p in sent.parameters()]
         parts = [records] * self.clients if self.sees == "client" else self._parts(records)
 
-        def train(client: int, weights: Arrays, number: int) -> Arrays:
+        def local_training(client: int, weights: Arrays, number: int) -> Arrays:
             local = copy.deepcopy(sent)
-            change = self.inner.update(parts[client], steps, rate, local, epochs)
+            change = self.inner.update(parts[client], steps, rate, local, epochs, train)
             return tuple(w - rate * c for w, c in zip(weights, change, strict=True))
 
         seen: list[ClientRound] = []
-        after = run(Federation(1, secure=self.secure), [len(p) for p in parts], tuple(whole), train, 0, seen.append)
+        after = run(
+            Federation(1, secure=self.secure), [len(p) for p in parts], tuple(whole), local_training, 0, seen.append
+        )
         if self.sees == "client":
             after = self._read(seen[0], whole)
         return tuple(np.asarray((b - a) / rate, dtype=b.dtype) for b, a in zip(whole, after, strict=True))

@@ -342,8 +342,10 @@ def _source(
     owner = np.zeros(len(members), dtype=np.int64)
     for client, rows in enumerate(parts):
         owner[rows] = client
-    losses = np.zeros((len(parts), len(members)))
+    losses, times = np.zeros((len(parts), len(members))), np.zeros(len(parts))
     for seen in rounds:
-        for client in range(len(parts)):
-            losses[client] += _losses(recipe, _loaded(recipe, seen.sent[client], seed), members)
+        for client, sent in seen.sent.items():
+            losses[client] += _losses(recipe, _loaded(recipe, sent, seed), members)
+            times[client] += 1
+    losses = np.where(times[:, None] > 0, losses / np.maximum(times, 1)[:, None], np.inf)  # not all take part always
     return condensed((losses.argmin(axis=0) == owner).astype(float), whose), guessing

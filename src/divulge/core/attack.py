@@ -25,6 +25,7 @@ class Card:
     strength: how much it is expected to find of what its challenge hides, from 0 to 1, going by the benchmarks.
     seconds: of its own computing for 10,000 records, beside the models that it trains and the queries that it sends.
     ranks_as: the attack that puts records of their own in the same order; where both are played they are one test.
+    differs: in what it is not as its paper has it; empty where it is.
     models: shadow models that it needs.  students: whether it lets models of the recipe learn from the target's scores.
     """
 
@@ -46,6 +47,7 @@ class Card:
     strength: float = 0.5
     seconds: float = 2.0
     ranks_as: str = ""
+    differs: str = ""
 
     @property
     def played_as(self) -> Challenge:

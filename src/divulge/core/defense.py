@@ -25,6 +25,10 @@ class Stage(Enum):
     INTERFACE = "interface"
 
 
+LOOKS = "may look at training records without noise"
+"""Of a defence that says nothing of it: a bound that does not hold is worse than none."""
+
+
 @dataclass(frozen=True)
 class DefenseCard:
     """What a planner and a report need to know.
@@ -34,6 +38,8 @@ class DefenseCard:
     `distil`, learn from scores.  needs_reference: the owner's further records, which no member is among.
     nests: whether it trains models by the recipe as it finds it, so that it may stand around another defence of the
     training.  extra: of divulge, without whose libraries it cannot be had.
+    breaks_bound: why a bound by differential privacy does not survive this defence beside it, what follows the title in
+    a sentence; empty for one that looks at no training record, treats each by itself, or sees only answers.
     """
 
     name: str
@@ -47,6 +53,7 @@ class DefenseCard:
     needs_reference: bool = False
     nests: bool = False
     extra: str = ""
+    breaks_bound: str = LOOKS
 
 
 class Defense(Protocol):

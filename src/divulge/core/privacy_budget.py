@@ -38,12 +38,16 @@ def check_delta(where: str, delta: float, *, zero: bool = False) -> None:
         )
 
 
-def warn_of_delta(where: str, delta: float, records: int, stacklevel: int = 3) -> None:
-    """A Notice where delta is above 1 / records: publishing one record whole, drawn by lot, would be as private."""
-    if records > 0 and delta > 1 / records:
+def warn_of_delta(where: str, delta: float, units: int, stacklevel: int = 3, unit: str = "records") -> None:
+    """A Notice where delta is above 1 / units: publishing one record whole, drawn by lot, would be as private.
+
+    unit: what is protected, in the plural: records, persons or clients.
+    """
+    if units > 0 and delta > 1 / units:
+        what = "one record" if unit == "records" else f"all records of one of the {unit}"
         warnings.warn(
-            f"{where}: delta {delta:g} is above 1 / {records} records: giving away one record whole would satisfy it; "
-            f"take {0.1 / records:.0e} or less",
+            f"{where}: delta {delta:g} is above 1 / {units} {unit}: giving away {what} whole would satisfy it; "
+            f"take {0.1 / units:.0e} or less",
             Notice,
             stacklevel=stacklevel,
         )

@@ -109,7 +109,7 @@ def read_idx(path: Path, field: str = "idx") -> Array:
 
 
 def read_update(
-    path: Path, steps: int, rate: float, epochs: int = 1
+    path: Path, steps: int, rate: float, epochs: int = 1, train: bool = False
 ) -> tuple[tuple[Update, ...], tuple[tuple[int, ...], ...]]:
     """A captured update from an .npz file: arrays in the order of the parameters, and `rows` of the members."""
     existing(path, "reconstruction.update")
@@ -128,7 +128,7 @@ def read_update(
         raise InputError(f"reconstruction.update: cannot read {path.name} as .npz ({_first(error)})") from error
     if not change or not rows or not all(np.isfinite(part).all() for part in change):
         raise InputError(f"reconstruction.update: {path.name} holds no finite arrays, or no rows")
-    return (Update(change, len(rows), steps, rate, epochs),), (rows,)
+    return (Update(change, len(rows), steps, rate, epochs, train),), (rows,)
 
 
 def _first(error: Exception) -> str:

@@ -14,6 +14,7 @@ from divulge.core.attack import Card
 from divulge.core.capability.declared import able
 from divulge.core.capability.targets import (
     Decodes,
+    SendsBuffers,
     SendsUpdates,
     SplitModel,
     Surprised,
@@ -38,6 +39,7 @@ from divulge.core.views.reconstruction import (
     ReconstructionAuxiliary,
     RepeatedView,
     SampleGuess,
+    Sent,
     Update,
     UpdatedView,
     UpdateView,
@@ -67,7 +69,8 @@ class RebuildPlan:
     which a split model is cut; half way when None.  asked: training records (and as many others) whose attributes are
     asked about.  captured: an update that really was sent, with the rows of the members behind it.  clients: updates
     come out of federated rounds of so many, 0 for one by one; secure: under secure aggregation; sees: the "sum" of all
-    clients, or what one "client" sends.
+    clients, or what one "client" sends.  mode: in which clients compute updates: "train", with batch norm of the batch
+    and dropout, as training code does, or "eval".
     """
 
     trials: int = 20
@@ -81,6 +84,7 @@ class RebuildPlan:
     secure: bool = False
     sees: str = "sum"
     epochs: int = 1
+    mode: str = "train"
 
     def fingerprint(self) -> str:
         """Content hash."""
@@ -88,6 +92,13 @@ class RebuildPlan:
         rows = repr(self.captured[1]) if self.captured is not None else ""
         bare = repr(replace(self, captured=None))
         return digest(bare, rows, *(part for update in sent for part in update.change))
+
+
+def _sent(target: Any, records: Records, plan: RebuildPlan, module: Any) -> Sent:
+    """What one client sends."""
+    if able(target, SendsBuffers):
+        return target.sent(records, plan.steps, plan.rate, module, plan.epochs, plan.mode == "train")
+    return Sent(target.update(records, plan.steps, plan.rate, module, plan.epochs))
 
 
 def _telling(
@@ -196,10 +207,11 @@ class RebuildGame:
 
         def ask(module: Any) -> tuple[Update, ...]:
             rng = derived_rng(self.seed, "updates", arm.value)
-            updates = [target.update(r, plan.steps, plan.rate, module, plan.epochs) for r in sent]
-            changes = [shield(c, rng) if shield is not None else c for c in updates]
             how = plan.steps, plan.rate, plan.epochs
-            return tuple(Update(c, len(r), *how) for c, r in zip(changes, sent, strict=True))
+            told = [_sent(target, r, plan, module) for r in sent]
+            changes = [shield(t.change, rng) if shield is not None else t.change for t in told]
+            parts = zip(changes, sent, told, strict=True)
+            return tuple(Update(c, len(r), *how, t.train, t.buffers) for c, r, t in parts)
 
         captured = plan.captured[0] if plan.captured is not None and arm is Arm.TARGET else None
         tokens = reads_tokens(target)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
+from divulge.core.results.guarantee import SEEDED
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import AUC
 from divulge.core.wording import counted, joined, percent
@@ -49,7 +50,7 @@ def advice(matrix: Matrix) -> list[str]:
         _nobody(matrix, rows),
     ]
     sentences += [_only_hidden(matrix, rows), _against_private(data)]
-    sentences += [_canaries(matrix, rows), _private(rows)]
+    sentences += [_canaries(matrix, rows), *_private(matrix)]
     return [*(part for part in sentences if part), LEAST]
 
 
@@ -219,13 +220,17 @@ def _canaries(matrix: Matrix, rows: list[MatrixRow]) -> str:
     )
 
 
-def _private(rows: list[MatrixRow]) -> str:
-    """What only a guarantee gives."""
-    private = [row for row in rows if row.private and row.epsilon is not None]
+def _private(matrix: Matrix) -> list[str]:
+    """What only a guarantee gives, for whom it holds and what it takes; and where noise was added for none."""
+    private = [row for row in matrix.measured() if row.private and row.epsilon is not None]
+    undone = [f"No bound for {row.name}: {row.unbounded}." for row in matrix.rows if row.unbounded]
     if not private:
-        return "None of these compositions comes with a guarantee: another attack may find more."
+        return ["None of these compositions comes with a guarantee: another attack may find more.", *undone]
     named = joined([r.name if "epsilon" in r.name else f"{r.name} (epsilon {r.epsilon:.3g})" for r in private], "and")
-    return f"Only {named} come{'s' * (len(private) == 1)} with a bound that holds for every attack on membership."
+    told = [f"Only {named} come{'s' * (len(private) == 1)} with a bound that holds for every attack on membership."]
+    known = [(row.name, row.guarantee) for row in private if row.guarantee is not None]
+    told += [" ".join((f"{name}: {bound}.", *bound.beside)) for name, bound in known]
+    return [*told, *([SEEDED] if known else []), *undone]
 
 
 def shade(cell: Cell) -> int:

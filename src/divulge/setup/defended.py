@@ -16,8 +16,10 @@ from divulge.core.hashing import derived_seed
 from divulge.core.privacy_budget import warn_of_delta
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
+from divulge.core.results.guarantee import Guarantee
 from divulge.core.target import Target
 from divulge.core.wording import joined
+from divulge.defenses.guarantees import promised
 from divulge.defenses.interface.defended_target import compatible, shielded
 from divulge.training.recipes.defended import DefendedRecipe, defended_recipe, lacking_reference
 
@@ -74,7 +76,7 @@ def defended(
         return shielded(target, behind), defended
     assert isinstance(defended, BoundRecipe) and members is not None
     if before or anew:
-        _tell(defended, before, len(members))
+        _tell(defended, defenses, members)
         return defended.train(members, derived_seed(seed, "defended")), defended
     return defended.guarded(target, members, derived_seed(seed, "guard")), defended
 
@@ -125,17 +127,23 @@ def _known(recipe: Recipe | None, before: Sequence[Any], behind: Sequence[Any]) 
         )
 
 
-def _tell(recipe: BoundRecipe, before: Sequence[Any], records: int) -> None:
-    """What a defence promises, into the story of the training."""
-    for item in before:
-        if able(item, Accounted):
-            warn_of_delta(item.card.name, item.delta, records, stacklevel=4)
-            base: Any = recipe.recipe
-            while isinstance(base, DefendedRecipe):
-                base = base.base
-            cost = item.cost(records, base) if item.card.name == "dp_sgd" else item.cost()
-            if isinstance(cost, float):
-                words = f"epsilon {cost:.3g} by dp-accounting"
-            else:
-                words = f"epsilon {cost.opacus:.3g} by Opacus, {cost.dp_accounting:.3g} by dp-accounting"
-            recipe.trainer.told.append(f"{item.card.title}: {words}, at delta {item.delta:g}")
+def base_of(recipe: Any) -> Any:
+    """What trains under all defences."""
+    base = recipe.recipe if isinstance(recipe, BoundRecipe) else recipe
+    while isinstance(base, DefendedRecipe):
+        base = base.base
+    return base
+
+
+def _tell(recipe: BoundRecipe, defenses: Sequence[Any], members: Records) -> None:
+    """What the composition promises, into the story of the training."""
+    found = promised(defenses, members, base_of(recipe))
+    if found is None:
+        return
+    title = next(d.card.title for d in reversed(defenses) if d.card.stage is Stage.TRAINING and able(d, Accounted))
+    if isinstance(found, Guarantee):
+        name = next(d.card.name for d in defenses if d.card.title == title)
+        warn_of_delta(name, found.delta, found.units, stacklevel=4, unit=found.unit)
+        recipe.trainer.told.append(f"{title}: {found}. {found.assumed}")
+    else:
+        recipe.trainer.told.append(f"{title}: {found}")

@@ -187,13 +187,16 @@ class ReconstructionPart(Part):
     """under secure aggregation"""
     sees: Literal["sum", "client"] = "sum"
     """their sum, or what one client sends"""
+    mode: Literal["train", "eval"] = "train"
+    """in which clients compute updates: with batch norm of the batch and dropout on, or as the model is asked"""
 
     def plan(self, folder: Path = Path()) -> RebuildPlan:
         """The plan; folder: what the path of an update is relative to."""
         values = self.model_dump(exclude={"update"})
         if self.update is not None:
             path = existing(folder / self.update, "reconstruction.update")
-            values["captured"] = read_update(path, self.steps, self.rate, self.epochs)
+            train = self.mode == "train"
+            values["captured"] = read_update(path, self.steps, self.rate, self.epochs, train)
         return RebuildPlan(**values)
 
 

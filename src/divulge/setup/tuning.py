@@ -1,7 +1,8 @@
 """DP-SGD at its best: settings chosen for accuracy at a given epsilon, since most other defences lose to it.
 
 Trainings that were tried and not kept cost privacy too; that cost is not part of epsilon here (Papernot and Steinke
-2022 say how it would be counted), which favours DP-SGD a little, as what others are measured by should be.
+2022 say how it would be counted), which favours DP-SGD a little, as what others are measured by should be.  It is
+said beside epsilon, with what all together come to.
 """
 
 from __future__ import annotations
@@ -98,4 +99,4 @@ def tuned_dp_sgd(target: Target, recipe: BoundRecipe, sets: Sets, epsilon: float
         kept.write_text(json.dumps(known | {key: right}), encoding="utf-8")
         known[key] = right
     best = tried[int(np.argmax(known[key]))]
-    return replace(best, tuned=True)
+    return replace(best, tuned=True, tried=len(tried))

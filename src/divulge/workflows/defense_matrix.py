@@ -14,8 +14,6 @@ import numpy as np
 
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.catalog.attacks import attack_class
-from divulge.core.capability.declared import able
-from divulge.core.capability.defenses import Accounted
 from divulge.core.errors import DivulgeError, InputError
 from divulge.core.hashing import derived_rng, digest
 from divulge.core.progress import Progress, Quiet
@@ -23,6 +21,7 @@ from divulge.core.recipe import Recipe
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.estimate import Rate
 from divulge.core.results.finding import Finding, Reading
+from divulge.core.results.guarantee import Guarantee, Unbounded
 from divulge.core.results.matrix import Cell, Matrix, MatrixColumn, MatrixRow
 from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,
@@ -38,16 +37,16 @@ from divulge.core.results.trials import Scored
 from divulge.core.target import Target
 from divulge.core.threat import Access, Family, Task
 from divulge.data.splits import Duplicates, separate
+from divulge.defenses.guarantees import promised
 from divulge.runs.folder import RunFolder
 from divulge.runs.result import open_run
 from divulge.setup.assemble import attacks_for, job_from_records
 from divulge.setup.comparison import MatrixPlan
-from divulge.setup.defended import RETRAINED, checked, defended, named_defenses
+from divulge.setup.defended import RETRAINED, base_of, checked, defended, named_defenses
 from divulge.setup.sources.sets import Sets
 from divulge.setup.tuning import can_tune, tuned_dp_sgd
 from divulge.stats.auc import auc
 from divulge.stats.intervals import clopper_pearson
-from divulge.training.recipes.defended import DefendedRecipe
 from divulge.workflows.helped import Audited, with_changes
 from divulge.workflows.run_audit import run_audit
 
@@ -112,7 +111,7 @@ def name_of(defenses: Sequence[Any]) -> str:
         for key, value in vars(defense).items():
             about = type(defense).__dataclass_fields__[key]
             usual = about.default_factory() if callable(about.default_factory) else about.default
-            if value != usual and key != "reference" and not key.startswith("_"):
+            if value != usual and key not in ("reference", "tried") and not key.startswith("_"):
                 names.append(key if value is True else f"{key} {_short(value)}")
         words.append(defense.card.title + (f" ({', '.join(names)})" if names else ""))
     return " + ".join(words) or "none"
@@ -161,7 +160,8 @@ def _row(
     run = run_audit(job, own, resume=(own / "run.json").is_file(), explain=False)
     result = open_run(own)
     spent = _spent(own, took, plan.resources.trainer.trained - before, time.perf_counter() - started)
-    private = [d for d in defenses if able(d, Accounted)]
+    found = promised(defenses, plan.sets.members, base_of(recipe))
+    bound = found if isinstance(found, Guarantee) else None
     row = MatrixRow(
         name=name,
         defenses=names,
@@ -169,9 +169,11 @@ def _row(
         seconds=spent["training"],
         cells=(),
         canaries=_canaries(run, result, plan),
-        private=bool(private),
+        private=bound is not None,
         interface=bool(defenses) and not any(d.card.stage in RETRAINED for d in defenses),
-        epsilon=_epsilon(private, recipe, len(plan.sets.members)),
+        epsilon=bound.epsilon if bound is not None else None,
+        guarantee=bound,
+        unbounded=found.why if isinstance(found, Unbounded) else "",
         models_trained=int(spent["models"]),
         audit_seconds=spent["all"],
     )
@@ -262,16 +264,6 @@ def _canaries(run: RunFolder, result: AuditResult, plan: MatrixPlan) -> Cell | N
         Reading(2 * area.value - 1, 2 * low - 1, 2 * high - 1),
         family=Family.MEMBERSHIP.value,
     )
-
-
-def _epsilon(private: Sequence[Any], recipe: Any, records: int) -> float | None:
-    if not private:
-        return None
-    base = recipe.recipe if isinstance(recipe, BoundRecipe) else recipe
-    while isinstance(base, DefendedRecipe):
-        base = base.base
-    spent = private[0].cost(records, base) if private[0].card.name == "dp_sgd" else private[0].cost()
-    return float(getattr(spent, "stated", spent))
 
 
 def _put_together(plan: MatrixPlan, rows: Sequence[tuple[MatrixRow, AuditResult | None, str]]) -> Matrix:

@@ -8,6 +8,7 @@ from divulge.core.capability.declared import able
 from divulge.core.defense import Defense, DefenseCard, UpdateDefense
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.core.results.guarantee import Guarantee, Unbounded
 
 
 class HasCard(Protocol):
@@ -55,13 +56,15 @@ class ShownThrough(Protocol):
 
 
 class Accounted(Protocol):
-    """A defence with a differential privacy guarantee.  delta: at which its epsilon holds."""
+    """A defence of the training that adds noise.  delta: at which its epsilon holds."""
 
     card: DefenseCard
     delta: float
 
-    def cost(self, *training: Any) -> Any:
-        """Epsilon: a number, or what several accountants tell."""
+    def guarantee(self, records: Records, base: Any) -> Guarantee | Unbounded | None:
+        """What training on these records by this recipe promises, without what stands around it; why it promises
+        nothing; None where it adds no noise.
+        """
         ...
 
 

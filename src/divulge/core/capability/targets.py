@@ -10,6 +10,7 @@ from divulge.core.hashing import Array
 from divulge.core.records import Records, Schema
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
+from divulge.core.views.reconstruction import Sent
 
 if TYPE_CHECKING:
     from divulge.core.views.extraction import Secrets
@@ -143,6 +144,22 @@ class SendsUpdates(Target, Protocol):
         self, records: Records, steps: int = 1, rate: float = 0.1, module: Any = None, epochs: int = 1
     ) -> tuple[Array, ...]:
         """One array for each parameter."""
+        ...
+
+
+class SendsBuffers(SendsUpdates, Protocol):
+    """One that computes it in training mode too, and what becomes of a module's buffers."""
+
+    def sent(
+        self,
+        records: Records,
+        steps: int = 1,
+        rate: float = 0.1,
+        module: Any = None,
+        epochs: int = 1,
+        train: bool = True,
+    ) -> Sent:
+        """See Sent."""
         ...
 
 

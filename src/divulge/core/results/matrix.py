@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from divulge.core.results.comparison import MetricChange
 from divulge.core.results.finding import Reading
+from divulge.core.results.guarantee import Guarantee
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class MatrixRow:
     quality: of the model on records it has not seen, as they are.  seconds: of training the model once; audit_seconds:
     of all of it.
     cells: one for each column.  canaries: leak of the worst case, records with wrong labels, by the attack named.
-    private: whether its training is differentially private; interface: whether it acts on answers alone.
+    private: whether what it releases has a bound by differential privacy, `guarantee`, whose epsilon is `epsilon`;
+    unbounded: why it has none though a part of it adds noise.  interface: whether it acts on answers alone.
     failed: why the row could not be measured.
     """
 
@@ -74,6 +76,8 @@ class MatrixRow:
     models_trained: int = 0
     audit_seconds: float = 0.0
     failed: str = ""
+    guarantee: Guarantee | None = None
+    unbounded: str = ""
 
     @property
     def all_cells(self) -> tuple[Cell, ...]:

@@ -194,6 +194,8 @@ class Update:
 
     batch: records that it was computed from.  steps, rate: of the local training; epochs: how often it went through the
     batch, in the same order, a step for each of `steps` parts.
+    train: whether the client computed it in training mode: batch norm then sees the batch alone, and dropout is on.
+    buffers: what became of the module's buffers meanwhile, in their order: what batch norm remembers is sent along.
     """
 
     change: tuple[Array, ...]
@@ -201,11 +203,22 @@ class Update:
     steps: int = 1
     rate: float = 0.1
     epochs: int = 1
+    train: bool = False
+    buffers: tuple[Array, ...] = ()
 
     @property
     def several(self) -> bool:
         """Whether it is of more than one step."""
         return self.steps * self.epochs > 1
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a client sends: see Update."""
+
+    change: tuple[Array, ...]
+    buffers: tuple[Array, ...] = ()
+    train: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ class Deduplication:
         paper="kandpal2022",
         summary="keeps one of equal training records",
         stage=Stage.DATA,
+        breaks_bound="",
     )
 
     def prepare(self, records: Records, seed: int) -> Records:

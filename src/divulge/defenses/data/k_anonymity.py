@@ -32,6 +32,7 @@ class KAnonymity:
         paper="lefevre2006",
         summary="generalises training records until each looks like k others",
         stage=Stage.DATA,
+        breaks_bound="is fitted to the training records without noise",
     )
 
     def __post_init__(self) -> None:

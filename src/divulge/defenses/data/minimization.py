@@ -30,6 +30,7 @@ class Minimization:
         paper="goldsteen2022",
         summary="leaves attributes out, or makes them coarser",
         stage=Stage.DATA,
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

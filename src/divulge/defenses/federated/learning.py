@@ -12,9 +12,13 @@ from divulge.core.defense import DefenseCard, Stage, UpdateDefense
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.persons import numbered
+from divulge.core.privacy_budget import check_delta
 from divulge.core.records import Records
+from divulge.core.results.guarantee import Guarantee, Promise, Unbounded
 from divulge.core.threat import Task
+from divulge.defenses.accounting import cost_of
 from divulge.defenses.federated.flower import Arrays, ClientRound, Federation, clipped, run
+from divulge.defenses.updates.noise import UpdateNoise
 
 if TYPE_CHECKING:
     import torch
@@ -26,8 +30,9 @@ class Federated:
     """FedAvg or FedProx over clients, by Flower; with `secure` under SecAgg+.
 
     clients, rounds, local_epochs: of the training; local_steps instead of epochs where given.  skew: the classes of
-    each client follow a Dirichlet distribution with this parameter; None for parts alike.  clip, noise: central
-    differential privacy (see flower.Federation).  protections: what clients do to an update before they send it.
+    each client follow a Dirichlet distribution with this parameter; None for parts alike.  clip, noise, sampled, cap:
+    of central differential privacy of clients (see flower.Federation); delta: at which its epsilon is told.
+    protections: what clients do to an update before they send it.
     """
 
     clients: int = 10
@@ -40,6 +45,9 @@ class Federated:
     skew: float | None = None
     clip: float | None = None
     noise: float = 0.0
+    sampled: float = 1.0
+    cap: int | None = None
+    delta: float = 1e-5
     protections: tuple[UpdateDefense, ...] = field(default=(), compare=True)
 
     card: ClassVar[DefenseCard] = DefenseCard(
@@ -50,6 +58,7 @@ class Federated:
         stage=Stage.TRAINING,
         wants="fit_by",
         extra="torch",
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:
@@ -57,11 +66,51 @@ class Federated:
             raise InputError("federated: it needs two clients, and an epoch or a step of local training")
         if self.skew is not None and self.skew <= 0:
             raise InputError(f"federated: a skew of {self.skew} is none: give a positive one, smaller for more")
+        check_delta("federated", self.delta)
         self.federation()
 
     def federation(self) -> Federation:
         """How its rounds are run."""
-        return Federation(self.rounds, self.strategy, self.proximal, self.secure, self.clip, self.noise)
+        private = self.clip, self.noise, self.sampled, self.cap
+        return Federation(self.rounds, self.strategy, self.proximal, self.secure, *private)
+
+    def guarantee(self, records: Records, base: Any) -> Promise | None:
+        """See Accounted: of all global models, against a client with all its records.  Noise of the clients' own needs
+        no trust in the server, so that it is told where there are both.
+        """
+        central = self._central() if self.noise else None
+        noisy = next((p for p in self.protections if isinstance(p, UpdateNoise)), None)
+        if noisy is None:
+            return central
+        beside = ["How often a client takes part is not hidden, and counted as once in each round."]
+        if central is not None:
+            beside.append(f"With the server's noise, and trust in it: {central}.")
+        return Guarantee(
+            noisy.cost(self.rounds),
+            noisy.delta,
+            f"replacing all records of one client, over {self.rounds} rounds",
+            "nobody but the client itself",
+            tuple(beside),
+            units=self.clients,
+            unit="clients",
+        )
+
+    def _central(self) -> Promise:
+        cost = cost_of(self.noise, self.delta, self.sampled, self.rounds)
+        if not np.isfinite(cost.stated):
+            return Unbounded(f"{self.card.title} adds hardly any noise: {self.noise:g} times the most a client moves")
+        server = "the server, which sees every update before there is noise on the mean"
+        hidden = "the server to add the noise; under SecAgg+ it sees no more than the sum"
+        return Guarantee(
+            cost.stated,
+            self.delta,
+            f"adding or removing one client with all its records, over {self.rounds} rounds",
+            hidden if self.secure else server,
+            ("The sum of the clients' weights counts as public, and every client clips as it should.",),
+            f"epsilon {cost.opacus:.3g} by Opacus, {cost.dp_accounting:.3g} by dp-accounting",
+            self.clients,
+            "clients",
+        )
 
     def parts(self, records: Records, seed: int) -> list[Array]:
         """Rows of each client, none of them empty; a person's rows are all at one client, by the class of the first."""
@@ -112,7 +161,8 @@ class Federated:
             lots = torch.Generator().manual_seed(derived_seed(seed, "client", str(client), str(number)) % 2**63)
             self._local(recipe, local, *data[client], lots, feed)
             after = clipped(weights, _weights(local, names), federation.clip)
-            return self._protected(weights, after, derived_rng(seed, "sent", str(client), str(number)))
+            sent = self._protected(weights, after, derived_rng(seed, "sent", str(client), str(number)))
+            return clipped(weights, sent, federation.clip) if federation.noise else sent
 
         sizes = [len(rows) for rows in parts]
         load(module, names, run(federation, sizes, _weights(module, names), train, seed, tap))

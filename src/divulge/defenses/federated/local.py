@@ -68,7 +68,7 @@ class LocalGrid(Grid):
     """What a server sends its clients through.  sent: what each client sent in this round, masked or not."""
 
     def __init__(self, clients: Sequence[Client], secure: bool) -> None:
-        self.clients = {number + 1: client for number, client in enumerate(clients)}
+        self.clients = {client.number + 1: client for client in clients}
         mods: Any = [secaggplus_mod] if secure else []
         self.apps = {node: ClientApp(client_fn=_always(client), mods=mods) for node, client in self.clients.items()}
         self.contexts = {

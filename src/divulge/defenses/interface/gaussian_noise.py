@@ -29,6 +29,7 @@ class GaussianNoise:
         paper="tramer2016",
         summary="adds noise to the scores, always the same for the same record",
         keeps_label=False,
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ class LabelOnly:
         paper="shokri2017",
         summary="shows the predicted class and no score",
         shows=Access.LABEL,
+        breaks_bound="",
     )
 
     def alter(self, log_scores: Array, keys: Array) -> Array:

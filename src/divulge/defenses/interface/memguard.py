@@ -44,6 +44,7 @@ class MemGuard:
         summary="adds noise to scores that leaves an attack's classifier undecided; the class stays",
         needs_reference=True,
         extra="torch",
+        breaks_bound="is fitted to answers on training records without noise",
     )
 
     def __post_init__(self) -> None:

@@ -39,6 +39,7 @@ class PredictionPoisoning:
         paper="orekondy2020",
         summary="moves the scores so that a student's gradient points elsewhere",
         keeps_label=False,
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

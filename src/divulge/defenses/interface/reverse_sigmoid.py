@@ -30,6 +30,7 @@ class ReverseSigmoid:
         paper="lee2019",
         summary="bends the scores so that several of them look alike",
         keeps_label=False,
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

@@ -24,6 +24,7 @@ class Rounding:
         title="Rounded scores",
         paper="shokri2017",
         summary="rounds the scores to a few decimals",
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

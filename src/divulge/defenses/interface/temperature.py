@@ -25,6 +25,7 @@ class Temperature:
         title="Softmax temperature",
         paper="shokri2017",
         summary="flattens the scores by a higher softmax temperature",
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ class TopK:
         paper="shokri2017",
         summary="shows the scores of the best classes and hides the others",
         shows=Access.TOPK,
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

@@ -65,6 +65,7 @@ class Dropout:
         summary="switches part of the network off in every step of the training",
         stage=Stage.SETTINGS,
         extra="torch",
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

@@ -34,6 +34,7 @@ class WeightDecay:
         paper="shokri2017",
         summary="pulls weights towards zero while the model is trained",
         stage=Stage.SETTINGS,
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

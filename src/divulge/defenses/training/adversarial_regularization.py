@@ -40,6 +40,7 @@ class AdversarialRegularization:
         wants="fit_by",
         needs_reference=True,
         extra="torch",
+        breaks_bound="trains without noise",
     )
 
     def __post_init__(self) -> None:

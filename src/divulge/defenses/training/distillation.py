@@ -37,6 +37,7 @@ class Distillation:
         wants="distil",
         needs_reference=True,
         extra="torch",
+        breaks_bound="trains without noise",
     )
 
     def __post_init__(self) -> None:

@@ -16,8 +16,9 @@ from divulge.core.errors import InputError, MissingExtra, TargetError
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.privacy_budget import check_delta, check_epsilon, check_noise
 from divulge.core.records import Records
+from divulge.core.results.guarantee import Guarantee, Promise, Unbounded
 from divulge.core.threat import Task
-from divulge.defenses.accounting import PrivacyCost, cost_of, noise_for
+from divulge.defenses.accounting import PrivacyCost, cost_of, noise_for, replacing
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +28,9 @@ LINEAR_EPOCHS, LINEAR_BATCH, LINEAR_RATE = 20, 256, 0.5
 """Of linear models of scikit-learn, whose own solvers take no steps on samples."""
 
 LINEAR = ("LogisticRegression", "SGDClassifier", "RidgeClassifier", "LinearSVC")
+
+STATELESS = ("Binarizer", "HashingVectorizer", "Normalizer", "PolynomialFeatures")
+"""Steps of scikit-learn that treat every record by itself: nothing of one reaches the others."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class DpSgd:
     epsilon, delta: of the whole training, for adding or removing one record; or noise, one of the two.
     batch_size, epochs, learning_rate: instead of the recipe's.  Of a linear model of scikit-learn its loss is replaced
     by cross-entropy, and what comes before it in a pipeline is fitted without noise: epsilon does not cover that part.
-    tuned: says that the settings were chosen among others, whose trainings epsilon does not cover.
+    tuned: says that the settings were chosen among others, whose trainings epsilon does not cover; tried: how many.
     """
 
     epsilon: float | None = None
@@ -49,6 +53,7 @@ class DpSgd:
     epochs: int | None = None
     learning_rate: float | None = None
     tuned: bool = False
+    tried: int = 0
 
     card: ClassVar[DefenseCard] = DefenseCard(
         name="dp_sgd",
@@ -57,6 +62,7 @@ class DpSgd:
         summary="clips every record's gradient and adds noise",
         stage=Stage.TRAINING,
         extra="torch",
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:
@@ -86,6 +92,34 @@ class DpSgd:
         batch, epochs = (recipe.batch_size, recipe.epochs) if trains else (LINEAR_BATCH, LINEAR_EPOCHS)
         rate, steps = self.schedule(records, batch, epochs)
         return cost_of(self.multiplier(rate, steps), self.delta, rate, steps)
+
+    def guarantee(self, records: Records, base: Any) -> Promise:
+        """See Accounted.  None holds for what a pipeline's preparation learns from the records: it is fitted without
+        noise.
+        """
+        if not able(base, ByBatches) and (fitted := _learned_without_noise(base)):
+            return Unbounded(f"{fitted} of the pipeline is fitted to the training records without noise")
+        trains = able(base, ByBatches)
+        sizes = (base.batch_size, base.epochs) if trains else (LINEAR_BATCH, LINEAR_EPOCHS)
+        rate, steps = self.schedule(len(records), *sizes)
+        noise = self.multiplier(rate, steps)
+        cost = cost_of(noise, self.delta, rate, steps)
+        if not np.isfinite(cost.stated):
+            return Unbounded(f"{self.card.title} adds hardly any noise: {noise:g} times the norm")
+        beside = [f"For replacing one record by another epsilon is {replacing(noise, self.delta, rate, steps):.3g}."]
+        if self.tuned:
+            times = f"the {self.tried} trainings" if self.tried else "trainings"
+            most = (self.tried + 1) * cost.stated
+            beside.append(
+                f"Its settings were chosen by {times} on these records, whose price is not part of epsilon"
+                + (f": all together at most {most:.3g}, by basic composition." if self.tried else ".")
+            )
+        if records.groups is not None:
+            beside.append("It is of single records: a person with several is protected less.")
+        by = f"epsilon {cost.opacus:.3g} by Opacus, {cost.dp_accounting:.3g} by dp-accounting"
+        relation = "adding or removing one record"
+        trusted = "whoever trains the model"
+        return Guarantee(cost.stated, self.delta, relation, trusted, tuple(beside), by, len(records))
 
     def fit(self, recipe: Any, records: Records, seed: int) -> Any:
         """See TrainingDefense; raises InputError for a recipe of neither a network nor a linear model."""
@@ -169,7 +203,9 @@ class DpSgd:
             if step is not None and not isinstance(step, str):
                 x = step.fit_transform(x)
         rows = np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=np.float32)
-        classes, codes = np.unique(np.asarray(records.schema.classes)[records.y], return_inverse=True)
+        # every class of the schema: which of them occur among the members would be told without noise
+        classes, place = np.unique(np.asarray(records.schema.classes), return_inverse=True)
+        codes = place[records.y]
         linear = nn.Linear(rows.shape[1], len(classes))
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
@@ -195,6 +231,20 @@ def _mended(module: nn.Module) -> nn.Module:
 def _frame(records: Records) -> Any:
     native = records.native()
     return native.reshape(len(native), -1) if isinstance(native, np.ndarray) else native
+
+
+def _learned_without_noise(recipe: Any) -> str:
+    """The first step of a pipeline that learns from the records; empty where none does."""
+    steps = [part for _, part in getattr(estimator_of(recipe), "steps", [])[:-1]]
+    return next((type(part).__name__ for part in steps if not _stateless(part)), "")
+
+
+def _stateless(part: Any) -> bool:
+    if part is None or part == "passthrough":
+        return True
+    if type(part).__name__ == "FunctionTransformer":  # its function sees all rows at once
+        return part.func is None or isinstance(part.func, np.ufunc)
+    return type(part).__module__.startswith("sklearn.") and type(part).__name__ in STATELESS
 
 
 def _put(model: Any, weights: Array, bias: Array, classes: Array) -> None:

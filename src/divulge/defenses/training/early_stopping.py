@@ -40,6 +40,7 @@ class EarlyStopping:
         summary="ends the training when held-out records are no longer predicted better",
         stage=Stage.TRAINING,
         extra="torch",
+        breaks_bound="decides by training records without noise when to stop",
     )
 
     def __post_init__(self) -> None:

@@ -64,6 +64,7 @@ class Hamp:
         stage=Stage.TRAINING,
         wants="fit_by",
         extra="torch",
+        breaks_bound="trains without noise",
     )
 
     def __post_init__(self) -> None:

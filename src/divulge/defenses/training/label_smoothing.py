@@ -32,6 +32,7 @@ class LabelSmoothing:
         stage=Stage.TRAINING,
         wants="fit_by",
         extra="torch",
+        breaks_bound="trains without noise",
     )
 
     def __post_init__(self) -> None:

@@ -31,6 +31,7 @@ class Mixup:
         stage=Stage.TRAINING,
         wants="fit_by",
         extra="torch",
+        breaks_bound="trains without noise",
     )
 
     def __post_init__(self) -> None:

@@ -34,6 +34,7 @@ class RelaxLoss:
         stage=Stage.TRAINING,
         wants="fit_by",
         extra="torch",
+        breaks_bound="trains without noise",
     )
 
     def __post_init__(self) -> None:

@@ -32,6 +32,7 @@ class Selena:
         stage=Stage.TRAINING,
         wants="distil",
         extra="torch",
+        breaks_bound="trains on every record several times without counting it",
     )
 
     def __post_init__(self) -> None:

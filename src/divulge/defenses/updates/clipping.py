@@ -29,6 +29,7 @@ class UpdateClipping:
         paper="abadi2016",
         summary="shortens long updates",
         stage=Stage.UPDATE,
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

@@ -29,6 +29,7 @@ class UpdatePruning:
         paper="lin2018",
         summary="sends only the largest values of an update",
         stage=Stage.UPDATE,
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ class UpdateQuantization:
         paper="alistarh2017",
         summary="sends each value of an update with few bits",
         stage=Stage.UPDATE,
+        breaks_bound="",
     )
 
     def __post_init__(self) -> None:

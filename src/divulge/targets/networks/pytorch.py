@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from divulge.core.errors import InputError, TargetError
-from divulge.core.hashing import Array, digest
-from divulge.core.identity import content_hash
+from divulge.core.hashing import Array, derived_seed, digest
 from divulge.core.outputs import (
     COARSE,
     MANY,
@@ -24,33 +23,23 @@ from divulge.core.outputs import (
     columns,
     contradicted,
     embeds,
-    ending,
     flat,
     form_of,
     over_places,
     picked,
     recognized,
-    tried_ending,
     whole,
 )
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.core.views.extraction import Secrets
+from divulge.core.views.reconstruction import Sent
 from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
 from divulge.targets.networks.torch_gradients import activations, gradient_norms
-from divulge.targets.networks.torch_inputs import Named, Singles, as_numbers, as_owned
-from divulge.targets.networks.torch_lent import (
-    as_input,
-    bare,
-    device_of,
-    fingerprint_of,
-    is_quantized,
-    lent,
-    structure_of,
-    type_of,
-)
+from divulge.targets.networks.torch_inputs import Named, Singles, as_numbers, as_owned, last_operation
+from divulge.targets.networks.torch_lent import Structure, as_input, bare, device_of, is_quantized, lent, type_of
 from divulge.targets.networks.torch_secrets import of_module
-from divulge.targets.networks.torch_updates import Front, InLogits, change_of, front_of, loss_of, untrained
+from divulge.targets.networks.torch_updates import Front, InLogits, front_of, loss_of, sent_of, untrained
 from divulge.targets.stated import StatedTarget
 
 LOOKED_AT = 512
@@ -103,7 +92,7 @@ class TorchTarget(StatedTarget):
         self._bare: nn.Module | None = None
         self._bundled = pick is not None
         self._several = False
-        self._structure: str | None = None
+        self._structure = Structure()
         self._own: dict[torch.dtype, bool] = {}
 
     @property
@@ -198,9 +187,7 @@ class TorchTarget(StatedTarget):
     def fingerprint(self) -> str:
         """See Target."""
         settled = (self._form.value if self._settled and self._form is not None else "", str(self._pick))
-        if self._structure is None:
-            self._structure = digest(structure_of(bare(self.module)), content_hash((self._as_tensor, self._pick)))
-        return digest(fingerprint_of(bare(self.module), self._structure), *settled)
+        return digest(self._structure.fingerprint(bare(self.module), self._as_tensor), *settled)
 
     @property
     def _reading(self) -> OutputReading:
@@ -217,22 +204,10 @@ class TorchTarget(StatedTarget):
             self._form = recognized(raw, y, self._ending(self._given(records)[:2], raw), slack)
 
     def _ending(self, x: Array, raw: Array) -> str:
-        """The module's last operation, see `ending`; where it keeps no account of it, whether outputs like `raw` stay
-        in [0, 1] under any weights; '' where that cannot be tried.
-        """
         module = bare(self.module)
         try:
             with lent(module, self._device), torch.enable_grad():
-                given = self._tensor(x)
-                if isinstance(module, torch.jit.ScriptModule):
-                    return ending(picked(module(given), self._pick))
-
-                def ask(weights: dict[str, Tensor]) -> Any:
-                    return picked(torch.func.functional_call(module, weights, (given,)), self._pick)
-
-                parameters = dict(module.named_parameters())
-                known = ending(ask({n: p.detach().requires_grad_() for n, p in parameters.items()}))
-                return tried_ending(known, raw, ask, parameters)
+                return last_operation(module, self._tensor(x), self._pick, raw)
         except Exception:  # a hint only: values and labels decide without it
             return ""
 
@@ -320,10 +295,20 @@ class TorchTarget(StatedTarget):
                 self._bare = InLogits(self._bare, self._reading).eval()
         return self._bare
 
-    def update(
-        self, records: Records, steps: int = 1, rate: float = 0.1, module: nn.Module | None = None, epochs: int = 1
-    ) -> tuple[Array, ...]:
-        """What a client sends who trains on these records, by parameter: see torch_updates.change_of.
+    def update(self, records: Records, *how: Any, **more: Any) -> tuple[Array, ...]:
+        """What a client sends who trains on these records, by parameter: see `sent`."""
+        return self.sent(records, *how, **more).change
+
+    def sent(
+        self,
+        records: Records,
+        steps: int = 1,
+        rate: float = 0.1,
+        module: nn.Module | None = None,
+        epochs: int = 1,
+        train: bool = True,
+    ) -> Sent:
+        """The same with the buffers, see torch_updates.sent_of.
 
         module: what the client trains, where a server sent another one: made of `model`, or one like this.
         """
@@ -331,8 +316,10 @@ class TorchTarget(StatedTarget):
         trained = bare(self.module) if module is None else module.to(x.device)
         takes_logits = module is not None and any(isinstance(part, InLogits) for part in module.modules())
         reading = OutputReading(OutputForm.LOGITS) if takes_logits else self._reading_for(records)
-        change: Any = guarded(self._name, lambda: change_of(trained, x, y, steps, rate, epochs, reading))
-        return tuple(np.asarray(part) for part in change)
+        seed = derived_seed(0, "dropout", records.fingerprint())
+        how = steps, rate, epochs, reading
+        sent: Any = guarded(self._name, lambda: sent_of(trained, x, y, *how, train=train, seed=seed))
+        return cast(Sent, sent)
 
     def _pair(self, records: Records) -> tuple[Tensor, Tensor]:
         x = self._tensor(self._given(records))
@@ -346,11 +333,14 @@ class TorchTarget(StatedTarget):
 
     def updated(self, records: Records, steps: int = 1, rate: float = 0.1, epochs: int = 1) -> TorchTarget:
         """The next version: this one after `update` with new records."""
-        change = self.update(records, steps, rate, None, epochs)
+        sent = self.sent(records, steps, rate, None, epochs)
         module = copy.deepcopy(bare(self.module))
         with torch.no_grad():
-            for parameter, part in zip(module.parameters(), change, strict=True):
+            for parameter, part in zip(module.parameters(), sent.change, strict=True):
                 parameter.sub_(rate * torch.as_tensor(part, dtype=parameter.dtype, device=parameter.device))
+            if sent.buffers:
+                for buffer, after in zip(module.buffers(), sent.buffers, strict=True):
+                    buffer.copy_(torch.as_tensor(after, device=buffer.device))
         return self.alike(module)
 
     def surprise(self, records: Records) -> Array:

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from divulge.core.outputs import Pick, picked
+from divulge.core.outputs import Pick, ending, picked, tried_ending
 
 
 @dataclass(frozen=True)
@@ -122,3 +122,18 @@ def _as_tensor(part: Any) -> Any:
     except ValueError:
         return part
     return torch.from_numpy(np.ascontiguousarray(array)) if array.dtype.kind in "fiub" else part
+
+
+def last_operation(module: nn.Module, given: Any, pick: Pick, raw: Any) -> str:
+    """The module's last operation, see `ending`; where it keeps no account of it, whether outputs like `raw` stay in
+    [0, 1] under any weights; '' where that cannot be told.
+    """
+    if isinstance(module, torch.jit.ScriptModule):
+        return ending(picked(module(given), pick))
+
+    def ask(weights: dict[str, Tensor]) -> Any:
+        return picked(torch.func.functional_call(module, weights, (given,)), pick)
+
+    parameters = dict(module.named_parameters())
+    known = ending(ask({name: value.detach().requires_grad_() for name, value in parameters.items()}))
+    return tried_ending(known, raw, ask, parameters)

@@ -172,3 +172,16 @@ def fingerprint_of(module: nn.Module, structure: str | None = None) -> str:
         parts.append(name)
         parts += list(_values(value))
     return digest(*parts)
+
+
+class Structure:
+    """What a module is besides its weights, as it was when it was first asked for."""
+
+    def __init__(self) -> None:
+        self._hash: str | None = None
+
+    def fingerprint(self, module: nn.Module, *how: object) -> str:
+        """Hash of the module and of how it is fed."""
+        if self._hash is None:
+            self._hash = structure_of(module)
+        return digest(fingerprint_of(module, self._hash), content_hash(how))

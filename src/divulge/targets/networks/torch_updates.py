@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.outputs import OutputForm, OutputReading, as_logits, flat, one_vs_rest_loss, over_places, picked
-from divulge.core.views.reconstruction import local_parts
+from divulge.core.views.reconstruction import Sent, local_parts
 
 LOGITS = OutputReading(OutputForm.LOGITS)
 
@@ -47,29 +47,64 @@ def change_of(
     epochs: int = 1,
     reading: OutputReading = LOGITS,
 ) -> tuple[Array, ...]:
+    """See `sent_of`: the change alone, computed in evaluation mode."""
+    return sent_of(module, x, y, steps, rate, epochs, reading, train=False).change
+
+
+def sent_of(
+    module: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    steps: int,
+    rate: float,
+    epochs: int = 1,
+    reading: OutputReading = LOGITS,
+    *,
+    train: bool = True,
+    seed: int = 0,
+) -> Sent:
     """By parameter: the gradient of the mean loss, or after several steps of gradient descent (the batch is split among
-    them, `epochs` times over in the same order) the change divided by minus the rate.
+    them, `epochs` times over in the same order) the change divided by minus the rate; and the buffers afterwards.
+
+    train: in training mode, as clients compute it: batch norm sees the batch alone, dropout draws by `seed`.  Modules
+    that cannot train on so few records (batch norm of one) are computed in evaluation mode, and the result says so.
     """
     if steps < 1 or epochs < 1 or rate <= 0:
         raise InputError(
             f"an update needs at least one step, one epoch and a positive rate, not {steps} steps and {epochs} epochs "
             f"at {rate}"
         )
-    local = copy.deepcopy(module).eval().requires_grad_(True)
+    parts = local_parts(len(x), steps, epochs)
+    if not train:
+        return _descended(module, x, y, parts, rate, reading, train=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        try:
+            return _descended(module, x, y, parts, rate, reading, train=True)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+    return _descended(module, x, y, parts, rate, reading, train=False)
+
+
+def _descended(
+    module: nn.Module, x: Tensor, y: Tensor, parts: list[slice], rate: float, reading: OutputReading, *, train: bool
+) -> Sent:
+    local = copy.deepcopy(module).train(train).requires_grad_(True)
     start = [p.detach().clone() for p in local.parameters()]
-    for part in local_parts(len(x), steps, epochs):
+    for part in parts:
         loss = loss_of(local, x[part], y[part], reading)
         gradients = torch.autograd.grad(loss, list(local.parameters()), allow_unused=True)
         with torch.no_grad():
             for p, g in zip(local.parameters(), gradients, strict=True):
                 if g is not None:
                     p.sub_(rate * g)
-    if steps * epochs == 1:
-        return tuple(
-            _array(g if g is not None else torch.zeros_like(p))
-            for g, p in zip(gradients, local.parameters(), strict=True)
-        )
-    return tuple(_array((s - p) / rate) for s, p in zip(start, local.parameters(), strict=True))
+    buffers = tuple(_array(b) for b in local.buffers()) if train else ()
+    if len(parts) == 1:
+        alone = zip(gradients, local.parameters(), strict=True)
+        return Sent(tuple(_array(g if g is not None else torch.zeros_like(p)) for g, p in alone), buffers, train)
+    change = tuple(_array((s - p) / rate) for s, p in zip(start, local.parameters(), strict=True))
+    return Sent(change, buffers, train)
 
 
 def _array(values: Tensor) -> Array:

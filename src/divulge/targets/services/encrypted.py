@@ -1,7 +1,10 @@
 """A model that is asked under encryption: by CKKS (TenSEAL), or shared among three parties (MPyC).
 
-Encryption hides the question from whoever computes and the weights from whoever asks.  It does not change the answer,
-and whoever asks sees it: what answers leak, they leak under encryption too.
+Encryption hides the question from whoever computes.  It does not change the answer, and whoever asks sees it: what
+answers leak, they leak under encryption too.  MPyC hides the weights from whoever asks, but for what answers tell.
+CKKS alone does not promise that: without circuit privacy (noise flooding), which TenSEAL has not, the noise of a
+decrypted answer depends on the weights; and answers that are handed on after decryption are outside of its proof
+(IND-CPA-D, Li and Micciancio 2021).
 """
 
 from __future__ import annotations
@@ -28,24 +31,34 @@ from divulge.core.threat import Access, Task, closure
 from divulge.targets.services.plain_layers import Layered, layered
 
 SCHEMES = ("ckks", "mpc")
+NO_CIRCUIT_PRIVACY = (
+    "no proof hides the weights from whoever asks: CKKS has no circuit privacy here, and decrypted answers that are "
+    "handed on weaken it"
+)
+"""Said with every cost of CKKS."""
+
 PATIENCE = 600
 """Seconds after which parties that have not answered are given up."""
 
 
 @dataclass
 class EncryptionCost:
-    """Of all questions so far.  sent: bytes that left whoever asks; received: that came back, or between parties."""
+    """Of all questions so far.  sent: bytes that left whoever asks; received: that came back, or between parties.
+    keys: bytes of keys that the server must be given before the first question.
+    """
 
     questions: int = 0
     seconds: float = 0.0
     sent: int = 0
     received: int = 0
+    keys: int = 0
 
     def __str__(self) -> str:
         each = max(self.questions, 1)
         return (
             f"{self.questions} questions, {1e3 * self.seconds / each:.1f} ms, {self.sent // each:,} bytes sent and "
             f"{self.received // each:,} received for each"
+            + (f", after {self.keys:,} bytes of keys" if self.keys else "")
         )
 
 
@@ -131,7 +144,7 @@ class EncryptedTarget:
 
     def provenance_note(self) -> str:
         """For the report."""
-        return f"{self.name}: {self.cost}"
+        return f"{self.name}: {self.cost}" + (f"; {NO_CIRCUIT_PRIVACY}" if self.scheme == "ckks" else "")
 
     def plain(self, records: Records) -> Array:
         """What the same polynomials and matrices say in the clear: logits [records, outputs]."""
@@ -142,7 +155,9 @@ class EncryptedTarget:
         return np.asarray((x.reshape(len(x), -1) - self._middle) / self._spread)
 
     def _context(self) -> Any:
-        """Keys for as many multiplications in a row as the layers take, at 128 bits of security."""
+        """The library; whoever asks, with keys for as many multiplications in a row as the layers take, at 128 bits of
+        security; and the server, which is sent all of them but the secret one.
+        """
         if self._ckks is None:
             try:
                 import tenseal
@@ -155,17 +170,19 @@ class EncryptedTarget:
             context = tenseal.context(tenseal.SCHEME_TYPE.CKKS, degree, coeff_mod_bit_sizes=bits)
             context.global_scale = 2**40
             context.generate_galois_keys()
-            self._ckks = tenseal, context
+            keys = context.serialize(save_secret_key=False)
+            self.cost.keys += len(keys)
+            self._ckks = tenseal, context, tenseal.context_from(keys)
         return self._ckks
 
     def _by_ckks(self, rows: Array) -> Array:
         """Whoever asks encrypts, the server computes on ciphertexts, whoever asks decrypts."""
-        tenseal, context = self._context()
+        tenseal, context, server = self._context()
         layers, answers = self._layers, []
         for row in rows:
             question = tenseal.ckks_vector(context, row.tolist())
             sent = question.serialize()
-            work = tenseal.ckks_vector_from(context, sent)
+            work = tenseal.ckks_vector_from(server, sent)
             for number, (weights, bias) in enumerate(zip(layers.weights, layers.biases, strict=True)):
                 work = work.matmul(weights.tolist()) + bias.tolist()
                 if number < len(layers.activations):

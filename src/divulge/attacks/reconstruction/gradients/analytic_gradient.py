@@ -66,7 +66,7 @@ class FirstDense:
         slopes, bias = (np.asarray(update.change[p], dtype=np.float64) for p in (self.place, self.place + 1))
         strong = np.abs(bias) > max(1e-12, 1e-7 * float(np.abs(bias).max()))
         order = np.flatnonzero(strong)[np.argsort(-np.abs(bias[strong]), kind="stable")]
-        shares = self._shares(slopes[order] / bias[order, None])
+        shares = self.shares(slopes[order] / bias[order, None])
         inside = ((shares > -SAME) & (shares < 1 + SAME)).mean(axis=1)
         kept: list[Array] = []
         votes: list[float] = []
@@ -82,7 +82,7 @@ class FirstDense:
         flat = [view.low.reshape(-1) + kept[b] * (view.high - view.low).reshape(-1) for b in best]
         return np.reshape(flat, (len(best), *view.shape))
 
-    def _shares(self, given: Array) -> Array:
+    def shares(self, given: Array) -> Array:
         """What the layer was given, as a share of the range of each input."""
         width = self.unit - self.zero
         varies = np.abs(width) > 1e-12

@@ -27,18 +27,20 @@ class Prior:
     """What is known of inputs besides their update.
 
     total_variation: weight of the mean difference of neighbouring pixels.  statistics: weight of how far the inputs of
-    batch-norm layers are from what these layers have seen in training.
+    batch-norm layers are from what these layers have seen in training.  length: of the inputs' mean square.
     """
 
     total_variation: float = 0.0
     statistics: float = 0.0
+    length: float = 0.0
 
 
 @dataclass(eq=False)
 class Matcher:
     """updates: what was sent.  codes: their classes [updates, batch], or [restarts * updates, batch]; None where they
     are sought as well.  double: compute in double precision whatever the module does.
-    weights: of each parameter in the comparison of updates, 1 when None.
+    weights: of each parameter in the comparison of updates, 1 when None.  relative: squares are divided by the squared
+    length of what was sent.
     """
 
     view: UpdateView
@@ -49,6 +51,7 @@ class Matcher:
     seed: int
     double: bool = False
     weights: Sequence[float] | None = None
+    relative: bool = False
 
     def __post_init__(self) -> None:
         given = self.view.target.parameters()
@@ -62,12 +65,20 @@ class Matcher:
         shapes = [tuple(p.shape) for p in self._params.values()]
         if any([tuple(c.shape) for c in u.change] != shapes for u in self.updates):
             raise Impossible("the updates are not of this module: their arrays have other shapes than its parameters")
-        if len({(u.batch, u.steps, u.rate, u.epochs) for u in self.updates}) != 1:
+        if len({(u.batch, u.steps, u.rate, u.epochs, u.train) for u in self.updates}) != 1:
             raise Impossible("the updates are of batches of different sizes: look at one at a time")
         self._low, self._high = (self._tensor(edge) for edge in (self.view.low, self.view.high))
         self._sent = [self._tensor(np.stack(parts)) for parts in zip(*(u.change for u in self.updates), strict=True)]
         self._known: dict[int, tuple[Tensor, list[Tensor], Tensor]] = {}
-        self._norms = [bn for bn in self.module.modules() if isinstance(bn, nn.modules.batchnorm._BatchNorm)]
+        self._norms: list[Any] = [m for m in self.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        self._seen = [(bn.running_mean, bn.running_var) for bn in self._norms]
+        sent = [batch_statistics(given, u) for u in self.updates] if self.prior.statistics else [[]]
+        self._told = [self._tensor(np.stack(parts)) for parts in zip(*sent, strict=True)]
+        if self.updates[0].train:  # the client's batch norm saw the batch alone; which units dropout hid is not known
+            for bn in self._norms:
+                bn.running_mean = bn.running_var = bn.num_batches_tracked = None
+                bn.track_running_stats = False
+            self._buffers = {name: b.detach() for name, b in self.module.named_buffers()}
 
     def _tensor(self, values: Array) -> Tensor:
         return torch.as_tensor(np.asarray(values), dtype=self._dtype, device=self._device)
@@ -104,16 +115,21 @@ class Matcher:
     def _distances(self, inputs: Tensor, logits: Tensor | None) -> tuple[Tensor, Tensor]:
         wanted, sent, length = self._sought(len(inputs) // len(self.updates))
         wanted = wanted if logits is None else torch.softmax(logits, dim=2)
-        each = vmap(self._change, in_dims=(0, 0), chunk_size=CHUNK if len(inputs) > CHUNK else None)
-        changes, off = each(self.records(inputs), wanted)
+        each = vmap(self._change, chunk_size=CHUNK if len(inputs) > CHUNK else None)
+        told = [part.repeat(len(inputs) // len(self.updates), 1) for part in self._told]
+        changes, off = each(self.records(inputs), wanted, told)
         if self.weights is not None:
             changes = tuple(w * part for w, part in zip(self.weights, changes, strict=True))
         fit = _cosine(changes, sent, length) if self.cosine else _squared(changes, sent)
+        if self.relative and not self.cosine:
+            fit = fit / length.clamp_min(1e-30)
         total = fit
         if self.prior.total_variation and self.view.schema.is_image:
             total = total + self.prior.total_variation * variation(inputs, sides_of(self.view.shape))
         if self.prior.statistics and self._norms:
             total = total + self.prior.statistics * off
+        if self.prior.length:
+            total = total + self.prior.length * inputs.flatten(1).square().mean(dim=1)
         return total, fit
 
     def _sought(self, restarts: int) -> tuple[Tensor, list[Tensor], Tensor]:
@@ -133,13 +149,16 @@ class Matcher:
         hot = nn.functional.one_hot(codes, max(self.view.classes, 2)).to(self._dtype)
         return hot if len(hot) == restarts * len(self.updates) else hot.repeat(restarts, 1, 1)
 
-    def _change(self, x: Tensor, wanted: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """What a client sends who trains on these records: [batch, ...], classes [batch, classes] as shares."""
+    def _change(self, x: Tensor, wanted: Tensor, told: list[Tensor]) -> tuple[tuple[Tensor, ...], Tensor]:
+        """What a client sends who trains on these records: [batch, ...], classes [batch, classes] as shares.
+
+        told: what its batch norm saw.
+        """
         first = self.updates[0]
         params = self._params
         slopes, off = {}, torch.zeros((), dtype=self._dtype, device=self._device)
         for part in local_parts(len(x), first.steps, first.epochs):
-            slopes, stray = grad(self._loss, has_aux=True)(params, x[part], wanted[part])
+            slopes, stray = grad(self._loss, has_aux=True)(params, x[part], wanted[part], told)
             off = off + stray
             if first.several:
                 params = {name: p - first.rate * slopes[name] for name, p in params.items()}
@@ -147,11 +166,14 @@ class Matcher:
             return tuple(slopes.values()), off
         return tuple((self._params[name] - p) / first.rate for name, p in params.items()), off
 
-    def _loss(self, params: dict[str, Tensor], x: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    def _loss(self, params: dict[str, Tensor], x: Tensor, wanted: Tensor, told: list[Tensor]) -> tuple[Tensor, Tensor]:
         seen: list[Tensor] = []
         hooks = []
         if self.prior.statistics:
-            hooks = [bn.register_forward_pre_hook(_noting(bn, seen)) for bn in self._norms]
+            exact = bool(told)
+            known = list(zip(told[::2], told[1::2], strict=True)) if exact else self._seen
+            pairs = zip(self._norms, known, strict=True)
+            hooks = [bn.register_forward_pre_hook(_noting(*k, seen, exact)) for bn, k in pairs if k[0] is not None]
         try:
             out = functional_call(self.module, (params, self._buffers), (x,)).reshape(len(x), -1)
         finally:
@@ -180,16 +202,42 @@ def _computes(module: nn.Module, record: Array) -> bool:
     return True
 
 
-def _noting(layer: Any, seen: list[Tensor]) -> Callable[[Any, tuple[Tensor, ...]], None]:
-    """How far a batch is from a layer's running statistics (Yin et al. 2021, equation 9)."""
+def _noting(
+    mean: Tensor, variance: Tensor, seen: list[Tensor], exact: bool
+) -> Callable[[Any, tuple[Tensor, ...]], None]:
+    """How far a batch is from a layer's running statistics (Yin et al. 2021, section 3.3), or from what the layer saw
+    of the very batch, whose variance is the unbiased one that is remembered.
+    """
 
     def note(_module: Any, given: tuple[Tensor, ...]) -> None:
         x = given[0]
         over = [d for d in range(x.dim()) if d != 1]
-        apart = (x.mean(dim=over) - layer.running_mean).square().mean()
-        seen.append(apart + (x.var(dim=over, unbiased=False) - layer.running_var).square().mean())
+        apart = (x.mean(dim=over) - mean).square().mean()
+        seen.append(apart + (x.var(dim=over, unbiased=exact) - variance).square().mean())
 
     return note
+
+
+def batch_statistics(module: nn.Module, update: Update) -> list[Array]:
+    """Mean and unbiased variance of the inputs of each batch-norm layer over the client's batch, layer by layer, out of
+    what the layers remember before and after one step: after = (1 - m) before + m batch.  Empty where it was not sent,
+    or cannot be told.
+    """
+    if not update.train or update.several or not update.buffers:
+        return []
+    after = dict(zip((name for name, _ in module.named_buffers()), update.buffers, strict=True))
+    found: list[Array] = []
+    for name, layer in module.named_modules():
+        if not isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            continue
+        if layer.running_mean is None or layer.running_var is None or layer.momentum == 0:
+            return []
+        count = int(layer.num_batches_tracked) if layer.num_batches_tracked is not None else 0
+        share = layer.momentum if layer.momentum is not None else 1 / (count + 1)
+        for part, before in (("running_mean", layer.running_mean), ("running_var", layer.running_var)):
+            kept = before.detach().cpu().double().numpy()
+            found.append((np.asarray(after[f"{name}.{part}"], dtype=np.float64) - (1 - share) * kept) / share)
+    return found
 
 
 def _squared(changes: Sequence[Tensor], sent: Sequence[Tensor]) -> Tensor:

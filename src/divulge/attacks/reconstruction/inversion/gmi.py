@@ -17,12 +17,15 @@ PUBLIC = frozenset({Knowledge.PUBLIC})
 @dataclass(frozen=True)
 class Gmi:
     """Latent vectors that are realistic to the discriminator and score high for the class (Zhang et al. 2020, equation
-    4), from several starts; the best by the model's score is taken.
+    4), from several starts; the best by the model's score is taken.  The generator is taught to make images that the
+    target sees as different where latent vectors are (equation 3).
 
-    realism: weight of the discriminator.  starts, steps, rate: of the search.
+    realism: weight of the discriminator.  diversity: of that difference while the generator is taught.
+    starts, steps, rate: of the search.
     """
 
     realism: float = 0.1
+    diversity: float = 0.5
     starts: int = 8
     steps: int = 200
     rate: float = 0.05
@@ -34,23 +37,36 @@ class Gmi:
         asset=Asset.RECORDS,
         challenge=Challenge.CLASSES,
         paper="zhang2020",
-        equations="equation 4",
+        equations="equations 3 and 4",
         summary="climbs the score of a class among images that a generator makes",
         needs=Needs(Access.PARAMETERS, PUBLIC),
         seconds=60.0,
+        differs="the generator is a small dense network with the non-saturating loss, not convolutions with "
+        "Wasserstein distance; its features are what enters the target's last layer",
     )
 
     def run(self, view: ClassView) -> ClassGuess:
         """Cost: no query."""
-        return ClassGuess(latent_search(view, self.starts, self.steps, self.rate, realism=self.realism, robust=False))
+        settings = self.starts, self.steps, self.rate
+        return ClassGuess(latent_search(view, *settings, realism=self.realism, diversity=self.diversity))
 
 
-def latent_search(view: ClassView, starts: int, steps: int, rate: float, *, realism: float, robust: bool) -> Array:
+def latent_search(
+    view: ClassView,
+    starts: int,
+    steps: int,
+    rate: float,
+    *,
+    realism: float,
+    diversity: float = 0.0,
+    candidates: int = 0,
+) -> Array:
     """One generated image of each class, see generator.search."""
     moveable(view)
-    from divulge.attacks.reconstruction.inversion.image_generator import generator_for, search
+    from divulge.attacks.reconstruction.inversion.image_generator import generator_for
+    from divulge.attacks.reconstruction.inversion.latent_search import search
 
     module = network_of(view)
     seed = int(view.rng.integers(2**31))
-    generator = generator_for(view.public, view.low, view.high)
-    return search(generator, module, view, starts, steps, rate, realism=realism, robust=robust, seed=seed)
+    generator = generator_for(view.public, view.low, view.high, apart=(module, diversity) if diversity else None)
+    return search(generator, module, view, starts, steps, rate, realism=realism, candidates=candidates, seed=seed)

@@ -1,7 +1,8 @@
-"""A small generative adversarial network for priors over what records look like, and the search among its images."""
+"""A small generative adversarial network: a prior over what records look like."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,18 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from divulge.attacks.reconstruction.inversion.score_ascent import log_scores, moved
-from divulge.attacks.reconstruction.total_variation import sides_of
-from divulge.core.hashing import Array
+from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
-from divulge.core.views.reconstruction import ClassView
 
 SIZE = 32
 HIDDEN = 256
 STEPS = 2_500
 BATCH = 64
-VIEWS = 8
-"""How often an image is moved about to see whether it stays what it is."""
+ENTROPY = 1e-4
+"""Weight of the entropy of the critic's classes, in the loss of a generator that a target helps to teach."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +43,22 @@ class Generator:
             return np.asarray(self.records(torch.as_tensor(latent, dtype=torch.float32)).numpy())
 
 
-def generator_for(public: Records, low: Array, high: Array, told: Array | None = None) -> Generator:
+def generator_for(
+    public: Records,
+    low: Array,
+    high: Array,
+    *,
+    told: Array | None = None,
+    apart: tuple[nn.Module, float] | None = None,
+) -> Generator:
     """The generator of these public records, taught once for all attacks.
 
     told: the target's scores [records, classes]; the critic then learns to tell classes as the target does, and is as
     sure that a record is real as of all classes together (Chen et al. 2021, equations 2 to 4).
+    apart: a target, and the weight of how different it finds images of different latent vectors (Zhang et al. 2020,
+    equation 3).
     """
-    return _taught(_Key(public, low, high, told))
+    return _taught(_Key(public, low, high, told, apart))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +69,15 @@ class _Key:
     low: Array
     high: Array
     told: Array | None = None
+    apart: tuple[nn.Module, float] | None = None
 
-    def _told(self) -> tuple[str, bytes, bytes, bytes]:
+    def _told(self) -> tuple[Any, ...]:
         said = self.told.tobytes() if self.told is not None else b""
-        return self.public.fingerprint(), self.low.tobytes(), self.high.tobytes(), said
+        other: tuple[Any, ...] = ()
+        if self.apart is not None:
+            weights = [p.detach().cpu().double().numpy() for p in self.apart[0].state_dict().values()]
+            other = digest(*weights), self.apart[1]
+        return self.public.fingerprint(), self.low.tobytes(), self.high.tobytes(), said, *other
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Key) and self._told() == other._told()
@@ -76,7 +88,7 @@ class _Key:
 
 @lru_cache(maxsize=4)
 def _taught(key: _Key) -> Generator:
-    """Non-saturating loss, one-sided label smoothing (Goodfellow et al. 2014), Adam."""
+    """Adam; of a target's help see `generator_for`."""
     width = np.where(key.high > key.low, key.high - key.low, 1.0)
     real = torch.as_tensor(((key.public.x - key.low) / width).reshape(len(key.public), -1), dtype=torch.float32)
     wanted = None if key.told is None else torch.as_tensor(key.told, dtype=torch.float32)
@@ -96,7 +108,11 @@ def _taught(key: _Key) -> Generator:
         judges = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999))
         for _ in range(STEPS):
             rows = torch.randint(len(real), (BATCH,))
-            _round(maker, critic, makes, judges, real[rows], None if wanted is None else wanted[rows])
+            if wanted is None:
+                _round(maker, critic, makes, judges, real[rows], _spread(key, maker))
+            else:
+                further, again = (real[torch.randint(len(real), (BATCH,))] for _ in range(2))
+                _helped_round(maker, critic, makes, judges, real[rows], wanted[rows], further, again)
     low, high = (torch.as_tensor(np.asarray(edge), dtype=torch.float32) for edge in (key.low, key.high))
     return Generator(maker.eval(), critic.eval(), low, high)
 
@@ -106,72 +122,83 @@ def realness(critic: nn.Module, shares: Tensor) -> Tensor:
     return torch.logsumexp(critic(shares), dim=1)  # of one output that is the output itself
 
 
-def _round(maker: nn.Module, critic: nn.Module, makes: Any, judges: Any, real: Tensor, wanted: Tensor | None) -> None:
+def _round(maker: nn.Module, critic: nn.Module, makes: Any, judges: Any, real: Tensor, spread: Any) -> None:
+    """The non-saturating loss, one-sided label smoothing (Goodfellow et al. 2014).  spread: see `_spread`."""
     grade = nn.functional.binary_cross_entropy_with_logits
     fake = maker(torch.randn(len(real), SIZE))
     judged = grade(realness(critic, real), torch.full((len(real),), 0.9))
     loss: Any = judged + grade(realness(critic, fake.detach()), torch.zeros(len(real)))
-    if wanted is not None:
-        loss = loss - (torch.log_softmax(critic(real), dim=1) * wanted).sum(dim=1).mean()
     judges.zero_grad()
     loss.backward()
     judges.step()
     fooled: Any = grade(realness(critic, fake), torch.ones(len(real)))
+    if spread is not None:
+        fooled = fooled - spread()
     makes.zero_grad()
     fooled.backward()
     makes.step()
 
 
-def search(
-    made: Generator,
-    module: nn.Module,
-    view: ClassView,
-    starts: int,
-    steps: int,
-    rate: float,
-    *,
-    realism: float,
-    robust: bool,
-    seed: int,
-    spread: bool = False,
-) -> Array:
-    """The best of `starts` images of each class: [classes, ...].
-
-    robust: by Poincare distance over moved images, and chosen by how they are scored when moved; otherwise by
-    log-score, with `realism` times the critic's logit.  spread: seek a normal distribution of latent vectors for each
-    start rather than one vector (Chen et al. 2021, equation 6).
+def _spread(key: _Key, maker: nn.Module) -> Callable[[], Tensor] | None:
+    """How far the target's features of images are apart, by how far their latent vectors are, times its weight (Zhang
+    et al. 2020, equation 3); None without a target.
     """
+    if key.apart is None:
+        return None
+    module, weight = key.apart
     dtype = next(module.parameters()).dtype
-    drawn = torch.Generator().manual_seed(seed)
-    wanted = torch.as_tensor(view.classes).repeat_interleave(starts)
-    latent = torch.randn((len(wanted), made.size), generator=drawn).requires_grad_()
-    width = torch.full_like(latent, -1.0 if spread else -30.0).requires_grad_()  # its logarithm
-    shifting = robust and view.schema.is_image
-    optimizer = torch.optim.Adam([latent, width] if spread else [latent], lr=rate)
-    for _ in range(steps):
-        drawn_latent = latent + width.exp() * torch.randn(latent.shape, generator=drawn) if spread else latent
-        records = made.records(drawn_latent)
-        shown = moved(records, sides_of(view.shape), drawn) if shifting else records
-        scores = log_scores(module, shown.to(dtype))
-        loss = _poincare(scores, wanted) if robust else -scores.gather(1, wanted[:, None])[:, 0]
-        if realism:
-            loss = loss - realism * realness(made.critic, made.maker(drawn_latent))
-        latent.grad, width.grad = torch.autograd.grad(loss.sum(), (latent, width), allow_unused=True)
-        optimizer.step()
-    with torch.no_grad():
-        records = made.records(latent)
-        views = [moved(records, sides_of(view.shape), drawn) if shifting else records for _ in range(VIEWS)]
-        own = torch.stack([log_scores(module, v.to(dtype)).exp().gather(1, wanted[:, None])[:, 0] for v in views])
-        best = own.mean(dim=0).reshape(-1, starts).argmax(dim=1) + torch.arange(len(view.classes)) * starts
-        return np.asarray(records[best].double().numpy())
+    low, high = (torch.as_tensor(np.asarray(edge), dtype=torch.float32) for edge in (key.low, key.high))
+
+    def spread() -> Tensor:
+        one, other = torch.randn(2, BATCH, SIZE)
+        shares: Tensor = maker(torch.cat([one, other]))
+        seen = features_of(module, (low + shares.reshape(-1, *low.shape) * (high - low)).to(dtype)).float()
+        far = (seen[:BATCH] - seen[BATCH:]).flatten(1).norm(dim=1) / (one - other).norm(dim=1)
+        apart: Tensor = weight * far.mean()
+        return apart
+
+    return spread
 
 
-def _poincare(logits: Tensor, wanted: Tensor) -> Tensor:
-    """Distance of the scores, brought to length 1, to the class in the Poincare ball (Struppek et al. 2022, eq. 2)."""
-    scores = logits.exp()
-    u = scores / scores.abs().sum(dim=1, keepdim=True).clamp_min(1e-12)
-    u = 0.999 * u
-    v = nn.functional.one_hot(wanted, logits.shape[1]).to(u.dtype) * 0.9999
-    gap = (u - v).square().sum(dim=1)
-    bent = (1 - u.square().sum(dim=1)).clamp_min(1e-6) * (1 - v.square().sum(dim=1)).clamp_min(1e-6)
-    return torch.acosh(1 + 2 * gap / bent)
+def features_of(module: nn.Module, x: Tensor) -> Tensor:
+    """What enters the last linear layer of a module; its outputs where it has none."""
+    linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
+    kept: list[Tensor] = []
+    hooks = [linear[-1].register_forward_pre_hook(lambda _m, given: kept.append(given[0]))] if linear else []
+    try:
+        out: Tensor = module(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return kept[-1] if kept else out
+
+
+def _helped_round(
+    maker: nn.Module,
+    critic: Any,
+    makes: Any,
+    judges: Any,
+    real: Tensor,
+    wanted: Tensor,
+    further: Tensor,
+    again: Tensor,
+) -> None:
+    """Chen et al. 2021, equations 2 to 4: the critic learns the target's scores of `real` and to tell `further` from
+    generated images; the generator matches the critic's features of `again` on average, and is to be told apart.
+    """
+    soft = nn.functional.softplus
+    fake = maker(torch.randn(len(real), SIZE))
+    loss: Any = -(torch.log_softmax(critic(real), dim=1) * wanted).sum(dim=1).mean()
+    genuine, made = realness(critic, further), realness(critic, fake.detach())
+    loss = loss + 0.5 * (soft(-genuine).mean() + soft(made).mean())
+    judges.zero_grad()
+    loss.backward()
+    judges.step()
+    features, head = critic[:-1], critic[-1]
+    seen = features(maker(torch.randn(len(real), SIZE)))
+    shares = torch.log_softmax(head(seen), dim=1)
+    entropy = -(shares.exp() * shares).sum(dim=1).mean()
+    matched: Any = (seen.mean(dim=0) - features(again).mean(dim=0).detach()).abs().mean() + ENTROPY * entropy
+    makes.zero_grad()
+    matched.backward()
+    makes.step()

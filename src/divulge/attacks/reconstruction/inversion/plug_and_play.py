@@ -13,12 +13,14 @@ from divulge.core.views.reconstruction import ClassGuess, ClassView
 
 @dataclass(frozen=True)
 class PlugAndPlay:
-    """The same with the Poincare distance in place of the score and over moved images, and the start that stays best
-    when it is moved about (Struppek et al. 2022, section 3).
+    """Latent vectors that are surest of their class when cropped are where the search begins; they are moved so that
+    the logits, brought to l1 length 1, come near the class in the Poincare ball, over random crops; and of the results
+    that is taken which stays surest under strong crops (Struppek et al. 2022, section 3).
 
-    starts, steps, rate: of the search.
+    candidates: latent vectors among which the starts are chosen.  starts, steps, rate: of the search.
     """
 
+    candidates: int = 1_000
     starts: int = 16
     steps: int = 200
     rate: float = 0.05
@@ -35,8 +37,11 @@ class PlugAndPlay:
         needs=Needs(Access.PARAMETERS, PUBLIC),
         strength=1.0,
         seconds=60.0,
+        differs="the generator is a small network taught on the public records here, not a StyleGAN taught elsewhere; "
+        "crops are not flipped, as digits and scans must not be",
     )
 
     def run(self, view: ClassView) -> ClassGuess:
         """Cost: no query."""
-        return ClassGuess(latent_search(view, self.starts, self.steps, self.rate, realism=0.0, robust=True))
+        settings = self.starts, self.steps, self.rate
+        return ClassGuess(latent_search(view, *settings, realism=0.0, candidates=self.candidates))

@@ -20,12 +20,35 @@ LARGE = 16
 """Pixels a side from which an image is still the same when it is moved by one."""
 
 
-def log_scores(module: nn.Module, x: Tensor) -> Tensor:
+def logits_of(module: nn.Module, x: Tensor) -> Tensor:
     """[records, classes]; a single output is the logit of the second class."""
     out = module(x).reshape(len(x), -1)
-    if out.shape[1] == 1:
-        out = torch.cat([torch.zeros_like(out), out], dim=1)
-    return torch.log_softmax(out, dim=1)
+    return torch.cat([torch.zeros_like(out), out], dim=1) if out.shape[1] == 1 else out
+
+
+def log_scores(module: nn.Module, x: Tensor) -> Tensor:
+    """The same as log-probabilities."""
+    return torch.log_softmax(logits_of(module, x), dim=1)
+
+
+def cropped(
+    images: Tensor, sides: tuple[int, int], area: tuple[float, float], stretch: float, generator: torch.Generator
+) -> Tensor:
+    """A random part of each image [n, ...], at full size.  area: the share of the image that a part covers, from
+    and to; stretch: by how much its sides may differ, as a factor.
+    """
+    last = sides == (-3, -2)
+    flat = images.movedim(-1, -3) if last else images
+    shape = flat.shape
+    flat = flat.reshape(len(flat), -1, *shape[-2:])
+    shares = area[0] + (area[1] - area[0]) * torch.rand(len(flat), generator=generator)
+    bend = stretch ** (torch.rand(len(flat), generator=generator) - 0.5)
+    reach = torch.stack([(shares * bend).sqrt(), (shares / bend).sqrt()], dim=1).clamp(max=1.0)
+    places = (1 - reach) * (2 * torch.rand((len(flat), 2), generator=generator) - 1)
+    grid = torch.cat([torch.diag_embed(reach), places[:, :, None]], dim=2).to(flat)
+    where = nn.functional.affine_grid(grid, list(flat.shape), align_corners=False)
+    seen = nn.functional.grid_sample(flat, where, padding_mode="border", align_corners=False).reshape(shape)
+    return seen.movedim(-3, -1) if last else seen
 
 
 def moved(images: Tensor, sides: tuple[int, int], generator: torch.Generator) -> Tensor:

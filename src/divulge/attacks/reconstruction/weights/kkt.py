@@ -49,17 +49,21 @@ class Kkt:
         summary="looks for records of which the network's weights are a weighted sum of gradients",
         needs=Needs(Access.PARAMETERS, frozenset({Knowledge.POPULATION})),
         default=False,
+        differs="candidates of several searches are compared, and means of those that agree are handed in; whether the "
+        "network was trained to a tiny loss without weight decay, as the theory asks for, cannot be seen in its file",
         seconds=140.0,
     )
 
     def run(self, view: FileView) -> SampleGuess:
-        """Cost: no query.  Raises Impossible where the model is no network of PyTorch, or has categories as inputs."""
+        """Cost: no query.  Raises Impossible where the model is no network that the theory is of."""
         module: Any = view.target.parameters()
         if not hasattr(module, "named_parameters"):
             raise Impossible("it reads the weights of a network, and this model is none that PyTorch knows")
-        from divulge.attacks.reconstruction.weights.kkt_search import solve
+        from divulge.attacks.reconstruction.weights.kkt_search import outside_theory, solve
 
         seed = int(view.rng.integers(2**31))
+        if outside := outside_theory(module, view, seed):
+            raise Impossible(f"the theory is of homogeneous ReLU networks, and of this one it says nothing: {outside}")
         middle = view.population.x.astype(np.float64).mean(axis=0)
         settings = (self.candidates, self.steps, self.rate, self.least)
         found = [solve(module, view, middle, seed + number, *settings) for number in range(self.searches)]

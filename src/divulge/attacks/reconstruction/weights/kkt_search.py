@@ -17,6 +17,8 @@ SHARPNESS = 150.0
 SHIFT = 5.0
 SPREAD = 0.3
 
+NORMALIZING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+
 
 class _Step(torch.autograd.Function):
     """ReLU whose slope is a steep sigmoid, so that the slope has a slope too (Haim et al. 2022, appendix B)."""
@@ -46,6 +48,32 @@ def _softened(module: nn.Module) -> nn.Module:
             if isinstance(part, nn.ReLU):
                 setattr(parent, name, _SoftRelu())
     return softened.eval()
+
+
+def outside_theory(module: nn.Module, view: FileView, seed: int) -> str:
+    """What of a module the theory excludes (Haim et al. 2022, theorem 3.1, of Lyu and Li 2020): it is of networks of
+    ReLU whose outputs are homogeneous in their weights, f(c w) = c^L f(w); empty where nothing is found.
+    """
+    if not any(isinstance(part, _SoftRelu) for part in _softened(module).modules()):
+        return "it has no ReLU layer"
+    if any(isinstance(part, NORMALIZING) for part in module.modules()):  # grows with its weights, but not while trained
+        return "its outputs do not grow with a power of its weights while it is trained: it normalises"
+    tried = copy.deepcopy(module).double().eval()
+    rng = np.random.default_rng(seed)
+    x = torch.as_tensor(view.low + (view.high - view.low) * rng.random((16, *view.shape)), dtype=torch.float64)
+    try:
+        with torch.no_grad():
+            plain = tried(x)
+            wider = functional_call(tried, {name: 2 * p for name, p in tried.named_parameters()}, (x,))
+    except RuntimeError:  # turns its inputs into floats itself
+        return ""
+    degree = float(torch.log2((wider.norm() / plain.norm().clamp_min(1e-300)).clamp_min(1e-300)).round())
+    if degree >= 1 and torch.allclose(wider, 2**degree * plain, rtol=1e-6, atol=1e-9 * float(plain.abs().max())):
+        return ""
+    return (
+        "its outputs do not grow with a power of its weights: biases after the first layer, normalisation, or "
+        "activations other than ReLU"
+    )
 
 
 def solve(

@@ -1,0 +1,1 @@
+"""Attacks on functionality that learn what is worth asking about."""
