@@ -53,6 +53,7 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
     """
     from divulge.runs.find import new_folder, run_at
     from divulge.runs.gate import judge
+    from divulge.runs.index_address import check_shared
     from divulge.setup.audit_file import AuditFile, parsed
     from divulge.setup.boundary import confine, refuse_code
 
@@ -64,6 +65,7 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
 
         typer.echo(page(), nl=False)
         return
+    check_shared()  # while there is a network
     board = watcher()
     again = board.resumed if board is not None else None  # a process before this one died in the midst of it
     place = again or (run_at(resume, out_dir) if resume is not None else None)

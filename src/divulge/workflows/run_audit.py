@@ -19,7 +19,8 @@ from divulge.auditing.probes import still_there
 from divulge.auditing.run_attack import Result, baseline, run_attack
 from divulge.auditing.sessions import Sessions, findings_expected
 from divulge.auditing.units import units_of
-from divulge.core.boundary.watch import died, playing
+from divulge.core.boundary.offline import is_offline
+from divulge.core.boundary.watch import died, playing, plays
 from divulge.core.capability.attacks import shadows_of
 from divulge.core.capability.targets import origin_of
 from divulge.core.errors import Impossible, InputError, TargetError
@@ -44,6 +45,7 @@ from divulge.explain.what_if import what_if
 from divulge.runs.differences.over_time import e_values_of
 from divulge.runs.differences.record_keys import write_keys
 from divulge.runs.folder import RunFolder, StoredOutcome
+from divulge.runs.index_address import check_shared
 from divulge.runs.provenance import provenance
 from divulge.runs.publish import publish
 from divulge.runs.result import predictive_of
@@ -75,6 +77,9 @@ def run_audit(
     explain: whether to look into why it leaks.
     """
     run = RunFolder(folder)
+    plays(folder)
+    if not is_offline():
+        check_shared()
     try:
         return _played(job, run, resume, progress or Quiet(), minutes, explain)
     except OSError as error:
