@@ -53,7 +53,6 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
     """
     from divulge.runs.find import new_folder, run_at
     from divulge.runs.gate import judge
-    from divulge.runs.index_address import check_shared
     from divulge.setup.audit_file import AuditFile, parsed
     from divulge.setup.boundary import confine, refuse_code
 
@@ -65,7 +64,6 @@ def audit(  # noqa: PLR0913, PLR0917  # a command's options
 
         typer.echo(page(), nl=False)
         return
-    check_shared()  # while there is a network
     board = watcher()
     again = board.resumed if board is not None else None  # a process before this one died in the midst of it
     place = again or (run_at(resume, out_dir) if resume is not None else None)
@@ -102,9 +100,11 @@ def _begun(file: Path | None, run: Path | None, seed: int | None, shadows: int |
     """What the audit works on: the file that was named, or what the run to go on with was begun with."""
     from dataclasses import replace
 
+    from divulge.runs.index_address import check_shared
     from divulge.setup.audit_file import parsed, text_of
     from divulge.workflows.origin import Origin, origin_of
 
+    check_shared()  # while there is a network, see setup.boundary
     if file is not None:
         content = text_of(file)
         limit = _limit(parsed(content, file.name), minutes)
