@@ -12,6 +12,7 @@ that is.  `ratio` is to the line above: 2 is linear.  --quick takes small sizes,
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -118,10 +119,8 @@ def measured(what: str, number: int) -> dict[str, float]:
         begin, _ = asked(what, QUICK[what] if what != "scores" else 400)
         begin(Path(folder) / "small")
         begin, size = asked(what, number)
-        try:
+        with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # begin to look for the peak anew
-        except OSError:
-            pass
         before, begun, work = resident(peak=False), time.perf_counter(), time.process_time()
         begin(Path(folder) / "large")
         return {
