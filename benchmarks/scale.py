@@ -72,7 +72,8 @@ def scores(records: int) -> Any:
     rng = np.random.default_rng(0)
     member = np.arange(records) < records // 2
     path = Path(tempfile.mkdtemp(prefix="divulge-scale-")) / "scores.parquet"
-    frame = pd.DataFrame({"score": rng.normal(size=records) + member, "member": member, "y": np.zeros(records, int)})
+    frame = pd.DataFrame({"record": np.arange(records), "score": rng.normal(size=records) + member, "keep": member})
+    frame["model"] = frame["y"] = 0
     frame.to_parquet(path)
     size = int(frame.memory_usage(index=False).sum())
     audit = path.with_name("audit.yaml")

@@ -25,7 +25,7 @@ METRICS = (AUC, BALANCED_ACCURACY, *map(tpr_at, FALSE_POSITIVE_RATES), EPSILON)
 CELLS = 8_000_000
 """Labels that are drawn at once: which splits are drawn follows from it."""
 
-SEEN = 1_000_000
+SEEN = 250_000
 """Labels that are looked at at once, so that memory stays small: each takes some fifty bytes."""
 
 MOST_BLOCKS = 4096
