@@ -11,11 +11,3 @@ SHARED = "DIVULGE_RUNS"
 def is_shared() -> bool:
     """Whether a shared index is named."""
     return bool(os.environ.get(SHARED))
-
-
-def check_shared() -> None:
-    """Raises InputError where the shared index cannot be written to; nothing where none is named."""
-    if is_shared():
-        from divulge.runs import index
-
-        index.check()

@@ -45,7 +45,7 @@ from divulge.explain.what_if import what_if
 from divulge.runs.differences.over_time import e_values_of
 from divulge.runs.differences.record_keys import write_keys
 from divulge.runs.folder import RunFolder, StoredOutcome
-from divulge.runs.index_address import check_shared
+from divulge.runs.index_address import is_shared
 from divulge.runs.provenance import provenance
 from divulge.runs.publish import publish
 from divulge.runs.result import predictive_of
@@ -78,8 +78,10 @@ def run_audit(
     """
     run = RunFolder(folder)
     plays(folder)
-    if not is_offline():
-        check_shared()
+    if is_shared() and not is_offline():
+        from divulge.runs.index import check
+
+        check()
     try:
         return _played(job, run, resume, progress or Quiet(), minutes, explain)
     except OSError as error:
