@@ -2,6 +2,8 @@
 # make test    set up, run the tests (the fast ones; make slow runs the long ones)
 # make check   format, lint, types, layers
 # make docs    the documentation as a site, in build/site
+# make dist    the wheel and the source, the same for the same commit, and the bill of materials
+# make licenses  of everything that divulge depends on, and whether each is allowed
 # make bench   every benchmark at its quick size
 
 PYTHON ?= python3
@@ -11,7 +13,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check docs bench clean
+.PHONY: help demo test slow check docs bench dist licenses clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -52,6 +54,14 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file --quick || exit 1; done
+
+dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+dist: $(VENV)/.dev
+	$(BIN)/python -m hatchling build
+	$(BIN)/python .ci/bom.py dist/*.whl
+
+licenses: $(VENV)/.dev
+	$(BIN)/python .ci/licenses.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

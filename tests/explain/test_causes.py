@@ -73,6 +73,24 @@ def test_copies_are_counted():
     assert "occurs 2 times" in around.words(0)
 
 
+def test_of_many_records_neighbors_are_looked_for_among_some(monkeypatch):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(400, 2))
+    x[:, 0] += 4 * (np.arange(400) % 2)
+    y = (np.arange(400) % 2).tolist()
+    y[7], x[11] = 0, 100
+    (records,) = from_arrays([(x, y)])
+    whole = neighborhood(records)
+    monkeypatch.setattr("divulge.explain.neighborhood.MOST_AMONG", 200)
+    some = neighborhood(records)
+    assert (whole.among, some.among) == (0, 200)
+    assert np.corrcoef(whole.outlier_rank, some.outlier_rank)[0, 1] > 0.8
+    assert some.outlier_rank[11] == (399 / 400) and some.disagree[7] > 0.5
+    assert "among 200 drawn at random" in some.words(7)[0]
+    monkeypatch.setattr("divulge.explain.neighborhood.MOST_AMONG", 400)
+    assert (neighborhood(records).disagree == whole.disagree).all()
+
+
 def test_the_share_of_the_leak_that_a_trait_accounts_for(run):
     """Nearly all of the advantage comes from records whose neighbours contradict them; none from rare classes."""
     found = {c.name: c.share for c in run.result.causes}

@@ -184,11 +184,9 @@ def test_two_processes_do_not_write_to_one_run(run):
 def test_a_damaged_index_is_made_again(run, capsys):
     file = run.parent / index.FILE
     file.write_bytes(b"no database" * 100)
-    assert list(index.runs(run.parent)) == []
-    row = index.RunRow(
-        folder="r", name="r", target="t", threat="x", started="2026", verdict="leak", leaks=1, complete=True
-    )
-    index.record(run.parent, row)
-    assert [each.folder for each in index.runs(run.parent)] == ["r"]
+    assert [each.folder for each in index.runs(run.parent)] == [run.name]
+    index.enter(run)
+    assert file.read_bytes().startswith(b"SQLite format 3")
+    assert [(each.folder, each.updated != each.started) for each in index.runs(run.parent)] == [(run.name, True)]
     (run / "run.json").write_text("{")
     assert runs_in(run.parent) == [run]

@@ -157,3 +157,11 @@ def test_tails_are_those_of_the_hypergeometric_distribution():
     right, wrong = np.array([0, 3, 10, 20]), np.array([0, 2, 2, 14])
     expected = stats.hypergeom.logsf(right - 1, 20 + 30, 20, right + wrong)
     assert Tails(20, 30).log(right, wrong) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_how_many_labels_are_looked_at_at_once_changes_nothing(monkeypatch):
+    rng = np.random.default_rng(9)
+    split, attacks = one_set(rng.permutation(300) < 150), [ranked(rng.normal(size=300))]
+    whole = log_chances(split, attacks, 99)[0]
+    monkeypatch.setattr("divulge.stats.many.rerandomized.SEEN", 7 * 300)
+    assert (log_chances(split, attacks, 99)[0] == whole).all()

@@ -20,6 +20,8 @@ from divulge.cli.papers import papers
 from divulge.cli.record import record
 from divulge.cli.report import report
 from divulge.cli.screen import out, speak_unicode
+from divulge.cli.sharing.carry import pull, push
+from divulge.cli.sharing.runs import runs
 from divulge.cli.watched import watched
 
 app = typer.Typer(
@@ -51,7 +53,7 @@ def divulge(
     """Options of the command itself."""
 
 
-for verb in (demo, init, audit, attacks, report, gate, compare, epsilon, record, papers, cache):
+for verb in (demo, init, audit, attacks, report, gate, compare, epsilon, record, papers, runs, push, pull, cache):
     app.command()(verb)
 app.add_typer(claim, name="claim")
 

@@ -100,9 +100,14 @@ def _begun(file: Path | None, run: Path | None, seed: int | None, shadows: int |
     """What the audit works on: the file that was named, or what the run to go on with was begun with."""
     from dataclasses import replace
 
+    from divulge.runs.index_address import is_shared
     from divulge.setup.audit_file import parsed, text_of
     from divulge.workflows.origin import Origin, origin_of
 
+    if is_shared():  # looked at while there is a network, see setup.boundary
+        from divulge.runs.index import check
+
+        check()
     if file is not None:
         content = text_of(file)
         limit = _limit(parsed(content, file.name), minutes)

@@ -16,6 +16,7 @@ from pathlib import Path
 from divulge.cli.ending import INCOMPLETE
 from divulge.cli.screen import complain
 from divulge.core.boundary import watch
+from divulge.runs.index_address import is_shared
 
 WITH_MODELS = ("audit", "demo", "compare", "claim", "epsilon")
 """Commands that run code which is not divulge's."""
@@ -46,6 +47,7 @@ def watched(work: Callable[[], None]) -> None:
     board = watch.Board()
     while True:
         status, how = _in_a_child(work, board)
+        _entered(board)
         if how is None:
             sys.exit(status)
         place, attack = Path(board.text("place")), board.text("attack")
@@ -58,6 +60,14 @@ def watched(work: Callable[[], None]) -> None:
             sys.exit(INCOMPLETE)
         board.died[attack], board.resumed = how, place
         board.clear()
+
+
+def _entered(board: watch.Board) -> None:
+    """Enter the run in an index that several machines share: the process that played it may have no network."""
+    if is_shared() and board.text("place"):
+        from divulge.runs.index import enter
+
+        enter(Path(board.text("place")))
 
 
 def _in_a_child(work: Callable[[], None], board: watch.Board) -> tuple[int, str | None]:

@@ -25,15 +25,6 @@ def publish(run: RunFolder, ordered: Sequence[StoredOutcome], blind: Baseline) -
     claims = claim_verdict(outcomes, findings)
     verdict = Verdict.INVALID if faults else run_verdict(families, claims)
     named = by_name(families, claims)
-    run.write_findings(FindingsFile(SCHEMA_VERSION, run.path.name, verdict.value, run.complete, findings, named))
-    row = index.RunRow(
-        folder=run.path.name,
-        name=facts.name,
-        target=facts.target.name,
-        threat=facts.threat.name,
-        started=facts.provenance.started,
-        verdict=verdict.value,
-        leaks=sum(f.verdict is Verdict.LEAK for f in findings),
-        complete=run.complete,
-    )
-    index.record(run.path.parent, row)
+    found = FindingsFile(SCHEMA_VERSION, run.path.name, verdict.value, run.complete, findings, named)
+    run.write_findings(found)
+    index.record(run.path.parent, index.row_of(run, found))

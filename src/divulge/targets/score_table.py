@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from divulge.core.signals import log_softmax
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import CLASSIFIER_PORTS, through_port
 from divulge.targets.score_design import Design, design_of
+from divulge.targets.score_files import arrays_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +101,9 @@ class ScoreTable:
         path = Path(path)
         if not path.is_file():
             raise InputError(f"target.path: no file at {path} (looked in {path.resolve().parent})")
-        return _from_parquet(path) if path.suffix in (".parquet", ".pq") else _from_npz(path)
+        if path.suffix in (".parquet", ".pq"):
+            return ScoreTable(**cast(dict[str, Any], arrays_of(path)))
+        return _from_npz(path)
 
     def save(self, path: Path | str) -> None:
         """As .npz."""
@@ -145,29 +149,6 @@ def _from_npz(path: Path) -> ScoreTable:
             raise InputError(f"target.path: {path.name} has no array {name!r} (it has {', '.join(arrays)})")
     optional = {name: arrays.get(name) for name in ("logits", "scores", "x", "groups")}
     return ScoreTable(keep=arrays["keep"], y=arrays["y"], **optional)
-
-
-def _from_parquet(path: Path) -> ScoreTable:
-    import pandas as pd
-
-    try:
-        frame = pd.read_parquet(path)
-    except Exception as error:  # a damaged file makes its reader raise anything
-        raise InputError(f"target.path: cannot read {path.name} as a score table (.npz or .parquet)") from error
-    columns = [c for c in frame.columns if str(c).startswith("logit_")]
-    lacking = {"model", "record", "keep", "y"} - set(frame.columns)
-    if lacking or (not columns and "score" not in frame.columns):
-        raise InputError(f"target.path: {path.name} has no column {min(lacking) if lacking else 'score'!r}")
-    frame = frame.sort_values(["model", "record"], kind="stable")
-    models, records = frame["model"].nunique(), frame["record"].nunique()
-    if len(frame) != models * records:
-        raise InputError(f"target.path: {path.name} must have one row for each of {models} models x {records} records")
-    shape = (models, records)
-    columns.sort(key=lambda c: int(str(c).removeprefix("logit_")))
-    logits = frame[columns].to_numpy().reshape(*shape, len(columns)) if columns else None
-    scores = None if columns else frame["score"].to_numpy().reshape(shape)
-    keep = frame["keep"].to_numpy().reshape(shape)
-    return ScoreTable(logits, scores, keep, frame["y"].to_numpy().reshape(shape)[0])
 
 
 class TableModel:

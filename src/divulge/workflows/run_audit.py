@@ -19,7 +19,8 @@ from divulge.auditing.probes import still_there
 from divulge.auditing.run_attack import Result, baseline, run_attack
 from divulge.auditing.sessions import Sessions, findings_expected
 from divulge.auditing.units import units_of
-from divulge.core.boundary.watch import died, playing
+from divulge.core.boundary.offline import is_offline
+from divulge.core.boundary.watch import died, playing, plays
 from divulge.core.capability.attacks import shadows_of
 from divulge.core.capability.targets import origin_of
 from divulge.core.errors import Impossible, InputError, TargetError
@@ -46,6 +47,7 @@ from divulge.runs.derived.screened import screened
 from divulge.runs.differences.over_time import e_values_of
 from divulge.runs.differences.record_keys import write_keys
 from divulge.runs.folder import RunFolder, StoredOutcome
+from divulge.runs.index_address import is_shared
 from divulge.runs.provenance import provenance
 from divulge.runs.publish import publish
 from divulge.runs.result import predictive_of
@@ -80,6 +82,11 @@ def run_audit(
     explain: whether to look into why it leaks.
     """
     run = RunFolder(folder)
+    plays(folder)
+    if is_shared() and not is_offline():
+        from divulge.runs.index import check
+
+        check()
     budget = Budget(job, plan(job), minutes, passed=passed)
     try:
         return _played(job, run, resume, progress or Quiet(), budget, explain)

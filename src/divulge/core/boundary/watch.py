@@ -93,6 +93,12 @@ def asking() -> Iterator[None]:
             board.set_numbers(0.0, seconds, memory)
 
 
+def plays(place: Path) -> None:
+    """From when it is known into which folder a run is played."""
+    if board := watcher():
+        board.set_text("place", str(place))
+
+
 @contextmanager
 def playing(place: Path, attack: str) -> Iterator[None]:
     """While one attack of a run is played."""

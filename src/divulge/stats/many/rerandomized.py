@@ -23,7 +23,10 @@ METRICS = (AUC, BALANCED_ACCURACY, *map(tpr_at, FALSE_POSITIVE_RATES), EPSILON)
 """What is looked at of every attack, in the order of the columns below."""
 
 CELLS = 8_000_000
-"""Labels that are drawn at once, so that memory stays small."""
+"""Labels that are drawn at once: which splits are drawn follows from it."""
+
+SEEN = 250_000
+"""Labels that are looked at at once, so that memory stays small: each takes some fifty bytes."""
 
 MOST_BLOCKS = 4096
 """Thresholds that are looked at of one attack; where its scores have more, those in the middle are joined."""
@@ -58,7 +61,9 @@ class Split:
                 labels[:, block] = rng.permuted(labels[:, block], axis=1)
             if start == 0:
                 labels[0] = self.member
-            yield np.ascontiguousarray(labels.T).astype(np.int16 if len(self.member) < 2**15 else np.int32)
+            kind, step = np.int16 if len(self.member) < 2**15 else np.int32, max(1, SEEN // len(self.member))
+            for part in range(0, some, step):
+                yield np.ascontiguousarray(labels[part : part + step].T).astype(kind)
 
 
 @dataclass(frozen=True, eq=False)

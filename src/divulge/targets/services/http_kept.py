@@ -20,6 +20,12 @@ from divulge.core.errors import Notice
 MOST_DAYS = 30
 """Age beyond which an answer is asked for again: nobody tells whether a service still runs the model that it ran."""
 
+SECONDS = 30
+"""How long one process waits for others that are writing."""
+
+BUSY = (5, 6)
+"""SQLITE_BUSY and SQLITE_LOCKED: the first byte of what the library says."""
+
 Result = TypeVar("Result")
 
 
@@ -47,7 +53,9 @@ class KeptAnswers:
         try:
             try:
                 self._base = _opened(path)
-            except sqlite3.DatabaseError:
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF in BUSY:  # in use is not damaged
+                    raise
                 assert path is not None
                 path.unlink(missing_ok=True)
                 self._base = _opened(path)
@@ -123,7 +131,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         os.chmod(path, 0o600)
-    base = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=30)
+    base = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=SECONDS)
     try:
         with base:
             base.execute(

@@ -1,0 +1,1 @@
+"""Commands about runs of several audits and machines."""

@@ -1,0 +1,64 @@
+"""Score tables from Parquet, in batches."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from divulge.core.errors import InputError
+from divulge.targets import score_files
+from divulge.targets.score_table import ScoreTable
+
+
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(0)
+    model, record = np.divmod(np.arange(60), 20)
+    keep = rng.permuted(np.tile(np.arange(20) < 10, (3, 1)), axis=1).ravel()
+    logits = {f"logit_{number}": rng.normal(size=60).astype(np.float32) for number in range(11)}
+    return pd.DataFrame({"model": model, "record": record, "keep": keep, "y": record % 11, **logits})
+
+
+def test_batches_of_any_size_and_rows_of_any_order_make_the_same_table(frame, tmp_path, monkeypatch):
+    mixed = frame.sample(frac=1, random_state=1)
+    mixed[sorted(mixed.columns)].to_parquet(tmp_path / "t.parquet", row_group_size=13)
+    for size in (7, 65_536):
+        monkeypatch.setattr(score_files, "BATCH", size)
+        table = ScoreTable.load(tmp_path / "t.parquet")
+        assert table.logits.dtype == np.float32 and table.logits.shape == (3, 20, 11)
+        for number in range(11):  # logit_10 comes after logit_9
+            assert (table.logits[:, :, number].ravel() == frame[f"logit_{number}"]).all()
+        assert (table.keep.ravel() == frame["keep"]).all() and (table.y == np.arange(20) % 11).all()
+
+
+def test_a_row_twice_in_place_of_another_is_refused(frame, tmp_path):
+    frame.loc[5, "record"] = 6
+    frame.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match="one row for each"):
+        ScoreTable.load(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("values", (["a"] * 60, [None] * 60, [[1]] * 60, pd.date_range("2026", periods=60)))
+def test_what_is_no_number_is_refused(values, frame, tmp_path):
+    frame.assign(logit_3=values).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"logit|cannot read"):
+        ScoreTable.load(tmp_path / "t.parquet")
+
+
+def test_reading_takes_little_more_than_what_is_read(tmp_path):
+    records, classes = 40_000, 20
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({f"logit_{number}": rng.normal(size=records).astype(np.float32) for number in range(classes)})
+    frame["model"], frame["record"], frame["y"] = 0, np.arange(records), 0
+    frame["keep"] = np.arange(records) < records // 2
+    frame.to_parquet(tmp_path / "t.parquet", row_group_size=5_000)
+    del frame
+    ScoreTable.load(tmp_path / "t.parquet")
+    tracemalloc.start()
+    table = score_files.arrays_of(tmp_path / "t.parquet")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * table["logits"].nbytes
