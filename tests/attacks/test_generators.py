@@ -156,6 +156,8 @@ def test_what_is_no_generator_is_said():
     with pytest.raises(InputError, match="function sample"):
         GeneratorTarget(3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="GeneratorTarget"):
+        divulge.audit(object(), people(10, 0), people(10, 1))
+    with pytest.raises(InputError, match="no target column: give it as a pair"):
         divulge.audit(pd.DataFrame({"a": [1.0]}), people(10, 0), people(10, 1))
 
 

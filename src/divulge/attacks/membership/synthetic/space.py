@@ -1,0 +1,131 @@
+"""Where records of mixed columns stand, in numbers among which distances mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from divulge.core.hashing import Array
+from divulge.core.records import CODED, Column, Kind, Records
+
+WIDEST = 32
+"""Categories of a column up to which each has an axis of its own; more share as many axes at random."""
+
+CHUNK = 16 * 1024**2
+"""Distances that are held at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """One column.  middle, spread: of a quantity.  corners: [categories, axes], two different ones are 1 apart."""
+
+    middle: float = 0.0
+    spread: float = 1.0
+    corners: Array | None = None
+    holes: bool = False
+
+    def of(self, numbers: Array) -> Array:
+        """Positions [records, axes]."""
+        if self.corners is not None:
+            return np.asarray(self.corners[np.nan_to_num(numbers).astype(np.int64)])
+        absent = np.isnan(numbers)
+        known = np.where(absent, 0.0, (np.where(absent, 0.0, numbers) - self.middle) / self.spread)
+        return np.column_stack([known, absent / np.sqrt(2)]) if self.holes else known[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Quantities in units of their spread, categories at corners of a simplex: a quantity that is one standard
+    deviation off and a category that is another count alike.  What is missing is a further axis.
+    """
+
+    axes: tuple[Axis, ...]
+    images: bool = False
+
+    @classmethod
+    def around(cls, records: Records) -> Space:
+        """The space of a schema, in the units of these records."""
+        schema = records.schema
+        if schema.is_image or len(schema.columns) != int(np.prod(records.x.shape[1:])):
+            return cls((), images=True)
+        axes = [_axis(column, records.x[:, place], place) for place, column in enumerate(schema.columns)]
+        if schema.labeled:
+            classes = len(schema.classes)
+            y = records.y.astype(np.float64)
+            axes.append(Axis(corners=_corners(classes, len(axes))) if classes else _quantity(y))
+        return cls(tuple(axes))
+
+    def points(self, records: Records) -> Array:
+        """Positions [records, axes], the target among them where the records have one."""
+        if self.images:
+            return np.asarray(records.x, dtype=np.float64).reshape(len(records), -1)
+        columns = [np.asarray(records.x[:, place], dtype=np.float64) for place in range(len(records.schema.columns))]
+        if records.schema.labeled:
+            columns.append(records.y.astype(np.float64))
+        return np.concatenate([axis.of(column) for axis, column in zip(self.axes, columns, strict=True)], axis=1)
+
+
+def _axis(column: Column, numbers: Array, place: int) -> Axis:
+    if column.kind in CODED:
+        return Axis(corners=_corners(len(column.categories), place))
+    if column.kind is Kind.BOOLEAN and not np.isnan(numbers).any():
+        return Axis(corners=_corners(2, place))
+    return _quantity(numbers)
+
+
+def _quantity(numbers: Array) -> Axis:
+    known = numbers[np.isfinite(numbers)]
+    spread = float(known.std()) if len(known) else 0.0
+    return Axis(float(known.mean()) if len(known) else 0.0, spread or 1.0, holes=len(known) < len(numbers))
+
+
+def _corners(categories: int, seed: int) -> Array:
+    """One a category: any two are at distance 1, or nearly so where there are many."""
+    if categories <= WIDEST:
+        return np.eye(max(categories, 1)) / np.sqrt(2)
+    signs = np.random.default_rng(seed).integers(0, 2, (categories, WIDEST)) * 2.0 - 1.0
+    return np.asarray(signs / np.sqrt(2 * WIDEST))
+
+
+def squared_distances(points: Array, others: Array) -> Iterator[tuple[slice, Array]]:
+    """Squared Euclidean distances [points of a chunk, others], chunk by chunk."""
+    size = max(1, CHUNK // max(len(others), 1))
+    lengths = (others**2).sum(axis=1)
+    for start in range(0, len(points), size):
+        part = points[start : start + size]
+        apart = (part**2).sum(axis=1)[:, None] + lengths - 2 * part @ others.T
+        yield slice(start, start + len(part)), np.maximum(apart, 0.0)
+
+
+def nearest(points: Array, others: Array, neighbors: int) -> Array:
+    """Distances to the nearest so many others, in order: [points, neighbors]; fewer where there are not as many."""
+    count = min(neighbors, len(others))
+    found = np.empty((len(points), count))
+    for rows, apart in squared_distances(points, others):
+        found[rows] = np.sort(np.partition(apart, count - 1, axis=1)[:, :count], axis=1)
+    found[found < 1e-18 * (1 + (points**2).sum(axis=1)[:, None]) * 1e6] = 0.0
+    return np.asarray(np.sqrt(found))
+
+
+def log_density(points: Array, others: Array, width: float) -> Array:
+    """Mean of Gaussian kernels of this width at the others, in logarithm, up to a constant: [points]."""
+    found = np.empty(len(points))
+    for rows, apart in squared_distances(points, others):
+        scaled = apart / (-2 * width**2)
+        top = scaled.max(axis=1)
+        found[rows] = top + np.log(np.exp(scaled - top[:, None]).mean(axis=1))
+    return found
+
+
+def width_of(points: Array, most: int = 2_000) -> float:
+    """A kernel width for points in random order: half of the median distance from one to the nearest other, of the
+    first `most`.  Records of few kinds, which mostly have equals, are asked about those that have none.
+    """
+    some = points[:most]
+    if len(some) < 2:
+        return 1.0
+    apart = nearest(some, some, 2)[:, -1]
+    apart = apart[apart > 0]
+    return float(np.median(apart)) / 2 if len(apart) else 1.0
