@@ -70,6 +70,20 @@ ATTACKS: dict[str, str] = {
     "shokri": f"{_MEMBERSHIP}.shadows.shokri:Shokri",
     "truth_serum": f"{_MEMBERSHIP}.shadows.truth_serum:TruthSerum",
     "white_box": f"{_MEMBERSHIP}.whitebox.white_box:WhiteBox",
+    "calibrated_distance": f"{_MEMBERSHIP}.synthetic.closest:CalibratedDistance",
+    "closest_record": f"{_MEMBERSHIP}.synthetic.closest:ClosestRecord",
+    "distance_ratio": f"{_MEMBERSHIP}.synthetic.closest:DistanceRatio",
+    "domias": f"{_MEMBERSHIP}.synthetic.density:Domias",
+    "exact_hits": f"{_MEMBERSHIP}.synthetic.closest:ExactHits",
+    "generator_lira": f"{_MEMBERSHIP}.synthetic.generators:GeneratorLira",
+    "generator_ratio": f"{_MEMBERSHIP}.synthetic.generators:GeneratorRatio",
+    "generator_rmia": f"{_MEMBERSHIP}.synthetic.generators:GeneratorRmia",
+    "groundhog": f"{_MEMBERSHIP}.synthetic.summaries:Groundhog",
+    "local_likelihood": f"{_MEMBERSHIP}.synthetic.density:LocalLikelihood",
+    "monte_carlo": f"{_MEMBERSHIP}.synthetic.closest:MonteCarlo",
+    "plagiarism_index": f"{_MEMBERSHIP}.synthetic.density:PlagiarismIndex",
+    "query_features": f"{_MEMBERSHIP}.synthetic.summaries:QueryFeatures",
+    "release_classifier": f"{_MEMBERSHIP}.synthetic.density:ReleaseClassifier",
     "melis_active": f"{_PROPERTY}.melis:MelisActive",
     "melis_passive": f"{_PROPERTY}.melis:MelisPassive",
     "overlearning": f"{_PROPERTY}.overlearning:Overlearning",
@@ -123,6 +137,11 @@ ATTACKS: dict[str, str] = {
 
 DEFAULT_MEMBERSHIP = "learned_ratio"
 """The attack to look at first: with one setting it is no worse than the others at any number of shadow models."""
+
+DEFAULT_RELEASE, DEFAULT_GENERATOR = "domias", "generator_ratio"
+"""The attacks to look at first where records are made: from a released table alone, and with generators of one's own.
+Both were named before they were measured on fresh seeds (benchmarks/synthetic.py).
+"""
 
 
 @cache

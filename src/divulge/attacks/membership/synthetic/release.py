@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from divulge.attacks.membership.synthetic.space import Space
+from divulge.core.space import Space
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.core.threat import Task
