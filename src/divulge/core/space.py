@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,14 +57,17 @@ class Space:
             axes.append(Axis(corners=_corners(classes, len(axes))) if classes else _quantity(y))
         return cls(tuple(axes))
 
-    def points(self, records: Records) -> Array:
-        """Positions [records, axes], the target among them where the records have one."""
+    def points(self, records: Records, columns: Sequence[int] | None = None) -> Array:
+        """Positions [records, axes].  columns: places of those that count; all when None, and the target with them
+        where the records have one.
+        """
         if self.images:
             return np.asarray(records.x, dtype=np.float64).reshape(len(records), -1)
-        columns = [np.asarray(records.x[:, place], dtype=np.float64) for place in range(len(records.schema.columns))]
-        if records.schema.labeled:
-            columns.append(records.y.astype(np.float64))
-        return np.concatenate([axis.of(column) for axis, column in zip(self.axes, columns, strict=True)], axis=1)
+        places = range(len(records.schema.columns)) if columns is None else columns
+        parts = [self.axes[place].of(np.asarray(records.x[:, place], dtype=np.float64)) for place in places]
+        if columns is None and records.schema.labeled:
+            parts.append(self.axes[-1].of(records.y.astype(np.float64)))
+        return np.concatenate(parts, axis=1)
 
 
 def _axis(column: Column, numbers: Array, place: int) -> Axis:
@@ -101,12 +104,21 @@ def squared_distances(points: Array, others: Array) -> Iterator[tuple[slice, Arr
 
 def nearest(points: Array, others: Array, neighbors: int) -> Array:
     """Distances to the nearest so many others, in order: [points, neighbors]; fewer where there are not as many."""
+    return neighborhood(points, others, neighbors)[0]
+
+
+def neighborhood(points: Array, others: Array, neighbors: int) -> tuple[Array, Array]:
+    """Distances to the nearest so many others, in order, and which they are: [points, neighbors] each."""
     count = min(neighbors, len(others))
-    found = np.empty((len(points), count))
+    found, places = np.empty((len(points), count)), np.empty((len(points), count), dtype=np.int64)
     for rows, apart in squared_distances(points, others):
-        found[rows] = np.sort(np.partition(apart, count - 1, axis=1)[:, :count], axis=1)
-    found[found < 1e-18 * (1 + (points**2).sum(axis=1)[:, None]) * 1e6] = 0.0
-    return np.asarray(np.sqrt(found))
+        close = np.argpartition(apart, count - 1, axis=1)[:, :count]
+        squared = np.take_along_axis(apart, close, axis=1)
+        order = np.argsort(squared, axis=1, kind="stable")
+        found[rows] = np.take_along_axis(squared, order, axis=1)
+        places[rows] = np.take_along_axis(close, order, axis=1)
+    found[found < 1e-12 * (1 + (points**2).sum(axis=1)[:, None])] = 0.0  # what subtraction leaves of nothing
+    return np.asarray(np.sqrt(found)), places
 
 
 def log_density(points: Array, others: Array, width: float) -> Array:

@@ -1,0 +1,121 @@
+"""What a release tells about people of whom something is known: that two parts belong together, and what is missing
+(Giomi et al. 2023, sections 4.2 and 4.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible, InputError
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.core.space import Space, neighborhood
+from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.views.release import LinksGuess, ReleaseView, ValuesGuess
+
+KNOWING = Needs(Access.SAMPLES, frozenset({Knowledge.PARTIAL_RECORD}), tasks=frozenset(Task))
+
+
+@dataclass(frozen=True)
+class Linkability:
+    """Two parts of a record are linked where one row of the release is among the nearest of both.
+
+    first, second: columns of the two parts; every other column each when not given.  neighbors: how many of the nearest
+    rows are looked at.  samples: see CopiedRows.
+    """
+
+    first: tuple[str, ...] = ()
+    second: tuple[str, ...] = ()
+    neighbors: int = 1
+    samples: int | None = None
+
+    card: ClassVar[Card] = Card(
+        name="linkability",
+        title="Linkability",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.ATTRIBUTES,
+        challenge=Challenge.LINKED,
+        paper="giomi2023",
+        equations="section 4.2",
+        summary="links two parts of a record that are nearest to the same synthetic row",
+        needs=KNOWING,
+        strength=0.6,
+    )
+
+    def run(self, view: ReleaseView) -> LinksGuess:
+        """Cost: the samples, and a distance for each person and row, of either part."""
+        first, second = self._columns(view)
+        table = view.table(self.samples)
+        space, halves = Space.around(table), view.halves(first, second)
+        found = [
+            neighborhood(space.points(part, columns), space.points(table, columns), self.neighbors)[1]
+            for part, columns in ((halves.first, first), (halves.second, second))
+        ]
+        shape = (len(halves.first), min(self.neighbors, len(table)))
+        naive = (view.rng.integers(len(table), size=shape), view.rng.integers(len(table), size=shape))
+        return LinksGuess((first, second), found[0], found[1], naive)
+
+    def _columns(self, view: ReleaseView) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        every = tuple(range(len(view.schema.columns)))
+        if len(every) < 2:
+            raise Impossible("there is one column only, which has no two parts")
+        first, second = (tuple(view.schema.position(name) for name in part) for part in (self.first, self.second))
+        if set(first) & set(second):
+            raise InputError("linkability: a column stands in both parts: name it in one")
+        if first and not second:
+            second = tuple(place for place in every if place not in first)
+        elif second and not first:
+            first = tuple(place for place in every if place not in second)
+        return (first, second) if first and second else (every[::2], every[1::2])
+
+
+@dataclass(frozen=True)
+class AttributeDeduction:
+    """A person's unknown value is that of the nearest row of the release, by what is known otherwise.
+
+    known: columns that are known; all but the one in question when not given.  samples: see CopiedRows.
+    """
+
+    known: tuple[str, ...] = ()
+    samples: int | None = None
+
+    card: ClassVar[Card] = Card(
+        name="attribute_deduction",
+        title="Inference of an attribute",
+        family=Family.RECONSTRUCTION,
+        asset=Asset.ATTRIBUTES,
+        challenge=Challenge.DEDUCED,
+        paper="giomi2023",
+        equations="section 4.3",
+        summary="takes a person's value from the nearest synthetic row",
+        needs=KNOWING,
+        strength=0.6,
+    )
+
+    def run(self, view: ReleaseView) -> ValuesGuess:
+        """Cost: the samples, and a distance for each person and row, for every column that is asked about."""
+        table = view.table(self.samples)
+        space = Space.around(table)
+        values: dict[int, Array] = {}
+        naive: dict[int, Array] = {}
+        for column in view.columns:
+            known = [view.schema.position(name) for name in self.known] or list(range(len(view.schema.columns)))
+            places = [place for place in known if place != column]
+            if not places:
+                continue
+            people = view.known(column)
+            row = neighborhood(_points(space, people, places), _points(space, table, places), 1)[1][:, 0]
+            held = np.asarray(table.x[:, column], dtype=np.float64)
+            values[column], naive[column] = held[row], held[view.rng.integers(len(held), size=len(people))]
+        return ValuesGuess(values, naive)
+
+
+def _points(space: Space, records: Records, places: list[int]) -> Array:
+    points = space.points(records, places)
+    if records.schema.labeled:  # the target is known as well
+        points = np.column_stack([points, space.axes[-1].of(records.y.astype(np.float64))])
+    return points
