@@ -141,3 +141,41 @@ def width_of(points: Array, most: int = 2_000) -> float:
     apart = nearest(some, some, 2)[:, -1]
     apart = apart[apart > 0]
     return float(np.median(apart)) / 2 if len(apart) else 1.0
+
+
+def gower_nearest(asked: Records, rows: Records, columns: Sequence[int], neighbors: int, target: bool = False) -> Array:
+    """Which rows are nearest by Gower's distance (1971): [asked, neighbors].
+
+    A category that is another counts 1, a quantity its difference in units of its range, and what is missing 0 beside
+    what is missing and else 1: a column that was altered outweighs no column that was not.  target: whether the class
+    counts as a column.
+    """
+    schema, count = asked.schema, min(neighbors, len(rows))
+    pairs = [_gower_column(schema.columns[place].kind, asked.x[:, place], rows.x[:, place]) for place in columns]
+    if target and schema.labeled:
+        pairs.append(_gower_column(Kind.CATEGORICAL if len(schema.classes) else Kind.NUMERIC, asked.y, rows.y))
+    found = np.empty((len(asked), count), dtype=np.int64)
+    size = max(1, CHUNK // 4 // max(len(rows), 1))
+    for start in range(0, len(asked), size):
+        apart: Array = np.zeros((len(asked.x[start : start + size]), len(rows)), dtype=np.float32)
+        for ours, theirs, quantity in pairs:
+            gap = ours[start : start + size, None] - theirs[None]
+            apart += np.nan_to_num(np.abs(gap), nan=1.0) if quantity else (gap != 0).astype(np.float32)
+            if quantity:
+                apart -= np.isnan(ours[start : start + size, None]) & np.isnan(theirs[None])
+        close = np.argpartition(apart, count - 1, axis=1)[:, :count]
+        order = np.argsort(np.take_along_axis(apart, close, axis=1), axis=1, kind="stable")
+        found[start : start + size] = np.take_along_axis(close, order, axis=1)
+    return found
+
+
+def _gower_column(kind: Kind, ours: Array, theirs: Array) -> tuple[Array, Array, bool]:
+    """Values of either side, quantities in units of the range that they have together."""
+    quantity = kind not in (*CODED, Kind.BOOLEAN)
+    left, right = (np.asarray(side, dtype=np.float32 if not quantity else np.float64) for side in (ours, theirs))
+    if not quantity:
+        return np.nan_to_num(left, nan=-1.0), np.nan_to_num(right, nan=-1.0), False
+    both = np.concatenate([left, right])
+    known = both[np.isfinite(both)]
+    low, span = (float(known.min()), float(np.ptp(known)) or 1.0) if len(known) else (0.0, 1.0)
+    return ((left - low) / span).astype(np.float32), ((right - low) / span).astype(np.float32), True

@@ -12,8 +12,7 @@ import numpy as np
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError
 from divulge.core.hashing import Array
-from divulge.core.records import Records
-from divulge.core.space import Space, neighborhood
+from divulge.core.space import gower_nearest
 from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
 from divulge.core.views.release import LinksGuess, ReleaseView, ValuesGuess
 
@@ -50,9 +49,9 @@ class Linkability:
         """Cost: the samples, and a distance for each person and row, of either part."""
         first, second = self._columns(view)
         table = view.table(self.samples)
-        space, halves = Space.around(table), view.halves(first, second)
+        halves = view.halves(first, second)
         found = [
-            neighborhood(space.points(part, columns), space.points(table, columns), self.neighbors)[1]
+            gower_nearest(part, table, columns, self.neighbors)
             for part, columns in ((halves.first, first), (halves.second, second))
         ]
         shape = (len(halves.first), min(self.neighbors, len(table)))
@@ -99,7 +98,6 @@ class AttributeDeduction:
     def run(self, view: ReleaseView) -> ValuesGuess:
         """Cost: the samples, and a distance for each person and row, for every column that is asked about."""
         table = view.table(self.samples)
-        space = Space.around(table)
         values: dict[int, Array] = {}
         naive: dict[int, Array] = {}
         for column in view.columns:
@@ -108,14 +106,7 @@ class AttributeDeduction:
             if not places:
                 continue
             people = view.known(column)
-            row = neighborhood(_points(space, people, places), _points(space, table, places), 1)[1][:, 0]
+            row = gower_nearest(people, table, places, 1, target=True)[:, 0]
             held = np.asarray(table.x[:, column], dtype=np.float64)
             values[column], naive[column] = held[row], held[view.rng.integers(len(held), size=len(people))]
         return ValuesGuess(values, naive)
-
-
-def _points(space: Space, records: Records, places: list[int]) -> Array:
-    points = space.points(records, places)
-    if records.schema.labeled:  # the target is known as well
-        points = np.column_stack([points, space.axes[-1].of(records.y.astype(np.float64))])
-    return points
