@@ -96,9 +96,7 @@ class ReleaseGame:
                 rng,
                 card.needs,
                 self.population,
-                lambda first, second: Halves(
-                    self._only(first).take(orders[0]), self._only(second).take(orders[1])
-                ),
+                lambda first, second: Halves(self._only(first).take(orders[0]), self._only(second).take(orders[1])),
                 lambda column: self._without(column).take(orders[0]),
                 asked_columns(self.training),
             )
@@ -148,7 +146,10 @@ class ReleaseGame:
         """Predicates that hold of one member alone, beside the same ones among as many others."""
         if not guess.predicates:
             raise Impossible("nothing in the release singles a row out")
-        inside, outside = self.asked.take(np.arange(self.people)), self.asked.take(np.arange(self.people, len(self.asked)))
+        inside, outside = (
+            self.asked.take(np.arange(self.people)),
+            self.asked.take(np.arange(self.people, len(self.asked))),
+        )
         main, control = (_alone(guess.predicates, side) for side in (inside, outside))
         units = tuple(range(len(main)))
         trial = Paired(SINGLED_OUT, tuple(main), tuple(control), units, "a guess that holds of one person alone")

@@ -107,6 +107,10 @@ def _typed(released: Any, real: Any) -> Any:
     changed = {}
     for name in released.columns:
         if name in real.columns and released[name].dtype != real[name].dtype:
+            words = released[name].map({"True": True, "False": False, "true": True, "false": False})
+            if real[name].dtype == bool and not words.isna().any():
+                changed[name] = words.astype(bool)
+                continue
             try:
                 cast = released[name].astype(real[name].dtype)
                 same = bool((cast.astype(object) == released[name].astype(object)).all())

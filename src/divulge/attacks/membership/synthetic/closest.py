@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.attacks.membership.synthetic.release import ALL_TASKS, released
-from divulge.core.space import nearest, squared_distances
 from divulge.core.attack import Card
+from divulge.core.space import nearest, squared_distances
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 from divulge.core.views.membership import MembershipGuess, MembershipView
 

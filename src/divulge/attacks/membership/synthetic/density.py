@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.attacks.membership.synthetic.release import ALL_TASKS, released
-from divulge.core.space import log_density, nearest, squared_distances, width_of
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
+from divulge.core.space import log_density, nearest, squared_distances, width_of
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 from divulge.core.views.membership import MembershipGuess, MembershipView
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from divulge.attacks.membership.boosted import Boosted
 from divulge.attacks.membership.synthetic.release import ALL_TASKS, default_samples
-from divulge.core.space import Space, log_density, nearest, width_of
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.core.space import Space, log_density, nearest, width_of
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 from divulge.core.views.membership import MembershipGuess, MembershipView
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from divulge.core.space import Space
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.core.space import Space
 from divulge.core.threat import Task
 from divulge.core.views.membership import MembershipView
 

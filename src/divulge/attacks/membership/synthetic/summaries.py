@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from divulge.attacks.membership.synthetic.generators import RECIPE, Signals, learned_ratio, signals_of
-from divulge.core.space import Space
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
 from divulge.core.records import CODED, Records
+from divulge.core.space import Space
 from divulge.core.threat import Asset, Family
 from divulge.core.views.membership import MembershipGuess, MembershipView
 
@@ -84,7 +84,7 @@ def by_summary(signals: Signals, penalty: float) -> Array:
     moving = spread > 1e-9 * (1 + np.abs(middle))
     inputs, asked = (own - middle)[:, moving] / spread[moving], ((target - middle)[moving] / spread[moving])
     kernel = inputs @ inputs.T
-    size = float(np.trace(kernel)) / max(len(kernel), 1) or 1.0
+    size = float(np.trace(kernel)) / len(kernel) or 1.0
     truth = signals.seen - signals.seen.mean(axis=0)
     weights = np.linalg.solve(kernel + penalty * size * np.eye(len(kernel)), inputs @ asked)
     return np.asarray(weights @ truth)

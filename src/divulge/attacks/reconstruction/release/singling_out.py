@@ -62,9 +62,7 @@ class SinglingOut:
             key = (places, each.signs, tuple(map(str, each.values)))
             if key not in found and _count(each, x) == 1:
                 found[key] = each
-        return PredicatesGuess(
-            tuple(found.values()), tuple(_made_up(view.rng, x, width, view.schema) for _ in found)
-        )
+        return PredicatesGuess(tuple(found.values()), tuple(_made_up(view.rng, x, width, view.schema) for _ in found))
 
 
 @dataclass(frozen=True)
