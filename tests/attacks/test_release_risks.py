@@ -88,7 +88,7 @@ def test_risks_agree_with_those_of_the_package(name, share):
 
 
 def test_copies_are_counted_to_the_letter():
-    """Half of the rows are real ones whose `kind` or `children` changed: one in fifteen of them did not change at all."""
+    """Half of the rows are real ones whose `kind` or `children` changed: one in fifteen did not."""
     evidence, *_ = played("copied_rows", 0.5)
     exact, near = evidence.paired
     assert (exact.metric, near.metric) == (ROWS_COPIED, ROWS_NEARLY_COPIED)

@@ -9,15 +9,12 @@ from scipy.stats import gaussian_kde
 from sklearn.metrics import roc_auc_score
 
 import divulge
-from divulge.attacks.membership.synthetic.closest import (
-    CalibratedDistance,
-    ClosestRecord,
-    DistanceRatio,
-    ExactHits,
-    MonteCarlo,
-)
-from divulge.attacks.membership.synthetic.density import Domias, LocalLikelihood, PlagiarismIndex, ReleaseClassifier
-from divulge.attacks.membership.synthetic.generators import (
+from divulge.attacks.membership.synthetic.calibrated_distance import CalibratedDistance
+from divulge.attacks.membership.synthetic.closest_record import ClosestRecord
+from divulge.attacks.membership.synthetic.distance_ratio import DistanceRatio
+from divulge.attacks.membership.synthetic.domias import Domias
+from divulge.attacks.membership.synthetic.exact_hits import ExactHits
+from divulge.attacks.membership.synthetic.generator import (
     GeneratorLira,
     GeneratorRatio,
     GeneratorRmia,
@@ -25,10 +22,15 @@ from divulge.attacks.membership.synthetic.generators import (
     joint_ratio,
     learned_ratio,
 )
-from divulge.attacks.membership.synthetic.summaries import Groundhog, QueryFeatures, by_summary
+from divulge.attacks.membership.synthetic.groundhog import Groundhog, by_summary
+from divulge.attacks.membership.synthetic.local_likelihood import LocalLikelihood
+from divulge.attacks.membership.synthetic.monte_carlo import MonteCarlo
+from divulge.attacks.membership.synthetic.plagiarism_index import PlagiarismIndex
+from divulge.attacks.membership.synthetic.query_features import QueryFeatures
+from divulge.attacks.membership.synthetic.release_classifier import ReleaseClassifier
 from divulge.core.errors import InputError, TargetError
+from divulge.core.mixed.space import Space, gower_nearest, log_density, nearest
 from divulge.core.results.finding import Refused, Verdict
-from divulge.core.space import Space, gower_nearest, log_density, nearest
 from divulge.core.views.membership import Auxiliary, MembershipView
 from divulge.data.arrays import from_arrays
 from divulge.setup.sources.records_from import records_from

@@ -17,6 +17,7 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible, TargetError
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng
+from divulge.core.mixed.space import Space, neighborhood
 from divulge.core.records import CODED, Kind, Records, concat
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Quality
@@ -28,7 +29,6 @@ from divulge.core.results.metric import (
     SINGLED_OUT,
 )
 from divulge.core.results.trials import Paired, Scored
-from divulge.core.space import Space, neighborhood
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Challenge, Family
 from divulge.core.views.membership import Poison
@@ -137,8 +137,8 @@ class ReleaseGame:
         distinct = len(np.unique(np.array(guess.rows.row_keys())))
         note = (
             f"{int(exact[: self.people].sum()):,} of {self.people:,} training rows stand in the release to the letter; "
-            f"{int(exact[self.people :].sum()):,} of as many rows that were not trained on do, which is what chance puts "
-            f"there; {distinct:,} different rows were looked at"
+            f"{int(exact[self.people :].sum()):,} of as many rows that were not trained on do, which is what chance "
+            f"puts there; {distinct:,} different rows were looked at"
         )
         return Evidence(trials, baseline=BASELINE, notes=(note,))
 
@@ -165,7 +165,7 @@ class ReleaseGame:
         if len(guess.first) != len(self.asked) or len(guess.second) != len(self.asked):
             raise TargetError("the attack linked another number of people than it was asked about")
         found = met(np.asarray(guess.first), np.asarray(guess.second))
-        shown = ()
+        shown: tuple[Quality, ...] = ()
         if guess.naive is not None:
             shown = (Quality("by guesses without the release", tuple(met(*guess.naive)[: self.people])),)
         names = self.asked.schema.names
@@ -237,10 +237,10 @@ def _right(records: Records, column: int, guess: Array) -> Array:
     truth = np.asarray(records.x[:, column], dtype=np.float64)
     same = (guess == truth) | (np.isnan(guess) & np.isnan(truth))
     if records.schema.columns[column].kind in (*CODED, Kind.BOOLEAN):
-        return same.astype(float)
+        return np.asarray(same, dtype=np.float64)
     with np.errstate(invalid="ignore"):
         close = np.abs(guess - truth) <= TOLERANCE * (np.abs(truth) + 1e-12)
-    return (same | close).astype(float)
+    return np.asarray(same | close, dtype=np.float64)
 
 
 def _farthest_apart(space: Space, asked: Records, rows: Records) -> Array:

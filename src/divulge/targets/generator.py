@@ -112,5 +112,5 @@ def _seeded(maker: Callable[..., Any]) -> tuple[Callable[[int, int], Any], bool]
         return lambda count, seed: maker(count, **{name: seed % 2**32}), True
     needed = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(needed) >= 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return lambda count, seed: maker(count, seed), True
+        return maker, True
     return lambda count, seed: maker(count), False

@@ -25,7 +25,7 @@ NEIGHBORS = 5
 
 
 @dataclass(frozen=True)
-class Column:
+class CodedColumn:
     """A column as numbers: quantities as they are, other values as places among `values`; a missing one is a value."""
 
     name: Any
@@ -59,21 +59,21 @@ def _quantities(column: pd.Series[Any]) -> Array:
     return column.to_numpy(dtype=float, na_value=np.nan)
 
 
-def _columns(table: pd.DataFrame) -> list[Column]:
+def _columns(table: pd.DataFrame) -> list[CodedColumn]:
     columns = []
     for name in table.columns:
         values = table[name]
         if values.dtype.kind in "fiumM" and isinstance(values.dtype, np.dtype):
             numbers = _quantities(values)
             known = numbers[~np.isnan(numbers)]
-            columns.append(Column(name, values.dtype, None, float(np.median(known)) if len(known) else 0.0))
+            columns.append(CodedColumn(name, values.dtype, None, float(np.median(known)) if len(known) else 0.0))
         else:
             first: dict[str, Any] = {}
             for value in values.astype(object).tolist():
                 first.setdefault(str(value), value)
             pool = np.empty(len(first), dtype=object)
             pool[:] = [first[word] for word in sorted(first)]
-            columns.append(Column(name, values.dtype, pool))
+            columns.append(CodedColumn(name, values.dtype, pool))
     return columns
 
 
@@ -81,7 +81,7 @@ def _columns(table: pd.DataFrame) -> list[Column]:
 class Synthesizer:
     """Rows [count, columns] of numbers from a generator of chance, and what they stand for."""
 
-    columns: list[Column]
+    columns: list[CodedColumn]
     rows: Callable[[int, np.random.Generator], Array]
     parts: dict[str, Any] = field(default_factory=dict)
 
@@ -93,7 +93,7 @@ class Synthesizer:
         return pd.DataFrame({c.name: c.decoded(numbers[:, place]) for place, c in enumerate(self.columns)})
 
 
-def _read(table: pd.DataFrame) -> tuple[list[Column], Array]:
+def _read(table: pd.DataFrame) -> tuple[list[CodedColumn], Array]:
     columns = _columns(table)
     return columns, np.stack([c.coded(table[c.name]) for c in columns], axis=1)
 
@@ -134,7 +134,7 @@ def _ranks(column: Array, rng: np.random.Generator) -> Array:
 
 
 def cart(table: pd.DataFrame, seed: int, leaf: int = LEAF) -> Synthesizer:
-    """Column after column from a tree on those before it: a value is one of those in the leaf."""
+    """CodedColumn after column from a tree on those before it: a value is one of those in the leaf."""
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     columns, numbers = _read(table)

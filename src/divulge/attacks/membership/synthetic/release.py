@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from divulge.core.hashing import Array
+from divulge.core.mixed.space import Space
 from divulge.core.records import Records
-from divulge.core.space import Space
 from divulge.core.threat import Task
 from divulge.core.views.membership import MembershipView
 
@@ -16,7 +16,7 @@ ALL_TASKS = frozenset(Task)
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Release:
     """Positions in one space: candidates and table [records, axes].  rows: of the table.  space: of all of them."""
 
     candidates: Array
@@ -30,11 +30,11 @@ class Seen:
         return self.space.points(view.population.take(order))
 
 
-def released(view: MembershipView, samples: int | None) -> Seen:
+def released(view: MembershipView, samples: int | None) -> Release:
     """The release, in units of the candidates.  samples: see ClosestRecord."""
     space = Space.around(view.candidates)
     rows = view.target.samples(samples or default_samples(view), view.candidates.schema)
-    return Seen(space.points(view.candidates), space.points(rows), rows, space)
+    return Release(space.points(view.candidates), space.points(rows), rows, space)
 
 
 def default_samples(view: MembershipView) -> int:

@@ -62,7 +62,8 @@ class Space:
         where the records have one.
         """
         if self.images:
-            return np.asarray(records.x, dtype=np.float64).reshape(len(records), -1)
+            flat: Array = np.asarray(records.x, dtype=np.float64).reshape(len(records), -1)
+            return flat
         places = range(len(records.schema.columns)) if columns is None else columns
         parts = [self.axes[place].of(np.asarray(records.x[:, place], dtype=np.float64)) for place in places]
         if columns is None and records.schema.labeled:
@@ -172,9 +173,11 @@ def gower_nearest(asked: Records, rows: Records, columns: Sequence[int], neighbo
 def _gower_column(kind: Kind, ours: Array, theirs: Array) -> tuple[Array, Array, bool]:
     """Values of either side, quantities in units of the range that they have together."""
     quantity = kind not in (*CODED, Kind.BOOLEAN)
-    left, right = (np.asarray(side, dtype=np.float32 if not quantity else np.float64) for side in (ours, theirs))
+    left: Array = np.asarray(ours, dtype=np.float64)
+    right: Array = np.asarray(theirs, dtype=np.float64)
     if not quantity:
-        return np.nan_to_num(left, nan=-1.0), np.nan_to_num(right, nan=-1.0), False
+        codes = [np.nan_to_num(side, nan=-1.0).astype(np.float32) for side in (left, right)]
+        return codes[0], codes[1], False
     both = np.concatenate([left, right])
     known = both[np.isfinite(both)]
     low, span = (float(known.min()), float(np.ptp(known)) or 1.0) if len(known) else (0.0, 1.0)

@@ -13,8 +13,8 @@ from divulge.attacks.membership.synthetic.release import ALL_TASKS, default_samp
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
+from divulge.core.mixed.space import Space, log_density, nearest, width_of
 from divulge.core.records import Records
-from divulge.core.space import Space, log_density, nearest, width_of
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 from divulge.core.views.membership import MembershipGuess, MembershipView
 
@@ -32,8 +32,8 @@ class Signals:
     seen: Array
 
     def moments(self, inside: bool, pair: int | None = None) -> tuple[Array, Array]:
-        """How many of one's own generators saw a record (or did not), and their mean signals: [candidates], [candidates,
-        signals].  pair: which two generators are left out, 2 k and 2 k + 1.
+        """How many of one's own generators saw a record (or did not), and their mean signals.  Shapes: [candidates],
+        [candidates, signals].  pair: which two generators are left out, 2 k and 2 k + 1.
         """
         mask = (self.seen if inside else ~self.seen).astype(np.float64)
         if pair is not None:
