@@ -88,7 +88,7 @@ def _quantity(numbers: Array) -> Axis:
 def _corners(categories: int, seed: int) -> Array:
     """One a category: any two are at distance 1, or nearly so where there are many."""
     if categories <= WIDEST:
-        return np.eye(max(categories, 1)) / np.sqrt(2)
+        return np.asarray(np.eye(max(categories, 1)) / np.sqrt(2))
     signs = np.random.default_rng(seed).integers(0, 2, (categories, WIDEST)) * 2.0 - 1.0
     return np.asarray(signs / np.sqrt(2 * WIDEST))
 

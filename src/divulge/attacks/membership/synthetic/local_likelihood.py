@@ -42,7 +42,7 @@ class LocalLikelihood:
         """Cost: the samples.  With kernels, p(s | real and x) = (n p(s | real) + K(s, x)) / (n + 1)."""
         seen = released(view, self.samples)
         real = seen.population(view)
-        width, count = width_of(real), min(self.neighbors, len(seen.table))
+        width, count = width_of(seen.table), min(self.neighbors, len(seen.table))
         density = log_density(seen.table, real, width)
         found = np.empty(len(seen.candidates))
         for rows, apart in squared_distances(seen.candidates, seen.table):
