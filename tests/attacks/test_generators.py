@@ -134,8 +134,8 @@ def test_other_attacks_are_refused_and_properties_must_be_about_a_kind(tmp_path)
     plan = PropertyPlan(("size()",), victims=12, shadows=16, queries=300)
     (_, refused) = audited(tmp_path / "size", bootstrap, properties=plan).result.refused()[0]
     assert "not about a kind" in refused
-    with pytest.raises(InputError, match="no attack of membership"):
-        audited(tmp_path, bootstrap, families=["membership"])
+    with pytest.raises(InputError, match="no attack of extraction"):
+        audited(tmp_path / "none", bootstrap, families=["extraction"])
 
 
 # The target
@@ -156,6 +156,8 @@ def test_what_is_no_generator_is_said():
     with pytest.raises(InputError, match="function sample"):
         GeneratorTarget(3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="GeneratorTarget"):
+        divulge.audit(object(), people(10, 0), people(10, 1))
+    with pytest.raises(InputError, match="no target column: give it as a pair"):
         divulge.audit(pd.DataFrame({"a": [1.0]}), people(10, 0), people(10, 1))
 
 

@@ -44,13 +44,15 @@ _REDUCED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 def columns_of(records: Records) -> dict[str, Array]:
     """What an expression may speak of: the columns, the target by its name (class labels decoded), and of images
-    `brightness`, the mean of all pixels.
+    `brightness`, the mean of all pixels.  A table without a target has its columns alone.
     """
     flat = records.x.reshape(len(records), -1)
     found = records.columns() if flat.shape[1] == len(records.schema.columns) else {}
     if records.schema.is_image:
         found = {"brightness": flat.mean(axis=1, dtype=np.float64)}
     classes = np.asarray(records.schema.classes, dtype=object)
+    if not records.schema.labeled:
+        return found
     found[records.schema.target] = classes[records.y] if len(classes) else records.y
     return found
 

@@ -28,6 +28,9 @@ class Kind(Enum):
     OPAQUE = "opaque"
 
 
+UNLABELED = ("record",)
+"""The classes of records that have no target: all are of one."""
+
 CODED = frozenset({Kind.CATEGORICAL, Kind.TEXT, Kind.TOKENS, Kind.OPAQUE})
 """Kinds whose number in `Records.x` is the place of a value among `Column.categories`, and means nothing else."""
 
@@ -165,6 +168,11 @@ class Schema:
 
     def _told_categories(self) -> str:
         return repr([[(type(v).__name__, v) for v in c.categories] for c in self.columns])
+
+    @property
+    def labeled(self) -> bool:
+        """Whether records have a target of their own; a table without one has `UNLABELED` for its classes."""
+        return self.task is Task.REGRESSION or self.classes != UNLABELED
 
     @property
     def opaque(self) -> bool:

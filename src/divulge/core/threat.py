@@ -70,6 +70,10 @@ class Challenge:
     BATCH: ClassVar[Challenge]
     INPUTS: ClassVar[Challenge]
     COPY: ClassVar[Challenge]
+    COPIED: ClassVar[Challenge]
+    SINGLED: ClassVar[Challenge]
+    LINKED: ClassVar[Challenge]
+    DEDUCED: ClassVar[Challenge]
 
     def __str__(self) -> str:
         return self.value
@@ -89,6 +93,10 @@ Challenge.TRAINING_SET = Challenge(Family.PROPERTY, "a property of the training 
 Challenge.BATCH = Challenge(Family.PROPERTY, "a property of the batch behind an update")
 Challenge.INPUTS = Challenge(Family.PROPERTY, "attributes of an input that the model carries")
 Challenge.COPY = Challenge(Family.EXTRACTION, "the model itself")
+Challenge.COPIED = Challenge(Family.RECONSTRUCTION, "training rows in a release")
+Challenge.SINGLED = Challenge(Family.RECONSTRUCTION, "what is true of one person alone")
+Challenge.LINKED = Challenge(Family.RECONSTRUCTION, "two parts of a record that belong together")
+Challenge.DEDUCED = Challenge(Family.RECONSTRUCTION, "what a release tells about known people")
 
 
 class Access(Enum):
@@ -315,7 +323,7 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 "synthetic-data",
                 "someone who is given synthetic records, as many as they like, and not the generator",
                 frozenset({Access.SAMPLES}),
-                _SHADOWING,
+                _SHADOWING | {Knowledge.PARTIAL_RECORD},
                 assets=(Asset.MEMBERSHIP, Asset.RECORDS, Asset.ATTRIBUTES, Asset.PROPERTIES),
             ),
             ThreatModel(

@@ -11,7 +11,7 @@ import numpy as np
 
 from divulge.core.errors import InputError, Notice
 from divulge.core.hashing import Array
-from divulge.core.records import CODED, Column, Form, Kind, Records, Schema
+from divulge.core.records import CODED, UNLABELED, Column, Form, Kind, Records, Schema
 from divulge.core.threat import Task
 from divulge.data.columns import LARGEST, column_of
 from divulge.data.forms import ArrayForm, FrameForm, SparseForm, TensorForm
@@ -37,6 +37,7 @@ def from_arrays(
     task: Task | None = None,
     sensitive: Iterable[str] = (),
     target: str = "y",
+    labeled: bool = True,
 ) -> list[Records]:
     """One `Records` for every (x, y), all with the schema that the sets have together.  What a target is asked about
     are rows of the very objects that are given here.
@@ -44,6 +45,7 @@ def from_arrays(
     x: a data frame; an array [records, features] or [records, height, width, ...]; a sparse matrix; a tensor; a list
     of texts or of token numbers of unequal length; a mapping of such with as many records each.  y: [records].
     classes: the labels that the model knows, in its order; found in y when not given.
+    labeled: whether y says anything; where it does not, the records are a table without a target.
     Raises InputError for shapes that do not fit, and for labels that the model does not know.
     """
     import pandas as pd
@@ -60,7 +62,7 @@ def from_arrays(
     columns, numbers, form = _numbered(together)
     task = task or guess_task(targets)
     target = _free(target, columns)
-    coded, labels = encode_targets(targets, task, classes, target)
+    coded, labels = encode_targets(targets, task, classes, target) if labeled else _no_targets(targets)
     framed = isinstance(together, pd.DataFrame)
     schema = Schema(columns, task, target, labels, framed, form).marked(sensitive)
     everything, start, records = GivenRows(together), 0, []
@@ -69,6 +71,10 @@ def from_arrays(
         start += len(y)
         records.append(Records(numbers[rows], y, schema).as_given(everything.take(rows)))
     return records
+
+
+def _no_targets(targets: Sequence[Array]) -> tuple[list[Array], tuple[Any, ...]]:
+    return [np.zeros(len(y), dtype=np.int64) for y in targets], UNLABELED
 
 
 def _free(target: str, columns: Sequence[Column]) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from divulge.core.errors import InputError
 from divulge.core.hashing import Array
-from divulge.core.records import CODED, Column, Kind
+from divulge.core.records import CODED, Column, Kind, missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,6 +137,45 @@ def _order(key: tuple[str, Any], value: Any) -> tuple[bool, str, Any]:
         return True, key[0], ""
     plain = isinstance(value, str | bool | int | float | np.number)
     return False, key[0], value if plain else str(value)
+
+
+def codes_of(column: Column, values: pd.Series[Any], dtype: Any) -> Array:
+    """Values as the numbers of a column that there is already [records]; raises InputError for what it cannot hold.
+
+    dtype: of the column as its owner gave it, in which values that are written otherwise (as floats, say) are read.
+    """
+    if column.kind not in CODED:
+        numbers = _numbers(_read_as(column, values, dtype))[0]
+        if numbers is None:
+            raise InputError(f"column {column.name!r} holds what is no {column.kind.value} value")
+        return numbers
+    place = {str(value): code for code, value in enumerate(column.categories) if not missing(value)}
+    place |= {str(float(value)): place[str(value)] for value in column.categories if type(value) is int}
+    hole = next((code for code, value in enumerate(column.categories) if missing(value)), None)
+    listed = values.astype(object).tolist()
+    codes = [hole if missing(value) else place.get(str(value)) for value in listed]
+    wrong = next((value for value, code in zip(listed, codes, strict=True) if code is None), None)
+    if None in codes:
+        raise InputError(f"{str(wrong)!r} in column {column.name!r}: no record has it")
+    return np.array(codes, dtype=np.float64)
+
+
+def _read_as(column: Column, values: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
+    """Values as quantities, truth values or times, whatever they are written as."""
+    import pandas as pd
+
+    try:
+        if column.kind is Kind.DATETIME:
+            spans = pd.api.types.is_timedelta64_dtype(dtype)
+            return pd.Series(pd.to_timedelta(values) if spans else pd.to_datetime(values, utc=True))
+        if column.kind is Kind.BOOLEAN and not pd.api.types.is_bool_dtype(values.dtype):
+            known = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
+            return values.map(lambda value: np.nan if missing(value) else known[str(value).lower()]).astype(float)
+        if is_object(values.dtype) or not pd.api.types.is_numeric_dtype(values.dtype):
+            return pd.Series(pd.to_numeric(values))
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"column {column.name!r} holds what is no {column.kind.value} value ({error})") from error
+    return values
 
 
 def values_of(column: Column, numbers: Array, dtype: Any) -> Any:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from divulge.core.errors import Impossible
+from divulge.core.errors import Impossible, InputError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Kind, Records, Schema
-from divulge.data.columns import values_of
+from divulge.data.columns import codes_of, values_of
 from divulge.data.given import GivenRows, rows_of
 from divulge.data.words import text_features
 
@@ -46,6 +46,19 @@ class FrameForm:
         frame = pd.DataFrame(columns)
         frame.columns = pd.Index(self.labels)
         return frame
+
+    def encoded(self, table: Any, schema: Schema) -> Array:
+        """The way back: a table with such columns, in whatever order and of whatever type, as numbers [records,
+        columns].  Raises InputError where a column lacks, or holds what no column of the schema can.
+        """
+        lacking = [label for label in self.labels if label not in table.columns]
+        if lacking:
+            raise InputError(f"there is no column {str(lacking[0])!r}")
+        coded = [
+            codes_of(column, table[label], dtype)
+            for column, label, dtype in zip(schema.columns, self.labels, self.dtypes, strict=True)
+        ]
+        return np.stack(coded, axis=1)
 
     def features(self, records: Records) -> Array:
         """See Form: numbers as they are, categories as codes, texts as counts of their parts, missing values told."""

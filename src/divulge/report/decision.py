@@ -20,6 +20,8 @@ from divulge.core.results.metric import (
     NEARER_TRAINING,
     RECORDS_EXACT,
     RECORDS_REBUILT,
+    ROWS_COPIED,
+    ROWS_NEARLY_COPIED,
     TEXT_EXACT,
     TEXT_REBUILT,
 )
@@ -57,6 +59,8 @@ OF_RECORDS = (
     NEARER_TRAINING,
     TEXT_REBUILT,
     TEXT_EXACT,
+    ROWS_COPIED,
+    ROWS_NEARLY_COPIED,
 )
 """Metrics of rebuilt records; the others of their family are about attributes, classes or counts."""
 

@@ -16,6 +16,7 @@ from divulge.core.results.metric import (
     PARAMETERS_RECOVERED,
     RECORDS_EXACT,
     RECORDS_REBUILT,
+    ROWS_COPIED,
     TEXT_EXACT,
     TEXT_REBUILT,
     Format,
@@ -44,7 +45,7 @@ RECOVERED = {
     ARCHITECTURE_RECOVERED: "of the facts about the architecture that were asked for",
 }
 
-WHOLE_RECORDS = (RECORDS_EXACT, TEXT_EXACT, RECORDS_REBUILT, TEXT_REBUILT, BATCHES_OPENED, NEARER_TRAINING)
+WHOLE_RECORDS = (ROWS_COPIED, RECORDS_EXACT, TEXT_EXACT, RECORDS_REBUILT, TEXT_REBUILT, BATCHES_OPENED, NEARER_TRAINING)
 """Metrics of whole records, the most telling first."""
 
 

@@ -58,8 +58,8 @@ def _or_announced(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
 class TargetPart(TargetSettings):
     """The model."""
 
-    kind: Annotated[Literal["sklearn", "torch", "onnx", "scores", "http"], WrapValidator(_or_announced)]
-    """of what file or service, or a kind that an installed package announces"""
+    kind: Annotated[Literal["sklearn", "torch", "onnx", "scores", "http", "synthetic"], WrapValidator(_or_announced)]
+    """of what file or service, synthetic for a released table, or a kind that an installed package announces"""
     path: Path | None = None
     """relative to the audit file"""
     name: str | None = None
@@ -153,6 +153,22 @@ class AuditFile(AuditSettings):
     """what the code of a model may take, on Linux"""
     compare: ComparePart = ComparePart()
     """compositions of defences, put side by side"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_table(cls, values: Any) -> Any:
+        """`synthetic: released.csv` says what `target: {kind: synthetic, path: released.csv}` does; whoever is given a
+        table sees nothing but that.
+        """
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        if "synthetic" in values and "target" not in values:
+            values["target"] = {"kind": "synthetic", "path": values.pop("synthetic")}
+        target = values.get("target")
+        if isinstance(target, dict) and target.get("kind") == "synthetic":
+            values.setdefault("threat", "synthetic-data")
+        return values
 
     def options(self, folder: Path = Path(), **instead: Any) -> Options:
         """Its settings, as a call in Python has them.

@@ -7,6 +7,7 @@ from typing import Any
 
 from divulge.auditing.job import Job
 from divulge.core.errors import InputError
+from divulge.core.threat import Access
 from divulge.setup.assemble import job_of
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.from_table import job_from_table
@@ -30,6 +31,8 @@ def job_from_objects(model: Any, pairs: Sequence[Any], options: Options) -> Job:
     asked = averaged(target, options.average)
     sets = sets_of(asked, pairs, options)
     recipe = recipe_from(options.recipe, model, asked, tools)
+    if Access.SAMPLES in target.offers and options.threat == "mlaas" and options.attacks is None:
+        options = options.changed(threat="synthetic-data")  # nobody asks a table for scores
     return job_of(target, sets, recipe, options, tools)
 
 

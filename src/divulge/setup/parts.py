@@ -89,9 +89,10 @@ Numbers = Annotated[list[float], BeforeValidator(_listed)]
 class RecipePart(Part):
     """How such a model is trained, for controls and shadow models."""
 
-    kind: Literal["auto", "chosen", "none", "torch", "sklearn"] = "auto"
+    kind: Literal["auto", "chosen", "none", "torch", "sklearn", "generator"] = "auto"
     """auto trains it as the scikit-learn estimator was, tuning anew what it tunes; chosen with the settings that it has
-    chosen; none not at all; torch with the settings below; sklearn as the estimator that `factory` builds"""
+    chosen; none not at all; torch with the settings below; sklearn as the estimator that `factory` builds; generator as
+    `factory`, a function fit(table, seed), makes a generator of a table"""
     factory: str | SkipJsonSchema[Callable[[], Any]] | None = None
     """`file.py:function`; of the target where it has one"""
     epochs: int = Field(default=30, gt=0)

@@ -69,6 +69,7 @@ def usual_properties(records: Records) -> tuple[str, ...]:
     columns = columns_of(records)
     target = records.schema.target
     named = [name for name in records.schema.sensitive if name in columns][:MOST_USUAL] or [target]
+    named = [name for name in named if name in columns]
     found = []
     for name in named:
         if not name.isidentifier() or iskeyword(name):  # `class`, say: no expression can speak of it

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from divulge.core.results.estimate import Detail, Estimate
+from divulge.core.results.estimate import Detail, Estimate, Rate
 from divulge.core.results.exhibits import Quality
 from divulge.core.results.metric import metric
 from divulge.core.results.policy import Policy
@@ -114,7 +114,10 @@ def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, 
         detectable=_visible(measure, blind, spread, threshold, alpha / tests),
         p_value=p_value(lambda a: gain_low(measure, a), threshold),
         threshold=threshold,
-        details=tuple(d for q in _about(measure, qualities) for d in _details(q, alpha)),
+        details=(
+            *_residual(measure, hits, blind, alpha),
+            *(d for q in _about(measure, qualities) for d in _details(q, alpha)),
+        ),
         **_reach(measure, threshold, alpha / tests),
     )
 
@@ -188,6 +191,31 @@ def _enough(measure: Paired, wanted: float, threshold: float, level: float) -> i
 def _as_often(blind: np.ndarray, units: int) -> tuple[float, ...]:
     """So many blind guesses that reach as much as these."""
     return tuple(map(float, np.resize(blind, units)))
+
+
+def residual_risk(main: Rate, control: Rate, confidence: float = 0.95) -> Detail:
+    """What an attack reaches on people of the training set beyond what it reaches on others, as a share of what is left
+    to reach: (main - control) / (1 - control), with rates drawn towards a half as Wilson's interval does, and its
+    interval by propagation of error (Giomi et al. 2023, eq. 6 to 9), cut at 0 and 1.
+    """
+    z = upper_quantile((1 - confidence) / 2)
+
+    def wilson(rate: Rate) -> tuple[float, float]:
+        size = rate.trials + z**2
+        spread = rate.successes * (rate.trials - rate.successes) / rate.trials + z**2 / 4
+        return (rate.successes + z**2 / 2) / size, z / size * float(np.sqrt(spread))
+
+    (reached, error), (usual, other) = wilson(main), wilson(control)
+    risk = (reached - usual) / (1 - usual)
+    half = float(np.hypot(error / (1 - usual), other * (reached - 1) / (1 - usual) ** 2))
+    return Detail("residual risk", *(float(np.clip(v, 0, 1)) for v in (risk, risk - half, risk + half)))
+
+
+def _residual(measure: Paired, hits: np.ndarray, blind: np.ndarray, alpha: float) -> tuple[Detail, ...]:
+    """The residual risk, where the baseline is the same attack on others and each unit is one yes or no."""
+    if not metric(measure.metric).residual or not np.isin(np.concatenate([hits, blind]), (0.0, 1.0)).all():
+        return ()
+    return (residual_risk(Rate(int(hits.sum()), len(hits)), Rate(int(blind.sum()), len(blind)), 1 - alpha),)
 
 
 def _about(measure: Paired, qualities: Sequence[Quality]) -> list[Quality]:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.random import Generator
 
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import HasClasses, TellsReading, Updatable
+from divulge.core.capability.targets import Generates, HasClasses, TellsReading, Updatable
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
 from divulge.core.persons import numbered
 from divulge.core.recipe import Recipe
-from divulge.core.records import Records, concat
+from divulge.core.records import Records, Schema, concat
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Task
 from divulge.training.artifact_cache import ArtifactCache, code_version
@@ -99,6 +99,15 @@ class Remembered:
     def fingerprint(self) -> str:
         """See Target."""
         return self.key
+
+
+class RememberedGenerator(Remembered):
+    """A generator of the adversary's own: it is told from the others by its key, and asked for its records anew."""
+
+    def draw(self, count: int, seed: int, schema: Schema) -> Records:
+        """See capability.targets.Generates."""
+        assert able(self.target, Generates)
+        return self.target.draw(count, seed, schema)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +226,8 @@ class ShadowTrainer:
                 keep[place],
                 presented(trained),
             )
-            self._targets.append(Remembered(trained, key, answers))
+            kind = RememberedGenerator if able(trained, Generates) else Remembered
+            self._targets.append(kind(trained, key, answers))
             self._keep.append(keep[place])
 
     def _half(self, model: int) -> Array:

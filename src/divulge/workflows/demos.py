@@ -19,9 +19,13 @@ from divulge.setup.assemble import job_from_records
 from divulge.setup.comparison import MatrixPlan
 from divulge.setup.scope import ALL_FAMILIES
 from divulge.setup.settings import Options
+from divulge.setup.sources.records_from import records_from
 from divulge.setup.sources.sets import Sets
 from divulge.setup.sources.targets_from import target_from
+from divulge.targets.generator import GeneratorTarget
+from divulge.training.recipes.generator import GeneratorRecipe
 from divulge.training.recipes.sklearn import SklearnRecipe
+from divulge.workflows.synthesizers import bootstrap, cart, gaussian_copula
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,9 +106,44 @@ def defended_patients(seed: int) -> tuple[MatrixPlan, list[list[Any]]]:
     return plan, [[], [defense("rounding", decimals=1)], [labels], [coarse], [coarse, labels]]
 
 
+SYNTHETIC_COLUMNS = (
+    *("age", "class_of_worker", "education", "marital_status", "major_industry", "major_occupation", "race", "sex"),
+    *("capital_gains", "dividends", "household_summary", "employer_size", "weeks_worked"),
+)
+"""Of the census: those that a statistical office would ask for first."""
+
+
+def synthetic(seed: int) -> Iterator[Job]:
+    """Census tables of 600 people that three generators made up: a Gaussian copula, trees, and their own rows again."""
+    everyone = census_income()
+    order = derived_rng(seed, "synthetic").permutation(len(everyone))[:2400]
+    table = everyone.take(order).native()[list(SYNTHETIC_COLUMNS)]
+    members, others, population = table[:600], table[600:1200], table[1200:]
+    for words, fit in (("a Gaussian copula", gaussian_copula), ("trees", cart), ("its own rows again", bootstrap)):
+        target = target_from(GeneratorTarget(fit(members, derived_seed(seed, "target"))), None)
+        options = Options.of(
+            {
+                "name": f"Census table by {words}",
+                "threat": "synthetic-data",
+                "families": ["membership", "reconstruction"],
+                "duplicates": "keep",
+                "seed": seed,
+                "shadows": 8,
+            }
+        )
+        sets = records_from(target, members, others, population)
+        recipe = BoundRecipe(GeneratorRecipe(fit), GeneratorTarget)
+        yield job_from_records(target, sets, options, recipe=recipe)
+
+
 Treatment = Literal["refuse", "drop", "keep"]
 
-DEMOS: dict[str, Callable[[int], Iterator[Job]]] = {"patients": patients, "fashion": fashion, "census": census}
+DEMOS: dict[str, Callable[[int], Iterator[Job]]] = {
+    "patients": patients,
+    "fashion": fashion,
+    "census": census,
+    "synthetic": synthetic,
+}
 
 
 def clothing_network() -> nn.Module:

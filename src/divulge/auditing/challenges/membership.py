@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, control_models
-from divulge.auditing.job import Job
+from divulge.auditing.job import BoundRecipe, Job
 from divulge.core.attack import Attack, Card
 from divulge.core.capability.attacks import shadows_of
 from divulge.core.game import Game
 from divulge.core.results.metric import AUC, Trials, of_trials
-from divulge.core.threat import Challenge, Phase
+from divulge.core.threat import Access, Challenge, Phase
 from divulge.games.membership import MembershipGame
+from divulge.targets.generator import GeneratorTarget
+from divulge.training.recipes.generator import ReplayRecipe
 
 
 def _lay(job: Job) -> tuple[Game, Adversary | None]:
     records = (job.candidates, job.member, job.seed)
-    game = MembershipGame(job.target, *records, job.recipe, job.population, job.features, job.aggregate)
+    recipe = job.recipe
+    if recipe is None and Access.SAMPLES in job.target.offers:  # a table of other rows, and one of these, need none
+        recipe = BoundRecipe(ReplayRecipe(), GeneratorTarget, job.resources.trainer)
+    game = MembershipGame(job.target, *records, recipe, job.population, job.features, job.aggregate)
     return game, None
 
 

@@ -199,6 +199,12 @@ class Generates(Target, Protocol):
         ...
 
 
+class Released(Generates, Protocol):
+    """A table of generated records, as it was given, whose values belong to the schema that all sets have together."""
+
+    table: Any
+
+
 class ReadsTokens(Target, Protocol):
     """One that says whether its inputs are token ids."""
 

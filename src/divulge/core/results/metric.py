@@ -33,6 +33,11 @@ CLASSES_SHOWN = "classes_shown"
 LABELS_COUNTED = "labels_counted"
 TEXT_REBUILT = "text_rebuilt"
 TEXT_EXACT = "text_exact"
+ROWS_COPIED = "rows_copied"
+ROWS_NEARLY_COPIED = "rows_nearly_copied"
+SINGLED_OUT = "singled_out"
+RECORDS_LINKED = "records_linked"
+ATTRIBUTE_DEDUCED = "attribute_deduced"
 PROPERTY_TOLD = "property_told"
 PROPERTY_ESTIMATED = "property_estimated"
 BATCH_PROPERTY_TOLD = "batch_property_told"
@@ -101,6 +106,8 @@ class Metric:
     """Whether it is a lower bound without an upper one."""
     unit: str = "record"
     """What one trial is, of which there can be more or fewer."""
+    residual: bool = False
+    """Whether its baseline is the same attack on other people, so that the residual risk of Giomi et al. is told."""
 
     @property
     def own_baseline(self) -> bool:
@@ -172,6 +179,11 @@ def _paired() -> list[Metric]:
         (LABELS_COUNTED, "classes of a batch counted", 0.1),
         (TEXT_REBUILT, "words reconstructed", 0.05),
         (TEXT_EXACT, "texts reconstructed word for word", 0.05),
+        (ROWS_COPIED, "training rows that stand in the release", 0.01),
+        (ROWS_NEARLY_COPIED, "training rows that stand in the release, nearly", 0.05),
+        (SINGLED_OUT, "guesses that single a person out", 0.05),
+        (RECORDS_LINKED, "parts of a record linked", 0.05),
+        (ATTRIBUTE_DEDUCED, "attribute deduced from the release", 0.05),
     ]
     inferred = [
         (PROPERTY_TOLD, "property inferred (two values)", 0.1),
@@ -179,6 +191,7 @@ def _paired() -> list[Metric]:
         (BATCH_PROPERTY_TOLD, "property of a batch inferred", 0.1),
         (INPUT_ATTRIBUTE_TOLD, "attribute of an input inferred", 0.05),
     ]
+    others = (SINGLED_OUT, RECORDS_LINKED, ATTRIBUTE_DEDUCED)
     sized, played = (CLASSES_RECOGNIZED, CLASSES_SHOWN), (PROPERTY_TOLD, PROPERTY_ESTIMATED)
     unit = dict.fromkeys(played, "trained model") | dict.fromkeys(sized, "class") | dict.fromkeys(OF_BATCHES, "batch")
     unit |= {NEARER_TRAINING: "guess", TEXT_REBUILT: "text", TEXT_EXACT: "text"}
@@ -192,6 +205,7 @@ def _paired() -> list[Metric]:
             fixed_size=key in sized,
             needs_power=key in played,
             unit=unit.get(key, "record"),
+            residual=key in others,
         )
         for family, rows in ((Family.RECONSTRUCTION, rebuilt), (Family.PROPERTY, inferred))
         for key, label, threshold in rows

@@ -43,13 +43,20 @@ def told_apart(groups: Any, target: Target, pairs: Sequence[Any]) -> tuple[list[
         return list(pairs), _given(groups, pairs)
     if isinstance(groups, pd.Series | pd.DataFrame) or hasattr(groups, "__array__"):
         raise InputError(HOW)
-    frames = [pair[0] if isinstance(pair, tuple) and len(pair) == 2 else None for pair in pairs]
+    frames = [_frame_of(pair) for pair in pairs]
     if any(pair is not None and not isinstance(frame, pd.DataFrame) for pair, frame in zip(pairs, frames, strict=True)):
         raise InputError(f"groups: {groups!r} is the name of a column, which only data frames have: {HOW}")
     without, labels = columns_apart([f for f in frames if f is not None], groups, target)
     rest, names = iter(without), iter(labels)
-    sets = [None if pair is None else (next(rest), pair[1]) for pair in pairs]
+    sets = [
+        None if pair is None else (next(rest), pair[1]) if isinstance(pair, tuple) else next(rest) for pair in pairs
+    ]
     return sets, [None if pair is None else next(names) for pair in pairs]
+
+
+def _frame_of(pair: Any) -> Any:
+    """The records of a pair (x, y), or of a table without targets."""
+    return pair[0] if isinstance(pair, tuple) and len(pair) == 2 else pair
 
 
 def _given(groups: Sequence[Any], pairs: Sequence[Any]) -> Labels:

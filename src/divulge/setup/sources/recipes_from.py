@@ -21,6 +21,7 @@ from divulge.setup.sources.user_code import built_by, factory_from
 from divulge.targets.kinds import kind_of
 from divulge.training.recipes.boosters import BoosterRecipe
 from divulge.training.recipes.function import FunctionRecipe
+from divulge.training.recipes.generator import GeneratorRecipe, fits_tables
 from divulge.training.recipes.sklearn import SklearnRecipe
 from divulge.training.shadow import OneByOne
 
@@ -54,7 +55,12 @@ def as_said(part: RecipePart, factory: Callable[[], Any] | None, folder: Path) -
     elif part.factory is not None:
         factory = part.factory
     if factory is None:
-        raise InputError(f"recipe.factory: is missing: recipe.kind {part.kind} needs a function that builds the model")
+        raise InputError(
+            f"recipe.factory: is missing: recipe.kind {part.kind} needs a function that "
+            f"{'fits a generator to a table, fit(table, seed)' if part.kind == 'generator' else 'builds the model'}"
+        )
+    if part.kind == "generator":
+        return factory
     if part.kind == "sklearn":
         return built_by(factory, str(part.factory or ""), "recipe.factory")
     from divulge.training.recipes.augment import Augmentation
@@ -78,6 +84,8 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
         if recipe not in ("auto", "chosen"):
             raise InputError(f"recipe {recipe!r} is unknown: pass 'auto', 'chosen', None, a recipe or a function")
         estimator = target.estimator if able(target, HasEstimator) else model
+        if Access.SAMPLES in target.offers:  # how it was made nobody can tell from a generator
+            return None
         if recipe == "auto" and not hasattr(estimator, "get_params"):
             own = BoosterRecipe.of(target.booster) if able(target, HasBooster) else None
             return BoundRecipe(own, _adapter_like(target), (resources or Resources()).trainer) if own else None
@@ -89,7 +97,8 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
     elif hasattr(recipe, "get_params"):
         found = SklearnRecipe(recipe)
     elif callable(recipe):
-        found = FunctionRecipe(recipe)
+        tables = Access.SAMPLES in target.offers and fits_tables(recipe)
+        found = GeneratorRecipe(recipe) if tables else FunctionRecipe(recipe)
     else:
         raise InputError(f"a {type(recipe).__name__} is no recipe: pass a TorchRecipe, an estimator or a function")
     return BoundRecipe(found, _adapter_like(target), (resources or Resources()).trainer)

@@ -66,6 +66,10 @@ def _other(model: Any, name: str | None) -> Target:
         from divulge.targets.estimators.boosters import BoosterTarget
 
         return BoosterTarget(model, name=name)
+    if hasattr(model, "dtypes") and hasattr(model, "columns"):  # a data frame: a table that is released
+        from divulge.targets.synthetic_table import SyntheticTable
+
+        return SyntheticTable(model, name)
     if hasattr(model, "predict"):
         from divulge.targets.estimators.sklearn import SklearnTarget
 
@@ -76,7 +80,7 @@ def _other(model: Any, name: str | None) -> Target:
         return FunctionTarget(model, name=name)
     raise InputError(
         f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a Keras model, a path to an "
-        "ONNX file, a function x -> scores, a GeneratorTarget, or a ScoreTable"
+        "ONNX file, a function x -> scores, a GeneratorTarget, a data frame of synthetic records, or a ScoreTable"
     )
 
 
@@ -96,6 +100,11 @@ def target_in(part: TargetPart, folder: Path, keep: bool = True) -> tuple[Target
     path = existing(folder / part.file, "target.path")
     if part.kind == "onnx":
         return _onnx(path, _task(part), part.name), None
+    if part.kind == "synthetic":
+        from divulge.data.files import read_table
+        from divulge.targets.synthetic_table import SyntheticTable
+
+        return SyntheticTable(read_table(path, "target.path"), part.name or path.stem), None
     trusted = modules_beside(part.trusted_modules, part.modules, folder) if part.trust else ()
     if part.kind == "sklearn" and path.suffix == ".skops":
         from divulge.targets.skops_files import load_skops

@@ -1,0 +1,1 @@
+"""Records of mixed columns in numbers among which distances mean something."""
