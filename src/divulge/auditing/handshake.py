@@ -219,8 +219,8 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
         return _late(side)
     if asked.plain.constant:
         known = job.own or bool(job.expect)
-        found = unlike(side, likes) if job.recipe is not None and not known else None
-        return [found] if found is not None else all_alike(likes, known)
+        other = unlike(side, likes) if job.recipe is not None and not known else None
+        return [other] if other is not None else all_alike(likes, known)
     grave = _map(job, asked, side, likes)
     if grave is None and not job.own:
         grave = _unlike(job, asked, side, likes, minutes)

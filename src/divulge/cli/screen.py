@@ -107,7 +107,7 @@ def folded(text: str, width: int, hanging: int | None = None) -> str:
     for line in text.split("\n"):
         lead = len(line) - len(line.lstrip(" "))
         indent = lead + 2 * (line[lead : lead + 1] in MARKS) if hanging is None and line.strip() else hanging or 0
-        rest = {"subsequent_indent": " " * indent, "break_long_words": False, "break_on_hyphens": False}
+        rest: dict[str, Any] = {"subsequent_indent": " " * indent, "break_long_words": False, "break_on_hyphens": False}
         if len(line.split()) == 2 and line.split()[0].endswith(":"):  # "Report: PATH", which scripts look for
             lines.append(line)
             continue

@@ -49,7 +49,8 @@ MADE_BY_PYTHON = frozenset(
 )
 """What stands in a class besides what its author wrote."""
 
-FUNCTIONS = types.FunctionType | types.MethodType
+CONSTANTS = (bool, int, float, complex, str, bytes, tuple, list, dict, np.ndarray)
+FUNCTIONS = (types.FunctionType, types.MethodType)
 
 COUNTERS = slice(7, 11)
 """Where a search tree of scikit-learn counts, in its state, how often it was asked."""
@@ -158,20 +159,20 @@ class _Reader:
             self.read(part, depth + 1)
 
     def _unordered(self, name: str, values: list[Any], depth: int) -> None:
-        self.tell(name, *sorted(self._inner(lambda reader, part=part: reader.read(part, depth + 1)) for part in values))
+        self.tell(name, *sorted(self._inner(part, _Reader.read, depth + 1) for part in values))
 
-    def _inner(self, read: Callable[[_Reader], None]) -> bytes:
+    def _inner(self, part: Any, read: Callable[[_Reader, Any, int], None], depth: int) -> bytes:
         """The digest of a part by itself."""
         inner = hashlib.blake2b(digest_size=16)
         reader = _Reader(inner)
         reader._open, reader._read = self._open, self._read
-        read(reader)
+        read(reader, part, depth)
         return inner.digest()
 
     def _once(self, value: Any, read: Callable[[_Reader, Any, int], None], depth: int) -> None:
         """By the digest that is kept of it: code calls the same functions over and over."""
         if id(value) not in self._read:
-            self._read[id(value)] = value, self._inner(lambda reader: read(reader, value, depth))
+            self._read[id(value)] = value, self._inner(value, read, depth)
         self.tell(self._read[id(value)][1])
 
     def _function(self, value: types.FunctionType, depth: int) -> None:
@@ -192,8 +193,7 @@ class _Reader:
 
     def _own_members(self, kind: type, depth: int) -> None:
         members = {name: _unbound(value) for name, value in vars(kind).items() if name not in MADE_BY_PYTHON}
-        constants = bool | int | float | complex | str | bytes | tuple | list | dict | np.ndarray
-        kept = [(name, v) for name, v in members.items() if v is None or isinstance(v, constants | FUNCTIONS)]
+        kept = [(name, v) for name, v in members.items() if v is None or isinstance(v, (*CONSTANTS, *FUNCTIONS))]
         self._unordered("members", kept, depth)
 
     def _reduced(self, value: Any, depth: int) -> None:

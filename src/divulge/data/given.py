@@ -153,5 +153,6 @@ def stacked(values: Sequence[Any]) -> Any:
         return sparse.vstack(values, format="csr")
     if isinstance(first, np.ndarray):
         masked = any(isinstance(value, np.ma.MaskedArray) for value in values)
-        return np.ma.concatenate(values) if masked else np.concatenate(values)
+        join: Any = np.ma.concatenate if masked else np.concatenate
+        return join(values)
     return [row for value in values for row in value]

@@ -18,7 +18,7 @@ NEARLY = 0.01
 
 def checked(pull: Array, pushes: Array) -> tuple[float, ...]:
     """See objectives.strengths, of what has come to rest only."""
-    found = strengths(pull, pushes)
+    found = tuple(strength.value for strength in strengths(pull, pushes))
     left = np.linalg.norm(pull + pushes @ np.array(found)) / max(float(np.linalg.norm(pull)), 1e-300)
     if left > NEARLY:
         raise Impossible(f"training had not come to rest: {left:.1%} of the gradient is left at every strength")
