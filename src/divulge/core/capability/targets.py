@@ -12,6 +12,7 @@ from divulge.core.target import Target
 from divulge.core.threat import Access, Task
 
 if TYPE_CHECKING:
+    from divulge.core.language.texts import Text
     from divulge.core.views.extraction import Secrets
 
 
@@ -182,6 +183,24 @@ class Generates(Target, Protocol):
         ...
 
 
+class Completes(Target, Protocol):
+    """A language model that writes."""
+
+    def complete(
+        self, prefixes: Sequence[Text], n: int, temperature: float, max_tokens: int, seed: int
+    ) -> list[list[str]]:
+        """See core.target.Oracle."""
+        ...
+
+
+class StartsFrom(Protocol):
+    """A language model, or a recipe for some, that was trained on from another one, which may be at hand."""
+
+    def started_from(self) -> Target | None:
+        """That one; None where it is not known."""
+        ...
+
+
 class ReadsTokens(Target, Protocol):
     """One that says whether its inputs are token ids."""
 
@@ -294,6 +313,11 @@ def secrets_of(target: object) -> Secrets:
     from divulge.core.views.extraction import Secrets
 
     return target.secrets() if able(target, HasSecrets) else Secrets()
+
+
+def started_from(thing: object) -> Target | None:
+    """What a language model, or a recipe for some, was trained on from; None where that is not known."""
+    return thing.started_from() if able(thing, StartsFrom) else None
 
 
 def origin_of(target: object) -> Callable[[], str] | None:
