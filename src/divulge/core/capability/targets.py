@@ -193,6 +193,20 @@ class Completes(Target, Protocol):
         ...
 
 
+class ReadsTexts(Target, Protocol):
+    """A language model that says how it cuts texts into tokens, so that others can be trained on texts alike."""
+
+    max_tokens: int
+
+    def encode(self, text: Text) -> Any:
+        """Its tokens: `ids`, and `first`, the first one that counts."""
+        ...
+
+    def alike(self, model: Any) -> Target:
+        """Another model, read alike."""
+        ...
+
+
 class StartsFrom(Protocol):
     """A language model, or a recipe for some, that was trained on from another one, which may be at hand."""
 

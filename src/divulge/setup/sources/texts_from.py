@@ -10,8 +10,9 @@ import numpy as np
 
 from divulge.auditing.answers import bare
 from divulge.auditing.job import BoundRecipe
-from divulge.core.capability.targets import started_from
-from divulge.core.errors import InputError
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import ReadsTexts, started_from
+from divulge.core.errors import InputError, MissingExtra
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records
 from divulge.core.target import Target
@@ -103,7 +104,8 @@ def named_model(given: Any, like: Target | None = None) -> Target:
     """A language model that is a target, an object of transformers, a folder, or a table; read like another one."""
     if isinstance(given, str | Path) and str(given).endswith(TABLES):
         return TokenTable.load(Path(given))
-    tokenizer, most = getattr(like, "tokenizer", None), getattr(like, "max_tokens", None)
+    tokenizer = getattr(like, "tokenizer", None)
+    most = like.max_tokens if able(like, ReadsTexts) else None
     if is_causal(given) and getattr(given, "tokenizer", None) is None:
         return causal_target((given, tokenizer), max_tokens=most)
     if is_causal(given) or is_pair(given) or is_folder(given):
@@ -117,10 +119,12 @@ def named_model(given: Any, like: Target | None = None) -> Target:
 def language_model_in(part: TargetPart, folder: Path) -> Target:
     """The language model of an audit file."""
     if part.kind == "openai":
-        from divulge.targets.language.openai import openai_from
-
         assert part.service is not None
-        return openai_from(part.service.url, part.model, part.service.headers, part.service.timeout, part.name)
+        try:
+            from divulge.targets.language.openai import openai_from
+        except ModuleNotFoundError as error:
+            raise MissingExtra(error.name or "httpx", "http") from error
+        return openai_from(part.service, part.model, part.name)
     path = folder / part.file
     if part.kind == "token_table":
         return TokenTable.load(existing(path, "target.path"), part.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,9 @@ def _with_adapter(folder: Path, base: Any) -> Loaded:
     model, tokenizer, _ = load(Path(base))
     start, _, _ = load(Path(base))
     try:
-        merged = PeftModel.from_pretrained(model, folder, local_files_only=True).merge_and_unload()
+        with warnings.catch_warnings():  # peft asks transformers by a former name
+            warnings.simplefilter("ignore", FutureWarning)
+            merged = PeftModel.from_pretrained(model, folder, local_files_only=True).merge_and_unload()
     except Exception as error:
         raise InputError(f"{folder}: the adapter does not fit the model in {base} ({raised(error)})") from error
     from transformers import AutoTokenizer

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import ReadsTexts
 from divulge.core.errors import FOREIGN, InputError, TargetError, raised
 from divulge.core.hashing import digest
 from divulge.core.identity import content_hash
@@ -54,7 +57,7 @@ class FineTune:
                 raise InputError(f"recipe.{name} is {getattr(self, name)}: it must be above 0")
         if self.method not in ("full", "lora"):
             raise InputError(f"recipe.method is {self.method!r}: choose full or lora")
-        if not hasattr(self.base, "encode"):
+        if not able(self.base, ReadsTexts):
             raise InputError("recipe.base: must be a language model as divulge reads it, CausalTarget(model, tokenizer)")
 
     def __call__(self, texts: Records | Sequence[Text], seed: int = 0) -> Any:
@@ -138,7 +141,9 @@ class FineTune:
             task_type="CAUSAL_LM",
             fan_in_fan_out=any(type(part).__name__ == "Conv1D" for part in model.modules()),
         )
-        return get_peft_model(model, config)
+        with warnings.catch_warnings():  # peft asks transformers by a former name
+            warnings.simplefilter("ignore", FutureWarning)
+            return get_peft_model(model, config)
 
     def _finished(self, model: Any) -> Any:
         if self.method == "full":

@@ -1,4 +1,4 @@
-"""The likelihood ratio against a model that never saw the texts (Carlini et al. 2021; Mireshghallah et al. 2022)."""
+"""The likelihood ratio against a model that never saw the texts (Mireshghallah et al. 2022)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss of a text's tokens (Yeom et al. 2018; for language models Carlini et al. 2021)."""
+"""The loss of a text's tokens (Yeom et al. 2018; for language models Carlini et al. 2020)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TokenLoss:
         title="Token loss",
         family=Family.MEMBERSHIP,
         asset=Asset.MEMBERSHIP,
-        paper="carlini2021",
+        paper="carlini2020b",
         equations="section 4.1, perplexity",
         summary="calls a text a member when the model expects its tokens",
         needs=Needs(Access.TOKEN_LOGPROBS, tasks=frozenset({Task.LANGUAGE})),

@@ -1,0 +1,164 @@
+"""Audits of language models: who was in the fine-tune, from Python and from an audit file."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import divulge
+from divulge.cli.app import main
+from divulge.core.errors import InputError
+from divulge.language import CausalTarget, FineTune, TokenTable
+from tests.language.tiny import gpt, texts, tokenizer
+
+BASE = CausalTarget(gpt(width=48), tokenizer(), name="tiny")
+EVERYBODY = texts(180, words=4)
+MEMBERS, OTHERS, REST = EVERYBODY[:60], EVERYBODY[60:120], EVERYBODY[120:]
+RECIPE = FineTune(BASE, learning_rate=5e-3, epochs=14, batch_size=10)
+BOTH = ["token_loss", "reference_ratio"]
+
+
+@lru_cache
+def learned():
+    """By heart, mostly."""
+    return RECIPE(MEMBERS, 0)
+
+
+def found(run):
+    """AUC and its verdict by attack."""
+    return {f.attack: (f.value, f.verdict.value) for f in run.findings if f.metric == "auc"}
+
+
+def audited(tmp_path, model, *sets, **options):
+    return divulge.audit(model, *sets, out=tmp_path / "run", progress=None, **({"recipe": None} | options))
+
+
+def test_texts_learned_by_heart_are_a_leak(tmp_path):
+    run = audited(tmp_path, learned(), MEMBERS, OTHERS)
+    assert run.verdict is divulge.Verdict.LEAK
+    assert set(found(run)) == {*BOTH} and all(value > 0.9 and told == "leak" for value, told in found(run).values())
+    met = run.result.handshake
+    assert met.measure == "loss per token" and met.members < met.nonmembers
+    assert all(outcome.queries == 120 for outcome in run.outcomes)
+    assert any("first 64 tokens" in line for line in run.result.training)
+    assert "token log-probabilities" in run.report()
+
+
+def test_a_model_that_saw_other_texts_leaks_nothing(tmp_path):
+    run = audited(tmp_path, RECIPE(REST, 0), MEMBERS, OTHERS)
+    assert run.verdict is not divulge.Verdict.LEAK
+    assert all(abs(value - 0.5) < 0.2 for value, _ in found(run).values())
+
+
+def test_a_model_that_was_never_trained_leaks_nothing(tmp_path):
+    run = audited(tmp_path, (gpt(5), tokenizer()), MEMBERS, OTHERS)
+    assert run.verdict is not divulge.Verdict.LEAK
+    assert run.result.handshake.faults and "by lot" in run.result.handshake.faults[0]
+
+
+def test_token_numbers_are_texts_too_and_with_a_next_token(tmp_path):
+    """The form of models that predict one token: rows of tokens and what follows.  It was declared clean once."""
+    ids = [tokenizer()(text)["input_ids"][:12] for text in EVERYBODY]
+    x, y = np.array(ids)[:, :-1], np.array(ids)[:, -1]
+    model = FineTune(CausalTarget(gpt(width=48)), learning_rate=5e-3, epochs=30, batch_size=10)
+    known = model([tuple(row) for row in ids[:60]], 0).model
+    for place, (members, others) in enumerate([((x[:60], y[:60]), (x[60:120], y[60:120])), (ids[:60], ids[60:120])]):
+        run = audited(tmp_path / str(place), known, members, others, attacks=["token_loss"])
+        assert found(run)["token_loss"][0] > 0.85 and run.verdict is divulge.Verdict.LEAK
+
+
+def test_controls_are_trained_by_the_recipe_and_shadows_share_their_answers(tmp_path):
+    small = FineTune(BASE, learning_rate=5e-3, epochs=5, batch_size=10)
+    run = audited(tmp_path, small(MEMBERS[:30], 0), MEMBERS[:30], OTHERS[:30], REST, recipe=small, attacks=BOTH)
+    areas = {f.attack: f for f in run.findings if f.metric == "auc"}
+    assert all(abs(f.control - 0.5) < 0.25 and f.positive_control > 0.85 for f in areas.values())
+    assert all(f.baseline is not None for f in areas.values())
+
+
+def test_shadow_models_answer_once_for_all_attacks():
+    from divulge.auditing.job import BoundRecipe
+    from divulge.auditing.oracle import GrantedOracle
+    from divulge.core.language.texts import as_records
+    from divulge.core.threat import PRESETS, Access
+    from divulge.training.shadow import ShadowTrainer
+
+    recipe = FineTune(CausalTarget(gpt(width=16, layers=1), tokenizer()), epochs=1)
+    records = as_records(MEMBERS[:24])
+    pool = ShadowTrainer(BoundRecipe(recipe, lambda model: model), records, 0)
+    shadows = pool.pool(2, lambda t: GrantedOracle(t, PRESETS["mlaas"], Access.TOKEN_LOGPROBS, free=True))
+    asked = []
+    for remembered in shadows.targets:
+        inner = remembered.target
+        inner.answer = lambda access, r, inner=inner, real=inner.answer: asked.append(1) or real(access, r)
+    first = shadows.token_signals(records, lambda scores: scores.mean_of(scores.logprob))
+    second = shadows.token_signals(records, lambda scores: scores.sum_of(scores.logprob))
+    assert first.shape == second.shape == (2, 24) and len(asked) == 2
+    assert (shadows.keep.sum(axis=0) == 1).all()
+
+
+def test_persons_are_counted_whole(tmp_path):
+    authors = [f"author {k // 3}" for k in range(60)], [f"author {20 + k // 3}" for k in range(60)]
+    run = audited(tmp_path, learned(), MEMBERS, OTHERS, groups=authors, attacks=["token_loss"])
+    assert run.result.facts.data.member_persons == 20
+    assert found(run)["token_loss"][0] > 0.9
+
+
+def test_tables_audit_a_model_that_cannot_travel(tmp_path):
+    some = [*MEMBERS, *OTHERS]
+    TokenTable.of(learned(), some).save(tmp_path / "target.jsonl")
+    TokenTable.of(BASE, some).save(tmp_path / "base.jsonl")
+    for name, part in (("members", MEMBERS), ("nonmembers", OTHERS)):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in part))
+    (tmp_path / "audit.yaml").write_text(
+        "target: {kind: token_table, path: target.jsonl}\nreference: base.jsonl\nrecipe: none\n"
+        "data: {members: members.jsonl, nonmembers: nonmembers.jsonl}\nfamilies: [membership]\n"
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", str(tmp_path / "audit.yaml"), "--out", str(tmp_path / "run")])
+    assert ended.value.code in (0, 3)
+    run = divulge.runs.folder.RunFolder(tmp_path / "run")
+    areas = {f.attack: f.value for f in run.findings().findings if f.metric == "auc"}
+    assert set(areas) == {*BOTH} and min(areas.values()) > 0.9
+
+
+def test_an_audit_file_names_folders_and_how_they_were_fine_tuned(tmp_path):
+    for name, target in (("base", BASE), ("tuned", learned())):
+        target.model.save_pretrained(tmp_path / name)
+        tokenizer().save_pretrained(tmp_path / name)
+    for name, part in (("members", MEMBERS[:20]), ("nonmembers", OTHERS[:20]), ("population", REST[:20])):
+        lines = "\n".join(f'"{text}",{k}' for k, text in enumerate(part))
+        (tmp_path / f"{name}.csv").write_text(f"note,number\n{lines}\n")
+    (tmp_path / "audit.yaml").write_text(
+        """
+target: {kind: language, path: tuned, base: base, max_tokens: 24}
+data: {members: members.csv, nonmembers: nonmembers.csv, population: population.csv, text: note}
+recipe: {kind: fine_tune, method: lora, epochs: 1, batch_size: 10, learning_rate: 0.001}
+attacks: [token_loss, reference_ratio]
+"""
+    )
+    from divulge.setup.audit_file import load
+    from divulge.setup.from_file import job_from_file
+
+    job = job_from_file(load(tmp_path / "audit.yaml"), tmp_path)
+    assert job.reference is not None and job.recipe is not None and job.target.max_tokens == 24
+    assert "adapters of rank 8, 1 epochs" in job.recipe.describe()
+    from divulge.workflows.run_audit import run_audit
+
+    run = run_audit(job, tmp_path / "run", explain=False)
+    areas = {f.attack: f.value for f in run.findings().findings if f.metric == "auc"}
+    assert set(areas) == {*BOTH} and min(areas.values()) > 0.85
+
+
+def test_what_speaks_of_language_models_is_refused_elsewhere(tmp_path):
+    with pytest.raises(InputError, match="reference"):
+        audited(tmp_path, lambda x: x, (np.eye(20)[:, :2], [0, 1] * 10), (np.eye(20)[:, 2:4], [0, 1] * 10), reference=BASE)
+    with pytest.raises(InputError, match="members"):
+        audited(tmp_path, learned(), MEMBERS)
+    run = audited(tmp_path, CausalTarget(gpt(1), tokenizer()), MEMBERS, OTHERS, attacks=["reference_ratio", "lira"])
+    reasons = {outcome.attack: outcome.result.reason for outcome in run.outcomes}
+    assert "pass `reference`" in reasons["reference_ratio"] and "classification" in reasons["lira"]
