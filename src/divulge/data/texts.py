@@ -32,7 +32,7 @@ def text_records(sets: Sequence[Any], column: str | None = None, names: Sequence
     column: which one holds the text.  names: of the sets, for messages.
     Raises InputError for what is no text, and for empty ones.
     """
-    named = [*names, *[f"set {place}" for place in range(len(names), len(sets))]]
+    named = [*names, *[f"set {place}" for place in range(len(names), len(sets))]][: len(sets)]
     listed = [listed_texts(value, name, column) for value, name in zip(sets, named, strict=True)]
     together = [text for texts in listed for text in texts]
     if len({isinstance(text, tuple) for text in together}) > 1:

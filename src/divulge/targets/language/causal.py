@@ -52,7 +52,7 @@ class CausalTarget:
         config = getattr(model, "config", None)
         if config is None or not hasattr(model, "generate") or getattr(config, "is_encoder_decoder", False):
             raise InputError(f"a {type(model).__name__} is no causal language model of transformers")
-        self.model, self.tokenizer, self._start, self._device = model, tokenizer, start, device
+        self.model, self.tokenizer, self.start, self._device = model, tokenizer, start, device
         self.max_tokens = max_tokens or _window(config, tokenizer)
         if self.max_tokens < 2:
             raise InputError("max_tokens: the first token of a text has no probability: read at least 2")
@@ -91,16 +91,16 @@ class CausalTarget:
 
     def started_from(self) -> Target | None:
         """See StartsFrom."""
-        return self._start
+        return self.start
 
     def alike(self, model: Any) -> CausalTarget:
         """Another model, read with the same tokenizer where it brings none."""
         if isinstance(model, CausalTarget):
             return model
         if isinstance(model, tuple):
-            return CausalTarget(*model, max_tokens=self.max_tokens, start=self._start, device=self._device)
+            return CausalTarget(*model, max_tokens=self.max_tokens, start=self.start, device=self._device)
         return CausalTarget(
-            model, self.tokenizer, max_tokens=self.max_tokens, start=self._start, device=self._device
+            model, self.tokenizer, max_tokens=self.max_tokens, start=self.start, device=self._device
         )
 
     def fingerprint(self) -> str:

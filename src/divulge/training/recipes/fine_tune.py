@@ -147,12 +147,14 @@ class FineTune:
 
     def _finished(self, model: Any) -> Any:
         if self.method == "full":
-            return self.base.alike(model.eval())
+            target: Any = self.base.alike(model.eval())
+            target.start = self.base
+            return target
         from peft import get_peft_model_state_dict
 
         adapters = {name: value.detach().cpu().clone() for name, value in get_peft_model_state_dict(model).items()}
         target = self.base.alike(model.merge_and_unload().eval())
-        target.adapters = adapters
+        target.start, target.adapters = self.base, adapters
         return target
 
     def _train(self, model: Any, texts: Sequence[Any], rng: np.random.Generator) -> None:
