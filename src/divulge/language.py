@@ -1,6 +1,6 @@
 """Language models: what they are made targets with, what their texts are, and how they are trained.
 
-    from divulge.language import CausalTarget, Chat, FineTune, OpenAITarget, Pair, TokenFunction, TokenTable
+from divulge.language import CausalTarget, Chat, FineTune, OpenAITarget, Pair, TokenFunction, TokenTable
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from divulge.core.language.texts import Chat as Chat
-    from divulge.core.language.texts import Pair as Pair
-    from divulge.core.language.token_scores import TokenScores as TokenScores
-    from divulge.targets.language.causal import CausalTarget as CausalTarget
-    from divulge.targets.language.function import TokenFunction as TokenFunction
-    from divulge.targets.language.openai import OpenAITarget as OpenAITarget
-    from divulge.targets.language.table import TokenTable as TokenTable
-    from divulge.training.recipes.fine_tune import FineTune as FineTune
+    from divulge.core.language.texts import Chat, Pair
+    from divulge.core.language.token_scores import TokenScores
+    from divulge.targets.language.causal import CausalTarget
+    from divulge.targets.language.function import TokenFunction
+    from divulge.targets.language.openai import OpenAITarget
+    from divulge.targets.language.table import TokenTable
+    from divulge.training.recipes.fine_tune import FineTune
 
 _HOME = {
     "CausalTarget": "targets.language.causal",

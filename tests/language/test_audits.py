@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import divulge
-from divulge.cli import app
 from divulge.auditing.job import BoundRecipe
 from divulge.auditing.oracle import GrantedOracle
+from divulge.cli import app
 from divulge.core.errors import InputError
 from divulge.core.language.texts import as_records
 from divulge.core.threat import PRESETS, Access

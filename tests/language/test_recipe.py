@@ -83,6 +83,10 @@ def test_settings_that_cannot_be_are_refused():
 
 
 def test_other_settings_are_another_recipe():
-    prints = {FineTune(BASE).fingerprint(), FineTune(BASE, epochs=4).fingerprint(), FineTune(BASE, "lora").fingerprint()}
+    prints = {
+        FineTune(BASE).fingerprint(),
+        FineTune(BASE, epochs=4).fingerprint(),
+        FineTune(BASE, "lora").fingerprint(),
+    }
     assert len(prints) == 3 and FineTune(BASE).fingerprint() in prints
     assert "fine-tuned, all weights, 3 epochs" in FineTune(BASE).describe()

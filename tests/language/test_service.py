@@ -31,7 +31,10 @@ def test_echoed_prompts_are_scored_as_the_model_scores_them():
         target = spoken_to(url)
         assert target.offers == {Access.TOKEN_LOGPROBS, Access.COMPLETIONS} and not target.lacks
         there = of_padded(target.answer(Access.TOKEN_LOGPROBS, as_records(some)))
-        assert target.complete(["ba do"], 2, 0.0, 5)[0] == CausalTarget(model, tokenizer()).complete(["ba do"], 2, 0.0, 5)[0]
+        assert (
+            target.complete(["ba do"], 2, 0.0, 5)[0]
+            == CausalTarget(model, tokenizer()).complete(["ba do"], 2, 0.0, 5)[0]
+        )
     assert there.counts.tolist() == here.counts.tolist()
     assert np.abs(there.logprob - here.logprob).max() < 1e-5
     assert (there.rank == np.minimum(here.rank, 5)).all() and not there.whole

@@ -32,7 +32,7 @@ def test_numbers_of_a_token_are_those_worked_out_by_hand():
 
 def test_a_text_is_scored_alike_alone_and_among_others():
     target = CausalTarget(gpt(), tokenizer())
-    some = texts(12) + ["ab", "a longer text with all that may stand in it."]
+    some = [*texts(12), "ab", "a longer text with all that may stand in it."]
     together, alone = scored(target, some), [scored(target, [text]) for text in some]
     assert np.abs(together.rows - np.concatenate([one.rows for one in alone])).max() < 1e-5
     assert together.counts.tolist() == [min(len(text), 64) - 1 for text in some]

@@ -27,8 +27,16 @@ def gpt(seed=0, width=32, layers=2, window=64):
     torch.manual_seed(seed)
     end = len(LETTERS) + 1
     config = GPT2Config(
-        vocab_size=len(LETTERS) + 2, n_positions=window, n_embd=width, n_layer=layers, n_head=2,
-        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=end, eos_token_id=end,
+        vocab_size=len(LETTERS) + 2,
+        n_positions=window,
+        n_embd=width,
+        n_layer=layers,
+        n_head=2,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=end,
+        eos_token_id=end,
     )
     return GPT2LMHeadModel(config).eval()
 

@@ -29,8 +29,10 @@ def losses_of_texts(job: Job, memory: Memory) -> tuple[Array, Array]:
     try:
         scores = of_padded(memory.answer(job.target, port, records, keys_of(port, records)))
     except TargetError as error:
-        raise InputError(f"{error}: asked about the texts, before anything was attacked; mend the model, or leave out "
-                         "texts that it cannot score") from error
+        raise InputError(
+            f"{error}: asked about the texts, before anything was attacked; mend the model, or leave out "
+            "texts that it cannot score"
+        ) from error
     return places, -scores.mean_of(scores.logprob)
 
 
@@ -51,7 +53,9 @@ def texts_twice(job: Job) -> list[Concern]:
         return []
     seen = f"a text gets other log-probabilities alone than among others, up to {apart:.2g} apart"
     cause = "texts that are filled up to one length are not masked, or half precision"
-    return [Concern("company", apart > 100 * NOISE, seen, cause, "mask what was filled up, and ask in single precision")]
+    return [
+        Concern("company", apart > 100 * NOISE, seen, cause, "mask what was filled up, and ask in single precision")
+    ]
 
 
 def _scores(job: Job, records: Records) -> TokenScores:

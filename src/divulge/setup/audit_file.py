@@ -58,7 +58,10 @@ def _or_announced(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
 class TargetPart(TargetSettings):
     """The model."""
 
-    kind: Annotated[Literal["sklearn", "torch", "onnx", "scores", "http", "language", "token_table", "openai"], WrapValidator(_or_announced)]
+    kind: Annotated[
+        Literal["sklearn", "torch", "onnx", "scores", "http", "language", "token_table", "openai"],
+        WrapValidator(_or_announced),
+    ]
     """of what file or service, or a kind that an installed package announces"""
     path: Path | None = None
     """relative to the audit file"""
@@ -122,7 +125,8 @@ class DataPart(DataSettings):
     target: str | None = None
     """the column that is predicted"""
     text: str | None = None
-    """for a language model, the column, or field, of the texts; text, prompt and completion, or messages when left out"""
+    """for a language model, the column, or field, of the texts; text, prompt and completion, or messages when left
+    out"""
     separator: str | None = None
     """of CSV files; found out when left out"""
     encoding: str | None = None

@@ -91,7 +91,8 @@ class RecipePart(Part):
 
     kind: Literal["auto", "chosen", "none", "torch", "sklearn", "fine_tune"] = "auto"
     """auto trains it as the scikit-learn estimator was, tuning anew what it tunes; chosen with the settings that it has
-    chosen; none not at all; torch with the settings below; sklearn as the estimator that `factory` builds; fine_tune a language model on texts, from `base`"""
+    chosen; none not at all; torch with the settings below; sklearn as the estimator that `factory` builds; fine_tune a
+    language model on texts, from `base`"""
     factory: str | SkipJsonSchema[Callable[[], Any]] | None = None
     """`file.py:function`; of the target where it has one"""
     epochs: int = Field(default=30, gt=0)
@@ -116,7 +117,7 @@ class RecipePart(Part):
     """for fine_tune, all weights or adapters of low rank"""
     rank: int = Field(default=8, gt=0)
     """of the adapters, for fine_tune"""
-    alpha: float = Field(default=16.0, gt=0)
+    alpha: int = Field(default=16, gt=0)
     """of the adapters, for fine_tune"""
     max_tokens: int | None = Field(default=None, ge=2)
     """of each text, for fine_tune; as the target reads them when left out"""

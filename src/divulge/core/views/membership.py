@@ -141,7 +141,7 @@ class MembershipView:
 
     @property
     def reference(self) -> Oracle:
-        """A language model that never saw the candidates, what the target was fine-tuned from say; asking it is free."""
+        """A language model that never saw the candidates, what the target was tuned from say; asking it is free."""
         self._demand(Knowledge.REFERENCE)
         if self._means.reference is None:
             raise AccessDenied("the audit was given no reference model")

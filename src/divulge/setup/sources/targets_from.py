@@ -12,8 +12,8 @@ from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.files import existing
 from divulge.setup.settings import TargetSettings
-from divulge.setup.sources.user_code import built_by, factory_from, modules_beside
 from divulge.setup.sources.texts_from import language_model_in
+from divulge.setup.sources.user_code import built_by, factory_from, modules_beside
 from divulge.targets.kinds import kind_of, kinds
 from divulge.targets.language.recognized import causal_target, is_causal, is_folder, is_pair
 from divulge.targets.pickles import load_trusted

@@ -33,7 +33,7 @@ class CausalTarget:
     """`model` and `tokenizer` as transformers have them, asked in evaluation mode and left as they were; a tokenizer of
     None means that texts are given as token numbers.
 
-    max_tokens: of each text; what goes on is not read.  The model's own window when not given, and stated in the report.
+    max_tokens: of each text; the rest is not read.  The model's own window when not given; stated in the report.
     start: a language model that this one was trained on from, as attacks compare with.
     device: where it is asked, and brought back from.
     Raises InputError for what is no causal language model.
@@ -99,9 +99,7 @@ class CausalTarget:
             return model
         if isinstance(model, tuple):
             return CausalTarget(*model, max_tokens=self.max_tokens, start=self.start, device=self._device)
-        return CausalTarget(
-            model, self.tokenizer, max_tokens=self.max_tokens, start=self.start, device=self._device
-        )
+        return CausalTarget(model, self.tokenizer, max_tokens=self.max_tokens, start=self.start, device=self._device)
 
     def fingerprint(self) -> str:
         """See Target."""
@@ -154,7 +152,7 @@ class CausalTarget:
     def complete(
         self, prefixes: Sequence[Text], n: int = 1, temperature: float = 1.0, max_tokens: int = 50, seed: int = 0
     ) -> list[list[Any]]:
-        """See Oracle: text, or token numbers where there is no tokenizer, sampled from the model's whole distribution."""
+        """See Oracle: text, or token numbers where there is no tokenizer, sampled from the whole distribution."""
         found: Any = guarded(self._name, lambda: self._written(prefixes, n, temperature, max_tokens, seed))
         return list(found)
 
@@ -167,9 +165,14 @@ class CausalTarget:
         how: dict[str, Any] = {"temperature": temperature, "top_k": 0, "top_p": 1.0} if sampled else {}
         spare = getattr(self.model.config, "pad_token_id", None)
         ending = getattr(self.model.config, "eos_token_id", None)
-        config = GenerationConfig(
-            do_sample=sampled, max_new_tokens=max_tokens, num_return_sequences=n if sampled else 1,
-            pad_token_id=ending if spare is None else spare, eos_token_id=ending, **how,
+        settings: Any = GenerationConfig
+        config = settings(
+            do_sample=sampled,
+            max_new_tokens=max_tokens,
+            num_return_sequences=n if sampled else 1,
+            pad_token_id=ending if spare is None else spare,
+            eos_token_id=ending,
+            **how,
         )
         room, written = max(_window(self.model.config, None) - max_tokens, 1), []
         with lent(self.model, self._device), torch.no_grad(), torch.random.fork_rng():

@@ -211,5 +211,7 @@ def _messages(prefix: Text) -> list[dict[str, str]]:
 
 def openai_from(part: Any, model: str | None, name: str | None) -> OpenAITarget:
     """The service that an audit file describes, with the limits that it states."""
-    how = part.model_dump(include={"headers", "batch", "timeout", "tries", "rate", "most_bytes", "most_records", "redirects"})
+    how = part.model_dump(
+        include={"headers", "batch", "timeout", "tries", "rate", "most_bytes", "most_records", "redirects"}
+    )
     return OpenAITarget(Service(part.url, **how), model, name)

@@ -40,7 +40,7 @@ def is_folder(path: Any) -> bool:
 
 
 def causal_target(model: Any, name: str | None = None, base: Any = None, max_tokens: int | None = None) -> Target:
-    """The target; base: of an adapter, or what a model was trained on from.  Raises InputError where it cannot be read."""
+    """The target.  base: of an adapter, or what a model was trained on from.  Raises InputError where none is."""
     try:
         from divulge.targets.language.causal import CausalTarget
     except ModuleNotFoundError as error:
@@ -77,7 +77,8 @@ def load(folder: Path, base: Any = None) -> Loaded:
     except Exception as error:  # a foreign folder may make its reader raise anything
         raise InputError(f"{folder}: cannot be read as a causal language model ({raised(error)})") from error
     started = load(Path(base), None)[:2] if base is not None and is_folder(base) else None
-    return model.eval(), _tokenizer(folder, AutoTokenizer, how), started
+    ready: Any = model
+    return ready.eval(), _tokenizer(folder, AutoTokenizer, how), started
 
 
 def _tokenizer(folder: Path, reader: Any, how: dict[str, Any]) -> Any:

@@ -76,7 +76,7 @@ class TokenTable:
         return cls(texts_of(records), found.by_text_rows(), name or target.name)
 
     def save(self, path: Path | str) -> None:
-        """As JSON lines: `text` (or `prompt` and `completion`, `messages`, `tokens`), `logprobs` and what else is known."""
+        """As JSON lines: `text` (or `prompt` and `completion`, `messages`, `tokens`), `logprobs`, and what is known."""
         lines = []
         for text, rows in zip(self._texts, self._rows, strict=True):
             known = [k for k in range(WIDTH) if k == 0 or not np.isnan(rows[:, k]).all()]

@@ -46,7 +46,7 @@ class FineTune:
     weight_decay: float = 0.0
     clip: float = 1.0
     rank: int = 8
-    alpha: float = 16.0
+    alpha: int = 16
     dropout: float = 0.0
 
     cacheable = True
@@ -58,7 +58,9 @@ class FineTune:
         if self.method not in ("full", "lora"):
             raise InputError(f"recipe.method is {self.method!r}: choose full or lora")
         if not able(self.base, ReadsTexts):
-            raise InputError("recipe.base: must be a language model as divulge reads it, CausalTarget(model, tokenizer)")
+            raise InputError(
+                "recipe.base: must be a language model as divulge reads it, CausalTarget(model, tokenizer)"
+            )
 
     def __call__(self, texts: Records | Sequence[Text], seed: int = 0) -> Any:
         """A model trained on these texts: a CausalTarget."""
@@ -173,7 +175,7 @@ class FineTune:
             loss = loss_of_texts(model, [texts[place] for place in batch])
             if not torch.isfinite(loss):
                 raise TargetError(f"the loss of {self.describe()} is {loss.item()}: lower the learning rate")
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(weights, self.clip)
             optimizer.step()
             pace.step()

@@ -12,8 +12,8 @@ from divulge.core.views.membership import MembershipGuess, MembershipView
 
 @dataclass(frozen=True)
 class TokenLoss:
-    """Call texts members whose tokens the model expects: the mean of their log-probabilities, minus the logarithm of the
-    perplexity.
+    """Call texts members whose tokens the model expects: the mean of their log-probabilities, which is minus the
+    logarithm of the perplexity.
     """
 
     card: ClassVar[Card] = Card(
