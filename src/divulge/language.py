@@ -1,6 +1,6 @@
 """Language models: what they are made targets with, what their texts are, and how they are trained.
 
-from divulge.language import CausalTarget, Chat, FineTune, OpenAITarget, Pair, TokenFunction, TokenTable
+from divulge.language import CausalTarget, Chat, FineTune, OpenAITarget, Prompted, TokenFunction, TokenTable
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from divulge.core.language.texts import Chat, Pair
+    from divulge.core.language.texts import Chat, Prompted
     from divulge.core.language.token_scores import TokenScores
     from divulge.targets.language.causal import CausalTarget
     from divulge.targets.language.function import TokenFunction
@@ -22,7 +22,7 @@ _HOME = {
     "Chat": "core.language.texts",
     "FineTune": "training.recipes.fine_tune",
     "OpenAITarget": "targets.language.openai",
-    "Pair": "core.language.texts",
+    "Prompted": "core.language.texts",
     "TokenFunction": "targets.language.function",
     "TokenScores": "core.language.token_scores",
     "TokenTable": "targets.language.table",
@@ -34,7 +34,7 @@ __all__ = [
     "Chat",
     "FineTune",
     "OpenAITarget",
-    "Pair",
+    "Prompted",
     "TokenFunction",
     "TokenScores",
     "TokenTable",

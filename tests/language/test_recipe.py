@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from divulge.core.errors import InputError, TargetError
-from divulge.core.language.texts import Pair, as_records
+from divulge.core.language.texts import Prompted, as_records
 from divulge.core.language.token_scores import of_padded
 from divulge.core.threat import Access
 from divulge.language import CausalTarget, FineTune
@@ -57,8 +57,8 @@ def test_the_loss_is_that_of_transformers_and_of_a_pair_its_completion_alone():
         sizes = torch.tensor([len(e.ids) - 1.0 for e in encoded])
         together = loss_of_texts(BASE.model, encoded)
         assert together.item() == pytest.approx((torch.stack(own) @ sizes / sizes.sum()).item(), abs=1e-5)
-        pair = loss_of_texts(BASE.model, [BASE.encode(Pair("ba do ", "ki."))]).item()
-    assert pair == pytest.approx(loss(BASE, [Pair("ba do ", "ki.")]), abs=1e-5)
+        pair = loss_of_texts(BASE.model, [BASE.encode(Prompted("ba do ", "ki."))]).item()
+    assert pair == pytest.approx(loss(BASE, [Prompted("ba do ", "ki.")]), abs=1e-5)
 
 
 def test_models_go_to_the_cache_and_come_back(tmp_path):

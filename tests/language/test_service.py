@@ -7,7 +7,7 @@ import pytest
 
 import divulge
 from divulge.core.errors import InputError, TargetError
-from divulge.core.language.texts import Chat, Pair, as_records
+from divulge.core.language.texts import Chat, Prompted, as_records
 from divulge.core.language.token_scores import of_padded
 from divulge.core.threat import Access
 from divulge.language import CausalTarget, OpenAITarget
@@ -25,7 +25,7 @@ def spoken_to(url):
 
 
 def test_echoed_prompts_are_scored_as_the_model_scores_them():
-    model, some = gpt(), [*texts(6), Pair("ba do ", "ki lu.")]
+    model, some = gpt(), [*texts(6), Prompted("ba do ", "ki lu.")]
     here = of_padded(CausalTarget(model, tokenizer()).answer(Access.TOKEN_LOGPROBS, as_records(some)))
     with serving(model, "completions", "echo") as url:
         target = spoken_to(url)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from divulge.core.errors import InputError, TargetError
-from divulge.core.language.texts import Chat, Pair, as_records
+from divulge.core.language.texts import Chat, Prompted, as_records
 from divulge.core.language.token_scores import of_padded, of_texts
 from divulge.core.threat import Access
 from divulge.language import CausalTarget, TokenFunction, TokenTable
@@ -51,7 +51,7 @@ def test_scores_are_those_of_transformers_own_loss():
 
 def test_of_a_pair_the_completion_alone_is_scored():
     target = CausalTarget(gpt(), tokenizer())
-    whole, pair = scored(target, ["badoki lume."]), scored(target, [Pair("badoki ", "lume.")])
+    whole, pair = scored(target, ["badoki lume."]), scored(target, [Prompted("badoki ", "lume.")])
     assert pair.counts.tolist() == [5]
     assert np.allclose(pair.logprob, whole.logprob[-5:], atol=1e-5)
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_scored_is_refused_with_the_cure():
     with pytest.raises(TargetError, match="needs two"):
         scored(target, ["ba do", "b"])
     with pytest.raises(TargetError, match="completion"):
-        scored(target, [Pair("badokilumenora", "ki")])
+        scored(target, [Prompted("badokilumenora", "ki")])
     with pytest.raises(TargetError, match="token 99"):
         scored(CausalTarget(gpt()), [(1, 99)])
     with pytest.raises(InputError, match="no tokenizer"):
@@ -158,7 +158,7 @@ def test_models_are_recognised_as_they_are_passed():
 
 
 def test_a_table_answers_for_the_model_that_it_was_made_of(tmp_path):
-    target, some = CausalTarget(gpt(), tokenizer()), [*texts(3), Pair("ba ", "do.")]
+    target, some = CausalTarget(gpt(), tokenizer()), [*texts(3), Prompted("ba ", "do.")]
     TokenTable.of(target, some).save(tmp_path / "table.jsonl")
     table = TokenTable.load(tmp_path / "table.jsonl")
     assert np.allclose(scored(table, some[::-1]).rows, scored(target, some[::-1]).rows)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from divulge.core.errors import InputError
-from divulge.core.language.texts import Chat, Pair, texts_of
+from divulge.core.language.texts import Chat, Prompted, texts_of
 from divulge.core.threat import Task
 from divulge.data.texts import read_texts, text_records
 
@@ -23,8 +23,8 @@ CHAT = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "
         (np.array(["one", "two"]), ["one", "two"]),
         (pd.Series(["one", "two"]), ["one", "two"]),
         (pd.DataFrame({"id": [1, 2], "text": ["one", "two"]}), ["one", "two"]),
-        ([("say", "one"), {"prompt": "say", "completion": "two"}], [Pair("say", "one"), Pair("say", "two")]),
-        (pd.DataFrame({"prompt": ["a"], "completion": ["b"]}), [Pair("a", "b")]),
+        ([("say", "one"), {"prompt": "say", "completion": "two"}], [Prompted("say", "one"), Prompted("say", "two")]),
+        (pd.DataFrame({"prompt": ["a"], "completion": ["b"]}), [Prompted("a", "b")]),
         ([CHAT, {"messages": CHAT}], [Chat((("user", "hello"), ("assistant", "well")))] * 2),
         ([[1, 2, 3], [4, 5]], [(1, 2, 3), (4, 5)]),
         (np.array([[1, 2], [3, 4]]), [(1, 2), (3, 4)]),
@@ -80,7 +80,7 @@ def test_files_and_folders_are_read_with_their_authors(tmp_path):
         texts, authors = read_texts(tmp_path / name, "data.members", "note", "author")
         assert texts == ["one", "two"] and authors is not None and authors.tolist() == ["ann", "bob"]
     (tmp_path / "b.jsonl").write_text('"one"\n{"text": "two"}\n{"prompt": "a", "completion": "b"}\n')
-    assert read_texts(tmp_path / "b.jsonl", "data.members", None, None)[0] == ["one", "two", Pair("a", "b")]
+    assert read_texts(tmp_path / "b.jsonl", "data.members", None, None)[0] == ["one", "two", Prompted("a", "b")]
     (tmp_path / "c.jsonl").write_text("{no")
     for name, column, groups, told in [
         ("c.jsonl", None, None, "JSON lines"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
-from divulge.core.language.texts import Chat, Pair, Text
+from divulge.core.language.texts import Chat, Prompted, Text
 from divulge.core.records import Records, Schema
 from divulge.core.threat import Task
 from divulge.data.files import read_table
@@ -85,7 +85,7 @@ def _of_columns(value: Any, columns: list[str], column: str | None, name: str) -
     if chosen is None:
         raise InputError(f"{name}: which column holds the text? They are {', '.join(columns[:12])}: say data.text")
     if chosen == "completion" and "prompt" in columns and column is None:
-        return [Pair(str(p), str(c)) for p, c in zip(value["prompt"], value["completion"], strict=True)]
+        return [Prompted(str(p), str(c)) for p, c in zip(value["prompt"], value["completion"], strict=True)]
     return list(value[chosen])
 
 
@@ -100,7 +100,7 @@ def _with_next(x: Any, y: Any, name: str) -> list[list[int]]:
 
 
 def _numbers(row: Any) -> list[int] | None:
-    if isinstance(row, str | Mapping | Pair | Chat):
+    if isinstance(row, str | Mapping | Prompted | Chat):
         return None
     array: Array = np.asarray(row.cpu() if is_tensor(row) else row)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iuf" or (array != array.round()).any():
@@ -109,7 +109,7 @@ def _numbers(row: Any) -> list[int] | None:
 
 
 def _text(row: Any, where: str) -> Text:
-    if isinstance(row, Pair | Chat):
+    if isinstance(row, Prompted | Chat):
         return row
     if isinstance(row, str):
         if not row.strip():
@@ -138,10 +138,10 @@ def _of_fields(row: Mapping[str, Any], where: str) -> Text:
     raise InputError(f"{where}: has none of the fields {', '.join(USUAL)}: say which holds the text, data.text")
 
 
-def _pair(prompt: str, completion: str, where: str) -> Pair:
+def _pair(prompt: str, completion: str, where: str) -> Prompted:
     if not completion.strip():
         raise InputError(f"{where}: the completion is empty: leave it out")
-    return Pair(prompt, completion)
+    return Prompted(prompt, completion)
 
 
 def _chat(row: Any, where: str) -> Chat:

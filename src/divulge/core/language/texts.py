@@ -14,7 +14,7 @@ from divulge.core.threat import Task
 
 
 @dataclass(frozen=True)
-class Pair:
+class Prompted:
     """A prompt and its completion; a model is judged by its loss on the completion alone."""
 
     prompt: str
@@ -34,7 +34,7 @@ class Chat:
         return "\n".join(f"{role}: {content}" for role, content in self.messages)
 
 
-Text = str | Pair | Chat | tuple[int, ...]
+Text = str | Prompted | Chat | tuple[int, ...]
 """One record: a text, a pair, a chat, or the numbers of its tokens where there is no tokenizer."""
 
 
@@ -45,7 +45,7 @@ def text_key(text: Text) -> bytes:
 
 def texts_of(records: Records) -> list[Text]:
     """The texts themselves."""
-    return [text if isinstance(text, str | Pair | Chat) else _numbers(text) for text in records.native()]
+    return [text if isinstance(text, str | Prompted | Chat) else _numbers(text) for text in records.native()]
 
 
 def _numbers(tokens: Any) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import torch
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
-from divulge.core.language.texts import Pair, Text, texts_of
+from divulge.core.language.texts import Prompted, Text, texts_of
 from divulge.core.language.token_scores import WIDTH, padded
 from divulge.core.records import Records
 from divulge.core.target import Target
@@ -178,7 +178,7 @@ class CausalTarget:
         with lent(self.model, self._device), torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(seed)
             for prefix in prefixes:
-                text = prefix.prompt if isinstance(prefix, Pair) else prefix
+                text = prefix.prompt if isinstance(prefix, Prompted) else prefix
                 ids = torch.tensor([encoded(self.tokenizer, text, 2**31).ids[-room:]], device=device_of(self.model))
                 made = self.model.generate(
                     input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config

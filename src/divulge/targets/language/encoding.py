@@ -7,7 +7,7 @@ from typing import Any
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import digest
-from divulge.core.language.texts import Chat, Pair, Text
+from divulge.core.language.texts import Chat, Prompted, Text
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def encoded(tokenizer: Any, text: Text, max_tokens: int) -> Encoded:
         ids = list(text)
     elif tokenizer is None:
         raise InputError("the model has no tokenizer: pass (model, tokenizer), or token numbers for texts")
-    elif isinstance(text, Pair):
+    elif isinstance(text, Prompted):
         ids = _ids(tokenizer, str(text))
         first = max(_shared(ids, _ids(tokenizer, text.prompt)), 1)
     elif isinstance(text, Chat):

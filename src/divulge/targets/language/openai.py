@@ -16,7 +16,7 @@ import numpy as np
 from divulge.core.boundary.secret import Redactor, Secret
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
-from divulge.core.language.texts import Chat, Pair, Text, texts_of
+from divulge.core.language.texts import Chat, Prompted, Text, texts_of
 from divulge.core.language.token_scores import LOGPROB, RANK, WIDTH, of_texts
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
@@ -94,7 +94,7 @@ class OpenAITarget:
         for prefix in prefixes:
             self._count(n)
             if self._form[0] == "/completions" and not isinstance(prefix, Chat):
-                prompt = prefix.prompt if isinstance(prefix, Pair) else _prompt(prefix)
+                prompt = prefix.prompt if isinstance(prefix, Prompted) else _prompt(prefix)
                 found = self._choices("/completions", {**how, "prompt": prompt}, n)
                 written.append([str(choice.get("text", "")) for choice in found])
             else:
@@ -139,7 +139,7 @@ class OpenAITarget:
         own, places = told.get("token_logprobs"), told.get("text_offset")
         if not isinstance(own, list) or not isinstance(places, list) or len(own) != len(places):
             raise TargetError(f"the service {self._name} tells no log-probabilities of a prompt")
-        begins = len(text.prompt) if isinstance(text, Pair) else 0
+        begins = len(text.prompt) if isinstance(text, Prompted) else 0
         kept = [k for k, at in enumerate(places) if begins <= at < len(whole) and own[k] is not None]
         if not kept:
             raise TargetError(f"the service {self._name} tells no log-probabilities of {whole[:40]!r}")
@@ -206,7 +206,7 @@ def _prompt(text: Text) -> str:
 def _messages(prefix: Text) -> list[dict[str, str]]:
     if isinstance(prefix, Chat):
         return [{"role": role, "content": content} for role, content in prefix.messages]
-    return [{"role": "user", "content": prefix.prompt if isinstance(prefix, Pair) else _prompt(prefix)}]
+    return [{"role": "user", "content": prefix.prompt if isinstance(prefix, Prompted) else _prompt(prefix)}]
 
 
 def openai_from(part: Any, model: str | None, name: str | None) -> OpenAITarget:

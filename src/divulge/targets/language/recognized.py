@@ -20,8 +20,7 @@ def is_causal(model: Any) -> bool:
     """
     kinds = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(model).__mro__]
     if any(kind.startswith("peft.") for kind in kinds):
-        inner = getattr(getattr(model, "base_model", None), "model", None)
-        return inner is not None and is_causal(inner)
+        return is_causal(model.get_base_model())
     named = any(part in type(model).__name__ for part in ("ForCausalLM", "LMHeadModel"))
     return named and any(kind.startswith("transformers.") for kind in kinds)
 

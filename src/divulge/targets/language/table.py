@@ -11,7 +11,7 @@ import numpy as np
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
-from divulge.core.language.texts import Chat, Pair, Text, as_records, text_key, texts_of
+from divulge.core.language.texts import Chat, Prompted, Text, as_records, text_key, texts_of
 from divulge.core.language.token_scores import WIDTH, of_padded, of_texts, padded
 from divulge.core.records import Records
 from divulge.core.target import Target
@@ -112,7 +112,7 @@ class TokenTable:
 
 
 def _fields(text: Text) -> dict[str, Any]:
-    if isinstance(text, Pair):
+    if isinstance(text, Prompted):
         return {"prompt": text.prompt, "completion": text.completion}
     if isinstance(text, Chat):
         return {"messages": [{"role": role, "content": content} for role, content in text.messages]}
@@ -121,7 +121,7 @@ def _fields(text: Text) -> dict[str, Any]:
 
 def _read(told: dict[str, Any]) -> Text:
     if "completion" in told:
-        return Pair(told["prompt"], told["completion"])
+        return Prompted(told["prompt"], told["completion"])
     if "messages" in told:
         return Chat(tuple((message["role"], message["content"]) for message in told["messages"]))
     return tuple(int(token) for token in told["tokens"]) if "tokens" in told else str(told["text"])
