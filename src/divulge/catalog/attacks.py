@@ -18,6 +18,7 @@ GROUP = "divulge.attacks"
 """Entry point group in which an installed package announces attacks of its own: name = 'package.module:Class'."""
 
 _MEMBERSHIP = "divulge.attacks.membership"
+_LANGUAGE = "divulge.attacks.membership.language"
 _EXTRACTION = "divulge.attacks.extraction"
 _RECONSTRUCTION = "divulge.attacks.reconstruction"
 _PROPERTY = "divulge.attacks.property"
@@ -64,14 +65,31 @@ ATTACKS: dict[str, str] = {
     "ml_leaks_shadow": f"{_MEMBERSHIP}.shadows.ml_leaks_shadow:MlLeaksShadow",
     "ml_leaks_unsupervised": f"{_MEMBERSHIP}.scores.ml_leaks_unsupervised:MlLeaksUnsupervised",
     "modified_entropy": f"{_MEMBERSHIP}.scores.modified_entropy:ModifiedEntropy",
-    "reference_ratio": f"{_MEMBERSHIP}.language.reference_ratio:ReferenceRatio",
     "quantile_regression": f"{_MEMBERSHIP}.scores.quantile_regression:QuantileRegression",
     "rmia": f"{_MEMBERSHIP}.shadows.rmia:Rmia",
     "rmia_offline": f"{_MEMBERSHIP}.shadows.rmia:RmiaOffline",
     "shokri": f"{_MEMBERSHIP}.shadows.shokri:Shokri",
-    "token_loss": f"{_MEMBERSHIP}.language.token_loss:TokenLoss",
     "truth_serum": f"{_MEMBERSHIP}.shadows.truth_serum:TruthSerum",
     "white_box": f"{_MEMBERSHIP}.whitebox.white_box:WhiteBox",
+    "con_recall": f"{_LANGUAGE}.prefixes:ConRecall",
+    "dc_pdd": f"{_LANGUAGE}.dc_pdd:DcPdd",
+    "error_zone": f"{_LANGUAGE}.against_reference:ErrorZone",
+    "learned_text_ratio": f"{_LANGUAGE}.learned_text_ratio:LearnedTextRatio",
+    "lower_case": f"{_LANGUAGE}.plain_ratios:LowerCase",
+    "min_k": f"{_LANGUAGE}.min_k:MinK",
+    "min_k_plus": f"{_LANGUAGE}.min_k:MinKPlus",
+    "neighborhood": f"{_LANGUAGE}.neighborhood:Neighborhood",
+    "recall": f"{_LANGUAGE}.prefixes:Recall",
+    "reference_ratio": f"{_LANGUAGE}.reference_ratio:ReferenceRatio",
+    "text_bavaria": f"{_LANGUAGE}.text_ratios:TextBavaria",
+    "text_difference": f"{_LANGUAGE}.text_ratios:TextDifference",
+    "text_lira": f"{_LANGUAGE}.text_ratios:TextLira",
+    "text_rmia": f"{_LANGUAGE}.text_ratios:TextRmia",
+    "token_informia": f"{_LANGUAGE}.token_ratios:TokenInformia",
+    "token_lira": f"{_LANGUAGE}.token_ratios:TokenLira",
+    "token_loss": f"{_LANGUAGE}.token_loss:TokenLoss",
+    "window_votes": f"{_LANGUAGE}.against_reference:WindowVotes",
+    "zlib_ratio": f"{_LANGUAGE}.plain_ratios:ZlibRatio",
     "melis_active": f"{_PROPERTY}.melis:MelisActive",
     "melis_passive": f"{_PROPERTY}.melis:MelisPassive",
     "overlearning": f"{_PROPERTY}.overlearning:Overlearning",

@@ -23,7 +23,7 @@ class ReferenceRatio:
         family=Family.MEMBERSHIP,
         asset=Asset.MEMBERSHIP,
         paper="mireshghallah2022",
-        equations="section 3, eq. 4",
+        equations="the likelihood ratio against a reference model, as logarithms, a token",
         summary="calls a text a member when the model expects its tokens more than the model it was trained on from",
         needs=Needs(Access.TOKEN_LOGPROBS, frozenset({Knowledge.REFERENCE}), tasks=frozenset({Task.LANGUAGE})),
         strength=0.8,
