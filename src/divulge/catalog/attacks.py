@@ -80,6 +80,7 @@ ATTACKS: dict[str, str] = {
     "min_k_plus": f"{_LANGUAGE}.min_k:MinKPlus",
     "neighborhood": f"{_LANGUAGE}.neighborhood:Neighborhood",
     "recall": f"{_LANGUAGE}.prefixes:Recall",
+    "reference_blend": f"{_LANGUAGE}.against_reference:ReferenceBlend",
     "reference_ratio": f"{_LANGUAGE}.reference_ratio:ReferenceRatio",
     "text_bavaria": f"{_LANGUAGE}.text_ratios:TextBavaria",
     "text_difference": f"{_LANGUAGE}.text_ratios:TextDifference",
@@ -143,6 +144,10 @@ ATTACKS: dict[str, str] = {
 
 DEFAULT_MEMBERSHIP = "learned_ratio"
 """The attack to look at first: with one setting it is no worse than the others at any number of shadow models."""
+
+DEFAULT_TEXTS = "reference_blend"
+DEFAULT_TEXTS_WITH_SHADOWS = "learned_text_ratio"
+"""The same of language models, without shadow fine-tunes and with some."""
 
 
 @cache

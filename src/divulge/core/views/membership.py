@@ -147,6 +147,11 @@ class MembershipView:
             raise AccessDenied("the audit was given no reference model")
         return self._means.reference()
 
+    @property
+    def any_reference(self) -> Oracle | None:
+        """The same for an attack that does without: None where the audit was given none."""
+        return None if self._means.reference is None else self._means.reference()
+
     def students(self, oracle: Oracle) -> Sequence[Oracle]:
         """A model of the recipe that learns from the scores which an oracle gives to the population records, as it was
         after every few epochs, the last one included.  Cost: one query for each population record.

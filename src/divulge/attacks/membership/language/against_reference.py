@@ -59,8 +59,11 @@ class WindowVotes:
     def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a text.  Equal shares are ordered by the mean gain."""
         own, gain = gains(view)
-        votes = [votes_of(part, self.windows()) for part in own.by_text(gain)]
-        return MembershipGuess(np.array(votes), tie_break=own.mean_of(gain))
+        return MembershipGuess(self.votes(own, gain), tie_break=own.mean_of(gain))
+
+    def votes(self, own: TokenScores, gain: Array) -> Array:
+        """Shares of windows whose gain is above 0: [texts] from [tokens]."""
+        return np.array([votes_of(part, self.windows()) for part in own.by_text(gain)])
 
     def windows(self) -> list[int]:
         """The window sizes, rising."""
@@ -99,13 +102,63 @@ class ErrorZone:
         own, gain = gains(view)
         if np.isnan(own.rank).any():
             raise Impossible("the model does not tell which tokens are its first choice")
-        wrong = own.rank > 0
-        up = own.sum_of(np.where(wrong, np.maximum(gain, 0.0), 0.0))
-        down = own.sum_of(np.where(wrong, np.maximum(-gain, 0.0), 0.0))
-        ratio = np.log(up + FAINT) - np.log(down + FAINT)
-        some = own.sum_of(wrong.astype(np.float64)) > 0
-        return MembershipGuess(np.where(some, ratio, ratio.max() + 1), tie_break=own.mean_of(gain))
+        return MembershipGuess(zone_of(own, gain), tie_break=own.mean_of(gain))
+
+
+def zone_of(own: TokenScores, gain: Array) -> Array:
+    """ErrorZone's score: [texts] from [tokens]; above all others for texts without a wrong token."""
+    wrong = own.rank > 0
+    up = own.sum_of(np.where(wrong, np.maximum(gain, 0.0), 0.0))
+    down = own.sum_of(np.where(wrong, np.maximum(-gain, 0.0), 0.0))
+    ratio = np.log(up + FAINT) - np.log(down + FAINT)
+    some = own.sum_of(wrong.astype(np.float64)) > 0
+    return np.where(some, ratio, ratio.max() + 1)
 
 
 FAINT = 1e-3
 """Nats added to both sums, so that a text whose tokens all rose, or all fell, has a ratio."""
+
+
+@dataclass(frozen=True)
+class ReferenceBlend:
+    """The mean of the ranks that the ratio to the reference, votes of windows and the error zone give a text: votes win
+    where a model knows much by heart, the ratio where it knows little, and which it is nobody can tell without members.
+    """
+
+    card: ClassVar[Card] = Card(
+        name="reference_blend",
+        title="Ratio, votes and error zone",
+        family=Family.MEMBERSHIP,
+        asset=Asset.MEMBERSHIP,
+        paper="divulge2026",
+        equations="mean rank of reference_ratio, window_votes and error_zone, see docs/language.md",
+        summary="asks three ways of comparing with a model that never saw the text, and takes their mean",
+        needs=needing_reference(),
+        strength=0.88,
+    )
+
+    def run(self, view: MembershipView) -> MembershipGuess:
+        """Cost: one query a text.  The error zone is left out where a model does not tell its first choice."""
+        own, gain = gains(view)
+        parts = [rank_share(part) for part in comparisons(own, gain)]
+        return MembershipGuess(np.mean(parts, axis=0), tie_break=own.mean_of(gain))
+
+
+def comparisons(own: TokenScores, gain: Array) -> list[Array]:
+    """What each way of comparing makes of every text: mean gain, votes, and the error zone where ranks are told."""
+    means = own.mean_of(gain)
+    tied = [WindowVotes().votes(own, gain)] + ([] if np.isnan(own.rank).any() else [zone_of(own, gain)])
+    return [means, *(_untied(values, means) for values in tied)]
+
+
+def _untied(values: Array, means: Array) -> Array:
+    """Positions in the order of `values`, equal ones by their means."""
+    pairs = np.column_stack([values, means])
+    return np.unique(pairs, axis=0, return_inverse=True)[1].astype(np.float64).ravel()
+
+
+def rank_share(values: Array) -> Array:
+    """The share of candidates below each, half of the equal ones counted: [texts]."""
+    ordered = np.sort(values)
+    below, upto = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
+    return np.asarray((below + upto) / (2 * len(values)))

@@ -41,13 +41,14 @@ def mean_logprobs(view: MembershipView, shadows: int, centered: bool) -> tuple[A
 @dataclass(frozen=True, eq=False)
 class TokenPool:
     """scores: of the target.  target: log p of each token, [tokens].  signal: the same of the shadow models, [models,
-    tokens].  seen: which model saw each text, bool [models, texts].
+    tokens].  seen: which model saw each text, bool [models, texts].  others: all that the shadow models say.
     """
 
     scores: TokenScores
     target: Array
     signal: Array
     seen: Array
+    others: tuple[TokenScores, ...]
 
     def of_tokens(self, values: Array) -> Array:
         """Numbers of texts [..., texts] repeated for each token: [..., tokens]."""
@@ -60,13 +61,10 @@ def token_pool(view: MembershipView, shadows: int, centered: bool) -> TokenPool:
     """
     pool = view.shadows(shadows)
     own = view.target.token_logprobs(view.candidates)
-    rows = [own.logprob]
-    for model in range(len(pool)):
-        other = pool.oracle(model).token_logprobs(view.candidates)
-        if not own.same_tokens(other):
-            raise Impossible("a shadow model cuts texts into other tokens than the target: train it with its tokenizer")
-        rows.append(other.logprob)
-    signal = np.stack(rows)
+    others = tuple(pool.oracle(model).token_logprobs(view.candidates) for model in range(len(pool)))
+    if not all(own.same_tokens(other) for other in others):
+        raise Impossible("a shadow model cuts texts into other tokens than the target: train it with its tokenizer")
+    signal = np.stack([own.logprob, *(other.logprob for other in others)])
     if centered:
         signal = signal - np.array([own.mean_of(row).mean() for row in signal])[:, None]
-    return TokenPool(own, signal[0], signal[1:], pool.trained_on(view.candidates))
+    return TokenPool(own, signal[0], signal[1:], pool.trained_on(view.candidates), others)
