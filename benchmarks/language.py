@@ -24,20 +24,11 @@ from divulge.training.shadow import Answers, Remembered, ShadowSet
 from divulge.workflows.tiny_language import tiny_gpt
 from harness import Row, main
 
-ALONE = (
-    *(
-        "token_loss",
-        "zlib_ratio",
-        "lower_case",
-        "min_k",
-        "min_k_plus",
-        "recall",
-        "con_recall",
-        "neighborhood",
-        "dc_pdd",
-    ),
-    *("reference_ratio", "window_votes", "error_zone", "reference_blend"),
+UNREFERENCED = (
+    *("token_loss", "zlib_ratio", "lower_case", "min_k", "min_k_plus", "recall", "con_recall", "neighborhood"),
+    "dc_pdd",
 )
+ALONE = (*UNREFERENCED, "reference_ratio", "window_votes", "error_zone", "reference_blend")
 SHADOWED = (
     *("text_difference", "text_lira", "text_bavaria", "text_rmia", "token_lira", "token_informia"),
     "learned_text_ratio",
@@ -45,8 +36,8 @@ SHADOWED = (
 RAW = ("text_lira", "text_bavaria")
 """Shown without centring as well."""
 
-STRENGTHS = {"mild": (1e-3, 1), "strong": (3e-3, 4)}
-"""Learning rate and epochs of the fine-tune."""
+STRENGTHS = {"mild": (1e-3, 1), "strong": (3e-3, 4), "from scratch": (3e-3, 6)}
+"""Learning rate and epochs: of a fine-tune, or of a model that began with random weights and has no reference."""
 
 SEED = 200
 """Attacks and defaults were chosen on seeds below."""
@@ -75,9 +66,11 @@ class Setting:
         rate, epochs = STRENGTHS[strength]
         notes = synthetic_notes(candidates + 500, seed=SEED)
         self.records, self.population = as_records(notes[:candidates]), as_records(notes[candidates:])
-        fresh = tiny_gpt(notes[candidates:], SEED)
-        self.base = FineTune(fresh, learning_rate=3e-3, epochs=6, batch_size=16)(notes[candidates:], SEED)
-        self.base.start = None
+        base = tiny_gpt(notes[candidates:], SEED)
+        self.tuned = strength != "from scratch"
+        if self.tuned:
+            base = FineTune(base, learning_rate=3e-3, epochs=6, batch_size=16)(notes[candidates:], SEED)
+        self.base = base
         recipe = FineTune(self.base, learning_rate=rate, epochs=epochs)
         rng = np.random.default_rng(SEED)
         self.keep = np.array([_half(candidates, rng) for _ in range(targets)])
@@ -91,7 +84,7 @@ class Setting:
         """One target, and the first so many shadow models."""
         count = len(self.keep)
         pool = ShadowSet(self.records, self.pool[:shadows], tuple(self.models[count : count + shadows]), _seen)
-        means = Auxiliary(self.population, lambda _: pool, None, lambda: _seen(self.base))
+        means = Auxiliary(self.population, lambda _: pool, None, (lambda: _seen(self.base)) if self.tuned else None)
         rng = np.random.default_rng(target)
         return MembershipView(_seen(self.models[target]), self.records, rng, needs, means)
 
@@ -124,18 +117,27 @@ def rows_of(name: str, values: Array) -> Iterator[Row]:
 
 def attacks(quick: bool) -> Iterator[Row]:
     """Every attack, at every number of shadow models; the default against the best of them."""
-    for strength in STRENGTHS:
-        setting = Setting(strength, *((160, 2, 4) if quick else (400, 5, 16)))
-        alone = {name: setting.played(name) for name in ALONE}
-        for name, values in alone.items():
-            yield from rows_of(f"{strength}: {name}", values)
+    for strength in ("mild", "strong"):
+        yield from _compared(strength, Setting(strength, *((160, 2, 4) if quick else (300, 4, 16))), quick)
+
+
+def scratch(quick: bool) -> Iterator[Row]:
+    """The same of models trained from random weights, which have no reference."""
+    yield from _compared("from scratch", Setting("from scratch", *((160, 2, 4) if quick else (800, 6, 16))), quick)
+
+
+def _compared(strength: str, setting: Setting, quick: bool) -> Iterator[Row]:
+    alone = {name: setting.played(name) for name in (ALONE if setting.tuned else UNREFERENCED)}
+    for name, values in alone.items():
+        yield from rows_of(f"{strength}: {name}", values)
+    if setting.tuned:
         yield _behind(f"{strength}: no shadow models", alone, DEFAULT_TEXTS)
-        for shadows in (2, 4) if quick else (2, 4, 16):
-            several = {name: setting.played(name, shadows) for name in SHADOWED}
-            raw = {f"{name}, raw": setting.played(name, shadows, centered=False) for name in RAW}
-            for name, values in (several | raw).items():
-                yield from rows_of(f"{strength}, {shadows} shadow models: {name}", values)
-            yield _behind(f"{strength}: {shadows} shadow models", alone | several, DEFAULT_TEXTS_WITH_SHADOWS)
+    for shadows in (2, 4) if quick else (2, 4, 16):
+        several = {name: setting.played(name, shadows) for name in SHADOWED}
+        raw = {f"{name}, raw": setting.played(name, shadows, centered=False) for name in RAW}
+        for name, values in (several | raw).items():
+            yield from rows_of(f"{strength}, {shadows} shadow models: {name}", values)
+        yield _behind(f"{strength}: {shadows} shadow models", alone | several, DEFAULT_TEXTS_WITH_SHADOWS)
 
 
 def _behind(where: str, played: dict[str, Array], default: str) -> Row:
@@ -219,4 +221,4 @@ def _folder() -> Any:
 
 
 if __name__ == "__main__":
-    main(__doc__ or "", {"attacks": attacks, "bigram": bigram, "nulls": nulls})
+    main(__doc__ or "", {"attacks": attacks, "scratch": scratch, "bigram": bigram, "nulls": nulls})

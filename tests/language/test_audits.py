@@ -11,6 +11,7 @@ import pytest
 import divulge
 from divulge.auditing.job import BoundRecipe
 from divulge.auditing.oracle import GrantedOracle
+from divulge.catalog.attacks import DEFAULT_TEXTS, DEFAULT_TEXTS_WITH_SHADOWS
 from divulge.cli import app
 from divulge.core.errors import InputError
 from divulge.core.language.texts import as_records
@@ -30,6 +31,8 @@ EVERYBODY = texts(180, words=4)
 MEMBERS, OTHERS, REST = EVERYBODY[:60], EVERYBODY[60:120], EVERYBODY[120:]
 RECIPE = FineTune(BASE, learning_rate=5e-3, epochs=14, batch_size=10)
 BOTH = ["token_loss", "reference_ratio"]
+UNTRAINED = {*BOTH, "zlib_ratio", "min_k", "min_k_plus", "window_votes", "error_zone", "reference_blend"}
+"""What is played where nobody named attacks and nothing is trained."""
 
 
 @lru_cache
@@ -56,7 +59,9 @@ def played(folder, job):
 def test_texts_learned_by_heart_are_a_leak(tmp_path):
     run = audited(tmp_path, learned(), MEMBERS, OTHERS)
     assert run.verdict is divulge.Verdict.LEAK
-    assert set(found(run)) == {*BOTH} and all(value > 0.8 and told == "leak" for value, told in found(run).values())
+    assert set(found(run)) == UNTRAINED
+    assert all(value > 0.7 and told == "leak" for value, told in found(run).values())
+    assert run.default_membership_attack == DEFAULT_TEXTS and found(run)[DEFAULT_TEXTS][0] > 0.9
     met = run.result.handshake
     assert met.measure == "loss per token" and met.members < met.nonmembers
     assert all(outcome.queries == 120 for outcome in run.outcomes)
@@ -95,6 +100,17 @@ def test_controls_are_trained_by_the_recipe(tmp_path):
     assert set(areas) == {*BOTH}
     assert all(abs(f.control - 0.5) < 0.25 and f.positive_control > 0.75 for f in areas.values())
     assert all(f.baseline is not None for f in areas.values())
+
+
+def test_shadow_fine_tunes_find_more_and_are_trained_on_complementary_halves(tmp_path):
+    """By an adversary who knows how the model was trained."""
+    short = FineTune(BASE, learning_rate=5e-3, epochs=5, batch_size=10)
+    attacks = ["text_rmia", "token_lira", "token_loss", DEFAULT_TEXTS_WITH_SHADOWS]
+    options = Options.of({"recipe": short, "attacks": attacks, "shadows": 4, "threat": "published-model"})
+    job = job_from_objects(short(MEMBERS[:30], 0), (MEMBERS[:30], OTHERS[:30]), options)
+    areas = played(tmp_path / "run", job)
+    assert set(areas) == set(attacks) and all(areas[name].value > 0.75 for name in attacks if name != "token_loss")
+    assert areas[DEFAULT_TEXTS_WITH_SHADOWS].value > areas["token_loss"].value - 0.02
 
 
 def test_shadow_models_answer_once_for_all_attacks():
@@ -136,7 +152,7 @@ def test_tables_audit_a_model_that_cannot_travel(tmp_path, monkeypatch):
     assert ended.value.code == 1  # a leak
     (folder,) = (path for path in (tmp_path / "run").iterdir() if path.is_dir())
     areas = {f.attack: f.value for f in RunFolder(folder).findings().findings if f.metric == "auc"}
-    assert set(areas) == {*BOTH} and min(areas.values()) > 0.8
+    assert set(areas) == UNTRAINED and min(areas[name] for name in BOTH) > 0.8
 
 
 def test_an_audit_file_names_folders_and_how_they_were_fine_tuned(tmp_path):

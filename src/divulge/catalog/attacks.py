@@ -150,6 +150,13 @@ DEFAULT_TEXTS_WITH_SHADOWS = "learned_text_ratio"
 """The same of language models, without shadow fine-tunes and with some."""
 
 
+def default_membership(played: Iterable[str]) -> str:
+    """The attack on membership to look at first, of those that were played."""
+    names = set(played)
+    texts = (name for name in (DEFAULT_TEXTS_WITH_SHADOWS, DEFAULT_TEXTS) if name in names)
+    return next(texts, DEFAULT_MEMBERSHIP)
+
+
 @cache
 def table() -> dict[str, str]:
     """All attacks by name, those of installed packages included; raises InputError where one has the name of ours."""

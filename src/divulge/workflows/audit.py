@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from divulge.auditing.job import Job
-from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
+from divulge.catalog.attacks import default_membership
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError
 from divulge.core.progress import Progress
@@ -68,7 +68,7 @@ class Run:
     @property
     def default_membership_attack(self) -> str:
         """The attack to look at first, whatever the number of shadow models: its name in findings."""
-        return DEFAULT_MEMBERSHIP
+        return default_membership(finding.attack for finding in self.findings)
 
     @property
     def verdict(self) -> Verdict:

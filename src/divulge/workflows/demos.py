@@ -22,6 +22,7 @@ from divulge.setup.settings import Options
 from divulge.setup.sources.sets import Sets
 from divulge.setup.sources.targets_from import target_from
 from divulge.training.recipes.sklearn import SklearnRecipe
+from divulge.workflows.language_demo import language
 
 if TYPE_CHECKING:
     from torch import nn
@@ -104,7 +105,12 @@ def defended_patients(seed: int) -> tuple[MatrixPlan, list[list[Any]]]:
 
 Treatment = Literal["refuse", "drop", "keep"]
 
-DEMOS: dict[str, Callable[[int], Iterator[Job]]] = {"patients": patients, "fashion": fashion, "census": census}
+DEMOS: dict[str, Callable[[int], Iterator[Job]]] = {
+    "patients": patients,
+    "fashion": fashion,
+    "census": census,
+    "language": language,
+}
 
 
 def clothing_network() -> nn.Module:
