@@ -47,3 +47,17 @@ def test_the_comparison_of_defences(tmp_path):
     none, rounded = (row["cells"][0]["reading"]["value"] for row in found["rows"][:2])
     assert none > 0.95 > rounded, "scores to one decimal hide most of what they tell about members"
     assert (tmp_path / "defenses" / "matrix.html").stat().st_size > 10_000
+
+
+def test_the_language_model_tells_what_its_loss_hides(tmp_path):
+    pytest.importorskip("transformers")
+    command = [sys.executable, "-m", "divulge.cli.app", "demo", "language", "--out", str(tmp_path), "--minutes", "10"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    areas = []
+    for folder in sorted(p for p in tmp_path.iterdir() if p.is_dir()):
+        findings = json.loads((folder / "findings.json").read_text())["findings"]
+        areas.append({f["attack"]: f["value"] for f in findings if f["metric"] == "auc"})
+    heart, once = areas
+    assert heart["learned_text_ratio"] > 0.95 > heart["token_loss"]
+    assert once["learned_text_ratio"] > once["token_loss"] + 0.1

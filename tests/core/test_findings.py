@@ -20,7 +20,7 @@ NUMBERS = {
     "power": 0.1, "threshold": 0.01, "p_value": 1e-6, "queries": 7, "models_trained": 2, "seconds": 0.5, "seed": 3,
     "paper": "mehnaz2022", "standards": ("NISTAML.033",), "details": (Detail("MCC", 0.4),), "attainable": 1e-9,
     "enough": "40 instead of 20", "p_below": 1.0, "unit": "person", "ranks_as": "", "unmeasurable": "",
-    "advantage_corrected": 0.25, "bound_to_labels": "",
+    "advantage_corrected": 0.25, "bound_to_labels": "", "broken_control": "",
 }  # fmt: skip
 MEASURED = Measurement(**NUMBERS)
 

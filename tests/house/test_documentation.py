@@ -56,7 +56,9 @@ def test_the_test_in_the_page_on_decisions_passes(tmp_path):
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("page", ["extraction", "networks", "property", "reconstruction", "synthetic", "worst-record"])
+@pytest.mark.parametrize(
+    "page", ["extraction", "language", "networks", "property", "reconstruction", "synthetic", "worst-record"]
+)
 def test_the_python_of_a_page_runs(tmp_path, page):
     (example,) = blocks((ROOT / "docs" / f"{page}.md").read_text(), "python")
     done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True)

@@ -75,9 +75,10 @@ VALUES: dict[str, list[Any]] = {
     "duplicates": ["drop", "keep"],
     "expect": [{"accuracy": 0.9}],
     "groups": ["who"],
+    "reference": [None],
     "aggregate": ["max"],
 }
-"""Values as a file has them; those of networks and of encryption have tests of their own."""
+"""Values as a file has them; those of networks, of encryption and of language models have tests of their own."""
 
 CHANGING = ("name", "threat", "properties", "seed", "groups", "reconstruction", "policy", "expect", "jobs")
 """Keys that cannot go unnoticed by what is compared here."""

@@ -15,6 +15,7 @@ from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.likeness import Likes, SeenSides, all_alike, believable, poorer, reference, unlike
 from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, service_twice, twice
+from divulge.auditing.texts import losses_of_texts, texts_twice
 from divulge.core.capability.declared import able
 from divulge.core.capability.targets import HasEstimator, HasVocabulary, LanguageModel, Meets, Rechecks
 from divulge.core.errors import InputError, TargetError
@@ -95,6 +96,8 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
     Raises InputError where the target answers nothing at all, and where it is not as `job.expect` says.
     """
     checked(job.expect)
+    if job.target.task is Task.LANGUAGE:
+        return _of_texts(job, memory if memory is not None else Memory())
     if not set(ANSWERS) & job.target.offers:
         return _unmeasured(job, "it gives no answers that can be right or wrong")
     if _service(job):
@@ -108,7 +111,9 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
             return _unmeasured(job, hidden, _unread(hidden))
         repeated = [*twice(job, few), *as_owner_asks(job, few)]
     if able(bare(job.target), LanguageModel):
-        by_token = _by_token(job, repeated)
+        target: Any = bare(job.target)
+        places = places_of(job)
+        by_token = _by_token(job, repeated, places, np.asarray(target.loss_per_token(job.candidates.take(places))))
         _as_expected(job.expect, by_token)
         return by_token
     try:
@@ -189,13 +194,20 @@ def _measured(job: Job, asked: Asked) -> Handshake:
     return Handshake("accuracy", shown[0], shown[1], sizes, chance, quality=(shown[0], shown[1]))
 
 
-def _by_token(job: Job, repeated: list[Concern]) -> Handshake:
-    """Of a language model: the mean loss of a token, by `loss_per_token(records)` [records] of the target, and whether
-    it is below that of naming any of its `vocabulary` tokens by lot.
+def _of_texts(job: Job, memory: Memory) -> Handshake:
+    """Of a language model: what it says of all candidates, which the attacks then need not ask again."""
+    if Access.TOKEN_LOGPROBS not in job.target.offers:
+        return _unmeasured(job, "it writes texts and tells no probabilities")
+    found = _by_token(job, texts_twice(job), *losses_of_texts(job, memory))
+    _as_expected(job.expect, found)
+    return found
+
+
+def _by_token(job: Job, repeated: list[Concern], places: Array, losses: Array) -> Handshake:
+    """Of a language model: the mean loss of a token [asked], and whether it is below that of naming any of its
+    `vocabulary` tokens by lot.  places: which candidates were asked about.
     """
-    target: Any = bare(job.target)
-    places = places_of(job)
-    losses, member = np.asarray(target.loss_per_token(job.candidates.take(places))), job.member[places]
+    target, member = bare(job.target), job.member[places]
     inside, outside = losses[member], losses[~member]
     means = [float(np.mean(part)) if len(part) else None for part in (inside, outside)]
     size = target.vocabulary if able(target, HasVocabulary) else None

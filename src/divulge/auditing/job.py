@@ -166,6 +166,7 @@ class Job:
     expect: what the owner knows of the target, see auditing.handshake.EXPECTED.
     own: whether divulge itself trained the target by the recipe, so that there is nothing to compare it with.
     shadows_tell: why the shadow models alone say something of who was a member; empty where they do not.
+    reference: a language model that never saw the candidates.
     persons: the label behind each number of the candidates' groups.  aggregate: how scores of a person's rows become
     one, see core.persons.
     """
@@ -197,6 +198,7 @@ class Job:
     shadows_tell: str = ""
     persons: tuple[str, ...] = ()
     aggregate: str = "mean"
+    reference: Target | None = None
 
     def records_fingerprint(self) -> str:
         """Content hash of everything that decides one attack's guess: equal for jobs with other attacks or policies."""
@@ -213,6 +215,7 @@ class Job:
                 _threat_text(self.threat),
                 str(self.seed),
                 *self.reconstruction.fingerprints(),
+                *((self.reference.fingerprint(),) if self.reference is not None else ()),
                 *((self.properties.fingerprint(),) if self.properties != PropertyPlan() else ()),
             )
             object.__setattr__(self, "_records_fingerprint", known)

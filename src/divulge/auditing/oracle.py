@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import ChainMap
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import Generates, model_of
+from divulge.core.capability.targets import Completes, Generates, model_of
 from divulge.core.errors import AccessDenied, BudgetSpent, TargetError
 from divulge.core.hashing import Array, derived_seed, row_digests
+from divulge.core.language.texts import Text, as_records, text_key, texts_of
+from divulge.core.language.token_scores import TokenScores, of_padded, padded, trimmed
 from divulge.core.records import Records, Schema
 from divulge.core.signals import log_softmax
 from divulge.core.target import Target
-from divulge.core.threat import Access, Task, ThreatModel, closure
+from divulge.core.threat import Access, Task, ThreatModel, closure, reach
 
 STRONGEST_FIRST = (Access.LOGITS, Access.SCORES, Access.LABEL)
 
@@ -30,7 +32,7 @@ FROM_STRONGER = frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGI
 WITHOUT_RECORDS = frozenset(
     {
         *(Access.PARAMETERS, Access.UPDATES, Access.ACTIVATIONS, Access.VERSIONS),
-        *(Access.SCORES_OVER_TIME, Access.SAMPLES),
+        *(Access.SCORES_OVER_TIME, Access.SAMPLES, Access.COMPLETIONS),
     }
 )
 """Ports that are no question about records."""
@@ -60,12 +62,28 @@ class Memory:
                 room = len(self.rows) + len(new) <= MOST_REMEMBERED
                 remembered: MutableMapping[tuple[Access, bytes], Array]
                 remembered = self.rows if room else ChainMap({}, self.rows)
-                if len(answer) != len(places) or not np.isfinite(answer).all():
+                if len(answer) != len(places) or not _sound(port, answer):
                     raise TargetError(f"{target.name} gave {len(answer)} answers, or NaN, for {len(places)} records")
                 for place, row in zip(places, answer, strict=True):
-                    remembered[port, keys[place]] = row
-                return np.stack([remembered[port, key] for key in keys])
-            return np.stack([self.rows[port, key] for key in keys])
+                    remembered[port, keys[place]] = trimmed(row) if port is Access.TOKEN_LOGPROBS else row
+                return _joined(port, [remembered[port, key] for key in keys])
+            return _joined(port, [self.rows[port, key] for key in keys])
+
+
+def _sound(port: Access, answer: Array) -> bool:
+    """Whether an answer holds numbers only; of texts, whether every one has scored tokens."""
+    return len(of_padded(answer)) == len(answer) if port is Access.TOKEN_LOGPROBS else bool(np.isfinite(answer).all())
+
+
+def _joined(port: Access, rows: list[Array]) -> Array:
+    return padded(rows) if port is Access.TOKEN_LOGPROBS else np.stack(rows)
+
+
+def keys_of(port: Access, records: Records) -> list[bytes]:
+    """By what an answer is remembered: texts by what they are, since an attack may write its own."""
+    if port is Access.TOKEN_LOGPROBS:
+        return [text_key(text) for text in texts_of(records)]
+    return row_digests(records.x) if port not in WITH_TARGETS else records.row_keys()
 
 
 class GrantedOracle:
@@ -79,16 +97,16 @@ class GrantedOracle:
         self, target: Target, threat: ThreatModel, needed: Access, memory: Memory | None = None, free: bool = False
     ) -> None:
         self._target, self._threat = target, threat
-        self._granted = closure({needed}) & closure(threat.access)
+        self._granted = reach({needed}) & reach(threat.access)
         self._budget = None if free else threat.query_budget
         self._memory = None if free and memory is None else memory or Memory()
         self._asked: set[bytes] = set()
         self._drawn = 0
         self.watched: list[Records] | None = None
         """What was asked, in order, where somebody wants to know."""
-        reach = closure(threat.access)
-        self._port = next((p for p in STRONGEST_FIRST if p in reach and p in target.offers), Access.LABEL)
-        if self._port is Access.LABEL and Access.TOPK in reach:
+        seen = closure(threat.access)
+        self._port = next((p for p in STRONGEST_FIRST if p in seen and p in target.offers), Access.LABEL)
+        if self._port is Access.LABEL and Access.TOPK in seen:
             self._port = next((p for p in (Access.SCORES, Access.TOPK) if p in target.offers), Access.LABEL)
 
     @property
@@ -184,6 +202,24 @@ class GrantedOracle:
         self._drawn += count
         return self._target.draw(count, seed, schema)
 
+    def token_logprobs(self, texts: Records | Sequence[Text]) -> TokenScores:
+        """See Oracle."""
+        return of_padded(self._ask(Access.TOKEN_LOGPROBS, as_records(texts)))
+
+    def complete(
+        self, prefixes: Sequence[Text], n: int = 1, temperature: float = 1.0, max_tokens: int = 50, seed: int = 0
+    ) -> list[list[str]]:
+        """See Oracle."""
+        if Access.COMPLETIONS not in self._granted:
+            raise AccessDenied("sampled text is not granted here")
+        if not able(self._target, Completes):
+            raise AccessDenied(f"the target {self._target.name} writes no text")
+        count = len(prefixes) * n
+        if self._budget is not None and self.queries + count > self._budget:
+            raise BudgetSpent(f"{count:,} texts are too many: {self.queries:,} of {self._budget:,} queries are spent")
+        self._drawn += count
+        return self._target.complete(prefixes, n, temperature, max_tokens, seed)
+
     def _log_scores(self, answer: Array) -> Array:
         return log_softmax(answer) if self._port is Access.LOGITS else answer
 
@@ -196,7 +232,7 @@ class GrantedOracle:
         port = self._port if access in FROM_STRONGER else access
         if self._memory is None:
             return np.asarray(self._target.answer(port, records), dtype=np.float64)
-        keys = row_digests(records.x) if port not in WITH_TARGETS else records.row_keys()
+        keys = keys_of(port, records)
         with self._memory.lock:
             new = dict.fromkeys(key for key in keys if key not in self._asked)
             if self._budget is not None and len(self._asked) + len(new) > self._budget:

@@ -94,6 +94,8 @@ def _lacks(card: Card, job: Job) -> list[str]:
         lacks.append("a score table answers no new records: give the model")
     if Knowledge.POPULATION in card.needs.knowledge and job.population is None:
         lacks.append("the audit was given no population records: pass `population`")
+    if Knowledge.REFERENCE in card.needs.knowledge and job.reference is None:
+        lacks.append("the audit was given no model that never saw the records: pass `reference`")
     if Knowledge.PUBLIC in card.needs.knowledge and job.reconstruction.public is None:
         lacks.append("the audit was given no public records of other classes: pass `public`")
     if card.students and not teachable(job.recipe):

@@ -86,7 +86,13 @@ class Session:
             job.population,
             shadows if job.shadows is not None else None,
             partial(self._students, attack) if taught else None,
+            partial(self._reference, attack) if job.reference is not None else None,
         )
+
+    def _reference(self, attack: Attack[Any, Any]) -> Oracle:
+        """The model that never saw the candidates; it is the adversary's own, so that asking it is free."""
+        assert self.job.reference is not None
+        return self.oracle(self.job.reference, attack, free=True)
 
     def _pool(self, poison: Poison | None) -> Callable[[int, See], Shadows]:
         """The shadow models of an adversary who contributed these records, trained with them; one pool for all arms."""

@@ -18,6 +18,7 @@ GROUP = "divulge.attacks"
 """Entry point group in which an installed package announces attacks of its own: name = 'package.module:Class'."""
 
 _MEMBERSHIP = "divulge.attacks.membership"
+_LANGUAGE = "divulge.attacks.membership.language"
 _EXTRACTION = "divulge.attacks.extraction"
 _RECONSTRUCTION = "divulge.attacks.reconstruction"
 _PROPERTY = "divulge.attacks.property"
@@ -84,6 +85,26 @@ ATTACKS: dict[str, str] = {
     "plagiarism_index": f"{_MEMBERSHIP}.synthetic.plagiarism_index:PlagiarismIndex",
     "query_features": f"{_MEMBERSHIP}.synthetic.query_features:QueryFeatures",
     "release_classifier": f"{_MEMBERSHIP}.synthetic.release_classifier:ReleaseClassifier",
+    "con_recall": f"{_LANGUAGE}.prefixes:ConRecall",
+    "dc_pdd": f"{_LANGUAGE}.dc_pdd:DcPdd",
+    "error_zone": f"{_LANGUAGE}.against_reference:ErrorZone",
+    "learned_text_ratio": f"{_LANGUAGE}.learned_text_ratio:LearnedTextRatio",
+    "lower_case": f"{_LANGUAGE}.plain_ratios:LowerCase",
+    "min_k": f"{_LANGUAGE}.min_k:MinK",
+    "min_k_plus": f"{_LANGUAGE}.min_k:MinKPlus",
+    "neighborhood": f"{_LANGUAGE}.neighborhood:Neighborhood",
+    "recall": f"{_LANGUAGE}.prefixes:Recall",
+    "reference_blend": f"{_LANGUAGE}.against_reference:ReferenceBlend",
+    "reference_ratio": f"{_LANGUAGE}.reference_ratio:ReferenceRatio",
+    "text_bavaria": f"{_LANGUAGE}.text_ratios:TextBavaria",
+    "text_difference": f"{_LANGUAGE}.text_ratios:TextDifference",
+    "text_lira": f"{_LANGUAGE}.text_ratios:TextLira",
+    "text_rmia": f"{_LANGUAGE}.text_ratios:TextRmia",
+    "token_informia": f"{_LANGUAGE}.token_ratios:TokenInformia",
+    "token_lira": f"{_LANGUAGE}.token_ratios:TokenLira",
+    "token_loss": f"{_LANGUAGE}.token_loss:TokenLoss",
+    "window_votes": f"{_LANGUAGE}.against_reference:WindowVotes",
+    "zlib_ratio": f"{_LANGUAGE}.plain_ratios:ZlibRatio",
     "melis_active": f"{_PROPERTY}.melis:MelisActive",
     "melis_passive": f"{_PROPERTY}.melis:MelisPassive",
     "overlearning": f"{_PROPERTY}.overlearning:Overlearning",
@@ -148,6 +169,15 @@ DEFAULT_RELEASE, DEFAULT_GENERATOR = "domias", "generator_ratio"
 """The attacks to look at first where records are made: from a released table alone, and with generators of one's own.
 Both were named before they were measured on fresh seeds (benchmarks/synthetic.py).
 """
+DEFAULT_TEXTS = "reference_blend"
+DEFAULT_TEXTS_WITH_SHADOWS = "learned_text_ratio"
+"""The same of language models, without shadow fine-tunes and with some."""
+
+
+def default_membership(played: Iterable[str]) -> str:
+    """The attack on membership to look at first, of those that were played."""
+    names, others = set(played), (DEFAULT_TEXTS_WITH_SHADOWS, DEFAULT_TEXTS, DEFAULT_GENERATOR, DEFAULT_RELEASE)
+    return next((name for name in others if name in names), DEFAULT_MEMBERSHIP)
 
 
 @cache

@@ -20,12 +20,16 @@ class Name(str, Enum):
     patients = "patients"
     fashion = "fashion"
     census = "census"
+    language = "language"
     defenses = "defenses"
 
 
 def demo(
     name: Annotated[
-        Name, typer.Argument(help="patients and defenses need nothing; fashion and census need their data")
+        Name,
+        typer.Argument(
+            help="patients and defenses need nothing; fashion and census need their data, language the extra text"
+        ),
     ] = (Name.patients),
     out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
     seed: Annotated[int, typer.Option(help="equal seeds give equal results")] = 0,

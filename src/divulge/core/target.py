@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from divulge.core.hashing import Array
 from divulge.core.records import Records, Schema
 from divulge.core.threat import Access, Task
+
+if TYPE_CHECKING:
+    from divulge.core.language.texts import Text
+    from divulge.core.language.token_scores import TokenScores
 
 
 class Target(Protocol):
@@ -38,6 +43,8 @@ class Target(Protocol):
         INTERNALS: what the model computes on its way to the answer, told in numbers that mean the same in every model
         of the recipe (norms and shares of activations and gradients, or what the trees of an ensemble say):
         [records, features].
+        TOKEN_LOGPROBS: what a language model says of every token, [texts, tokens, 5], NaN beyond the end of a text: see
+        core.language.token_scores, which turns it into TokenScores.
         """
         ...
 
@@ -107,6 +114,20 @@ class Oracle(Protocol):
 
     def values(self, records: Records) -> Array:
         """Predicted values [records] of a regression target.  Needs LABEL."""
+        ...
+
+    def token_logprobs(self, texts: Records | Sequence[Text]) -> TokenScores:
+        """What a language model says of every token of these texts, candidates or ones that the attack wrote; each
+        text counts as a query, once.  Needs TOKEN_LOGPROBS.
+        """
+        ...
+
+    def complete(
+        self, prefixes: Sequence[Text], n: int = 1, temperature: float = 1.0, max_tokens: int = 50, seed: int = 0
+    ) -> list[list[str]]:
+        """`n` continuations of each prefix, sampled; at temperature 0 the likeliest, token by token.  Each continuation
+        counts as a query.  Needs COMPLETIONS.
+        """
         ...
 
     def samples(self, count: int, schema: Schema) -> Records:

@@ -115,6 +115,8 @@ class Access(Enum):
     VERSIONS = "two versions of the model"
     SCORES_OVER_TIME = "scores before and after an update"
     SAMPLES = "generated samples"
+    TOKEN_LOGPROBS = "token log-probabilities"
+    COMPLETIONS = "sampled text"
 
 
 _WHOLE = frozenset(
@@ -136,6 +138,16 @@ _IMPLIES: Mapping[Access, frozenset[Access]] = MappingProxyType(
         Access.PARAMETERS: _WHOLE,
     }
 )
+_OF_TEXT: Mapping[Access, frozenset[Access]] = MappingProxyType(
+    {
+        Access.SCORES: frozenset({Access.TOKEN_LOGPROBS, Access.COMPLETIONS}),
+        Access.TOKEN_LOGPROBS: frozenset({Access.COMPLETIONS}),
+        Access.LABEL: frozenset({Access.COMPLETIONS}),
+    }
+)
+"""What the same interface shows of a language model: instead of scores of classes those of tokens, instead of a label
+a text.
+"""
 
 
 def closure(access: Iterable[Access]) -> frozenset[Access]:
@@ -146,6 +158,12 @@ def closure(access: Iterable[Access]) -> frozenset[Access]:
     return frozenset(granted)
 
 
+def reach(access: Iterable[Access]) -> frozenset[Access]:
+    """All that an adversary with this access sees, of whatever kind the target is."""
+    granted = closure(access)
+    return granted.union(*(_OF_TEXT.get(port, frozenset()) for port in granted))
+
+
 class Knowledge(Enum):
     """What the adversary knows besides what the target answers."""
 
@@ -154,6 +172,7 @@ class Knowledge(Enum):
     TRAINING_DATA = "the training data"
     RECIPE = "how the model was trained"
     PUBLIC = "public records of other classes"
+    REFERENCE = "a model that never saw the records"
 
 
 class Phase(Enum):
@@ -175,6 +194,7 @@ class Task(Enum):
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
+    LANGUAGE = "language"
 
 
 @dataclass(frozen=True)
@@ -198,7 +218,7 @@ class ThreatModel:
 
     def grants(self, access: Access) -> bool:
         """Whether the adversary may use this port."""
-        return access in closure(self.access)
+        return access in reach(self.access)
 
     def with_budget(self, query_budget: int | None) -> ThreatModel:
         """The same adversary with another query budget."""
@@ -216,13 +236,17 @@ class Needs:
     tasks: frozenset[Task] = field(default_factory=lambda: frozenset({Task.CLASSIFICATION}))
 
 
+_ANYBODYS = frozenset({Knowledge.REFERENCE})
+"""What every adversary may hold: models that were published."""
+
+
 def missing(needs: Needs, threat: ThreatModel) -> list[str]:
     """Why this adversary cannot run an attack with these needs, in plain words; empty when it can."""
     lacks = []
     if not threat.grants(needs.access):
         seen = ", ".join(sorted(port.value for port in threat.access)) or "nothing"
         lacks.append(f"it needs {needs.access.value}, and the {threat.name} adversary sees only {seen}")
-    for fact in sorted(needs.knowledge - threat.knowledge, key=lambda k: k.value):
+    for fact in sorted(needs.knowledge - threat.knowledge - _ANYBODYS, key=lambda k: k.value):
         lacks.append(f"it needs to know {fact.value}, and the {threat.name} adversary does not")
     if needs.phase is not None and needs.phase is not threat.phase:
         lacks.append(f"it acts {needs.phase.value}, and the {threat.name} adversary acts {threat.phase.value}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from divulge.core.hashing import Array, digest
+from divulge.core.language.texts import Chat, Prompted
 from divulge.core.records import Column, Kind
 from divulge.data.forms import PoolForm
 from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, rows_of
@@ -77,8 +78,8 @@ def _told(pool: Any) -> tuple[Kind, Array | None]:
         ids = pool.get("input_ids")
         return Kind.TOKENS, token_features(list(np.asarray(ids))) if ids is not None else _parts(pool)
     listed = list(pool)
-    if all(isinstance(record, str) for record in listed):
-        return Kind.TEXT, text_features(tuple(listed))
+    if all(isinstance(record, str | Prompted | Chat) for record in listed):
+        return Kind.TEXT, text_features(tuple(map(str, listed)))
     arrays = [_as_array(record) for record in listed]
     if all(array is not None and array.dtype.kind in "iu" and array.ndim == 1 for array in arrays):
         return Kind.TOKENS, token_features(arrays)

@@ -137,22 +137,25 @@ def _p_value(has: Array, named: Array) -> float:
 def _traits(job: Job, around: Neighborhood) -> Iterator[Trait]:
     """Name, whether each candidate has it, and what to try."""
     records = job.features or job.candidates
-    yield (
-        "most similar records have another class",
-        around.disagree > 0.5,
-        "check these labels; stop training earlier or regularise more, so that single records are not memorised",
-    )
+    classes = len(records.schema.classes)
+    if classes:  # texts have none
+        yield (
+            "most similar records have another class",
+            around.disagree > 0.5,
+            "check these labels; stop training earlier or regularise more, so that single records are not memorised",
+        )
     yield (
         "unlike all others (top-decile outliers)",
         around.outlier_rank >= LONELY,
         "merge rare values, generalise or leave out outliers, or train with differential privacy",
     )
-    share = np.bincount(records.y, minlength=len(records.schema.classes)) / len(records)
-    yield (
-        "of a class with less than half of its fair share",
-        share[records.y] < 0.5 / len(records.schema.classes),
-        "collect more of these classes, or merge them",
-    )
+    if classes:
+        share = np.bincount(records.y, minlength=classes) / len(records)
+        yield (
+            "of a class with less than half of its fair share",
+            share[records.y] < 0.5 / classes,
+            "collect more of these classes, or merge them",
+        )
     yield (
         "occurs more than once",
         around.copies > 1,

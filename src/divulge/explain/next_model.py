@@ -7,7 +7,7 @@ the real one, with the other models as its references.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from divulge.core.capability.declared import able
 from divulge.core.errors import FOREIGN
 from divulge.core.game import Arm
 from divulge.core.hashing import Array
+from divulge.core.language.token_scores import TokenScores
 from divulge.core.records import Records
 from divulge.core.results.finding import Finding, Reading
 from divulge.core.results.forecasts import NextModel
@@ -79,6 +80,10 @@ class Rest:
     def signals(self, records: Records, signal_of: SignalOf) -> Array:
         """See Shadows."""
         return self.pool.signals(records, signal_of)[list(self.models)]
+
+    def token_signals(self, records: Records, signal_of: Callable[[TokenScores], Array]) -> Array:
+        """See Shadows."""
+        return self.pool.token_signals(records, signal_of)[list(self.models)]
 
 
 def followed(job: Job, findings: Sequence[Finding]) -> list[str]:

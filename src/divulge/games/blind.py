@@ -7,14 +7,14 @@ baselines beat membership inference attacks for foundation models"; Meeus et al.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.persons import count, numbered, whole
-from divulge.core.records import Records
+from divulge.core.records import Kind, Records
 from divulge.core.results.trials import Scored
 from divulge.core.threat import Task
 
@@ -57,9 +57,13 @@ def blind_guesses(candidates: Records, member: Array, seed: int, aggregate: str 
     boosted = HistGradientBoostingClassifier(
         max_iter=100, learning_rate=0.05, max_leaf_nodes=15, early_stopping=False, random_state=0
     )
-    for guesser in (linear, boosted):
+    guessers: list[tuple[Pipeline | ClassifierMixin, Any]] = [(linear, features), (boosted, features)]
+    words = word_features(candidates.take(chosen))
+    if words is not None:
+        guessers[0] = (LogisticRegression(C=10.0, max_iter=500), words)
+    for guesser, seen in guessers:
         with threadpool_limits(1, user_api="openmp"):  # small trees: threads would wait for each other
-            score = _cross_fitted(guesser, features, truth, unit, derived_seed(seed, "folds"))
+            score = _cross_fitted(guesser, seen, truth, unit, derived_seed(seed, "folds"))
         yield Scored(score, truth, unit, chosen, aggregate=aggregate)
 
 
@@ -97,20 +101,44 @@ def blind_features(records: Records) -> Array:
     return np.column_stack([flat, np.eye(int(records.y.max()) + 1)[records.y.astype(np.int64)]])
 
 
+def word_features(records: Records) -> Any:
+    """Of texts the words and pairs of words that occur twice or more, weighed by how rare they are, and the target: a
+    sparse matrix [records, words]; None for records that are no texts.  A word of a date is one column, so that it
+    tells by itself.
+    """
+    from scipy import sparse
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    columns = records.schema.columns
+    if len(columns) != 1 or columns[0].kind is not Kind.TEXT:
+        return None
+    texts = [str(columns[0].categories[int(code)]) for code in records.x[:, 0]]
+    reader = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+    try:
+        words = reader.fit_transform(texts)
+    except ValueError:  # no word occurs twice
+        return None
+    classes = np.eye(int(records.y.max()) + 1)[records.y.astype(np.int64)]
+    if records.schema.task is Task.REGRESSION:
+        classes = records.y[:, None] / max(float(np.abs(records.y).max()), 1e-30)
+    both: list[Any] = [words, sparse.csr_matrix(classes)]
+    return sparse.csr_matrix(sparse.hstack(both))
+
+
 def blind_width(records: Records) -> int:
     """How many columns `blind_features` makes."""
     width = min(int(records.features().shape[1]), MOST_FEATURES, len(records))
     return width + (1 if records.schema.task is Task.REGRESSION else int(records.y.max()) + 1)
 
 
-def _cross_fitted(guesser: Pipeline | ClassifierMixin, features: Array, truth: Array, unit: Array, seed: int) -> Array:
+def _cross_fitted(guesser: Pipeline | ClassifierMixin, features: Any, truth: Array, unit: Array, seed: int) -> Array:
     """Ranks within folds [records].  unit: whose records they are; folds hold as many units of either arm."""
     from sklearn.model_selection import StratifiedKFold
 
     score, (first, place, rows) = np.empty(len(truth)), numbered(unit)
     several = len(first) < len(unit)
     if several:
-        features = np.column_stack([features, np.log(rows)[place]])
+        features = _beside(features, np.log(rows)[place])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**31)
     for _, judged in folds.split(first, truth[first]):
         held_out = np.isin(place, judged)
@@ -120,6 +148,16 @@ def _cross_fitted(guesser: Pipeline | ClassifierMixin, features: Array, truth: A
         guess = guesser.predict_proba(features[judge_on])[:, 1]
         score[judge_on] = guess.argsort(kind="stable").argsort(kind="stable") / len(judge_on)
     return score
+
+
+def _beside(features: Any, column: Array) -> Any:
+    """Features [records, ...], sparse or not, with one column more."""
+    from scipy import sparse
+
+    if sparse.issparse(features):
+        both: list[Any] = [features, sparse.csr_matrix(column[:, None])]
+        return sparse.csr_matrix(sparse.hstack(both))
+    return np.column_stack([features, column])
 
 
 def _weight(guesser: Pipeline | ClassifierMixin) -> str:

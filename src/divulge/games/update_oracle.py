@@ -9,6 +9,7 @@ import numpy as np
 
 from divulge.core.capability.targets import Updatable
 from divulge.core.hashing import Array
+from divulge.core.language.token_scores import TokenScores
 from divulge.core.records import Records
 from divulge.core.target import Oracle, Target
 
@@ -44,3 +45,7 @@ class TheModelItself:
     def signals(self, records: Records, signal_of: Callable[[Array, Array], Array]) -> Array:
         """See Shadows."""
         return signal_of(self.oracle(0).log_scores(records), records.y)[None]
+
+    def token_signals(self, records: Records, signal_of: Callable[[TokenScores], Array]) -> Array:
+        """See Shadows."""
+        return signal_of(self.oracle(0).token_logprobs(records))[None]

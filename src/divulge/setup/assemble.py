@@ -39,6 +39,7 @@ from divulge.setup.scope import FAMILIES, scope_of
 from divulge.setup.settings import Options
 from divulge.setup.sources.sets import Sets
 from divulge.setup.sources.targets_from import encrypted
+from divulge.setup.sources.texts_from import reference_from
 from divulge.setup.sources.tokens import counted_tokens
 from divulge.targets.wrappers.averaged import averaged
 from divulge.training.shadow import ShadowTrainer
@@ -160,6 +161,7 @@ def job_from_records(
         expect=options.expect,
         persons=sets.persons,
         aggregate=checked_aggregate(sets.aggregate),
+        reference=reference_from(options, target, recipe),
     )
 
 

@@ -58,7 +58,10 @@ def _or_announced(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
 class TargetPart(TargetSettings):
     """The model."""
 
-    kind: Annotated[Literal["sklearn", "torch", "onnx", "scores", "http", "synthetic"], WrapValidator(_or_announced)]
+    kind: Annotated[
+        Literal["sklearn", "torch", "onnx", "scores", "http", "synthetic", "language", "token_table", "openai"],
+        WrapValidator(_or_announced),
+    ]
     """of what file or service, synthetic for a released table, or a kind that an installed package announces"""
     path: Path | None = None
     """relative to the audit file"""
@@ -76,6 +79,12 @@ class TargetPart(TargetSettings):
     installed"""
     service: ServicePart | None = None
     """for http"""
+    base: Path | None = None
+    """for language, the folder of the model that an adapter, or the whole model, was trained on from"""
+    max_tokens: int | None = Field(default=None, ge=2)
+    """for language, of each text; what the model reads when left out"""
+    model: str | None = None
+    """for openai, what the service calls the model"""
     settings: dict[str, Any] = Field(default={})
     """for a kind of an installed package, what its loader takes besides the path"""
 
@@ -91,9 +100,9 @@ class TargetPart(TargetSettings):
             return self
         if self.settings:
             raise ValueError(f"`settings` are for kinds that an installed package announces, which {self.kind} is not")
-        if self.kind == "http" and self.service is None:
-            raise ValueError("an http target needs `service`, with its `url` and how it is spoken to")
-        if self.kind != "http" and self.path is None:
+        if self.kind in ("http", "openai") and self.service is None:
+            raise ValueError(f"an {self.kind} target needs `service`, with its `url` and how it is spoken to")
+        if self.kind not in ("http", "openai") and self.path is None:
             raise ValueError(f"a target of kind {self.kind} needs `path`, the file that holds it")
         if self.kind == "torch" and self.factory is None and not self.trust:
             raise ValueError("a torch target needs `factory`, the function that builds the module: model.py:build, say")
@@ -115,6 +124,9 @@ class DataPart(DataSettings):
     """breast_cancer, digits, fashion_mnist or census_income"""
     target: str | None = None
     """the column that is predicted"""
+    text: str | None = None
+    """for a language model, the column, or field, of the texts; text, prompt and completion, or messages when left
+    out"""
     separator: str | None = None
     """of CSV files; found out when left out"""
     encoding: str | None = None

@@ -50,6 +50,7 @@ class AuditOptions(ComparisonOptions, total=False):
     chain: Iterable[Literal["membership", "adversarial", "inversion"]]
     expect: Mapping[str, float] | None
     encrypted: Literal["ckks", "mpc"] | None
+    reference: Any
 
 
 class CompareOptions(ComparisonOptions, total=False):

@@ -89,10 +89,11 @@ Numbers = Annotated[list[float], BeforeValidator(_listed)]
 class RecipePart(Part):
     """How such a model is trained, for controls and shadow models."""
 
-    kind: Literal["auto", "chosen", "none", "torch", "sklearn", "generator"] = "auto"
+    kind: Literal["auto", "chosen", "none", "torch", "sklearn", "generator", "fine_tune"] = "auto"
     """auto trains it as the scikit-learn estimator was, tuning anew what it tunes; chosen with the settings that it has
     chosen; none not at all; torch with the settings below; sklearn as the estimator that `factory` builds; generator as
-    `factory`, a function fit(table, seed), makes a generator of a table"""
+    `factory`, a function fit(table, seed), makes a generator of a table; fine_tune a language model on texts, from
+    `base`"""
     factory: str | SkipJsonSchema[Callable[[], Any]] | None = None
     """`file.py:function`; of the target where it has one"""
     epochs: int = Field(default=30, gt=0)
@@ -111,6 +112,16 @@ class RecipePart(Part):
     """of the training, for torch"""
     augmentation: Literal["none", "flip", "shift", "both"] = "none"
     """what is done to images at random while they are trained on"""
+    base: Path | None = None
+    """for fine_tune, the folder of the model that is trained on; the target's own base when left out"""
+    method: Literal["full", "lora"] = "full"
+    """for fine_tune, all weights or adapters of low rank"""
+    rank: int = Field(default=8, gt=0)
+    """of the adapters, for fine_tune"""
+    alpha: int = Field(default=16, gt=0)
+    """of the adapters, for fine_tune"""
+    max_tokens: int | None = Field(default=None, ge=2)
+    """of each text, for fine_tune; as the target reads them when left out"""
 
 
 class ThreatPart(Part):

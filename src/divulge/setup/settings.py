@@ -38,7 +38,7 @@ from divulge.setup.parts import (
 )
 from divulge.setup.validation import complaints
 
-GIVEN = ("groups", "public", "recipe")
+GIVEN = ("groups", "public", "recipe", "reference")
 """Settings that Python has objects for of whatever kind."""
 
 
@@ -91,6 +91,9 @@ class AuditSettings(Part):
     """of the run and its report"""
     recipe: Literal["auto", "chosen", "none"] | RecipePart | SkipJsonSchema[InstanceOf[GivenObject]] = RecipePart()
     """how such a model is trained: auto, chosen or none, or keys"""
+    reference: Path | SkipJsonSchema[InstanceOf[GivenObject]] | None = None
+    """of a language model, one that never saw the texts, what it was fine-tuned from say: a folder, a table of token
+    log-probabilities, or in Python the model; the base of an adapter, or of the recipe, when left out"""
     threat: Threat = "mlaas"
     """who attacks: a preset's name, or keys"""
     attacks: Named | None = None
@@ -215,6 +218,10 @@ class Options(AuditSettings, DataSettings, TargetSettings):
         if isinstance(self.public, Path):
             return read_arrays(existing(self._folder / self.public, "data.public"), "data.public")
         return self.public.value if self.public is not None else None
+
+    def path(self, given: Path | str) -> Path:
+        """A path as it is meant: relative to the folder of an audit file."""
+        return self._folder / given
 
     @property
     def persons(self) -> Any:

@@ -15,7 +15,21 @@ from divulge.core.target import Target
 GROUP = "divulge.targets"
 """Entry point group in which an installed package announces kinds of models: name = 'package.module:KIND'."""
 
-OWN = ("sklearn", "torch", "onnx", "scores", "http", "keras", "booster", "function", "generator", "synthetic")
+OWN = (
+    "sklearn",
+    "torch",
+    "onnx",
+    "scores",
+    "http",
+    "keras",
+    "booster",
+    "function",
+    "generator",
+    "synthetic",
+    "language",
+    "token_table",
+    "openai",
+)
 """Names of what divulge adapts itself."""
 
 

@@ -14,6 +14,7 @@ from divulge.core.capability.declared import able
 from divulge.core.capability.targets import Generates, HasClasses, TellsReading, Updatable
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
+from divulge.core.language.token_scores import WIDTH, TokenScores
 from divulge.core.persons import numbered
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, Schema, concat
@@ -53,6 +54,8 @@ class Answers:
         stored = self.artifact_cache.read(key) if self.artifact_cache is not None else None
         if stored is not None:
             values = np.frombuffer(stored, dtype=np.float32)
+            if access is Access.TOKEN_LOGPROBS:
+                return values.reshape(len(records), -1, WIDTH)
             return values.reshape(len(records), -1) if values.size > len(records) else values
         answer = np.asarray(target.answer(access, records), dtype=np.float32)
         if self.artifact_cache is not None:
@@ -120,6 +123,10 @@ class ShadowSet:
     see: Callable[[Target], Oracle]
     _places: dict[str, Array] = field(default_factory=dict)
     _signals: dict[tuple[SignalOf, str], Array] = field(default_factory=dict)
+
+    def token_signals(self, records: Records, signal_of: Callable[[TokenScores], Array]) -> Array:
+        """See Shadows; answers are remembered, so that attacks share them."""
+        return np.array([signal_of(self.oracle(model).token_logprobs(records)) for model in range(len(self))])
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from divulge.auditing.job import Job
-from divulge.catalog.attacks import DEFAULT_MEMBERSHIP
+from divulge.catalog.attacks import default_membership
 from divulge.core.attack import Attack
 from divulge.core.errors import InputError
 from divulge.core.progress import Progress
@@ -68,7 +68,7 @@ class Run:
     @property
     def default_membership_attack(self) -> str:
         """The attack to look at first, whatever the number of shadow models: its name in findings."""
-        return DEFAULT_MEMBERSHIP
+        return default_membership(finding.attack for finding in self.findings)
 
     @property
     def verdict(self) -> Verdict:
@@ -226,6 +226,8 @@ def audit(  # the front door: every handle has a default but the first
     expect: what you know of the model, accuracy (on members), accuracy_nonmembers, r2 or loss_per_token: where it
         answers otherwise, the audit stops before anything is attacked.
     encrypted: the model is asked under CKKS, or shared among three parties.
+    reference: of a language model, one that never saw the texts, what it was fine-tuned from say: a folder, a table of
+        token log-probabilities, or in Python the model; the base of an adapter, or of the recipe, when left out.
 
     Raises InputError, with the cure, for input that cannot be audited, and for an option that does not exist.
     """

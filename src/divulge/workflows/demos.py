@@ -25,6 +25,7 @@ from divulge.setup.sources.targets_from import target_from
 from divulge.targets.generator import GeneratorTarget
 from divulge.training.recipes.generator import GeneratorRecipe
 from divulge.training.recipes.sklearn import SklearnRecipe
+from divulge.workflows.language_demo import language
 from divulge.workflows.synthesizers import bootstrap, cart, gaussian_copula
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ DEMOS: dict[str, Callable[[int], Iterator[Job]]] = {
     "fashion": fashion,
     "census": census,
     "synthetic": synthetic,
+    "language": language,
 }
 
 

@@ -60,6 +60,8 @@ FULL_OR_READ_ONLY = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno
 """What a disk says that takes nothing more."""
 
 NOT_EXPLAINED = "there was no time left to train models otherwise, and see what that changes"
+_QUALITY = {Task.REGRESSION: "mean absolute error", Task.LANGUAGE: "loss per token"}
+"""How well a target does, where it is not its accuracy."""
 
 
 def run_audit(
@@ -366,7 +368,6 @@ def _facts(job: Job, planned: Sequence[Planned], met: Handshake) -> RunFacts:
 def _target_facts(job: Job, met: Handshake) -> TargetFacts:
     """Facts about the target, with its quality on both arms as the handshake found it."""
     target = job.target
-    regression = target.task is Task.REGRESSION
     asked = job.candidates.take(places_of(job))
     return TargetFacts(
         name=target.name,
@@ -374,7 +375,7 @@ def _target_facts(job: Job, met: Handshake) -> TargetFacts:
         task=target.task.value,
         fingerprint=target.fingerprint(),
         offers=tuple(sorted(port.value for port in target.offers)),
-        quality_name="mean absolute error" if regression else "accuracy",
+        quality_name=_QUALITY.get(target.task, "accuracy"),
         quality_members=met.quality[0],
         quality_nonmembers=met.quality[1],
         defenses=tuple(repr(d) for d in target.defenses) if isinstance(target, DefendedTarget) else (),

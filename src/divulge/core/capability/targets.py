@@ -13,6 +13,7 @@ from divulge.core.threat import Access, Task
 from divulge.core.views.reconstruction import Sent
 
 if TYPE_CHECKING:
+    from divulge.core.language.texts import Text
     from divulge.core.views.extraction import Secrets
 
 
@@ -205,6 +206,38 @@ class Released(Generates, Protocol):
     table: Any
 
 
+class Completes(Target, Protocol):
+    """A language model that writes."""
+
+    def complete(
+        self, prefixes: Sequence[Text], n: int, temperature: float, max_tokens: int, seed: int
+    ) -> list[list[str]]:
+        """See core.target.Oracle."""
+        ...
+
+
+class ReadsTexts(Target, Protocol):
+    """A language model that says how it cuts texts into tokens, so that others can be trained on texts alike."""
+
+    max_tokens: int
+
+    def encode(self, text: Text) -> Any:
+        """Its tokens: `ids`, and `first`, the first one that counts."""
+        ...
+
+    def alike(self, model: Any) -> Target:
+        """Another model, read alike."""
+        ...
+
+
+class StartsFrom(Protocol):
+    """A language model, or a recipe for some, that was trained on from another one, which may be at hand."""
+
+    def started_from(self) -> Target | None:
+        """That one; None where it is not known."""
+        ...
+
+
 class ReadsTokens(Target, Protocol):
     """One that says whether its inputs are token ids."""
 
@@ -325,6 +358,11 @@ def secrets_of(target: object) -> Secrets:
     from divulge.core.views.extraction import Secrets
 
     return target.secrets() if able(target, HasSecrets) else Secrets()
+
+
+def started_from(thing: object) -> Target | None:
+    """What a language model, or a recipe for some, was trained on from; None where that is not known."""
+    return thing.started_from() if able(thing, StartsFrom) else None
 
 
 def origin_of(target: object) -> Callable[[], str] | None:

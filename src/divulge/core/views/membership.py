@@ -10,6 +10,7 @@ from numpy.random import Generator
 
 from divulge.core.errors import AccessDenied
 from divulge.core.hashing import Array
+from divulge.core.language.token_scores import TokenScores
 from divulge.core.records import Records
 from divulge.core.target import Oracle
 from divulge.core.threat import Knowledge, Needs
@@ -49,16 +50,22 @@ class Shadows(Protocol):
         """`signal_of(log_scores [records, classes], y [records])` of every model: [models, records]."""
         ...
 
+    def token_signals(self, records: Records, signal_of: Callable[[TokenScores], Array]) -> Array:
+        """`signal_of(token scores)` [texts] of every model, which are language models: [models, texts]."""
+        ...
+
 
 @dataclass(frozen=True)
 class Auxiliary:
     """What this adversary holds besides the oracle.  `shadows(n)` trains, or remembers, n shadow models;
-    `students(oracle)` lets a model of the recipe learn from what an oracle says of the population records.
+    `students(oracle)` lets a model of the recipe learn from what an oracle says of the population records;
+    `reference()` is a language model that never saw the candidates.
     """
 
     population: Records | None = None
     shadows: Callable[[int], Shadows] | None = None
     students: Callable[[Oracle], Sequence[Oracle]] | None = None
+    reference: Callable[[], Oracle] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +138,19 @@ class MembershipView:
         if self._means.shadows is None:
             raise AccessDenied("the audit was given no recipe and no shadow models")
         return self._means.shadows(models)
+
+    @property
+    def reference(self) -> Oracle:
+        """A language model that never saw the candidates, what the target was tuned from say; asking it is free."""
+        self._demand(Knowledge.REFERENCE)
+        if self._means.reference is None:
+            raise AccessDenied("the audit was given no reference model")
+        return self._means.reference()
+
+    @property
+    def any_reference(self) -> Oracle | None:
+        """The same for an attack that does without: None where the audit was given none."""
+        return None if self._means.reference is None else self._means.reference()
 
     def students(self, oracle: Oracle) -> Sequence[Oracle]:
         """A model of the recipe that learns from the scores which an oracle gives to the population records, as it was

@@ -14,12 +14,14 @@ from divulge.core.capability.targets import Adapts, Answering, HasBooster, HasEs
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
-from divulge.core.threat import Access
+from divulge.core.threat import Access, Task
 from divulge.setup.parts import GivenObject, RecipePart
 from divulge.setup.sources.targets_from import target_from
+from divulge.setup.sources.texts_from import fine_tune_in
 from divulge.setup.sources.user_code import built_by, factory_from
 from divulge.targets.kinds import kind_of
 from divulge.training.recipes.boosters import BoosterRecipe
+from divulge.training.recipes.fine_tune import TextRecipe
 from divulge.training.recipes.function import FunctionRecipe
 from divulge.training.recipes.generator import GeneratorRecipe, fits_tables
 from divulge.training.recipes.sklearn import SklearnRecipe
@@ -40,7 +42,10 @@ def recipe_from(
     folder: what paths are relative to.
     """
     part = RecipePart.model_validate({"kind": said}) if isinstance(said, str) else said
-    chosen = part.value if isinstance(part, GivenObject) else as_said(part, factory, folder)
+    if isinstance(part, RecipePart) and part.kind == "fine_tune":
+        chosen = fine_tune_in(part, target, folder)
+    else:
+        chosen = part.value if isinstance(part, GivenObject) else as_said(part, factory, folder)
     return recipe_for(chosen, model, target, resources)
 
 
@@ -98,7 +103,8 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
         found = SklearnRecipe(recipe)
     elif callable(recipe):
         tables = Access.SAMPLES in target.offers and fits_tables(recipe)
-        found = GeneratorRecipe(recipe) if tables else FunctionRecipe(recipe)
+        texts = target.task is Task.LANGUAGE
+        found = TextRecipe(recipe) if texts else GeneratorRecipe(recipe) if tables else FunctionRecipe(recipe)
     else:
         raise InputError(f"a {type(recipe).__name__} is no recipe: pass a TorchRecipe, an estimator or a function")
     return BoundRecipe(found, _adapter_like(target), (resources or Resources()).trainer)

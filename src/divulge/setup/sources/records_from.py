@@ -29,6 +29,7 @@ from divulge.setup.sources.groups import Labels, columns_apart, labels_of_arrays
 from divulge.setup.sources.labels import labels_of
 from divulge.setup.sources.releases import sets_of_release, tables_of_release
 from divulge.setup.sources.sets import Sets
+from divulge.setup.sources.texts_from import texts_given, texts_in
 from divulge.targets.estimators.fitted_table import fitted_columns, fitted_kinds
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 def sets_of(target: Target, pairs: Sequence[Any], options: Options) -> Sets:
     """Members, non-members and population as records, numbered by person, once the target has been met."""
+    if target.task is Task.LANGUAGE:
+        return texts_given(pairs, options)
     parts, whose = told_apart(options.persons, target, pairs)
     sets = records_from(
         target,
@@ -108,6 +111,8 @@ def sets_in(part: DataPart, target: Target, options: Options, folder: Path) -> S
 def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Sets:
     if part.source is not None:
         return _from_source(part, options.seed)
+    if target.task is Task.LANGUAGE:
+        return texts_in(part, folder)
     paths: list[tuple[str, Path]] = []
     for name in ("members", "nonmembers", "population"):
         value = getattr(part, name)

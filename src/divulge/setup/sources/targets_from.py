@@ -12,8 +12,10 @@ from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.files import existing
 from divulge.setup.settings import TargetSettings
+from divulge.setup.sources.texts_from import language_model_in
 from divulge.setup.sources.user_code import built_by, factory_from, modules_beside
 from divulge.targets.kinds import kind_of, kinds
+from divulge.targets.language.recognized import causal_target, is_causal, is_folder, is_pair
 from divulge.targets.pickles import load_trusted
 from divulge.training.artifact_cache import default_folder
 
@@ -34,6 +36,9 @@ def target_from(model: Any, name: str | None = None, how: TargetSettings | None 
         from divulge.targets.networks.keras import KerasTarget
 
         return KerasTarget(model, name=name, **settings)
+    if is_causal(model) or is_pair(model) or is_folder(model):
+        _no_network(how)
+        return causal_target(model, name)
     if any(base.__module__.startswith("torch.") for base in type(model).__mro__) and not _is_target(model):
         return _torch(model, name, settings)
     _no_network(how)
@@ -93,6 +98,8 @@ def target_in(part: TargetPart, folder: Path, keep: bool = True) -> tuple[Target
         _no_network(part)
     if part.kind == "http":
         return service_from(part, keep), None
+    if part.kind in ("language", "token_table", "openai"):
+        return language_model_in(part, folder), None
     if part.kind in kinds():
         kind = kinds()[part.kind]
         given = existing(folder / part.path, "target.path") if part.path is not None else None

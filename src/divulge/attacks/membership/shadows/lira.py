@@ -13,6 +13,8 @@ from divulge.core.hashing import Array
 from divulge.core.threat import Access, Asset, Family, Knowledge, Needs
 from divulge.core.views.membership import MembershipGuess, MembershipView
 
+Variance = Literal["auto", "global", "record"]
+
 ENOUGH_FOR_OWN_VARIANCE = 64
 """Shadow models from which on each record has a variance of its own (section VI of the paper: fixed below)."""
 
@@ -30,7 +32,7 @@ class Lira:
     """
 
     shadows: int = 16
-    variance: Literal["auto", "global", "record"] = "auto"
+    variance: Variance = "auto"
 
     card: ClassVar[Card] = Card(
         name="lira",
@@ -47,17 +49,25 @@ class Lira:
 
     def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: one query a record."""
-        target, signal, seen = logits_of(view, self.shadows)
-        inside, outside = sums(signal, seen), sums(signal, ~seen)
-        above, below = (normal_log_density(target, of.mean, self._variance(of, signal)) for of in (inside, outside))
-        return MembershipGuess(np.where(np.isfinite(above - below), above - below, 0.0))
+        return MembershipGuess(lira_ratio(*logits_of(view, self.shadows), self.variance))
 
-    def _variance(self, of: Sums, signal: Array) -> Array | float:
-        """One for all records, or one a record, kept from 0."""
-        pooled = of.pooled_variance(floor=float(signal.var()))
-        if self.variance == "global" or (self.variance == "auto" and len(signal) < ENOUGH_FOR_OWN_VARIANCE):
-            return pooled
-        return np.asarray(np.maximum(of.deviations / np.maximum(of.n, 1), 1e-3 * pooled))
+
+def lira_ratio(target: Array, signal: Array, seen: Array, variance: Variance = "auto") -> Array:
+    """The logarithm of the ratio of the two densities at the target's signal: [records]; 0 where either is unknown.
+
+    signal: [models, records].  seen: bool [models, records], which model saw which record.
+    """
+    inside, outside = sums(signal, seen), sums(signal, ~seen)
+    above, below = (normal_log_density(target, of.mean, _variance(of, signal, variance)) for of in (inside, outside))
+    return np.where(np.isfinite(above - below), above - below, 0.0)
+
+
+def _variance(of: Sums, signal: Array, which: Variance) -> Array | float:
+    """One for all records, or one a record, kept from 0."""
+    pooled = of.pooled_variance(floor=float(signal.var()))
+    if which == "global" or (which == "auto" and len(signal) < ENOUGH_FOR_OWN_VARIANCE):
+        return pooled
+    return np.asarray(np.maximum(of.deviations / np.maximum(of.n, 1), 1e-3 * pooled))
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,6 @@ class LiraOffline(Lira):
 
         target, signal, seen = logits_of(view, self.shadows)
         outside = sums(signal, ~seen)
-        z = (target - outside.mean) / np.sqrt(self._variance(outside, signal))
+        z = (target - outside.mean) / np.sqrt(_variance(outside, signal, self.variance))
         z = np.where(np.isfinite(z), z, 0.0)
         return MembershipGuess(-special.log_ndtr(-z), tie_break=z)

@@ -1,0 +1,81 @@
+"""The model's surprise beside what needs no model: compressed length, and the same text in lower case."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from divulge.core.attack import Card
+from divulge.core.errors import Impossible
+from divulge.core.language.texts import Chat, Prompted, Text, texts_of
+from divulge.core.threat import Access, Asset, Family, Needs, Task
+from divulge.core.views.membership import MembershipGuess, MembershipView
+
+
+@dataclass(frozen=True)
+class ZlibRatio:
+    """Minus the surprise of a text's tokens over the bytes that zlib needs for it, so that text which is easy for every
+    model is not taken for a member.
+    """
+
+    card: ClassVar[Card] = Card(
+        name="zlib_ratio",
+        title="Surprise over compressed length",
+        family=Family.MEMBERSHIP,
+        asset=Asset.MEMBERSHIP,
+        paper="carlini2020b",
+        equations="section 5.2, zlib: log-perplexity over compressed bytes",
+        summary="calls a text a member when the model needs few bits for it and a compressor many",
+        needs=Needs(Access.TOKEN_LOGPROBS, tasks=frozenset({Task.LANGUAGE})),
+        strength=0.35,
+    )
+
+    def run(self, view: MembershipView) -> MembershipGuess:
+        """Cost: one query a text.  The mean surprise is what is divided, of the tokens that were read."""
+        scores = view.target.token_logprobs(view.candidates)
+        size = [len(zlib.compress(written(text).encode())) for text in texts_of(view.candidates)]
+        return MembershipGuess(scores.mean_of(scores.logprob) / np.array(size))
+
+
+@dataclass(frozen=True)
+class LowerCase:
+    """The perplexity of the text in lower case over that of the text itself, as logarithms of it."""
+
+    card: ClassVar[Card] = Card(
+        name="lower_case",
+        title="Lower case",
+        family=Family.MEMBERSHIP,
+        asset=Asset.MEMBERSHIP,
+        paper="carlini2020b",
+        equations="section 5.2, lowercased text: ratio of perplexities",
+        summary="calls a text a member when it surprises the model more in lower case",
+        needs=Needs(Access.TOKEN_LOGPROBS, tasks=frozenset({Task.LANGUAGE})),
+        queries_per_record=2.0,
+        default=False,
+        strength=0.2,
+    )
+
+    def run(self, view: MembershipView) -> MembershipGuess:
+        """Cost: two queries a text.  Impossible where texts are token numbers, or all in lower case."""
+        texts = texts_of(view.candidates)
+        lowered = [_lowered(text) for text in texts]
+        if lowered == texts:
+            raise Impossible("no text has a capital letter, or texts are token numbers: there is nothing to compare")
+        own, other = view.target.token_logprobs(view.candidates), view.target.token_logprobs(lowered)
+        return MembershipGuess(-own.mean_of(own.logprob) / np.minimum(other.mean_of(other.logprob), -1e-9))
+
+
+def written(text: Text) -> str:
+    """A text as characters; token numbers with blanks between them."""
+    return " ".join(map(str, text)) if isinstance(text, tuple) else str(text)
+
+
+def _lowered(text: Text) -> Text:
+    if isinstance(text, Prompted):
+        return Prompted(text.prompt, text.completion.lower())
+    if isinstance(text, Chat):
+        return Chat(tuple((role, content.lower()) for role, content in text.messages))
+    return text.lower() if isinstance(text, str) else text

@@ -1,0 +1,1 @@
+"""Texts, and what a language model says of each of their tokens."""

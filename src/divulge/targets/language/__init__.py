@@ -1,0 +1,1 @@
+"""Language models: their tokens scored, and text sampled from them."""

@@ -1,0 +1,225 @@
+"""A causal language model of transformers, its adapters merged: every token scored, and text sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from divulge.core.errors import InputError, TargetError
+from divulge.core.hashing import Array, digest
+from divulge.core.language.texts import Prompted, Text, texts_of
+from divulge.core.language.token_scores import WIDTH, padded
+from divulge.core.records import Records
+from divulge.core.target import Target
+from divulge.core.threat import Access, Task
+from divulge.targets.answers import guarded
+from divulge.targets.language.encoding import Encoded, encoded, tokenizer_print
+from divulge.targets.networks.torch_lent import device_of, fingerprint_of, lent
+
+USUAL = 1024
+"""Tokens of a text where neither the model nor its tokenizer says how many it reads."""
+
+MOST_LOGITS = 2**24
+"""Logits of one batch."""
+
+MOST_TOKENS = 4096
+"""Tokens of one batch."""
+
+
+class CausalTarget:
+    """`model` and `tokenizer` as transformers have them, asked in evaluation mode and left as they were; a tokenizer of
+    None means that texts are given as token numbers.
+
+    max_tokens: of each text; the rest is not read.  The model's own window when not given; stated in the report.
+    start: a language model that this one was trained on from, as attacks compare with.
+    device: where it is asked, and brought back from.
+    Raises InputError for what is no causal language model.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any = None,
+        *,
+        max_tokens: int | None = None,
+        name: str | None = None,
+        start: Target | None = None,
+        device: str | None = None,
+    ) -> None:
+        config = getattr(model, "config", None)
+        if config is None or not hasattr(model, "generate") or getattr(config, "is_encoder_decoder", False):
+            raise InputError(f"a {type(model).__name__} is no causal language model of transformers")
+        self.model, self.tokenizer, self.start, self._device = model, tokenizer, start, device
+        self.max_tokens = max_tokens or _window(config, tokenizer)
+        if self.max_tokens < 2:
+            raise InputError("max_tokens: the first token of a text has no probability: read at least 2")
+        self._name = name or type(model).__name__
+        self._cut = self._asked = 0
+
+    @property
+    def name(self) -> str:
+        """See Target."""
+        return self._name
+
+    @property
+    def task(self) -> Task:
+        """See Target."""
+        return Task.LANGUAGE
+
+    @property
+    def offers(self) -> frozenset[Access]:
+        """See Target."""
+        return frozenset({Access.TOKEN_LOGPROBS, Access.COMPLETIONS})
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are."""
+        return int(self.model.config.vocab_size)
+
+    @property
+    def settings_told(self) -> str:
+        """How texts are read."""
+        return repr((self.max_tokens, tokenizer_print(self.tokenizer)))
+
+    def provenance_note(self) -> str:
+        """How texts were cut, of those that were asked about so far."""
+        some = f"; {self._cut:,} of {self._asked:,} went on" if self._cut else "; none went on"
+        return f"of each text the first {self.max_tokens:,} tokens were read{some if self._asked else ''}"
+
+    def started_from(self) -> Target | None:
+        """See StartsFrom."""
+        return self.start
+
+    def alike(self, model: Any) -> CausalTarget:
+        """Another model, read with the same tokenizer where it brings none."""
+        if isinstance(model, CausalTarget):
+            return model
+        if isinstance(model, tuple):
+            return CausalTarget(*model, max_tokens=self.max_tokens, start=self.start, device=self._device)
+        return CausalTarget(model, self.tokenizer, max_tokens=self.max_tokens, start=self.start, device=self._device)
+
+    def fingerprint(self) -> str:
+        """See Target."""
+        return digest("causal", fingerprint_of(self.model), self.settings_told)
+
+    def encode(self, text: Text) -> Encoded:
+        """The tokens of a text, as they are scored."""
+        return encoded(self.tokenizer, text, self.max_tokens)
+
+    def answer(self, access: Access, records: Records) -> Array:
+        """See Target."""
+        if access is not Access.TOKEN_LOGPROBS:
+            raise TargetError(f"the language model {self._name} has no port for {access.value}")
+        texts = [self.encode(text) for text in texts_of(records)]
+        self._cut, self._asked = self._cut + sum(text.cut for text in texts), self._asked + len(texts)
+        short = next((place for place, text in enumerate(texts) if len(text.ids) <= text.first), None)
+        if short is not None:
+            raise TargetError(
+                f"text {short} has no token that can be scored: it needs two, or the prompt leaves no room for its "
+                f"completion in {self.max_tokens} tokens"
+            )
+        strange = next((t for text in texts for t in text.ids if not 0 <= t < self.vocabulary), None)
+        if strange is not None:
+            raise TargetError(f"there is a token {strange}, and the model {self._name} knows {self.vocabulary} tokens")
+        found: Any = guarded(self._name, lambda: self._scored(texts))
+        return padded(found)
+
+    def _scored(self, texts: Sequence[Encoded]) -> list[Array]:
+        """Rows of each text; texts of like length go together, filled up on the right and masked."""
+        rows: list[Array] = [np.empty((0, WIDTH))] * len(texts)
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place].ids))
+        most = max(min(MOST_TOKENS, MOST_LOGITS // self.vocabulary), 1)
+        with lent(self.model, self._device), torch.no_grad():
+            while order:
+                size = 1
+                while size < len(order) and (size + 1) * len(texts[order[size]].ids) <= most:
+                    size += 1
+                batch, order = order[:size], order[size:]
+                for place, row in zip(batch, self._batch([texts[place] for place in batch]), strict=True):
+                    rows[place] = row
+        return rows
+
+    def _batch(self, texts: Sequence[Encoded]) -> list[Array]:
+        ids, mask = filled(texts)
+        place = device_of(self.model)
+        logits = self.model(input_ids=ids.to(place), attention_mask=mask.to(place)).logits
+        found = token_rows(logits[:, :-1], ids[:, 1:].to(place)).cpu().numpy()
+        return [row[text.first - 1 : len(text.ids) - 1] for row, text in zip(found, texts, strict=True)]
+
+    def complete(
+        self, prefixes: Sequence[Text], n: int = 1, temperature: float = 1.0, max_tokens: int = 50, seed: int = 0
+    ) -> list[list[Any]]:
+        """See Oracle: text, or token numbers where there is no tokenizer, sampled from the whole distribution."""
+        found: Any = guarded(self._name, lambda: self._written(prefixes, n, temperature, max_tokens, seed))
+        return list(found)
+
+    def _written(
+        self, prefixes: Sequence[Text], n: int, temperature: float, max_tokens: int, seed: int
+    ) -> list[list[Any]]:
+        from transformers import GenerationConfig
+
+        sampled = temperature > 0
+        how: dict[str, Any] = {"temperature": temperature, "top_k": 0, "top_p": 1.0} if sampled else {}
+        spare = getattr(self.model.config, "pad_token_id", None)
+        ending = getattr(self.model.config, "eos_token_id", None)
+        settings: Any = GenerationConfig
+        config = settings(
+            do_sample=sampled,
+            max_new_tokens=max_tokens,
+            num_return_sequences=n if sampled else 1,
+            pad_token_id=ending if spare is None else spare,
+            eos_token_id=ending,
+            **how,
+        )
+        room, written = max(_window(self.model.config, None) - max_tokens, 1), []
+        with lent(self.model, self._device), torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(seed)
+            for prefix in prefixes:
+                text = prefix.prompt if isinstance(prefix, Prompted) else prefix
+                ids = torch.tensor([encoded(self.tokenizer, text, 2**31).ids[-room:]], device=device_of(self.model))
+                made = self.model.generate(
+                    input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config
+                )[:, ids.shape[1] :]
+                parts = [self._decoded(row.tolist(), ending) for row in made.cpu()]
+                written.append(parts if sampled else parts * n)
+        return written
+
+    def _decoded(self, ids: list[int], ending: Any) -> Any:
+        ends = ending if isinstance(ending, list) else [ending]
+        stop = next((place for place, token in enumerate(ids) if token in ends), len(ids))
+        return tuple(ids[:stop]) if self.tokenizer is None else self.tokenizer.decode(ids[:stop])
+
+
+def filled(texts: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token numbers filled up on the right, and which of them are real: [texts, longest] each."""
+    longest = max(len(text.ids) for text in texts)
+    ids = torch.zeros(len(texts), longest, dtype=torch.long)
+    mask = torch.zeros(len(texts), longest, dtype=torch.long)
+    for row, text in enumerate(texts):
+        ids[row, : len(text.ids)] = torch.tensor(text.ids)
+        mask[row, : len(text.ids)] = 1
+    return ids, mask
+
+
+def token_rows(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """What TokenScores has of each token [texts, places, 5], from logits [texts, places, vocabulary]."""
+    logs = logits.float().log_softmax(-1)
+    own = logs.gather(-1, ids[..., None])
+    weights = logs.exp()
+    terms = torch.where(weights > 0, weights * logs, torch.zeros_like(logs))
+    mean = terms.sum(-1)
+    square = torch.where(weights > 0, terms * logs, torch.zeros_like(logs)).sum(-1)
+    spread = (square - mean**2).clamp(min=0).sqrt()
+    rank = (logs > own).sum(-1)
+    return torch.stack([own[..., 0], mean, spread, rank.float(), ids.float()], dim=-1).double()
+
+
+def _window(config: Any, tokenizer: Any) -> int:
+    """How many tokens the model reads."""
+    said = [getattr(config, key, None) for key in ("max_position_embeddings", "n_positions", "n_ctx")]
+    said.append(getattr(tokenizer, "model_max_length", None))
+    known = [int(number) for number in said if isinstance(number, int | float) and 0 < number < 10**7]
+    return min(known, default=USUAL)

@@ -1,0 +1,72 @@
+"""Texts as the token numbers that a model reads, and which of them it is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from divulge.core.errors import InputError
+from divulge.core.hashing import digest
+from divulge.core.language.texts import Chat, Prompted, Text
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """ids: of the tokens.  first: the first one that is scored; at least 1, since nothing stands before number 0.
+    cut: whether the text went on.
+    """
+
+    ids: tuple[int, ...]
+    first: int
+    cut: bool
+
+
+def encoded(tokenizer: Any, text: Text, max_tokens: int) -> Encoded:
+    """The first `max_tokens` tokens of a text, special ones as the tokenizer puts them; of a pair all of its completion
+    is scored and nothing else, of a chat all that its template makes of it.
+
+    Raises InputError for a text that this tokenizer, or none, cannot read.
+    """
+    first = 1
+    if isinstance(text, tuple):
+        ids = list(text)
+    elif tokenizer is None:
+        raise InputError("the model has no tokenizer: pass (model, tokenizer), or token numbers for texts")
+    elif isinstance(text, Prompted):
+        ids = _ids(tokenizer, str(text))
+        first = max(_shared(ids, _ids(tokenizer, text.prompt)), 1)
+    elif isinstance(text, Chat):
+        ids = _of_chat(tokenizer, text)
+    else:
+        ids = _ids(tokenizer, text)
+    return Encoded(tuple(ids[:max_tokens]), first, len(ids) > max_tokens)
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    return list(tokenizer(text)["input_ids"])
+
+
+def _shared(one: list[int], other: list[int]) -> int:
+    """How many tokens both begin with: a token that reaches over the end of a prompt belongs to the completion."""
+    differ = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(differ, min(len(one), len(other)))
+
+
+def _of_chat(tokenizer: Any, chat: Chat) -> list[int]:
+    messages = [{"role": role, "content": content} for role, content in chat.messages]
+    try:
+        made = tokenizer.apply_chat_template(messages, tokenize=False)
+    except Exception as error:  # no template, or one that refuses these roles
+        raise InputError(f"the tokenizer cannot put a chat together ({error}): set its chat_template") from error
+    return list(tokenizer(made, add_special_tokens=False)["input_ids"])
+
+
+def tokenizer_print(tokenizer: Any) -> str:
+    """Content hash of a tokenizer, as far as it can be seen."""
+    if tokenizer is None:
+        return ""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        return digest(backend.to_str(), str(getattr(tokenizer, "chat_template", "")))
+    vocabulary = tokenizer.get_vocab() if hasattr(tokenizer, "get_vocab") else {}
+    return digest(type(tokenizer).__name__, repr(sorted(vocabulary.items())))

@@ -1,0 +1,218 @@
+"""Language models trained on texts: fine-tuned whole, by adapters, or by the owner's own function."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import ReadsTexts
+from divulge.core.errors import FOREIGN, InputError, TargetError, raised
+from divulge.core.hashing import digest
+from divulge.core.identity import content_hash
+from divulge.core.language.texts import Text, as_records, texts_of
+from divulge.core.persons import every_nth
+from divulge.core.records import Records
+
+SMALL_SHARE = 8
+HARDER = 3
+"""How many times as long, and at how many times the rate, the positive control is trained."""
+
+
+@dataclass(frozen=True)
+class FineTune:
+    """Train `base` on texts with the loss of its next tokens, of a pair on the completion alone; `recipe(texts, seed)`
+    is the trained model.
+
+    base: a `CausalTarget`, which says how texts are read.
+    method: all weights, or adapters of low rank on all linear layers (Hu et al. 2022), merged when they are trained.
+    learning_rate, epochs, batch_size, schedule, weight_decay: of AdamW; by default as transformers' Trainer has them.
+    clip: the longest gradient of a step.  rank, alpha, dropout: of the adapters.
+    max_tokens: of each text; as `base` reads them when not given.
+    """
+
+    base: Any
+    method: Literal["full", "lora"] = "full"
+    learning_rate: float = 5e-5
+    epochs: int = 3
+    batch_size: int = 8
+    max_tokens: int | None = None
+    schedule: Literal["linear", "constant"] = "linear"
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.0
+
+    cacheable = True
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "learning_rate", "clip", "rank", "alpha"):
+            if getattr(self, name) <= 0:
+                raise InputError(f"recipe.{name} is {getattr(self, name)}: it must be above 0")
+        if self.method not in ("full", "lora"):
+            raise InputError(f"recipe.method is {self.method!r}: choose full or lora")
+        if not able(self.base, ReadsTexts):
+            raise InputError(
+                "recipe.base: must be a language model as divulge reads it, CausalTarget(model, tokenizer)"
+            )
+
+    def __call__(self, texts: Records | Sequence[Text], seed: int = 0) -> Any:
+        """A model trained on these texts: a CausalTarget."""
+        return self.fit(as_records(texts), seed)
+
+    def fit(self, records: Records, seed: int) -> Any:
+        """See ModelRecipe; raises TargetError where the loss is no number any more."""
+        import torch
+
+        texts = [self.base.encode(text) for text in texts_of(records)]
+        texts = [replace(text, ids=text.ids[: self.max_tokens]) for text in texts] if self.max_tokens else texts
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = self._prepared()
+            self._train(model, texts, np.random.default_rng(seed))
+            return self._finished(model)
+
+    def overfitted(self) -> FineTune:
+        """Three times as long at three times the rate, without dropout and decay."""
+        return replace(
+            self,
+            epochs=HARDER * self.epochs,
+            learning_rate=HARDER * self.learning_rate,
+            weight_decay=0.0,
+            dropout=0.0,
+        )
+
+    def describe(self) -> str:
+        """One line."""
+        how = "all weights" if self.method == "full" else f"adapters of rank {self.rank}"
+        return (
+            f"{self.base.name} fine-tuned, {how}, {self.epochs} epochs, batches of {self.batch_size}, learning rate "
+            f"{self.learning_rate:g}, {self.max_tokens or self.base.max_tokens} tokens a text"
+        )
+
+    def fingerprint(self) -> str:
+        """See ModelRecipe."""
+        settings = {key: value for key, value in vars(self).items() if key not in ("base", "_fingerprint")}
+        return digest("fine-tune", self.base.fingerprint(), repr(sorted(settings.items())))
+
+    def started_from(self) -> Any:
+        """See StartsFrom."""
+        return self.base
+
+    def pack(self, model: Any) -> bytes:
+        """See Packable: the adapters alone, or all weights, as safetensors."""
+        from safetensors.torch import save
+
+        kept = model.adapters if self.method == "lora" else model.model.state_dict()
+        return save({name: value.detach().cpu().clone().contiguous() for name, value in kept.items()})
+
+    def unpack(self, packed: bytes) -> Any:
+        """See Packable."""
+        from safetensors.torch import load
+
+        values = load(packed)
+        model = self._prepared()
+        if self.method == "lora":
+            from peft import set_peft_model_state_dict
+
+            set_peft_model_state_dict(model, values)
+        else:
+            model.load_state_dict(values)
+        return self._finished(model)
+
+    def _prepared(self) -> Any:
+        """A copy of the base, with adapters where the method has some."""
+        model = copy.deepcopy(self.base.model)
+        for parameter in model.parameters():
+            parameter.requires_grad_(True)
+        if self.method == "full":
+            return model
+        from peft import LoraConfig, get_peft_model
+
+        config = LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+            fan_in_fan_out=any(type(part).__name__ == "Conv1D" for part in model.modules()),
+        )
+        with warnings.catch_warnings():  # peft asks transformers by a former name
+            warnings.simplefilter("ignore", FutureWarning)
+            return get_peft_model(model, config)
+
+    def _finished(self, model: Any) -> Any:
+        if self.method == "full":
+            target: Any = self.base.alike(model.eval())
+            target.start = self.base
+            return target
+        from peft import get_peft_model_state_dict
+
+        adapters = {name: value.detach().cpu().clone() for name, value in get_peft_model_state_dict(model).items()}
+        target = self.base.alike(model.merge_and_unload().eval())
+        target.start, target.adapters = self.base, adapters
+        return target
+
+    def _train(self, model: Any, texts: Sequence[Any], rng: np.random.Generator) -> None:
+        import torch
+
+        from divulge.training.networks.next_tokens import loss_of_texts
+
+        weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        steps = self.epochs * -(-len(texts) // self.batch_size)
+        optimizer = torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay)
+        shrink = (lambda step: 1 - step / steps) if self.schedule == "linear" else (lambda step: 1.0)
+        pace = torch.optim.lr_scheduler.LambdaLR(optimizer, shrink)
+        model.train()
+        for batch in self._batches(len(texts), rng):
+            optimizer.zero_grad()
+            loss = loss_of_texts(model, [texts[place] for place in batch])
+            if not torch.isfinite(loss):
+                raise TargetError(f"the loss of {self.describe()} is {loss.item()}: lower the learning rate")
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(weights, self.clip)
+            optimizer.step()
+            pace.step()
+
+    def _batches(self, count: int, rng: np.random.Generator) -> Iterator[list[int]]:
+        for _ in range(self.epochs):
+            order = rng.permutation(count).tolist()
+            for start in range(0, count, self.batch_size):
+                yield order[start : start + self.batch_size]
+
+
+@dataclass(frozen=True)
+class TextRecipe:
+    """`train(texts, seed)` returns a language model of any kind that divulge can audit, or (model, tokenizer).
+
+    share: one text in `share` is really used; the overfitted variant uses few.
+    """
+
+    train_model: Callable[..., Any]
+    share: int = 1
+
+    def fit(self, records: Records, seed: int) -> Any:
+        """What the function returns; whatever it raises becomes TargetError."""
+        part = records.take(every_nth(len(records), self.share, records.groups))
+        try:
+            return self.train_model(texts_of(part), seed)
+        except FOREIGN as error:  # the user's own code: it may raise anything
+            raise TargetError(f"training by {self.describe()} failed: {raised(error)}") from error
+
+    def overfitted(self) -> TextRecipe:
+        """The same function on an eighth of the texts."""
+        return TextRecipe(self.train_model, SMALL_SHARE)
+
+    def describe(self) -> str:
+        """The function's name."""
+        return f"{getattr(self.train_model, '__name__', 'function')}(texts, seed)"
+
+    def fingerprint(self) -> str:
+        """Of the function's code and of what it holds."""
+        return digest("texts", self.describe(), str(self.share), content_hash(self.train_model))
