@@ -20,6 +20,7 @@ from divulge.cli.papers import papers
 from divulge.cli.record import record
 from divulge.cli.report import report
 from divulge.cli.screen import out, speak_unicode
+from divulge.cli.secrets.canaries import canaries
 from divulge.cli.watched import watched
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ def divulge(
 for verb in (demo, init, audit, attacks, report, gate, compare, epsilon, record, papers, cache):
     app.command()(verb)
 app.add_typer(claim, name="claim")
+app.add_typer(canaries, name="canaries")
 
 
 def main() -> None:

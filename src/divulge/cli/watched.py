@@ -17,7 +17,7 @@ from divulge.cli.ending import INCOMPLETE
 from divulge.cli.screen import complain
 from divulge.core.boundary import watch
 
-WITH_MODELS = ("audit", "demo", "compare", "claim", "epsilon")
+WITH_MODELS = ("audit", "demo", "compare", "claim", "canaries", "epsilon")
 """Commands that run code which is not divulge's."""
 
 WATCHING = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP} if sys.platform == "linux" else set()

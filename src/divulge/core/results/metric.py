@@ -46,6 +46,8 @@ EPSILON_OF_MECHANISM = "epsilon_of_mechanism"
 NOT_AS_CLAIMED = "not_as_claimed"
 SOURCE_INFERRED = "source_inferred"
 RECORD_NAMED = "record_named"
+SECRETS_EXPOSED = "secrets_exposed"
+SECRETS_READ_OFF = "secrets_read_off"
 
 FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
 
@@ -195,6 +197,8 @@ def _claims() -> list[Metric]:
         Metric(EPSILON_OF_MECHANISM, None, "epsilon of a mechanism, at least", own, 0.0, number, unbounded=True),
         Metric(NOT_AS_CLAIMED, None, "parts of a training that are not as claimed", own, 0.0),
         Metric(SOURCE_INFERRED, None, "records whose client is inferred", own, 0.05),
+        Metric(SECRETS_EXPOSED, None, "exposure of inserted secrets, of the most possible", own, 0.0),
+        Metric(SECRETS_READ_OFF, None, "inserted secrets that are likelier than all others", own, 0.0),
         Metric(RECORD_NAMED, None, "advantage on one record", own, 0.05, number, needs_power=True),
     ]
 
