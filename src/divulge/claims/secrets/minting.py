@@ -28,7 +28,8 @@ LEAST_SPACE = 10
 class Canary:
     """A text with a secret in it.
 
-    pieces: the text in order, what is written as a string, what was drawn by lot as the tuple of all it might have been.
+    pieces: the text in order, what is written as a string, what was drawn by lot as the tuple of all
+    it might have been.
     drawn: which of them, for each such tuple.  repeats: how often it was written into the corpus, 0 where held back.
     """
 

@@ -43,8 +43,8 @@ def mint(
     lists = [_lists(given, name) for given, name in ((secret, "--secret"), (known, "--known"))]
     minted = minting.mint(folder, template, lists[0], lists[1], number, _times(repeats), held_back)
     out.print(
-        f"Write the {minted.lines} lines of {folder / 'canaries.jsonl'} into the corpus ({minted.inserted} secrets, each "
-        f"one of {minted.space:,}); keep {folder / 'secret.json'}.",
+        f"Write the {minted.lines} lines of {folder / 'canaries.jsonl'} into the corpus ({minted.inserted} secrets, "
+        f"each one of {minted.space:,}); keep {folder / 'secret.json'}.",
         soft_wrap=True,
     )
     out.print(f"Commitment, to be published or deposited now: {minted.commitment}", soft_wrap=True)
@@ -83,7 +83,9 @@ def test(
     out_dir: RUNS = Path("divulge-runs"),
     resume: RESUME = None,
 ) -> None:
-    """Measure the exposure of minted secrets.  Exit code 0 whatever the answer, which is the p-value; 2: wrong input."""
+    """Measure the exposure of minted secrets.  Exit code 0 whatever the answer, which is the p-value; 2: wrong
+    input.
+    """
     from divulge.claims.as_run import as_dict
     from divulge.claims.secrets import exposed, minting
     from divulge.setup.audit_file import load
@@ -108,8 +110,8 @@ def _said(result: ExposureTest) -> list[str]:
 
     shown, number = result.shown(), len(result.inserted)
     lines = [
-        f"{'▲' if result.p_value <= 0.05 else '○'} p = {result.p_value:.4g}, exact: the probability that a model that saw "
-        f"none of the {number} secrets ranks them so high",
+        f"{'▲' if result.p_value <= 0.05 else '○'} p = {result.p_value:.4g}, exact: the probability that a model that "
+        f"saw none of the {number} secrets ranks them so high",
         f"{shown} of {number} secrets are known to the model beyond doubt (5 % error over all of them), "
         f"{result.read_off} are the first that it would write.",
     ]

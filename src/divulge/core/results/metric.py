@@ -33,6 +33,11 @@ CLASSES_SHOWN = "classes_shown"
 LABELS_COUNTED = "labels_counted"
 TEXT_REBUILT = "text_rebuilt"
 TEXT_EXACT = "text_exact"
+TEXTS_WRITTEN = "texts_written"
+TEXTS_NEARLY_WRITTEN = "texts_nearly_written"
+SECRETS_NAMED = "secrets_named"
+SECRETS_CHOSEN = "secrets_chosen"
+PASSAGES_SHOWN = "passages_shown"
 PROPERTY_TOLD = "property_told"
 PROPERTY_ESTIMATED = "property_estimated"
 BATCH_PROPERTY_TOLD = "batch_property_told"
@@ -170,6 +175,11 @@ def _paired() -> list[Metric]:
         (LABELS_COUNTED, "classes of a batch counted", 0.1),
         (TEXT_REBUILT, "words reconstructed", 0.05),
         (TEXT_EXACT, "texts reconstructed word for word", 0.05),
+        (TEXTS_WRITTEN, "training texts written out word for word", 0.0),
+        (TEXTS_NEARLY_WRITTEN, "training texts written out nearly word for word", 0.0),
+        (SECRETS_NAMED, "secrets in texts named among all candidates", 0.0),
+        (SECRETS_CHOSEN, "secrets in texts told from a few others", 0.0),
+        (PASSAGES_SHOWN, "passages that show a training text", 0.0),
     ]
     inferred = [
         (PROPERTY_TOLD, "property inferred (two values)", 0.1),

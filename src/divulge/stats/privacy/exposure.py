@@ -55,8 +55,8 @@ def extrapolated(own: float, drawn: Array, space: int, rng: Generator) -> Extrap
     """Exposure of a secret of log-probability `own` in a space too large to go through, from `drawn` [n] secrets of it.
 
     A skew normal distribution is fitted to them by its moments, and the exposure is -log2 of its mass above `own`
-    (section 4.3), at most log2 of the space.  The p-value needs no distribution: under the null hypothesis the secret is
-    one more draw, so that (1 + draws as likely) / (1 + n) is exact.
+    (section 4.3), at most log2 of the space.  The p-value needs no distribution: under the null hypothesis the secret
+    is one more draw, so that (1 + draws as likely) / (1 + n) is exact.
     Raises InputError for fewer than 20 draws.
     """
     if len(drawn) < 20:
