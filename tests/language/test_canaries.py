@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from divulge.claims.secrets.exposed import ExposureTest, secrets_exposed
-from divulge.claims.secrets.minting import DIGITS, Canary, canaries, mint, read_secret
+from divulge.claims.secrets.minting import DIGITS, MintedSecret, canaries, mint, read_secret
 from divulge.claims.secrets.ranking import rank_of, ranked
 from divulge.core.errors import InputError
 from divulge.language import CausalTarget, FineTune, TokenFunction
@@ -94,7 +94,7 @@ def test_the_rank_is_the_one_that_enumeration_gives():
     odds = np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) / 100
     target = by_table(odds)
     for secret in [(9, 9), (3, 7), (0, 0)]:
-        canary = Canary(("a ", DIGITS, DIGITS, " b"), secret, 1)
+        canary = MintedSecret(("a ", DIGITS, DIGITS, " b"), secret, 1)
         products = np.multiply.outer(odds, odds)
         assert rank_of(target, canary)[0] == int((products >= products[secret] * (1 - 1e-6)).sum())
 
@@ -111,7 +111,7 @@ def test_a_tokenizer_that_joins_digits_is_ranked_text_by_text():
             rows.append(np.array([[-1.0, np.nan, np.nan, np.nan, 300.0], [log, np.nan, np.nan, np.nan, number]]))
         return rows
 
-    canary = Canary(("a ", DIGITS, DIGITS), (3, 7), 1)
+    canary = MintedSecret(("a ", DIGITS, DIGITS), (3, 7), 1)
     assert rank_of(TokenFunction(score), canary)[0] == int((odds >= odds[37]).sum())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from functools import lru_cache
@@ -18,7 +19,7 @@ from divulge.attacks.reconstruction.language.discoverable import within
 from divulge.attacks.reconstruction.language.free_samples import FreeSamples, distinct
 from divulge.attacks.reconstruction.language.greedy_prefix import GreedyPrefix
 from divulge.attacks.reconstruction.language.hidden_part import HiddenPart, hidden_part
-from divulge.attacks.reconstruction.language.personal import PATTERNS, PiiInference, secrets_in, with_secret
+from divulge.attacks.reconstruction.language.pii import PATTERNS, PiiInference, secrets_in, with_secret
 from divulge.attacks.reconstruction.language.sampled_prefix import SampledPrefix, halves
 from divulge.auditing.oracle import GrantedOracle
 from divulge.core.errors import Impossible, InputError
@@ -34,7 +35,10 @@ from divulge.games.judges import text as former
 from divulge.games.judges.written import WrittenJudge
 from divulge.language import CausalTarget, FineTune, TokenFunction
 from divulge.report.language.written import curve, in_people
+from divulge.setup.audit_file import load
+from divulge.setup.from_file import job_from_file
 from divulge.stats.paired import sign_p_value
+from divulge.workflows.run_audit import run_audit
 from tests.language.tiny import SYLLABLES, gpt, texts, tokenizer
 
 
@@ -193,6 +197,25 @@ def test_numbers_of_people_are_told_by_a_model_that_learned_them(tmp_path):
     assert by["pii_reconstruction"].about == "number"
     assert all(f.verdict is divulge.Verdict.LEAK and f.value > 0.7 for f in by.values())
     assert by["pii_inference"].chance < 0.75 and by["pii_reconstruction"].chance < 0.3
+
+
+def test_an_audit_file_says_which_secrets_are_looked_for(tmp_path):
+    """And how: settings of attacks are read as the page on secrets writes them."""
+    names = ["baki", "dolu", "mera", "tave"]
+    for name, part in (("members", names[:2]), ("nonmembers", names[2:])):
+        rows = [json.dumps({"text": f"{who} came {k}."}) for who in part for k in range(10)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(rows))
+    BASE.model.save_pretrained(tmp_path / "tuned")
+    reader().save_pretrained(tmp_path / "tuned")
+    (tmp_path / "audit.yaml").write_text(
+        "target: {kind: language, path: tuned}\ndata: {members: members.jsonl, nonmembers: nonmembers.jsonl}\n"
+        "attacks:\n  - discoverable_extraction: {n: 10, p: 0.9, temperature: 0.8, top_k: 5}\n"
+        f"  - pii_inference: {{kinds: [email], secrets: [{', '.join(names)}], candidates: 3}}\nrecipe: none\n"
+    )
+    run = run_audit(job_from_file(load(tmp_path / "audit.yaml"), tmp_path), tmp_path / "run", explain=False)
+    found = {f.attack: f for f in run.findings().findings}
+    assert found["pii_inference"].about == "given" and found["pii_inference"].verdict is not divulge.Verdict.LEAK
+    assert "temperature 0.8" in run.evidence("discoverable_extraction").notes[0]
 
 
 def test_a_model_that_saw_other_people_tells_nothing(tmp_path):

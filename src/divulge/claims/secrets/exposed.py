@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from divulge.claims.as_run import Found, Setting, Test, Tested, as_run, of_records, of_target
-from divulge.claims.secrets.minting import Canary
+from divulge.claims.secrets.minting import MintedSecret
 from divulge.claims.secrets.ranking import Exposure, ranked
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
@@ -62,7 +62,7 @@ class ExposureTest:
 
 def secrets_exposed(
     target: Target,
-    canaries: Sequence[Canary],
+    canaries: Sequence[MintedSecret],
     commitment: str,
     seed: int = 0,
     *,

@@ -25,7 +25,7 @@ LEAST_SPACE = 10
 
 
 @dataclass(frozen=True)
-class Canary:
+class MintedSecret:
     """A text with a secret in it.
 
     pieces: the text in order, what is written as a string, what was drawn by lot as the tuple of all
@@ -69,7 +69,7 @@ def canaries(
     repeats: Sequence[int],
     held_back: int,
     lot: Generator,
-) -> list[Canary]:
+) -> list[MintedSecret]:
     """One canary for each number of repeats, then so many that are held back, all drawn alike.
 
     template: `{digits:4}` is a number of four digits drawn by lot, `{NAME}` an entry of `lists[NAME]` drawn by lot,
@@ -77,7 +77,8 @@ def canaries(
     Raises InputError where it has no secret, or where canaries would share one beginning.
     """
     number = len(repeats) + held_back
-    parts, place = [], 0
+    parts: list[str | re.Match[str]] = []
+    place = 0
     for found in SLOT.finditer(template):
         parts += [template[place : found.start()], found]
         place = found.end()
@@ -101,7 +102,7 @@ def canaries(
             "known words, of which each has its own"
         )
     return [
-        Canary(
+        MintedSecret(
             tuple(c if isinstance(c, tuple) else c[i] for c in columns),
             tuple(int(lot.integers(len(c))) for c in columns if isinstance(c, tuple)),
             times,
@@ -176,7 +177,7 @@ def mint(
     return Minted(len(lines), number, held_back, made[0].space, commitment)
 
 
-def _plain(canary: Canary) -> dict[str, Any]:
+def _plain(canary: MintedSecret) -> dict[str, Any]:
     """As JSON has it."""
     marked = [
         {"text": piece} if isinstance(piece, str) else {"digit": True} if piece == DIGITS else {"one_of": list(piece)}
@@ -192,7 +193,7 @@ def commitment_of(secret: Path) -> str:
     return hashlib.sha256(secret.read_bytes()).hexdigest()
 
 
-def read_secret(secret: Path, commitment: str | None = None) -> list[Canary]:
+def read_secret(secret: Path, commitment: str | None = None) -> list[MintedSecret]:
     """The canaries, checked against the commitment where one is given; raises InputError where they do not agree."""
     found = commitment_of(secret)
     if commitment is not None and commitment.strip() != found:
@@ -203,10 +204,10 @@ def read_secret(secret: Path, commitment: str | None = None) -> list[Canary]:
         raise InputError(f"{secret.name} is damaged: it is no secret that `divulge canaries mint` made") from error
 
 
-def _canary(row: Mapping[str, Any]) -> Canary:
+def _canary(row: Mapping[str, Any]) -> MintedSecret:
     pieces = tuple(
         p["text"] if "text" in p else DIGITS if "digit" in p else tuple(map(str, p["one_of"])) for p in row["pieces"]
     )
-    canary = Canary(pieces, tuple(map(int, row["drawn"])), int(row["repeats"]))
+    canary = MintedSecret(pieces, tuple(map(int, row["drawn"])), int(row["repeats"]))
     canary.text()
     return canary

@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 from numpy.random import Generator
 
-from divulge.claims.secrets.minting import Canary
+from divulge.claims.secrets.minting import MintedSecret
 from divulge.core.capability.declared import able
 from divulge.core.capability.targets import ReadsTexts
 from divulge.core.errors import InputError, TargetError
@@ -64,13 +64,13 @@ def scored(target: Target, texts: Sequence[str]) -> TokenScores:
     return TokenScores(np.concatenate(rows), np.concatenate([[0], np.cumsum([len(row) for row in rows])]))
 
 
-def check_whole(target: Target, canary: Canary) -> None:
+def check_whole(target: Target, canary: MintedSecret) -> None:
     """Raises InputError where the target reads only a part of the text, perhaps one without the secret."""
     if able(target, ReadsTexts) and target.encode(canary.text()).cut:
         raise InputError(f"{target.name} reads {target.max_tokens} tokens of a text and a canary has more: max_tokens")
 
 
-def ranked(target: Target, canary: Canary, most: int, rng: Generator) -> Exposure:
+def ranked(target: Target, canary: MintedSecret, most: int, rng: Generator) -> Exposure:
     """Exposure of one canary: exact where its space is within `most`, or where the search among all of it ends within
     so many texts, as it does for what was learned by heart; extrapolated elsewhere, from secrets drawn at random.
     """
@@ -91,7 +91,7 @@ def ranked(target: Target, canary: Canary, most: int, rng: Generator) -> Exposur
     return Exposure(canary.repeats, space, None, guess.bits, low, high, min(1.0, 2 * guess.p_value), asked + len(drawn))
 
 
-def rank_of(target: Target, canary: Canary, most: int | None = None) -> tuple[int | None, int]:
+def rank_of(target: Target, canary: MintedSecret, most: int | None = None) -> tuple[int | None, int]:
     """How many secrets of the space are at least as likely as the one that was drawn, and how many texts that took.
 
     A tree over the secret's parts (its digits): a beginning that is less likely than the whole secret text cannot
@@ -103,7 +103,8 @@ def rank_of(target: Target, canary: Canary, most: int | None = None) -> tuple[in
     sizes = [len(piece) for piece in canary.pieces if not isinstance(piece, str)]
     if not _grows_by_tokens(target, canary, sizes):
         return _one_by_one(target, canary, own, LOOKED_AT, most)
-    asked, nodes = 1 + LOOKED_AT, [()]
+    asked = 1 + LOOKED_AT
+    nodes: list[tuple[int, ...]] = [()]
     before: list[Array] = []
     for depth, size in enumerate(sizes, 1):
         following = [(*node, choice) for node in nodes for choice in range(size)]
@@ -122,7 +123,7 @@ def rank_of(target: Target, canary: Canary, most: int | None = None) -> tuple[in
     return (len(nodes), asked) if canary.drawn in nodes else _one_by_one(target, canary, own, asked, most)
 
 
-def _grows_by_tokens(target: Target, canary: Canary, sizes: Sequence[int]) -> bool:
+def _grows_by_tokens(target: Target, canary: MintedSecret, sizes: Sequence[int]) -> bool:
     """Whether beginnings of some secrets, the one that was drawn and others spread over the space, are the first tokens
     of what goes on from them.
     """
@@ -143,7 +144,9 @@ def _goes_on(before: Sequence[Array], tokens: Sequence[Array], size: int) -> boo
     )
 
 
-def _one_by_one(target: Target, canary: Canary, own: float, asked: int, most: int | None) -> tuple[int | None, int]:
+def _one_by_one(
+    target: Target, canary: MintedSecret, own: float, asked: int, most: int | None
+) -> tuple[int | None, int]:
     sizes = [len(piece) for piece in canary.pieces if not isinstance(piece, str)]
     if most is not None and asked + prod(sizes) > most:
         return None, asked

@@ -29,7 +29,7 @@ GIVEN = "given"
 
 
 @dataclass(frozen=True)
-class Secret:
+class SecretSpan:
     """Where a secret stands: in which text, between which letters of its part that can be replaced, and what it is."""
 
     text: int
@@ -45,21 +45,21 @@ def part_of(text: Text) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def with_secret(text: Text, secret: Secret, value: str) -> Text:
+def with_secret(text: Text, secret: SecretSpan, value: str) -> Text:
     """The text with another value in the secret's place."""
     part = part_of(text) or ""
     changed = part[: secret.start] + value + part[secret.stop :]
     return replace(text, completion=changed) if isinstance(text, Prompted) else changed
 
 
-def secrets_in(texts: Sequence[Text], pattern: str) -> list[Secret]:
+def secrets_in(texts: Sequence[Text], pattern: str) -> list[SecretSpan]:
     """All that match a regular expression, in the order of the texts."""
     known = re.compile(pattern)
     found = []
     for place, text in enumerate(texts):
         for match in known.finditer(part_of(text) or ""):
             if match.end() > match.start():
-                found.append(Secret(place, match.start(), match.end(), match[0]))
+                found.append(SecretSpan(place, match.start(), match.end(), match[0]))
     return found
 
 
@@ -121,7 +121,7 @@ class PiiReconstruction:
             raise Impossible(f"no two different secrets ({named}) stand in the texts: name them with `secrets`")
         return guesses
 
-    def _guess(self, view: TextView, texts: Sequence[Text], kind: str, found: list[Secret]) -> WrittenGuess:
+    def _guess(self, view: TextView, texts: Sequence[Text], kind: str, found: list[SecretSpan]) -> WrittenGuess:
         counts = Counter(secret.value for secret in found)
         kept = np.sort(view.rng.permutation(len(found))[: self.most])
         asked = [found[place] for place in kept]
