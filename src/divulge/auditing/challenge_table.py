@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from divulge.auditing.challenge import ChallengeSpec
-from divulge.auditing.challenges import extraction, membership, property, reconstruction, release
+from divulge.auditing.challenges import extraction, membership, property, reconstruction, release, texts
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError
 from divulge.core.plugins import announced
@@ -14,7 +14,14 @@ from divulge.core.threat import Challenge
 GROUP = "divulge.challenges"
 """Entry point group in which an installed package announces challenges: name = 'package.module:SPEC'."""
 
-_OURS = (*membership.ALL, *reconstruction.ALL, *release.ALL, *property.ALL, *extraction.ALL)
+_OURS = (
+    *membership.ALL,
+    *reconstruction.ALL,
+    *release.ALL,
+    *texts.ALL,
+    *property.ALL,
+    *extraction.ALL,
+)
 BUILT_IN = {each.challenge: each for each in _OURS}
 
 

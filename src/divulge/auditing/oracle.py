@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import Completes, Generates, model_of
-from divulge.core.errors import AccessDenied, BudgetSpent, TargetError
+from divulge.core.capability.targets import Completes, Generates, TellsSampling, model_of
+from divulge.core.errors import AccessDenied, BudgetSpent, Impossible, TargetError
 from divulge.core.hashing import Array, derived_seed, row_digests
 from divulge.core.language.texts import Text, as_records, text_key, texts_of
 from divulge.core.language.token_scores import TokenScores, of_padded, padded, trimmed
@@ -205,6 +205,18 @@ class GrantedOracle:
     def token_logprobs(self, texts: Records | Sequence[Text]) -> TokenScores:
         """See Oracle."""
         return of_padded(self._ask(Access.TOKEN_LOGPROBS, as_records(texts)))
+
+    def sampling_logprobs(
+        self, texts: Records | Sequence[Text], temperature: float = 1.0, top_k: int | None = None
+    ) -> list[Array]:
+        """See Oracle."""
+        records = as_records(texts)
+        scores = self.token_logprobs(records)
+        if temperature == 1 and top_k is None:
+            return scores.by_text(scores.logprob)
+        if not able(self._target, TellsSampling):
+            raise Impossible(f"{self._target.name} tells log-probabilities at temperature 1 alone, of all its tokens")
+        return self._target.sampling_logprobs(records, temperature, top_k)
 
     def complete(
         self, prefixes: Sequence[Text], n: int = 1, temperature: float = 1.0, max_tokens: int = 50, seed: int = 0

@@ -20,6 +20,7 @@ from divulge.cli.papers import papers
 from divulge.cli.record import record
 from divulge.cli.report import report
 from divulge.cli.screen import out, speak_unicode
+from divulge.cli.secrets.canaries import canaries
 from divulge.cli.sharing.carry import pull, push
 from divulge.cli.sharing.runs import runs
 from divulge.cli.watched import watched
@@ -56,6 +57,7 @@ def divulge(
 for verb in (demo, init, audit, attacks, report, gate, compare, epsilon, record, papers, runs, push, pull, cache):
     app.command()(verb)
 app.add_typer(claim, name="claim")
+app.add_typer(canaries, name="canaries")
 
 
 def main() -> None:

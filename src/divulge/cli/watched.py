@@ -18,7 +18,7 @@ from divulge.cli.screen import complain
 from divulge.core.boundary import watch
 from divulge.runs.index_address import is_shared
 
-WITH_MODELS = ("audit", "demo", "compare", "claim", "epsilon")
+WITH_MODELS = ("audit", "demo", "compare", "claim", "canaries", "epsilon")
 """Commands that run code which is not divulge's."""
 
 WATCHING = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP} if sys.platform == "linux" else set()

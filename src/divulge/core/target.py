@@ -122,6 +122,15 @@ class Oracle(Protocol):
         """
         ...
 
+    def sampling_logprobs(
+        self, texts: Records | Sequence[Text], temperature: float = 1.0, top_k: int | None = None
+    ) -> list[Array]:
+        """Log-probability of writing each scored token of each text when sampling at this temperature from the `top_k`
+        likeliest tokens, all where None: [tokens] each, minus infinity for what is not written.  Each text counts as a
+        query, once.  Needs TOKEN_LOGPROBS; raises Impossible where the target tells them at temperature 1 alone.
+        """
+        ...
+
     def complete(
         self, prefixes: Sequence[Text], n: int = 1, temperature: float = 1.0, max_tokens: int = 50, seed: int = 0
     ) -> list[list[str]]:

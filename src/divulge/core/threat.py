@@ -66,6 +66,7 @@ class Challenge:
     UPDATED: ClassVar[Challenge]
     INFORMED: ClassVar[Challenge]
     REPEATED: ClassVar[Challenge]
+    TEXTS: ClassVar[Challenge]
     TRAINING_SET: ClassVar[Challenge]
     BATCH: ClassVar[Challenge]
     INPUTS: ClassVar[Challenge]
@@ -89,6 +90,7 @@ Challenge.VERSIONS = Challenge(Family.RECONSTRUCTION, "the record between two ve
 Challenge.UPDATED = Challenge(Family.RECONSTRUCTION, "records that a model was updated with")
 Challenge.INFORMED = Challenge(Family.RECONSTRUCTION, "the one training record that is not known")
 Challenge.REPEATED = Challenge(Family.RECONSTRUCTION, "the one unknown record of a training that can be repeated")
+Challenge.TEXTS = Challenge(Family.RECONSTRUCTION, "training texts, word for word")
 Challenge.TRAINING_SET = Challenge(Family.PROPERTY, "a property of the training set")
 Challenge.BATCH = Challenge(Family.PROPERTY, "a property of the batch behind an update")
 Challenge.INPUTS = Challenge(Family.PROPERTY, "attributes of an input that the model carries")

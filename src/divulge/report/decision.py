@@ -31,7 +31,7 @@ from divulge.core.wording import counted, joined, percent
 from divulge.report import claims, handshake, limits, people, words
 from divulge.report.causes import helpful
 from divulge.report.membership import over_all
-from divulge.report.metrics import metric_name, shown
+from divulge.report.metrics import OF_SECRETS, OF_TEXTS, metric_name, shown
 from divulge.report.next_steps import NextStep, advice, basis_lacks
 from divulge.report.property_words import in_words
 from divulge.report.typography import MARKS
@@ -45,6 +45,8 @@ QUERIES = tuple(
         Access.SCORES_OVER_TIME,
         Access.LOGITS,
         Access.SAMPLES,
+        Access.TOKEN_LOGPROBS,
+        Access.COMPLETIONS,
     )
 )
 """What a query answers with; everything else means holding the model or standing beside its training."""
@@ -61,6 +63,7 @@ OF_RECORDS = (
     TEXT_EXACT,
     ROWS_COPIED,
     ROWS_NEARLY_COPIED,
+    *OF_TEXTS,
 )
 """Metrics of rebuilt records; the others of their family are about attributes, classes or counts."""
 
@@ -335,7 +338,7 @@ def _risks(result: AuditResult) -> tuple[Risk, ...]:
     more = f"; more at risk than others: {joined(groups)}" if groups else ""
     low = [f for f in result.of(Family.MEMBERSHIP) if (f.kind.fpr or 1) < 0.1]
     area = [f for f in result.of(Family.MEMBERSHIP) if f.metric == AUC]
-    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.key == ATTRIBUTE_ACCURACY]
+    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.key in (ATTRIBUTE_ACCURACY, *OF_SECRETS)]
     rebuilt = [f for f in result.of(Family.RECONSTRUCTION) if f.key in OF_RECORDS]
     groups_found = list(result.of(Family.PROPERTY))
     knobs = sorted((c for c in result.what_if if c.share > 0), key=lambda c: -c.share)

@@ -14,11 +14,16 @@ from divulge.core.results.metric import (
     HYPERPARAMETERS_RECOVERED,
     NEARER_TRAINING,
     PARAMETERS_RECOVERED,
+    PASSAGES_SHOWN,
     RECORDS_EXACT,
     RECORDS_REBUILT,
     ROWS_COPIED,
+    SECRETS_CHOSEN,
+    SECRETS_NAMED,
     TEXT_EXACT,
     TEXT_REBUILT,
+    TEXTS_NEARLY_WRITTEN,
+    TEXTS_WRITTEN,
     Format,
     metrics,
     tpr_at,
@@ -45,7 +50,15 @@ RECOVERED = {
     ARCHITECTURE_RECOVERED: "of the facts about the architecture that were asked for",
 }
 
-WHOLE_RECORDS = (ROWS_COPIED, RECORDS_EXACT, TEXT_EXACT, RECORDS_REBUILT, TEXT_REBUILT, BATCHES_OPENED, NEARER_TRAINING)
+OF_TEXTS = (TEXTS_WRITTEN, TEXTS_NEARLY_WRITTEN, PASSAGES_SHOWN)
+"""Metrics of training texts that a language model writes out."""
+
+OF_SECRETS = (SECRETS_NAMED, SECRETS_CHOSEN)
+"""Metrics of personal secrets in such texts."""
+
+REBUILT = (RECORDS_EXACT, TEXT_EXACT, RECORDS_REBUILT, TEXT_REBUILT, BATCHES_OPENED, NEARER_TRAINING)
+
+WHOLE_RECORDS = (*OF_TEXTS, ROWS_COPIED, *REBUILT)
 """Metrics of whole records, the most telling first."""
 
 

@@ -10,12 +10,21 @@ from divulge.core.results.estimate import Detail
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Picture, ValueRow
 from divulge.core.results.finding import Finding, Verdict
-from divulge.core.results.metric import ATTRIBUTE_ACCURACY, CLASSES_RECOGNIZED, CLASSES_SHOWN
+from divulge.core.results.metric import (
+    ATTRIBUTE_ACCURACY,
+    CLASSES_RECOGNIZED,
+    CLASSES_SHOWN,
+    LABELS_COUNTED,
+    PASSAGES_SHOWN,
+    TEXTS_NEARLY_WRITTEN,
+    TEXTS_WRITTEN,
+)
 from divulge.core.threat import Family
 from divulge.core.wording import counted, percent
 from divulge.report.figures.png import data_uri
+from divulge.report.language import written
+from divulge.report.metrics import OF_SECRETS, OF_TEXTS, metric_name
 from divulge.report.metrics import WHOLE_RECORDS as WHOLE
-from divulge.report.metrics import metric_name
 from divulge.report.typography import capital, lower
 
 MOST_DETAILS = 3
@@ -25,19 +34,26 @@ def _leaks(result: AuditResult) -> list[Finding]:
     return [f for f in result.of(Family.RECONSTRUCTION) if f.verdict is Verdict.LEAK]
 
 
+HEADLINES = (
+    ((TEXTS_WRITTEN,), "Training texts come out word for word"),
+    ((TEXTS_NEARLY_WRITTEN,), "Training texts come out nearly word for word"),
+    ((PASSAGES_SHOWN,), "The model writes passages of its training texts by itself"),
+    (WHOLE, "Training records can be reconstructed"),
+    (OF_SECRETS, "Personal secrets in the training texts can be told"),
+    ((ATTRIBUTE_ACCURACY,), "Sensitive attributes can be inferred"),
+    ((CLASSES_SHOWN,), "The typical look of a class can be reconstructed"),
+    ((CLASSES_RECOGNIZED,), "Inputs representative of a class can be generated"),
+    ((LABELS_COUNTED,), "The classes behind an update can be counted"),
+)
+"""Metrics, and what is said where one of them leaks; the first that does is named."""
+
+
 def headline(result: AuditResult) -> str:
     """The verdict on reconstruction in a few words."""
     found = {f.key for f in _leaks(result)}
-    if found & set(WHOLE):
-        return "Training records can be reconstructed"
-    if "attribute_accuracy" in found:
-        return "Sensitive attributes can be inferred"
-    if "classes_shown" in found:
-        return "The typical look of a class can be reconstructed"
-    if "classes_recognised" in found:
-        return "Inputs representative of a class can be generated"
-    if "labels_counted" in found:
-        return "The classes behind an update can be counted"
+    for metrics, words in HEADLINES:
+        if found & set(metrics):
+            return words
     if found:  # a metric that another package brought
         return f"{capital(metric_name(min(found)))}, better than by guessing"
     return "Nothing was reconstructed better than by guessing"
@@ -64,7 +80,9 @@ def telling(result: AuditResult) -> list[Finding]:
             kinds[finding.metric] = finding
     whole = next((kinds[m] for m in WHOLE if m in kinds), None)
     chosen = [whole] if whole is not None else []
-    chosen += [f for f in kinds.values() if f.key in (ATTRIBUTE_ACCURACY, CLASSES_RECOGNIZED, CLASSES_SHOWN)]
+    chosen += [
+        f for f in kinds.values() if f.key in (*OF_SECRETS, ATTRIBUTE_ACCURACY, CLASSES_RECOGNIZED, CLASSES_SHOWN)
+    ]
     if chosen or kinds:
         return chosen or list(kinds.values())[:1]
     found = [f for f in result.of(Family.RECONSTRUCTION) if f.verdict is Verdict.NOT_FOUND and f.value is not None]
@@ -81,6 +99,8 @@ def _said(result: AuditResult, named: bool) -> str:
 
 def _one(result: AuditResult, finding: Finding, named: bool) -> str:
     title = f"“{result.titles.get(finding.attack, finding.attack)}”, " if named else ""
+    if finding.key in (*OF_TEXTS, *OF_SECRETS):
+        return f"{title}{written.in_people(result, finding)}" if named else written.in_people(result, finding)
     bounds = f"{percent(finding.low or 0.0)} to {percent(finding.high or 0.0)}"
     evidence = result.evidence.get(finding.attack)
     blind = evidence.baseline if evidence is not None and named else ""

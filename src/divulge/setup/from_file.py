@@ -12,6 +12,7 @@ from divulge.core.boundary.watch import asking
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
+from divulge.core.threat import Task
 from divulge.data.files import existing
 from divulge.setup.assemble import job_of
 from divulge.setup.audit_file import AuditFile, DataPart
@@ -97,6 +98,14 @@ def canaries_from(audit: AuditFile, folder: Path, secret: Mapping[str, Any]) -> 
     """The model of an audit file, and the canaries of a secret as it can be asked about them; see `marked`."""
     target, _ = target_in(audit.target, folder)
     return target, marked(target, secret, audit.data, folder, audit.target.task)
+
+
+def language_model_from(audit: AuditFile, folder: Path) -> Target:
+    """The language model of an audit file; raises InputError for a model of another kind."""
+    target, _ = target_in(audit.target, folder)
+    if target.task is not Task.LANGUAGE:
+        raise InputError(f"target: {target.name} is no language model, and secrets are written into texts")
+    return target
 
 
 def _data(audit: AuditFile, lacking: str) -> DataPart:

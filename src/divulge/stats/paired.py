@@ -87,6 +87,20 @@ def gain_low(measure: Paired, alpha: float) -> float:
     return gain * (2 * _bet_low((hits - blind + 1) / 2, alpha / 2) - 1)
 
 
+def sign_p_value(measure: Paired) -> float | None:
+    """Exact p-value of the attack being right no more often than the blind guess, from the units on which one of them
+    was right and the other was not (McNemar 1947, by the binomial); None where units are no plain yes or no, or where
+    the blind guess is known.
+    """
+    from scipy import special
+
+    hits, blind = by_unit(measure)
+    if measure.known or not np.isin(np.concatenate([hits, blind]), (0.0, 1.0)).all():
+        return None
+    won, lost = int((hits > blind).sum()), int((hits < blind).sum())
+    return float(special.bdtrc(won - 1, won + lost, 0.5)) if won else 1.0
+
+
 def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, tests: int = 1) -> Estimate:
     """One metric with its uncertainty.  tests: how many findings share the error rate, for an honest power."""
     alpha, threshold = 1 - policy.confidence, policy.threshold(measure.metric, measure.about)
@@ -112,7 +126,7 @@ def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, 
         advantage_low=gain_low(measure, alpha),
         advantage_corrected=gain_low(measure, alpha / tests),
         detectable=_visible(measure, blind, spread, threshold, alpha / tests),
-        p_value=p_value(lambda a: gain_low(measure, a), threshold),
+        p_value=_p_value(measure, threshold),
         threshold=threshold,
         details=(
             *_residual(measure, hits, blind, alpha),
@@ -149,6 +163,12 @@ def seen_from(units: int, chance: float | None, threshold: float, level: float) 
         (k for k in range(1, units + 1) if special.betaincinv(k, units - k + 1, level / 2) - lost > threshold), None
     )
     return None if needed is None else float(special.betaincinv(needed, units - needed + 1, POWER))
+
+
+def _p_value(measure: Paired, threshold: float) -> float:
+    """Exact where nothing is tolerated and units are yes or no; by the bounds elsewhere."""
+    exact = sign_p_value(measure) if threshold == 0 else None
+    return p_value(lambda a: gain_low(measure, a), threshold) if exact is None else exact
 
 
 def _reach(measure: Paired, threshold: float, level: float) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from divulge.core.results.metric import (
     NOT_AS_CLAIMED,
     PROPERTY_TOLD,
     RECORD_NAMED,
+    SECRETS_EXPOSED,
+    SECRETS_READ_OFF,
     SHARE_USED,
     Trials,
 )
@@ -222,6 +224,8 @@ FEW_FOR_CLAIM = {
     EPSILON_ONE_RUN: "so few canaries could not have refuted the claim: give more of them",
     EPSILON_OF_MECHANISM: "so few samples could not have refuted the claim: take more of them",
     CANARIES_USED: "so few canaries prove nothing, even if every label is ranked first",
+    SECRETS_EXPOSED: "so few secrets prove nothing, even if each is the likeliest of all: insert more of them",
+    SECRETS_READ_OFF: "so few secrets prove nothing, even if each is the likeliest of all: insert more of them",
     RECORD_NAMED: "there are too few trainings to show even that this record is always named: give more trials",
 }
 
@@ -233,6 +237,8 @@ UPHELD = {
     EPSILON_BY_STEP: "epsilon is at least {value:.2f} if each step is Gaussian, and {threshold:g} was claimed",
     EPSILON_OF_MECHANISM: "epsilon is at least {value:.2f}, and {threshold:g} was claimed",
     NOT_AS_CLAIMED: "something was not done as the claim assumes",
+    SECRETS_EXPOSED: "secrets from the corpus are likelier to the model than others that might have been drawn",
+    SECRETS_READ_OFF: "at least {low} of the inserted secrets are the first that the model would write",
     RECORD_NAMED: "whoever names this record has an advantage of at least {low}, above {tolerated}",
 }
 
@@ -244,6 +250,8 @@ NOT_UPHELD = {
     EPSILON_BY_STEP: "the bound by step of {value:.2f} does not exceed the {threshold:g} that was claimed",
     EPSILON_OF_MECHANISM: "the bound of {value:.2f} does not exceed the {threshold:g} that was claimed",
     NOT_AS_CLAIMED: "what was seen was done as the claim assumes",
+    SECRETS_EXPOSED: "secrets from the corpus are no likelier to the model than chance makes them",
+    SECRETS_READ_OFF: "no more inserted secrets are the model's first choice than chance makes so",
     RECORD_NAMED: "an advantage of {power} or more would probably have been seen, on this record: others may differ",
 }
 

@@ -216,6 +216,14 @@ class Completes(Target, Protocol):
         ...
 
 
+class TellsSampling(Target, Protocol):
+    """A language model that tells how likely it is to write tokens under a scheme of sampling."""
+
+    def sampling_logprobs(self, records: Records, temperature: float, top_k: int | None) -> list[Array]:
+        """See core.target.Oracle."""
+        ...
+
+
 class ReadsTexts(Target, Protocol):
     """A language model that says how it cuts texts into tokens, so that others can be trained on texts alike."""
 

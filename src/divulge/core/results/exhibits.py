@@ -179,4 +179,20 @@ class Claimed:
     type: Literal["claimed"] = field(default="claimed", kw_only=True)
 
 
-Exhibit = Curve | Quality | ValueRow | Picture | Step | CopyQuality | Alarm | Fact | Claimed
+@dataclass(frozen=True)
+class Extractable:
+    """How many texts come out within n tries with probability p at least (Hayes et al. 2024): of the training texts, of
+    others, and of the training texts by the reference model, None where there is none.
+    """
+
+    n: int
+    p: float
+    members: int
+    of_members: int
+    nonmembers: int
+    of_nonmembers: int
+    reference: int | None = None
+    type: Literal["extractable"] = field(default="extractable", kw_only=True)
+
+
+Exhibit = Curve | Quality | ValueRow | Picture | Step | CopyQuality | Alarm | Fact | Claimed | Extractable

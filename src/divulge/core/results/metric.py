@@ -38,6 +38,11 @@ ROWS_NEARLY_COPIED = "rows_nearly_copied"
 SINGLED_OUT = "singled_out"
 RECORDS_LINKED = "records_linked"
 ATTRIBUTE_DEDUCED = "attribute_deduced"
+TEXTS_WRITTEN = "texts_written"
+TEXTS_NEARLY_WRITTEN = "texts_nearly_written"
+SECRETS_NAMED = "secrets_named"
+SECRETS_CHOSEN = "secrets_chosen"
+PASSAGES_SHOWN = "passages_shown"
 PROPERTY_TOLD = "property_told"
 PROPERTY_ESTIMATED = "property_estimated"
 BATCH_PROPERTY_TOLD = "batch_property_told"
@@ -51,6 +56,8 @@ EPSILON_OF_MECHANISM = "epsilon_of_mechanism"
 NOT_AS_CLAIMED = "not_as_claimed"
 SOURCE_INFERRED = "source_inferred"
 RECORD_NAMED = "record_named"
+SECRETS_EXPOSED = "secrets_exposed"
+SECRETS_READ_OFF = "secrets_read_off"
 
 OF_BATCHES = (BATCHES_OPENED, LABELS_COUNTED, BATCH_PROPERTY_TOLD)
 FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
@@ -184,6 +191,11 @@ def _paired() -> list[Metric]:
         (SINGLED_OUT, "guesses that single a person out", 0.05),
         (RECORDS_LINKED, "parts of a record linked", 0.05),
         (ATTRIBUTE_DEDUCED, "attribute deduced from the release", 0.05),
+        (TEXTS_WRITTEN, "training texts written out word for word", 0.0),
+        (TEXTS_NEARLY_WRITTEN, "training texts written out nearly word for word", 0.0),
+        (SECRETS_NAMED, "secrets in texts named among all candidates", 0.0),
+        (SECRETS_CHOSEN, "secrets in texts told from a few others", 0.0),
+        (PASSAGES_SHOWN, "passages that show a training text", 0.0),
     ]
     inferred = [
         (PROPERTY_TOLD, "property inferred (two values)", 0.1),
@@ -224,6 +236,8 @@ def _claims() -> list[Metric]:
         Metric(EPSILON_OF_MECHANISM, None, "epsilon of a mechanism, at least", own, 0.0, number, unbounded=True),
         Metric(NOT_AS_CLAIMED, None, "parts of a training that are not as claimed", own, 0.0),
         Metric(SOURCE_INFERRED, None, "records whose client is inferred", own, 0.05),
+        Metric(SECRETS_EXPOSED, None, "exposure of inserted secrets, of the most possible", own, 0.0),
+        Metric(SECRETS_READ_OFF, None, "inserted secrets that are likelier than all others", own, 0.0),
         Metric(RECORD_NAMED, None, "advantage on one record", own, 0.05, number, needs_power=True),
     ]
 

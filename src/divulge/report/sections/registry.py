@@ -27,6 +27,7 @@ from divulge.report.sections import (
     untried,
     verdict,
 )
+from divulge.report.sections.language import tries
 
 GROUP = "divulge.report_sections"
 """Entry points of this group name an object of the class Section."""
@@ -47,6 +48,7 @@ SECTIONS: tuple[Section, ...] = (
     risk.SECTION,
     groups.SECTION,
     reconstruction.SECTION,
+    tries.SECTION,
     properties.SECTION,
     extraction.SECTION,
     causes.SECTION,

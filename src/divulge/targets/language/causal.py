@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from divulge.core.target import Target
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import guarded
 from divulge.targets.language.encoding import Encoded, encoded, tokenizer_print
+from divulge.targets.language.token_rows import RowsOf, scheme_rows, token_rows
 from divulge.targets.networks.torch_lent import device_of, fingerprint_of, lent
 
 USUAL = 1024
@@ -127,7 +129,7 @@ class CausalTarget:
         found: Any = guarded(self._name, lambda: self._scored(texts))
         return padded(found)
 
-    def _scored(self, texts: Sequence[Encoded]) -> list[Array]:
+    def _scored(self, texts: Sequence[Encoded], rows_of: RowsOf = token_rows) -> list[Array]:
         """Rows of each text; texts of like length go together, filled up on the right and masked."""
         rows: list[Array] = [np.empty((0, WIDTH))] * len(texts)
         order = sorted(range(len(texts)), key=lambda place: len(texts[place].ids))
@@ -138,16 +140,22 @@ class CausalTarget:
                 while size < len(order) and (size + 1) * len(texts[order[size]].ids) <= most:
                     size += 1
                 batch, order = order[:size], order[size:]
-                for place, row in zip(batch, self._batch([texts[place] for place in batch]), strict=True):
+                for place, row in zip(batch, self._batch([texts[place] for place in batch], rows_of), strict=True):
                     rows[place] = row
         return rows
 
-    def _batch(self, texts: Sequence[Encoded]) -> list[Array]:
+    def _batch(self, texts: Sequence[Encoded], rows_of: RowsOf) -> list[Array]:
         ids, mask = filled(texts)
         place = device_of(self.model)
         logits = self.model(input_ids=ids.to(place), attention_mask=mask.to(place)).logits
-        found = token_rows(logits[:, :-1], ids[:, 1:].to(place)).cpu().numpy()
+        found = rows_of(logits[:, :-1], ids[:, 1:].to(place)).cpu().numpy()
         return [row[text.first - 1 : len(text.ids) - 1] for row, text in zip(found, texts, strict=True)]
+
+    def sampling_logprobs(self, records: Records, temperature: float, top_k: int | None) -> list[Array]:
+        """See Oracle."""
+        texts = [self.encode(text) for text in texts_of(records)]
+        found: Any = guarded(self._name, lambda: self._scored(texts, partial(scheme_rows, temperature, top_k)))
+        return list(found)
 
     def complete(
         self, prefixes: Sequence[Text], n: int = 1, temperature: float = 1.0, max_tokens: int = 50, seed: int = 0
@@ -179,13 +187,22 @@ class CausalTarget:
             torch.manual_seed(seed)
             for prefix in prefixes:
                 text = prefix.prompt if isinstance(prefix, Prompted) else prefix
-                ids = torch.tensor([encoded(self.tokenizer, text, 2**31).ids[-room:]], device=device_of(self.model))
+                given = encoded(self.tokenizer, text, 2**31).ids[-room:] or (self._beginning(ending),)
+                ids = torch.tensor([given], device=device_of(self.model))
                 made = self.model.generate(
                     input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config
                 )[:, ids.shape[1] :]
                 parts = [self._decoded(row.tolist(), ending) for row in made.cpu()]
                 written.append(parts if sampled else parts * n)
         return written
+
+    def _beginning(self, ending: Any) -> int:
+        """What stands before a text that begins with nothing."""
+        first = getattr(self.model.config, "bos_token_id", None)
+        first = (ending[0] if isinstance(ending, list) else ending) if first is None else first
+        if first is None:
+            raise TargetError(f"the model {self._name} has no token that a text begins with: give a beginning")
+        return int(first)
 
     def _decoded(self, ids: list[int], ending: Any) -> Any:
         ends = ending if isinstance(ending, list) else [ending]
@@ -202,19 +219,6 @@ def filled(texts: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
         ids[row, : len(text.ids)] = torch.tensor(text.ids)
         mask[row, : len(text.ids)] = 1
     return ids, mask
-
-
-def token_rows(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """What TokenScores has of each token [texts, places, 5], from logits [texts, places, vocabulary]."""
-    logs = logits.float().log_softmax(-1)
-    own = logs.gather(-1, ids[..., None])
-    weights = logs.exp()
-    terms = torch.where(weights > 0, weights * logs, torch.zeros_like(logs))
-    mean = terms.sum(-1)
-    square = torch.where(weights > 0, terms * logs, torch.zeros_like(logs)).sum(-1)
-    spread = (square - mean**2).clamp(min=0).sqrt()
-    rank = (logs > own).sum(-1)
-    return torch.stack([own[..., 0], mean, spread, rank.float(), ids.float()], dim=-1).double()
 
 
 def _window(config: Any, tokenizer: Any) -> int:

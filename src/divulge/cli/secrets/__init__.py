@@ -1,0 +1,1 @@
+"""Verbs about secrets in the training texts of language models."""
