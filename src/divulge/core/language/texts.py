@@ -58,6 +58,10 @@ class _Listed:
 
     value: list[Text]
 
+    def lent(self) -> list[Text]:
+        """See Given."""
+        return list(self.value)
+
     def take(self, index: Array) -> Given:
         """See Given."""
         return _Listed([self.value[int(place)] for place in np.arange(len(self.value))[index]])

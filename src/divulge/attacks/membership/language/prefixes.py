@@ -99,8 +99,10 @@ def _alone_and_after(view: MembershipView, prefixes: Sequence[Sequence[Text]]) -
         if isinstance(text, tuple) or any(isinstance(each, tuple) for each in before):
             raise Impossible("texts are token numbers, which have no room for a prefix here")
         start = " ".join(written(each) for each in before) + " "
-        prompted = isinstance(text, Prompted)
-        asked.append(Prompted(start + text.prompt, text.completion) if prompted else Prompted(start, written(text)))
+        if isinstance(text, Prompted):
+            asked.append(Prompted(start + text.prompt, text.completion))
+        else:
+            asked.append(Prompted(start, written(text)))
     return _in_common(view.target.token_logprobs(view.candidates), view.target.token_logprobs(asked))
 
 
