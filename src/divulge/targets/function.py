@@ -140,7 +140,11 @@ class FunctionTarget:
         if probabilities and not are_probabilities(outputs):
             raise TargetError(
                 f"the function {self._name} is declared to return scores, but its rows are no probabilities: "
-                + ("divide them by 100" if are_probabilities(outputs / 100) else "say returns='logits'")
+                + (
+                    "divide them by 100"
+                    if are_probabilities(outputs / 100)
+                    else "pass divulge.FunctionTarget(function, 'logits')"
+                )
             )
         return through_port(access, outputs, probabilities, self.task)
 

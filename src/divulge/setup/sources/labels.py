@@ -122,6 +122,11 @@ def _numbered(target: Target, width: int | None, found: list[Any], reason: str) 
             return None
     if reason:
         raise InputError(f"{target.name} cannot be asked about these records: {reason}")
+    if width == 1 and len(found) > 2:
+        raise InputError(
+            f"{target.name} answers with one number a record, and the records have {len(found)} labels ({_few(found)}): "
+            "return a score for each class; if the number is the label, pass divulge.FunctionTarget(function, 'labels')"
+        )
     many = "" if width is None else f"{max(width, 2)} "
     raise InputError(
         f"the model's outputs stand for {many}classes, and the records say {_few(found)}: which output is which? pass "
@@ -161,7 +166,8 @@ def _infer_task(target: Target, pairs: Sequence[Pair], tell: Any) -> None:
     elif width == 1:
         raise InputError(
             f"y has {len(np.unique(values))} different numbers and {target.name} one output: if it predicts a "
-            "quantity, pass task='regression' (target.task: regression in an audit file)"
+            "quantity, pass task='regression' (target.task: regression in an audit file); a function that answers with "
+            "labels is divulge.FunctionTarget(function, 'labels')"
         )
     elif decimal and reason:
         raise InputError(f"{target.name} cannot be asked about these records: {reason}")
