@@ -125,7 +125,7 @@ def _numbered(target: Target, width: int | None, found: list[Any], reason: str) 
     if width == 1 and len(found) > 2:
         raise InputError(
             f"{target.name} answers with one number a record, and the records have the labels {_few(found)}: return "
-            " a score for each class; if the number is the label, pass divulge.FunctionTarget(function, 'labels')"
+            "a score for each class; if the number is the label, pass divulge.FunctionTarget(function, 'labels')"
         )
     many = "" if width is None else f"{max(width, 2)} "
     raise InputError(
