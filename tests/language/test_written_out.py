@@ -37,6 +37,8 @@ from divulge.language import CausalTarget, FineTune, TokenFunction
 from divulge.report.language.written import curve, in_people
 from divulge.setup.audit_file import load
 from divulge.setup.from_file import job_from_file
+from divulge.setup.from_objects import job_from_objects
+from divulge.setup.settings import Options
 from divulge.stats.paired import sign_p_value
 from divulge.workflows.run_audit import run_audit
 from tests.language.tiny import SYLLABLES, gpt, texts, tokenizer
@@ -173,6 +175,17 @@ def test_a_model_of_other_texts_writes_none_of_these(tmp_path):
         tmp_path, FineTune(BASE, learning_rate=5e-3, epochs=10, batch_size=10)(EVERYBODY[40:], 0), ["greedy_prefix"]
     )
     assert run.verdict is divulge.Verdict.NOT_FOUND
+
+
+def test_controls_write_what_they_learned_and_nothing_else(tmp_path):
+    """The negative control learns other texts, the positive one half of these."""
+    recipe = FineTune(BASE, learning_rate=5e-3, epochs=50, batch_size=10)
+    given = {"recipe": recipe, "attacks": ["greedy_prefix"], "engine": "sequential", "reference": BASE}
+    sets = (MEMBERS, OTHERS, texts(24, seed=3, words=4))
+    run = run_audit(job_from_objects(learned(), sets, Options.of(given)), tmp_path / "run", explain=False)
+    (finding,) = run.findings().findings
+    assert finding.verdict is divulge.Verdict.LEAK and finding.control < 0.2
+    assert finding.positive_control > 0.3
 
 
 def test_patterns_find_what_they_name():
