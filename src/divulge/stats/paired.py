@@ -143,7 +143,7 @@ def _reach(measure: Paired, threshold: float, level: float) -> dict[str, Any]:
         placed = tuple(u + (max(measure.units) + 1) * t for t in range(times) for u in measure.units)
         return replace(measure, hits=(1.0,) * (units * times), baseline=measure.baseline * times, units=placed)
 
-    reached = p_value(lambda a: gain_low(best(1), a), threshold)
+    reached = _p_value(best(1), threshold)
     if reached <= level:
         return {"attainable": reached}
     there = len(set(measure.units))

@@ -8,7 +8,7 @@ import numpy as np
 
 from divulge.claims.secrets.minting import MintedSecret
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import ReadsTexts, TellsNext
+from divulge.core.capability.targets import TellsNext
 from divulge.core.hashing import Array
 from divulge.core.target import Target
 
@@ -29,7 +29,7 @@ def by_next_tokens(
     A secret of k digits has 1 + 10 + ... + 10^(k-1) beginnings, a ninth of all secrets, and those that are less
     likely than the whole secret are not gone on from.
     """
-    if secret.goes_on or not able(target, TellsNext) or not able(target, ReadsTexts):
+    if secret.goes_on or not able(target, TellsNext):
         return None
     sizes = [len(piece) for piece in secret.pieces if not isinstance(piece, str)]
     tokens = _tokens(target, secret, sizes)
@@ -59,7 +59,7 @@ def _following(target: TellsNext, secret: MintedSecret, nodes: Array, tokens: Se
     return np.concatenate(parts) if parts else np.empty((0, len(tokens)))
 
 
-def _tokens(target: ReadsTexts, secret: MintedSecret, sizes: Sequence[int]) -> list[list[int]] | None:
+def _tokens(target: TellsNext, secret: MintedSecret, sizes: Sequence[int]) -> list[list[int]] | None:
     """The token of every part, place by place; None where parts are no single tokens, wherever they stand."""
     start = tuple(target.encode(secret.beginning(())).ids)
     tokens = []

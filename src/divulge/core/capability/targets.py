@@ -201,14 +201,6 @@ class TellsSampling(Target, Protocol):
         ...
 
 
-class TellsNext(Target, Protocol):
-    """A language model that tells how likely it is to go on with each of some tokens, at the cost of one pass."""
-
-    def next_logprobs(self, texts: Sequence[Text], tokens: Sequence[int]) -> Array:
-        """Log-probability of each of these tokens after each of these texts: [texts, tokens]."""
-        ...
-
-
 class ReadsTexts(Target, Protocol):
     """A language model that says how it cuts texts into tokens, so that others can be trained on texts alike."""
 
@@ -220,6 +212,14 @@ class ReadsTexts(Target, Protocol):
 
     def alike(self, model: Any) -> Target:
         """Another model, read alike."""
+        ...
+
+
+class TellsNext(ReadsTexts, Protocol):
+    """A language model that tells how likely it is to go on with each of some tokens, at the cost of one pass."""
+
+    def next_logprobs(self, texts: Sequence[Text], tokens: Sequence[int]) -> Array:
+        """Log-probability of each of these tokens after each of these texts: [texts, tokens]."""
         ...
 
 
