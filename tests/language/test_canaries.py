@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +12,8 @@ from scipy import stats
 
 from divulge.claims.secrets.exposed import ExposureTest, secrets_exposed
 from divulge.claims.secrets.minting import DIGITS, MintedSecret, canaries, mint, read_secret
-from divulge.claims.secrets.ranking import rank_of, ranked
+from divulge.claims.secrets.next_tokens import by_next_tokens
+from divulge.claims.secrets.ranking import rank_of, ranked, scored
 from divulge.core.errors import InputError
 from divulge.language import CausalTarget, FineTune, TokenFunction
 from divulge.runs.folder import RunFolder
@@ -97,6 +99,18 @@ def test_the_rank_is_the_one_that_enumeration_gives():
         canary = MintedSecret(("a ", DIGITS, DIGITS, " b"), secret, 1)
         products = np.multiply.outer(odds, odds)
         assert rank_of(target, canary)[0] == int((products >= products[secret] * (1 - 1e-6)).sum())
+
+
+def test_one_pass_over_a_beginning_tells_what_texts_tell_one_by_one():
+    for canary in [*drawn()[:2], *drawn()[-2:]]:
+        slow = replace(canary, pieces=(*canary.pieces[:-1], " so"))  # words follow: whole texts are compared
+        assert by_next_tokens(learned(), slow, None, 1e-4) is None
+        quick, asked = by_next_tokens(learned(), canary, None, 1e-4)
+        every = [canary.beginning((i, j)) for i in range(10) for j in range(10)]
+        found = scored(learned(), every)
+        whole = found.sum_of(found.logprob)
+        own = whole[10 * canary.drawn[0] + canary.drawn[1]]
+        assert quick == int((whole >= own - 1e-4).sum()) and asked <= 13
 
 
 def test_a_tokenizer_that_joins_digits_is_ranked_text_by_text():

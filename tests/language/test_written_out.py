@@ -28,16 +28,19 @@ from divulge.core.language.texts import Prompted, as_records
 from divulge.core.language.token_scores import of_texts
 from divulge.core.results.exhibits import Extractable
 from divulge.core.results.metric import PASSAGES_SHOWN, TEXTS_WRITTEN
+from divulge.core.results.policy import Policy
 from divulge.core.results.trials import Paired
 from divulge.core.threat import PRESETS, Access
 from divulge.core.views.texts import PassagesGuess, WrittenGuess
 from divulge.games.judges import text as former
 from divulge.games.judges.written import WrittenJudge
-from divulge.language import CausalTarget, FineTune, TokenFunction
+from divulge.language import CausalTarget, FineTune, TokenFunction, TokenTable
 from divulge.report.language.written import curve, in_people
 from divulge.setup.audit_file import load
 from divulge.setup.from_file import job_from_file
-from divulge.stats.paired import sign_p_value
+from divulge.setup.from_objects import job_from_objects
+from divulge.setup.settings import Options
+from divulge.stats.paired import sign_p_value, weigh_paired
 from divulge.workflows.run_audit import run_audit
 from tests.language.tiny import SYLLABLES, gpt, texts, tokenizer
 
@@ -128,6 +131,8 @@ def test_the_sign_test_by_hand():
     assert sign_p_value(measure) == pytest.approx(7 / 64)  # 5 or 6 of 6
     assert sign_p_value(replace(measure, baseline=measure.hits)) == 1.0
     assert sign_p_value(replace(measure, hits=(0.5,) * 8)) is None
+    assert weigh_paired(measure, (), Policy()).p_value == pytest.approx(7 / 64)
+    assert weigh_paired(measure, (), Policy()).attainable == pytest.approx(2.0**-6)  # of eight, two are ties at best
 
 
 def test_a_text_that_any_model_writes_is_no_memory():
@@ -173,6 +178,17 @@ def test_a_model_of_other_texts_writes_none_of_these(tmp_path):
         tmp_path, FineTune(BASE, learning_rate=5e-3, epochs=10, batch_size=10)(EVERYBODY[40:], 0), ["greedy_prefix"]
     )
     assert run.verdict is divulge.Verdict.NOT_FOUND
+
+
+def test_controls_write_what_they_learned_and_nothing_else(tmp_path):
+    """The negative control learns other texts, the positive one half of these."""
+    recipe = FineTune(BASE, learning_rate=5e-3, epochs=50, batch_size=10)
+    given = {"recipe": recipe, "attacks": ["greedy_prefix"], "engine": "sequential", "reference": BASE}
+    sets = (MEMBERS, OTHERS, texts(24, seed=3, words=4))
+    run = run_audit(job_from_objects(learned(), sets, Options.of(given)), tmp_path / "run", explain=False)
+    (finding,) = run.findings().findings
+    assert finding.verdict is divulge.Verdict.LEAK and finding.control < 0.2
+    assert finding.positive_control > 0.3
 
 
 def test_patterns_find_what_they_name():
@@ -230,6 +246,17 @@ def test_texts_without_secrets_are_refused_with_the_cure(tmp_path):
     for wrong in ({"kinds": ["iban"]}, {"candidates": 1}):
         with pytest.raises(InputError):
             PiiInference(**wrong)
+
+
+def test_tables_tell_probabilities_at_temperature_one_and_that_is_said(tmp_path):
+    """A model that cannot travel: its table and that of the model it came from."""
+    some = [*MEMBERS, *OTHERS]
+    table, base = TokenTable.of(learned(), some), TokenTable.of(BASE, some)
+    run = audited(tmp_path, table, ["discoverable_extraction"], reference=base)
+    assert run.findings[0].verdict is divulge.Verdict.LEAK
+    assert "at temperature 1, since" in run.result.evidence["discoverable_extraction"].notes[0]
+    mixed = audited(tmp_path / "mixed", learned(), ["discoverable_extraction"], reference=base)
+    assert mixed.findings[0].verdict is divulge.Verdict.LEAK
 
 
 def test_texts_come_out_without_a_beginning(tmp_path):

@@ -179,7 +179,7 @@ def _reach(measure: Paired, threshold: float, level: float) -> dict[str, Any]:
         placed = tuple(u + (max(measure.units) + 1) * t for t in range(times) for u in measure.units)
         return replace(measure, hits=(1.0,) * (units * times), baseline=measure.baseline * times, units=placed)
 
-    reached = p_value(lambda a: gain_low(best(1), a), threshold)
+    reached = _p_value(best(1), threshold)
     there, kind = len(set(measure.units)), metric(measure.metric)
     if reached <= level:
         wanted = HARDLY_A_LOOK["property"] * (1 - measure.chance)

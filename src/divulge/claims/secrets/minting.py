@@ -48,18 +48,23 @@ class MintedSecret:
         return "".join(piece if isinstance(piece, str) else piece[left.pop(0)] for piece in self.pieces)
 
     def beginning(self, chosen: Sequence[int]) -> str:
-        """The text up to the last of the secrets that were chosen; all of it where all were."""
-        if len(chosen) == len(self.drawn):
+        """The text up to the last of the secrets that were chosen; where all were, with the words that follow."""
+        if len(chosen) == len(self.drawn) and self.goes_on:
             return self.text(chosen)
         parts, left = [], list(chosen)
         for piece in self.pieces:
-            if isinstance(piece, str):
-                parts.append(piece)
-                continue
-            parts.append(piece[left.pop(0)])
-            if not left:
+            if not isinstance(piece, str) and not left:
+                break
+            parts.append(piece if isinstance(piece, str) else piece[left.pop(0)])
+            if not left and chosen and not isinstance(piece, str):
                 break
         return "".join(parts)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether words follow the last secret, which may betray it; signs alone do not, and are left out."""
+        last = self.pieces[-1]
+        return isinstance(last, str) and any(letter.isalnum() for letter in last)
 
 
 def canaries(

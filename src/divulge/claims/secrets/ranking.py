@@ -1,4 +1,4 @@
-"""Where a secret stands among all that might have been drawn, by the log-probability of the whole text."""
+"""Where a secret stands among all that might have been drawn, by the log-probability of the text with it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from divulge.claims.secrets.minting import MintedSecret
+from divulge.claims.secrets.next_tokens import by_next_tokens
 from divulge.core.capability.declared import able
 from divulge.core.capability.targets import ReadsTexts
 from divulge.core.errors import InputError, TargetError
@@ -83,8 +84,8 @@ def ranked(target: Target, canary: MintedSecret, most: int, rng: Generator) -> E
         p_value = rank / space if space <= most else min(1.0, 2 * rank / space)  # two ways to an answer, two tests
         return Exposure(canary.repeats, space, rank, bits, bits, bits, p_value, asked)
     sizes = [len(piece) for piece in canary.pieces if not isinstance(piece, str)]
-    drawn = [canary.text([int(rng.integers(size)) for size in sizes]) for _ in range(DRAWN)]
-    found = scored(target, [canary.text(), *drawn])
+    drawn = [canary.beginning([int(rng.integers(size)) for size in sizes]) for _ in range(DRAWN)]
+    found = scored(target, [canary.beginning(canary.drawn), *drawn])
     whole = found.sum_of(found.logprob)
     guess = extrapolated(float(whole[0]), whole[1:] + SLACK, space, rng)
     low, high = max(guess.low, 0.0), min(guess.high, top)
@@ -99,7 +100,10 @@ def rank_of(target: Target, canary: MintedSecret, most: int | None = None) -> tu
     of what goes on from it, whole texts are compared, one by one.  None in place of the rank where that takes more than
     `most` texts.
     """
-    own = float(scored(target, [canary.text()]).logprob.sum()) - SLACK
+    quick = by_next_tokens(target, canary, most, SLACK)
+    if quick is not None:
+        return quick
+    own = float(scored(target, [canary.beginning(canary.drawn)]).logprob.sum()) - SLACK
     sizes = [len(piece) for piece in canary.pieces if not isinstance(piece, str)]
     if not _grows_by_tokens(target, canary, sizes):
         return _one_by_one(target, canary, own, LOOKED_AT, most)
@@ -153,7 +157,7 @@ def _one_by_one(
     every = list(product(*map(range, sizes)))
     count = 0
     for place in range(0, len(every), CHUNK):
-        found = scored(target, [canary.text(chosen) for chosen in every[place : place + CHUNK]])
+        found = scored(target, [canary.beginning(chosen) for chosen in every[place : place + CHUNK]])
         count += int((found.sum_of(found.logprob) >= own).sum())
     if count == 0:
         raise TargetError(f"{target.name} answers the same text with another probability every time")

@@ -238,6 +238,14 @@ class ReadsTexts(Target, Protocol):
         ...
 
 
+class TellsNext(ReadsTexts, Protocol):
+    """A language model that tells how likely it is to go on with each of some tokens, at the cost of one pass."""
+
+    def next_logprobs(self, texts: Sequence[Text], tokens: Sequence[int]) -> Array:
+        """Log-probability of each of these tokens after each of these texts: [texts, tokens]."""
+        ...
+
+
 class StartsFrom(Protocol):
     """A language model, or a recipe for some, that was trained on from another one, which may be at hand."""
 

@@ -157,6 +157,26 @@ class CausalTarget:
         found: Any = guarded(self._name, lambda: self._scored(texts, partial(scheme_rows, temperature, top_k)))
         return list(found)
 
+    def next_logprobs(self, texts: Sequence[Text], tokens: Sequence[int]) -> Array:
+        """See TellsNext."""
+        found: Any = guarded(self._name, lambda: self._following([self.encode(text) for text in texts], list(tokens)))
+        return np.asarray(found)
+
+    def _following(self, texts: Sequence[Encoded], tokens: list[int]) -> Array:
+        """Texts of one length go together, so that the last place of each is the last of all."""
+        rows, place = np.empty((len(texts), len(tokens))), device_of(self.model)
+        lengths = np.array([len(text.ids) for text in texts])
+        with lent(self.model, self._device), torch.no_grad():
+            for length in np.unique(lengths):
+                same = np.flatnonzero(lengths == length)
+                size = max(min(MOST_TOKENS, MOST_LOGITS // self.vocabulary) // int(length), 1)
+                for start in range(0, len(same), size):
+                    batch = same[start : start + size]
+                    ids = torch.tensor([texts[i].ids for i in batch], device=place)
+                    logs = self.model(input_ids=ids).logits[:, -1].float().log_softmax(-1)
+                    rows[batch] = logs[:, tokens].double().cpu().numpy()
+        return rows
+
     def complete(
         self, prefixes: Sequence[Text], n: int = 1, temperature: float = 1.0, max_tokens: int = 50, seed: int = 0
     ) -> list[list[Any]]:

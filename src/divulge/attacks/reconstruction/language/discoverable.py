@@ -67,15 +67,17 @@ class DiscoverableExtraction:
         texts = texts_of(view.candidates)
         scores = view.target.token_logprobs(view.candidates)
         part, counts = hidden_part(texts, scores, self.prefix, self.suffix), scores.counts
+        models = [view.target, *([view.beside] if view.beside is not None else [])]
+
+        def log_p(temperature: float, top_k: int | None) -> list[Array]:
+            return [self._log_p(model, view, part, counts, temperature, top_k) for model in models]
+
         try:
-            own, scheme = self._log_p(view.target, view, part, counts, self.temperature, self.top_k), self._said()
-            used = (self.temperature, self.top_k)
+            found, scheme = log_p(self.temperature, self.top_k), self._said()
         except Impossible:
-            own, used = self._log_p(view.target, view, part, counts, 1.0, None), (1.0, None)
-            scheme = "sampling from all tokens at temperature 1, since the model tells no other probabilities"
-        other = None
-        if view.beside is not None:
-            other = self._log_p(view.beside, view, part, counts, *used)
+            found = log_p(1.0, None)
+            scheme = "sampling from all tokens at temperature 1, since no other probabilities are told"
+        own, other = found[0], found[1] if len(found) > 1 else None
         curve = tuple(
             Reached(n, p, within(own, n) >= p, None if other is None else within(other, n) >= p)
             for n in TRIES
