@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from divulge.attacks.membership.language.against_reference import WindowVotes, votes_of
 from divulge.attacks.membership.language.dc_pdd import frequencies
+from divulge.attacks.membership.language.window_votes import WindowVotes, votes_of
 from divulge.core.errors import Impossible
 from divulge.core.language.texts import Prompted
 from divulge.language import TokenFunction

@@ -42,5 +42,5 @@ def tiny_gpt(texts: Sequence[str], seed: int = 0, *, vocabulary: int = 512, widt
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = GPT2LMHeadModel(config).eval()
-    return CausalTarget(model, reader, name="tiny GPT")
+        model: Any = GPT2LMHeadModel(config)
+    return CausalTarget(model.eval(), reader, name="tiny GPT")
