@@ -21,7 +21,8 @@ class WindowVotes:
     sizes (Chen et al. 2026, WBC).  A vote has no size, so that a few tokens of large gain, which any fine-tune brings,
     do not decide.
 
-    smallest, largest, sizes: of the windows, in tokens, geometrically spaced; longer ones than a text become the text.
+    smallest, largest, sizes: of the windows, in tokens, geometrically spaced as the paper's, though these numbers are
+    chosen here; longer ones than a text become the text.
     """
 
     smallest: int = 2
