@@ -70,7 +70,7 @@ def as_said(part: RecipePart, factory: Callable[[], Any] | None, folder: Path) -
         optimizer=Optimizer(part.optimizer),
         schedule=Schedule(part.schedule),
         augmentation=Augmentation[part.augmentation.upper()],
-        **part.model_dump(exclude={"kind", "factory", "optimizer", "schedule", "augmentation"}),
+        **part.model_dump(include={"epochs", "batch_size", "learning_rate", "weight_decay", "momentum"}),
     )
 
 
