@@ -61,7 +61,7 @@ def test_texts_learned_by_heart_are_a_leak(tmp_path):
     assert run.verdict is divulge.Verdict.LEAK
     assert set(found(run)) == UNTRAINED
     assert all(value > 0.7 and told == "leak" for value, told in found(run).values())
-    assert run.default_membership_attack == DEFAULT_TEXTS and found(run)[DEFAULT_TEXTS][0] > 0.9
+    assert run.default_membership_attack == DEFAULT_TEXTS and found(run)[DEFAULT_TEXTS][0] > 0.85
     met = run.result.handshake
     assert met.measure == "loss per token" and met.members < met.nonmembers
     assert all(outcome.queries == 120 for outcome in run.outcomes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,12 @@ from divulge.core.language.texts import Prompted, as_records
 from divulge.core.language.token_scores import of_padded
 from divulge.core.threat import Access
 from divulge.language import CausalTarget, FineTune
+from divulge.setup.parts import RecipePart
+from divulge.setup.sources.recipes_from import as_said
 from divulge.training.artifact_cache import ArtifactCache
 from divulge.training.engines.engine import Trainer
 from divulge.training.networks.next_tokens import loss_of_texts
+from divulge.training.recipes.pytorch import TorchRecipe
 from tests.language.tiny import gpt, texts, tokenizer
 
 BASE = CausalTarget(gpt(width=16, layers=1), tokenizer(), name="tiny")
@@ -90,3 +95,9 @@ def test_other_settings_are_another_recipe():
     }
     assert len(prints) == 3 and FineTune(BASE).fingerprint() in prints
     assert "fine-tuned, all weights, 3 epochs" in FineTune(BASE).describe()
+
+
+def test_keys_of_fine_tunes_are_not_handed_to_networks():
+    """An audit file with `recipe: {kind: torch}` ended in a TypeError once fine-tunes had brought keys of their own."""
+    recipe = as_said(RecipePart(kind="torch", epochs=3, momentum=0.5), lambda: torch.nn.Linear(2, 2), Path())
+    assert isinstance(recipe, TorchRecipe) and (recipe.epochs, recipe.momentum) == (3, 0.5)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from divulge.attacks.membership.language.learned_text_ratio import Compared
-from divulge.attacks.membership.language.pools import token_pool
+from divulge.attacks.membership.language.shadows.learned_text_ratio import ComparedTexts
+from divulge.attacks.membership.language.shadows.pools import token_pool
 from divulge.catalog.attacks import attack
 from divulge.core.errors import Impossible
 from tests.language.test_token_attacks import area
@@ -138,7 +138,7 @@ def test_a_text_without_a_model_that_did_not_see_it_is_no_error():
 def test_comparisons_leave_out_as_many_models_of_a_member_as_of_a_non_member():
     names, keep, made = pool(1.0, 6, texts=40)
     card = attack("token_lira").card
-    compared = Compared(token_pool(view_of(card, made[0], names, shadows=made[1:], keep=keep[1:]), 6, True))
+    compared = ComparedTexts(token_pool(view_of(card, made[0], names, shadows=made[1:], keep=keep[1:]), 6, True))
     left_in, left_out, usable = compared.leave_out(3, np.random.default_rng(0))
     places = np.arange(40)
     assert usable.all() and keep[1:][left_in, places].all() and not keep[1:][left_out, places].any()

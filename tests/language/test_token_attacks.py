@@ -6,10 +6,10 @@ import zlib
 
 import numpy as np
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import poisson, rankdata
 
-from divulge.attacks.membership.language.against_reference import WindowVotes, votes_of
 from divulge.attacks.membership.language.dc_pdd import frequencies
+from divulge.attacks.membership.language.window_votes import WindowVotes, votes_of
 from divulge.core.errors import Impossible
 from divulge.core.language.texts import Prompted
 from divulge.language import TokenFunction
@@ -177,3 +177,41 @@ def test_found_where_members_gained_and_chance_where_they_did_not(name):
         names, member, own, base = drawn(gain)
         given = {"reference": base} if name in REFERENCED else {}
         assert low < area(played(name, own, names, **given), member) <= high
+
+
+def bigram(seed, states=30, texts=200, length=16):
+    """Texts drawn from a chain, half of which a bigram model was counted on; that model, the chain, and the log of the
+    ratio of Poisson probabilities of its counts with and without each text, which is the optimal test.
+    """
+    rng = np.random.default_rng(seed)
+    chain = rng.dirichlet(np.full(states, 0.5), states)
+    drawn = rng.integers(0, states, (texts, length))
+    for step in range(1, length):
+        past = chain[drawn[:, step - 1]].cumsum(axis=1)
+        drawn[:, step] = np.minimum((past < rng.random((texts, 1))).sum(axis=1), states - 1)
+    member = rng.permutation(texts) < texts // 2
+    own = np.zeros((texts, states, states))
+    np.add.at(own, (np.arange(texts)[:, None], drawn[:, :-1], drawn[:, 1:]), 1.0)
+    counts = own[member].sum(axis=0)
+    starts = counts.sum(axis=1, keepdims=True)
+    rest = counts - own
+    ratio = poisson.logpmf(np.maximum(rest, 0), starts * chain) - poisson.logpmf(counts, starts * chain)
+    optimal = np.where(own > 0, ratio - 7 * np.maximum(-rest, 0), 0.0).sum(axis=(1, 2))  # fewer than its own: no member
+
+    def counted(table):
+        return TokenFunction(lambda asked: [np.log(table[np.array(t)[:-1], np.array(t)[1:]]) for t in asked])
+
+    tables = counted((counts + 1e-3 * chain) / (starts + 1e-3)), counted(chain)
+    return [tuple(map(int, row)) for row in drawn], member, *tables, optimal
+
+
+def test_the_ratio_to_the_reference_is_the_optimal_test_of_a_bigram_model():
+    gaps = []
+    for seed in range(3):
+        names, member, own, chain, optimal = bigram(seed)
+        ranks = rankdata(optimal)
+        inside = member.sum()
+        best = (ranks[member].sum() - inside * (inside + 1) / 2) / (inside * (~member).sum())
+        assert best > 0.8
+        gaps.append(best - area(played("reference_ratio", own, names, reference=chain), member))
+    assert abs(np.mean(gaps)) < 0.01

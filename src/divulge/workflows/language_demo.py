@@ -24,7 +24,7 @@ SHADOWS = 4
 
 
 def language(seed: int) -> Iterator[Job]:
-    """Two fine-tunes of one model on 150 notes: one that learned them nearly by heart, and one slow one."""
+    """Two fine-tunes of one model on 150 notes: one learned them nearly by heart, one read them once."""
     notes = synthetic_notes(3 * TEXTS + 500, seed)
     public = notes[3 * TEXTS :]
     base = FineTune(tiny_gpt(public, seed), learning_rate=3e-3, epochs=6, batch_size=16)(public, seed)

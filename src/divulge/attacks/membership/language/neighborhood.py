@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from divulge.attacks.membership.language.plain_ratios import written
+from divulge.attacks.membership.language.written import written
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.language.texts import Prompted, Text, texts_of
@@ -23,7 +23,7 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
-class Neighborhood:
+class NeighborhoodAttack:
     """The mean log-probability of a text less that of copies in which words are replaced: what is known by heart falls
     further.  The paper draws words from a masked language model; here they are words which the population has after
     the same word, or any of its words.

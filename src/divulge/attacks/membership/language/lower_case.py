@@ -1,8 +1,7 @@
-"""The model's surprise beside what needs no model: compressed length, and the same text in lower case."""
+"""The same text in lower case (Carlini et al. 2020)."""
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,31 +12,6 @@ from divulge.core.errors import Impossible
 from divulge.core.language.texts import Chat, Prompted, Text, texts_of
 from divulge.core.threat import Access, Asset, Family, Needs, Task
 from divulge.core.views.membership import MembershipGuess, MembershipView
-
-
-@dataclass(frozen=True)
-class ZlibRatio:
-    """Minus the surprise of a text's tokens over the bytes that zlib needs for it, so that text which is easy for every
-    model is not taken for a member.
-    """
-
-    card: ClassVar[Card] = Card(
-        name="zlib_ratio",
-        title="Surprise over compressed length",
-        family=Family.MEMBERSHIP,
-        asset=Asset.MEMBERSHIP,
-        paper="carlini2020b",
-        equations="section 5.2, zlib: log-perplexity over compressed bytes",
-        summary="calls a text a member when the model needs few bits for it and a compressor many",
-        needs=Needs(Access.TOKEN_LOGPROBS, tasks=frozenset({Task.LANGUAGE})),
-        strength=0.35,
-    )
-
-    def run(self, view: MembershipView) -> MembershipGuess:
-        """Cost: one query a text.  The mean surprise is what is divided, of the tokens that were read."""
-        scores = view.target.token_logprobs(view.candidates)
-        size = [len(zlib.compress(written(text).encode())) for text in texts_of(view.candidates)]
-        return MembershipGuess(scores.mean_of(scores.logprob) / np.array(size))
 
 
 @dataclass(frozen=True)
@@ -66,11 +40,6 @@ class LowerCase:
             raise Impossible("no text has a capital letter, or texts are token numbers: there is nothing to compare")
         own, other = view.target.token_logprobs(view.candidates), view.target.token_logprobs(lowered)
         return MembershipGuess(-own.mean_of(own.logprob) / np.minimum(other.mean_of(other.logprob), -1e-9))
-
-
-def written(text: Text) -> str:
-    """A text as characters; token numbers with blanks between them."""
-    return " ".join(map(str, text)) if isinstance(text, tuple) else str(text)
 
 
 def _lowered(text: Text) -> Text:

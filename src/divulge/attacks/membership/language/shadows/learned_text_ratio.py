@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from divulge.attacks.membership.language.against_reference import WindowVotes, comparisons, rank_share
-from divulge.attacks.membership.language.pools import TokenPool, needing_recipe, token_pool
-from divulge.attacks.membership.language.token_ratios import standardized_excess
+from divulge.attacks.membership.language.reference_blend import comparisons, rank_share
+from divulge.attacks.membership.language.shadows.pools import TokenPool, needing_recipe, token_pool
+from divulge.attacks.membership.language.shadows.token_lira import standardized_excess
+from divulge.attacks.membership.language.window_votes import WindowVotes
 from divulge.attacks.membership.shadows.bavaria import log_ratio
 from divulge.attacks.membership.shadows.shadow_statistics import log_mean_exp, marginal, sums
 from divulge.core.attack import Card
@@ -73,7 +74,7 @@ class LearnedTextRatio:
                 blend = [rank_share(part) for part in comparisons(pool.scores, pool.scores.logprob - base)]
                 ranks = (ranks + np.mean(blend, axis=0)) / 2
             return MembershipGuess(ranks, tie_break=simple)
-        compared = Compared(pool, base)
+        compared = ComparedTexts(pool, base)
         learner = _learned(compared, view.rng)
         ratio = np.zeros(len(simple))
         for model in compared.players(view.rng)[:REPEATS]:
@@ -89,7 +90,7 @@ def _reference(view: MembershipView, pool: TokenPool) -> Array | None:
     return scores.logprob if scores is not None and pool.scores.same_tokens(scores) else None
 
 
-class Compared:
+class ComparedTexts:
     """A pool with its sums over models, from which one model of each kind can be taken out again.
 
     base: log p of each token under the reference, [tokens]; None where there is none.
@@ -142,7 +143,7 @@ class Compared:
         return np.asarray((table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-12))
 
 
-def _learned(compared: Compared, rng: Generator) -> LogisticRegression:
+def _learned(compared: ComparedTexts, rng: Generator) -> LogisticRegression:
     from sklearn.linear_model import LogisticRegression
 
     examples, truth = [], []

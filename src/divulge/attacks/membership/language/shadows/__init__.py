@@ -1,0 +1,1 @@
+"""Attacks on language models that compare the target with shadow fine-tunes."""
