@@ -200,7 +200,7 @@ def bigram_game(seed: int, states: int = 40, texts: int = 300, length: int = 20)
 
 def nulls(quick: bool) -> Iterator[Row]:
     """Fine-tunes on other texts of the same kind, audited: how many are called a leak?"""
-    count, leaks = (3 if quick else 40), 0
+    count, leaks = (3 if quick else 20), 0
     for seed in range(count):
         notes = synthetic_notes(440, seed=SEED + 1 + seed)
         base = tiny_gpt(notes[240:], seed)
