@@ -191,11 +191,18 @@ def _company(
         return [_only_in_batches(error)] if error else []
     seen = f"a record gets another answer alone than among others, {how_much}"
     cause = "batch normalisation in training mode, or records that are scaled batch by batch"
-    return [
-        Concern(
-            "company", bool(apart.max() > LARGE), seen, cause, "switch the model to eval mode, and scale as in training"
-        )
-    ]
+    cure = "switch the model to eval mode, and scale as in training"
+    by_nature = _quantized_as_it_goes(target)
+    if by_nature:  # its owner's answers differ in the same way
+        cause = "dynamic quantisation, which scales what goes through the network batch by batch"
+        cure = "nothing: whoever asks about one record at a time sees slightly other figures"
+    return [Concern("company", bool(apart.max() > LARGE) and not by_nature, seen, cause, cure)]
+
+
+def _quantized_as_it_goes(target: Target) -> bool:
+    module: Any = module_of(bare(target))
+    parts = module.modules() if hasattr(module, "modules") else ()
+    return any(".quantized.dynamic" in type(part).__module__ for part in parts)
 
 
 def _only_in_batches(error: str) -> Concern:
