@@ -37,8 +37,15 @@ def build():
     return DecisionTreeClassifier(random_state=0)
 """
 
-ELSEWHERE = ("demo fashion", "demo census", "demo defenses", "audit FILE", "audit --untrusted FILE")
-"""Played end to end by tests/cli/test_demos.py, or by any audit of a tutorial."""
+ELSEWHERE = (
+    "demo fashion",
+    "demo census",
+    "demo defenses",
+    "audit FILE",
+    "audit --untrusted FILE",
+    "canaries test audit.yaml --secret canaries/secret.json",
+)
+"""Played end to end by tests/cli/test_demos.py, by any audit of a tutorial, or by tests/language/test_canaries.py."""
 
 VERBS = ("claim used", "claim mint", "claim test")
 """Names of commands, said without what they work on."""
