@@ -409,6 +409,7 @@ def test_no_penalty_is_a_strength_without_an_upper_end():
     assert found.high == np.inf and found.low > 1_000
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_of_a_grid_that_was_searched_one_value_is_left():
     x, y = load_breast_cancer(return_X_y=True)
     x = StandardScaler().fit_transform(x)
@@ -437,6 +438,7 @@ def test_a_strength_is_judged_against_whoever_names_the_default(true, low, high,
     assert weigh_exact(found, Policy()).p_value == (1.0 if chance or not recovered else pytest.approx(0, abs=1e-12))
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_the_default_is_that_of_the_estimator_and_none_of_one_that_searches():
     y = (Y > 0).astype(int)
     assert of_estimator(LogisticRegression(C=5).fit(X, y)).defaults == {"C": 1.0}

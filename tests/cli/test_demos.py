@@ -49,6 +49,23 @@ def test_the_comparison_of_defences(tmp_path):
     assert (tmp_path / "defenses" / "matrix.html").stat().st_size > 10_000
 
 
+def test_what_synthetic_tables_tell(tmp_path):
+    try:
+        SOURCES["census_income"]()
+    except InputError as error:
+        pytest.skip(str(error))
+    command = [sys.executable, "-m", "divulge.cli.app", "demo", "synthetic", "--out", str(tmp_path), "--minutes", "10"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for folder in (p for p in tmp_path.iterdir() if p.is_dir()):
+        content = json.loads((folder / "findings.json").read_text())
+        areas = {f["attack"]: f["value"] for f in content["findings"] if f["metric"] == "auc"}
+        found[json.loads((folder / "run.json").read_text())["name"].rpartition("by ")[2]] = content["verdict"], areas
+    assert found["its own rows again"][0] == "leak" and found["its own rows again"][1]["domias"] > 0.7
+    assert found["a Gaussian copula"][1]["domias"] < 0.58
+
+
 def test_the_language_model_tells_what_its_loss_hides(tmp_path):
     pytest.importorskip("transformers")
     command = [sys.executable, "-m", "divulge.cli.app", "demo", "language", "--out", str(tmp_path), "--minutes", "10"]

@@ -41,6 +41,8 @@ ELSEWHERE = (
     "demo fashion",
     "demo census",
     "demo defenses",
+    "demo synthetic",
+    "demo language",
     "audit FILE",
     "audit --untrusted FILE",
     "canaries test audit.yaml --secret canaries/secret.json",
