@@ -20,6 +20,7 @@ class Name(str, Enum):
     patients = "patients"
     fashion = "fashion"
     census = "census"
+    synthetic = "synthetic"
     language = "language"
     defenses = "defenses"
 
@@ -28,7 +29,7 @@ def demo(
     name: Annotated[
         Name,
         typer.Argument(
-            help="patients and defenses need nothing; fashion and census need their data, language the extra text"
+            help="patients and defenses need nothing; fashion, census and synthetic their data, language the extra text"
         ),
     ] = (Name.patients),
     out_dir: Annotated[Path, typer.Option("--out", help="folder for the runs")] = Path("divulge-runs"),
