@@ -123,7 +123,9 @@ def test_a_copy_from_fewer_queries(tmp_path):
     rows = rows_of(stolen(tmp_path, "knockoff"))
     (fewer,) = (row for knob, row in rows.items() if "instead of" in knob and "quer" in knob)
     assert fewer.knob.startswith("300 queries instead of 3,000")
-    assert fewer.before.value >= fewer.after.value - 0.01 and fewer.after.value > 0.8, "scores of a linear model say all"
+    assert fewer.before.value >= fewer.after.value - 0.01 and fewer.after.value > 0.8, (
+        "scores of a linear model say all"
+    )
     assert rows[LABELS].after.value > 0.8, "labels are enough for a linear model"
 
 

@@ -22,6 +22,7 @@ from divulge.core.results.metric import (
     Trials,
 )
 from divulge.core.results.policy import Policy
+from divulge.core.threat import Access
 from divulge.core.wording import percent, plural
 from divulge.stats.many.familywise import corrections
 from divulge.stats.many.multiplicity import holm
@@ -86,7 +87,8 @@ def settle(
             continue
         found = _settle(finding, correction, policy)
         empty = [finding.broken_control] if finding.broken_control else []
-        empty += doubts if finding.game in ASKS_THE_TARGET else []
+        if finding.game in ASKS_THE_TARGET and finding.access != Access.UPDATES.value:
+            empty += doubts
         if empty and found.verdict is Verdict.NOT_FOUND:
             found = finding.judged(Verdict.NOT_MEASURABLE, "; ".join(empty), correction.adjusted, correction)
         settled.append(found)
@@ -94,7 +96,8 @@ def settle(
 
 
 ASKS_THE_TARGET = ("membership", "reconstruction", "extraction")
-"""Games whose adversary asks the audited model itself, and not models that were trained to play."""
+"""Games whose adversary asks the audited model itself, and not models that were trained to play; updates are computed
+from the records that are looked for, and the model may be one that has learned nothing yet."""
 
 
 def reversed_attacks(findings: Sequence[Measurement], controls: Sequence[float] = ()) -> dict[str, Measurement]:
