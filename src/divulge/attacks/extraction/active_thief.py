@@ -56,7 +56,8 @@ class ActiveThief:
         """See Attack."""
         population = view.population
         stops = stages(view, tuple(self.queries), len(population))
-        kind = kind_of(view, self.student)
+        network = "dfal" in self.strategy and self.student == "auto"
+        kind = kind_of(view, "network" if network else self.student)
         if "dfal" in self.strategy and kind != "network":
             raise Impossible("DeepFool needs the gradient of a network: set student to network")
         if "dfal" in self.strategy:
