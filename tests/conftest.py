@@ -8,6 +8,8 @@ import os
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
+os.environ.pop("COLUMNS", None)  # of a terminal, which workers inherit: what is printed would be folded to it
+
 import json
 from pathlib import Path
 

@@ -40,7 +40,7 @@ def test_a_row_says_all_that_is_asked_of_it(key):
     assert row.key == key and key.isascii() and not set(key) & set(" :")
     assert row.label and row.label.strip() == row.label and row.label != key
     assert isinstance(row.format, Format) and (row.family is None) == (key in CLAIMS)
-    assert 0 < row.threshold < 1 or key in CLAIMS
+    assert 0 <= row.threshold < 1 or key in CLAIMS
     assert row.own_baseline == (row.trials in (Trials.PAIRED, Trials.COUNTED))
     assert (row.fpr is not None) == key.startswith("tpr_at_fpr_")
 

@@ -91,7 +91,7 @@ def parts(evidence):
 
 
 def test_no_kind_is_forgotten():
-    assert set(TRIALS) == {Paired, Counted, Exact} and len(EXHIBITS) == 9
+    assert set(TRIALS) == {Paired, Counted, Exact} and len(EXHIBITS) == 10
     names = [kind(*[None] * _required(kind)).type for kind in (*TRIALS, *EXHIBITS)]
     assert len(set(names)) == len(names), "each kind is told from all others by its type"
 

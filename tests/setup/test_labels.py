@@ -45,6 +45,8 @@ def test_stated_classes_are_the_outputs_in_their_order(words, tmp_path):
 @pytest.mark.parametrize("words", [["yes", "no"], ["no", "yes"], [1, 2], [-1, 1], [0.5, "x"], [0, 7]])
 @pytest.mark.parametrize("kind", ["module", "function", "single", "function of labels"])
 def test_an_order_that_would_be_guessed_is_asked_for(words, kind):
+    if kind == "function of labels" and 0 in words:
+        return  # its zeros are one of the labels
     y = np.array(words, dtype=object)[Y]
     models = {
         "module": NET,

@@ -276,7 +276,7 @@ def test_estimators_that_choose_their_strength_tell_it_and_their_weights(model):
     weights, bias = secrets.parameters.arrays
     np.testing.assert_allclose(X @ weights[0] + bias[0], model.predict(X), atol=1e-9)
     assert secrets.settings["alpha"] == pytest.approx(model.alpha_)
-    assert solve(model, X, VALUE)["alpha"] == pytest.approx(model.alpha_, rel=0.05)
+    assert solve(model, X, VALUE)["alpha"].value == pytest.approx(model.alpha_, rel=0.05)
 
 
 def test_a_logistic_regression_that_tunes_itself_is_copied_exactly(tmp_path):

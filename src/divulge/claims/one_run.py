@@ -258,6 +258,9 @@ def audit_epsilon(
 class _NoTarget:
     """Stands for the audited model where only its recipe is known."""
 
+    offers: frozenset[Access] = frozenset()
+    task = Task.CLASSIFICATION
+
 
 def as_json(result: OneRun) -> str:
     """For a machine to read."""

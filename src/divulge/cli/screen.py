@@ -76,8 +76,10 @@ class _Folding(Console):
 
     @property
     def folds(self) -> bool:
-        """Whether there is a width to keep to: of a terminal, or the one that COLUMNS asks for."""
-        return self.is_terminal or os.environ.get("COLUMNS", "").isdigit()
+        """Whether there is a width to keep to: of a terminal, or the one that COLUMNS asks for; an error that goes to a
+        file is one line.
+        """
+        return self.is_terminal or (not self.stderr and os.environ.get("COLUMNS", "").isdigit())
 
     def print(self, *objects: Any, **settings: Any) -> None:
         """See rich.  Words that are wider than the screen, as paths are, stay whole."""
