@@ -381,6 +381,9 @@ def worst_record(
 class _RecipeAlone:
     """Stands for the audited model where only its recipe is known."""
 
+    offers: frozenset[Access] = frozenset()
+    task = Task.CLASSIFICATION
+
 
 def as_json(result: WorstRecord) -> str:
     """For a machine to read."""
