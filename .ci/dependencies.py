@@ -34,7 +34,7 @@ BY_WORDS = {
     "apache license, version 2.0": "Apache-2.0",
 }
 
-BY_NAME: dict[str, str] = {}
+BY_NAME: dict[str, str] = {"skops": "MIT"}
 """Of packages that state none that can be read, after a look at their licence file."""
 
 

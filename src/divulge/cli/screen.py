@@ -76,10 +76,8 @@ class _Folding(Console):
 
     @property
     def folds(self) -> bool:
-        """Whether there is a width to keep to: of a terminal, or the one that COLUMNS asks for; an error that goes to a
-        file is one line.
-        """
-        return self.is_terminal or (not self.stderr and os.environ.get("COLUMNS", "").isdigit())
+        """Whether there is a width to keep to: of a terminal, or the one that COLUMNS asks for."""
+        return self.is_terminal or os.environ.get("COLUMNS", "").lstrip("0").isdigit()
 
     def print(self, *objects: Any, **settings: Any) -> None:
         """See rich.  Words that are wider than the screen, as paths are, stay whole."""
@@ -125,7 +123,7 @@ def _console(**settings: Any) -> _Folding:
     return console
 
 
-out = _console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else WIDE)
+out = _console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").lstrip("0").isdigit() else WIDE)
 err = _console(stderr=True)
 
 

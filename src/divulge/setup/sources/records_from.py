@@ -40,6 +40,7 @@ def sets_of(target: Target, pairs: Sequence[Any], options: Options) -> Sets:
     """Members, non-members and population as records, numbered by person, once the target has been met."""
     if target.task is Task.LANGUAGE:
         return texts_given(pairs, options)
+    identified(target)
     parts, whose = told_apart(options.persons, target, pairs)
     sets = records_from(
         target,
@@ -82,6 +83,12 @@ def records_from(
     return Sets(sets[0], sets[1], sets[2] if len(sets) > 2 else None)
 
 
+def identified(target: Target) -> None:
+    """What the target is, by its content, before it is asked for the first time: some count how often they are asked."""
+    if not able(target, Meets):
+        target.fingerprint()
+
+
 def met(target: Target, sets: Sets, budget: int | None = None) -> Sets:
     """The sets, once a service has been asked about three records, so that it is known what it answers with, and a
     network about many, so that it is settled what its outputs stand for.
@@ -105,6 +112,7 @@ def met(target: Target, sets: Sets, budget: int | None = None) -> Sets:
 
 def sets_in(part: DataPart, target: Target, options: Options, folder: Path) -> Sets:
     """The sets that an audit file names, numbered by person, once the target has been met."""
+    identified(target)
     return met(target, _read(part, target, options, folder), options.threat_model.query_budget)
 
 
