@@ -84,7 +84,7 @@ def records_from(
 
 
 def identified(target: Target) -> None:
-    """What the target is, by its content, before it is asked for the first time: some count how often they are asked."""
+    """What the target is, by its content, before it is first asked: some count how often they are asked."""
     if not able(target, Meets):
         target.fingerprint()
 
