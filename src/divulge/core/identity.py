@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import io
 import json
@@ -23,7 +24,19 @@ MAPPINGS = frozenset({"builtins", "collections", "sklearn.utils._bunch"})
 """Where mappings come from that are nothing but their items, whatever their pickles say besides."""
 
 LIBRARIES = frozenset(
-    {"accelerate", "catboost", "cloudpickle", "divulge", "imblearn", "jax", "joblib", "keras", "lightgbm", "ml_dtypes"}
+    {
+        "_pytest",
+        "accelerate",
+        "catboost",
+        "cloudpickle",
+        "divulge",
+        "imblearn",
+        "jax",
+        "joblib",
+        "keras",
+        "lightgbm",
+        "ml_dtypes",
+    }
     | {
         "numpy",
         "onnx",
@@ -38,7 +51,7 @@ LIBRARIES = frozenset(
         "skimage",
     }
     | {"sklearn", "skops", "skorch", "statsmodels", "tensorflow", "tokenizers", "torch", "torchaudio", "torchvision"}
-    | {"transformers", "xgboost"}
+    | {"hypothesis", "pytest", "transformers", "xgboost"}
 )
 """Packages whose code counts by name: their versions are part of the cache's keys."""
 
@@ -107,7 +120,7 @@ class _Reader:
         kind = type(value)
         if isinstance(value, np.ndarray):
             self._maybe_masked(value, depth)
-        elif hasattr(value, "detach") and any(f"{k.__module__}.{k.__name__}" == "torch.Tensor" for k in kind.__mro__):
+        elif any(f"{k.__module__}.{k.__name__}" == "torch.Tensor" for k in kind.__mro__):
             self.tell("tensor", str(value.dtype))
             plain = value.detach().cpu()
             plain = plain.dequantize() if plain.is_quantized else plain
@@ -132,7 +145,7 @@ class _Reader:
         elif isinstance(value, types.MethodType):
             self._ordered("method", (value.__func__, value.__self__), depth)
         else:
-            self._reduced(value, depth)
+            self._once(value, _Reader._reduced, depth)
 
     def _maybe_masked(self, value: np.ndarray[Any, Any], depth: int) -> None:
         if isinstance(value, np.ma.MaskedArray):
@@ -170,7 +183,7 @@ class _Reader:
         return inner.digest()
 
     def _once(self, value: Any, read: Callable[[_Reader, Any, int], None], depth: int) -> None:
-        """By the digest that is kept of it: code calls the same functions over and over."""
+        """By the digest that is kept of it: code names the same functions and objects over and over."""
         if id(value) not in self._read:
             self._read[id(value)] = value, self._inner(value, read, depth)
         self.tell(self._read[id(value)][1])
@@ -182,8 +195,7 @@ class _Reader:
             return
         cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
         self._ordered("parts", (value.__code__, value.__defaults__, value.__kwdefaults__, cells), depth)
-        names = set(_names(value.__code__))
-        self._unordered("globals", list(_named(names, value.__globals__).items()), depth)
+        self._unordered("globals", list(_named(value.__code__, value.__globals__).items()), depth)
 
     def read_code(self, kind: type, depth: int) -> None:
         """What its own methods and attributes are, and those of what it derives from; nothing of a known library's."""
@@ -237,10 +249,21 @@ def _names(code: types.CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _named(names: set[str], scope: Mapping[str, Any]) -> dict[str, Any]:
-    """What the names stand for in a module; of the owner's own modules, what is asked of them."""
+def _globals(code: types.CodeType) -> Iterator[str]:
+    """The names that code looks up in its module, of functions within it too."""
+    for each in dis.get_instructions(code):
+        if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield each.argval
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _globals(constant)
+
+
+def _named(code: types.CodeType, scope: Mapping[str, Any]) -> dict[str, Any]:
+    """What the names of code stand for in its module; of the owner's own modules, what is asked of them."""
     found: dict[str, Any] = {}
-    for name in names & scope.keys():
+    names = set(_names(code))
+    for name in set(_globals(code)) & scope.keys():
         value = scope[name]
         if not isinstance(value, types.ModuleType):
             found[name] = value
