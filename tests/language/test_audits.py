@@ -64,7 +64,7 @@ def test_texts_learned_by_heart_are_a_leak(tmp_path):
     assert run.default_membership_attack == DEFAULT_TEXTS and found(run)[DEFAULT_TEXTS][0] > 0.85
     met = run.result.handshake
     assert met.measure == "loss per token" and met.members < met.nonmembers
-    assert all(outcome.queries == 120 for outcome in run.outcomes)
+    assert all(outcome.queries == 120 for outcome in run.outcomes if outcome.attack in UNTRAINED)
     assert any("first 64 tokens" in line for line in run.result.training)
     assert "token log-probabilities" in run.report().read_text(encoding="utf-8")
 

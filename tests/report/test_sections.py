@@ -47,9 +47,9 @@ def installed(monkeypatch):
 
 def test_a_registered_section_appears_everywhere(registered, quiet):
     page = html.render(quiet.result)
-    assert '<details class="section" id="weather">' in page and "&lt;clear&gt; over Pipeline" in page
-    assert "The weather on that day" in text_of(page) and "over Pipeline" not in text_of(page)
-    assert "### The weather on that day\n\nSky: <clear> over Pipeline" in markdown.render(quiet.result)
+    assert '<details class="section" id="weather">' in page and "&lt;clear&gt; over LogisticRegression" in page
+    assert "The weather on that day" in text_of(page) and "over LogisticRegression" not in text_of(page)
+    assert "### The weather on that day\n\nSky: <clear> over LogisticRegression" in markdown.render(quiet.result)
     assert "It was a fine day." in model_card.render(quiet.result)
     assert "weather" not in html.render_decision(quiet.result)
 
@@ -65,7 +65,7 @@ def test_a_section_says_where_it_stands_and_when_it_applies(quiet, leak, monkeyp
         applies=lambda result: result.facts.name == "Quiet model",
     )
     monkeypatch.setattr(registry, "_registered", [shown])
-    assert "over Pipeline" in text_of(html.render_decision(quiet.result))
+    assert "over LogisticRegression" in text_of(html.render_decision(quiet.result))
     assert "weather" not in html.render_decision(leak.result) and "weather" not in html.render(quiet.result)
 
 
