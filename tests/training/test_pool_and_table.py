@@ -90,7 +90,7 @@ def test_another_attack_uses_the_pool_of_an_earlier_run(material, tmp_path, monk
 
     monkeypatch.setattr(engine, "train", lambda *_: (_ for _ in ()).throw(AssertionError("trained again")))
     # Why a model leaks is looked into with models of other recipes, where an attack finds that it does.
-    monkeypatch.setattr("divulge.workflows.run_audit._explain", lambda *_: None)
+    monkeypatch.setattr("divulge.workflows.run_audit._explain", lambda *_: [])
     run = divulge.audit(model, members, nonmembers, recipe=recipe, attacks=["rmia"], shadows=4, out=tmp_path / "2")
     assert isinstance(run.outcomes[0].result, Played)
 
