@@ -46,8 +46,14 @@ ELSEWHERE = (
     "audit FILE",
     "audit --untrusted FILE",
     "canaries test audit.yaml --secret canaries/secret.json",
+    "push latest s3://bucket/runs",
+    "runs --at s3://bucket/runs",
+    "pull s3://bucket/runs/20260101-120000-fraud",
+    "gate 20260101-120000-fraud",
 )
-"""Played end to end by tests/cli/test_demos.py, by any audit of a tutorial, or by tests/language/test_canaries.py."""
+"""Played end to end by tests/cli/test_demos.py, by any audit of a tutorial, by tests/language/test_canaries.py or
+tests/runs/test_storage.py.
+"""
 
 VERBS = ("claim used", "claim mint", "claim test")
 """Names of commands, said without what they work on."""
