@@ -144,10 +144,12 @@ def _from_folders(root: Path, known: set[str]) -> Iterator[RunRow]:
     """Lines of the runs that are not known, from their folders."""
     for run in runs_in(root):
         if run.name not in known:
-            with suppress(DivulgeError):
+            try:
                 row = row_of(RunFolder(run))
-                row.updated = row.started
-                yield row
+            except DivulgeError:
+                continue
+            row.updated = row.started
+            yield row
 
 
 def _beside(root: Path) -> Engine:
