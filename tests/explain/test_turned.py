@@ -111,12 +111,12 @@ def test_leaving_a_column_out_does_not_hide_what_the_classes_tell(tmp_path):
     assert row.before.value > 0.9 and row.after.value > 0.9
 
 
-def stolen(tmp_path, attack):
+def stolen(tmp_path, *attacks):
     """The classes are chance, so that public records tell nothing of the model."""
     rng = np.random.default_rng(0)
     sets = [(rng.normal(size=(count, 6)), rng.integers(0, 2, count)) for count in (300, 600, 3000)]
     model = LogisticRegression().fit(*sets[0])
-    return divulge.audit(model, *sets, attacks=[attack], threat="mlaas", out=tmp_path / "r")
+    return divulge.audit(model, *sets, attacks=list(attacks), threat="mlaas", out=tmp_path / "r")
 
 
 def test_a_copy_from_fewer_queries(tmp_path):
@@ -133,6 +133,38 @@ def test_equations_are_not_solved_with_rounded_scores(tmp_path):
     """Exact scores give the weights; to one decimal they give others, which explain no further answers."""
     row = rows_of(stolen(tmp_path, "equation_solving"))[COARSE]
     assert row.after is None and "no planes explain" in row.reason
+
+
+def test_an_interface_is_no_cure_where_another_attack_copies_the_model_behind_it(monkeypatch):
+    """Equations break on rounded scores; a student that learns from the answers does not."""
+    from types import SimpleNamespace as Some
+
+    from divulge.attacks.extraction.equation_solving import EquationSolving
+    from divulge.attacks.extraction.knockoff import Knockoff
+    from divulge.core.errors import Impossible
+    from divulge.defenses.interface.rounding import Rounding
+    from divulge.explain.mitigations import Turning
+
+    equations, student = EquationSolving(), Knockoff()
+    reached = {"equation_solving": 0.375, "knockoff": 0.96}
+
+    def again(self, attack, behind):
+        if reached[attack.card.name] is None:
+            raise Impossible(f"{attack.card.name} needs scores")
+        return (Some(metric="fidelity", about="", value=reached[attack.card.name]),)
+
+    monkeypatch.setattr(Turning, "_again", again)
+    turning, rounded = Turning(Some(attacks=(equations, student)), None), (Rounding(decimals=1),)
+
+    def left(*behind):
+        return turning._behind(equations, behind)[0][0].value
+
+    assert left(*rounded) == 0.96 and left() == 0.375, "with fewer queries it is this attack that is asked about"
+    reached["equation_solving"] = None
+    assert left(*rounded) == 0.96
+    reached["knockoff"] = None
+    with pytest.raises(Impossible, match="equation_solving"):
+        left(*rounded)
 
 
 def test_time_that_is_up_is_said(tmp_path, monkeypatch):

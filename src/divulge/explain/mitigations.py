@@ -1,4 +1,5 @@
-"""What is left of a leak of the other families when one thing is changed: the same attack, played once more.
+"""What is left of a leak of the other families when one thing is changed: the same attack, played once more, and of a
+copy those too that can do with labels.
 
 What the interface shows is changed without training anything: the same models answer, those of the adversary too, and
 say less.  Where a column is left out, or a setting of the training turned, models are trained anew.
@@ -159,7 +160,31 @@ class Turning:
         yield from self._of_the_training(leak)
 
     def _behind(self, attack: Attack[Any, Any], behind: tuple[Defense, ...]) -> After:
-        return self._again(attack, behind), None, SAME
+        """What is left for an adversary who knows the interface: of a copy, the best by this attack or by those of the
+        run that labels are enough for.  An attack that the interface breaks would make it look like a cure.
+        """
+        best: dict[tuple[str, str], Estimate] = {}
+        refusal: AccessDenied | Impossible | None = None
+        for each in (attack, *(self._copiers(attack) if behind else ())):
+            try:
+                estimates = self._again(each, behind)
+            except (AccessDenied, Impossible) as reason:
+                refusal = refusal or reason
+                continue
+            for found in estimates:
+                known = best.get((found.metric, found.about))
+                if known is None or (found.value or 0.0) > (known.value or 0.0):
+                    best[found.metric, found.about] = found
+        if not best and refusal is not None:
+            raise refusal
+        return tuple(best.values()), None, SAME
+
+    def _copiers(self, attack: Attack[Any, Any]) -> list[Attack[Any, Any]]:
+        """Other attacks of the run that copy the model, and can do with labels."""
+        if attack.card.family is not Family.EXTRACTION:
+            return []
+        others = [a for a in self.job.attacks if a.card.family is Family.EXTRACTION and a.card.name != attack.card.name]
+        return [a for a in others if a.card.needs.access is Access.LABEL and not a.card.models]
 
     def _of_the_training(self, leak: _Leak) -> Iterator[_Change]:
         """Columns that are left out, and the first setting of the recipe."""
