@@ -12,7 +12,16 @@ import numpy as np
 
 from divulge.auditing.answers import SCORED, Seen, bare, seen_of
 from divulge.auditing.job import BoundRecipe, Job
-from divulge.auditing.likeness import Likes, SeenSides, all_alike, believable, poorer, reference, unlike
+from divulge.auditing.likeness import (
+    Likes,
+    SeenSides,
+    all_alike,
+    believable,
+    poorer,
+    reference,
+    released_otherwise,
+    unlike,
+)
 from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, service_twice, twice
 from divulge.auditing.texts import losses_of_texts, texts_twice
@@ -99,7 +108,7 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
     if job.target.task is Task.LANGUAGE:
         return _of_texts(job, memory if memory is not None else Memory())
     if not set(ANSWERS) & job.target.offers:
-        return _unmeasured(job, "it gives no answers that can be right or wrong")
+        return _unmeasured(job, "it gives no answers that can be right or wrong", *released_otherwise(job))
     if _service(job):
         if dry:
             return _unmeasured(job, "a dry run sends a service three records only")

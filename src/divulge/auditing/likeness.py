@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from divulge.auditing.answers import Seen, ask
+from divulge.auditing.answers import Seen, ask, bare
 from divulge.auditing.job import BoundRecipe, Job
-from divulge.core.capability.targets import estimator_of
-from divulge.core.errors import Impossible
+from divulge.core.capability.declared import able
+from divulge.core.capability.targets import Generates, estimator_of
+from divulge.core.errors import Impossible, TargetError
 from divulge.core.hashing import Array, derived_seed
-from divulge.core.records import Kind, Records
+from divulge.core.records import CODED, Kind, Records
 from divulge.core.results.handshake import Concern
 from divulge.core.signals import log_of_scores
-from divulge.stats.handshake import falls_short, permutation, sign_test
+from divulge.stats.handshake import falls_short, other_form, permutation, sign_test
 from divulge.training.recipes.sklearn import SklearnRecipe
 
 TRAININGS, TRAININGS_OF_ESTIMATORS = 3, 8
@@ -302,3 +303,32 @@ def believable(right: float, target: Seen, likes: Likes, simple: Callable[[], Se
             return False
     others = [like.members.right for like in likes.found]
     return not others or falls_short(target.right, others)
+
+
+LOOKED_AT, MOST_NAMED = 1_000, 5
+"""Records of a release that are compared with the real ones; columns that are named."""
+
+
+def released_otherwise(job: Job) -> list[Concern]:
+    """Whether a release holds its columns in another form than the real table: then no row lies near any, and no attack
+    finds anything, whatever the generator remembers.
+    """
+    target, schema = bare(job.target), job.candidates.schema
+    if schema.is_image or not able(target, Generates):
+        return []
+    try:
+        made = target.draw(min(LOOKED_AT, len(job.candidates)), derived_seed(job.seed, "looked at"), schema)
+    except TargetError:  # the attacks will fail by it, and say so
+        return []
+    real, rows = job.candidates.flat(), made.flat()
+    if real.shape[1] != len(schema.columns) or rows.shape[1:] != real.shape[1:]:
+        return []
+    columns = enumerate(schema.columns)
+    others = [c.name for place, c in columns if other_form(real[:, place], rows[:, place], c.kind in CODED)]
+    if not others:
+        return []
+    more = "" if len(others) <= MOST_NAMED else f" and {len(others) - MOST_NAMED} more"
+    named = ", ".join(map(repr, others[:MOST_NAMED])) + more
+    seen = f"the release has other values than the real table in {named}"
+    cause = "it holds them in another form (units, scale, codes, type), or resembles the table no more than that"
+    return [Concern("form", False, seen, cause, "give both in one form, or finding nothing says nothing", doubt=True)]

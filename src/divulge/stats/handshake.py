@@ -163,3 +163,32 @@ def distance(one: Array, other: Array, scale: float) -> Array:
         ends = [np.log(np.exp(np.minimum(part, 0.0)) + BEND) for part in (one, other)]
         return np.asarray(np.abs(ends[0] - ends[1]).max(axis=1))
     return np.asarray(np.abs(one - other) / scale if scale > 0 else one != other, dtype=np.float64)
+
+
+FEW_VALUES, OFTEN, APART, UNKNOWN = 20, 0.2, 0.6, 0.5
+"""Values that are compared at least; share from which the commonest one is left out; the distance of two distributions,
+and the share of values that are not known, from which they are held to be in another form."""
+
+
+def other_form(real: Array, made: Array, coded: bool) -> bool:
+    """Whether a column of made records [rows] hardly can be what the real one [rows] is: other codes, another scale.
+
+    Numbers are compared by Kolmogorov and Smirnov's distance, without the commonest real value where that is common: a
+    column that is mostly zero looks alike under any scale.
+    """
+    from scipy import stats
+
+    if abs(np.isnan(real).mean() - np.isnan(made).mean()) > UNKNOWN:
+        return True
+    real, made = real[~np.isnan(real)], made[~np.isnan(made)]
+    if min(len(real), len(made)) < FEW_VALUES:
+        return False
+    if coded:
+        return bool((~np.isin(made, real)).mean() > UNKNOWN)
+    values, counts = np.unique(real, return_counts=True)
+    if counts.max() > OFTEN * len(real):
+        commonest = values[counts.argmax()]
+        real, made = real[real != commonest], made[made != commonest]
+    if min(len(real), len(made)) < FEW_VALUES:
+        return False
+    return bool(stats.ks_2samp(real, made).statistic > APART)
