@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -103,6 +105,26 @@ def test_worker_processes_give_the_same_models(recipe):
             torch.testing.assert_close(weights(alone[number]), weights(apart[number]), atol=1e-5, rtol=1e-4)
         else:
             assert (alone[number].predict_proba(X) == apart[number].predict_proba(X)).all()
+
+
+class Swelling(SklearnRecipe):
+    """Its worker seems to have grown after every model, so joblib puts another one in its place."""
+
+    def fit(self, records, seed):
+        from joblib.externals.loky import process_executor
+
+        process_executor._MAX_MEMORY_LEAK_SIZE, process_executor._MEMORY_LEAK_CHECK_DELAY = -(2**40), -1.0
+        return super().fit(records, seed)
+
+
+@pytest.mark.timeout(120)
+def test_workers_that_are_replaced_on_the_way_hang_nothing():
+    """Under `-W error` the warning of it ended the thread that hands out work, and the audit waited for ever."""
+    recipe, keep = Swelling(LogisticRegression()), np.tile(KEEP, (4, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        apart = dict(train(recipe, RECORDS, keep, list(range(len(keep))), Plan(Way.PROCESSES, workers=2)))
+    assert sorted(apart) == list(range(len(keep)))
 
 
 @pytest.mark.parametrize("plan", [Plan(Way.THREADS, workers=2), Plan(Way.STACKED, together=2, workers=2)])

@@ -13,6 +13,7 @@ import numpy as np
 from divulge.auditing.answers import SCORED, Seen, bare, seen_of
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.likeness import (
+    POOR,
     Likes,
     SeenSides,
     all_alike,
@@ -226,6 +227,9 @@ def _by_token(job: Job, repeated: list[Concern], places: Array, losses: Array) -
         seen = f"tokens of members are predicted no better than by lot (loss {means[0]:.2f}, by lot {by_lot:.2f})"
         cure = "tokenize the texts as it was done in training"
         found.append(Concern("chance", True, seen, "the texts were tokenized for another model", cure))
+    elif len(losses) > 1 and np.ptp(losses) == 0:
+        seen = "every text gets the same answer, so there is nothing to see in the answers"
+        found.append(Concern("constant", False, seen, POOR, "ask it about two texts yourself", doubt=True))
     elif answered_worse(inside, outside) <= SWAPPED:
         found.append(_swapped(inside, outside))
     return Handshake("loss per token", means[0], means[1], (len(inside), len(outside)), by_lot, concerns=tuple(found))

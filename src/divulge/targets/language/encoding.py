@@ -7,6 +7,7 @@ from typing import Any
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import digest
+from divulge.core.identity import code_hash, well_known
 from divulge.core.language.texts import Chat, Prompted, Text
 
 
@@ -62,11 +63,25 @@ def _of_chat(tokenizer: Any, chat: Chat) -> list[int]:
 
 
 def tokenizer_print(tokenizer: Any) -> str:
-    """Content hash of a tokenizer, as far as it can be seen."""
+    """Content hash of a tokenizer, as far as it can be seen: what it holds, what the code of a class of one's own does,
+    and what it makes of a few words, since a class may hand on all but that.
+    """
     if tokenizer is None:
         return ""
+    try:
+        probed = repr(list(tokenizer(PROBE)["input_ids"]))
+    except Exception:  # one that takes no such words; what it holds tells it all the same
+        probed = ""
+    own = (
+        type(tokenizer).__name__,
+        "" if well_known(type(tokenizer).__module__) else code_hash(type(tokenizer)),
+        probed,
+    )
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
-        return digest(backend.to_str(), str(getattr(tokenizer, "chat_template", "")))
+        return digest(*own, backend.to_str(), str(getattr(tokenizer, "chat_template", "")))
     vocabulary = tokenizer.get_vocab() if hasattr(tokenizer, "get_vocab") else {}
-    return digest(type(tokenizer).__name__, repr(sorted(vocabulary.items())))
+    return digest(*own, repr(sorted(vocabulary.items())))
+
+
+PROBE = "The quick brown fox jumps over the lazy dog, 0123456789 times. É ñ ß ?!"

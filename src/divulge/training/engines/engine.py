@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -295,6 +296,9 @@ def _in_processes(
     """Records travel once, as files that all workers map; models come back as bytes."""
     import joblib
 
+    # joblib replaces a worker whose memory has grown, and warns of it in a thread of its own: where warnings are errors
+    # that thread would end, and every model be waited for in vain.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         mapped = _mapped(records, Path(folder))
         with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
