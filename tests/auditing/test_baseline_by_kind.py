@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from divulge.auditing.run_attack import baseline
+from divulge.core.records import concat
 from divulge.data.arrays import from_arrays
 from divulge.games.membership import MembershipGame
 from divulge.setup.sources.tokens import counted_tokens
@@ -73,8 +74,6 @@ def alarm(kind, odd, seed):
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 2, 2 * HALF)
     sets = from_arrays([(kind(rng, HALF, 0), y[:HALF]), (kind(rng, HALF, odd), y[HALF:])])
-    from divulge.core.records import concat
-
     together, member = concat(sets), np.arange(2 * HALF) < HALF
     seen = counted_tokens(Reader(), together) if kind is token_array else None
     assert (seen is not None) == (kind is token_array)
@@ -89,6 +88,43 @@ def test_a_split_at_fault_is_seen(kind):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_fair_split_is_not_accused(kind):
     assert alarm(kind, 0, 2) is None
+
+
+TOPICS = [f"word{k}" for k in range(40)]
+APART = {
+    "a last line break": lambda text, rng: text + "\n",
+    "a blank before": lambda text, rng: " " + text,
+    "other line ends": lambda text, rng: text.replace(" ", "\r\n", 1),
+    "no full stop": lambda text, rng: text.rstrip("."),
+    "capitals": lambda text, rng: text.upper(),
+    "a capital at the start": lambda text, rng: text.capitalize(),
+    "curly marks": lambda text, rng: text.replace("'", "\u2019"),
+    "later numbers": lambda text, rng: text.replace(text.split()[1], str(rng.integers(15_000, 20_000))),
+    "no blanks": lambda text, rng: text.replace(" ", ""),
+}
+
+
+def lined(rng, n, change=lambda text, rng: text):
+    """A word, a number, words, a mark, a line break and a full stop."""
+    texts = [f"no {rng.integers(10_000, 15_000)} {' '.join(rng.choice(TOPICS, 8))} it's so\r." for _ in range(n)]
+    return [change(text.replace("\r", "\n" if "\n" in text else ""), rng) for text in texts]
+
+
+def alarm_of_texts(one, other):
+    sets = from_arrays([(one, np.zeros(len(one), int)), (other, np.zeros(len(other), int))], classes=[0, 1])
+    return baseline(MembershipGame(None, concat(sets), np.arange(len(one) + len(other)) < len(one), 0)).alarm
+
+
+@pytest.mark.parametrize("change", APART.values(), ids=list(APART))
+def test_texts_that_are_written_down_otherwise_are_told_apart(change):
+    """They hold the same words, and every language model tells them apart, whether it saw them or not."""
+    rng = np.random.default_rng(0)
+    assert "same distribution" in alarm_of_texts(lined(rng, 100), lined(rng, 100, change))
+
+
+def test_texts_that_are_written_down_alike_are_not_accused():
+    rng = np.random.default_rng(1)
+    assert [alarm_of_texts(lined(rng, 100), lined(rng, 100)) for _ in range(5)] == [None] * 5
 
 
 @pytest.mark.timeout(1800)

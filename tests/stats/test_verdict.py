@@ -65,9 +65,9 @@ def test_the_alarm_needs_an_interval_above_chance():
 
 
 def test_tainted_attacks_are_corrected_for_how_many_there_are():
-    assert tainted_attacks([("a", 0.03), ("b", 0.9)], Policy()) == frozenset()
-    assert tainted_attacks([("a", 0.0003), ("b", 0.9)], Policy()) == frozenset({"a"})
-    assert tainted_attacks([], Policy()) == frozenset()
+    assert tainted_attacks([("a", 0.03), ("b", 0.9)], 0.05) == frozenset()
+    assert tainted_attacks([("a", 0.0003), ("b", 0.9)], 0.05) == frozenset({"a"})
+    assert tainted_attacks([], 0.05) == frozenset()
 
 
 def test_a_fault_of_the_audit_makes_every_finding_invalid():
@@ -120,8 +120,8 @@ def test_being_below_chance_is_corrected_for_how_often_one_looks():
 
 
 def test_a_control_below_chance_taints_as_well():
-    assert tainted_attacks([("a", 0.9)], Policy(), [("a", 1e-5)]) == frozenset({"a"})
-    assert tainted_attacks([("a", 0.9)], Policy(), [("a", 0.02)]) == frozenset()
+    assert tainted_attacks([("a", 0.9)], 0.05, [("a", 1e-5)]) == frozenset({"a"})
+    assert tainted_attacks([("a", 0.9)], 0.05, [("a", 0.02)]) == frozenset()
 
 
 @pytest.mark.parametrize("size", [6, 40])

@@ -16,7 +16,7 @@ from divulge.auditing.plan import ports_of
 from divulge.auditing.session import Session
 from divulge.catalog.standards import standards_of
 from divulge.core.attack import Attack, Card
-from divulge.core.capability.attacks import CountsFeatures, TellsBaseline, shadows_of, stops_of
+from divulge.core.capability.attacks import AsksReference, CountsFeatures, TellsBaseline, shadows_of, stops_of
 from divulge.core.capability.declared import able
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, MissingExtra, TargetError, raised
 from divulge.core.game import Arm, Game
@@ -31,7 +31,7 @@ from divulge.core.threat import Access, ThreatModel, closure
 from divulge.games.blind import FOLDS
 from divulge.stats.auc import auc
 from divulge.stats.power import detectable_blind_auc, detectable_shift
-from divulge.stats.verdict import blind_alarm_of
+from divulge.stats.verdict import blind_alarm_of, reference_alarm_of
 from divulge.stats.weigh import weigh
 
 BLIND_CONFIDENCE = 0.995
@@ -64,6 +64,9 @@ def baseline(game: Game) -> Baseline:
     strongest = max(readings, key=lambda reading: reading.low)
     telling = game.most_telling() if strongest.low > 0.5 and able(game, TellsBaseline) else None
     alarm = blind_alarm_of(strongest, telling, any(evidence.grouped for evidence in rows))
+    if alarm is None and able(game, AsksReference):
+        told = game.by_the_reference()
+        alarm = reference_alarm_of(blind_reading(told)) if told is not None else None
     sizes = min((e.by_unit() for e in rows), key=lambda e: e.n_exposed + e.n_control)
     detectable = detectable_blind_auc(sizes.n_exposed, sizes.n_control, BLIND_CONFIDENCE)
     shift = None

@@ -14,9 +14,10 @@ import numpy as np
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.persons import count, numbered, whole
-from divulge.core.records import Kind, Records
+from divulge.core.records import Records
 from divulge.core.results.trials import Scored
 from divulge.core.threat import Task
+from divulge.games.blind_texts import form_features, sparse_features, texts_in
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
@@ -29,7 +30,8 @@ FEWEST_RECORDS = 10
 
 
 def blind_guesses(candidates: Records, member: Array, seed: int, aggregate: str = "mean") -> Iterator[Scored]:
-    """Cross-fitted guesses of a linear and of a boosted classifier from the records alone, as evidence each.
+    """Cross-fitted guesses of a linear and of a boosted classifier from the records alone, as evidence each; of texts
+    those of two linear ones, from words and from characters, and of a boosted one from how they are written down.
 
     member: bool [records].  Ranks are taken within each fold, since folds are scored by different classifiers.
     All rows of a person are in one fold, every person has the same weight, and how many rows a person has is a feature.
@@ -58,9 +60,11 @@ def blind_guesses(candidates: Records, member: Array, seed: int, aggregate: str 
         max_iter=100, learning_rate=0.05, max_leaf_nodes=15, early_stopping=False, random_state=0
     )
     guessers: list[tuple[Pipeline | ClassifierMixin, Any]] = [(linear, features), (boosted, features)]
-    words = word_features(candidates.take(chosen))
-    if words is not None:
-        guessers[0] = (LogisticRegression(C=10.0, max_iter=500), words)
+    read = candidates.take(chosen)
+    texts = texts_in(read)
+    if texts is not None:
+        guessers = [(LogisticRegression(C=10.0, max_iter=500), seen) for seen in sparse_features(texts, read)]
+        guessers.append((boosted, form_features(texts, read)))
     for guesser, seen in guessers:
         with threadpool_limits(1, user_api="openmp"):  # small trees: threads would wait for each other
             score = _cross_fitted(guesser, seen, truth, unit, derived_seed(seed, "folds"))
@@ -99,30 +103,6 @@ def blind_features(records: Records) -> Array:
     if records.schema.task is Task.REGRESSION:
         return np.column_stack([flat, records.y])
     return np.column_stack([flat, np.eye(int(records.y.max()) + 1)[records.y.astype(np.int64)]])
-
-
-def word_features(records: Records) -> Any:
-    """Of texts the words and pairs of words that occur twice or more, weighed by how rare they are, and the target: a
-    sparse matrix [records, words]; None for records that are no texts.  A word of a date is one column, so that it
-    tells by itself.
-    """
-    from scipy import sparse
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    columns = records.schema.columns
-    if len(columns) != 1 or columns[0].kind is not Kind.TEXT:
-        return None
-    texts = [str(columns[0].categories[int(code)]) for code in records.x[:, 0]]
-    reader = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
-    try:
-        words = reader.fit_transform(texts)
-    except ValueError:  # no word occurs twice
-        return None
-    classes = np.eye(int(records.y.max()) + 1)[records.y.astype(np.int64)]
-    if records.schema.task is Task.REGRESSION:
-        classes = records.y[:, None] / max(float(np.abs(records.y).max()), 1e-30)
-    both: list[Any] = [words, sparse.csr_matrix(classes)]
-    return sparse.csr_matrix(sparse.hstack(both))
 
 
 def blind_width(records: Records) -> int:

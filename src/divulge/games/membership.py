@@ -12,13 +12,14 @@ from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed
+from divulge.core.language.token_scores import of_padded
 from divulge.core.persons import count, half_of_persons, whole
 from divulge.core.recipe import Recipe
 from divulge.core.records import Records, concat
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.trials import Scored
 from divulge.core.target import Oracle, Target
-from divulge.core.threat import Family
+from divulge.core.threat import Access, Family
 from divulge.core.views.membership import Auxiliary, MembershipGuess, MembershipView, Poison
 from divulge.games.blind import blind_guesses, blind_width, most_telling
 
@@ -33,6 +34,7 @@ class MembershipGame:
     recipe: trains the control models.  others: records, none of them a candidate, for the negative control.
     features: what the model-blind baseline sees of each candidate, where `candidates` are only row numbers.
     aggregate: how the scores of a person's rows become one, see core.persons; persons are drawn whole throughout.
+    reference: a language model that never saw the candidates.
     """
 
     target: Target
@@ -43,6 +45,7 @@ class MembershipGame:
     others: Records | None = None
     features: Records | None = None
     aggregate: str = "mean"
+    reference: Target | None = None
 
     def __post_init__(self) -> None:
         if not self.member.any() or self.member.all():
@@ -81,6 +84,22 @@ class MembershipGame:
         if features.schema.names == ("row",):
             raise Impossible("the records themselves were not given, so nobody can guess from them alone")
         return blind_guesses(features, self.member, self.seed, self.aggregate)
+
+    def by_the_reference(self) -> Scored | None:
+        """What the reference's own loss tells of the two sets, whichever of them it is lower on: nothing, if it saw
+        neither and they were drawn alike.  None where there is no reference, or it gives no answer.
+        """
+        if self.reference is None or Access.TOKEN_LOGPROBS not in self.reference.offers:
+            return None
+        try:
+            scores = of_padded(self.reference.answer(Access.TOKEN_LOGPROBS, self.candidates))
+        except TargetError:  # the attacks that ask it say so
+            return None
+        told = scores.mean_of(scores.logprob)
+        groups = self.candidates.groups
+        unit = np.arange(len(told)) if groups is None else groups
+        side = 1.0 if told[self.member].mean() >= told[~self.member].mean() else -1.0
+        return Scored(side * told, self.member, unit, np.arange(len(told)), aggregate=self.aggregate)
 
     def features_guessed_from(self) -> int:
         """How many numbers the guessers without the model see of a record."""

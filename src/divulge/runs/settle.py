@@ -12,7 +12,7 @@ from divulge.core.results.policy import Policy
 from divulge.core.threat import Family, Task
 from divulge.runs.folder import RunFolder, StoredOutcome
 from divulge.runs.together import corrected
-from divulge.stats.verdict import settle, tainted_attacks
+from divulge.stats.verdict import BELOW, control_alarm_of, settle, tainted_attacks
 
 
 def final_findings(
@@ -35,8 +35,20 @@ def final_findings(
     by = corrected(run, measured, policy, bounds).findings if run is not None else None
     faults, doubts = (met.faults, met.doubts) if met is not None else ((), ())
     regression = run is not None and run.facts().target.task == Task.REGRESSION.value
-    tainted = tainted_attacks(above, policy, below)
-    return tuple(settle(measured, policy, blind.alarm, tainted, faults, by, doubts, regression))
+    tainted = tainted_attacks(above, 1 - policy.confidence, below)
+    alarm = blind.alarm or _apart_without(outcomes)
+    return tuple(settle(measured, policy, alarm, tainted, faults, by, doubts, regression))
+
+
+def _apart_without(outcomes: Sequence[StoredOutcome]) -> str | None:
+    """Why the sets differ, by the attacks on a model that saw neither: what one of them tells there of the sets, the
+    others may tell of them in the target, more or less clearly.  One in a hundred fair splits is called unfair.
+    """
+    own = [s for s in outcomes if s.outcome.family == Family.MEMBERSHIP.value]
+    above = [(s.outcome.title, p) for s in own for p in s.control_p_values]
+    below = [(s.outcome.title, p) for s in own for p in s.control_p_below]
+    apart = tainted_attacks(above, BELOW, below)
+    return control_alarm_of(next(s.outcome.title for s in own if s.outcome.title in apart)) if apart else None
 
 
 def measurements_of(outcomes: Sequence[StoredOutcome]) -> list[Measurement]:

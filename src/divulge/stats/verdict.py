@@ -56,6 +56,25 @@ def blind_alarm_of(blind: Reading, telling: tuple[str, float] | None = None, per
     )
 
 
+def reference_alarm_of(told: Reading) -> str | None:
+    """Why the split is at fault: a language model that never saw either set answers them differently (its AUC)."""
+    if told.low <= 0.5:
+        return None
+    return (
+        f"the reference, which is to have seen neither set, separates members from non-members (AUC {told.value:.3f}, "
+        f"{told.low:.3f} to {told.high:.3f}): the two sets are not samples of the same distribution, or it was trained "
+        "on one of them; draw them at random from one set, or give a reference that saw neither"
+    )
+
+
+def control_alarm_of(title: str) -> str:
+    """Why the split is at fault: an attack tells the sets apart in a model that never saw either."""
+    return (
+        f"{title} separates members from non-members in a model that never saw either as well, so the two sets are not "
+        "samples of the same distribution: draw them at random from one set"
+    )
+
+
 BELOW = 0.01
 """Error rate, over all findings and controls of a run, of the alarm that an attack is right less often than chance."""
 
@@ -329,14 +348,15 @@ def _at_most(finding: Measurement) -> str:
 
 
 def tainted_attacks(
-    p_values: Sequence[tuple[str, float]], policy: Policy, below: Sequence[tuple[str, float]] = ()
+    p_values: Sequence[tuple[str, float]], alpha: float, below: Sequence[tuple[str, float]] = ()
 ) -> frozenset[str]:
     """Attacks with a significant success against the negative control, corrected over all of them, or with a
     significant failure there: a model that never saw the records then tells the sets apart too.
 
-    p_values: (attack, p) for each metric measured against the control.  below: the same, of being below chance.
+    p_values: (attack, p) for each metric measured against the control.  alpha: how often one may be by accident.
+    below: the same, of being below chance.
     """
     adjusted = holm([p for _, p in p_values])
     lower = holm([p for _, p in below])
-    above = {a for (a, _), p in zip(p_values, adjusted, strict=True) if p <= 1 - policy.confidence}
+    above = {a for (a, _), p in zip(p_values, adjusted, strict=True) if p <= alpha}
     return frozenset(above | {a for (a, _), p in zip(below, lower, strict=True) if p <= BELOW})

@@ -21,7 +21,7 @@ def _lay(job: Job) -> tuple[Game, Adversary | None]:
     recipe = job.recipe
     if recipe is None and Access.SAMPLES in job.target.offers:  # a table of other rows, and one of these, need none
         recipe = BoundRecipe(ReplayRecipe(), GeneratorTarget, job.resources.trainer)
-    game = MembershipGame(job.target, *records, recipe, job.population, job.features, job.aggregate)
+    game = MembershipGame(job.target, *records, recipe, job.population, job.features, job.aggregate, job.reference)
     return game, None
 
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from divulge.core.attack import Attack
 from divulge.core.capability.declared import able
+from divulge.core.results.trials import Scored
 from divulge.core.views.membership import Poison, PoisonView
 
 
@@ -40,6 +41,14 @@ class CountsFeatures(Protocol):
 
     def features_guessed_from(self) -> int:
         """The columns of what it is fitted on."""
+        ...
+
+
+class AsksReference(Protocol):
+    """A game with a model that never saw either side, which then tells them apart no better than a guesser does."""
+
+    def by_the_reference(self) -> Scored | None:
+        """What it tells; None where there is no such model."""
         ...
 
 

@@ -71,7 +71,7 @@ def _stated(target: Target, classes: list[Any], own: list[Any], found: list[Any]
         raise InputError(
             "data.classes: YAML reads yes, no, on and off as true and false: write them in quotes, ['no', 'yes']"
         )
-    if own and own != classes:
+    if own and own != classes and not _codes_of(own, classes, found):
         raise InputError(
             f"classes= says {_few(classes)}, and {target.name} knows its classes as {_few(own)}: leave classes= out"
         )
@@ -86,6 +86,12 @@ def _stated(target: Target, classes: list[Any], own: list[Any], found: list[Any]
                 "the label of every output, in order"
             )
     return classes
+
+
+def _codes_of(own: list[Any], classes: list[Any], found: list[Any]) -> bool:
+    """Whether a model was trained on codes 0..k-1 alone, and `classes` says what they stand for in the records."""
+    numbers = all(_is_whole(label) for label in own) and [int(label) for label in own] == list(range(len(classes)))
+    return numbers and not {key_of(label) for label in found} & {key_of(label) for label in own}
 
 
 def _answered(target: Target, pairs: Sequence[Pair]) -> list[Any] | None:

@@ -127,7 +127,8 @@ class SklearnTarget:
         return margins if margins is not None and self._log_domain else log_of_scores(scores)
 
     def _codes(self, labels: object, records: Records) -> Array:
-        code = {label: i for i, label in enumerate(records.schema.classes or self.classes)}
+        wanted = records.schema.classes
+        code = {label: i for i, label in enumerate(wanted if set(wanted) & set(self.classes) else self.classes)}
         answered = one_column(self._name, labels).tolist()
         strange = next((label for label in answered if label not in code), None)
         if len(answered) != len(records) or strange is not None:

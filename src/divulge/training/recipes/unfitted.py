@@ -7,8 +7,19 @@ from typing import Any
 
 from divulge.core.inside import settings_of
 
-STOPPING = ("early_stopping_rounds",)
-"""Settings of boosters that need records of their own at each fit."""
+STOPPING = {
+    "xgboost": ("early_stopping_rounds",),
+    "lightgbm": ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change"),
+    "catboost": ("early_stopping_rounds", "od_type", "od_wait", "od_pval", "use_best_model"),
+}
+"""Settings of boosters, by library, that need records of their own at each fit."""
+
+ROUNDS = {
+    "xgboost": ("n_estimators",),
+    "lightgbm": ("num_iterations", "num_boost_round", "num_trees", "num_rounds", "n_estimators"),
+    "catboost": ("iterations", "num_boost_round", "num_trees", "n_estimators"),
+}
+"""How each library calls the number of trees; the last one where none is set."""
 
 
 def unfitted(estimator: Any) -> Any:
@@ -16,37 +27,69 @@ def unfitted(estimator: Any) -> Any:
     as CatBoost's does, and a copy, to be fitted anew, of one that cannot say what its settings are.  What was frozen
     thaws, here and inside: fitting it would leave it the very model that is audited.  A pipeline forgets the folder
     that it remembers its steps in: what lies there are pickles, which fitting would load, and nobody has looked at.
+    A booster that stopped early on records set apart gets as many rounds as it kept: whoever trains it anew has no
+    such records to hand in.
     """
     from sklearn.base import clone
     from sklearn.frozen import FrozenEstimator
 
     if isinstance(estimator, FrozenEstimator):
         return unfitted(estimator.estimator)
+    settings = settings_of(estimator, deep=False)
+    kept = _rounds_kept(estimator, settings or {})
+    if not kept:
+        try:
+            return _thawed(clone(estimator), settings_of(estimator) or {})
+        except Exception:  # RuntimeError of scikit-learn, and whatever a constructor raises
+            if settings is None:
+                return copy.deepcopy(estimator)
+    rebuilt = {name: _rebuilt(value) for name, value in (settings or {}).items()} | kept
+    rebuilt = {name: value for name, value in rebuilt.items() if value is not None or name not in kept}
     try:
-        fresh = clone(estimator)
-        for name, value in fresh.get_params().items():
-            if isinstance(value, FrozenEstimator):
-                fresh.set_params(**{name: unfitted(value)})
-            elif name.rpartition("__")[2] == "memory" and value is not None:
-                fresh.set_params(**{name: None})
-        return without_early_stopping(fresh, estimator)
-    except Exception:  # RuntimeError of scikit-learn, and whatever a constructor raises
-        settings = settings_of(estimator, deep=False)
-        if settings is None:
-            return copy.deepcopy(estimator)
-        return type(estimator)(**{name: _rebuilt(value) for name, value in settings.items()})
+        return type(estimator)(**rebuilt)
+    except TypeError:  # of CatBoost's base class, which takes them as one dictionary
+        return type(estimator)(rebuilt)
 
 
-def without_early_stopping(fresh: Any, fitted: Any) -> Any:
-    """A booster that stopped early on records set apart, with as many rounds as it kept: whoever trains it anew has no
-    such records to hand in.
-    """
-    settings = fresh.get_params(deep=False)
-    name = next((n for n in STOPPING if settings.get(n) is not None), None)
-    best = getattr(fitted, "best_iteration", None) if name is not None else None
-    if name is None or not isinstance(best, int) or "n_estimators" not in settings:
-        return fresh
-    return fresh.set_params(**{name: None, "n_estimators": best + 1})
+def _thawed(fresh: Any, fitted: dict[str, Any]) -> Any:
+    """A clone with its parts as `unfitted` makes them where they are frozen, or boosters that stopped early."""
+    from sklearn.frozen import FrozenEstimator
+
+    for name, value in fresh.get_params().items():
+        part = fitted.get(name)
+        if isinstance(value, FrozenEstimator) or _rounds_kept(part, settings_of(part) or {}):
+            fresh.set_params(**{name: unfitted(part)})
+        elif name.rpartition("__")[2] == "memory" and value is not None:
+            fresh.set_params(**{name: None})
+    return fresh
+
+
+def _rounds_kept(fitted: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that replace early stopping in a booster that stopped; none for any other estimator."""
+    library = type(fitted).__module__.partition(".")[0]
+    if isinstance(fitted, type) or library not in STOPPING:
+        return {}
+    rounds = _trees_kept(fitted, library)
+    stops = [name for name in STOPPING[library] if settings.get(name) is not None]
+    calls = settings.get("callbacks") if library == "xgboost" else None
+    set_as = next((name for name in ROUNDS[library] if settings.get(name) is not None), ROUNDS[library][-1])
+    if rounds is None or not (stops or calls or rounds < int(settings.get(set_as) or rounds + 1)):
+        return {}
+    kept: dict[str, Any] = dict.fromkeys(stops) | {set_as: rounds}
+    if calls:
+        kept["callbacks"] = [call for call in calls if type(call).__name__ != "EarlyStopping"] or None
+    return kept
+
+
+def _trees_kept(fitted: Any, library: str) -> int | None:
+    """As many as the best iteration has; None of a booster that is not fitted, or did not stop early."""
+    try:
+        if library == "catboost":
+            return int(fitted.tree_count_) or None
+        best = fitted.best_iteration + 1 if library == "xgboost" else fitted.best_iteration_
+    except Exception:  # each library has errors of its own for a model that has no such thing
+        return None
+    return best if isinstance(best, int) and best > 0 else None
 
 
 def _rebuilt(value: Any) -> Any:
