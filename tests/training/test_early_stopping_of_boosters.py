@@ -57,7 +57,14 @@ def xgboost_that_stopped():
         (lambda: catboost_that_stopped("CatBoost"), lambda m: m.tree_count_),
         (xgboost_that_stopped, lambda m: m.get_booster().num_boosted_rounds()),
     ],
-    ids=["lightgbm, callback", "lightgbm, setting", "catboost, fit", "catboost, settings", "CatBoost", "xgboost, callback"],
+    ids=[
+        "lightgbm, callback",
+        "lightgbm, setting",
+        "catboost, fit",
+        "catboost, settings",
+        "CatBoost",
+        "xgboost, callback",
+    ],
 )
 def test_a_booster_that_stopped_early_is_trained_with_the_rounds_that_it_kept(model, trees):
     """Trained anew, its shadows would have 300 trees beside the few that it answers with."""

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from divulge.core.errors import InputError, Notice
+from divulge.core.errors import InputError, Notice, raised
 from divulge.core.hashing import Array
 from divulge.core.records import CODED, UNLABELED, Column, Form, Kind, Records, Schema
 from divulge.core.threat import Task
 from divulge.data.columns import LARGEST, column_of
-from divulge.data.forms import ArrayForm, FrameForm, SparseForm, TensorForm
-from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, stacked
+from divulge.data.forms import ArrayForm, FrameForm, SparseForm, TableForm, TensorForm
+from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, rows_of, stacked
 from divulge.data.kinds import kind_of
 from divulge.data.pools import pooled
+from divulge.data.tables import is_table, names_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +64,7 @@ def from_arrays(
     task = task or guess_task(targets)
     target = _free(target, columns)
     coded, labels = encode_targets(targets, task, classes, target) if labeled else _no_targets(targets)
-    framed = isinstance(together, pd.DataFrame)
+    framed = isinstance(together, pd.DataFrame) or is_table(together)
     schema = Schema(columns, task, target, labels, framed, form).marked(sensitive)
     everything, start, records = GivenRows(together), 0, []
     for y in coded:
@@ -115,7 +116,7 @@ def _tidied(x: Any) -> Any:
         return x.tocsr()
     if isinstance(x, Mapping):  # what a tokenizer gives, too
         return {key: _tidied(part) for key, part in x.items()}
-    if isinstance(x, pd.DataFrame | pd.Series | np.ndarray):
+    if isinstance(x, pd.DataFrame | pd.Series | np.ndarray) or is_table(x):
         return x
     if isinstance(x, tuple | range) or hasattr(x, "__array__"):
         x = list(x) if isinstance(x, tuple | range) else np.asarray(x)
@@ -145,6 +146,8 @@ def _together(given: Sequence[Any]) -> Any:
         return stacked(list(given))
     if isinstance(first, pd.DataFrame):
         return _one_frame(given)
+    if is_table(first):
+        return _one_table(given)
     if isinstance(first, Mapping) and len({frozenset(x) for x in given}) > 1:
         raise InputError("the sets have different parts: give all of them the same keys")
     shapes = {tuple(x.shape[1:]) for x in given if hasattr(x, "shape")}
@@ -162,6 +165,8 @@ def _kind(x: Any) -> str:
         return f"records of the kind {brought.name!r}"
     if isinstance(x, pd.DataFrame):
         return "a data frame"
+    if is_table(x):
+        return f"a table of {type(x).__module__.partition('.')[0]}"
     if is_tensor(x):
         return "a tensor"
     if is_sparse(x):
@@ -176,6 +181,21 @@ def _kind(x: Any) -> str:
         f"records cannot be read from a {type(x).__name__}: pass a data frame, an array, a sparse matrix, a tensor or "
         "a list of texts"
     )
+
+
+def _one_table(tables: Sequence[Any]) -> Any:
+    """All rows in one table of another library than pandas, which must have the same columns in the same order."""
+    names = names_of(tables[0])
+    for table in tables[1:]:
+        odd = sorted(set(names_of(table)) ^ set(names))
+        if odd:
+            raise InputError(f"the tables have different columns ({', '.join(odd[:5])}): give all of them the same")
+    try:
+        return stacked([tables[0], *(table.select(names) for table in tables[1:])])
+    except Exception as error:  # of the library: columns of other types
+        raise InputError(
+            f"the tables cannot be put together ({raised(error)}): give all of them the same types"
+        ) from error
 
 
 def _one_frame(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -227,6 +247,11 @@ def _numbered(together: Any) -> Numbered:
     if isinstance(together, pd.DataFrame):
         columns, numbers, holes = _of_frame(together)
         return columns, numbers, FrameForm(tuple(together.columns), tuple(together.dtypes), holes)
+    if is_table(together):
+        frame = together.to_pandas().reset_index(drop=True)
+        columns, numbers, holes = _of_frame(frame)
+        like = rows_of(together, np.arange(0))
+        return columns, numbers, TableForm(tuple(frame.columns), tuple(frame.dtypes), holes, like)
     if is_tensor(together):
         return _of_tensor(together)
     if is_sparse(together) and np.prod(together.shape) <= WIDEST:

@@ -12,6 +12,7 @@ from divulge.core.hashing import Array, digest
 from divulge.core.records import Kind, Records, Schema
 from divulge.data.columns import codes_of, values_of
 from divulge.data.given import GivenRows, rows_of
+from divulge.data.tables import as_this, described_table
 from divulge.data.words import text_features
 
 if TYPE_CHECKING:
@@ -76,6 +77,21 @@ class FrameForm:
         """See Form."""
         kinds = [_told(dtype) for dtype in self.dtypes]
         return digest("frame", repr(list(map(repr, self.labels))), repr(kinds), repr(self.holes))
+
+
+@dataclass(frozen=True, eq=False)
+class TableForm(FrameForm):
+    """A table of another library, read as a data frame.  like: one of its type without rows."""
+
+    like: Any = None
+
+    def decoded(self, x: Array, schema: Schema) -> Any:
+        """See Form."""
+        return as_this(super().decoded(x, schema), self.like)
+
+    def fingerprint(self) -> str:
+        """See Form."""
+        return digest(super().fingerprint(), described_table(self.like))
 
 
 def _told(dtype: Any) -> str:

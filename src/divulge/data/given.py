@@ -10,6 +10,7 @@ import numpy as np
 
 from divulge.core.hashing import Array, digest
 from divulge.data.kinds import kind_of
+from divulge.data.tables import described_table, is_table, table_length, table_rows, tables_joined
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,8 @@ def described(value: Any) -> str:
         return repr([(name, str(dtype)) for name, dtype in value.dtypes.items()])
     if isinstance(value, Mapping):
         return repr({key: described(part) for key, part in value.items()})
+    if is_table(value):
+        return described_table(value)
     return f"{type(value).__module__}.{type(value).__qualname__} {getattr(value, 'dtype', '')}"
 
 
@@ -86,13 +89,16 @@ def length_of(value: Any) -> int:
     kind = kind_of(value)
     if kind is not None:
         return kind.size(value)
+    if is_table(value):
+        return table_length(value)
     if isinstance(value, Mapping):
         return min((length_of(part) for part in value.values()), default=0)
     return int(value.shape[0]) if hasattr(value, "shape") else len(value)
 
 
 def copied(value: Any, wholly: bool = True) -> Any:
-    """What may be written into without a trace in `value`; records of a kind that a package brings stay as they are.
+    """What may be written into without a trace in `value`; records of a kind that a package brings stay as they are, and
+    so do tables of Arrow and polars, of which nobody can alter a value.
     wholly: whether an array, a table or a tensor is to be copied too, and not only what stands in a list.
     """
     import pandas as pd
@@ -117,6 +123,8 @@ def rows_of(value: Any, index: Array) -> Any:
     kind = kind_of(value)
     if kind is not None:
         return kind.take(value, index)
+    if is_table(value):
+        return table_rows(value, index)
     if isinstance(value, pd.DataFrame | pd.Series):
         return value.iloc[index]
     if isinstance(value, Mapping):
@@ -141,6 +149,8 @@ def stacked(values: Sequence[Any]) -> Any:
     kind = kind_of(first)
     if kind is not None:
         return kind.joined(values)
+    if is_table(first):
+        return tables_joined(values)
     if isinstance(first, pd.DataFrame | pd.Series):
         return pd.concat(values)
     if isinstance(first, Mapping):

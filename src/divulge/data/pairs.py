@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from divulge.core.errors import InputError, Notice
 from divulge.core.records import Records
 from divulge.core.wording import joined
+from divulge.data.tables import is_table, names_of, without_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,10 @@ def _pair(name: str, value: Any) -> Any:
         if y not in x.columns:
             raise InputError(f"{name}: there is no column {y!r}; the columns are {', '.join(map(str, x.columns[:12]))}")
         return x.drop(columns=y), x[y]
+    if is_table(x) and isinstance(y, str):
+        if y not in names_of(x):
+            raise InputError(f"{name}: there is no column {y!r}; the columns are {', '.join(names_of(x)[:12])}")
+        return without_column(x, y)
     return x, one_dimensional(y)
 
 

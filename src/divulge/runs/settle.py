@@ -44,7 +44,7 @@ def _apart_without(outcomes: Sequence[StoredOutcome]) -> str | None:
     """Why the sets differ, by the attacks on a model that saw neither: what one of them tells there of the sets, the
     others may tell of them in the target, more or less clearly.  One in a hundred fair splits is called unfair.
     """
-    own = [s for s in outcomes if s.outcome.family == Family.MEMBERSHIP.value]
+    own = [s for s in outcomes if s.outcome.game == Family.MEMBERSHIP.value]
     above = [(s.outcome.title, p) for s in own for p in s.control_p_values]
     below = [(s.outcome.title, p) for s in own for p in s.control_p_below]
     apart = tainted_attacks(above, BELOW, below)
