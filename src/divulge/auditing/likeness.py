@@ -10,12 +10,13 @@ import numpy as np
 from divulge.auditing.answers import Seen, ask, bare
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import Generates, estimator_of
+from divulge.core.capability.targets import Generates, HasPeers, estimator_of
 from divulge.core.errors import Impossible, TargetError
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import CODED, Kind, Records
 from divulge.core.results.handshake import Concern
 from divulge.core.signals import log_of_scores
+from divulge.core.threat import Access
 from divulge.stats.handshake import falls_short, other_form, permutation, sign_test
 from divulge.training.recipes.sklearn import SklearnRecipe
 
@@ -40,6 +41,7 @@ CAUSES = (
     "is another model"
 )
 CURE = "ask it about a few records yourself, and give the audit exactly what it then gets"
+RIGHT_ONE = "check that it is the model that was trained on them"
 POOR = "the model has learned no more than that, or the records reach it in another form than in its training"
 KNOWN = (
     "where this is the quality that you know, say so (`expect`, its accuracy or r2); else ask it about a few records "
@@ -147,11 +149,11 @@ def _against(target: SeenSides, like: SeenSides, exact: bool) -> tuple[int, Conc
         return 2, Concern("other", True, seen, CAUSES, CURE)
     if inside.gap >= GAP and inside.p < 1e-4 and _no_better(outside, exact):
         seen = f"a model of the same recipe is better, on records that neither was trained on too ({names})"
-        return 1, Concern("lower", False, seen, CAUSES, CURE)
-    if exact and _nonmembers(target, like) and inside.gap >= 2 * GAP and inside.p < 1e-6:
+        return 1, Concern("lower", False, seen, CAUSES, KNOWN, doubt=True)
+    if exact and _nonmembers(target, like, outside) and inside.gap >= 2 * GAP and inside.p < 1e-6:
         seen = f"members are answered like non-members, and a model of the same recipe remembers its members ({names})"
         cause = "the model was not trained on these members"
-        return 1, Concern("strangers", False, seen, cause, "check that it is the model that was trained on them")
+        return 1, Concern("strangers", False, seen, cause, RIGHT_ONE, doubt=True)
     return None
 
 
@@ -164,10 +166,13 @@ def _no_better(outside: PairedGap, exact: bool) -> bool:
 
 @dataclass(frozen=True)
 class PairedGap:
-    """gap: by how much the other model's measure is higher.  p: that it wins no more often, record by record."""
+    """gap: by how much the other model's measure is higher.  p: that it wins no more often, record by record.
+    spread: the standard error of the gap, of shares that are right; 0 of values.
+    """
 
     gap: float
     p: float
+    spread: float = 0.0
 
 
 def _paired(mine: Seen, theirs: Seen) -> PairedGap:
@@ -177,7 +182,8 @@ def _paired(mine: Seen, theirs: Seen) -> PairedGap:
     else:
         better = np.sign(np.abs(mine.said - mine.y) - np.abs(theirs.said - theirs.y))
         wins, losses = int((better > 0).sum()), int((better < 0).sum())
-    return PairedGap(theirs.right - mine.right, sign_test(wins, losses))
+    spread = np.sqrt(wins + losses) / max(len(mine), 1) if mine.width else 0.0
+    return PairedGap(theirs.right - mine.right, sign_test(wins, losses), float(spread))
 
 
 def _empty(mine: Seen, theirs: Seen) -> bool:
@@ -187,10 +193,13 @@ def _empty(mine: Seen, theirs: Seen) -> bool:
     return theirs.skill - mine.skill >= 0.25 or (mine.width > 0 and theirs.order - mine.order >= 0.4)
 
 
-def _nonmembers(target: SeenSides, like: SeenSides) -> bool:
+def _nonmembers(target: SeenSides, like: SeenSides, outside: PairedGap) -> bool:
+    """Whether the target answers its members as it does others, while the other model remembers them and is about as
+    good on others: a model that was trained on far more records is better there.
+    """
     within = abs(target.members.right - target.nonmembers.right) < 0.03
     remembers = like.members.right - like.nonmembers.right >= 2 * GAP
-    return within and remembers and target.nonmembers.right <= like.nonmembers.right + SLIGHT
+    return within and remembers and outside.gap >= -max(SLIGHT, 2 * outside.spread)
 
 
 def _names(mine: Seen, theirs: Seen) -> str:
@@ -271,6 +280,19 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
     return None
 
 
+def sure_and_wrong(target: Seen) -> Concern | None:
+    """What speaks against a target that is sure of its answers about its own members, and right as often as by lot."""
+    if len(target) < 2 * FEWEST or not target.at_chance or target.boast < BOASTS:
+        return None
+    seen = (
+        f"members are answered no better than by chance (accuracy {target.right:.2f}), and the model is sure of itself"
+    )
+    return Concern("chance", False, seen, "the labels or the records are not the model's", CURE, doubt=True)
+
+
+BOASTS = 0.25
+
+
 def _humble(target: Seen) -> bool:
     """Whether it may well be a model that knows nothing: its loss is that of the classes' shares, or hardly more, its
     values are about as near as the mean is.  A model that is asked something else than it was trained on is as sure as
@@ -304,6 +326,30 @@ def believable(right: float, target: Seen, likes: Likes, simple: Callable[[], Se
     others = [like.members.right for like in likes.found]
     return not others or falls_short(target.right, others)
 
+
+def unlike_its_peers(job: Job) -> list[Concern]:
+    """Whether the other models of a score table all tell their members better than the target tells its own."""
+    target = bare(job.target)
+    if not able(target, HasPeers):
+        return []
+    mine, others = target.remembered()
+    inside = int(job.member.sum())
+    spread = np.sqrt((len(job.member) + 1) / (12 * inside * (len(job.member) - inside)))
+    typical = float(np.mean(others)) if others else 0.5
+    if Access.LABEL not in target.offers and max([mine, typical]) - 0.5 < 2 * spread:
+        seen = "no model of the table tells its members by its signal, and whether the signals are right is not known"
+        cause = "nothing is remembered, or `keep` or the order of the records is another one"
+        return [Concern("silent", False, seen, cause, "give the logits, which can be held against y", doubt=True)]
+    if len(others) < FEWEST_PEERS or typical - mine < max(2 * GAP, 4 * spread) or not falls_short(mine, others):
+        return []
+    seen = (
+        f"the target's own signal tells its members with AUC {mine:.2f}, those of the other models with {typical:.2f}"
+    )
+    cause = "`keep` or the order of the records is not that of the target's row, or it was trained otherwise"
+    return [Concern("strangers", False, seen, cause, RIGHT_ONE, doubt=True)]
+
+
+FEWEST_PEERS = 3
 
 LOOKED_AT, MOST_NAMED = 1_000, 5
 """Records of a release that are compared with the real ones; columns that are named."""

@@ -97,8 +97,8 @@ def length_of(value: Any) -> int:
 
 
 def copied(value: Any, wholly: bool = True) -> Any:
-    """What may be written into without a trace in `value`; records of a kind that a package brings stay as they are, and
-    so do tables of Arrow and polars, of which nobody can alter a value.
+    """What may be written into without a trace in `value`; records of a kind that a package brings stay as they are,
+    and so do tables of Arrow and polars, of which nobody can alter a value.
     wholly: whether an array, a table or a tensor is to be copied too, and not only what stands in a list.
     """
     import pandas as pd
@@ -147,10 +147,8 @@ def stacked(values: Sequence[Any]) -> Any:
     if len(values) == 1:
         return first
     kind = kind_of(first)
-    if kind is not None:
-        return kind.joined(values)
-    if is_table(first):
-        return tables_joined(values)
+    if kind is not None or is_table(first):
+        return kind.joined(values) if kind is not None else tables_joined(values)
     if isinstance(first, pd.DataFrame | pd.Series):
         return pd.concat(values)
     if isinstance(first, Mapping):

@@ -60,6 +60,11 @@ class ScoreTable:
         if self.keep[0].all() or not self.keep[0].any():
             raise InputError("score table: row 0 of keep has members only, or none: both kinds are needed")
         self._check_groups()
+        if name == "logits" and _probabilities(given):
+            raise InputError(
+                "score table: each row of logits is between 0 and 1 and adds up to 1, so these are probabilities: pass "
+                "their logarithms, np.log(np.clip(p, 1e-12, None))"
+            )
         if name == "logits" and (self.y.min() < 0 or self.y.max() >= given.shape[2]):
             raise InputError(f"score table: y has class {self.y.max()}, logits have {given.shape[2]} classes")
 
@@ -133,9 +138,22 @@ class ScoreTable:
             self, np.full(len(self.y), row), "score table" if row == 0 else f"row {row} of the score table"
         )
 
+    def signals(self, row: int) -> Array:
+        """What is higher for members in one row: the signal that was given, or log p of the right class [records]."""
+        if self.scores is not None and self.logits is None:
+            return np.asarray(self.scores[row], dtype=np.float64)
+        assert self.logits is not None
+        return np.asarray(log_softmax(np.asarray(self.logits[row], float))[np.arange(len(self.y)), self.y])
+
     def shadow(self, number: int) -> TableModel:
         """One shadow model of the design, by its number from 0."""
         return TableModel(self, self.design.model[number], f"shadow model {number + 1} of the score table")
+
+
+def _probabilities(values: Array) -> bool:
+    """Whether they are probabilities of classes [..., classes] and no logits."""
+    whole = values.shape[-1] > 1 and bool((values >= 0).all())
+    return whole and bool(np.allclose(values.sum(axis=-1), 1, atol=1e-3))
 
 
 def _from_npz(path: Path) -> ScoreTable:
@@ -192,6 +210,19 @@ class TableModel:
         assert signal is not None
         records = np.arange(len(table.y))
         return digest(signal[self._row, records], table.keep[self._row, records], table.y)
+
+    def remembered(self) -> tuple[float, list[float]]:
+        """See HasPeers: of every row that has members and non-members."""
+        from scipy.stats import rankdata
+
+        table, areas = self._table, []
+        for row, kept in enumerate(table.keep):
+            inside = int(kept.sum())
+            if not 0 < inside < len(kept):
+                continue
+            ranks = rankdata(table.signals(row))
+            areas.append((ranks[kept].sum() - inside * (inside + 1) / 2) / (inside * (len(kept) - inside)))
+        return float(areas[0]), [float(area) for area in areas[1:]]
 
     def provenance_note(self) -> str:
         """For the report: what was left out so that the design tells nothing."""
