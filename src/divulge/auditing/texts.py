@@ -29,10 +29,7 @@ def losses_of_texts(job: Job, memory: Memory) -> tuple[Array, Array]:
     try:
         scores = of_padded(memory.answer(job.target, port, records, keys_of(port, records)))
     except TargetError as error:
-        raise InputError(
-            f"{error}: asked about the texts, before anything was attacked; mend the model, or leave out "
-            "texts that it cannot score"
-        ) from error
+        raise _unscored(error) from error
     return places, -scores.mean_of(scores.logprob)
 
 
@@ -59,7 +56,17 @@ def texts_twice(job: Job) -> list[Concern]:
 
 
 def _scores(job: Job, records: Records) -> TokenScores:
-    return of_padded(np.asarray(bare(job.target).answer(Access.TOKEN_LOGPROBS, records)))
+    try:
+        return of_padded(np.asarray(bare(job.target).answer(Access.TOKEN_LOGPROBS, records)))
+    except TargetError as error:
+        raise _unscored(error) from error
+
+
+def _unscored(error: TargetError) -> InputError:
+    return InputError(
+        f"{error}: asked about the texts, before anything was attacked; mend the model, or leave out texts that it "
+        "cannot score"
+    )
 
 
 def _apart(one: TokenScores, other: TokenScores) -> float:

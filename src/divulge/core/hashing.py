@@ -22,7 +22,7 @@ def digest(*parts: str | bytes | Array) -> str:
             else:
                 state.update(np.ascontiguousarray(part).data)
         else:
-            state.update(b"|" + (part.encode() if isinstance(part, str) else part))
+            state.update(b"|" + (part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part))
     return state.hexdigest()
 
 

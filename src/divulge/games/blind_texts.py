@@ -65,7 +65,7 @@ def form_features(texts: list[str], records: Records) -> Array:
 
 def _form(text: str) -> list[float]:
     length, words, lines = max(len(text), 1), text.split(), text.splitlines() or [""]
-    numbers = [float(number) for number in NUMBER.findall(_shortened(text))[:200]] or [np.nan]
+    numbers = [float(number) for number in NUMBER.findall(_shortened(text))[:200]] or [-1.0]
     kinds: list[Callable[[str], bool]] = [str.isupper, str.isdigit, str.isspace, lambda c: c > "\x7f"]
     return [
         float(len(text)),

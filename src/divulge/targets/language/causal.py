@@ -115,17 +115,18 @@ class CausalTarget:
         """See Target."""
         if access is not Access.TOKEN_LOGPROBS:
             raise TargetError(f"the language model {self._name} has no port for {access.value}")
-        texts = [self.encode(text) for text in texts_of(records)]
+        read = texts_of(records)
+        texts = [self.encode(text) for text in read]
         self._cut, self._asked = self._cut + sum(text.cut for text in texts), self._asked + len(texts)
         short = next((place for place, text in enumerate(texts) if len(text.ids) <= text.first), None)
         if short is not None:
             raise TargetError(
-                f"text {short} has no token that can be scored: it needs two, or the prompt leaves no room for its "
-                f"completion in {self.max_tokens} tokens"
+                f"the text {str(read[short])[:40]!r} has no token that can be scored: it needs two, or the prompt "
+                f"leaves no room for its completion in {self.max_tokens} tokens"
             )
         strange = next((t for text in texts for t in text.ids if not 0 <= t < self.vocabulary), None)
         if strange is not None:
-            raise TargetError(f"there is a token {strange}, and the model {self._name} knows {self.vocabulary} tokens")
+            raise TargetError(f"there is a token {strange}, and the model {self._name} knows {self.vocabulary}: pass the tokenizer that it was trained with")
         found: Any = guarded(self._name, lambda: self._scored(texts))
         return padded(found)
 

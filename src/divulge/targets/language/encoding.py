@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from divulge.core.errors import InputError
+from divulge.core.errors import InputError, raised
 from divulge.core.hashing import digest
 from divulge.core.identity import code_hash, well_known
 from divulge.core.language.texts import Chat, Prompted, Text
@@ -43,8 +45,29 @@ def encoded(tokenizer: Any, text: Text, max_tokens: int) -> Encoded:
     return Encoded(tuple(ids[:max_tokens]), first, len(ids) > max_tokens)
 
 
-def _ids(tokenizer: Any, text: str) -> list[int]:
-    return list(tokenizer(text)["input_ids"])
+def _ids(tokenizer: Any, text: str, **settings: Any) -> list[int]:
+    """The tokens of a text without those that fill it up: what is masked is no part of it.  A function that returns
+    token numbers is a tokenizer too.
+    """
+    try:
+        made = tokenizer(text, **settings)
+        parts = made if isinstance(made, Mapping) else {"input_ids": made}
+        ids = _flat(parts["input_ids"])
+        mask = _flat(parts["attention_mask"]) if "attention_mask" in parts else [1] * len(ids)
+    except Exception as error:  # a tokenizer is foreign code
+        raise InputError(
+            f"the tokenizer does not make token numbers of the text {text[:40]!r} ({raised(error)}): it is called with "
+            "a text, and returns its `input_ids`"
+        ) from error
+    return [number for number, kept in zip(ids, mask, strict=True) if kept]
+
+
+def _flat(numbers: Any) -> list[int]:
+    """Numbers of one text, also where they stand in a batch of one."""
+    listed = numbers.tolist() if hasattr(numbers, "tolist") else list(numbers)
+    if len(listed) == 1 and isinstance(listed[0], list):
+        listed = listed[0]
+    return [operator.index(number) for number in listed]
 
 
 def _shared(one: list[int], other: list[int]) -> int:
@@ -59,7 +82,7 @@ def _of_chat(tokenizer: Any, chat: Chat) -> list[int]:
         made = tokenizer.apply_chat_template(messages, tokenize=False)
     except Exception as error:  # no template, or one that refuses these roles
         raise InputError(f"the tokenizer cannot put a chat together ({error}): set its chat_template") from error
-    return list(tokenizer(made, add_special_tokens=False)["input_ids"])
+    return _ids(tokenizer, made, add_special_tokens=False)
 
 
 def tokenizer_print(tokenizer: Any) -> str:
@@ -69,8 +92,8 @@ def tokenizer_print(tokenizer: Any) -> str:
     if tokenizer is None:
         return ""
     try:
-        probed = repr(list(tokenizer(PROBE)["input_ids"]))
-    except Exception:  # one that takes no such words; what it holds tells it all the same
+        probed = repr(_ids(tokenizer, PROBE))
+    except InputError:  # one that takes no such words; what it holds tells it all the same
         probed = ""
     own = (
         type(tokenizer).__name__,
