@@ -42,6 +42,7 @@ CAUSES = (
 )
 CURE = "ask it about a few records yourself, and give the audit exactly what it then gets"
 RIGHT_ONE = "check that it is the model that was trained on them"
+WEIGHED = "it was trained with weights of records or classes, or set to another threshold, which the recipe is not"
 POOR = "the model has learned no more than that, or the records reach it in another form than in its training"
 KNOWN = (
     "where this is the quality that you know, say so (`expect`, its accuracy or r2); else ask it about a few records "
@@ -146,6 +147,8 @@ def _against(target: SeenSides, like: SeenSides, exact: bool) -> tuple[int, Conc
     lost = (known - target.nonmembers.skill) / known if like.nonmembers.well and known > 0 else 0.0
     if lost >= LOST and outside.p < 1e-3 and inside.gap >= GAP and inside.p < 1e-4:
         seen = f"a model of the same recipe is far better, on records that neither was trained on too ({names})"
+        if _ranks_as_well(target.nonmembers, like.nonmembers):
+            return 1, Concern("lower", False, seen, WEIGHED, KNOWN, doubt=True)
         return 2, Concern("other", True, seen, CAUSES, CURE)
     if inside.gap >= GAP and inside.p < 1e-4 and _no_better(outside, exact):
         seen = f"a model of the same recipe is better, on records that neither was trained on too ({names})"
@@ -184,6 +187,12 @@ def _paired(mine: Seen, theirs: Seen) -> PairedGap:
         wins, losses = int((better > 0).sum()), int((better < 0).sum())
     spread = np.sqrt(wins + losses) / max(len(mine), 1) if mine.width else 0.0
     return PairedGap(theirs.right - mine.right, sign_test(wins, losses), float(spread))
+
+
+def _ranks_as_well(mine: Seen, theirs: Seen) -> bool:
+    """Whether scores order the records of two classes about as well, so that only the threshold is another."""
+    scored = mine.width == 2 and mine.log_scores is not None and theirs.log_scores is not None
+    return scored and mine.order >= RANKS_WORSE * theirs.order
 
 
 def _empty(mine: Seen, theirs: Seen) -> bool:

@@ -40,7 +40,10 @@ CURES = (
     (("classes",), "give the records in the form, and the classes, of its training"),
     (("shape", "expected", "features"), "give the records in the form of its training"),
     (("index out of range", "embedding", "long, int", "vocabulary"), "give it the tokens of the tokenizer it knows"),
-    (("string", "object", "categor", "dtype", "isnan"), "give every column the type that it had in training"),
+    (
+        ("string", "object", "categor", "dtype", "isnan"),
+        "give every column the type that it had in training (data.dtypes in an audit file)",
+    ),
     (("nan", "infinit", "missing"), "look for missing values, and for numbers in another scale than in training"),
 )
 """What to do about an error, by words that stand in it."""

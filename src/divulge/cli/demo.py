@@ -55,7 +55,8 @@ def demo(
         passed = time.perf_counter() - begun
         run = carry_out(job, new_folder(out_dir, job.name), origin, minutes, Screen(refusals=False), passed=passed)
         begun = time.perf_counter()
-        broke = broke or bool(run.result.failed()) or run.verdict in (Verdict.FAILED, Verdict.INVALID)
+        unseen = any(f.verdict is Verdict.NOT_EXAMINED and f.left_out for f in run.result.family_verdicts.values())
+        broke = broke or unseen or bool(run.result.failed()) or run.verdict in (Verdict.FAILED, Verdict.INVALID)
     if broke:
         raise typer.Exit(3)
 

@@ -146,9 +146,16 @@ def _pair(prompt: str, completion: str, where: str) -> Prompted:
 
 def _chat(row: Any, where: str) -> Chat:
     try:
-        return Chat(tuple((str(message["role"]), str(message["content"])) for message in row))
+        messages = tuple((str(message["role"]), message["content"]) for message in row)
     except KeyError as error:
         raise InputError(f"{where}: a message of the chat has no {error}") from error
+    strange = next((content for _, content in messages if not isinstance(content, str)), "")
+    if strange != "":
+        raise InputError(
+            f"{where}: a message of the chat holds {type(strange).__name__}, and no text: put the chat into the form "
+            "of the training yourself, tokenizer.apply_chat_template(chat, tokenize=False), and pass the texts"
+        )
+    return Chat(messages)
 
 
 def read_texts(path: Path, field: str, column: str | None, groups: str | None) -> tuple[list[Text], Array | None]:

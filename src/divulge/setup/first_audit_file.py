@@ -16,6 +16,8 @@ MODELS = {
     ".pkl": "sklearn",
     ".pickle": "sklearn",
     ".skops": "sklearn",
+    ".ubj": "sklearn",
+    ".cbm": "sklearn",
     ".onnx": "onnx",
     ".pt": "torch",
     ".pth": "torch",
@@ -47,7 +49,7 @@ class Draft:
     @property
     def pickled(self) -> bool:
         """Whether loading the model can run code."""
-        return self.kind == "sklearn" and self.model.suffix.lower() != ".skops"
+        return self.kind == "sklearn" and self.model.suffix.lower() not in (".skops", ".ubj", ".cbm")
 
 
 def look(folder: Path) -> Draft:

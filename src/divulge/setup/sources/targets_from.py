@@ -14,6 +14,7 @@ from divulge.data.files import existing
 from divulge.setup.settings import TargetSettings
 from divulge.setup.sources.texts_from import language_model_in
 from divulge.setup.sources.user_code import built_by, factory_from, modules_beside
+from divulge.targets.estimators.booster_files import library_of, load_booster
 from divulge.targets.kinds import kind_of, kinds
 from divulge.targets.language.recognized import causal_target, is_causal, is_folder, is_pair
 from divulge.targets.pickles import load_trusted
@@ -118,7 +119,9 @@ def target_in(part: TargetPart, folder: Path, keep: bool = True) -> tuple[Target
 
         return target_from(load_skops(path, part.trust, trusted), part.name), None
     if part.kind == "sklearn":
-        return target_from(load_trusted(path, part.trust, trusted), part.name), None
+        own = library_of(path) is not None
+        model = load_booster(path) if own else load_trusted(path, part.trust, trusted)
+        return target_from(model, part.name or (path.stem if own else None)), None
     try:
         from divulge.targets.networks.torch_files import load_weights
     except ModuleNotFoundError as error:

@@ -47,7 +47,7 @@ def _fitted(estimator: Any, kind: str) -> None:
         if callable(asked):
             if not asked():
                 raise ValueError
-        elif hasattr(estimator, "get_params"):
+        elif hasattr(estimator, "get_params") and hasattr(estimator, "fit"):
             check_is_fitted(estimator)
     except Exception as error:
         raise InputError(f"the {kind} is not fitted: call fit() before the audit") from error

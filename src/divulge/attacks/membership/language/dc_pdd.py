@@ -34,6 +34,7 @@ class DcPdd:
         summary="weighs what the model expects by how rare the word is otherwise",
         needs=Needs(Access.TOKEN_LOGPROBS, frozenset({Knowledge.POPULATION}), tasks=frozenset({Task.LANGUAGE})),
         queries_per_record=2.0,
+        differs="the frequencies are smoothed over the words that were seen, not over the model's whole vocabulary",
         default=False,
         strength=0.3,
     )

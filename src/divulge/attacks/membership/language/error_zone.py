@@ -35,6 +35,7 @@ class ErrorZone:
         summary="looks where the model guesses wrong and asks whether training still moved the right token up",
         needs=needing_reference(),
         strength=0.8,
+        differs="0.001 nats are added to both sums, a text whose tokens are all the likeliest is above all others",
     )
 
     def run(self, view: MembershipView) -> MembershipGuess:

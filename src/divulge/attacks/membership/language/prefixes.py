@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from divulge.attacks.membership.language.written import written
-from divulge.core.errors import Impossible
+from divulge.core.errors import Impossible, TargetError
 from divulge.core.hashing import Array
 from divulge.core.language.texts import Prompted, Text, texts_of
 from divulge.core.language.token_scores import LOGPROB, TOKEN, TokenScores
@@ -29,16 +29,24 @@ def alone_and_after(view: MembershipView, prefixes: Sequence[Sequence[Text]]) ->
         start = " ".join(written(each) for each in before) + " "
         pair = text if isinstance(text, Prompted) else Prompted("", written(text))
         asked.append(Prompted(start + pair.prompt, pair.completion))
-    return _in_common(view.target.token_logprobs(view.candidates), view.target.token_logprobs(asked))
+    alone = view.target.token_logprobs(view.candidates)
+    try:
+        after = view.target.token_logprobs(asked)
+    except TargetError as error:  # all of them were answered alone
+        raise Impossible(NO_ROOM) from error
+    return _in_common(alone, after)
 
 
 def _in_common(alone: TokenScores, after: TokenScores) -> tuple[Array, Array]:
     """After a prefix the first token of a text is scored too, and of a long text the end is not."""
-    means = []
+    means, left = [], list[float]()
     for short, long in zip(alone.by_text_rows(), after.by_text_rows(), strict=True):
         skipped = _skipped(short[:, TOKEN], long[:, TOKEN])
         length = max(min(len(short), len(long) - skipped), 1)
+        left.append(length / len(short))
         means.append((short[:length, LOGPROB].mean(), long[skipped:][:length, LOGPROB].mean()))
+    if np.mean(left) < LEAST_LEFT:
+        raise Impossible(NO_ROOM)
     first, second = np.array(means).T
     return np.minimum(first, -NOTHING), second
 
@@ -51,5 +59,10 @@ def _skipped(short: Array, long: Array) -> int:
     return int(len(long) > len(short))
 
 
+LEAST_LEFT = 0.5
+NO_ROOM = (
+    "the prefix leaves less than half of the texts in the tokens that the model reads: raise max_tokens, or give "
+    "shorter population texts"
+)
 NOTHING = 1e-9
 """A surprise, in nats a token, below which a text is known by heart and no ratio to it means anything."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.language.hidden_part import HiddenPart, hidden_part, in_letters
+from divulge.attacks.reconstruction.language.hidden_part import HiddenPart, check_parts, hidden_part, in_letters
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError
 from divulge.core.hashing import Array
@@ -61,6 +61,9 @@ class DiscoverableExtraction:
     def __post_init__(self) -> None:
         if self.n < 1 or not 0 < self.p < 1 or self.temperature <= 0:
             raise InputError("n is at least 1, p between 0 and 1, and the temperature above 0")
+        if self.top_k is not None and self.top_k < 1:
+            raise InputError("top_k is at least 1, or None for all tokens")
+        check_parts(self.prefix, self.suffix)
 
     def run(self, view: TextView) -> WrittenGuess:
         """Cost: one query a text."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.language.hidden_part import hidden_part, in_letters
+from divulge.attacks.reconstruction.language.hidden_part import check_parts, hidden_part, in_letters
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
@@ -42,6 +42,9 @@ class GreedyPrefix:
         challenge=Challenge.TEXTS,
         strength=0.6,
     )
+
+    def __post_init__(self) -> None:
+        check_parts(self.prefix, self.suffix)
 
     def run(self, view: TextView) -> WrittenGuess:
         """Cost: one query a text."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.language.texts import Prompted, Text
 from divulge.core.language.token_scores import TokenScores
@@ -14,6 +15,12 @@ from divulge.core.language.token_scores import TokenScores
 MOST_PREFIX = 50
 LEAST = 2
 """Tokens that must be left to write: fewer are found by accident."""
+
+
+def check_parts(prefix: int | None, suffix: int) -> None:
+    """Raises InputError where nothing would be left to write, or less than nothing is given."""
+    if suffix < 1 or (prefix is not None and prefix < 0):
+        raise InputError(f"prefix {prefix} and suffix {suffix}: give 0 tokens or more, and ask for at least 1")
 
 
 @dataclass(frozen=True, eq=False)

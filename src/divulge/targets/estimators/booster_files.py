@@ -1,0 +1,58 @@
+"""Boosters in the formats of their own libraries, which hold numbers alone: no code of such a file is run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from divulge.core.errors import InputError, MissingExtra, raised
+
+SUFFIXES = (".ubj", ".json", ".txt", ".cbm", ".model", ".bst", ".xgb", ".lgb")
+_BEGINNING = 4_000
+
+
+def library_of(path: Path) -> str | None:
+    """Which library wrote a file, by its beginning; None where none of the three did."""
+    if path.suffix.lower() not in SUFFIXES:
+        return None
+    with path.open("rb") as stream:
+        start = stream.read(_BEGINNING)
+    if start.startswith(b"tree\n") or start.startswith(b"tree\r\n"):
+        return "lightgbm"
+    if start.startswith(b"CBM1"):
+        return "catboost"
+    return "xgboost" if b'"learner"' in start or b"learner{" in start or b"\x07learner" in start else None
+
+
+def load_booster(path: Path) -> Any:
+    """The model in the file.  Raises InputError for a file that its library does not read."""
+    library = library_of(path)
+    try:
+        if library == "lightgbm":
+            import lightgbm
+
+            return lightgbm.Booster(model_file=str(path))
+        if library == "catboost":
+            return _catboost(path)
+        import xgboost
+
+        booster = xgboost.Booster()
+        booster.load_model(path)
+        return booster
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or str(library), str(library)) from error
+    except Exception as error:  # the libraries have errors of their own
+        raise InputError(
+            f"target.path: {library} cannot read {path.name} ({raised(error)}): save the model again"
+        ) from error
+
+
+def _catboost(path: Path) -> Any:
+    """As the estimator that its loss makes it: labels and probabilities, or values."""
+    import catboost
+
+    plain = catboost.CatBoost().load_model(str(path))
+    loss = json.dumps(plain.get_all_params().get("loss_function", "RMSE"))
+    kind = "Classifier" if any(name in loss for name in ("Logloss", "MultiClass", "CrossEntropy")) else "Regressor"
+    return getattr(catboost, f"CatBoost{kind}")().load_model(str(path))
