@@ -20,6 +20,7 @@ from divulge.runs.find import RUNS, discard_empty, new_folder, run_at
 from divulge.runs.folder import RunFolder
 from divulge.runs.result import open_run
 from divulge.runs.summary import as_html, as_text
+from divulge.setup.sources.arguments import in_order
 from divulge.workflows.progress_bar import progress_of
 from divulge.workflows.run_audit import run_audit
 
@@ -150,6 +151,7 @@ class Run:
         return RunFolder(self.folder).scores(attack)
 
 
+@in_order
 def audit(  # the front door: every handle has a default but the first
     target: Any,
     members: Any = None,
