@@ -24,7 +24,7 @@ from divulge.auditing.likeness import (
     unlike,
 )
 from divulge.auditing.oracle import GrantedOracle, Memory
-from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, service_twice, twice
+from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, in_parts, refuse_silence, service_twice, twice
 from divulge.auditing.texts import losses_of_texts, texts_twice
 from divulge.core.capability.declared import able
 from divulge.core.capability.targets import HasEstimator, HasVocabulary, LanguageModel, Meets, Rechecks
@@ -132,7 +132,7 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
         return _unmeasured(job, str(error), _unread(str(error)), *repeated)
     found = _measured(job, asked)
     likes = Likes(job, asked.places)
-    concerns = (*repeated, *_doubts(job, asked, likes, minutes))
+    concerns = (*repeated, *in_parts(job.target), *_doubts(job, asked, likes, minutes))
     like = min((side.members.right for side in likes.found), default=None)
     constant = asked.labeled and asked.plain.constant
     found = replace(found, concerns=concerns, like=like, constant=constant)

@@ -11,7 +11,7 @@ import numpy as np
 from divulge.auditing.answers import SCORED, bare
 from divulge.auditing.job import Job
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import Rechecks, classes_of, estimator_of, module_of
+from divulge.core.capability.targets import AskedInParts, Rechecks, TellsReading, classes_of, estimator_of, module_of
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -149,6 +149,10 @@ def as_owner_asks(job: Job, few: Array) -> list[Concern]:
         return []
     if tuple(classes_of(target)) != records.schema.classes or own.shape != through.shape:
         return []
+    if (
+        able(target, TellsReading) and target.settings_told
+    ):  # its owner has logarithms, or percent, which are read as what they are
+        return []
     if np.allclose(own, through, rtol=1e-4, atol=1e-6):
         return []
     seen = "the model answers these records otherwise than the same records as the audit hands them over"
@@ -203,6 +207,18 @@ def _quantized_as_it_goes(target: Target) -> bool:
     module: Any = module_of(bare(target))
     parts = module.modules() if hasattr(module, "modules") else ()
     return any(".quantized.dynamic" in type(part).__module__ for part in parts)
+
+
+def in_parts(target: Target) -> list[Concern]:
+    """What is to be said where the model takes only so many records a call."""
+    target = bare(target)
+    size = str(target.batches) if able(target, AskedInParts) else ""
+    if not size:
+        return []
+    seen = f"the model takes {size}" if target.batches.exact else f"the model refuses many records at once, not {size}"
+    cure = "nothing is amiss: it was asked in parts of that size"
+    cure += ", the last one filled up with records that it was asked about anyway" if target.batches.exact else ""
+    return [Concern("parts", False, seen, "a fixed size of its batches, or a limit of what serves it", cure)]
 
 
 def _only_in_batches(error: str) -> Concern:

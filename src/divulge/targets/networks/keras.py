@@ -27,6 +27,7 @@ from divulge.core.outputs import (
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import checked, guarded, through_port
+from divulge.targets.batches import Batches
 from divulge.targets.stated import StatedTarget
 
 LOOKED_AT = 512
@@ -62,6 +63,7 @@ class KerasTarget(StatedTarget):
         self._form, self._pick, self._settled = form_of(output), pick, output is not None
         self._handed, self._batch_size = False, batch_size
         self._structure: str | None = None
+        self.batches = Batches()
         self._embeds = any("Embedding" in type(layer).__name__ for layer in _layers(model))
 
     @property
@@ -120,15 +122,16 @@ class KerasTarget(StatedTarget):
 
     def _predicted(self, x: Array) -> Array:
         """Outputs in double precision: [records, outputs]."""
+        numbers = np.asarray(x, dtype=np.int64 if self._embeds and whole(x) else self._floats())
 
-        def ask() -> Array:
-            given = np.asarray(x, dtype=np.int64 if self._embeds and whole(x) else self._floats())
+        def ask(places: Array | None) -> Array:
+            given = numbers if places is None else numbers[places]
             with as_it_was(self.network):
                 returned = self.network.predict(given, batch_size=self._batch_size, verbose=0)
             outputs = returned if isinstance(returned, np.ndarray) else _chosen(returned, self._pick)
             return np.asarray(flat(np.asarray(outputs, dtype=np.float64)))
 
-        return np.asarray(guarded(self._name, ask))
+        return np.asarray(guarded(self._name, lambda: self.batches.ask(len(numbers), ask)))
 
     def _floats(self) -> Any:
         policy = str(getattr(getattr(self.network, "dtype_policy", None), "name", ""))

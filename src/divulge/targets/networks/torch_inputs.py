@@ -23,8 +23,10 @@ class Named:
     def __len__(self) -> int:
         return min(len(part) for part in self.parts.values())
 
-    def __getitem__(self, rows: slice) -> Named:
-        return Named({key: part[rows] for key, part in self.parts.items()})
+    def __getitem__(self, rows: Any) -> Named:
+        if isinstance(rows, slice):
+            return Named({key: part[rows] for key, part in self.parts.items()})
+        return Named({key: _rows(part, rows) for key, part in self.parts.items()})
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -59,8 +61,8 @@ class Singles:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, rows: slice) -> Singles:
-        return Singles(self.rows[rows])
+    def __getitem__(self, rows: Any) -> Singles:
+        return Singles(self.rows[rows] if isinstance(rows, slice) else _rows(self.rows, rows))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,6 +89,11 @@ class Singles:
             outputs = picked(module(row[None] if isinstance(row, Tensor) else [row]), pick)
             answered.append(outputs[:, -1] if isinstance(row, Tensor) and len(outputs.shape) == 3 else outputs)
         return torch.cat(answered)
+
+
+def _rows(part: Any, places: Any) -> Any:
+    """Rows at these places of a tensor, or of a list."""
+    return part[places] if isinstance(part, Tensor) else [part[int(place)] for place in places]
 
 
 def as_owned(native: Any) -> Tensor | Named | Singles | None:
