@@ -14,7 +14,7 @@ from divulge.core.hashing import Array
 from divulge.core.records import CODED, UNLABELED, Column, Form, Kind, Records, Schema
 from divulge.core.threat import Task
 from divulge.data.columns import LARGEST, column_of
-from divulge.data.forms import ArrayForm, FrameForm, SparseForm, TensorForm
+from divulge.data.forms import ArrayForm, ComplexForm, FrameForm, SparseForm, StructuredForm, TensorForm
 from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, stacked
 from divulge.data.kinds import kind_of
 from divulge.data.pools import pooled
@@ -113,6 +113,8 @@ def _tidied(x: Any) -> Any:
         return x.detach()
     if is_sparse(x):
         return x.tocsr()
+    if hasattr(x, "to_pandas"):  # tables of other libraries
+        return x.to_pandas()
     if isinstance(x, Mapping):  # what a tokenizer gives, too
         return {key: _tidied(part) for key, part in x.items()}
     if isinstance(x, pd.DataFrame | pd.Series | np.ndarray):
@@ -236,7 +238,7 @@ def _numbered(together: Any) -> Numbered:
         return _of_array(together)
     if isinstance(together, np.ndarray) and together.dtype.kind not in "OUS":
         if together.dtype.names is not None:
-            raise InputError("x is a structured array: pass pd.DataFrame(x), and give the model the same")
+            return _of_structured(together)
         raise InputError("x has one dimension: pass a table [records, features], reshape(-1, 1) for a single feature")
     column, numbers, form = pooled(together)
     return (column,), numbers, form
@@ -267,12 +269,36 @@ def _of_array(array: Array) -> Numbered:
             return (Column("image", Kind.IMAGE),), numbers, ArrayForm(array.dtype)
         columns, holes = _filled(_plain(array.shape[1]), numbers)
         return columns, numbers, ArrayForm(array.dtype, holes)
-    if array.ndim > 2 or array.dtype.kind not in "OUSiu":
-        raise InputError(f"x holds {array.dtype} values of {array.ndim} dimensions: pass numbers, or a data frame")
-    frame = pd.DataFrame(array.astype(object))
+    if array.dtype.kind == "c" and array.ndim == 2:
+        parts = np.column_stack([array.real, array.imag]).astype(np.float64)
+        names = [f"feature {i} ({part})" for part in ("real", "imaginary") for i in range(array.shape[1])]
+        columns, holes = _filled(tuple(map(Column, names)), parts)
+        return columns, parts, ComplexForm(array.dtype, holes)
+    if array.ndim > 2 or array.dtype.kind not in "OUSiumM":
+        raise InputError(
+            f"x holds {array.dtype} values of {array.ndim} dimensions: pass numbers, or a data frame (of complex "
+            "numbers the real and the imaginary part), and a function that makes of them what the model takes"
+        )
+    frame = pd.DataFrame(array if array.dtype.kind in "mM" else array.astype(object))
     frame.columns = pd.Index([f"feature {i}" for i in range(array.shape[1])])
     columns, numbers, holes = _of_frame(frame)
     return columns, numbers, ArrayForm(array.dtype, holes, mixed=True)
+
+
+def _of_structured(array: Array) -> Numbered:
+    """Entries with named fields, as the table that they are."""
+    import pandas as pd
+
+    names = array.dtype.names or ()
+    if any(array.dtype[name].shape or array.dtype[name].names for name in names):
+        raise InputError(
+            "x is a structured array with fields that hold several values: pass a data frame, and a function that "
+            "makes of it what the model takes"
+        )
+    frame = pd.DataFrame({name: np.asarray(array[name]) for name in names})
+    columns, numbers, holes = _of_frame(frame)
+    table = FrameForm(tuple(frame.columns), tuple(frame.dtypes), holes)
+    return columns, numbers, StructuredForm(array.dtype, type(array), table)
 
 
 def _of_tensor(tensor: Any) -> Numbered:

@@ -154,5 +154,6 @@ def stacked(values: Sequence[Any]) -> Any:
     if isinstance(first, np.ndarray):
         masked = any(isinstance(value, np.ma.MaskedArray) for value in values)
         join: Any = np.ma.concatenate if masked else np.concatenate
-        return join(values)
+        joined = join(values)
+        return joined if masked or first.dtype.names is None else joined.view(type(first))
     return [row for value in values for row in value]

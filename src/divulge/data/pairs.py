@@ -64,6 +64,8 @@ def _pair(name: str, value: Any) -> Any:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise InputError(f"{name} must be a pair (x, y), or a data frame and its target column, {_not(value)}")
     x, y = value
+    if isinstance(y, str) and hasattr(x, "to_pandas"):  # a table of another library
+        x = x.to_pandas()
     if isinstance(y, list) and len(y) == 1 and isinstance(y[0], str):
         y = y[0]
     if isinstance(x, pd.DataFrame) and (isinstance(y, str) or (isinstance(y, int) and len(x) != 1)):
