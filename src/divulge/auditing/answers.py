@@ -49,6 +49,11 @@ class Seen:
         """By record: minus the log-probability of the truth, whether it was missed, or the absolute error."""
         if self.log_scores is not None:
             return -of_class(self.log_scores, self.y)
+        return self.missed
+
+    @property
+    def missed(self) -> Array:
+        """By record: whether another class was answered; the absolute error of a value."""
         return np.asarray(np.abs(self.said - self.y) if not self.width else self.said != self.y, dtype=np.float64)
 
     @cached_property

@@ -345,17 +345,23 @@ def _simple(job: Job, asked: Asked) -> Seen | None:
 def _late(side: SeenSides) -> list[Concern]:
     """Members that are answered worse than non-members."""
     inside, outside = side.members, side.nonmembers
-    if not len(outside) or answered_worse(inside.loss, outside.loss) > SWAPPED:
+    if not len(outside):
         return []
-    return [_swapped(inside.loss, outside.loss)]
+    if answered_worse(inside.loss, outside.loss) <= SWAPPED / 2:
+        return [_swapped(inside.loss, outside.loss)]
+    # a network is sure of what it gets wrong, and then only the mistakes tell
+    missed, others = inside.missed, outside.missed
+    if answered_worse(missed, others) > SWAPPED / 2:
+        return []
+    return [_swapped(missed, others, "share of mistakes")]
 
 
-def _swapped(inside: Array, outside: Array) -> Concern:
+def _swapped(inside: Array, outside: Array, what: str = "mean loss") -> Concern:
     return Concern(
         "swapped",
         False,
-        f"members are answered worse than non-members (mean loss {inside.mean():.3g} and {outside.mean():.3g})",
-        "the two sets are swapped, or the model was trained on other records",
+        f"members are answered worse than non-members ({what} {inside.mean():.3g} and {outside.mean():.3g})",
+        "members and non-members are swapped, or the model was trained on other records",
         "check which set it was trained on",
     )
 
