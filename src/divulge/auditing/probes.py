@@ -11,7 +11,8 @@ import numpy as np
 from divulge.auditing.answers import SCORED, bare
 from divulge.auditing.job import Job
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import AskedInParts, Rechecks, TellsReading, classes_of, estimator_of, module_of
+from divulge.core.capability.reading import AskedInParts
+from divulge.core.capability.targets import Rechecks, TellsReading, classes_of, estimator_of, module_of
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
 from divulge.core.records import Records

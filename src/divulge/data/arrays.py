@@ -11,11 +11,12 @@ import numpy as np
 
 from divulge.core.errors import InputError, Notice
 from divulge.core.hashing import Array
+from divulge.core.mixed.inputs import Inputs
 from divulge.core.records import CODED, UNLABELED, Column, Form, Kind, Records, Schema
 from divulge.core.threat import Task
 from divulge.data.columns import LARGEST, column_of
 from divulge.data.forms import ArrayForm, ComplexForm, FrameForm, SparseForm, StructuredForm, TensorForm
-from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, stacked
+from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, several, stacked
 from divulge.data.kinds import kind_of
 from divulge.data.pools import pooled
 
@@ -51,7 +52,7 @@ def from_arrays(
     import pandas as pd
 
     targets = [_targets(y) for _, y in sets]
-    given = [_tidied(x) for x, _ in sets]
+    given = [_tidied(several(x, len(y))) for (x, _), y in zip(sets, targets, strict=True)]
     kinds = sorted({_kind(x) for x in given})
     if len(kinds) > 1:
         raise InputError(f"the sets are given as {' and '.join(kinds)}: pass all of them as one kind")
@@ -115,6 +116,8 @@ def _tidied(x: Any) -> Any:
         return x.tocsr()
     if hasattr(x, "to_pandas"):  # tables of other libraries
         return x.to_pandas()
+    if isinstance(x, Inputs):
+        return Inputs({key: _tidied(part) for key, part in x.items()}, x.listed)
     if isinstance(x, Mapping):  # what a tokenizer gives, too
         return {key: _tidied(part) for key, part in x.items()}
     if isinstance(x, pd.DataFrame | pd.Series | np.ndarray):

@@ -9,6 +9,7 @@ import numpy as np
 
 from divulge.core.errors import Impossible, InputError
 from divulge.core.hashing import Array, digest
+from divulge.core.mixed.inputs import handed
 from divulge.core.records import Kind, Records, Schema
 from divulge.data.columns import codes_of, values_of
 from divulge.data.given import GivenRows, rows_of
@@ -244,7 +245,7 @@ class PoolForm:
 
     def decoded(self, x: Array, schema: Schema) -> Any:
         """See Form."""
-        return rows_of(self.pool.value, x[:, 0].astype(np.int64))
+        return handed(rows_of(self.pool.value, x[:, 0].astype(np.int64)))
 
     def features(self, records: Records) -> Array:
         """See Form; raises Impossible where nothing meaningful is known of such records."""

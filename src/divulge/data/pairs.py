@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from divulge.core.errors import InputError, Notice
 from divulge.core.records import Records
 from divulge.core.wording import joined
+from divulge.data.given import length_of, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +79,7 @@ def _pair(name: str, value: Any) -> Any:
             f"{name}: y is {'missing' if y is None else repr(y)}: pass one label, or value, for every record, (x, y); "
             "a column is named where x is a data frame that holds it"
         )
+    x = several(x, length_of(y))
     if getattr(x, "ndim", 2) == 1 and getattr(y, "ndim", 1) > 1:
         raise InputError(f"{name}: y has {y.ndim} dimensions and x one: they are exchanged, pass (x, y)")
     return x, y

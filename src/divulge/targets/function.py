@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import cast
+from inspect import Parameter, signature
+from typing import Any, cast
 
 import numpy as np
 
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.identity import content_hash
+from divulge.core.mixed.inputs import InputList
 from divulge.core.outputs import OutputForm, form_of
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
@@ -49,6 +51,21 @@ _PORTS = {
 }
 
 
+def records_in(x: Any) -> int:
+    """How many records a function is asked about: of several inputs, as many as the first one has rows."""
+    return len(x[0]) if isinstance(x, tuple | InputList) else len(x)
+
+
+def parameters_of(function: Callable[..., object]) -> int:
+    """How many things a function has to be given, one after the other; 0 where it does not say."""
+    try:
+        found = signature(function).parameters.values()
+    except (TypeError, ValueError):  # of a library's own
+        return 0
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(one.kind in kinds and one.default is Parameter.empty for one in found)
+
+
 class FunctionTarget:
     """`function(x)` with x as its owner gave the records: a frame, an array, texts.  It returns labels or class codes
     [records], probabilities or logits [records, classes], or values [records], as `returns` says.  Numbers that can be
@@ -75,6 +92,7 @@ class FunctionTarget:
         self._name = name or str(getattr(function, "__name__", "function"))
         self.score_reading = Scores(self._name, form_of(output))
         self.batches = Batches()
+        self._spread: bool | None = None
         self._hash: str | None = None
         self._by_name: bool | None = None
 
@@ -107,14 +125,14 @@ class FunctionTarget:
         """How many numbers it returns for a record, asked about these few; None where it returns labels."""
         if self._returns is Returns.LABELS:
             return None
-        raw = np.asarray(rows_by_class(guarded(self._name, lambda: self._function(x))))
-        return int(np.prod(raw.shape[1:])) if raw.shape[:1] == (len(x),) else None
+        raw = np.asarray(rows_by_class(guarded(self._name, lambda: self._called(x))))
+        return int(np.prod(raw.shape[1:])) if raw.shape[:1] == (records_in(x),) else None
 
     def labels_in(self, x: Array) -> list[object] | None:
         """What it answers about these records, as it is; None where that is no labels."""
         if self._returns is not Returns.LABELS:
             return None
-        return listed(self._name, guarded(self._name, lambda: self._function(x)), len(x))
+        return listed(self._name, guarded(self._name, lambda: self._called(x)), records_in(x))
 
     def settle(self, records: Records) -> str:
         """Whether it answers with labels or with codes, seen from records of which the truth is known.
@@ -159,9 +177,15 @@ class FunctionTarget:
     def _asked(self, records: Records) -> object:
         def ask(places: Array | None) -> object:
             part = records if places is None else records.take(places)
-            return guarded(self._name, lambda: self._function(part.native()))
+            return guarded(self._name, lambda: self._called(part.native()))
 
         return cast(object, self.batches.ask(len(records), ask))
+
+    def _called(self, x: Any) -> object:
+        """What the function says of records; of several inputs, one a parameter where it has as many."""
+        if self._spread is None and isinstance(x, tuple | InputList):
+            self._spread = parameters_of(self._function) == len(x)
+        return self._function(*x) if self._spread and isinstance(x, tuple | InputList) else self._function(x)
 
     def alike(self, function: Callable[[Array], object]) -> FunctionTarget:
         """Another function that returns the same kind of answer."""

@@ -100,18 +100,6 @@ class TellsReading(Target, Protocol):
     settings_told: str
 
 
-class ReadsScores(Target, Protocol):
-    """One whose scores are read in a way that models of its kind share; see targets.scores.Scores."""
-
-    score_reading: Any
-
-
-class AskedInParts(Target, Protocol):
-    """One that finds out how many records its model takes a call; see targets.batches.Batches."""
-
-    batches: Any
-
-
 class HasModel(Target, Protocol):
     """One that hands out the bare model: a fitted estimator or a torch module."""
 

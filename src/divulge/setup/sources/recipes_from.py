@@ -9,8 +9,9 @@ from typing import Any, cast
 from divulge.auditing.job import BoundRecipe, ModelRecipe
 from divulge.auditing.resources import Resources
 from divulge.core.capability.declared import able
+from divulge.core.capability.reading import ReadsScores
 from divulge.core.capability.recipes import Overfittable, TrainsMany, TrainsTargets
-from divulge.core.capability.targets import Adapts, Answering, HasBooster, HasEstimator, ReadsScores
+from divulge.core.capability.targets import Adapts, Answering, HasBooster, HasEstimator
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target

@@ -75,7 +75,10 @@ class OnnxTarget(StatedTarget):
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in DTYPES:
             kinds = ", ".join(f"{i.name}: {i.type}" for i in inputs)
-            raise InputError(f"target.path: {self.path.name} must have one numeric input, it has {kinds}")
+            raise InputError(
+                f"target.path: {self.path.name} must have one numeric input, it has {kinds}: of several "
+                "make a function, lambda a, b: session.run(None, {'a': a, 'b': b})[0], and pass records as ((a, b), y)"
+            )
         self._input, self._dtype = inputs[0].name, DTYPES[inputs[0].type]
         self.stated_task, self._name, self.classes = task, name or self.path.stem, tuple(classes)
         self._stated = form_of(output)

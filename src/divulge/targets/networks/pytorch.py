@@ -220,6 +220,7 @@ class TorchTarget(StatedTarget):
 
     def _owned(self, native: Any) -> Tensor | Named | Singles | None:
         own = as_owned(native)
+        own = own.in_type(self._type) if isinstance(own, Named) else own
         tensor = isinstance(own, Tensor) and (self._as_tensor is not None or not self._takes_type(own))
         return None if tensor else own
 

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from divulge.core.mixed.inputs import InputList
 from divulge.core.outputs import Pick, ending, picked, tried_ending
 
 
@@ -18,7 +19,7 @@ from divulge.core.outputs import Pick, ending, picked, tried_ending
 class Named:
     """Several inputs by name, as a tokenizer gives them: the module is called with them by name."""
 
-    parts: Mapping[str, Any]
+    parts: Mapping[Any, Any]
 
     def __len__(self) -> int:
         return min(len(part) for part in self.parts.values())
@@ -49,7 +50,13 @@ class Named:
 
     def asked(self, module: nn.Module, pick: Pick) -> Any:
         """What the module answers."""
-        return module(**self.parts)
+        by_place = all(isinstance(key, int) for key in self.parts)
+        return module(*self.parts.values()) if by_place else module(**self.parts)
+
+    def in_type(self, dtype: torch.dtype) -> Named:
+        """The same with what NumPy has in double precision in the module's own."""
+        wide = {key for key, part in self.parts.items() if isinstance(part, Tensor) and part.dtype is torch.float64}
+        return Named({key: part.to(dtype) if key in wide else part for key, part in self.parts.items()})
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,8 @@ def as_owned(native: Any) -> Tensor | Named | Singles | None:
         return native
     if isinstance(native, np.ndarray):
         return torch.from_numpy(np.ascontiguousarray(native)) if native.dtype.kind in "fiub" else None
+    if isinstance(native, tuple | InputList):
+        return Named({place: _as_tensor(part) for place, part in enumerate(native)})
     if isinstance(native, Mapping):
         return Named({key: _as_tensor(part) for key, part in native.items()})
     if isinstance(native, list | pd.Series):
