@@ -168,6 +168,28 @@ def test_forms_by_hand():
     assert form_of_scores("m", np.array([[-2.0, -1.0], [-5.0, -3.0]]), None) is OutputForm.LOGITS
 
 
+VALUES = {"a column": lambda v: v[:, None], "a list": list, "objects": lambda v: v.astype(object)}
+NO_VALUES = {
+    "a tuple": (lambda v: (v, v), r"lambda x: function\(x\)\[0\]"),
+    "several": (lambda v: np.column_stack([v, v]), "2 values a record: audit one at a time"),
+    "texts": (lambda v: v.astype(str), "numbers were expected"),
+}
+
+
+def test_values_in_any_form_or_the_cure():
+    x = RNG.normal(size=(20, 2))
+    (records,) = from_arrays([(x, x[:, 0])])
+    for form in VALUES.values():
+        target = FunctionTarget(lambda x, form=form: form(x[:, 0]), "values")
+        assert target.answer(Access.LABEL, records) == pytest.approx(x[:, 0])
+    for form, cure in NO_VALUES.values():
+        with pytest.raises(TargetError, match=cure):
+            FunctionTarget(lambda x, form=form: form(x[:, 0]), "values").answer(Access.LABEL, records)
+    (classed,) = from_arrays([(x, np.arange(20) % 2)])
+    with pytest.raises(TargetError, match="several outputs: audit one at a time"):
+        FunctionTarget(lambda x: np.full((2, len(x), 2), 0.5)).answer(Access.SCORES, classed)
+
+
 def test_networks_may_answer_in_percent():
     torch = pytest.importorskip("torch")
     logits = RNG.normal(size=(40, 3))

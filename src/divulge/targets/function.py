@@ -28,7 +28,7 @@ from divulge.targets.answers import (
     through_port,
 )
 from divulge.targets.batches import Batches
-from divulge.targets.scores import Scores, rows_by_class
+from divulge.targets.scores import Scores, plain_values, rows_by_class
 
 
 class Returns(Enum):
@@ -167,7 +167,7 @@ class FunctionTarget:
         if self._returns is Returns.LABELS:
             return self._coded(raw, records)
         if self._returns is Returns.VALUES:
-            return checked(self._name, raw, len(records), None)
+            return plain_values(self._name, raw, len(records))
         if self._returns is Returns.SCORES:
             return self.score_reading.answer(access, raw, records)
         width = len(records.schema.classes)

@@ -119,6 +119,11 @@ def plain_scores(name: str, raw: object, records: int, width: int) -> Array:
         elif isinstance(raw, tuple):
             hint = "of several things return the scores alone, lambda x: function(x)[0] say"
         raise TargetError(f"the model {name} answered with {array.dtype} values: numbers were expected; {hint}")
+    if array.ndim == 3:
+        raise TargetError(
+            f"the model {name} answered with shape {array.shape}, several outputs: audit one at a time, lambda x: "
+            "function(x)[0] with y[:, 0] say"
+        )
     if array.shape == (width, records) and width != records:
         raise TargetError(
             f"the model {name} answered with shape {array.shape}: {(records, width)} was expected, return its "
@@ -129,6 +134,26 @@ def plain_scores(name: str, raw: object, records: int, width: int) -> Array:
     if array.ndim == 1 and records == 1 and array.shape == (width,):
         array = array[None]
     return checked(name, array, records, width)
+
+
+def plain_values(name: str, raw: object, records: int) -> Array:
+    """Values as finite floats [records]; raises TargetError, with the cure, where there are several a record."""
+    if isinstance(raw, tuple):
+        raise TargetError(
+            f"the model {name} answered with {len(raw)} things: return the values, lambda x: function(x)[0]"
+        )
+    array = np.asarray(raw)
+    if array.dtype == object:
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):  # checked says what they are
+            pass
+    if array.ndim == 2 and array.shape[0] == records and array.shape[1] > 1:
+        raise TargetError(
+            f"the model {name} answered with {array.shape[1]} values a record: audit one at a time, lambda x: "
+            "function(x)[:, 0] with y[:, 0] say"
+        )
+    return checked(name, array.reshape(-1) if array.shape == (records, 1) else array, records, None)
 
 
 def rows_by_class(raw: object) -> object:

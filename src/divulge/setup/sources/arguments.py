@@ -39,7 +39,7 @@ def in_order(call: Callable[P, R]) -> Callable[P, R]:
     @wraps(call)
     def entry(*given: P.args, **named: P.kwargs) -> R:
         in_place, keywords = _checked(call.__name__, given, dict(named))
-        return call(*in_place, **keywords)  # type: ignore[arg-type]
+        return call(*in_place, **keywords)
 
     return entry
 
