@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,10 +145,8 @@ def plain_values(name: str, raw: object, records: int) -> Array:
         )
     array = np.asarray(raw)
     if array.dtype == object:
-        try:
+        with suppress(TypeError, ValueError):  # checked says what they are
             array = array.astype(np.float64)
-        except (TypeError, ValueError):  # checked says what they are
-            pass
     if array.ndim == 2 and array.shape[0] == records and array.shape[1] > 1:
         raise TargetError(
             f"the model {name} answered with {array.shape[1]} values a record: audit one at a time, lambda x: "
