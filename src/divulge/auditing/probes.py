@@ -212,13 +212,13 @@ def _quantized_as_it_goes(target: Target) -> bool:
 
 def in_parts(target: Target) -> list[Concern]:
     """What is to be said where the model takes only so many records a call."""
-    target = bare(target)
-    size = str(target.batches) if able(target, AskedInParts) else ""
-    if not size:
+    inner = bare(target)
+    if not able(inner, AskedInParts) or not str(inner.batches):
         return []
-    seen = f"the model takes {size}" if target.batches.exact else f"the model refuses many records at once, not {size}"
+    size, exact = str(inner.batches), bool(inner.batches.exact)
+    seen = f"the model takes {size}" if exact else f"the model refuses many records at once, not {size}"
     cure = "nothing is amiss: it was asked in parts of that size"
-    cure += ", the last one filled up with records that it was asked about anyway" if target.batches.exact else ""
+    cure += ", the last one filled up with records that it was asked about anyway" if exact else ""
     return [Concern("parts", False, seen, "a fixed size of its batches, or a limit of what serves it", cure)]
 
 
