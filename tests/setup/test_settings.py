@@ -119,7 +119,7 @@ WRONG: dict[str, Any] = {
     "a way to train": ("recipe", "recipe", "automatic"),
     "a key of a recipe": ("recipe", "recipe", {"kind": "torch", "epoch": 3}),
     "a recipe without a function": ("recipe", "recipe", {"kind": "sklearn"}),
-    "what a linear model does not return": ("output", "output", "logits"),
+    "what a linear model does not return": ("pick", "pick", 1),
     "an engine": ("engine", "engine", "steam"),
 }
 

@@ -139,7 +139,7 @@ BROKEN = {
     "one answer short": (lambda x: np.zeros((len(x) - 1, 3)), "was expected"),
     "NaN": (lambda x: np.where(np.arange(60)[:, None] == 4, np.nan, np.zeros((60, 3))), "NaN or infinity for 1 of 60"),
     "text": (lambda x: np.array([["a"] * 3] * 60), "numbers were expected"),
-    "no probabilities": (lambda x: np.full((60, 3), 2.0), "function, 'logits'"),
+    "no probabilities": (lambda x: np.full((60, 3), 2.0), "output='logits'"),
 }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from divulge.core.errors import DivulgeError
+from divulge.core.errors import DivulgeError, InputError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
+from divulge.core.results.handshake import Handshake
 from divulge.core.signals import log_softmax, of_class
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
@@ -49,6 +51,11 @@ class Seen:
         """By record: minus the log-probability of the truth, whether it was missed, or the absolute error."""
         if self.log_scores is not None:
             return -of_class(self.log_scores, self.y)
+        return self.missed
+
+    @property
+    def missed(self) -> Array:
+        """By record: whether another class was answered; the absolute error of a value."""
         return np.asarray(np.abs(self.said - self.y) if not self.width else self.said != self.y, dtype=np.float64)
 
     @cached_property
@@ -129,3 +136,39 @@ def ask(target: Target, records: Records) -> Seen | None:
         return seen_of(np.asarray(target.answer(port, records)), records, port, target.task)
     except DivulgeError:
         return None
+
+
+TOLERANCE = 0.01
+
+EXPECTED = {
+    f"{name}{side}": (measure, side.removeprefix("_") or "members")
+    for name, measure in (("accuracy", "accuracy"), ("r2", "R2"), ("loss_per_token", "loss per token"))
+    for side in ("", "_members", "_nonmembers")
+}
+"""What can be expected, by the name that a user gives it: the measure, and the side."""
+
+
+def checked(expect: Mapping[str, float]) -> None:
+    """Raises InputError for an expectation that does not exist."""
+    wrong = next((name for name in expect if name not in EXPECTED), None)
+    if wrong is not None:
+        raise InputError(f"expect: {wrong!r} is unknown: choose from {', '.join(EXPECTED)}")
+
+
+def as_expected(expect: Mapping[str, float], found: Handshake) -> None:
+    """Raises InputError, with both numbers, where the target is not as its owner says."""
+    for name, wanted in expect.items():
+        measure, side = EXPECTED[name]
+        if measure != found.measure:
+            raise InputError(f"expect: {name} cannot be checked: of this target the {found.measure} is measured")
+        value: float | None = getattr(found, side)
+        size = found.asked[0 if side == "members" else 1]
+        if value is None:
+            raise InputError(f"expect: {name} cannot be checked: no {side} were asked about")
+        spread = 2.6 * np.sqrt(wanted * (1 - wanted) / size) if measure == "accuracy" and 0 <= wanted <= 1 else 0.0
+        if abs(value - wanted) > max(TOLERANCE, spread):
+            doubt = f"; {found.faults[0]}" if found.faults else ""
+            raise InputError(
+                f"expect: {name} is {wanted:g}, and on {size:,} {side} it is {value:.3g}: this is not the model, or "
+                f"not the data, that you know; mend it, or correct `expect`{doubt}"
+            )

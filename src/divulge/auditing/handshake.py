@@ -4,13 +4,12 @@ the answers are those of the model that the owner knows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from divulge.auditing.answers import SCORED, Seen, bare, seen_of
+from divulge.auditing.answers import SCORED, TOLERANCE, Seen, as_expected, bare, checked, seen_of
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.likeness import (
     POOR,
@@ -26,7 +25,7 @@ from divulge.auditing.likeness import (
     unlike_its_peers,
 )
 from divulge.auditing.oracle import GrantedOracle, Memory
-from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, refuse_silence, service_twice, twice
+from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, in_parts, refuse_silence, service_twice, twice
 from divulge.auditing.texts import losses_of_texts, texts_twice
 from divulge.core.capability.declared import able
 from divulge.core.capability.targets import HasEstimator, HasVocabulary, LanguageModel, Meets, Rechecks
@@ -47,14 +46,6 @@ MOVED = 0.25
 """Values on a line whose slope differs from 1 by no more than this are in the units of the truth."""
 
 MOST_NAMED = 4
-TOLERANCE = 0.01
-
-EXPECTED = {
-    f"{name}{side}": (measure, side.removeprefix("_") or "members")
-    for name, measure in (("accuracy", "accuracy"), ("r2", "R2"), ("loss_per_token", "loss per token"))
-    for side in ("", "_members", "_nonmembers")
-}
-"""What can be expected, by the name that a user gives it: the measure, and the side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +117,7 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
         target: Any = bare(job.target)
         places = places_of(job)
         by_token = _by_token(job, repeated, places, np.asarray(target.loss_per_token(job.candidates.take(places))))
-        _as_expected(job.expect, by_token)
+        as_expected(job.expect, by_token)
         return by_token
     try:
         asked = _ask(job, memory if memory is not None else Memory())
@@ -134,11 +125,16 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
         return _unmeasured(job, str(error), _unread(str(error)), *repeated)
     found = _measured(job, asked)
     likes = Likes(job, asked.places)
-    concerns = (*repeated, *_doubts(job, asked, likes, minutes), *unlike_its_peers(job))
+    concerns = (
+        *repeated,
+        *in_parts(job.target),
+        *_doubts(job, asked, likes, minutes),
+        *unlike_its_peers(job),
+    )
     like = min((side.members.right for side in likes.found), default=None)
     constant = asked.labeled and asked.plain.constant
     found = replace(found, concerns=concerns, like=like, constant=constant)
-    _as_expected(job.expect, found)
+    as_expected(job.expect, found)
     return found
 
 
@@ -215,7 +211,7 @@ def _of_texts(job: Job, memory: Memory) -> Handshake:
     if Access.TOKEN_LOGPROBS not in job.target.offers:
         return _unmeasured(job, "it writes texts and tells no probabilities")
     found = _by_token(job, texts_twice(job), *losses_of_texts(job, memory))
-    _as_expected(job.expect, found)
+    as_expected(job.expect, found)
     return found
 
 
@@ -353,42 +349,22 @@ def _simple(job: Job, asked: Asked) -> Seen | None:
 def _late(side: SeenSides) -> list[Concern]:
     """Members that are answered worse than non-members."""
     inside, outside = side.members, side.nonmembers
-    if not len(outside) or answered_worse(inside.loss, outside.loss) > SWAPPED:
+    if not len(outside):
         return []
-    return [_swapped(inside.loss, outside.loss)]
+    if answered_worse(inside.loss, outside.loss) <= SWAPPED / 2:
+        return [_swapped(inside.loss, outside.loss)]
+    # a network is sure of what it gets wrong, and then only the mistakes tell
+    missed, others = inside.missed, outside.missed
+    if answered_worse(missed, others) > SWAPPED / 2:
+        return []
+    return [_swapped(missed, others, "share of mistakes")]
 
 
-def _swapped(inside: Array, outside: Array) -> Concern:
+def _swapped(inside: Array, outside: Array, what: str = "mean loss") -> Concern:
     return Concern(
         "swapped",
         False,
-        f"members are answered worse than non-members (mean loss {inside.mean():.3g} and {outside.mean():.3g})",
-        "the two sets are swapped, or the model was trained on other records",
+        f"members are answered worse than non-members ({what} {inside.mean():.3g} and {outside.mean():.3g})",
+        "members and non-members are swapped, or the model was trained on other records",
         "check which set it was trained on",
     )
-
-
-def checked(expect: Mapping[str, float]) -> None:
-    """Raises InputError for an expectation that does not exist."""
-    wrong = next((name for name in expect if name not in EXPECTED), None)
-    if wrong is not None:
-        raise InputError(f"expect: {wrong!r} is unknown: choose from {', '.join(EXPECTED)}")
-
-
-def _as_expected(expect: Mapping[str, float], found: Handshake) -> None:
-    """Raises InputError, with both numbers, where the target is not as its owner says."""
-    for name, wanted in expect.items():
-        measure, side = EXPECTED[name]
-        if measure != found.measure:
-            raise InputError(f"expect: {name} cannot be checked: of this target the {found.measure} is measured")
-        value: float | None = getattr(found, side)
-        size = found.asked[0 if side == "members" else 1]
-        if value is None:
-            raise InputError(f"expect: {name} cannot be checked: no {side} were asked about")
-        spread = 2.6 * np.sqrt(wanted * (1 - wanted) / size) if measure == "accuracy" and 0 <= wanted <= 1 else 0.0
-        if abs(value - wanted) > max(TOLERANCE, spread):
-            doubt = f"; {found.faults[0]}" if found.faults else ""
-            raise InputError(
-                f"expect: {name} is {wanted:g}, and on {size:,} {side} it is {value:.3g}: this is not the model, or "
-                f"not the data, that you know; mend it, or correct `expect`{doubt}"
-            )

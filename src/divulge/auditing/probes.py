@@ -11,7 +11,8 @@ import numpy as np
 from divulge.auditing.answers import SCORED, bare
 from divulge.auditing.job import Job
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import Rechecks, classes_of, estimator_of, module_of
+from divulge.core.capability.reading import AskedInParts
+from divulge.core.capability.targets import Rechecks, TellsReading, classes_of, estimator_of, module_of
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -152,6 +153,10 @@ def as_owner_asks(job: Job, few: Array) -> list[Concern]:
         return []
     if tuple(classes_of(target)) != records.schema.classes or own.shape != through.shape:
         return []
+    if (
+        able(target, TellsReading) and target.settings_told
+    ):  # its owner has logarithms, or percent, which are read as what they are
+        return []
     if np.allclose(own, through, rtol=1e-4, atol=1e-6):
         return []
     seen = "the model answers these records otherwise than the same records as the audit hands them over"
@@ -206,6 +211,18 @@ def _quantized_as_it_goes(target: Target) -> bool:
     module: Any = module_of(bare(target))
     parts = module.modules() if hasattr(module, "modules") else ()
     return any(".quantized.dynamic" in type(part).__module__ for part in parts)
+
+
+def in_parts(target: Target) -> list[Concern]:
+    """What is to be said where the model takes only so many records a call."""
+    inner = bare(target)
+    if not able(inner, AskedInParts) or not str(inner.batches):
+        return []
+    size, exact = str(inner.batches), bool(inner.batches.exact)
+    seen = f"the model takes {size}" if exact else f"the model refuses many records at once, not {size}"
+    cure = "nothing is amiss: it was asked in parts of that size"
+    cure += ", the last one filled up with records that it was asked about anyway" if exact else ""
+    return [Concern("parts", False, seen, "a fixed size of its batches, or a limit of what serves it", cure)]
 
 
 def _only_in_batches(error: str) -> Concern:

@@ -48,6 +48,9 @@ class OutputForm(Enum):
     LOGIT = "logit"
     PROBABILITY = "probability"
     ONE_VS_REST = "one_vs_rest"
+    SHARES = "shares"
+    PERCENTAGE = "percentage"
+    LOG_PROBABILITY = "log_probability"
 
 
 WORDS = {
@@ -57,8 +60,11 @@ WORDS = {
     OutputForm.LOGIT: "one logit a record, of the second class",
     OutputForm.PROBABILITY: "one probability a record, of the second class",
     OutputForm.ONE_VS_REST: "a probability for each class by itself, read as shares of their sum",
+    OutputForm.SHARES: "a share for each class, percent or votes say, of their sum",
+    OutputForm.PERCENTAGE: "one percentage a record, of the second class",
+    OutputForm.LOG_PROBABILITY: "one log-probability a record, of the second class",
 }
-SINGLE = frozenset({OutputForm.LOGIT, OutputForm.PROBABILITY})
+SINGLE = frozenset({OutputForm.LOGIT, OutputForm.PROBABILITY, OutputForm.PERCENTAGE, OutputForm.LOG_PROBABILITY})
 PROBABLE = frozenset({OutputForm.PROBABILITIES, OutputForm.PROBABILITY, OutputForm.ONE_VS_REST})
 
 Pick = str | int | None
@@ -158,6 +164,8 @@ def recognized(values: Array, y: Array | None = None, ends: str = "", tolerance:
             return OutputForm.PROBABILITIES
         if (values <= tolerance).all() and np.allclose(logsumexp(values), 0, atol=tolerance):
             return OutputForm.LOG_PROBABILITIES
+        if shared_out(values, tolerance):
+            return OutputForm.SHARES
     if ends == "logsigmoid":
         raise TargetError("the network ends in logsigmoid: let it return its logits, or exp() of these")
     if (values < 0).any() or (values > 1).any():
@@ -167,13 +175,21 @@ def recognized(values: Array, y: Array | None = None, ends: str = "", tolerance:
     )
     if ends in ("sigmoid", "softmax"):
         return probable
-    gain = 0.0 if y is None else _explained(values, y, probable) - _explained(values, y, plain)
+    gain = 0.0 if y is None else explained(values, y, probable) - explained(values, y, plain)
     if not ends and not gain and np.ptp(values) < TOLERANCE:
         raise TargetError(
             f"all outputs of the network lie near {values.flat[0]:.3g}, which can be logits or probabilities: say "
             f"which, output={plain.value!r} or output={probable.value!r}"
         )
     return probable if gain + (-SURE if ends == "linear" else LEANING) > 0 else plain
+
+
+def shared_out(values: Array, tolerance: float = TOLERANCE) -> bool:
+    """Whether all rows [records, classes], of many, are shares of one and the same sum: percent, votes of 30 trees."""
+    if len(values) < MANY or values.shape[1] < 2 or (values < 0).any() or np.ptp(values, axis=0).max() == 0:
+        return False
+    total = float(np.median(values.sum(axis=1)))
+    return total > 0 and np.allclose(values.sum(axis=1), total, rtol=tolerance, atol=0)
 
 
 def inside(values: Array) -> bool:
@@ -210,7 +226,7 @@ def one_vs_rest_loss(outputs: Any, y: Any) -> Any:
     return -likelihood.clamp(min=LEAST).log().sum(1).mean()
 
 
-def _explained(values: Array, y: Array, form: OutputForm) -> float:
+def explained(values: Array, y: Array, form: OutputForm) -> float:
     """Log-likelihood of labels in nats, in the better order of two classes."""
     table, probable = columns(values, form)
     scores = np.log(np.maximum(table, SMALLEST_CHANCE)) if probable else table - logsumexp(table)[:, None]
@@ -229,6 +245,8 @@ def contradicted(values: Array, form: OutputForm, tolerance: float = TOLERANCE) 
     values = values[~np.isnan(values).any(axis=1)]
     if not len(values) or (form in SINGLE) != (values.shape[1] == 1):
         return bool(len(values))
+    if form in (OutputForm.SHARES, OutputForm.PERCENTAGE) and (values < 0).any():
+        return True
     if form in PROBABLE and ((values < -tolerance).any() or (values > 1 + tolerance).any()):
         return True
     if form is OutputForm.PROBABILITIES:
@@ -248,7 +266,11 @@ def columns(values: Array, form: OutputForm) -> tuple[Array, bool]:
     if form is OutputForm.PROBABILITY:
         values = np.clip(values, 0, 1)
         return np.column_stack([1 - values, values]), True
-    if form is OutputForm.ONE_VS_REST:
+    if form is OutputForm.PERCENTAGE:
+        return columns(values / 100, OutputForm.PROBABILITY)
+    if form is OutputForm.LOG_PROBABILITY:
+        return columns(np.exp(np.minimum(values, 0)), OutputForm.PROBABILITY)
+    if form in (OutputForm.ONE_VS_REST, OutputForm.SHARES):
         total = values.sum(axis=1, keepdims=True)
         return np.where(total > 0, values / np.where(total > 0, total, 1), 1 / values.shape[1]), True
     return values, form is OutputForm.PROBABILITIES
@@ -262,6 +284,8 @@ def as_logits(outputs: Any, form: OutputForm) -> Any:
         single = outputs.reshape(outputs.shape[0], 1)
         if form is OutputForm.LOGIT:
             return single * single.new_tensor([0.0, 1.0])
+        if form is not OutputForm.PROBABILITY:
+            single = single / 100 if form is OutputForm.PERCENTAGE else single.clamp(max=0).exp()
         outputs = single * single.new_tensor([-1.0, 1.0]) + single.new_tensor([1.0, 0.0])
     if outputs.element_size() == 2:
         outputs = outputs.float()

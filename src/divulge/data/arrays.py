@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from divulge.core.errors import InputError, Notice, raised
+from divulge.core.errors import InputError
 from divulge.core.hashing import Array
+from divulge.core.mixed.inputs import Inputs
 from divulge.core.records import CODED, UNLABELED, Column, Form, Kind, Records, Schema
 from divulge.core.threat import Task
 from divulge.data.columns import LARGEST, column_of
-from divulge.data.forms import ArrayForm, FrameForm, SparseForm, TableForm, TensorForm
-from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, rows_of, stacked
+from divulge.data.forms import ArrayForm, ComplexForm, FrameForm, SparseForm, StructuredForm, TableForm, TensorForm
+from divulge.data.given import GivenRows, is_sparse, is_tensor, length_of, rows_of, several, stacked
 from divulge.data.kinds import kind_of
+from divulge.data.one_table import one_frame, one_table
 from divulge.data.pools import pooled
-from divulge.data.tables import is_table, names_of
+from divulge.data.tables import is_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ def from_arrays(
     import pandas as pd
 
     targets = [_targets(y) for _, y in sets]
-    given = [_tidied(x) for x, _ in sets]
+    given = [_tidied(several(x, len(y))) for (x, _), y in zip(sets, targets, strict=True)]
     kinds = sorted({_kind(x) for x in given})
     if len(kinds) > 1:
         raise InputError(f"the sets are given as {' and '.join(kinds)}: pass all of them as one kind")
@@ -114,6 +114,10 @@ def _tidied(x: Any) -> Any:
         return x.detach()
     if is_sparse(x):
         return x.tocsr()
+    if hasattr(x, "to_pandas") and not is_table(x):  # series and tables of libraries that are not known
+        return x.to_pandas()
+    if isinstance(x, Inputs):
+        return Inputs({key: _tidied(part) for key, part in x.items()}, x.listed)
     if isinstance(x, Mapping):  # what a tokenizer gives, too
         return {key: _tidied(part) for key, part in x.items()}
     if isinstance(x, pd.DataFrame | pd.Series | np.ndarray) or is_table(x):
@@ -145,9 +149,9 @@ def _together(given: Sequence[Any]) -> Any:
     if kind_of(first) is not None:
         return stacked(list(given))
     if isinstance(first, pd.DataFrame):
-        return _one_frame(given)
+        return one_frame(given)
     if is_table(first):
-        return _one_table(given)
+        return one_table(given)
     if isinstance(first, Mapping) and len({frozenset(x) for x in given}) > 1:
         raise InputError("the sets have different parts: give all of them the same keys")
     shapes = {tuple(x.shape[1:]) for x in given if hasattr(x, "shape")}
@@ -183,60 +187,6 @@ def _kind(x: Any) -> str:
     )
 
 
-def _one_table(tables: Sequence[Any]) -> Any:
-    """All rows in one table of another library than pandas, which must have the same columns in the same order."""
-    names = names_of(tables[0])
-    for table in tables[1:]:
-        odd = sorted(set(names_of(table)) ^ set(names))
-        if odd:
-            raise InputError(f"the tables have different columns ({', '.join(odd[:5])}): give all of them the same")
-    try:
-        return stacked([tables[0], *(table.select(names) for table in tables[1:])])
-    except Exception as error:  # of the library: columns of other types
-        raise InputError(
-            f"the tables cannot be put together ({raised(error)}): give all of them the same types"
-        ) from error
-
-
-def _one_frame(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All rows in one frame, with the columns in the first one's order and one type each."""
-    import pandas as pd
-
-    names = list(frames[0].columns)
-    twice = next((name for name, times in Counter(map(str, names)).items() if times > 1), None)
-    if twice is not None:
-        raise InputError(f"two columns are called {twice!r}: give each a name of its own")
-    for frame in frames[1:]:
-        odd = sorted(set(map(str, frame.columns)) ^ set(map(str, names)))
-        if odd:
-            raise InputError(f"the tables have different columns ({', '.join(odd[:5])}): give all of them the same")
-    if len(frames) == 1:
-        return frames[0]
-    ordered = [frame[names] for frame in frames]
-    for name in names:
-        types: list[Any] = [frame[name].dtype for frame in ordered]
-        if all(t == types[0] for t in types):
-            continue
-        if all(isinstance(t, pd.CategoricalDtype) for t in types):
-            how, what = "the members' list, with what it lacks behind it", "has other categories"
-            shared: Any = pd.CategoricalDtype(_union([t.categories for t in types]), types[0].ordered)
-            ordered = [frame.assign(**{name: frame[name].astype(shared)}) for frame in ordered]
-        else:
-            together: Any = pd.concat([frame[name].iloc[:0] for frame in ordered])
-            how, what = str(together.dtype), "is of another type"
-        difference = f"column {name!r} {what} in one set than in another, and the model is handed {how}"
-        warnings.warn(f"{difference}: give all sets the type of the training", Notice, stacklevel=4)
-    return pd.concat(ordered)
-
-
-def _union(categories: Sequence[pd.Index[Any]]) -> pd.Index[Any]:
-    """The categories of all: the first list, whose codes stay what they are, then what it lacks."""
-    together = categories[0]
-    for other in categories[1:]:
-        together = together.append(other[~other.isin(together)])
-    return together
-
-
 def _numbered(together: Any) -> Numbered:
     """The records as numbers for divulge's own use."""
     import pandas as pd
@@ -261,7 +211,7 @@ def _numbered(together: Any) -> Numbered:
         return _of_array(together)
     if isinstance(together, np.ndarray) and together.dtype.kind not in "OUS":
         if together.dtype.names is not None:
-            raise InputError("x is a structured array: pass pd.DataFrame(x), and give the model the same")
+            return _of_structured(together)
         raise InputError("x has one dimension: pass a table [records, features], reshape(-1, 1) for a single feature")
     column, numbers, form = pooled(together)
     return (column,), numbers, form
@@ -292,12 +242,36 @@ def _of_array(array: Array) -> Numbered:
             return (Column("image", Kind.IMAGE),), numbers, ArrayForm(array.dtype)
         columns, holes = _filled(_plain(array.shape[1]), numbers)
         return columns, numbers, ArrayForm(array.dtype, holes)
-    if array.ndim > 2 or array.dtype.kind not in "OUSiu":
-        raise InputError(f"x holds {array.dtype} values of {array.ndim} dimensions: pass numbers, or a data frame")
-    frame = pd.DataFrame(array.astype(object))
+    if array.dtype.kind == "c" and array.ndim == 2:
+        parts = np.column_stack([array.real, array.imag]).astype(np.float64)
+        names = [f"feature {i} ({part})" for part in ("real", "imaginary") for i in range(array.shape[1])]
+        columns, holes = _filled(tuple(map(Column, names)), parts)
+        return columns, parts, ComplexForm(array.dtype, holes)
+    if array.ndim > 2 or array.dtype.kind not in "OUSiumM":
+        raise InputError(
+            f"x holds {array.dtype} values of {array.ndim} dimensions: pass numbers, or a data frame (of complex "
+            "numbers the real and the imaginary part), and a function that makes of them what the model takes"
+        )
+    frame = pd.DataFrame(array if array.dtype.kind in "mM" else array.astype(object))
     frame.columns = pd.Index([f"feature {i}" for i in range(array.shape[1])])
     columns, numbers, holes = _of_frame(frame)
     return columns, numbers, ArrayForm(array.dtype, holes, mixed=True)
+
+
+def _of_structured(array: Array) -> Numbered:
+    """Entries with named fields, as the table that they are."""
+    import pandas as pd
+
+    names = array.dtype.names or ()
+    if any(array.dtype[name].shape or array.dtype[name].names for name in names):
+        raise InputError(
+            "x is a structured array with fields that hold several values: pass a data frame, and a function that "
+            "makes of it what the model takes"
+        )
+    frame = pd.DataFrame({name: np.asarray(array[name]) for name in names})
+    columns, numbers, holes = _of_frame(frame)
+    table = FrameForm(tuple(frame.columns), tuple(frame.dtypes), holes)
+    return columns, numbers, StructuredForm(array.dtype, type(array), table)
 
 
 def _of_tensor(tensor: Any) -> Numbered:

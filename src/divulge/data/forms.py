@@ -9,6 +9,7 @@ import numpy as np
 
 from divulge.core.errors import Impossible, InputError
 from divulge.core.hashing import Array, digest
+from divulge.core.mixed.inputs import handed
 from divulge.core.records import Kind, Records, Schema
 from divulge.data.columns import codes_of, values_of
 from divulge.data.given import GivenRows, rows_of
@@ -116,8 +117,9 @@ class ArrayForm:
     def decoded(self, x: Array, schema: Schema) -> Any:
         """See Form; whole numbers where all are, else the adversary's fractions."""
         if self.mixed:
+            kind = self.dtype if self.dtype.kind in "mM" else np.dtype(object)
             columns = [
-                values_of(column, column.settled(x[:, place].astype(np.float64)), np.dtype(object)).to_numpy()
+                values_of(column, column.settled(x[:, place].astype(np.float64)), _of_pandas(kind)).to_numpy()
                 for place, column in enumerate(schema.columns)
             ]
             return np.column_stack(columns).astype(self.dtype)
@@ -130,6 +132,59 @@ class ArrayForm:
     def fingerprint(self) -> str:
         """See Form."""
         return digest("array", str(self.dtype), repr(self.holes), str(self.mixed))
+
+
+def _of_pandas(kind: Any) -> Any:
+    """The nearest type that a column of pandas has: times in seconds, milli-, micro- or nanoseconds."""
+    if kind.kind not in "mM" or np.datetime_data(kind)[0] in ("s", "ms", "us", "ns"):
+        return kind
+    return np.dtype(f"{kind.kind}8[s]")
+
+
+@dataclass(frozen=True, eq=False)
+class ComplexForm:
+    """An array [records, features] of complex numbers: in numbers, all real parts, then all imaginary parts."""
+
+    dtype: Any
+    holes: tuple[int, ...] = ()
+
+    def decoded(self, x: Array, schema: Schema) -> Any:
+        """See Form."""
+        half = x.shape[1] // 2
+        return (x[:, :half] + 1j * x[:, half:]).astype(self.dtype)
+
+    def features(self, records: Records) -> Array:
+        """See Form."""
+        return with_holes_told(records, self.holes)
+
+    def fingerprint(self) -> str:
+        """See Form."""
+        return digest("complex", str(self.dtype), repr(self.holes))
+
+
+@dataclass(frozen=True, eq=False)
+class StructuredForm:
+    """An array [records] whose entries have named fields.  table: the same as a data frame."""
+
+    dtype: Any
+    kind: Any
+    table: FrameForm
+
+    def decoded(self, x: Array, schema: Schema) -> Any:
+        """See Form."""
+        rows = self.table.decoded(x, schema)
+        made = np.empty(len(rows), dtype=self.dtype)
+        for name in self.dtype.names:
+            made[name] = rows[name].to_numpy()
+        return made.view(self.kind)
+
+    def features(self, records: Records) -> Array:
+        """See Form."""
+        return self.table.features(records)
+
+    def fingerprint(self) -> str:
+        """See Form."""
+        return digest("structured", str(self.dtype), self.table.fingerprint())
 
 
 def as_type(x: Array, dtype: Any) -> Array:
@@ -206,7 +261,7 @@ class PoolForm:
 
     def decoded(self, x: Array, schema: Schema) -> Any:
         """See Form."""
-        return rows_of(self.pool.value, x[:, 0].astype(np.int64))
+        return handed(rows_of(self.pool.value, x[:, 0].astype(np.int64)))
 
     def features(self, records: Records) -> Array:
         """See Form; raises Impossible where nothing meaningful is known of such records."""

@@ -9,8 +9,23 @@ from typing import Any
 import numpy as np
 
 from divulge.core.hashing import Array, digest
+from divulge.core.mixed.inputs import Inputs, handed
 from divulge.data.kinds import kind_of
 from divulge.data.tables import described_table, is_table, table_length, table_rows, tables_joined
+
+
+def several(x: Any, records: int) -> Any:
+    """A tuple or a list of arrays, tables or tensors with so many records each as inputs; anything else as it is."""
+    if not isinstance(x, tuple | list) or len(x) < 2 or len(x) == records:
+        return x
+    if not all(hasattr(part, "shape") and len(part.shape) and part.shape[0] == records for part in x):
+        return x
+    return Inputs(dict(enumerate(x)), isinstance(x, list))
+
+
+def _like(value: Mapping[Any, Any], parts: dict[Any, Any]) -> dict[Any, Any]:
+    """Other rows of several inputs."""
+    return Inputs(parts, value.listed) if isinstance(value, Inputs) else parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +48,8 @@ class GivenRows:
 
     def lent(self) -> Any:
         """See Given; rows that are cut out are copies already."""
-        return copied(self.whole if self.index is None else rows_of(self.whole, self.index), self.index is None)
+        rows = self.whole if self.index is None else rows_of(self.whole, self.index)
+        return handed(copied(rows, self.index is None))
 
     def take(self, index: Array) -> GivenRows:
         """See Given; nothing is copied until the rows are asked for."""
@@ -106,7 +122,7 @@ def copied(value: Any, wholly: bool = True) -> Any:
     if kind_of(value) is not None:
         return value
     if isinstance(value, Mapping):
-        return {key: copied(part, wholly) for key, part in value.items()}
+        return _like(value, {key: copied(part, wholly) for key, part in value.items()})
     if isinstance(value, list):
         return [copied(row) if isinstance(row, np.ndarray | list) or is_tensor(row) else row for row in value]
     if not wholly:
@@ -128,7 +144,7 @@ def rows_of(value: Any, index: Array) -> Any:
     if isinstance(value, pd.DataFrame | pd.Series):
         return value.iloc[index]
     if isinstance(value, Mapping):
-        return {key: rows_of(part, index) for key, part in value.items()}
+        return _like(value, {key: rows_of(part, index) for key, part in value.items()})
     if is_tensor(value):
         import torch
 
@@ -152,7 +168,7 @@ def stacked(values: Sequence[Any]) -> Any:
     if isinstance(first, pd.DataFrame | pd.Series):
         return pd.concat(values)
     if isinstance(first, Mapping):
-        return {key: stacked([value[key] for value in values]) for key in first}
+        return _like(first, {key: stacked([value[key] for value in values]) for key in first})
     if is_tensor(first):
         import torch
 
@@ -162,5 +178,6 @@ def stacked(values: Sequence[Any]) -> Any:
     if isinstance(first, np.ndarray):
         masked = any(isinstance(value, np.ma.MaskedArray) for value in values)
         join: Any = np.ma.concatenate if masked else np.concatenate
-        return join(values)
+        joined = join(values)
+        return joined if masked or first.dtype.names is None else joined.view(type(first))
     return [row for value in values for row in value]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from divulge.core.errors import InputError, Notice
 from divulge.core.records import Records
 from divulge.core.wording import joined
+from divulge.data.given import length_of, several
 from divulge.data.tables import is_table, names_of, without_column
 
 if TYPE_CHECKING:
@@ -61,10 +63,14 @@ def _pair(name: str, value: Any) -> Any:
 
     if value is None or isinstance(value, Records):
         return value
-    if not isinstance(value, tuple) or len(value) != 2:
-        raise InputError(f"{name} must be a pair (x, y), or a data frame and its target column, not {_a(value)}")
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise InputError(f"{name} must be a pair (x, y), or a data frame and its target column, {_not(value)}")
     x, y = value
-    if isinstance(x, pd.DataFrame) and isinstance(y, str):
+    if isinstance(y, str) and hasattr(x, "to_pandas"):  # a table of another library
+        x = x.to_pandas()
+    if isinstance(y, list) and len(y) == 1 and isinstance(y[0], str):
+        y = y[0]
+    if isinstance(x, pd.DataFrame) and (isinstance(y, str) or (isinstance(y, int) and len(x) != 1)):
         if y not in x.columns:
             raise InputError(f"{name}: there is no column {y!r}; the columns are {', '.join(map(str, x.columns[:12]))}")
         return x.drop(columns=y), x[y]
@@ -72,7 +78,37 @@ def _pair(name: str, value: Any) -> Any:
         if y not in names_of(x):
             raise InputError(f"{name}: there is no column {y!r}; the columns are {', '.join(names_of(x)[:12])}")
         return without_column(x, y)
-    return x, one_dimensional(y)
+    y = one_dimensional(y)
+    if y is None or isinstance(y, str | int | float):
+        raise InputError(
+            f"{name}: y is {'missing' if y is None else repr(y)}: pass one label, or value, for every record, (x, y); "
+            "a column is named where x is a data frame that holds it"
+        )
+    x = several(x, length_of(y))
+    if getattr(x, "ndim", 2) == 1 and getattr(y, "ndim", 1) > 1:
+        raise InputError(f"{name}: y has {y.ndim} dimensions and x one: they are exchanged, pass (x, y)")
+    return x, y
+
+
+def _not(value: Any) -> str:
+    """What was given in place of a pair, and how it becomes one."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame):
+        return "not a DataFrame alone: (frame, 'column') says which of its columns is predicted"
+    if isinstance(value, str | PurePath):
+        return f"not a {type(value).__name__}: read it, (pd.read_csv(...), 'column') say, or name it in an audit file"
+    if isinstance(value, Mapping):
+        return f"not {_a(value)} of {', '.join(map(repr, list(value)[:4]))}: pass (x, y) of what is in it"
+    if isinstance(value, list | tuple):
+        return f"not {_a(value)} of {len(value)}: two things are meant, (x, y)"
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        cut = "members=(x[mask], y[mask]), nonmembers=(x[~mask], y[~mask])"
+        return f"not an array of one dimension: where it is a mask that says who is a member, {cut}"
+    if isinstance(value, np.ndarray):
+        return "not an array alone: (x, y) says what is right for each of its records"
+    return f"not {_a(value)}"
 
 
 def one_dimensional(y: Any) -> Any:

@@ -51,6 +51,8 @@ def _keys(value: Any) -> list[bytes]:
     if is_sparse(value):
         rows = [value[[i]] for i in range(value.shape[0])]
         return [digest(np.asarray(row.indices), np.asarray(row.data)).encode() for row in rows]
+    if isinstance(value, pd.DataFrame):
+        return [digest(repr(row)).encode() for row in value.itertuples(index=False, name=None)]
     if isinstance(value, pd.Series):
         value = value.tolist()
     return [_key(value[i]) for i in range(length_of(value))]

@@ -16,6 +16,19 @@ from divulge.data.splits import Duplicates
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 
+Output = Literal[
+    "logits",
+    "log_probabilities",
+    "probabilities",
+    "one_vs_rest",
+    "shares",
+    "logit",
+    "probability",
+    "percentage",
+    "log_probability",
+]
+"""See core.outputs.OutputForm."""
+
 
 class ComparisonOptions(TypedDict, total=False):
     """What an audit and a comparison of defences have in common."""
@@ -25,7 +38,7 @@ class ComparisonOptions(TypedDict, total=False):
     sensitive: Iterable[str]
     classes: Iterable[Any] | None
     task: Task | Literal["classification", "regression"] | None
-    output: Literal["logits", "log_probabilities", "probabilities", "one_vs_rest", "logit", "probability"] | None
+    output: Output | None
     pick: str | int | None
     average: int
     duplicates: Duplicates | Literal["refuse", "drop", "keep"]

@@ -42,13 +42,27 @@ GIVEN = ("groups", "public", "recipe", "reference")
 """Settings that Python has objects for of whatever kind."""
 
 
+Output = Literal[
+    "logits",
+    "log_probabilities",
+    "probabilities",
+    "one_vs_rest",
+    "shares",
+    "logit",
+    "probability",
+    "percentage",
+    "log_probability",
+]
+"""See core.outputs.OutputForm."""
+
+
 class TargetSettings(Part):
     """How the model is asked, and what it answers with."""
 
     task: Literal["classification", "regression"] | None = None
     """classification or regression; found out when left out"""
-    output: Literal["logits", "log_probabilities", "probabilities", "one_vs_rest", "logit", "probability"] | None = None
-    """what a network returns, where it is not to be recognised"""
+    output: Output | None = None
+    """what a model returns, where it is not to be recognised"""
     pick: str | int | None = None
     """which of several things that a network returns"""
     encrypted: Literal["ckks", "mpc"] | None = None

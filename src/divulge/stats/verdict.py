@@ -134,11 +134,8 @@ def reversed_attacks(findings: Sequence[Measurement], controls: Sequence[float] 
 
 def below_chance(finding: Measurement, regression: bool = False) -> str:
     """Why a finding that lies below chance is a fault of the audit, and which one is likely."""
-    likely = (
-        "the true values, their sign or their scale are probably not the model's"
-        if regression
-        else "the labels or the order of the classes are probably not the model's"
-    )
+    others = "the true values, their sign or their scale" if regression else "the labels or the order of the classes"
+    likely = f"members and non-members are probably swapped, or {others} are not the model's"
     name = finding.kind.label
     value, low, high = (finding.value or 0.0, finding.low or 0.0, finding.high or 0.0)
     reached = f"{name} {value:.2f}, {low:.2f} to {high:.2f}"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from inspect import Parameter, signature
+from typing import Any, cast
 
 import numpy as np
 
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.identity import content_hash
+from divulge.core.mixed.inputs import InputList
+from divulge.core.outputs import OutputForm, form_of
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.targets.answered_labels import as_codes, as_names, by_name, listed, strange
@@ -18,12 +22,13 @@ from divulge.targets.answers import (
     LABEL_PORTS,
     SCORER_PORTS,
     VALUE_PORTS,
-    are_probabilities,
     checked,
     guarded,
     paired,
     through_port,
 )
+from divulge.targets.batches import Batches
+from divulge.targets.scores import Scores, plain_values, rows_by_class
 
 
 class Returns(Enum):
@@ -46,10 +51,28 @@ _PORTS = {
 }
 
 
+def records_in(x: Any) -> int:
+    """How many records a function is asked about: of several inputs, as many as the first one has rows."""
+    return len(x[0]) if isinstance(x, tuple | InputList) else len(x)
+
+
+def parameters_of(function: Callable[..., object]) -> int:
+    """How many things a function has to be given, one after the other; 0 where it does not say."""
+    try:
+        found = signature(function).parameters.values()
+    except (TypeError, ValueError):  # of a library's own
+        return 0
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(one.kind in kinds and one.default is Parameter.empty for one in found)
+
+
 class FunctionTarget:
     """`function(x)` with x as its owner gave the records: a frame, an array, texts.  It returns labels or class codes
     [records], probabilities or logits [records, classes], or values [records], as `returns` says.  Numbers that can be
-    labels and codes are what they are right as, see targets.answered_labels.
+    labels and codes are what they are right as, see targets.answered_labels; scores may be logarithms, percent or one
+    number of the second class, see targets.scores.
+
+    output: what scores are, where that is not to be recognised, see core.outputs.OutputForm.
     """
 
     needs_classes = True
@@ -59,10 +82,17 @@ class FunctionTarget:
     """A function may read what its fingerprint does not cover, so no later run relies on it."""
 
     def __init__(
-        self, function: Callable[[Array], object], returns: Returns | str = Returns.SCORES, name: str | None = None
+        self,
+        function: Callable[[Array], object],
+        returns: Returns | str = Returns.SCORES,
+        name: str | None = None,
+        output: OutputForm | str | None = None,
     ) -> None:
         self._function, self._returns = function, Returns(returns)
         self._name = name or str(getattr(function, "__name__", "function"))
+        self.score_reading = Scores(self._name, form_of(output))
+        self.batches = Batches()
+        self._spread: bool | None = None
         self._hash: str | None = None
         self._by_name: bool | None = None
 
@@ -95,25 +125,28 @@ class FunctionTarget:
         """How many numbers it returns for a record, asked about these few; None where it returns labels."""
         if self._returns is Returns.LABELS:
             return None
-        raw = np.asarray(guarded(self._name, lambda: self._function(x)))
-        return int(np.prod(raw.shape[1:])) if raw.shape[:1] == (len(x),) else None
+        raw = np.asarray(rows_by_class(guarded(self._name, lambda: self._called(x))))
+        return int(np.prod(raw.shape[1:])) if raw.shape[:1] == (records_in(x),) else None
 
     def labels_in(self, x: Array) -> list[object] | None:
         """What it answers about these records, as it is; None where that is no labels."""
         if self._returns is not Returns.LABELS:
             return None
-        return listed(self._name, guarded(self._name, lambda: self._function(x)), len(x))
+        return listed(self._name, guarded(self._name, lambda: self._called(x)), records_in(x))
 
     def settle(self, records: Records) -> str:
         """Whether it answers with labels or with codes, seen from records of which the truth is known.
 
         Raises TargetError where that cannot be known.
         """
-        if self._returns is not Returns.LABELS or not records.schema.classes:
+        classes = records.schema.classes
+        if self._returns is Returns.SCORES and classes:
+            self.score_reading.settle(records, records.y, len(classes), self._asked)
+            return str(self.score_reading)
+        if self._returns is not Returns.LABELS or not classes:
             return self._returns.value
         some = records.take(np.arange(min(len(records), SETTLES_BY)))
-        raw = guarded(self._name, lambda: self._function(some.native()))
-        self._by_name = by_name(self._name, listed(self._name, raw, len(some)), some.schema.classes, some.y)
+        self._by_name = by_name(self._name, listed(self._name, self._asked(some), len(some)), classes, some.y)
         return "labels" if self._by_name else "codes of labels"
 
     def _coded(self, raw: object, records: Records) -> Array:
@@ -130,27 +163,33 @@ class FunctionTarget:
         """See Target."""
         if access not in self.offers:
             raise TargetError(f"the function {self._name} has no port for {access.value}")
-        raw = guarded(self._name, lambda: self._function(records.native()))
+        raw = self._asked(records)
         if self._returns is Returns.LABELS:
             return self._coded(raw, records)
         if self._returns is Returns.VALUES:
-            return checked(self._name, raw, len(records), None)
-        width, probabilities = len(records.schema.classes), self._returns is Returns.SCORES
-        outputs = checked(self._name, paired(raw, width, probabilities), len(records), width)
-        if probabilities and not are_probabilities(outputs):
-            raise TargetError(
-                f"the function {self._name} is declared to return scores, but its rows are no probabilities: "
-                + (
-                    "divide them by 100"
-                    if are_probabilities(outputs / 100)
-                    else "pass divulge.FunctionTarget(function, 'logits')"
-                )
-            )
-        return through_port(access, outputs, probabilities, self.task)
+            return plain_values(self._name, raw, len(records))
+        if self._returns is Returns.SCORES:
+            return self.score_reading.answer(access, raw, records)
+        width = len(records.schema.classes)
+        outputs = checked(self._name, paired(raw, width, probabilities=False), len(records), width)
+        return through_port(access, outputs, False, self.task)
+
+    def _asked(self, records: Records) -> object:
+        def ask(places: Array | None) -> object:
+            part = records if places is None else records.take(places)
+            return guarded(self._name, lambda: self._called(part.native()))
+
+        return cast(object, self.batches.ask(len(records), ask))
+
+    def _called(self, x: Any) -> object:
+        """What the function says of records; of several inputs, one a parameter where it has as many."""
+        if self._spread is None and isinstance(x, tuple | InputList):
+            self._spread = parameters_of(self._function) == len(x)
+        return self._function(*x) if self._spread and isinstance(x, tuple | InputList) else self._function(x)
 
     def alike(self, function: Callable[[Array], object]) -> FunctionTarget:
         """Another function that returns the same kind of answer."""
-        other = FunctionTarget(function, self._returns)
+        other = FunctionTarget(function, self._returns, output=self.score_reading.form)
         other._by_name = self._by_name
         return other
 

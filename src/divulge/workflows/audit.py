@@ -20,6 +20,7 @@ from divulge.runs.find import RUNS, discard_empty, new_folder, run_at
 from divulge.runs.folder import RunFolder
 from divulge.runs.result import open_run
 from divulge.runs.summary import as_html, as_text
+from divulge.setup.sources.arguments import in_order
 from divulge.workflows.progress_bar import progress_of
 from divulge.workflows.run_audit import run_audit
 
@@ -150,6 +151,7 @@ class Run:
         return RunFolder(self.folder).scores(attack)
 
 
+@in_order
 def audit(  # the front door: every handle has a default but the first
     target: Any,
     members: Any = None,
@@ -194,7 +196,7 @@ def audit(  # the front door: every handle has a default but the first
     classes: the labels that the outputs of a network, a function or an ONNX file stand for, in their order, where they
         are not the outputs' numbers.
     task: classification or regression; found out when left out.
-    output: what a network returns, where it is not to be recognised.
+    output: what a model returns, where it is not to be recognised.
     pick: which of several things that a network returns.
     average: how often each question is put to a model that answers at random; its answer is the mean.
     duplicates: what is done with records that stand among members and non-members alike; refuse keeps those that may

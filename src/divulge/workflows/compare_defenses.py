@@ -17,6 +17,7 @@ from divulge.setup.from_objects import matrix_from_objects
 from divulge.setup.option_types import AuditOptions, CompareOptions, ComparisonOptions
 from divulge.setup.parts import ComparePart
 from divulge.setup.settings import Options, part_from
+from divulge.setup.sources.arguments import in_order
 from divulge.workflows.defense_matrix import matrix
 
 COMPARED = frozenset(ComparisonOptions.__annotations__)
@@ -37,6 +38,7 @@ def write(found: Matrix, folder: Path) -> Path:
     return folder / "matrix.html"
 
 
+@in_order
 def compare_defenses(  # as audit() has them
     target: Any,
     members: Any,

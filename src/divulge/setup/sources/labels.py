@@ -18,6 +18,7 @@ from divulge.core.capability.targets import (
 )
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
+from divulge.core.mixed.inputs import handed
 from divulge.core.target import Target
 from divulge.core.threat import Task
 from divulge.data.given import length_of, rows_of
@@ -201,7 +202,7 @@ def _first(x: Any, count: int = SAMPLE) -> Any:
     if kind_of(x) is not None:
         return rows_of(x, np.arange(min(count, length_of(x))))
     if isinstance(x, Mapping):
-        return {key: part[:count] for key, part in x.items()}
+        return handed(rows_of(x, np.arange(min(count, length_of(x)))))
     return x.iloc[:count] if isinstance(x, pd.DataFrame) else x[:count]
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from divulge.auditing.job import BoundRecipe, ModelRecipe
 from divulge.auditing.resources import Resources
 from divulge.core.capability.declared import able
+from divulge.core.capability.reading import ReadsScores
 from divulge.core.capability.recipes import Overfittable, TrainsMany, TrainsTargets
 from divulge.core.capability.targets import Adapts, Answering, HasBooster, HasEstimator
 from divulge.core.errors import InputError
@@ -117,6 +118,11 @@ def _adapter_like(target: Target) -> Callable[[Any], Target]:
     def adapt(model: Any) -> Target:
         recognized = hasattr(model, "predict") or able(model, Answering) or isinstance(model, str | Path)
         recognized = (recognized and Access.SAMPLES not in target.offers) or kind_of(model) is not None
-        return target_from(model) if alike is None or recognized else alike(model)
+        if alike is not None and not recognized:
+            return alike(model)
+        made = target_from(model)
+        if able(made, ReadsScores) and able(target, ReadsScores):
+            made.score_reading = target.score_reading.twin(made.name)
+        return made
 
     return adapt

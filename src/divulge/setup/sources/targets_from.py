@@ -42,48 +42,55 @@ def target_from(model: Any, name: str | None = None, how: TargetSettings | None 
         return causal_target(model, name)
     if any(base.__module__.startswith("torch.") for base in type(model).__mro__) and not _is_target(model):
         return _torch(model, name, settings)
-    _no_network(how)
-    return _other(model, name)
+    return _other(model, name, how)
 
 
 def _told_of_network(how: TargetSettings | None) -> dict[str, Any]:
     return {key: value for key in ("output", "pick") if (value := getattr(how, key, None)) is not None}
 
 
-def _no_network(how: TargetSettings | None) -> None:
-    if settings := _told_of_network(how):
-        raise InputError(f"{next(iter(settings))}: is about what a network returns, which this is not: leave it out")
+def _no_network(how: TargetSettings | None, but: str = "") -> None:
+    """Raises InputError for what was said of outputs, where they need no words; but: what may be said."""
+    for setting in _told_of_network(how):
+        if setting != but:
+            raise InputError(f"{setting}: is about what a network returns, which this is not: leave it out")
 
 
 def _is_target(model: Any) -> bool:
     return all(hasattr(model, part) for part in ("answer", "offers", "task", "fingerprint"))
 
 
-def _other(model: Any, name: str | None) -> Target:
+def _other(model: Any, name: str | None, how: TargetSettings | None = None) -> Target:
     """The adapter for what is no network of PyTorch or Keras."""
+    kind = None if _is_target(model) else kind_of(model)
+    frame = hasattr(model, "dtypes") and hasattr(model, "columns")
+    scored = isinstance(model, str | Path) or hasattr(model, "predict") or callable(model)
+    booster = type(model).__name__ == "Booster"
+    plain = not (_is_target(model) or kind is not None or frame or booster)
+    _no_network(how, "output" if scored and plain else "")
+    told = _told_of_network(how) if scored and plain else {}
     if _is_target(model):
         return cast(Target, model)
-    kind = kind_of(model)
     if kind is not None:
         return kind.adapt(model, name)
     if isinstance(model, str | Path):
-        return _onnx(Path(model), None, name)
-    if type(model).__name__ == "Booster":
+        return _onnx(Path(model), None, name, **told)
+    if booster:
         from divulge.targets.estimators.boosters import BoosterTarget
 
         return BoosterTarget(model, name=name)
-    if hasattr(model, "dtypes") and hasattr(model, "columns"):  # a data frame: a table that is released
+    if frame:  # a table that is released
         from divulge.targets.synthetic_table import SyntheticTable
 
         return SyntheticTable(model, name)
     if hasattr(model, "predict"):
         from divulge.targets.estimators.sklearn import SklearnTarget
 
-        return SklearnTarget(model, name)
+        return SklearnTarget(model, name, **told)
     if callable(model):
         from divulge.targets.function import FunctionTarget
 
-        return FunctionTarget(model, name=name)
+        return FunctionTarget(model, name=name, **told)
     raise InputError(
         f"a {type(model).__name__} is no target: pass a fitted estimator, a torch module, a Keras model, a path to an "
         "ONNX file, a function x -> scores, a GeneratorTarget, a data frame of synthetic records, or a ScoreTable"
@@ -95,7 +102,7 @@ def target_in(part: TargetPart, folder: Path, keep: bool = True) -> tuple[Target
 
     keep: whether answers of a service are kept for later audits, and those of earlier ones used.
     """
-    if part.kind != "torch":
+    if part.kind not in ("torch", "sklearn", "onnx"):
         _no_network(part)
     if part.kind == "http":
         return service_from(part, keep), None
@@ -107,7 +114,8 @@ def target_in(part: TargetPart, folder: Path, keep: bool = True) -> tuple[Target
         return kind.adapt(kind.loaded(given, part.settings), part.name), None
     path = existing(folder / part.file, "target.path")
     if part.kind == "onnx":
-        return _onnx(path, _task(part), part.name), None
+        _no_network(part, "output")
+        return _onnx(path, _task(part), part.name, **_told_of_network(part)), None
     if part.kind == "synthetic":
         from divulge.data.files import read_table
         from divulge.targets.synthetic_table import SyntheticTable
@@ -117,11 +125,11 @@ def target_in(part: TargetPart, folder: Path, keep: bool = True) -> tuple[Target
     if part.kind == "sklearn" and path.suffix == ".skops":
         from divulge.targets.skops_files import load_skops
 
-        return target_from(load_skops(path, part.trust, trusted), part.name), None
+        return target_from(load_skops(path, part.trust, trusted), part.name, part), None
     if part.kind == "sklearn":
         own = library_of(path) is not None
         model = load_booster(path) if own else load_trusted(path, part.trust, trusted)
-        return target_from(model, part.name or (path.stem if own else None)), None
+        return target_from(model, part.name or (path.stem if own else None), part), None
     try:
         from divulge.targets.networks.torch_files import load_weights
     except ModuleNotFoundError as error:
@@ -163,14 +171,16 @@ def _task(part: TargetPart) -> Task | None:
     return Task(part.task) if part.task is not None else None
 
 
-def _onnx(path: Path, task: Task | None, name: str | None) -> Target:
+def _onnx(path: Path, task: Task | None, name: str | None, **told: Any) -> Target:
+    if path.suffix in (".yaml", ".yml"):
+        raise InputError(f"target {path}: an audit file is for the command line, divulge audit {path}")
     if path.suffix != ".onnx":
         raise InputError(f"target {path}: only .onnx files load without code; load the model yourself and pass it")
     try:
         from divulge.targets.networks.onnx import OnnxTarget
     except ModuleNotFoundError as error:
         raise MissingExtra("onnxruntime", "onnx") from error
-    return OnnxTarget(path, task=task, name=name)
+    return OnnxTarget(path, task=task, name=name, **told)
 
 
 def _torch(module: Any, name: str | None, told: dict[str, Any]) -> Target:

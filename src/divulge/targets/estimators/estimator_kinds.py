@@ -113,12 +113,10 @@ def one_column(name: str, answer: object) -> Array:
     return array
 
 
-def one_score(answer: object) -> Array:
-    """Scores of one output as [records, classes].  What is made for several outputs gives a list of such, or the second
-    class's probability alone.
-    """
-    array = np.asarray(answer[0] if isinstance(answer, list) and len(answer) == 1 else answer)
-    return np.column_stack([1 - array[:, 0], array[:, 0]]) if array.ndim == 2 and array.shape[1] == 1 else array
+def one_score(answer: object) -> object:
+    """Scores of one output.  What is made for several outputs gives a list of tables [records, classes]."""
+    listed = isinstance(answer, list) and len(answer) == 1 and np.ndim(answer[0]) == 2
+    return answer[0] if isinstance(answer, list) and listed else answer
 
 
 def one_margin(answer: object) -> Array:

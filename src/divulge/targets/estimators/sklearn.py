@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
 from divulge.core.errors import TargetError
-from divulge.core.hashing import Array
+from divulge.core.hashing import Array, digest
 from divulge.core.identity import content_hash
 from divulge.core.inside import taken_apart, unwrapped
+from divulge.core.outputs import OutputForm, form_of
 from divulge.core.records import Records
-from divulge.core.signals import log_of_scores, log_softmax
+from divulge.core.signals import LOG_FLOOR, log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
 from divulge.core.views.extraction import Secrets
 from divulge.targets.answers import LABEL_PORTS, SCORER_PORTS, VALUE_PORTS, checked, guarded
+from divulge.targets.batches import Batches
 from divulge.targets.estimators.estimator_kinds import (
     by_pairs,
     classes_of,
@@ -29,12 +31,13 @@ from divulge.targets.estimators.estimator_kinds import (
 from divulge.targets.estimators.estimator_secrets import of_estimator
 from divulge.targets.estimators.sklearn_frames import Presenter, quietly
 from divulge.targets.estimators.tree_internals import has_internals, internals
+from divulge.targets.scores import Scores
 
 
 class SklearnTarget:
     """A fitted estimator.  Classes are matched by `classes_`, columns by name where it was fitted on a frame."""
 
-    def __init__(self, estimator: Any, name: str | None = None) -> None:
+    def __init__(self, estimator: Any, name: str | None = None, output: OutputForm | str | None = None) -> None:
         self._task = task_of(estimator)
         self.estimator = estimator
         self._name = name or type(taken_apart(estimator)[1]).__name__
@@ -42,6 +45,9 @@ class SklearnTarget:
         self._scored = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
         self._log_domain: bool | None = None
         self._presenter = Presenter(self._name, estimator)
+        self._stated = form_of(output)
+        self.score_reading = Scores(self._name, self._stated, strict=False)
+        self.batches = Batches()
         self._hash: str | None = None
 
     @property
@@ -74,25 +80,41 @@ class SklearnTarget:
         """See Target."""
         if access not in self.offers:
             raise TargetError(f"{self._name} has no port for {access.value}")
-        x = self._presenter.rows(records)
         if access is Access.LEAVES:
+            x = self._presenter.rows(records)
             tree = unwrapped(self.estimator)
             return checked(self._name, _asked(self._name, lambda: tree.apply(x)), len(records), None)
         if access is Access.INTERNALS:
+            x = self._presenter.rows(records)
             inside = np.asarray(_asked(self._name, lambda: internals(self.estimator, x, self._own_codes(records))))
             return checked(self._name, inside, len(records), inside.shape[-1])
         if self._task is Task.REGRESSION:
-            values = one_column(self._name, _asked(self._name, lambda: self.estimator.predict(x)))
+            values = one_column(self._name, self._in_parts(records, "predict"))
             return checked(self._name, values, len(records), None)
         if access is Access.LABEL:  # not the likeliest class: thresholds and votes have a say of their own
-            return self._codes(_asked(self._name, lambda: self.estimator.predict(x)), records)
+            return self._codes(self._in_parts(records, "predict"), records)
         return self._align(self._log_scores(records), records)
 
     def fingerprint(self) -> str:
         """See Target."""
         if self._hash is None:
-            self._hash = content_hash(self.estimator)
+            found = content_hash(self.estimator)
+            self._hash = found if self._stated is None else digest(found, self._stated.value)
         return self._hash
+
+    def settle(self, records: Records) -> str:
+        """What predict_proba returns, seen from records of which the truth is known: probabilities, for most.
+
+        Raises TargetError, with the cure, where that cannot be known.
+        """
+        if self._task is Task.CLASSIFICATION and hasattr(self.estimator, "predict_proba"):
+            self.score_reading.settle(records, self._own_codes(records), len(self.classes), self._probabilities)
+        return str(self.score_reading)
+
+    @property
+    def settings_told(self) -> str:
+        """How scores are read, where they are no probabilities."""
+        return self.score_reading.told
 
     @property
     def model(self) -> Any:
@@ -107,10 +129,10 @@ class SklearnTarget:
         """Log-probabilities; from the decision function where softmax of it *is* predict_proba, so that nothing
         saturates at 1.0.
         """
-        width, count, rows = len(self.classes), len(records), self._presenter.rows
+        width, count = len(self.classes), len(records)
         margins = None
         if hasattr(self.estimator, "decision_function") and self._log_domain is not False:
-            raw = one_margin(_asked(self._name, lambda: self.estimator.decision_function(rows(records))))
+            raw = one_margin(self._in_parts(records, "decision_function"))
             if by_pairs(self.estimator):
                 raw = of_pairs(raw, width)
             if raw.shape[1] == width:
@@ -121,10 +143,28 @@ class SklearnTarget:
             return margins
         if margins is not None and self._log_domain:
             return margins
-        asked = one_score(_asked(self._name, lambda: self.estimator.predict_proba(rows(records))))
-        scores = checked(self._name, asked, count, width)
+        asked = self._probabilities(records)
+        scores, probable = self.score_reading.table(
+            asked, count, width, self._own_codes(records) if self.score_reading.told else None
+        )
         self._log_domain = margins is not None and bool(np.allclose(np.exp(margins), scores, atol=1e-6))
-        return margins if margins is not None and self._log_domain else log_of_scores(scores)
+        if margins is not None and self._log_domain:
+            return margins
+        if self.score_reading.form is OutputForm.LOG_PROBABILITIES:
+            return np.where(np.isneginf(scores), LOG_FLOOR, scores)
+        return log_of_scores(scores) if probable else log_softmax(scores)
+
+    def _probabilities(self, records: Records) -> object:
+        return one_score(self._in_parts(records, "predict_proba"))
+
+    def _in_parts(self, records: Records, method: str) -> object:
+        """What a method of the estimator answers, in as many calls as it takes."""
+
+        def ask(places: Array | None) -> object:
+            rows = self._presenter.rows(records if places is None else records.take(places))
+            return _asked(self._name, lambda: getattr(self.estimator, method)(rows))
+
+        return cast(object, self.batches.ask(len(records), ask))
 
     def _codes(self, labels: object, records: Records) -> Array:
         wanted = records.schema.classes

@@ -127,7 +127,8 @@ class CausalTarget:
         strange = next((t for text in texts for t in text.ids if not 0 <= t < self.vocabulary), None)
         if strange is not None:
             raise TargetError(
-                f"there is a token {strange}, and the model {self._name} knows {self.vocabulary}: pass the tokenizer that it was trained with"
+                f"there is a token {strange}, and the model {self._name} knows {self.vocabulary}: pass the "
+                "tokenizer that it was trained with"
             )
         found: Any = guarded(self._name, lambda: self._scored(texts))
         return padded(found)

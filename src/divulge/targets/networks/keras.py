@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.identity import content_hash, well_known
+from divulge.core.mixed.inputs import InputList
 from divulge.core.outputs import (
     WORDS,
     OutputForm,
@@ -27,6 +28,7 @@ from divulge.core.outputs import (
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import checked, guarded, through_port
+from divulge.targets.batches import Batches
 from divulge.targets.stated import StatedTarget
 
 LOOKED_AT = 512
@@ -62,6 +64,7 @@ class KerasTarget(StatedTarget):
         self._form, self._pick, self._settled = form_of(output), pick, output is not None
         self._handed, self._batch_size = False, batch_size
         self._structure: str | None = None
+        self.batches = Batches()
         self._embeds = any("Embedding" in type(layer).__name__ for layer in _layers(model))
 
     @property
@@ -75,7 +78,7 @@ class KerasTarget(StatedTarget):
         """See Target."""
         if access not in self.offers:
             raise TargetError(f"{self._name} has no port for {access.value}")
-        raw = self._predicted(records.x)
+        raw = self._predicted(_given(records))
         if self.task is Task.REGRESSION:
             return checked(self._name, raw.reshape(len(raw), -1).squeeze(-1), len(records), None)
         self._settle(raw, records)
@@ -88,13 +91,13 @@ class KerasTarget(StatedTarget):
         """See TorchTarget."""
         if self.task is Task.CLASSIFICATION and not self._settled:
             some = records.take(np.arange(min(LOOKED_AT, len(records))))
-            self._settle(self._predicted(some.x), some)
+            self._settle(self._predicted(_given(some)), some)
             self._settled = True
         return self.reading
 
     def outputs(self, x: Array) -> int:
         """How many numbers it returns for a record, asked about these few."""
-        return int(np.prod(self._predicted(np.asarray(x)).shape[1:]))
+        return int(np.prod(self._predicted(x if _is_several(x) else np.asarray(x)).shape[1:]))
 
     def alike(self, model: Any) -> KerasTarget:
         """Another model, read the same way."""
@@ -118,21 +121,41 @@ class KerasTarget(StatedTarget):
             y = records.y if records.y.dtype.kind in "iu" else None
             self._form = recognized(raw, y, _ending(self.network))
 
-    def _predicted(self, x: Array) -> Array:
+    def _predicted(self, x: Any) -> Array:
         """Outputs in double precision: [records, outputs]."""
+        named = isinstance(x, Mapping)
+        parts = dict(x) if named else dict(enumerate(x if _is_several(x) else [x]))
+        numbers = {key: self._numbers(part) for key, part in parts.items()}
+        count = len(next(iter(numbers.values())))
 
-        def ask() -> Array:
-            given = np.asarray(x, dtype=np.int64 if self._embeds and whole(x) else self._floats())
+        def ask(places: Array | None) -> Array:
+            rows = {key: part if places is None else part[places] for key, part in numbers.items()}
+            given = rows if named else list(rows.values()) if len(rows) > 1 else rows[0]
             with as_it_was(self.network):
                 returned = self.network.predict(given, batch_size=self._batch_size, verbose=0)
             outputs = returned if isinstance(returned, np.ndarray) else _chosen(returned, self._pick)
             return np.asarray(flat(np.asarray(outputs, dtype=np.float64)))
 
-        return np.asarray(guarded(self._name, ask))
+        return np.asarray(guarded(self._name, lambda: self.batches.ask(count, ask)))
+
+    def _numbers(self, x: Any) -> Array:
+        return np.asarray(x, dtype=np.int64 if self._embeds and whole(x) else self._floats())
 
     def _floats(self) -> Any:
         policy = str(getattr(getattr(self.network, "dtype_policy", None), "name", ""))
         return np.float64 if policy == "float64" else np.float32
+
+
+def _is_several(x: Any) -> bool:
+    return isinstance(x, tuple | InputList | Mapping)
+
+
+def _given(records: Records) -> Any:
+    """Several inputs as their owner gave them; else the records' numbers."""
+    if not records.schema.opaque:
+        return records.x
+    native = records.native()
+    return native if _is_several(native) else records.x
 
 
 class _PickedOutput(np.ndarray[Any, Any]):

@@ -35,6 +35,7 @@ from divulge.core.threat import Access, Task
 from divulge.core.views.extraction import Secrets
 from divulge.core.views.reconstruction import Sent
 from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
+from divulge.targets.batches import Batches
 from divulge.targets.networks.torch_gradients import activations, gradient_norms
 from divulge.targets.networks.torch_inputs import Named, Singles, as_numbers, as_owned, last_operation
 from divulge.targets.networks.torch_lent import Structure, as_input, bare, device_of, is_quantized, lent, type_of
@@ -92,7 +93,7 @@ class TorchTarget(StatedTarget):
         self._bare: nn.Module | None = None
         self._bundled = pick is not None
         self._several = False
-        self._structure = Structure()
+        self._structure, self.batches = Structure(), Batches()
         self._own: dict[torch.dtype, bool] = {}
 
     @property
@@ -219,6 +220,7 @@ class TorchTarget(StatedTarget):
 
     def _owned(self, native: Any) -> Tensor | Named | Singles | None:
         own = as_owned(native)
+        own = own.in_type(self._type) if isinstance(own, Named) else own
         tensor = isinstance(own, Tensor) and (self._as_tensor is not None or not self._takes_type(own))
         return None if tensor else own
 
@@ -263,8 +265,16 @@ class TorchTarget(StatedTarget):
 
     def _forward(self, x: Any) -> Array:
         with lent(self.module, self._device), torch.no_grad():
-            parts = [self._plain(self._tensor(x[i : i + self._batch_size])) for i in range(0, len(x), self._batch_size)]
+            parts = [self._in_parts(x[i : i + self._batch_size]) for i in range(0, len(x), self._batch_size)]
         return np.asarray(torch.cat(parts).numpy())
+
+    def _in_parts(self, x: Any) -> Tensor:
+        """Outputs, in as many calls as the module takes."""
+
+        def ask(places: Array | None) -> Tensor:
+            return self._plain(self._tensor(x if places is None else x[places]))
+
+        return cast(Tensor, self.batches.ask(len(x), ask, torch.cat))
 
     def _plain(self, x: Any) -> Tensor:
         """Outputs on the processor, in double precision; of a language model those of the last place."""

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from divulge.core.mixed.inputs import InputList
 from divulge.core.outputs import Pick, ending, picked, tried_ending
 
 
@@ -18,13 +19,15 @@ from divulge.core.outputs import Pick, ending, picked, tried_ending
 class Named:
     """Several inputs by name, as a tokenizer gives them: the module is called with them by name."""
 
-    parts: Mapping[str, Any]
+    parts: Mapping[Any, Any]
 
     def __len__(self) -> int:
         return min(len(part) for part in self.parts.values())
 
-    def __getitem__(self, rows: slice) -> Named:
-        return Named({key: part[rows] for key, part in self.parts.items()})
+    def __getitem__(self, rows: Any) -> Named:
+        if isinstance(rows, slice):
+            return Named({key: part[rows] for key, part in self.parts.items()})
+        return Named({key: _rows(part, rows) for key, part in self.parts.items()})
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -47,7 +50,13 @@ class Named:
 
     def asked(self, module: nn.Module, pick: Pick) -> Any:
         """What the module answers."""
-        return module(**self.parts)
+        by_place = all(isinstance(key, int) for key in self.parts)
+        return module(*self.parts.values()) if by_place else module(**self.parts)
+
+    def in_type(self, dtype: torch.dtype) -> Named:
+        """The same with what NumPy has in double precision in the module's own."""
+        wide = {key for key, part in self.parts.items() if isinstance(part, Tensor) and part.dtype is torch.float64}
+        return Named({key: part.to(dtype) if key in wide else part for key, part in self.parts.items()})
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,8 @@ class Singles:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, rows: slice) -> Singles:
-        return Singles(self.rows[rows])
+    def __getitem__(self, rows: Any) -> Singles:
+        return Singles(self.rows[rows] if isinstance(rows, slice) else _rows(self.rows, rows))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -89,6 +98,11 @@ class Singles:
         return torch.cat(answered)
 
 
+def _rows(part: Any, places: Any) -> Any:
+    """Rows at these places of a tensor, or of a list."""
+    return part[places] if isinstance(part, Tensor) else [part[int(place)] for place in places]
+
+
 def as_owned(native: Any) -> Tensor | Named | Singles | None:
     """Records as their owner would hand them to a module: a tensor, also of an array; several inputs by name; lists of
     unequal length and texts.  None for frames.
@@ -97,6 +111,8 @@ def as_owned(native: Any) -> Tensor | Named | Singles | None:
         return native
     if isinstance(native, np.ndarray):
         return torch.from_numpy(np.ascontiguousarray(native)) if native.dtype.kind in "fiub" else None
+    if isinstance(native, tuple | InputList):
+        return Named({place: _as_tensor(part) for place, part in enumerate(native)})
     if isinstance(native, Mapping):
         return Named({key: _as_tensor(part) for key, part in native.items()})
     if isinstance(native, list | pd.Series):

@@ -23,9 +23,10 @@ from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
 from divulge.core.wording import counted
+from divulge.targets.batches import Batches
 from divulge.targets.services.http_answers import PORTS, Understood, apart, read, through, understand
 from divulge.targets.services.http_bodies import listed, predictions_in, request_of
-from divulge.targets.services.http_exchange import Busy, Exchange, Limits, seconds_to_wait
+from divulge.targets.services.http_exchange import OF_MANY, Busy, Exchange, Limits, TooMany, seconds_to_wait
 from divulge.targets.services.http_json import NoJson, parsed
 from divulge.targets.services.http_kept import Identity, KeptAnswers
 from divulge.targets.services.http_service import Service
@@ -71,6 +72,7 @@ class HttpTarget:
         self._name = name or httpx.URL(service.address().reveal()).host
         self._cache = cache
         self._how: Understood | None = None
+        self.batches = Batches()
         self._lock, self._next, self._stop = threading.Lock(), 0.0, threading.Event()
         self.requests = self.sent = self._probed = 0
         self.met_with: Records | None = None
@@ -271,6 +273,21 @@ class HttpTarget:
             return self._predictions(exchange, records)
 
     def _predictions(self, exchange: Exchange, records: Records) -> list[Any]:
+        """Of some records, in as many requests as the service takes: one, or more where it refuses so many at once."""
+        most = self.batches.most or len(records)
+        parts = [records.take(np.arange(at, min(at + most, len(records)))) for at in range(0, len(records), most)]
+        answers: list[Any] = []
+        for part in parts if len(parts) > 1 else [records]:
+            try:
+                answers += self._request(exchange, part)
+            except TooMany:
+                if len(part) == 1:
+                    raise
+                self.batches.most = min(len(part) // 2, self.batches.most or len(part))
+                answers += self._predictions(exchange, part)
+        return answers
+
+    def _request(self, exchange: Exchange, records: Records) -> list[Any]:
         """Of one request, tried again while the service is busy; only once where it was too busy for another one."""
         body = replace(self.service.body, request=self.service.request())
         content = json.dumps(request_of(body, records)).encode()
@@ -297,7 +314,10 @@ class HttpTarget:
         if answered.status == 429 or answered.status >= 500:
             raise Busy(f"answered status {answered.status}", seconds_to_wait(answered.headers))
         if answered.status >= 400:
-            raise TargetError(f"the service {self._name} refused: {answered.status} {exchange.said(answered.body)}")
+            said = exchange.said(answered.body)
+            many = answered.status == 413 or (answered.status in (400, 422) and OF_MANY.search(said))
+            kind = TooMany if many and count > 1 else TargetError
+            raise kind(f"the service {self._name} refused: {answered.status} {said}")
         self._look_at(answered.headers)
         try:
             value = exchange.redactor.cleaned(parsed(answered.body))

@@ -16,6 +16,9 @@ from divulge.core.threat import Access, Task
 from divulge.core.wording import one_line
 
 MOST_DECIMALS = 5
+LARGEST_LOGIT = 40.0
+"""Of one number a record, or of the best classes: what is larger, and at most 100, is a percentage."""
+
 SUM_APART = 0.02
 """From 1, of the scores of a record, beyond what rounding explains."""
 
@@ -37,16 +40,19 @@ class AnswerForm(Enum):
 class Understood:
     """How answers are read.  decimals: to which scores are rounded, None where they are not.  named: whether classes
     come with their names, so that their order does not matter.  best: how many classes come, where not all do.
+    percent: whether scores are percentages.
     """
 
     form: AnswerForm
     decimals: int | None = None
     named: bool = False
     best: int | None = None
+    percent: bool = False
 
     def __str__(self) -> str:
         words = self.form.value if self.best is None else f"the {self.best} best classes with their scores"
         words += ", by name" if self.named else ""
+        words += " in percent" if self.percent else ""
         return words if self.decimals is None else f"{words}, rounded to {self.decimals} decimals"
 
 
@@ -73,8 +79,10 @@ def understand(answers: Sequence[Any], classes: Sequence[Any], task: Task) -> Un
         if any(len(_named(a) or {}) != len(named) for a in answers):
             raise TargetError("the service left classes out of some answers")
         table = _table([sorted((_named(a) or {}).values()) for a in answers], len(named))
+        percent = _percent(table, whole)
+        table = table / 100 if percent else table
         form = AnswerForm.TOPK if not whole else _scores_or_logits(table)
-        return Understood(form, _decimals(table), True, None if whole else len(named))
+        return Understood(form, _decimals(table), True, None if whole else len(named), percent)
     if isinstance(first, list):
         if len(first) == 1 and not (len(classes) == 2 and isinstance(first[0], float)):
             return Understood(AnswerForm.LABELS)
@@ -86,8 +94,10 @@ def understand(answers: Sequence[Any], classes: Sequence[Any], task: Task) -> Un
                 f"the service answered {len(first)} numbers a record, and the records have {len(classes)} classes: "
                 "name the classes in target.classes, or correct target.response"
             )
+        percent = _percent(table, True)
+        table = table / 100 if percent else table
         form = _scores_or_logits(table)
-        return Understood(form, _decimals(table) if form is AnswerForm.SCORES else None)
+        return Understood(form, _decimals(table) if form is AnswerForm.SCORES else None, percent=percent)
     if isinstance(first, float) and len(classes) == 2 and not all(map(_is_whole, answers)):
         return _single(_table([[a] for a in answers], 1)[:, 0])
     return Understood(AnswerForm.LABELS)
@@ -98,9 +108,19 @@ def _is_whole(value: Any) -> bool:
 
 
 def _single(column: Array) -> Understood:
-    """One number a record about the second of two classes."""
+    """One number a record about the second of two classes; no logit is as large as most percentages are."""
+    percent = bool(((column >= 0) & (column <= 100)).all()) and bool(column.max() > LARGEST_LOGIT)
+    column = column / 100 if percent else column
     scored = bool(((column >= 0) & (column <= 1)).all())
-    return Understood(AnswerForm.SCORES if scored else AnswerForm.LOGITS, _decimals(column) if scored else None)
+    decimals = _decimals(column) if scored else None
+    return Understood(AnswerForm.SCORES if scored else AnswerForm.LOGITS, decimals, percent=percent)
+
+
+def _percent(table: Array, whole: bool) -> bool:
+    """Whether scores [records, classes] are percentages, which sum to 100 where all classes come (whole)."""
+    if not (table >= 0).all() or not (table <= 100 + 1e-6).all() or table.max() <= 1 + 1e-6:
+        return False
+    return _scores_or_logits(table / 100) is AnswerForm.SCORES if whole else bool(table.max() > LARGEST_LOGIT)
 
 
 def _scores_or_logits(table: Array) -> AnswerForm:
@@ -214,6 +234,7 @@ def _refuse_no_scores(table: Array, how: Understood) -> None:
 def _numbers(answers: Sequence[Any], classes: Sequence[Any], how: Understood) -> Array:
     rows = [a if isinstance(a, list) else [a] for a in answers]
     table = _table(rows, len(rows[0]))
+    table = table / 100 if how.percent else table
     if table.shape[1] == 1 and len(classes) == 2:
         column = table[:, 0]
         return np.column_stack([1 - column if how.form is AnswerForm.SCORES else np.zeros(len(column)), column])
@@ -229,7 +250,7 @@ def _by_name(answers: Sequence[Any], classes: Sequence[Any], how: Understood) ->
         for name, score in (_named(answer) or {}).items():
             if str(name) not in place:
                 raise TargetError(f"the service answered the class {_shown(name)}, which the records do not have")
-            table[row, place[str(name)]] = score
+            table[row, place[str(name)]] = score / 100 if how.percent else score
     lacking = np.isnan(table)
     if lacking.all(axis=1).any() or (lacking.any() and how.form is not AnswerForm.TOPK):
         raise TargetError("the service left classes out of some answers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 import threading
 import time
@@ -35,6 +36,14 @@ class Busy(Exception):
     def __init__(self, why: str, wait: float | None = None) -> None:
         super().__init__(why)
         self.wait = wait
+
+
+class TooMany(TargetError):
+    """A request that was refused since it holds too many records."""
+
+
+OF_MANY = re.compile(r"batch|too (many|large|big|long)|at most|max|limit|exceed", re.IGNORECASE)
+"""Words of a service that refuses a request by its size."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,19 @@
+"""Of targets: how their answers are read, and in how many calls they are had."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from divulge.core.target import Target
+
+
+class ReadsScores(Target, Protocol):
+    """One whose scores are read in a way that models of its kind share; see targets.scores.Scores."""
+
+    score_reading: Any
+
+
+class AskedInParts(Target, Protocol):
+    """One that finds out how many records its model takes a call; see targets.batches.Batches."""
+
+    batches: Any
