@@ -162,6 +162,8 @@ ATTACKS: dict[str, str] = {
     "repeated_training": f"{_RECONSTRUCTION}.weights.repeated_training:RepeatedTraining",
     "spear": f"{_RECONSTRUCTION}.gradients.spear:Spear",
     "sampled_prefix": f"{_RECONSTRUCTION}.language.sampled_prefix:SampledPrefix",
+    "hidden_data": f"{_RECONSTRUCTION}.weights.hidden.hidden_data:HiddenData",
+    "capacity_abuse": f"{_RECONSTRUCTION}.weights.hidden.capacity_abuse:CapacityAbuse",
     "stored_data": f"{_RECONSTRUCTION}.weights.stored_data:StoredData",
     "trap_weights": f"{_RECONSTRUCTION}.gradients.trap_weights:TrapWeights",
     "updates_leak": f"{_RECONSTRUCTION}.versions.updates_leak:UpdatesLeak",
