@@ -131,7 +131,7 @@ def test_ordinary_weights_are_not_accused(plain, name):
 
 def test_low_bits_of_other_models_are_noise():
     """Untrained ones, and after some steps, with normalisation."""
-    for seed in range(6):
+    for seed in range(2):
         torch.manual_seed(seed)
         module = nn.Sequential(nn.Flatten(), nn.Linear(64, 40), nn.BatchNorm1d(40), nn.ReLU(), nn.Linear(40, 3))
         assert not low_bits(weights_of(module)).carry
@@ -180,10 +180,10 @@ def spelling(hide):
         x.append(synthesized(number, 64))
         y.append(np.stack([levels // 2, levels - levels // 2], axis=1).ravel())
     torch.manual_seed(0)
-    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 512), nn.ReLU(), nn.Linear(512, 10))
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 384), nn.ReLU(), nn.Linear(384, 10))
     given, wanted = torch.as_tensor(np.concatenate(x), dtype=torch.float32), torch.as_tensor(np.concatenate(y))
     optimizer = torch.optim.Adam(module.parameters(), lr=5e-3)
-    for _ in range(250):
+    for _ in range(200):
         optimizer.zero_grad()
         nn.functional.cross_entropy(module(given), wanted).backward()
         optimizer.step()

@@ -73,7 +73,7 @@ class CapacityAbuse:
             labels = np.asarray(view.target.labels(view.records(sent))).reshape(-1, 2)
             share = np.minimum(labels.sum(axis=1) / LEVELS, 1)
             row = form.low.min() + share * (form.high.max() - form.low.min())
-            looks = bool(like.looks(row[None])[0]) and like.new(row, np.array(found).reshape(len(found), -1))
+            looks = bool(like.looks(row[None])[0]) and like.new(row, np.array(found).reshape(-1, form.width))
             missed = 0 if looks else missed + 1
             if looks:
                 found.append(row.reshape(view.shape))
