@@ -54,7 +54,7 @@ def sign_streams(weights: Array) -> Iterator[tuple[str, Array]]:
 
 def _bytes(bits: Array, where: str, first: str) -> Iterator[tuple[str, Array]]:
     for order in ("big", "little"):
-        yield f"{where} ({first} first, {order})", np.packbits(bits, bitorder=order)[: len(bits) // 8]  # type: ignore[arg-type]
+        yield f"{where} ({first} first, {order})", np.packbits(bits, bitorder=order)[: len(bits) // 8]
 
 
 def rows_of_bytes(stream: Array, form: Form) -> Iterator[tuple[str, Array]]:

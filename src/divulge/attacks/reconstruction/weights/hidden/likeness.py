@@ -53,6 +53,7 @@ class Likeness:
         sound = np.isfinite(shares).all(axis=1) & (np.abs(np.nan_to_num(shares)) < 10).all(axis=1)
         near = np.zeros(len(rows), dtype=bool)
         if sound.any():
-            near[sound] = self._near.kneighbors(shares[sound])[0][:, 0] <= self._far
-        varied = np.ptp(np.nan_to_num(np.where(sound[:, None], shares, 0)), axis=1) > 0  # not one value throughout
-        return np.asarray(near & varied)
+            near[sound] = self._near.kneighbors(np.asarray(shares)[sound])[0][:, 0] <= self._far
+        told = np.nan_to_num(np.where(sound[:, None], shares, 0))
+        near &= told.max(axis=1) > told.min(axis=1)  # not one value throughout
+        return near
