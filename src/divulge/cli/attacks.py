@@ -27,35 +27,13 @@ def attacks(
     """
     from divulge.catalog.attacks import attack, cards
     from divulge.catalog.papers import PAPERS
-    from divulge.catalog.standards import names_of, standards_of
-    from divulge.core.capability.attacks import shadows_of
     from divulge.core.threat import Family, missing, preset
 
     model = preset(threat)
     chosen = [attack(name).card for name in names] if names else cards()
     rows = [(card, missing(card.needs, model)) for card in chosen]
     if as_json:
-        listed = [
-            {
-                "name": card.name,
-                "title": card.title,
-                "family": card.family.value,
-                "asset": card.asset.value,
-                "paper": card.paper,
-                "standards": names_of(standards_of(card)),
-                "access": card.needs.access.value,
-                "knowledge": sorted(k.value for k in card.needs.knowledge),
-                "tasks": sorted(t.value for t in card.needs.tasks),
-                "queries_per_record": card.queries_per_record,
-                "shadow_models": shadows_of(attack(card.name)),
-                "equations": card.equations,
-                "summary": card.summary,
-                "differs": card.differs,
-                "lacks": lacks,
-            }
-            for card, lacks in rows
-        ]
-        out.print_json(json.dumps(listed))
+        out.print_json(json.dumps([_listed(card, lacks) for card, lacks in rows]))
         return
     if names:
         for card, lacks in rows:
@@ -73,6 +51,31 @@ def attacks(
             summary = f"{card.needs.access.value}; {_cost(card)}; {tasks}; {paper}"
             out.print(_lines(f"  {card.name:<28} {summary}", NAME), soft_wrap=True)
         _say_what_cannot(cannot)
+
+
+def _listed(card: Card, lacks: list[str]) -> dict[str, object]:
+    """One attack, for programs."""
+    from divulge.catalog.attacks import attack
+    from divulge.catalog.standards import names_of, standards_of
+    from divulge.core.capability.attacks import shadows_of
+
+    return {
+        "name": card.name,
+        "title": card.title,
+        "family": card.family.value,
+        "asset": card.asset.value,
+        "paper": card.paper,
+        "standards": names_of(standards_of(card)),
+        "access": card.needs.access.value,
+        "knowledge": sorted(k.value for k in card.needs.knowledge),
+        "tasks": sorted(t.value for t in card.needs.tasks),
+        "queries_per_record": card.queries_per_record,
+        "shadow_models": shadows_of(attack(card.name)),
+        "equations": card.equations,
+        "summary": card.summary,
+        "differs": card.differs,
+        "lacks": lacks,
+    }
 
 
 def _describe(card: Card, lacks: list[str], threat: str) -> None:

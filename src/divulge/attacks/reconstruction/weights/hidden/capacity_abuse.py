@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from divulge.attacks.reconstruction.weights.hidden.decodings import Form
+from divulge.attacks.reconstruction.weights.hidden.decodings import RecordForm
 from divulge.attacks.reconstruction.weights.hidden.likeness import Likeness
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible
@@ -64,7 +64,7 @@ class CapacityAbuse:
         """
         if view.classes < CLASSES:
             raise Impossible(f"its inputs spell with {CLASSES} labels, and this model has {view.classes} classes")
-        form = Form(*(np.broadcast_to(edge, view.shape).ravel().astype(float) for edge in (view.low, view.high)))
+        form = RecordForm(*(np.broadcast_to(edge, view.shape).ravel().astype(float) for edge in (view.low, view.high)))
         like = Likeness(view.population.flat().astype(np.float64), form)
         found: list[Array] = []
         missed = 0

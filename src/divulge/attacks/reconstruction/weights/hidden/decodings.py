@@ -18,7 +18,7 @@ MOST = 2_000_000
 
 
 @dataclass(frozen=True)
-class Form:
+class RecordForm:
     """Of the records that are looked for.  low, high: ends of each input, [inputs]."""
 
     low: Array
@@ -57,7 +57,7 @@ def _bytes(bits: Array, where: str, first: str) -> Iterator[tuple[str, Array]]:
         yield f"{where} ({first} first, {order})", np.packbits(bits, bitorder=order)[: len(bits) // 8]
 
 
-def rows_of_bytes(stream: Array, form: Form) -> Iterator[tuple[str, Array]]:
+def rows_of_bytes(stream: Array, form: RecordForm) -> Iterator[tuple[str, Array]]:
     """Records [n, inputs]: a byte for each input, as it is or as its share of the range, or a float in either order."""
     n = len(stream) // form.width
     if n:
@@ -75,7 +75,7 @@ def rows_of_bytes(stream: Array, form: Form) -> Iterator[tuple[str, Array]]:
                 yield f"floats {kind}", values.astype(np.float64)
 
 
-def rows_of_values(weights: Array, form: Form) -> Iterator[tuple[str, Array]]:
+def rows_of_values(weights: Array, form: RecordForm) -> Iterator[tuple[str, Array]]:
     """Records whose inputs are the weights themselves up to a line (section 4.2: weights correlated with the data)."""
     n = len(weights) // form.width
     values = weights[: n * form.width].astype(np.float64).reshape(n, form.width)
@@ -88,7 +88,7 @@ def rows_of_values(weights: Array, form: Form) -> Iterator[tuple[str, Array]]:
         yield f"{name}, of each range", _within(part, form, together=False)
 
 
-def _within(shares: Array, form: Form, together: bool) -> Array:
+def _within(shares: Array, form: RecordForm, together: bool) -> Array:
     low, high = (form.low.min(), form.high.max()) if together else (form.low, form.high)
     return np.asarray(low + shares * (high - low))
 

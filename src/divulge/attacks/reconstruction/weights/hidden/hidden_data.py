@@ -10,7 +10,7 @@ import numpy as np
 
 from divulge.attacks.reconstruction.weights.hidden.decodings import (
     WIDTHS,
-    Form,
+    RecordForm,
     low_bit_streams,
     rows_of_bytes,
     rows_of_values,
@@ -80,7 +80,7 @@ class HiddenData:
         if not count:
             raise Impossible("it reads the parameters of networks and the coefficients of estimators, and finds none")
         population = view.population.flat().astype(np.float64)
-        form = Form(*(np.broadcast_to(edge, view.shape).ravel().astype(float) for edge in (view.low, view.high)))
+        form = RecordForm(*(np.broadcast_to(edge, view.shape).ravel().astype(float) for edge in (view.low, view.high)))
         texts: set[str] = set()
         readings = _best(_readings(arrays, form, texts), Likeness(population, form))
         notes = [f"{count:,} weights were read", *(f"{w}: {len(r):,} rows look like records" for w, r in readings)]
@@ -114,7 +114,7 @@ def _best(readings: Iterator[tuple[str, Array]], like: Likeness) -> list[tuple[s
     return chosen
 
 
-def _readings(arrays: list[Array], form: Form, texts: set[str]) -> Iterator[tuple[str, Array]]:
+def _readings(arrays: list[Array], form: RecordForm, texts: set[str]) -> Iterator[tuple[str, Array]]:
     """Every way to read the weights: where, and rows [n, inputs].  texts: takes what is text."""
     seen: set[bytes] = set()
     for matrices in (False, True):

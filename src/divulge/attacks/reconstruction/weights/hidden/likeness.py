@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from divulge.attacks.reconstruction.weights.hidden.decodings import Form
+from divulge.attacks.reconstruction.weights.hidden.decodings import RecordForm
 from divulge.core.errors import Impossible
 from divulge.core.hashing import Array
 
@@ -21,7 +21,7 @@ MOST = 2_000
 class Likeness:
     """Rows look like records that are as near to one of the population as most of these are to each other."""
 
-    def __init__(self, population: Array, form: Form) -> None:
+    def __init__(self, population: Array, form: RecordForm) -> None:
         from sklearn.neighbors import NearestNeighbors
 
         self._low, self._width = form.low, np.where(form.high > form.low, form.high - form.low, 1.0)
@@ -50,7 +50,8 @@ class Likeness:
         """Bool [rows]"""
         with np.errstate(invalid="ignore", over="ignore"):
             shares = (rows - self._low) / self._width
-        sound = np.isfinite(shares).all(axis=1) & (np.abs(np.nan_to_num(shares)) < 10).all(axis=1)
+        sound: Array = np.asarray(np.isfinite(shares).all(axis=1))
+        sound &= np.asarray((np.abs(np.nan_to_num(shares)) < 10).all(axis=1))
         near = np.zeros(len(rows), dtype=bool)
         if sound.any():
             near[sound] = self._near.kneighbors(np.asarray(shares)[sound])[0][:, 0] <= self._far
