@@ -16,7 +16,7 @@ from divulge.data.sources import SOURCES
 from divulge.defenses.accounting import cost_of
 from divulge.defenses.training.dp_sgd import DpSgd
 from divulge.training.recipes.pytorch import TorchRecipe
-from harness import Row
+from harness import Row, rate
 
 
 def accounting() -> Iterator[Row]:
@@ -39,35 +39,32 @@ def watched(quick: bool) -> Iterator[Row]:
     records = SOURCES["digits"]().take(np.arange(1_000))
     recipe = TorchRecipe(small_net, epochs=5, batch_size=64, learning_rate=3e-3)
     honest = DpSgd(epsilon=1.0)
-    rate, steps = honest.schedule(1_000, 64, 5)
-    weak = DpSgd(noise=honest.multiplier(rate, steps) / 10)
-    runs = 8 if quick else 40
+    sampled, steps = honest.schedule(1_000, 64, 5)
+    weak = DpSgd(noise=honest.multiplier(sampled, steps) / 10)
+    runs = 3 if quick else 40
 
     def seen(made: DpSgd) -> list[Any]:
         return [dp_training(lambda s=s: made.fit(recipe, records, s), 1_000, claimed=1.0, seed=s) for s in range(runs)]
 
     right = seen(honest)
     bounds = [max(f.one_run, f.by_step) for f in right]
-    yield Row("epsilon 1: runs whose bounds stay at or below 1", float(np.mean([b <= 1 for b in bounds])), bar=0.95)
-    yield Row("epsilon 1: runs that are accused", float(np.mean([f.verdict == "leak" for f in right])), bar=0.05,
-              better="below")  # fmt: skip
+    yield rate("epsilon 1: runs whose bounds stay at or below 1", [b <= 1 for b in bounds], bar=0.95)
+    yield rate("epsilon 1: runs that are accused", [f.verdict == "leak" for f in right], bar=0.05, better="below")
     yield Row(
         "epsilon 1: bound of one run, whatever the mechanism (median)", float(np.median([f.one_run for f in right]))
     )
     yield Row("epsilon 1: bound from steps, composed (median)", float(np.median([f.by_step for f in right])))
     bad = seen(weak)
-    yield Row("noise / 10: runs caught", float(np.mean([f.verdict == "leak" for f in bad])), bar=0.95)
-    yield Row("noise / 10: runs caught by canaries alone", float(np.mean([max(f.one_run, f.by_step) > 1 for f in bad])),
-              bar=0.95)  # fmt: skip
+    yield rate("noise / 10: runs caught", [f.verdict == "leak" for f in bad], bar=0.95)
+    yield rate("noise / 10: runs caught by canaries alone", [max(f.one_run, f.by_step) > 1 for f in bad], bar=0.95)
     yield Row("noise / 10: bound from steps, composed (median)", float(np.median([f.by_step for f in bad])))
     plain = DPOptimizer.clip_and_accumulate, UniformWithReplacementSampler.__iter__
     try:
         DPOptimizer.clip_and_accumulate = _unclipped
-        yield Row("no clipping: runs caught", float(np.mean([f.verdict == "leak" for f in seen(honest)])), bar=0.95)
+        yield rate("no clipping: runs caught", [f.verdict == "leak" for f in seen(honest)], bar=0.95)
         DPOptimizer.clip_and_accumulate = plain[0]
         UniformWithReplacementSampler.__iter__ = _shuffled
-        yield Row("no Poisson samples: runs caught", float(np.mean([f.verdict == "leak" for f in seen(honest)])),
-                  bar=0.95)  # fmt: skip
+        yield rate("no Poisson samples: runs caught", [f.verdict == "leak" for f in seen(honest)], bar=0.95)
     finally:
         DPOptimizer.clip_and_accumulate, UniformWithReplacementSampler.__iter__ = plain
 

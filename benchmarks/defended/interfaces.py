@@ -31,10 +31,10 @@ def hidden(quick: bool) -> Iterator[Row]:
     """MemGuard and labels only, against attacks on scores and on labels: by adversaries who rebuild the interface
     around their shadow models, and by those of MemGuard's own evaluation, who do not know of it.
     """
-    count = 600 if quick else 1_500
+    count = 200 if quick else 1_500
     records = fashion_mnist()
     sets = split(records, (count, count, 1_500), derived_rng(0, "memguard"))
-    recipe = TorchRecipe(_wide_net, epochs=60, batch_size=64, learning_rate=1e-3)
+    recipe = TorchRecipe(_wide_net, epochs=20 if quick else 60, batch_size=64, learning_rate=1e-3)
     model = TorchTarget(recipe.fit(sets[0], 0))
     ask, unseen = (model.answer(Access.SCORES, part) for part in (sets[0], sets[2]))
     guarded = shielded(model, [MemGuard().fitted(ask, unseen, 0)])
@@ -43,11 +43,11 @@ def hidden(quick: bool) -> Iterator[Row]:
         ("MemGuard, unknown to the attacker", guarded, []),
         ("MemGuard", model, ["memguard"]),
         ("labels only", model, ["label_only"]),
-    ):
+    )[2 if quick else 0 :]:
         with tempfile.TemporaryDirectory() as place:
             run = divulge.audit(
-                target, *sets, recipe=recipe, attacks=[*BY_SCORES, *WITH_CLASSES], shadows=8, defenses=chosen,
-                out=Path(place) / "run", cache=False,
+                target, *sets, recipe=recipe, attacks=[*BY_SCORES, *WITH_CLASSES], shadows=4 if quick else 8,
+                defenses=chosen, out=Path(place) / "run", cache=False,
             )  # fmt: skip
         found = {f.attack: f for f in run.findings if f.metric == "auc"}
         for attack in (a for a in (*BY_SCORES, *WITH_CLASSES) if a in found):

@@ -150,13 +150,13 @@ def laid(images: bool, quick: bool) -> MatrixPlan:
         more: dict[str, Any] = {"public": public}
     else:
         records = census_records()
-        parts = split(records, (600, 600, 2_000), derived_rng(0, "matrix"))
+        parts = split(records, (200, 200, 1_000) if quick else (600, 600, 2_000), derived_rng(0, "matrix"))
         sizes = tuple(len(c.categories) if c.kind is Kind.CATEGORICAL else 0 for c in records.schema.columns)
         net = CensusNet(sizes)
-        recipe = TorchRecipe(net, epochs=25, batch_size=64, learning_rate=3e-3)
+        recipe = TorchRecipe(net, epochs=10 if quick else 25, batch_size=64, learning_rate=3e-3)
         target = TorchTarget(net(), name="Census network")
         attacks = ["learned_ratio", "label_only_noise", "attribute_learned", "property_chosen", "knockoff"]
-        plan = PropertyPlan((WOMEN,), victims=16 if quick else 32, shadows=16 if quick else 32, size=400, queries=200)
+        plan = PropertyPlan((WOMEN,), victims=6 if quick else 32, shadows=8 if quick else 32, size=400, queries=200)
         more = {"properties": plan}
     return MatrixPlan(
         target, recipe_for(recipe, None, target, tools), Sets(*parts), threat_from("acquaintance"), target.name,
@@ -168,7 +168,7 @@ def matrices(quick: bool) -> Iterator[Row]:
     """All of it, into build/defenses: a run that is cut short goes on where it stopped."""
     folder = Path(tempfile.mkdtemp()) if quick else Path("build/defenses")
     took = 0.0
-    for name, images in (("census", False), ("fashion", True)):
+    for name, images in (("census", False), ("fashion", True))[: 1 if quick else 2]:
         rows = compositions(images)
         started = perf_counter()
         found = matrix(laid(images, quick), rows[:2] if quick else rows, folder / name)

@@ -30,7 +30,7 @@ DEFENCES: tuple[tuple[str, str | None, dict[str, float]], ...] = (
 
 
 def defences(quick: bool, fashion: Sets) -> Iterator[Row]:
-    trials = 4 if quick else 10
+    trials = 3 if quick else 10
     torch.manual_seed(0)
     attacks: tuple[tuple[str, nn.Module, int, str], ...] = (
         ("analytic_gradient", dense(), 1, "records_rebuilt"),
@@ -42,7 +42,7 @@ def defences(quick: bool, fashion: Sets) -> Iterator[Row]:
         made = None if name is None else defense(name, **settings)
         shield = None if made is None else made.protect  # type: ignore[union-attr]
         for attack_name, module, batch, metric in attacks:
-            steps = {"steps": 150 if quick else 500} if attack_name == "inverting_gradients" else {}
+            steps = {"steps": 60 if quick else 500} if attack_name == "inverting_gradients" else {}
             try:
                 found, _ = played(
                     attack_name, module, fashion, RebuildPlan(trials, batch=batch), shield=shield, **steps
@@ -50,7 +50,7 @@ def defences(quick: bool, fashion: Sets) -> Iterator[Row]:
                 yield share(f"{title}: {attack_name}, {metric.replace('_', ' ')}", found, metric)
             except Impossible as reason:
                 print(f"{title}: {attack_name}: {reason}")
-        yield Row(f"{title}: accuracy of federated training", federated(fashion, shield, 60 if quick else 300))
+        yield Row(f"{title}: accuracy of federated training", federated(fashion, shield, 30 if quick else 300))
 
 
 def federated(fashion: Sets, shield: Any, rounds: int) -> float:

@@ -58,8 +58,9 @@ def gradients(quick: bool, fashion: Sets) -> Iterator[Row]:
     yield share("classes of batches of 32, trained CNN", found, "labels_counted")
     for name, metric, bar in (("imprint_block", "records_exact", 0.75), ("fishing", "batches_opened", None)):
         batch = 64 if name == "imprint_block" else 16
-        steps = {"steps": 300} if quick and name == "fishing" else {}
-        found, _ = played(name, trained, fashion, RebuildPlan(min(trials, 15), batch=batch), **steps)
+        few = {"steps": 60} if quick and name == "fishing" else {}
+        plan = RebuildPlan(2 if few else min(trials, 15), batch=batch)
+        found, _ = played(name, trained, fashion, plan, **few)
         yield share(f"{name}, batch {batch}: {metric.replace('_', ' ')}", found, metric, bar)
     found, _ = played("trap_weights", dense(), fashion, RebuildPlan(min(trials, 15), batch=64))
     yield share("trap_weights, batch 64: records exact", found, "records_exact")
@@ -71,8 +72,8 @@ def gradients(quick: bool, fashion: Sets) -> Iterator[Row]:
 
 def batches(quick: bool, fashion: Sets, trained: nn.Module) -> Iterator[Row]:
     """Several records behind an update, batch norm, several local steps."""
-    steps = {"steps": 300} if quick else {}
-    trials = 4 if quick else 10
+    steps = {"steps": 100} if quick else {}
+    trials = 2 if quick else 10
     found, _ = played("inverting_gradients", trained, fashion, RebuildPlan(trials, batch=4), **steps)
     yield median("Geiping, batch 4: PSNR, dB", found, "PSNR, dB")
     normed = taught(Convolutional(28, norm=True), fashion[0], 1 if quick else 3)
@@ -99,7 +100,7 @@ def at_once(quick: bool, small: Sets, fashion: Sets) -> Iterator[Row]:
         oracle = GrantedOracle(dealt.target, PRESETS["federated-server"], Access.UPDATES)
         view = dealt.open(oracle, made.card, ReconstructionAuxiliary(sets[2]), np.random.default_rng(0))
         codes = classes_of(view, view.updates)
-        steps, restarts = (20 if quick else 60), 3
+        steps, restarts = (10 if quick else 60), 3
 
         def search(which: list[int], repeat: int, seed: int, view=view, codes=codes, cosine=cosine, steps=steps):  # type: ignore[no-untyped-def]
             updates = [view.updates[w] for w in which]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,28 +19,28 @@ from divulge.targets.networks.pytorch import TorchTarget
 from divulge.training.recipes.pytorch import TorchRecipe
 from harness import Row
 from rebuilding.playing import measure_of, median, played, share
-from rebuilding.victims import dense, images, parted
+from rebuilding.victims import Sets, dense, images, parted
 
 
 def repeated(quick: bool) -> Iterator[Row]:
     """All training records but one are known, and the training can be repeated; then without its seed."""
-    fashion = parted(images(fashion_mnist(), 28), (1_000, 1_000, 6_000))
     small = parted(images(digits(), 8), (600, 300, 897))
-    makers = (
-        ("digits, MLP", small, partial(dense, 64, 32), 30),
-        ("Fashion-MNIST, MLP", fashion, partial(dense, 784, 32), 20),
-    )
-    for name, sets, factory, epochs in makers[: 1 if quick else 2]:
+    makers: list[tuple[str, Sets, Any, int]] = [("digits, MLP", small, partial(dense, 64, 32), 30)]
+    if not quick:
+        fashion = parted(images(fashion_mnist(), 28), (1_000, 1_000, 6_000))
+        makers.append(("Fashion-MNIST, MLP", fashion, partial(dense, 784, 32), 20))
+    few = {"trainings": 150, "epochs": 10} if quick else {}
+    for name, sets, factory, epochs in makers:
         recipe = BoundRecipe(TorchRecipe(factory, epochs=epochs, batch_size=64, learning_rate=3e-3), TorchTarget)
-        target, plan = recipe.train(sets[0], 0), RebuildPlan(20 if quick else 60)
+        target, plan = recipe.train(sets[0], 0), RebuildPlan(10 if quick else 60)
         for known in (True, False):
-            found, _ = played("repeated_training", target, sets, plan, "informed", recipe, seed_known=known)
+            found, _ = played("repeated_training", target, sets, plan, "informed", recipe, seed_known=known, **few)
             what = f"repeated training, {name}" if known else f"repeated training, {name}, seed not known"
             psnr = next(q for q in found.of(Quality) if q.name == "PSNR, dB")
             yield share(f"{what}: rebuilt", found, "records_rebuilt")
             yield median(f"{what}: PSNR, dB", found, "PSNR, dB")
             yield share(f"{what}: class told", found, "labels_counted")
-            if known and name.startswith("digits"):
+            if known and name.startswith("digits") and not quick:
                 more, _ = played("repeated_training", target, sets, plan, "informed", recipe, trainings=6_000)
                 yield share(f"{what}, three times the trainings: rebuilt", more, "records_rebuilt")
                 yield median(f"{what}, three times the trainings: PSNR, dB", more, "PSNR, dB")
@@ -73,13 +74,13 @@ def weights_alone(quick: bool) -> Iterator[Row]:
     module = Wide()
     x, sign = torch.as_tensor(sets[0].x), torch.as_tensor(2 * sets[0].y - 1)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.02)
-    for _ in range(3_000 if quick else 12_000):
+    for _ in range(800 if quick else 12_000):
         optimizer.zero_grad()
         loss = nn.functional.softplus(-(module(x)[:, 0] * sign).double()).mean()
         loss.backward()
         optimizer.param_groups[0]["lr"] = min(0.02 / max(float(loss), 1e-30), 1e9)
         optimizer.step()
-    few = {"steps": 400, "candidates": 300} if quick else {}
+    few = {"steps": 150, "candidates": 100} if quick else {}
     found, spent = played("kkt", module, sets, RebuildPlan(), "published-model", **few)
     nearer = measure_of(found, "guesses_nearer_training")
     bars = (None, None) if quick else (5.0, 0.0)

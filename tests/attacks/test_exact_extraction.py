@@ -157,6 +157,21 @@ def test_labels_alone_give_linear_models_up_to_scale(classes):
     assert fidelity(theft) == 1.0
 
 
+def test_two_classes_that_meet_in_a_corner_are_followed_there():
+    """Classes nearly in a row, as a perceptron of 1, 2, 3 puts them: most ways from the first to the last lead through
+    the second, and without their own boundary a twelfth of the answers are wrong.
+    """
+    rng = np.random.default_rng(0)
+    sets = [rng.uniform(0, 3, (300, 4)) for _ in range(3)]
+    model = LogisticRegression().fit(sets[0], np.arange(300) % 3)
+    model.coef_ = np.array([[-13.7, 13.5, 0.3, 1.7], [-1.8, -2.4, 1.2, -0.4], [13.3, -11.1, 0.8, -1.0]])
+    model.intercept_ = np.array([-2.0, -2.0, -10.0])
+    own, held, pool = (records(x, model.predict(x)) for x in sets)
+    assert set(np.unique(own.y)) == {0, 1, 2}
+    _, theft, _ = steal(SklearnTarget(model), held, LowdMeek(), pool, threat=PRESETS["label-only"])
+    assert fidelity(theft) == 1.0 and theft.exact[0].recovered == theft.exact[0].values
+
+
 def test_labels_alone_tell_that_a_boundary_bends():
     x = np.random.default_rng(0).standard_normal((400, 4))
     round_ = records(x, (np.linalg.norm(x, axis=1) > 1.9).astype(int))

@@ -129,3 +129,14 @@ def test_a_section_of_divulge_that_fails_is_no_warning(quiet, monkeypatch):
 
 def test_names_and_titles_are_unique():
     assert len({s.name for s in registry.SECTIONS}) == len({s.title for s in registry.SECTIONS}) > 10
+
+
+def test_the_report_says_it_of_what_was_played(quiet):
+    def played(differs):
+        return replace(quiet.result, outcomes=tuple(replace(o, differs=differs) for o in quiet.result.outcomes))
+
+    for render in (html.render, markdown.render):
+        unlike = render(played("it looks twice"))
+        assert "it looks twice" in unlike and "nlike the papers" in unlike
+        assert "nlike the papers" not in render(played(""))
+    assert "pooled within records" in html.render(quiet.result), "as the card of LiRA has it"

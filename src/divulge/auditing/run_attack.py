@@ -108,6 +108,7 @@ def run_attack(table: Session, attack: Attack[Any, Any], blind: Baseline) -> Res
             max(queries, oracle.queries if oracle is not None else 0),
             shadows_of(attack) if isinstance(result, Played) else 0,
             card.strength,
+            card.differs,
         )
 
     queries = 0

@@ -18,37 +18,26 @@ WIDE, NAME = 110, 31
 
 
 def attacks(
+    names: Annotated[list[str] | None, typer.Argument(help="attacks to be described; all when none is named")] = None,
     threat: Annotated[str, typer.Option(help="a threat model: mlaas, label-only, published-model, ...")] = "mlaas",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """List the attacks, and say for each whether this adversary can run it, or why not."""
+    """List the attacks, and say for each whether this adversary can run it, or why not.  Of those that are named, all
+    that their cards say: what they do, in which paper it stands, what they need, and what is unlike the paper.
+    """
     from divulge.catalog.attacks import attack, cards
     from divulge.catalog.papers import PAPERS
-    from divulge.catalog.standards import names_of, standards_of
-    from divulge.core.capability.attacks import shadows_of
     from divulge.core.threat import Family, missing, preset
 
     model = preset(threat)
-    rows = [(card, missing(card.needs, model)) for card in cards()]
+    chosen = [attack(name).card for name in names] if names else cards()
+    rows = [(card, missing(card.needs, model)) for card in chosen]
     if as_json:
-        listed = [
-            {
-                "name": card.name,
-                "title": card.title,
-                "family": card.family.value,
-                "asset": card.asset.value,
-                "paper": card.paper,
-                "standards": names_of(standards_of(card)),
-                "access": card.needs.access.value,
-                "knowledge": sorted(k.value for k in card.needs.knowledge),
-                "tasks": sorted(t.value for t in card.needs.tasks),
-                "queries_per_record": card.queries_per_record,
-                "shadow_models": shadows_of(attack(card.name)),
-                "lacks": lacks,
-            }
-            for card, lacks in rows
-        ]
-        out.print_json(json.dumps(listed))
+        out.print_json(json.dumps([_listed(card, lacks) for card, lacks in rows]))
+        return
+    if names:
+        for card, lacks in rows:
+            _describe(card, lacks, model.name)
         return
     out.print(f"Threat model {model.name}: {model.adversary}", soft_wrap=True)
     for family in Family:
@@ -62,6 +51,53 @@ def attacks(
             summary = f"{card.needs.access.value}; {_cost(card)}; {tasks}; {paper}"
             out.print(_lines(f"  {card.name:<28} {summary}", NAME), soft_wrap=True)
         _say_what_cannot(cannot)
+
+
+def _listed(card: Card, lacks: list[str]) -> dict[str, object]:
+    """One attack, for programs."""
+    from divulge.catalog.attacks import attack
+    from divulge.catalog.standards import names_of, standards_of
+    from divulge.core.capability.attacks import shadows_of
+
+    return {
+        "name": card.name,
+        "title": card.title,
+        "family": card.family.value,
+        "asset": card.asset.value,
+        "paper": card.paper,
+        "standards": names_of(standards_of(card)),
+        "access": card.needs.access.value,
+        "knowledge": sorted(k.value for k in card.needs.knowledge),
+        "tasks": sorted(t.value for t in card.needs.tasks),
+        "queries_per_record": card.queries_per_record,
+        "shadow_models": shadows_of(attack(card.name)),
+        "equations": card.equations,
+        "summary": card.summary,
+        "differs": card.differs,
+        "lacks": lacks,
+    }
+
+
+def _describe(card: Card, lacks: list[str], threat: str) -> None:
+    """All that is known of one attack before it is played."""
+    from divulge.catalog.papers import PAPERS
+
+    paper = PAPERS.get(card.paper)
+    source = card.paper if paper is None else f"{paper.short}, {card.equations}: {paper.title}, {paper.link}"
+    lines = [
+        ("does", card.summary),
+        ("family", f"{card.family.value}, {card.played_as.value}"),
+        ("paper", source),
+        ("unlike the paper", card.differs or "nothing that is known"),
+        ("needs", ", ".join([card.needs.access.value, *sorted(k.value for k in card.needs.knowledge)])),
+        ("of models for", ", ".join(sorted(task.value for task in card.needs.tasks))),
+        ("costs", _cost(card)),
+        (f"under {threat}", "; ".join(lacks) or "can run"),
+        ("by default", "played" if card.default else "only where it is named"),
+    ]
+    out.print(f"{card.name}: {card.title}", style="bold")
+    for name, value in lines:
+        out.print(_lines(f"  {name:<18}{value}", 20), soft_wrap=True)
 
 
 def _say_what_cannot(cannot: list[tuple[Card, list[str]]]) -> None:

@@ -38,6 +38,8 @@ class Target(Protocol):
         LABEL: class codes [records], or values [records] for regression.
         SCORES: log-probabilities [records, classes], or values [records] for regression.
         LOGITS: [records, classes].
+        EXPLANATIONS: what each input contributed to the score of the answer, [records, inputs]: of a network the slope
+        of that score, or what an explainer makes of it (SHAP values).
         GRADIENTS: norms of the loss's gradient, [records, parameter tensors].
         LEAVES: which leaf of a decision tree it falls into [records].
         INTERNALS: what the model computes on its way to the answer, told in numbers that mean the same in every model

@@ -108,6 +108,7 @@ class Access(Enum):
     TOPK = "top-k scores"
     SCORES = "scores"
     LOGITS = "logits"
+    EXPLANATIONS = "explanations"
     GRADIENTS = "gradients"
     INTERNALS = "internal computations"
     LEAVES = "leaf identities"
@@ -124,7 +125,7 @@ class Access(Enum):
 _WHOLE = frozenset(
     {
         *(Access.LOGITS, Access.SCORES, Access.TOPK, Access.LABEL),
-        *(Access.GRADIENTS, Access.INTERNALS, Access.LEAVES),
+        *(Access.GRADIENTS, Access.INTERNALS, Access.LEAVES, Access.EXPLANATIONS),
     }
 )
 _IMPLIES: Mapping[Access, frozenset[Access]] = MappingProxyType(
@@ -137,6 +138,7 @@ _IMPLIES: Mapping[Access, frozenset[Access]] = MappingProxyType(
         Access.LOGITS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.INTERNALS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.LEAVES: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
+        Access.EXPLANATIONS: frozenset({Access.SCORES, Access.TOPK, Access.LABEL}),
         Access.PARAMETERS: _WHOLE,
     }
 )

@@ -323,6 +323,7 @@ def _one(run: RunFolder, tables: Sessions, planned: Planned, blind: Baseline) ->
             failed or Refused("; ".join(lacks)),
             card.needs.access.value,
             strength=card.strength,
+            differs=card.differs,
         )
         result = Result(outcome)
     else:

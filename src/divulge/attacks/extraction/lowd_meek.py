@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
@@ -17,7 +18,9 @@ from divulge.core.views.extraction import CopyStage, ExtractionGuess, Extraction
 HALVINGS = 46
 """Of the way between two answers, until doubles end."""
 
-RETRIES = 4
+RETRIES, NEAREST = 4, 8
+"""Of each pair of classes: records at random, and then those of the two that are nearest to each other."""
+
 CHECKS = 20
 FEWEST_RIGHT = 0.9
 FURTHER = 60
@@ -59,9 +62,10 @@ class LowdMeek:
         normals: dict[tuple[int, int], Array] = {}
         each, most = (features + 1) * self.halvings, view.affordable(self.queries)
         failed: dict[tuple[int, int], int] = {}
-        for start, end in search.pairs():
+        for start, end, near in search.pairs():
             pair = (min(start[1], end[1]), max(start[1], end[1]))
-            if pair in normals or failed.get(pair, 0) >= RETRIES or view.target.queries + 2 * each > most:
+            tries = RETRIES + NEAREST if near else RETRIES
+            if pair in normals or failed.get(pair, 0) >= tries or view.target.queries + 2 * each > most:
                 continue
             found = search.normal(start, end, pair)
             if not np.isfinite(found).all():
@@ -97,8 +101,10 @@ class _Search:
         except TargetError as error:  # a boundary is followed beyond the records that a model was made for
             raise Impossible(f"beyond the range of its inputs it gives no answer: {error}") from error
 
-    def pairs(self) -> list[tuple[tuple[Array, int], tuple[Array, int]]]:
-        """Pairs of population records of different answers, nearest classes first by chance."""
+    def pairs(self) -> list[tuple[tuple[Array, int], tuple[Array, int], bool]]:
+        """Pairs of population records of different answers, in random order, and then of each two classes those that
+        lie nearest together, between which no third class is likely to be: [one, another, whether they are near].
+        """
         population = self._view.population
         take = min(len(population), 50 * max(self._view.classes, 2))
         z = (population.flat()[:take] - self._low) / self._size
@@ -110,6 +116,18 @@ class _Search:
                 if labels[a] < labels[b]:
                     found.append(((z[a], int(labels[a])), (z[b], int(labels[b]))))
         self._found = found
+        return [(*each, False) for each in found] + [(*each, True) for each in self._near(z, labels)]
+
+    @staticmethod
+    def _near(z: Array, labels: Array) -> list[tuple[tuple[Array, int], tuple[Array, int]]]:
+        """The nearest records of each two classes."""
+        found = []
+        for one, other in combinations(np.unique(labels).tolist(), 2):
+            of_one, of_other = np.flatnonzero(labels == one), np.flatnonzero(labels == other)
+            gaps = np.linalg.norm(z[of_one][:, None] - z[of_other][None], axis=2).ravel()
+            for place in np.argsort(gaps, kind="stable")[:NEAREST]:
+                a, b = of_one[place // len(of_other)], of_other[place % len(of_other)]
+                found.append(((z[a], int(one)), (z[b], int(other))))
         return found
 
     def refuse_bends(self, normal: Array, pair: tuple[int, int]) -> None:

@@ -189,7 +189,9 @@ class Played:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one attack of the plan.  strength: how much it is expected to find, see its card."""
+    """What became of one attack of the plan.  strength, differs: how much it is expected to find, and in what it is not
+    as its paper has it, see its card.
+    """
 
     attack: str
     title: str
@@ -202,3 +204,4 @@ class Outcome:
     queries: int = 0
     models_trained: int = 0
     strength: float = 0.5
+    differs: str = ""

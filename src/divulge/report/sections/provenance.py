@@ -39,6 +39,9 @@ def _lines(result: AuditResult) -> list[tuple[str, str, bool]]:
     lines += [("Sensitive", ", ".join(data.sensitive), False)] if data.sensitive else []
     unknown = "not known: no control and no shadow model could be trained"
     lines.append(("Recipe", facts.recipe or unknown, False))
+    unlike = [o for o, _ in result.played() if o.differs]
+    papers = ". ".join(f"{o.title} ({result.papers.get(o.paper, o.paper)}): {o.differs}" for o in unlike)
+    lines += [("Unlike the papers", papers, False)] if unlike else []
     lines += [("Training", "; ".join(result.training), False)] if result.training else []
     hashes = f"model {target.fingerprint} · records {data.fingerprint} · job {facts.job}"
     libraries = ", ".join(f"{name} {version}" for name, version in provenance.libraries.items())

@@ -36,7 +36,7 @@ from divulge.core.views.extraction import Secrets
 from divulge.core.views.reconstruction import Sent
 from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
 from divulge.targets.batches import Batches
-from divulge.targets.networks.torch_gradients import activations, gradient_norms
+from divulge.targets.networks.torch_gradients import activations, gradient_norms, slopes
 from divulge.targets.networks.torch_inputs import Named, Singles, as_numbers, as_owned, last_operation
 from divulge.targets.networks.torch_lent import Structure, as_input, bare, device_of, is_quantized, lent, type_of
 from divulge.targets.networks.torch_secrets import of_module
@@ -46,7 +46,7 @@ from divulge.targets.stated import StatedTarget
 LOOKED_AT = 512
 """Records by which it is settled what the outputs stand for."""
 
-INSIDE = frozenset({Access.GRADIENTS, Access.INTERNALS})
+INSIDE = frozenset({Access.GRADIENTS, Access.INTERNALS, Access.EXPLANATIONS})
 AsTensor = Callable[[Array], Tensor]
 
 
@@ -140,6 +140,9 @@ class TorchTarget(StatedTarget):
         if access is Access.INTERNALS:
             internals = np.asarray(guarded(self._name, lambda: self._internals(records)))
             return checked(self._name, internals, len(records), internals.shape[-1])
+        if access is Access.EXPLANATIONS:
+            slope = np.asarray(guarded(self._name, lambda: self._slopes(records)))
+            return checked(self._name, slope, len(records), slope.shape[-1])
         raw = np.asarray(guarded(self._name, lambda: self._forward(self._given(records))))
         if self.task is Task.REGRESSION:
             return checked(self._name, raw.reshape(len(raw), -1).squeeze(-1), len(records), None)
@@ -384,6 +387,11 @@ class TorchTarget(StatedTarget):
         module = bare(self.module)
         with lent(module, self._device):
             return np.asarray(gradient_norms(module, *self._pair(records), reading).numpy())
+
+    def _slopes(self, records: Records) -> Array:
+        scores, module = self.answer(Access.SCORES, records), bare(self.module)
+        with lent(module, self._device):
+            return np.asarray(slopes(module, self._pair(records)[0], scores, self._reading_for(records)).numpy())
 
     def _internals(self, records: Records) -> Array:
         """Norms of the loss's gradient by each parameter tensor, and what layers pass on (see torch_gradients):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from divulge.core.hashing import Array
 from divulge.core.outputs import OutputReading
 from divulge.targets.networks.torch_updates import loss_from
 
@@ -95,3 +96,19 @@ def activations(module: nn.Module, x: Tensor, ask: Callable[[Tensor], object]) -
         for hook in hooks:
             hook.remove()
     return torch.cat([passed[id(layer)] for layer in layers if id(layer) in passed], dim=1)
+
+
+def slopes(module: nn.Module, x: Tensor, log_scores: Array, reading: OutputReading) -> Tensor:
+    """Of the probability of each record's answer by its inputs: [records, inputs]; p times the slope of log p."""
+    if not x.is_floating_point():
+        raise TypeError("its inputs are whole numbers, which have no slope")
+    rows = []
+    for start in range(0, len(x), GRADIENTS_AT_ONCE):
+        given = x[start : start + GRADIENTS_AT_ONCE].detach().clone().requires_grad_()
+        said = torch.as_tensor(log_scores[start : start + GRADIENTS_AT_ONCE], device=x.device)
+        with torch.enable_grad():
+            loss = loss_from(module(given), given, said.argmax(dim=1), reading)  # a mean over the records
+            (slope,) = torch.autograd.grad(loss, given)
+        share = said.amax(dim=1).exp()[:, None]
+        rows.append((-share * len(given) * slope.flatten(1)).double().cpu())
+    return torch.cat(rows)

@@ -40,7 +40,9 @@ class Lira:
         family=Family.MEMBERSHIP,
         asset=Asset.MEMBERSHIP,
         paper="carlini2022",
-        equations="algorithm 1, eq. 6; below 64 models one variance, but pooled within records, not over all values",
+        equations="algorithm 1, eq. 6",
+        differs="below 64 models one variance for all records, as in the paper, but pooled within records, not over "
+        "all values",
         summary="asks whether the confidence is more likely of a model that saw the record or of one that did not",
         needs=Needs(Access.SCORES, frozenset({Knowledge.RECIPE})),
         models=2,

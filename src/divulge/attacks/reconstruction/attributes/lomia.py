@@ -30,6 +30,8 @@ class Lomia:
         challenge=Challenge.ATTRIBUTES,
         paper="mehnaz2022",
         equations="section 4.2",
+        differs="where several values give the right label, these are preferred and the model's chance decides among "
+        "them, where the paper leaves it to the learned model alone",
         summary="learns the attribute from the records whose label only one value explains",
         needs=Needs(Access.LABEL, frozenset({Knowledge.PARTIAL_RECORD})),
     )

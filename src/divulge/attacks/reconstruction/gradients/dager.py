@@ -40,6 +40,7 @@ class Dager:
         challenge=Challenge.UPDATES,
         paper="petrov2024",
         equations="section 4 (span checks on the first and second layer)",
+        differs="transformers of GPT-2's form alone, and texts of one length",
         summary="reads whole texts off the gradients of the first two attention layers",
         needs=Needs(Access.UPDATES),
     )

@@ -42,7 +42,8 @@ class Gmi:
         needs=Needs(Access.PARAMETERS, PUBLIC),
         seconds=60.0,
         differs="the generator is a small dense network with the non-saturating loss, not convolutions with "
-        "Wasserstein distance; its features are what enters the target's last layer",
+        "Wasserstein distance; latent vectors are moved by Adam, not by momentum; features are what enters "
+        "the target's last layer",
     )
 
     def run(self, view: ClassView) -> ClassGuess:

@@ -38,7 +38,8 @@ class PlugAndPlay:
         strength=1.0,
         seconds=60.0,
         differs="the generator is a small network taught on the public records here, not a StyleGAN taught elsewhere; "
-        "crops are not flipped, as digits and scans must not be",
+        "starts are chosen by random crops, where the authors look at the middle and its mirror image; crops are not "
+        "flipped, as digits and scans must not be; one image of each class is handed in, not fifty",
     )
 
     def run(self, view: ClassView) -> ClassGuess:

@@ -47,6 +47,7 @@ class UpdatesLeak:
         challenge=Challenge.UPDATED,
         paper="salem2020",
         equations="sections 3 to 5",
+        differs="without the adversarial part of the loss",
         summary="learns on updates of its own what a change of answers says of the new records",
         needs=Needs(Access.SCORES_OVER_TIME, frozenset({Knowledge.POPULATION, Knowledge.RECIPE})),
         models=2,

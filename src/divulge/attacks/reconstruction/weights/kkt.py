@@ -49,8 +49,10 @@ class Kkt:
         summary="looks for records of which the network's weights are a weighted sum of gradients",
         needs=Needs(Access.PARAMETERS, frozenset({Knowledge.POPULATION})),
         default=False,
-        differs="candidates of several searches are compared, and means of those that agree are handed in; whether the "
-        "network was trained to a tiny loss without weight decay, as the theory asks for, cannot be seen in its file",
+        differs="records are kept in range and multipliers positive by construction, where the authors add penalties, "
+        "and Adam searches; candidates of several searches are compared, and means of those that agree are handed in; "
+        "whether the network was trained to a tiny loss without weight decay, as the theory asks for, cannot be seen "
+        "in its file",
         seconds=140.0,
     )
 
