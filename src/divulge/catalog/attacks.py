@@ -124,6 +124,7 @@ ATTACKS: dict[str, str] = {
     "activation_inversion": f"{_RECONSTRUCTION}.activations.activation_inversion:ActivationInversion",
     "analytic_gradient": f"{_RECONSTRUCTION}.gradients.analytic_gradient:AnalyticGradient",
     "attribute_deduction": f"{_RECONSTRUCTION}.release.attribute_deduction:AttributeDeduction",
+    "correct_attribution": f"{_RECONSTRUCTION}.release.correct_attribution:CorrectAttribution",
     "copied_rows": f"{_RECONSTRUCTION}.release.copied_rows:CopiedRows",
     "linkability": f"{_RECONSTRUCTION}.release.linkability:Linkability",
     "singling_out": f"{_RECONSTRUCTION}.release.singling_out:SinglingOut",
