@@ -14,7 +14,7 @@ from numpy.random import Generator
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
-from divulge.core.records import CODED, Records
+from divulge.core.records import CODED, Records, Schema
 
 BINS = 8
 """Of a quantity, with as many public records each."""
@@ -73,6 +73,12 @@ class Bins:
         return found
 
 
+def codes_of(schema: Schema, place: int) -> int:
+    """How many codes a column has; 0 for a quantity."""
+    column = schema.columns[place]
+    return len(column.categories) if column.kind in CODED else 0
+
+
 def geometric_noise(scale: float, size: tuple[int, ...], rng: Generator) -> Array:
     """Whole numbers with probability proportional to exp(-|k| / scale): the discrete Laplace mechanism (Ghosh et al.
     2009), which has none of the holes that floating point leaves in Laplace noise.
@@ -122,7 +128,7 @@ class NoisyMarginals:
             raise InputError("noisy marginals: give public records with the columns of the table")
         schema = self.records.schema
         tables = [self._table(each) for each in (self.public, self.records)]
-        codes = [len(c.categories) if c.kind in CODED else 0 for c in schema.columns]
+        codes = [codes_of(schema, place) for place in range(len(schema.columns))]
         codes += [len(schema.classes)] if schema.labeled else []
         bins = [Bins.of(column, count) for column, count in zip(tables[0].T, codes, strict=True)]
         open_, closed = (np.stack([b.place(c) for b, c in zip(bins, t.T, strict=True)], axis=1) for t in tables)
