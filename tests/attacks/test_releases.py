@@ -23,6 +23,7 @@ from divulge.attacks.membership.synthetic.generator import (
     learned_ratio,
 )
 from divulge.attacks.membership.synthetic.groundhog import Groundhog, by_summary
+from divulge.attacks.membership.synthetic.kernel_likelihood import KernelLikelihood, fitted_width
 from divulge.attacks.membership.synthetic.local_likelihood import LocalLikelihood
 from divulge.attacks.membership.synthetic.monte_carlo import MonteCarlo
 from divulge.attacks.membership.synthetic.plagiarism_index import PlagiarismIndex
@@ -43,7 +44,7 @@ from tests.attacks.release_tables import half_copied, people, tables
 
 FROM_THE_TABLE = (
     *(CalibratedDistance, ClosestRecord, DistanceRatio, Domias, ExactHits),
-    *(LocalLikelihood, MonteCarlo, PlagiarismIndex, ReleaseClassifier),
+    *(KernelLikelihood, LocalLikelihood, MonteCarlo, PlagiarismIndex, ReleaseClassifier),
 )
 WITH_GENERATORS = (GeneratorLira, GeneratorRatio, GeneratorRmia, QueryFeatures)
 
@@ -328,3 +329,18 @@ def test_rows_whose_digests_end_in_zeros_are_found_too():
     candidates, table = unlabeled(dense(2000, 4), dense(2000, 4))
     assert any(key.endswith(b"\0") for key in table.row_keys())
     assert scored(ExactHits(), candidates, table).tolist() == [1.0] * 2000
+
+
+def test_the_width_of_kernels_is_found_and_the_likelihood_of_the_table_is_nearly_the_best():
+    """Rows with noise of 0.3 on them: with the true width and the very densities nobody can do better."""
+    rng, size, width = np.random.default_rng(0), 1000, 0.3
+    x, member = rng.normal(size=(size, 3)), np.arange(size) < size // 2
+    drawn = x[member][rng.integers(size // 2, size=size // 2)] + width * rng.normal(size=(size // 2, 3))
+    assert fitted_width(x, drawn) == pytest.approx(width, rel=0.2)
+    squared = ((x[:, None] - drawn[None]) ** 2).sum(axis=2)
+    spread = 1 + width**2
+    base = -0.5 * (drawn**2).sum(axis=1) / spread - 1.5 * np.log(spread)
+    odds = np.logaddexp(np.log(size // 2 - 1) + base, -squared / (2 * width**2) - 3 * np.log(width)) - base
+    candidates, table, population = unlabeled(x, drawn, rng.normal(size=(4000, 3)))
+    best = roc_auc_score(member, odds.sum(axis=1))
+    assert roc_auc_score(member, scored(KernelLikelihood(), candidates, table, population)) > best - 0.015

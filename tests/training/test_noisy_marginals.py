@@ -71,7 +71,7 @@ def exposed(epsilon, runs):
     other.loc[0, "one"] = "b"
     public, without, replaced = records_of(frame, frame, other)
     counts = [
-        np.diff(NoisyMarginals(side, public, epsilon, k)._counts[0].sum(axis=1)[:2])[0]
+        np.diff(NoisyMarginals(side, public, epsilon, k).counts[0].sum(axis=1)[:2])[0]
         for k in range(runs)
         for side in (replaced, without)
     ]
@@ -95,7 +95,7 @@ def test_public_records_alone_decide_on_bins_and_tree():
     a, b = (NoisyMarginals(each, public, 1e9) for each in (real, changed))
     pairs = list(zip(a._bins, b._bins, strict=True))
     assert a._tree == b._tree and all((x.edges is None) or (x.edges == y.edges).all() for x, y in pairs)
-    moved = [np.abs(x - y).sum() for x, y in zip(a._counts, b._counts, strict=True)]
+    moved = [np.abs(x - y).sum() for x, y in zip(a.counts, b.counts, strict=True)]
     assert max(moved) <= 2
 
 

@@ -80,6 +80,7 @@ ATTACKS: dict[str, str] = {
     "generator_ratio": f"{_MEMBERSHIP}.synthetic.generator:GeneratorRatio",
     "generator_rmia": f"{_MEMBERSHIP}.synthetic.generator:GeneratorRmia",
     "groundhog": f"{_MEMBERSHIP}.synthetic.groundhog:Groundhog",
+    "kernel_likelihood": f"{_MEMBERSHIP}.synthetic.kernel_likelihood:KernelLikelihood",
     "local_likelihood": f"{_MEMBERSHIP}.synthetic.local_likelihood:LocalLikelihood",
     "monte_carlo": f"{_MEMBERSHIP}.synthetic.monte_carlo:MonteCarlo",
     "plagiarism_index": f"{_MEMBERSHIP}.synthetic.plagiarism_index:PlagiarismIndex",

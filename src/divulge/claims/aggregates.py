@@ -1,8 +1,8 @@
 """Counts that were released, with noise or without: who was counted, and what can be solved for.
 
 Membership in shares of attributes (Homer et al. 2008; Dwork et al. 2015, "Robust traceability from trace amounts"),
-secret bits from the answers to counting queries by linear programming (Dinur and Nissim 2003), and what two queries that
-differ in one person tell of that person.
+secret bits from the answers to counting queries by linear programming (Dinur and Nissim 2003), and what two queries
+that differ in one person tell of that person.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Marginals:
 
     def counted(self, records: Records, epsilon: float | None = None, seed: int = 0) -> Array:
         """The counts [cells]; with the noise of pure differential privacy where one record is replaced by another."""
-        counts = self.cells(records).sum(axis=0)
+        counts: Array = np.asarray(self.cells(records).sum(axis=0))
         if epsilon is None:
             return counts
         if not epsilon > 0:
@@ -101,22 +101,22 @@ def solved(queries: Array, answers: Array) -> Array:
     queries: bool [queries, people], who is counted where their bit is 1.  answers: [queries], with noise or without.
     Raises InputError for numbers of queries and answers that differ.
     """
-    from scipy import sparse
     from scipy.optimize import linprog
 
     asked = np.asarray(queries, dtype=np.float64)
     many, people = asked.shape
     if np.shape(answers) != (many,):
         raise InputError(f"answers: there are {many} queries: give one number for each")
-    slack = sparse.identity(many)
-    bounds = sparse.vstack([sparse.hstack([asked, -slack]), sparse.hstack([-asked, -slack])])
+    slack = np.eye(many)
+    limits = np.block([[asked, -slack], [-asked, -slack]])
     cost = np.concatenate([np.zeros(people), np.ones(many)])
     sides = np.concatenate([answers, -np.asarray(answers)])
     ranges = [(0, 1)] * people + [(0, None)] * many
-    found = linprog(cost, A_ub=bounds, b_ub=sides, bounds=ranges, method="highs")
+    found = linprog(cost, A_ub=limits, b_ub=sides, bounds=ranges, method="highs")
     if not found.success:
         raise InputError(f"answers: no bits fit them: {found.message}")
-    return np.asarray(found.x[:people])
+    best: Array = np.asarray(found.x)
+    return best[:people]
 
 
 def differing(queries: Array, answers: Array) -> dict[int, float]:

@@ -196,7 +196,7 @@ def parameters_of(model: Any) -> int | None:
 def _of_tree(model: Any) -> int:
     leaves = int((model.tree_.children_left == model.tree_.children_right).sum())
     classes = int(np.max(getattr(model, "n_classes_", 2)))
-    return 2 * (model.tree_.node_count - leaves) + leaves * max(classes - 1, 1)
+    return 2 * (int(model.tree_.node_count) - leaves) + leaves * max(classes - 1, 1)
 
 
 def _kept(estimator: Any) -> Iterator[Array]:

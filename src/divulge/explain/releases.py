@@ -161,10 +161,11 @@ class OtherReleases:
         if "" not in self._jobs:
             job: Any = self.job
             count = int(job.member.sum())
-            rows = job.target.draw(count, derived_seed(job.seed, "release"), job.candidates.schema)
-            self._jobs[""] = replace(job, target=HeldRelease(rows, job.target.name))
+            drawn = job.target.draw(count, derived_seed(job.seed, "release"), job.candidates.schema)
+            self._jobs[""] = replace(job, target=HeldRelease(drawn, job.target.name))
         held: Any = self._jobs[""].target
-        return held.records
+        rows: Records = held.records
+        return rows
 
     def _fewer(self, rows: int, knob: str) -> Job:
         released = self._released()

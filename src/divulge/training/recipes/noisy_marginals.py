@@ -145,11 +145,18 @@ class NoisyMarginals:
         """Noisy counts of each pair, or of the one column.  A record that is replaced moves two counts of each by 1."""
         rng = np.random.default_rng(self.seed)
         found, scale = [], 2 * max(len(tree), 1) / self.epsilon
-        for parent, child in tree or [(0, None)]:
+        pairs: list[tuple[int, int | None]] = [*tree] or [(0, None)]
+        for parent, child in pairs:
             sizes = bins[parent].size, 1 if child is None else bins[child].size
             place = binned[:, parent] * sizes[1] + (0 if child is None else binned[:, child])
             exact = np.bincount(place, minlength=sizes[0] * sizes[1]).reshape(sizes)
             found.append(np.maximum(exact + geometric_noise(scale, sizes, rng), 0).astype(np.float64))
+        return found
+
+    @property
+    def counts(self) -> list[Array]:
+        """All that is known of the records: noisy counts of each pair of bins [parent, child], none below 0."""
+        found: list[Array] = self.__dict__["_counts"]
         return found
 
     def draw(self, count: int, seed: int) -> Records:
