@@ -39,7 +39,7 @@ from divulge.setup.sources.targets_from import target_from
 from divulge.targets.generator import GeneratorTarget
 from divulge.training.recipes.generator import GeneratorRecipe, Replay
 from divulge.training.shadow import ShadowTrainer
-from divulge.workflows.synthesizers import bootstrap, cart, gaussian_copula, smote
+from divulge.workflows.synthesizers import bayesian_network, bootstrap, cart, gaussian_copula, smote
 from tests.attacks.release_tables import half_copied, people, tables
 
 FROM_THE_TABLE = (
@@ -268,7 +268,7 @@ def test_a_recipe_is_handed_the_whole_table():
     assert set(made.row_keys()) <= set(labeled.row_keys())
 
 
-@pytest.mark.parametrize("fit", [bootstrap, gaussian_copula, cart, smote])
+@pytest.mark.parametrize("fit", [bootstrap, gaussian_copula, bayesian_network, cart, smote])
 def test_the_generators_of_demonstrations_keep_types_and_holes(fit):
     frame = people(80, np.random.default_rng(0)).assign(born=lambda t: pd.to_datetime(t["born"]))
     made = fit(frame, 0).sample(300, 1)
@@ -344,3 +344,13 @@ def test_the_width_of_kernels_is_found_and_the_likelihood_of_the_table_is_nearly
     candidates, table, population = unlabeled(x, drawn, rng.normal(size=(4000, 3)))
     best = roc_auc_score(member, odds.sum(axis=1))
     assert roc_auc_score(member, scored(KernelLikelihood(), candidates, table, population)) > best - 0.015
+
+
+def test_a_network_over_pairs_keeps_pairs_and_nothing_else():
+    """Two columns that follow from a third come out as they went in; what takes three columns to see does not."""
+    rng = np.random.default_rng(0)
+    one, two = rng.integers(0, 2, 2000), rng.integers(0, 2, 2000)
+    frame = pd.DataFrame({"one": one, "same": one, "two": two, "odd": one ^ two}).astype(str)
+    made = bayesian_network(frame, 0).sample(2000, 1)
+    assert (made["one"] == made["same"]).all()
+    assert 0.4 < (made["odd"] == (made["one"] != made["two"]).astype(int).astype(str)).mean() < 0.6

@@ -27,8 +27,8 @@ class KernelLikelihood:
     """By how much the table is likelier if the record was one of n kernels that it is drawn from, and the others are as
     the population is, over all rows s: sum log((n - 1 + K(s, x) / p(s)) / n).
 
-    The width of the kernels is the one that makes the table likeliest with a kernel at every candidate, half of whom are
-    members.  It is the best there is where a generator puts noise on its rows.
+    The width of the kernels is the one that makes the table likeliest with a kernel at every candidate, half of whom
+    are members.  It is the best there is where a generator puts noise on its rows.
     """
 
     samples: int | None = None
