@@ -31,7 +31,7 @@ STORED = ("_fit_X", "X_fit_", "X_train_", "support_vectors_")
 
 
 @dataclass(frozen=True)
-class Rule:
+class StructuralRule:
     """holds: None where it cannot be said.  measured: what was found, in words.  cure: what to try otherwise."""
 
     name: str
@@ -41,7 +41,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Structure:
+class StructuralCheck:
     """What the rules say of one model.  parameters: that were learned, None if unknown.  smallest: people in the
     smallest group of equal outputs.  stored: training records that the model carries.
     """
@@ -51,15 +51,17 @@ class Structure:
     groups: int
     smallest: int
     stored: int
-    rules: tuple[Rule, ...]
+    rules: tuple[StructuralRule, ...]
 
     @property
-    def broken(self) -> tuple[Rule, ...]:
+    def broken(self) -> tuple[StructuralRule, ...]:
         """Rules that do not hold."""
         return tuple(rule for rule in self.rules if rule.holds is False)
 
 
-def structure(target: Target, members: Records, group: int = LEAST_GROUP, freedom: int = LEAST_FREEDOM) -> Structure:
+def structure(
+    target: Target, members: Records, group: int = LEAST_GROUP, freedom: int = LEAST_FREEDOM
+) -> StructuralCheck:
     """Look at a classifier and the records that it was trained on.  group: how many people must be together at least;
     freedom: how many records there must be more than learned parameters.
 
@@ -81,7 +83,7 @@ def structure(target: Target, members: Records, group: int = LEAST_GROUP, freedo
         *_classes(shares, sizes, group),
         _stored(target, stored),
     )
-    return Structure(len(members), parameters, len(sizes), int(sizes.min()), stored, rules)
+    return StructuralCheck(len(members), parameters, len(sizes), int(sizes.min()), stored, rules)
 
 
 def _groups(target: Target, members: Records) -> tuple[Array, Array]:
@@ -101,39 +103,39 @@ def _groups(target: Target, members: Records) -> tuple[Array, Array]:
     return scores[first], which.reshape(-1)
 
 
-def _freedom(parameters: int | None, records: int, least: int) -> Rule:
+def _freedom(parameters: int | None, records: int, least: int) -> StructuralRule:
     name = "residual degrees of freedom"
     if parameters is None:
-        return Rule(name, None, "how many parameters were learned is not known of this kind of model")
+        return StructuralRule(name, None, "how many parameters were learned is not known of this kind of model")
     left = records - parameters
     learned = counted(parameters, "learned parameter")
     measured = f"{records:,} records less {learned}: {left:,}, at least {least} are asked"
-    return Rule(
+    return StructuralRule(
         name, left >= least, measured, "a smaller model: fewer or shallower trees, fewer weights; or more records"
     )
 
 
-def _anonymity(sizes: Array, least: int) -> Rule:
+def _anonymity(sizes: Array, least: int) -> StructuralRule:
     small = int((sizes < least).sum())
     smallest = counted(int(sizes.min()), "record")
     measured = f"{counted(len(sizes), 'group')} of equal outputs, the smallest of {smallest}"
     measured = f"{measured}; {small:,} are of fewer than {least}"
-    return Rule(
+    return StructuralRule(
         "k-anonymity of equal outputs", small == 0, measured, f"at least {least} records in a leaf; rounded scores"
     )
 
 
-def _classes(shares: Array, sizes: Array, least: int) -> Iterator[Rule]:
+def _classes(shares: Array, sizes: Array, least: int) -> Iterator[StructuralRule]:
     """Where a group is said to have none of a class, or few: who is known to be in it has another class, or is rare."""
     people = np.round(shares * sizes[:, None], 6)
     none, few = int((people <= 0).any(axis=1).sum()), int(((people > 0) & (people < least)).any(axis=1).sum())
-    yield Rule(
+    yield StructuralRule(
         "class disclosure",
         none == 0,
         f"{none:,} of {len(sizes):,} groups are said to have nobody of some class",
         "probabilities that are never 0 or 1: smoothing, calibration, larger leaves",
     )
-    yield Rule(
+    yield StructuralRule(
         "small groups",
         few == 0,
         f"{few:,} of {len(sizes):,} groups are said to have somebody, but fewer than {least}, of some class",
@@ -141,11 +143,11 @@ def _classes(shares: Array, sizes: Array, least: int) -> Iterator[Rule]:
     )
 
 
-def _stored(target: Target, stored: int) -> Rule:
+def _stored(target: Target, stored: int) -> StructuralRule:
     name, cure = "stored records", "another kind of model: this one answers by rows that it keeps"
     if estimator_of(target) is None:
-        return Rule(name, None, "what this model keeps was not looked into", cure)
-    return Rule(name, stored == 0, f"{counted(stored, 'training record')} in the model", cure)
+        return StructuralRule(name, None, "what this model keeps was not looked into", cure)
+    return StructuralRule(name, stored == 0, f"{counted(stored, 'training record')} in the model", cure)
 
 
 def _last(estimator: Any) -> Any:
@@ -218,6 +220,6 @@ def _kept(estimator: Any) -> Iterator[Array]:
         waiting += np.ravel(np.asarray(members if members is not None else [], dtype=object)).tolist()
 
 
-def as_json(found: Structure) -> dict[str, Any]:
+def as_json(found: StructuralCheck) -> dict[str, Any]:
     """Plain values."""
     return asdict(found)
