@@ -10,7 +10,7 @@ import numpy as np
 from divulge.auditing.job import BoundRecipe
 from divulge.auditing.oracle import GrantedOracle
 from divulge.catalog.attacks import DEFAULT_GENERATOR, DEFAULT_RELEASE, attack
-from divulge.core.hashing import Array, derived_rng
+from divulge.core.hashing import Array, derived_rng, derived_seed
 from divulge.core.records import Records
 from divulge.core.results.trials import Scored
 from divulge.core.threat import PRESETS, Access
@@ -18,17 +18,19 @@ from divulge.core.views.membership import Auxiliary, MembershipView
 from divulge.data.arrays import from_arrays
 from divulge.data.sources import census_income
 from divulge.stats.auc import auc
+from divulge.stats.privacy.epsilon import epsilon_lower_bound
 from divulge.stats.roc import at_fpr, roc
 from divulge.targets.generator import GeneratorTarget
 from divulge.training.recipes.generator import GeneratorRecipe
+from divulge.training.recipes.noisy_marginals import NoisyMarginals
 from divulge.training.shadow import ShadowTrainer
 from divulge.workflows.demos import SYNTHETIC_COLUMNS
 from divulge.workflows.synthesizers import bootstrap, cart, gaussian_copula, smote
 from harness import Row, main
 
 FROM_THE_TABLE = (
-    *("calibrated_distance", "closest_record", "distance_ratio", "domias", "exact_hits", "local_likelihood"),
-    *("monte_carlo", "plagiarism_index", "release_classifier"),
+    *("calibrated_distance", "closest_record", "distance_ratio", "domias", "exact_hits", "kernel_likelihood"),
+    *("local_likelihood", "monte_carlo", "plagiarism_index", "release_classifier"),
 )
 WITH_GENERATORS = ("generator_lira", "generator_ratio", "generator_rmia", "query_features")
 BARS = {"cart": (0.635, 0.065), "smote": (0.76, 0.15)}
@@ -91,10 +93,10 @@ def bayes(quick: bool) -> Iterator[Row]:
         odds = np.logaddexp(np.log(size // 2 - 1) + base, -squared / (2 * width**2) - 3 * np.log(width)) - base
         unit = np.arange(size)
         best = auc(Scored(odds.sum(axis=1), member, unit, unit)).value
-        found = auc(played("local_likelihood", target, candidates, member, Auxiliary(population))).value
+        found = auc(played("kernel_likelihood", target, candidates, member, Auxiliary(population))).value
         gaps.append(best - found)
     yield Row(
-        "mixture: AUC of local_likelihood below the best",
+        "mixture: AUC of kernel_likelihood below the best",
         float(np.mean(gaps)),
         bar=0.02,
         better="below",
@@ -113,6 +115,37 @@ def null(quick: bool) -> Iterator[Row]:
                 area = auc(played(name, target, candidates, half(600, seed), Auxiliary(population)))
                 found.append(area.interval(0.05)[0] > 0.5)
     yield Row("null generators: false leaks (2.5 % by chance)", float(np.mean(found)), bar=0.05, better="below")
+
+
+def private(quick: bool) -> Iterator[Row]:
+    """Releases with noise of an epsilon, half of them with one record of another kind: what is proved of it."""
+    for epsilon in (0.1, 1.0, 10.0):
+        bounds = [_exposed(epsilon, seed) for seed in range(5 if quick else 100)]
+        above = float(np.mean(np.array(bounds) > epsilon))
+        yield Row(f"noisy marginals, epsilon {epsilon:g}: bounds above it", above, bar=0.05, better="below")
+        yield Row(f"noisy marginals, epsilon {epsilon:g}: mean bound", float(np.mean(bounds)))
+    found = [_exposed(4.0, seed) > 1.0 for seed in range(5 if quick else 20)]
+    yield Row("noise of epsilon 4 where 1 is claimed: found", float(np.mean(found)), bar=0.95)
+
+
+def _exposed(epsilon: float, seed: int, runs: int = 1_000) -> float:
+    """By the counts of two cells in 1,000 releases of either table: one record stands in the one or in the other."""
+    codes = np.repeat([0, 1, 2], 10)
+    frame = _kinds(codes)
+    public, without, replaced = tables(frame, frame, _kinds(np.concatenate([[1], codes[1:]])))
+    counts = []
+    for run in range(runs):
+        for side in (replaced, without):
+            made = NoisyMarginals(side, public, epsilon, derived_seed(seed, "release", str(run)))
+            counts.append(np.diff(made.counts[0].sum(axis=1)[:2])[0])
+    unit = np.arange(2 * runs)
+    return epsilon_lower_bound(roc(Scored(np.array(counts), unit % 2 == 0, unit, unit)), 0.0, 0.05)
+
+
+def _kinds(codes: Array) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame({"kind": np.array(["a", "b", "c"])[codes]})
 
 
 def _people(seed: int, count: int) -> Any:
@@ -156,4 +189,7 @@ def _rows(generator: str, found: dict[str, list[tuple[float, float]]]) -> Iterat
 
 
 if __name__ == "__main__":
-    main("Synthetic tables", {"closed_form": closed_form, "bayes": bayes, "null": null, "census": census})
+    main(
+        "Synthetic tables",
+        {"closed_form": closed_form, "bayes": bayes, "null": null, "private": private, "census": census},
+    )

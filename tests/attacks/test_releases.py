@@ -23,6 +23,7 @@ from divulge.attacks.membership.synthetic.generator import (
     learned_ratio,
 )
 from divulge.attacks.membership.synthetic.groundhog import Groundhog, by_summary
+from divulge.attacks.membership.synthetic.kernel_likelihood import KernelLikelihood, fitted_width
 from divulge.attacks.membership.synthetic.local_likelihood import LocalLikelihood
 from divulge.attacks.membership.synthetic.monte_carlo import MonteCarlo
 from divulge.attacks.membership.synthetic.plagiarism_index import PlagiarismIndex
@@ -38,12 +39,12 @@ from divulge.setup.sources.targets_from import target_from
 from divulge.targets.generator import GeneratorTarget
 from divulge.training.recipes.generator import GeneratorRecipe, Replay
 from divulge.training.shadow import ShadowTrainer
-from divulge.workflows.synthesizers import bootstrap, cart, gaussian_copula, smote
+from divulge.workflows.synthesizers import bayesian_network, bootstrap, cart, gaussian_copula, smote
 from tests.attacks.release_tables import half_copied, people, tables
 
 FROM_THE_TABLE = (
     *(CalibratedDistance, ClosestRecord, DistanceRatio, Domias, ExactHits),
-    *(LocalLikelihood, MonteCarlo, PlagiarismIndex, ReleaseClassifier),
+    *(KernelLikelihood, LocalLikelihood, MonteCarlo, PlagiarismIndex, ReleaseClassifier),
 )
 WITH_GENERATORS = (GeneratorLira, GeneratorRatio, GeneratorRmia, QueryFeatures)
 
@@ -267,7 +268,7 @@ def test_a_recipe_is_handed_the_whole_table():
     assert set(made.row_keys()) <= set(labeled.row_keys())
 
 
-@pytest.mark.parametrize("fit", [bootstrap, gaussian_copula, cart, smote])
+@pytest.mark.parametrize("fit", [bootstrap, gaussian_copula, bayesian_network, cart, smote])
 def test_the_generators_of_demonstrations_keep_types_and_holes(fit):
     frame = people(80, np.random.default_rng(0)).assign(born=lambda t: pd.to_datetime(t["born"]))
     made = fit(frame, 0).sample(300, 1)
@@ -321,3 +322,35 @@ def test_tables_of_no_leak_are_called_so(tmp_path):
     )
     assert run.verdict is not Verdict.LEAK
     assert half_copied(members, np.random.default_rng(0)).shape == members.shape
+
+
+def test_rows_whose_digests_end_in_zeros_are_found_too():
+    """Of 2,000 digests about eight end in a zero byte, which arrays of bytes drop."""
+    candidates, table = unlabeled(dense(2000, 4), dense(2000, 4))
+    assert any(key.endswith(b"\0") for key in table.row_keys())
+    assert scored(ExactHits(), candidates, table).tolist() == [1.0] * 2000
+
+
+def test_the_width_of_kernels_is_found_and_the_likelihood_of_the_table_is_nearly_the_best():
+    """Rows with noise of 0.3 on them: with the true width and the very densities nobody can do better."""
+    rng, size, width = np.random.default_rng(0), 1000, 0.3
+    x, member = rng.normal(size=(size, 3)), np.arange(size) < size // 2
+    drawn = x[member][rng.integers(size // 2, size=size // 2)] + width * rng.normal(size=(size // 2, 3))
+    assert fitted_width(x, drawn) == pytest.approx(width, rel=0.2)
+    squared = ((x[:, None] - drawn[None]) ** 2).sum(axis=2)
+    spread = 1 + width**2
+    base = -0.5 * (drawn**2).sum(axis=1) / spread - 1.5 * np.log(spread)
+    odds = np.logaddexp(np.log(size // 2 - 1) + base, -squared / (2 * width**2) - 3 * np.log(width)) - base
+    candidates, table, population = unlabeled(x, drawn, rng.normal(size=(4000, 3)))
+    best = roc_auc_score(member, odds.sum(axis=1))
+    assert roc_auc_score(member, scored(KernelLikelihood(), candidates, table, population)) > best - 0.015
+
+
+def test_a_network_over_pairs_keeps_pairs_and_nothing_else():
+    """Two columns that follow from a third come out as they went in; what takes three columns to see does not."""
+    rng = np.random.default_rng(0)
+    one, two = rng.integers(0, 2, 2000), rng.integers(0, 2, 2000)
+    frame = pd.DataFrame({"one": one, "same": one, "two": two, "odd": one ^ two}).astype(str)
+    made = bayesian_network(frame, 0).sample(2000, 1)
+    assert (made["one"] == made["same"]).all()
+    assert 0.4 < (made["odd"] == (made["one"] != made["two"]).astype(int).astype(str)).mean() < 0.6

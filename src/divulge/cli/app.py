@@ -23,6 +23,7 @@ from divulge.cli.screen import out, speak_unicode
 from divulge.cli.secrets.canaries import canaries
 from divulge.cli.sharing.carry import pull, push
 from divulge.cli.sharing.runs import runs
+from divulge.cli.structural.structure import structure
 from divulge.cli.watched import watched
 
 app = typer.Typer(
@@ -54,7 +55,23 @@ def divulge(
     """Options of the command itself."""
 
 
-for verb in (demo, init, audit, attacks, report, gate, compare, epsilon, record, papers, runs, push, pull, cache):
+for verb in (
+    demo,
+    init,
+    audit,
+    attacks,
+    report,
+    gate,
+    compare,
+    epsilon,
+    record,
+    structure,
+    papers,
+    runs,
+    push,
+    pull,
+    cache,
+):
     app.command()(verb)
 app.add_typer(claim, name="claim")
 app.add_typer(canaries, name="canaries")

@@ -17,6 +17,8 @@ from divulge.core.results.audit_result import Cause
 from divulge.core.signals import of_class
 from divulge.core.threat import Access, Task
 from divulge.explain.neighborhood import LONELY, Neighborhood
+from divulge.explain.rare_values import rare_values
+from divulge.explain.releases import releases
 from divulge.runs.by_person import persons_of
 from divulge.stats.intervals import upper_quantile
 from divulge.stats.many.multiplicity import holm
@@ -137,8 +139,8 @@ def _p_value(has: Array, named: Array) -> float:
 def _traits(job: Job, around: Neighborhood) -> Iterator[Trait]:
     """Name, whether each candidate has it, and what to try."""
     records = job.features or job.candidates
-    classes = len(records.schema.classes)
-    if classes:  # texts have none
+    classes = len(records.schema.classes) if records.schema.labeled else 0
+    if classes:  # texts have none, nor have tables without a target
         yield (
             "most similar records have another class",
             around.disagree > 0.5,
@@ -161,6 +163,8 @@ def _traits(job: Job, around: Neighborhood) -> Iterator[Trait]:
         around.copies > 1,
         "remove duplicates before training: each copy is learned again",
     )
+    if releases(job.target):
+        yield from rare_values(records)
     learned = _learned_by_heart(job)
     if learned is not None:
         yield (

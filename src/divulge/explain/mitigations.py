@@ -18,7 +18,6 @@ import numpy as np
 from divulge.auditing.budget import Budget
 from divulge.auditing.cache import keeper
 from divulge.auditing.job import Job
-from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.sessions import Sessions
 from divulge.core.attack import Attack
 from divulge.core.capability.attacks import Poisons, stops_of
@@ -27,8 +26,7 @@ from divulge.core.capability.recipes import Tunable
 from divulge.core.capability.targets import Meets
 from divulge.core.defense import Defense
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, raised
-from divulge.core.game import Arm
-from divulge.core.hashing import derived_rng, derived_seed
+from divulge.core.hashing import derived_seed
 from divulge.core.recipe import Recipe
 from divulge.core.results.audit_result import Mitigation
 from divulge.core.results.estimate import Estimate
@@ -36,15 +34,14 @@ from divulge.core.results.finding import Finding, Outcome, Reading, Verdict
 from divulge.core.results.metric import FIDELITY
 from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge, Family, Task, closure
-from divulge.core.views.property import PropertyAuxiliary
 from divulge.core.wording import counted
 from divulge.defenses.data.minimization import Minimization
-from divulge.defenses.interface.defended_target import shielded
 from divulge.defenses.interface.label_only import LabelOnly
 from divulge.defenses.interface.rounding import Rounding
+from divulge.explain.releases import NO_TIME, OtherReleases, releases
+from divulge.explain.replay import replay
 from divulge.runs.folder import RunFolder
 from divulge.setup.defended import under
-from divulge.stats.weigh import weigh
 
 INTERFACE: tuple[tuple[str, Defense], ...] = (
     ("labels instead of scores", LabelOnly()),
@@ -61,8 +58,6 @@ SAME = "the model stays as it is"
 ASKING = closure({Access.SCORES})
 PART = 0.5
 """Of the seconds that an attack took with its controls: what it takes to play it once more."""
-
-NO_TIME = "there was no time left"
 
 
 After = tuple[Sequence[Estimate], Sequence[Estimate] | None, str]
@@ -241,23 +236,8 @@ class Turning:
         return self._seen[key]
 
     def _played(self, attack: Attack[Any, Any], behind: tuple[Defense, ...], other: Job | None) -> tuple[Estimate, ...]:
-        card, job = attack.card, other or self.job
-        tables = self.tables if other is None else Sessions(job, self.tables.tests)
-        table = tables.of(card)
-        (dealt,) = table.rounds(Arm.TARGET)
-        needed = card.uses or card.needs.access
-        if card.needs.access not in closure(shielded(dealt.target, behind).offers):
-            raise Impossible(f"this attack needs {card.needs.access.value}")
-
-        def see(target: Target, **how: Any) -> GrantedOracle:
-            return GrantedOracle(shielded(target, behind), job.threat, needed, **how)
-
-        means = table.means(attack)
-        if card.family is Family.PROPERTY:
-            means = PropertyAuxiliary(lambda target: see(target, free=True))
-        rng = derived_rng(job.seed, card.name, Arm.TARGET.value)
-        guess = attack.run(dealt.open(see(dealt.target, memory=Memory()), card, means, rng))
-        return weigh(dealt.judge(guess), job.policy, table.tests)
+        tables = self.tables if other is None else Sessions(other, self.tables.tests)
+        return replay(attack, tables, behind)
 
     def _measured(self, row: Mitigation, leak: _Leak, change: _Change) -> Mitigation:
         try:
@@ -310,7 +290,10 @@ def mitigations_of(
     kept = keeper(tables.job, run, *leaks, files=("turned.json",))
     if kept.restore():
         return
-    rows = tuple(Turning(tables.job, tables, lambda: budget.remaining, budget.model).all(findings, outcomes))
+    if releases(tables.job.target):
+        rows = tuple(OtherReleases(tables.job, tables.tests, lambda: budget.remaining).all(findings, outcomes))
+    else:
+        rows = tuple(Turning(tables.job, tables, lambda: budget.remaining, budget.model).all(findings, outcomes))
     if rows or run.mitigations():
         run.write_turned(rows)
     if not any(row.reason == NO_TIME for row in rows):

@@ -21,6 +21,8 @@ from divulge.core.results.audit_result import Stability
 from divulge.core.signals import logit_scaled, of_class
 from divulge.core.threat import Access, Task
 from divulge.explain.neighborhood import Neighborhood
+from divulge.explain.rare_values import remarks
+from divulge.explain.releases import releases
 from divulge.stats.intervals import Interval
 
 if TYPE_CHECKING:
@@ -222,7 +224,11 @@ def per_record(job: Job, around: Neighborhood | None, found: Retrained | None) -
     if around is not None:
         for name in ("outlier_rank", "disagree", "copies"):
             frame[name] = getattr(around, name)[members]
-    frame["why"] = ["; ".join(around.words(int(place))) if around is not None else "" for place in members]
+    beside = remarks(job) if releases(job.target) and not units.several else None
+    told = [(around.words(int(place)) if around is not None else []) for place in members]
+    if beside is not None:
+        told = [[*beside[int(place)], *words] for place, words in zip(members, told, strict=True)]
+    frame["why"] = ["; ".join(words) for words in told]
     return frame
 
 

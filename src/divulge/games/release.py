@@ -42,6 +42,7 @@ from divulge.core.views.release import (
     ValuesGuess,
 )
 from divulge.games.control_models import ControlModels
+from divulge.games.similarity import not_evidence
 
 NEAR = 0.1
 """Standard deviations within which every quantity of a near copy lies; categories are equal."""
@@ -134,13 +135,12 @@ class ReleaseGame:
             self._paired(ROWS_COPIED, exact, note="a training row that stands in the release to the letter"),
             self._paired(ROWS_NEARLY_COPIED, near, note=f"every quantity within {NEAR:g} standard deviations"),
         )
-        distinct = len(np.unique(np.array(guess.rows.row_keys())))
         note = (
             f"{int(exact[: self.people].sum()):,} of {self.people:,} training rows stand in the release to the letter; "
             f"{int(exact[self.people :].sum()):,} of as many rows that were not trained on do, which is what chance "
-            f"puts there; {distinct:,} different rows were looked at"
+            f"puts there; {len(rows):,} different rows were looked at"
         )
-        return Evidence(trials, baseline=BASELINE, notes=(note,))
+        return Evidence(trials, baseline=BASELINE, notes=(note, not_evidence(self.asked, self.people, guess.rows)))
 
     def _singled(self, guess: PredicatesGuess) -> Evidence:
         """Predicates that hold of one member alone, beside the same ones among as many others."""

@@ -69,17 +69,18 @@ def helpful(result: AuditResult, family: Family, metrics: str = "", least: float
     """
     of = [r for r in result.mitigations if r.family == family.value and r.metric.startswith(metrics)]
     rows = [r for r in of if r.share > least]
-    found = []
-    for row in sorted(rows, key=lambda r: -r.share):
-        change = _change(result, row)
-        found.append(
-            Help(
-                f"{plain_name(row.knob)}: removes {change.share} of what the attack gains",
-                f"{row.knob}: {change.name} {change.before[0]} before, {change.after[0]} after; {row.price}",
-                row.price,
-            )
-        )
-    return found
+    return [help_of(result, row) for row in sorted(rows, key=lambda r: -r.share)]
+
+
+def help_of(result: AuditResult, row: Mitigation, release: bool = False) -> Help:
+    """One change that helps.  release: it is another release."""
+    change = _change(result, row)
+    knob = f"release {row.knob}" if release and row.knob.startswith(("a ", "half ")) else row.knob
+    return Help(
+        f"{plain_name(knob)}: removes {change.share} of what the attack gains",
+        f"{knob}: {change.name} {change.before[0]} before, {change.after[0]} after; {row.price}",
+        row.price,
+    )
 
 
 def _change(result: AuditResult, row: Mitigation) -> Change:

@@ -14,14 +14,17 @@ from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Finding, Verdict
 from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,
+    ATTRIBUTE_DEDUCED,
     AUC,
     BATCHES_OPENED,
     EPSILON,
     NEARER_TRAINING,
     RECORDS_EXACT,
+    RECORDS_LINKED,
     RECORDS_REBUILT,
     ROWS_COPIED,
     ROWS_NEARLY_COPIED,
+    SINGLED_OUT,
     TEXT_EXACT,
     TEXT_REBUILT,
 )
@@ -34,6 +37,7 @@ from divulge.report.membership import over_all
 from divulge.report.metrics import OF_SECRETS, OF_TEXTS, metric_name, shown
 from divulge.report.next_steps import NextStep, advice, basis_lacks
 from divulge.report.property_words import in_words
+from divulge.report.releases.advice import of_release, steps_of, thing
 from divulge.report.typography import MARKS
 
 QUERIES = tuple(
@@ -63,9 +67,12 @@ OF_RECORDS = (
     TEXT_EXACT,
     ROWS_COPIED,
     ROWS_NEARLY_COPIED,
+    SINGLED_OUT,
     *OF_TEXTS,
 )
 """Metrics of rebuilt records; the others of their family are about attributes, classes or counts."""
+
+ATTRIBUTES = (ATTRIBUTE_ACCURACY, ATTRIBUTE_DEDUCED)
 
 ANSWERS = {
     Verdict.LEAK: "Evidence that it can",
@@ -171,7 +178,7 @@ def _headline(result: AuditResult) -> str:
         return claims.headline(result)
     if result.verdict is Verdict.LEAK:
         about = joined([family.value for family in Family if result.verdict_of(family) is Verdict.LEAK])
-        return f"As it is, the model gives away more than is tolerated {under}: {about}"
+        return f"As it is, the {thing(result)} gives away more than is tolerated {under}: {about}"
     if result.verdict is Verdict.NOT_FOUND and not basis_lacks(result):
         return f"Nothing was found that speaks against it {under}"
     return "This audit is no basis for a decision yet"
@@ -337,12 +344,15 @@ def _risks(result: AuditResult) -> tuple[Risk, ...]:
     groups = [f"{g.attribute} = {g.value}" for g in result.subgroups if g.more_at_risk]
     more = f"; more at risk than others: {joined(groups)}" if groups else ""
     low = [f for f in result.of(Family.MEMBERSHIP) if (f.kind.fpr or 1) < 0.1]
+    linked = [f for f in result.of(Family.RECONSTRUCTION) if f.key == RECORDS_LINKED]
     area = [f for f in result.of(Family.MEMBERSHIP) if f.metric == AUC]
-    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.key in (ATTRIBUTE_ACCURACY, *OF_SECRETS)]
+    attribute = [f for f in result.of(Family.RECONSTRUCTION) if f.key in (*ATTRIBUTES, *OF_SECRETS)]
     rebuilt = [f for f in result.of(Family.RECONSTRUCTION) if f.key in OF_RECORDS]
     groups_found = list(result.of(Family.PROPERTY))
     knobs = sorted((c for c in result.what_if if c.share > 0), key=lambda c: -c.share)
     causes = joined([c.advice for c in knobs[:2]])
+    if of_release(result):
+        causes = "; or ".join(h.in_full for h in steps_of(result)[:2])
     return (
         Risk(
             "singling out",
@@ -354,7 +364,7 @@ def _risks(result: AuditResult) -> tuple[Risk, ...]:
         Risk(
             "linkability",
             "Can a record that is known from elsewhere be tied to the training data?",
-            *_worst(result, area),
+            *_worst(result, area + linked),
             asked + more,
             causes,
         ),
@@ -363,7 +373,7 @@ def _risks(result: AuditResult) -> tuple[Risk, ...]:
             "Can something be learned about a person that was not known?",
             *_worst(result, attribute),
             asked + sensitive,
-            "; or ".join(h.in_full for h in helpful(result, Family.RECONSTRUCTION, ATTRIBUTE_ACCURACY)[:2]),
+            "; or ".join(h.in_full for key in ATTRIBUTES for h in helpful(result, Family.RECONSTRUCTION, key)[:2]),
         ),
         Risk(
             "facts about groups",

@@ -10,6 +10,7 @@ from divulge.core.results.verdicts import FamilyVerdict, gaps
 from divulge.core.threat import Access, Family, Task
 from divulge.core.wording import counted, percent
 from divulge.report.causes import helpful
+from divulge.report.releases.advice import of_release, steps_of, thing
 from divulge.report.typography import capital, plain_name
 
 WORTH = 0.25
@@ -64,14 +65,14 @@ def advice(result: AuditResult) -> list[NextStep]:
     """What to do next, what helps most first."""
     if result.only_claims:
         return [AUDIT]
-    found = [*_mending(result), *_membership(result)]
-    for family in (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
+    found = [*_mending(result), *_releases(result), *_membership(result)]
+    for family in () if of_release(result) else (Family.RECONSTRUCTION, Family.PROPERTY, Family.EXTRACTION):
         if result.verdict_of(family) is Verdict.LEAK:
             found += [
                 NextStep(change.in_short, change.in_full, change.price)
                 for change in helpful(result, family, least=WORTH)[:1]
             ]
-    if result.leaks():
+    if result.leaks() and not of_release(result):
         found.append(
             NextStep(
                 "compare defences on this model before it is released: how much of the leak each removes, and at what "
@@ -92,11 +93,9 @@ def advice(result: AuditResult) -> list[NextStep]:
     if result.left_out:
         found.append(NextStep(f"give the audit more time: {counted(len(result.left_out), 'attack')} had none"))
     if result.verdict is Verdict.NOT_FOUND and not basis_lacks(result):
-        found.append(
-            NextStep(
-                "keep this report with the model, and audit again when the data, the training or the interface change"
-            )
-        )
+        when = "when the data, the training or the interface change"
+        kept = f"keep this report with the {thing(result)}, and audit again "
+        found.append(NextStep(kept + ("whenever a table is made anew" if of_release(result) else when)))
     once = {step.whole: replace(step, text=capital(step.text), full=capital(step.full)) for step in found}
     return list(once.values())
 
@@ -151,6 +150,11 @@ def _more(judged: FamilyVerdict, result: AuditResult) -> NextStep:
         return NextStep(f"{MORE[judged.family]}: {needed}")
     more = f"{MORE[judged.family]}" if judged.family is Family.PROPERTY else "give the audit more to measure on"
     return NextStep(more)
+
+
+def _releases(result: AuditResult) -> list[NextStep]:
+    """What to release instead."""
+    return [NextStep(h.in_short, h.in_full, h.price) for h in steps_of(result)] if of_release(result) else []
 
 
 def _membership(result: AuditResult) -> list[NextStep]:

@@ -15,6 +15,7 @@ from divulge.core.wording import counted, joined, percent
 from divulge.report import claims, membership, people, rebuilt, theft, words
 from divulge.report.metrics import exact_percent
 from divulge.report.next_steps import advice, basis_lacks
+from divulge.report.releases.advice import thing
 from divulge.report.typography import stopped
 
 FAMILIES = {
@@ -76,7 +77,7 @@ def headline(result: AuditResult) -> str:
     tolerated = f"the policy {policy.name} tolerates" if policy.name else "the default policy tolerates"
     match result.verdict:
         case Verdict.LEAK:
-            return f"This model gives away more than {tolerated}"
+            return f"This {thing(result)} gives away more than {tolerated}"
         case Verdict.NOT_FOUND if basis_lacks(result):
             return "No leak was found, but parts of the audit are missing"
         case Verdict.NOT_FOUND:

@@ -12,10 +12,13 @@ from divulge.core.results.exhibits import Picture, ValueRow
 from divulge.core.results.finding import Finding, Verdict
 from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,
+    ATTRIBUTE_DEDUCED,
     CLASSES_RECOGNIZED,
     CLASSES_SHOWN,
     LABELS_COUNTED,
     PASSAGES_SHOWN,
+    RECORDS_LINKED,
+    SINGLED_OUT,
     TEXTS_NEARLY_WRITTEN,
     TEXTS_WRITTEN,
 )
@@ -39,6 +42,9 @@ HEADLINES = (
     ((TEXTS_NEARLY_WRITTEN,), "Training texts come out nearly word for word"),
     ((PASSAGES_SHOWN,), "The model writes passages of its training texts by itself"),
     (WHOLE, "Training records can be reconstructed"),
+    ((SINGLED_OUT,), "Single persons can be picked out by what the release shows"),
+    ((RECORDS_LINKED,), "Parts of a person's record can be put together by the release"),
+    ((ATTRIBUTE_DEDUCED,), "What is not known of a person can be read off the release"),
     (OF_SECRETS, "Personal secrets in the training texts can be told"),
     ((ATTRIBUTE_ACCURACY,), "Sensitive attributes can be inferred"),
     ((CLASSES_SHOWN,), "The typical look of a class can be reconstructed"),

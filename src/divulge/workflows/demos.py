@@ -26,7 +26,7 @@ from divulge.targets.generator import GeneratorTarget
 from divulge.training.recipes.generator import GeneratorRecipe
 from divulge.training.recipes.sklearn import SklearnRecipe
 from divulge.workflows.language_demo import language
-from divulge.workflows.synthesizers import bootstrap, cart, gaussian_copula
+from divulge.workflows.synthesizers import bayesian_network, bootstrap, cart, gaussian_copula
 
 if TYPE_CHECKING:
     from torch import nn
@@ -115,16 +115,18 @@ SYNTHETIC_COLUMNS = (
 
 
 def synthetic(seed: int) -> Iterator[Job]:
-    """Census tables of 600 people that three generators made up: a Gaussian copula, trees, and their own rows again."""
+    """Census tables of 600 people that a Gaussian copula, a Bayesian network and trees made up, and a bootstrap."""
     everyone = census_income()
     order = derived_rng(seed, "synthetic").permutation(len(everyone))[:2400]
     table = everyone.take(order).native()[list(SYNTHETIC_COLUMNS)]
     members, others, population = table[:600], table[600:1200], table[1200:]
-    for words, fit in (("a Gaussian copula", gaussian_copula), ("trees", cart), ("its own rows again", bootstrap)):
+    made = (gaussian_copula, bayesian_network, cart, bootstrap)
+    words = ("a Gaussian copula", "a Bayesian network", "trees", "its own rows again")
+    for name, fit in zip(words, made, strict=True):
         target = target_from(GeneratorTarget(fit(members, derived_seed(seed, "target"))), None)
         options = Options.of(
             {
-                "name": f"Census table by {words}",
+                "name": f"Census table by {name}",
                 "threat": "synthetic-data",
                 "families": ["membership", "reconstruction"],
                 "duplicates": "keep",

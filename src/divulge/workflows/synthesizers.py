@@ -1,7 +1,8 @@
 """Small generators of synthetic tables, for demonstrations, benchmarks and tests: each is `fit(table, seed)`.
 
 They are made to be attacked and not to be used: a Gaussian copula, which keeps two-way dependence only; trees, leaf by
-leaf (CART, as in synthpop); interpolation between neighbours (SMOTE); the rows themselves (bootstrap).
+leaf (CART, as in synthpop); a Bayesian network over pairs of columns, which is a tree; interpolation between neighbours
+(SMOTE); the rows themselves (bootstrap).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from divulge.core.hashing import Array
+from divulge.training.recipes.noisy_marginals import Bins, tree_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,6 +159,27 @@ def cart(table: pd.DataFrame, seed: int, leaf: int = LEAF) -> Synthesizer:
                 drawn[there, place] = rng.choice(ends[end], len(there))
             plain[:, place] = np.where(np.isnan(drawn[:, place]), columns[place].fill, drawn[:, place])
         return drawn
+
+    return Synthesizer(columns, rows)
+
+
+def bayesian_network(table: pd.DataFrame, seed: int) -> Synthesizer:
+    """A tree over the columns (Chow and Liu 1968), each in the bins of its own values: a bin is drawn from those that
+    the rows have beside the parent's, and in it a value that a row has.
+    """
+    columns, numbers = _read(table)
+    bins = [Bins.of(x, 0 if c.values is None else len(c.values)) for c, x in zip(columns, numbers.T, strict=True)]
+    places = np.stack([b.place(x) for b, x in zip(bins, numbers.T, strict=True)], axis=1)
+    tree = tree_of(places, [b.size for b in bins])
+
+    def rows(count: int, rng: np.random.Generator) -> Array:
+        found = np.empty((count, len(columns)), dtype=np.int64)
+        found[:, 0] = places[rng.integers(len(places), size=count), 0]
+        for parent, child in tree:
+            for each in np.unique(found[:, parent]):
+                there = np.flatnonzero(found[:, parent] == each)
+                found[there, child] = rng.choice(places[places[:, parent] == each, child], len(there))
+        return np.stack([b.drawn(found[:, place], rng) for place, b in enumerate(bins)], axis=1)
 
     return Synthesizer(columns, rows)
 

@@ -239,7 +239,8 @@ class Mitigation:
 
     metric, about, attack: of the strongest leak of its kind that an attack found by asking.  knob: what was changed.
     before, after: what the attack reached; None where it was not measured, and reason says why.  chance, chance_after:
-    what is reached without the model.  price: what the change costs.
+    what is reached without the model.  price: what the change costs.  kept: of what can be learned from a release, how
+    much can be from the other one; None where no release is meant, or that is not known.
     """
 
     family: str
@@ -253,6 +254,7 @@ class Mitigation:
     chance_after: float | None = None
     price: str = ""
     reason: str = ""
+    kept: float | None = None
 
     @property
     def share(self) -> float:

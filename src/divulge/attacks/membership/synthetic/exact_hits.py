@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,6 +35,5 @@ class ExactHits:
     def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: the samples."""
         table = view.target.samples(self.samples or len(view.candidates) // 2, view.candidates.schema)
-        keys, counts = np.unique(np.array(table.row_keys()), return_counts=True)
-        held = dict(zip(keys.tolist(), counts.tolist(), strict=True))
-        return MembershipGuess(np.array([float(held.get(key, 0)) for key in view.candidates.row_keys()]))
+        held = Counter(table.row_keys())  # an array of bytes would drop the zeros that a digest ends in
+        return MembershipGuess(np.array([float(held[key]) for key in view.candidates.row_keys()]))

@@ -1,0 +1,149 @@
+"""Counts that were released, with noise or without: who was counted, and what can be solved for.
+
+Membership in shares of attributes (Homer et al. 2008; Dwork et al. 2015, "Robust traceability from trace amounts"),
+secret bits from the answers to counting queries by linear programming (Dinur and Nissim 2003), and what two queries
+that differ in one person tell of that person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from divulge.core.errors import InputError
+from divulge.core.hashing import Array
+from divulge.core.records import Records
+from divulge.core.results.estimate import Estimate
+from divulge.core.results.metric import ATTRIBUTE_ACCURACY
+from divulge.core.results.policy import Policy
+from divulge.core.results.trials import Paired, Scored
+from divulge.stats.paired import weigh_paired
+from divulge.stats.scored import weigh_scored
+from divulge.training.recipes.noisy_marginals import Bins, codes_of, geometric_noise
+
+HOMER, DWORK = "homer2008", "dwork2015"
+
+
+@dataclass(frozen=True, eq=False)
+class Marginals:
+    """Which cells are counted: of each set of columns every combination of their values, quantities in eight bins.
+
+    columns: names, a set for each table, ("age",) or ("age", "town") say.  public: records that decide on the bins.
+    """
+
+    columns: tuple[tuple[str, ...], ...]
+    public: Records
+
+    def cells(self, records: Records) -> Array:
+        """In which cells each record is counted: bool [records, cells], table after table."""
+        x = np.asarray(records.x, dtype=np.float64)
+        parts = []
+        for names in self.columns:
+            place, size = np.zeros(len(records), dtype=np.int64), 1
+            for name in names:
+                column = records.schema.position(name)
+                bins = Bins.of(np.asarray(self.public.x[:, column], dtype=np.float64), codes_of(records.schema, column))
+                place, size = place * bins.size + bins.place(x[:, column]), size * bins.size
+            parts.append(place[:, None] == np.arange(size))
+        return np.concatenate(parts, axis=1)
+
+    def counted(self, records: Records, epsilon: float | None = None, seed: int = 0) -> Array:
+        """The counts [cells]; with the noise of pure differential privacy where one record is replaced by another."""
+        counts: Array = np.asarray(self.cells(records).sum(axis=0))
+        if epsilon is None:
+            return counts
+        if not epsilon > 0:
+            raise InputError(f"marginals: epsilon must be above 0, not {epsilon}")
+        scale = 2 * len(self.columns) / epsilon
+        return np.asarray(counts + geometric_noise(scale, counts.shape, np.random.default_rng(seed)))
+
+
+def homer(asked: Array, shares: Array, population: Array) -> Array:
+    """How much nearer a record is to the released shares than to the population's (Homer et al. 2008, equation 1).
+
+    asked: [records, cells].  shares, population: [cells].
+    """
+    return np.asarray((np.abs(asked - population) - np.abs(asked - shares)).sum(axis=1))
+
+
+def traced(asked: Array, shares: Array, population: Array) -> Array:
+    """Inner product of what is special about a record and about the release (Dwork et al. 2015, section 3)."""
+    return np.asarray((asked - population) @ (shares - population))
+
+
+def who_was_counted(
+    counts: Array, marginals: Marginals, members: Records, nonmembers: Records, policy: Policy | None = None
+) -> dict[str, tuple[Estimate, ...]]:
+    """What both attacks tell of members and as many others, weighed like any attack on membership; by paper.
+
+    counts: [cells], as they were released, of all members.  Public records stand for the population.  Raises InputError
+    where the counts are not those of the marginals.
+    """
+    population = marginals.cells(marginals.public).mean(axis=0)
+    if np.shape(counts) != population.shape or not np.isfinite(counts).all():
+        raise InputError(f"counts: the tables have {len(population)} cells: give one finite number for each")
+    shares = np.asarray(counts, dtype=np.float64) / len(members)
+    asked = np.concatenate([marginals.cells(members), marginals.cells(nonmembers)]).astype(np.float64)
+    member = np.arange(len(asked)) < len(members)
+    unit = np.arange(len(asked))
+    return {
+        paper: tuple(weigh_scored(Scored(score(asked, shares, population), member, unit, unit), policy or Policy(), 2))
+        for paper, score in ((HOMER, homer), (DWORK, traced))
+    }
+
+
+def solved(queries: Array, answers: Array) -> Array:
+    """Secret bits of people, as shares from 0 to 1 [people], that fit the answers best: the sum of absolute errors is
+    least (Dinur and Nissim 2003, theorem 4; linear programming).
+
+    queries: bool [queries, people], who is counted where their bit is 1.  answers: [queries], with noise or without.
+    Raises InputError for numbers of queries and answers that differ.
+    """
+    from scipy.optimize import linprog
+
+    asked = np.asarray(queries, dtype=np.float64)
+    many, people = asked.shape
+    if np.shape(answers) != (many,):
+        raise InputError(f"answers: there are {many} queries: give one number for each")
+    slack = np.eye(many)
+    limits = np.block([[asked, -slack], [-asked, -slack]])
+    cost = np.concatenate([np.zeros(people), np.ones(many)])
+    sides = np.concatenate([answers, -np.asarray(answers)])
+    ranges = [(0, 1)] * people + [(0, None)] * many
+    found = linprog(cost, A_ub=limits, b_ub=sides, bounds=ranges, method="highs")
+    if not found.success:
+        raise InputError(f"answers: no bits fit them: {found.message}")
+    best: Array = np.asarray(found.x)
+    return best[:people]
+
+
+def differing(queries: Array, answers: Array) -> dict[int, float]:
+    """What two queries tell whose people differ in one: by person the difference of their answers, of several the mean.
+
+    queries: bool [queries, people].  answers: [queries].  One count about a person alone, of nobody else, counts too.
+    """
+    sets = np.asarray(queries, dtype=bool)
+    held = {row.tobytes(): float(answer) for row, answer in zip(sets, answers, strict=True)}
+    held.setdefault(np.zeros(sets.shape[1], dtype=bool).tobytes(), 0.0)
+    found: dict[int, list[float]] = {}
+    for row, answer in zip(sets, answers, strict=True):
+        for person in np.flatnonzero(row).tolist():
+            without = row.copy()
+            without[person] = False
+            other = held.get(without.tobytes())
+            if other is not None:
+                found.setdefault(person, []).append(float(answer) - other)
+    return {person: float(np.mean(values)) for person, values in sorted(found.items())}
+
+
+def told(guess: Array, secret: Sequence[int] | Array, policy: Policy | None = None) -> Estimate:
+    """How often shares [people] round to the secret bits, beside the guess that is right most often without answers."""
+    truth = np.asarray(secret)
+    usual = float(truth.mean() >= 0.5)
+    right = ((np.asarray(guess) >= 0.5) == truth).astype(float)
+    blind = (truth == usual).astype(float)
+    units = tuple(range(len(truth)))
+    trial = Paired(ATTRIBUTE_ACCURACY, tuple(right.tolist()), tuple(blind.tolist()), units, "a secret bit, exactly")
+    return weigh_paired(trial, (), policy or Policy())

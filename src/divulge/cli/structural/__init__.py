@@ -1,0 +1,1 @@
+"""Checks that look at a model and its training records, and train nothing."""
