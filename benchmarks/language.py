@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -62,23 +63,27 @@ def found(score: Array, member: Array) -> tuple[float, float]:
 class Setting:
     """Candidates, a base that never saw them, targets fine-tuned on random halves of them, and shadow fine-tunes."""
 
-    def __init__(self, strength: str, candidates: int, targets: int, shadows: int) -> None:
+    def __init__(self, strength: str, candidates: int, targets: int, shadows: int, layers: int = 2) -> None:
         rate, epochs = STRENGTHS[strength]
         notes = synthetic_notes(candidates + 500, seed=SEED)
         self.records, self.population = as_records(notes[:candidates]), as_records(notes[candidates:])
-        base = tiny_gpt(notes[candidates:], SEED)
+        base = tiny_gpt(notes[candidates:], SEED, layers=layers)
         self.tuned = strength != "from scratch"
         if self.tuned:
             base = FineTune(base, learning_rate=3e-3, epochs=6, batch_size=16)(notes[candidates:], SEED)
         self.base = base
-        recipe = FineTune(self.base, learning_rate=rate, epochs=epochs)
+        self.recipe = FineTune(self.base, learning_rate=rate, epochs=epochs)
         rng = np.random.default_rng(SEED)
         self.keep = np.array([_half(candidates, rng) for _ in range(targets)])
         halves = [_half(candidates, rng) for _ in range(shadows // 2)]
         self.pool = np.array([side for half in halves for side in (half, ~half)])
-        train = [recipe.fit(self.records.take(row), number) for number, row in enumerate([*self.keep, *self.pool])]
+        self.models = self.trained(self.recipe, self.keep, 0) + self.trained(self.recipe, self.pool, targets)
+
+    def trained(self, recipe: Any, rows: Array, first: int) -> list[Remembered]:
+        """A model for each row of candidates that it is trained on.  first: the seed of the first of them."""
+        models = [recipe.fit(self.records.take(row), number) for number, row in enumerate(rows, first)]
         answers = Answers()
-        self.models = [Remembered(model, str(number), answers) for number, model in enumerate(train)]
+        return [Remembered(model, str(number), answers) for number, model in enumerate(models)]
 
     def view(self, target: int, shadows: int, needs: Any) -> MembershipView:
         """One target, and the first so many shadow models."""
@@ -148,6 +153,32 @@ def _behind(where: str, played: dict[str, Array], default: str) -> Row:
     return Row(
         f"{where}: {default} less {best}, AUC", ahead.mean(), ahead.mean() - width, ahead.mean() + width, bar=-0.01
     )
+
+
+def proxies(quick: bool) -> Iterator[Row]:
+    """Shadow models that adapt the top quarter of the layers, over what the others make of a text, against whole ones
+    on the same halves.
+    """
+    layers = 8
+    setting = Setting("strong", *((100, 2, 4) if quick else (300, 4, 4)), layers=layers)
+    rate = 2 * setting.recipe.learning_rate
+    cheap = replace(setting.recipe, proxy_layers=layers // 4, proxy_learning_rate=rate).for_shadows()
+    whole, count = setting.models, len(setting.keep)
+    started = time.process_time()
+    setting.trained(setting.recipe, setting.pool, count)
+    between = time.process_time()
+    pool = setting.trained(cheap, setting.pool, count)
+    yield Row(
+        "4 whole shadow models, time of 4 proxies", (between - started) / (time.process_time() - between), bar=2.5
+    )
+    for name in ("text_difference", "text_rmia", DEFAULT_TEXTS_WITH_SHADOWS):
+        setting.models = whole
+        full = setting.played(name, 4)
+        setting.models = whole[:count] + pool
+        less = setting.played(name, 4)
+        yield from rows_of(f"4 whole shadow models: {name}", full)
+        yield from rows_of(f"4 proxies: {name}", less)
+        yield from rows_of(f"lost with proxies: {name}", full - less)
 
 
 def bigram(quick: bool) -> Iterator[Row]:
@@ -221,4 +252,4 @@ def _folder() -> Any:
 
 
 if __name__ == "__main__":
-    main(__doc__ or "", {"attacks": attacks, "scratch": scratch, "bigram": bigram, "nulls": nulls})
+    main(__doc__ or "", {"attacks": attacks, "scratch": scratch, "proxies": proxies, "bigram": bigram, "nulls": nulls})

@@ -122,6 +122,10 @@ class RecipePart(Part):
     """of the adapters, for fine_tune"""
     max_tokens: int | None = Field(default=None, ge=2)
     """of each text, for fine_tune; as the target reads them when left out"""
+    proxy_layers: int | None = Field(default=None, gt=0)
+    """for fine_tune: shadow models adapt only so many of the topmost layers, which is cheaper"""
+    proxy_learning_rate: float | None = Field(default=None, gt=0)
+    """of such shadow models, where it is another one"""
 
 
 class ThreatPart(Part):

@@ -42,6 +42,14 @@ class TellsTeachable(Protocol):
     teachable: bool
 
 
+class Proxied(Protocol):
+    """A recipe whose shadow models may be trained in another, cheaper way than the model that is audited."""
+
+    def for_shadows(self) -> Any:
+        """The recipe of shadow models."""
+        ...
+
+
 class Distils(Protocol):
     """A recipe whose models can learn from scores instead of classes."""
 
@@ -158,6 +166,11 @@ def reusable(recipe: object) -> bool:
 def teachable(recipe: object) -> bool:
     """Whether a recipe's models can learn from scores: no, unless it says so."""
     return able(recipe, TellsTeachable) and bool(recipe.teachable)
+
+
+def for_shadows(recipe: Any) -> Any:
+    """What shadow models are trained by: the recipe itself, unless it says otherwise."""
+    return recipe.for_shadows() if able(recipe, Proxied) else recipe
 
 
 def knobs_of(recipe: object) -> list[tuple[str, Any]]:
