@@ -241,4 +241,5 @@ def _threat_text(threat: ThreatModel) -> str:
     access = sorted(port.value for port in threat.access)
     knowledge = sorted(fact.value for fact in threat.knowledge)
     rest = (threat.name, threat.phase.value, threat.behavior.value, threat.query_budget, threat.top_k)
-    return repr((access, knowledge, rest))
+    tokens = () if threat.token_budget is None else (threat.token_budget,)
+    return repr((access, knowledge, rest + tokens))

@@ -7,6 +7,7 @@ from enum import Enum
 
 from divulge.core.results.estimate import Detail
 from divulge.core.results.metric import Metric, metric
+from divulge.core.wording import counted
 
 
 class Verdict(Enum):
@@ -189,7 +190,9 @@ class Played:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one attack of the plan.  strength: how much it is expected to find, see its card."""
+    """What became of one attack of the plan.  strength: how much it is expected to find, see its card.
+    tokens: of a language model, sent and written, at most.
+    """
 
     attack: str
     title: str
@@ -202,3 +205,9 @@ class Outcome:
     queries: int = 0
     models_trained: int = 0
     strength: float = 0.5
+    tokens: int = 0
+
+    @property
+    def asked(self) -> str:
+        """What it asked the target, in words."""
+        return counted(self.queries, "query") + (f", {counted(self.tokens, 'token')}" if self.tokens else "")

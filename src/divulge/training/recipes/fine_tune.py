@@ -111,6 +111,8 @@ class FineTune:
 
     def describe(self) -> str:
         """One line."""
+        from divulge.training.recipes.proxy_fine_tune import topmost
+
         how = "all weights" if self.method == "full" else f"adapters of rank {self.rank}"
         proxies = (
             f"; shadow models adapt {topmost(self.proxy_layers)} alone, over frozen ones" if self.proxy_layers else ""
@@ -214,11 +216,6 @@ class FineTune:
             order = rng.permutation(count).tolist()
             for start in range(0, count, self.batch_size):
                 yield order[start : start + self.batch_size]
-
-
-def topmost(layers: int | None) -> str:
-    """So many layers, in words."""
-    return "the topmost layer" if layers == 1 else f"the top {layers} layers"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from divulge.core.records import Records
 
 if TYPE_CHECKING:
     from divulge.training.networks.frozen_layers import Activations
-    from divulge.training.recipes.fine_tune import FineTune
 
 
 @dataclass(frozen=True)
@@ -19,10 +18,11 @@ class ProxyFineTune:
     """Trains as `recipe` does, all weights or adapters, but of its top `proxy_layers` layers alone: the rest answers as
     the base does, in evaluation mode, and is computed once for each text.  The model that results is a whole one.
 
+    recipe: a FineTune.
     Raises InputError where the base has not more layers than that, or they cannot be found.
     """
 
-    recipe: FineTune
+    recipe: Any
     _kept: list[Activations] = field(default_factory=list, init=False, repr=False, compare=False)
 
     cacheable = True
@@ -74,8 +74,6 @@ class ProxyFineTune:
 
     def describe(self) -> str:
         """One line."""
-        from divulge.training.recipes.fine_tune import topmost
-
         plain = replace(self.recipe, proxy_layers=None).describe()
         return f"{plain}, in {topmost(self.recipe.proxy_layers)} alone"
 
@@ -136,3 +134,8 @@ class ProxyFineTune:
         target: Any = base.alike(whole.eval())
         target.start, target.adapters = base, adapters
         return target
+
+
+def topmost(layers: int | None) -> str:
+    """So many layers, in words."""
+    return "the topmost layer" if layers == 1 else f"the top {layers} layers"
