@@ -100,6 +100,22 @@ class FitsBy(Protocol):
         ...
 
 
+class FitsTexts(Protocol):
+    """A recipe of a language model that trains by steps, or by a loss, other than its own."""
+
+    def fit_with(self, records: Records, seed: int, descend: Callable[[Any, list[Any]], None]) -> Any:
+        """A model trained by `descend`, of a model whose weights to be trained want a gradient, and its texts."""
+        ...
+
+    def optimize(self, model: Any, texts: Sequence[Any], seed: int, loss_of: Any, after_epoch: Any = None) -> None:
+        """Its own steps, by another loss of a model and a batch of texts."""
+        ...
+
+    def optimizer_for(self, weights: list[Any], steps: int) -> tuple[Any, Any]:
+        """Its optimiser, and what sets its rate after each of so many steps."""
+        ...
+
+
 class CountsSteps(Protocol):
     """A recipe that knows how many steps a training takes."""
 

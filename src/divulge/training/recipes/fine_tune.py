@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -75,15 +75,19 @@ class FineTune:
 
     def fit(self, records: Records, seed: int) -> Any:
         """See ModelRecipe; raises TargetError where the loss is no number any more."""
-        import torch
-
         from divulge.training.networks.next_tokens import loss_of_texts
+
+        return self.fit_with(records, seed, lambda model, texts: self.optimize(model, texts, seed, loss_of_texts))
+
+    def fit_with(self, records: Records, seed: int, descend: Callable[[Any, list[Any]], None]) -> Any:
+        """See FitsTexts."""
+        import torch
 
         texts = self.encoded(records)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = self._prepared()
-            self.optimize(model, texts, seed, loss_of_texts)
+            descend(model, texts)
             return self._finished(model)
 
     def encoded(self, records: Records) -> list[Any]:
@@ -190,32 +194,45 @@ class FineTune:
         target.start, target.adapters = self.base, adapters
         return target
 
-    def optimize(self, model: Any, texts: Sequence[Any], seed: int, loss_of: Callable[[Any, list[Any]], Any]) -> None:
-        """Train the weights that want a gradient.  loss_of: from a model and the texts of a batch."""
+    def optimize(
+        self,
+        model: Any,
+        texts: Sequence[Any],
+        seed: int,
+        loss_of: Callable[[Any, list[Any]], Any],
+        after_epoch: Callable[[Any, int], bool] | None = None,
+    ) -> None:
+        """Train the weights that want a gradient.  loss_of: from a model and the texts of a batch.  after_epoch: from a
+        model and the epoch's number, whether that was the last one.
+        """
         import torch
 
         rng = np.random.default_rng(seed)
         weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
         steps = self.epochs * -(-len(texts) // self.batch_size)
-        optimizer = torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay)
-        shrink = (lambda step: 1 - step / steps) if self.schedule == "linear" else (lambda step: 1.0)
-        pace = torch.optim.lr_scheduler.LambdaLR(optimizer, shrink)
+        optimizer, pace = self.optimizer_for(weights, steps)
         model.train()
-        for batch in self._batches(len(texts), rng):
-            optimizer.zero_grad()
-            loss = loss_of(model, [texts[place] for place in batch])
-            if not torch.isfinite(loss):
-                raise TargetError(f"the loss of {self.describe()} is {loss.item()}: lower the learning rate")
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(weights, self.clip)
-            optimizer.step()
-            pace.step()
+        for epoch in range(self.epochs):
+            order = rng.permutation(len(texts)).tolist()
+            for start in range(0, len(texts), self.batch_size):
+                optimizer.zero_grad()
+                loss = loss_of(model, [texts[place] for place in order[start : start + self.batch_size]])
+                if not torch.isfinite(loss):
+                    raise TargetError(f"the loss of {self.describe()} is {loss.item()}: lower the learning rate")
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(weights, self.clip)
+                optimizer.step()
+                pace.step()
+            if after_epoch is not None and after_epoch(model, epoch):
+                break
 
-    def _batches(self, count: int, rng: np.random.Generator) -> Iterator[list[int]]:
-        for _ in range(self.epochs):
-            order = rng.permutation(count).tolist()
-            for start in range(0, count, self.batch_size):
-                yield order[start : start + self.batch_size]
+    def optimizer_for(self, weights: list[Any], steps: int) -> tuple[Any, Any]:
+        """The optimiser, and what sets its rate after each of so many steps."""
+        import torch
+
+        optimizer = torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay)
+        shrink = (lambda step: max(0.0, 1 - step / steps)) if self.schedule == "linear" else (lambda step: 1.0)
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, shrink)
 
 
 @dataclass(frozen=True)
