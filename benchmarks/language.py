@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from divulge.core.target import Oracle, Target
 from divulge.core.threat import PRESETS, Access
 from divulge.core.views.membership import Auxiliary, MembershipGuess, MembershipView
 from divulge.data.synthetic_notes import synthetic_notes
+from divulge.data.texts import read_texts
 from divulge.language import FineTune, TokenFunction
 from divulge.training.shadow import Answers, Remembered, ShadowSet
 from divulge.workflows.tiny_language import tiny_gpt
@@ -60,12 +64,27 @@ def found(score: Array, member: Array) -> tuple[float, float]:
     return float(area), float(np.mean(score[member] > others[int(0.01 * len(others))]))
 
 
+CORPUS = "DIVULGE_TEXTS"
+"""Names a file of texts (JSONL, CSV, Parquet) that takes the place of the invented notes, the column being `text`."""
+
+
+def texts_of_corpus(count: int) -> list[Any]:
+    """So many texts in random order; raises ValueError where the corpus has fewer."""
+    path = os.environ.get(CORPUS)
+    if path is None:
+        return list(synthetic_notes(count, seed=SEED))
+    texts, _ = read_texts(Path(path), CORPUS, "text", None)
+    if len(texts) < count:
+        raise ValueError(f"{CORPUS}: {path} has {len(texts)} texts, and {count} are needed")
+    return [texts[place] for place in np.random.default_rng(SEED).permutation(len(texts))[:count]]
+
+
 class Setting:
     """Candidates, a base that never saw them, targets fine-tuned on random halves of them, and shadow fine-tunes."""
 
     def __init__(self, strength: str, candidates: int, targets: int, shadows: int, layers: int = 2) -> None:
         rate, epochs = STRENGTHS[strength]
-        notes = synthetic_notes(candidates + 500, seed=SEED)
+        notes = texts_of_corpus(candidates + 500)
         self.records, self.population = as_records(notes[:candidates]), as_records(notes[candidates:])
         base = tiny_gpt(notes[candidates:], SEED, layers=layers)
         self.tuned = strength != "from scratch"
@@ -153,6 +172,25 @@ def _behind(where: str, played: dict[str, Array], default: str) -> Row:
     return Row(
         f"{where}: {default} less {best}, AUC", ahead.mean(), ahead.mean() - width, ahead.mean() + width, bar=-0.01
     )
+
+
+def halves(quick: bool) -> Iterator[Row]:
+    """Models trained from random weights on 800 of 1,600 texts, 6 epochs, at 15, 4 and 2 shadow models; the pool is
+    drawn in complementary pairs, and of 16 models the last is left out.
+    """
+    setting = Setting("from scratch", *((240, 2, 4) if quick else (1600, 6, 16)))
+    loss = setting.played("token_loss")
+    yield from rows_of("without shadow models: token_loss", loss)
+    for shadows, bar in ((4, 0.84), (2, 0.79)) if quick else ((15, 0.86), (4, 0.84), (2, 0.79)):
+        several = {name: setting.played(name, shadows) for name in ("text_lira", "text_rmia", "text_difference")}
+        own = setting.played(DEFAULT_TEXTS_WITH_SHADOWS, shadows)
+        area, rate = rows_of(f"{shadows} shadow models: {DEFAULT_TEXTS_WITH_SHADOWS}", own)
+        yield from (replace(area, bar=bar), rate)
+        for name, values in several.items():
+            yield from rows_of(f"{shadows} shadow models: {name}", values)
+        if shadows == 15:
+            behind = several["text_rmia"][:, 0] - several["text_lira"][:, 0]
+            yield Row("15 shadow models: text_rmia less text_lira, AUC", behind.mean(), bar=0.02, better="below")
 
 
 def proxies(quick: bool) -> Iterator[Row]:
@@ -245,11 +283,18 @@ def nulls(quick: bool) -> Iterator[Row]:
 
 
 def _folder() -> Any:
-    import tempfile
-    from pathlib import Path
-
     return Path(tempfile.mkdtemp()) / "run"
 
 
 if __name__ == "__main__":
-    main(__doc__ or "", {"attacks": attacks, "scratch": scratch, "proxies": proxies, "bigram": bigram, "nulls": nulls})
+    main(
+        __doc__ or "",
+        {
+            "attacks": attacks,
+            "scratch": scratch,
+            "halves": halves,
+            "proxies": proxies,
+            "bigram": bigram,
+            "nulls": nulls,
+        },
+    )
