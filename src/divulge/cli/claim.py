@@ -59,8 +59,9 @@ def used(
         else:
             beside = reference_of(load(file), file.resolve().parent, target)
             both = (sets.members, sets.nonmembers)
-            how = {"reference": beside, "out": place.out, "resume": place.resume}
-            result = claims.was_used(target, *both, seed, confidence, **how)
+            result = claims.was_used(
+                target, *both, seed, confidence, reference=beside, out=place.out, resume=place.resume
+            )
     if as_json:
         out.print_json(claims.as_json(result, counted_share))
         return

@@ -26,7 +26,9 @@ def fit_texts(private: DpSgd, recipe: Any, records: Records, seed: int) -> Any:
     """
     if not (able(recipe, FitsTexts) and able(recipe, ByBatches)):
         raise InputError("defenses: 'dp_sgd' takes the steps of a fine-tune itself: give the recipe as a FineTune")
-    how: Any = recipe if private.learning_rate is None else replace(recipe, learning_rate=private.learning_rate)
+    how: Any = recipe
+    if private.learning_rate is not None:
+        how = replace(how, learning_rate=private.learning_rate)
     rate, steps = private.schedule(len(records), recipe.batch_size, recipe.epochs)
 
     def descend(model: Any, texts: list[Any]) -> None:

@@ -48,8 +48,7 @@ class ProxyFineTune:
     def _cut(self) -> int:
         from divulge.training.networks.frozen_layers import layers_of
 
-        assert self.recipe.proxy_layers is not None
-        return len(layers_of(self.recipe.base.model)) - self.recipe.proxy_layers
+        return len(layers_of(self.recipe.base.model)) - int(self.recipe.proxy_layers)
 
     def fit(self, records: Records, seed: int) -> Any:
         """See ModelRecipe."""
