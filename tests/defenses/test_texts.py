@@ -21,7 +21,7 @@ from divulge.defenses.training.dp_texts import clipped_sum
 from divulge.defenses.training.early_stopping import EarlyStopping
 from divulge.defenses.training.goldfish import Goldfish
 from divulge.language import CausalTarget, FineTune
-from divulge.training.networks.next_tokens import loss_of_texts, mean_loss
+from divulge.training.networks.next_tokens import loss_of_texts
 from divulge.training.recipes.defended import defended_recipe
 from divulge.training.recipes.fine_tune import TextRecipe
 from tests.language.tiny import gpt, texts, tokenizer
@@ -32,6 +32,11 @@ LORA = FineTune(BASE, "lora", learning_rate=1e-2, epochs=2, batch_size=4)
 
 def weights(target):
     return torch.cat([parameter.detach().flatten() for parameter in target.model.parameters()])
+
+
+def mean_loss(model, encoded):
+    with torch.no_grad():
+        return np.mean([loss_of_texts(model, [text]).item() for text in encoded])
 
 
 def gap(target, members, others):
@@ -51,9 +56,9 @@ def test_the_gradient_of_each_text_is_clipped_by_itself():
     wanted = [
         sum(g[k] * min(1.0, norm / length) for g, length in zip(alone, lengths, strict=True)) for k in range(len(own))
     ]
-    for part, by_hand in zip(clipped_sum(model, own, some, norm), wanted, strict=True):
+    for part, by_hand in zip(clipped_sum(loss_of_texts, model, own, some, norm), wanted, strict=True):
         assert torch.allclose(part, by_hand, atol=1e-6)
-    assert all(not part.any() for part in clipped_sum(model, own, [], 1.0))
+    assert all(not part.any() for part in clipped_sum(loss_of_texts, model, own, [], 1.0))
 
 
 def test_gradients_of_texts_are_those_of_opacus():
@@ -61,7 +66,7 @@ def test_gradients_of_texts_are_those_of_opacus():
     model = LORA.adapted(gpt(width=16, layers=1), "all-linear")
     own = [p for p in model.parameters() if p.requires_grad]
     some = [BASE.encode(text[:20]) for text in texts(4)]  # of equal length: its loss is a mean over all tokens
-    ours = clipped_sum(model, own, some, 1e9)
+    ours = clipped_sum(loss_of_texts, model, own, some, 1e9)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         watched = grad_sample.GradSampleModule(model, loss_reduction="mean", strict=False)

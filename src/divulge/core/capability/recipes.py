@@ -107,6 +107,10 @@ class FitsTexts(Protocol):
         """A model trained by `descend`, of a model whose weights to be trained want a gradient, and its texts."""
         ...
 
+    def loss_of(self, model: Any, texts: Sequence[Any], passed: Any = None) -> Any:
+        """The mean over the tokens that count of a batch of texts; `passed` names places of a text that do not."""
+        ...
+
     def optimize(self, model: Any, texts: Sequence[Any], seed: int, loss_of: Any, after_epoch: Any = None) -> None:
         """Its own steps, by another loss of a model and a batch of texts."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def fit_texts(private: DpSgd, recipe: Any, records: Records, seed: int) -> Any:
         model.train()
         for _ in range(steps):
             sampled = np.flatnonzero(lots.random(len(texts)) < rate)
-            total = clipped_sum(model, weights, [texts[place] for place in sampled], private.norm)
+            total = clipped_sum(how.loss_of, model, weights, [texts[place] for place in sampled], private.norm)
             for parameter, part in zip(weights, total, strict=True):
                 drawn = torch.randn(part.shape, generator=noise).to(part.device, part.dtype)
                 parameter.grad = (part + spread * drawn) / expected
@@ -55,15 +56,15 @@ def fit_texts(private: DpSgd, recipe: Any, records: Records, seed: int) -> Any:
     return how.fit_with(records, seed, descend)
 
 
-def clipped_sum(model: Any, weights: list[Any], texts: list[Any], norm: float) -> list[Tensor]:
+def clipped_sum(
+    loss_of: Callable[[Any, list[Any]], Any], model: Any, weights: list[Any], texts: list[Any], norm: float
+) -> list[Tensor]:
     """The sum over texts of each one's gradient, which is scaled down to this norm where it is longer."""
     import torch
 
-    from divulge.training.networks.next_tokens import loss_of_texts
-
     total = [torch.zeros_like(parameter) for parameter in weights]
     for text in texts:
-        own = torch.autograd.grad(loss_of_texts(model, [text]), weights)
+        own = torch.autograd.grad(loss_of(model, [text]), weights)
         length = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(part) for part in own]))
         scale = torch.clamp(norm / torch.clamp(length, min=1e-12), max=1.0)
         for part, added in zip(total, own, strict=True):

@@ -87,7 +87,7 @@ class EarlyStopping:
 
     def _texts(self, recipe: FitsTexts, records: Records, seed: int) -> Any:
         """A fine-tune, with the weights of its best epoch."""
-        from divulge.training.networks.next_tokens import loss_of_texts, mean_loss
+        import torch
 
         order = derived_rng(seed, "held out").permutation(len(records))
         held = max(1, round(self.share * len(records)))
@@ -99,12 +99,15 @@ class EarlyStopping:
             best: list[Any] = [np.inf, 0, None]
 
             def after_epoch(model: Any, epoch: int) -> bool:
-                loss = mean_loss(model, apart)
+                model.eval()
+                with torch.no_grad():
+                    loss = float(np.mean([recipe.loss_of(model, [text]).item() for text in apart]))
+                model.train()
                 if loss < best[0]:
                     best[:] = [loss, epoch, copy.deepcopy(model.state_dict())]
                 return epoch - int(best[1]) >= self.patience
 
-            recipe.optimize(model, rest, seed, loss_of_texts, after_epoch)
+            recipe.optimize(model, rest, seed, recipe.loss_of, after_epoch)
             if best[2] is not None:
                 model.load_state_dict(best[2])
 

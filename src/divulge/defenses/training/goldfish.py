@@ -52,9 +52,8 @@ class Goldfish:
         """See TrainingDefense; raises InputError for a recipe of another kind than a FineTune."""
         if not able(recipe, FitsTexts):
             raise InputError("defenses: 'goldfish' trains language models: give the recipe as a FineTune")
-        from divulge.training.networks.next_tokens import loss_of_texts
 
         def loss_of(model: Any, texts: list[Any]) -> Any:
-            return loss_of_texts(model, texts, self.passed)
+            return recipe.loss_of(model, texts, self.passed)
 
         return recipe.fit_with(records, seed, lambda model, texts: recipe.optimize(model, texts, seed, loss_of))

@@ -33,13 +33,3 @@ def loss_of_texts(model: Any, texts: Sequence[Any], passed: Callable[[Any], list
     return functional.cross_entropy(
         logits.flatten(0, 1).float(), labels[:, 1:].flatten().to(place), ignore_index=IGNORED
     )
-
-
-def mean_loss(model: Any, texts: Sequence[Any]) -> float:
-    """Mean over texts of the mean cross-entropy of each, in evaluation mode; the mode is left as it was."""
-    before = model.training
-    model.eval()
-    with torch.no_grad():
-        losses = [float(loss_of_texts(model, [text])) for text in texts]
-    model.train(before)
-    return sum(losses) / len(losses)

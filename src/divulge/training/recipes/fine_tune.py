@@ -75,9 +75,13 @@ class FineTune:
 
     def fit(self, records: Records, seed: int) -> Any:
         """See ModelRecipe; raises TargetError where the loss is no number any more."""
+        return self.fit_with(records, seed, lambda model, texts: self.optimize(model, texts, seed, self.loss_of))
+
+    def loss_of(self, model: Any, texts: Sequence[Any], passed: Callable[[Any], list[int]] | None = None) -> Any:
+        """See FitsTexts."""
         from divulge.training.networks.next_tokens import loss_of_texts
 
-        return self.fit_with(records, seed, lambda model, texts: self.optimize(model, texts, seed, loss_of_texts))
+        return loss_of_texts(model, texts, passed)
 
     def fit_with(self, records: Records, seed: int, descend: Callable[[Any, list[Any]], None]) -> Any:
         """See FitsTexts."""
