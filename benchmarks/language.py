@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +23,7 @@ from divulge.core.target import Oracle, Target
 from divulge.core.threat import PRESETS, Access
 from divulge.core.views.membership import Auxiliary, MembershipGuess, MembershipView
 from divulge.data.synthetic_notes import synthetic_notes
+from divulge.data.texts import read_texts
 from divulge.language import FineTune, TokenFunction
 from divulge.training.shadow import Answers, Remembered, ShadowSet
 from divulge.workflows.tiny_language import tiny_gpt
@@ -59,26 +64,45 @@ def found(score: Array, member: Array) -> tuple[float, float]:
     return float(area), float(np.mean(score[member] > others[int(0.01 * len(others))]))
 
 
+CORPUS = "DIVULGE_TEXTS"
+"""Names a file of texts (JSONL, CSV, Parquet) that takes the place of the invented notes, the column being `text`."""
+
+
+def texts_of_corpus(count: int) -> list[Any]:
+    """So many texts in random order; raises ValueError where the corpus has fewer."""
+    path = os.environ.get(CORPUS)
+    if path is None:
+        return list(synthetic_notes(count, seed=SEED))
+    texts, _ = read_texts(Path(path), CORPUS, "text", None)
+    if len(texts) < count:
+        raise ValueError(f"{CORPUS}: {path} has {len(texts)} texts, and {count} are needed")
+    return [texts[place] for place in np.random.default_rng(SEED).permutation(len(texts))[:count]]
+
+
 class Setting:
     """Candidates, a base that never saw them, targets fine-tuned on random halves of them, and shadow fine-tunes."""
 
-    def __init__(self, strength: str, candidates: int, targets: int, shadows: int) -> None:
+    def __init__(self, strength: str, candidates: int, targets: int, shadows: int, layers: int = 2) -> None:
         rate, epochs = STRENGTHS[strength]
-        notes = synthetic_notes(candidates + 500, seed=SEED)
+        notes = texts_of_corpus(candidates + 500)
         self.records, self.population = as_records(notes[:candidates]), as_records(notes[candidates:])
-        base = tiny_gpt(notes[candidates:], SEED)
+        base = tiny_gpt(notes[candidates:], SEED, layers=layers)
         self.tuned = strength != "from scratch"
         if self.tuned:
             base = FineTune(base, learning_rate=3e-3, epochs=6, batch_size=16)(notes[candidates:], SEED)
         self.base = base
-        recipe = FineTune(self.base, learning_rate=rate, epochs=epochs)
+        self.recipe = FineTune(self.base, learning_rate=rate, epochs=epochs)
         rng = np.random.default_rng(SEED)
         self.keep = np.array([_half(candidates, rng) for _ in range(targets)])
         halves = [_half(candidates, rng) for _ in range(shadows // 2)]
         self.pool = np.array([side for half in halves for side in (half, ~half)])
-        train = [recipe.fit(self.records.take(row), number) for number, row in enumerate([*self.keep, *self.pool])]
+        self.models = self.trained(self.recipe, self.keep, 0) + self.trained(self.recipe, self.pool, targets)
+
+    def trained(self, recipe: Any, rows: Array, first: int) -> list[Remembered]:
+        """A model for each row of candidates that it is trained on.  first: the seed of the first of them."""
+        models = [recipe.fit(self.records.take(row), number) for number, row in enumerate(rows, first)]
         answers = Answers()
-        self.models = [Remembered(model, str(number), answers) for number, model in enumerate(train)]
+        return [Remembered(model, str(number), answers) for number, model in enumerate(models)]
 
     def view(self, target: int, shadows: int, needs: Any) -> MembershipView:
         """One target, and the first so many shadow models."""
@@ -150,6 +174,51 @@ def _behind(where: str, played: dict[str, Array], default: str) -> Row:
     )
 
 
+def halves(quick: bool) -> Iterator[Row]:
+    """Models trained from random weights on 800 of 1,600 texts, 6 epochs, at 15, 4 and 2 shadow models; the pool is
+    drawn in complementary pairs, and of 16 models the last is left out.
+    """
+    setting = Setting("from scratch", *((240, 2, 4) if quick else (1600, 6, 16)))
+    loss = setting.played("token_loss")
+    yield from rows_of("without shadow models: token_loss", loss)
+    for shadows, bar in ((4, 0.84), (2, 0.79)) if quick else ((15, 0.86), (4, 0.84), (2, 0.79)):
+        several = {name: setting.played(name, shadows) for name in ("text_lira", "text_rmia", "text_difference")}
+        own = setting.played(DEFAULT_TEXTS_WITH_SHADOWS, shadows)
+        area, rate = rows_of(f"{shadows} shadow models: {DEFAULT_TEXTS_WITH_SHADOWS}", own)
+        yield from (replace(area, bar=bar), rate)
+        for name, values in several.items():
+            yield from rows_of(f"{shadows} shadow models: {name}", values)
+        if shadows == 15:
+            behind = several["text_rmia"][:, 0] - several["text_lira"][:, 0]
+            yield Row("15 shadow models: text_rmia less text_lira, AUC", behind.mean(), bar=0.02, better="below")
+
+
+def proxies(quick: bool) -> Iterator[Row]:
+    """Shadow models that adapt the top quarter of the layers, over what the others make of a text, against whole ones
+    on the same halves.
+    """
+    layers = 8
+    setting = Setting("strong", *((100, 2, 4) if quick else (300, 4, 4)), layers=layers)
+    rate = 2 * setting.recipe.learning_rate
+    cheap = replace(setting.recipe, proxy_layers=layers // 4, proxy_learning_rate=rate).for_shadows()
+    whole, count = setting.models, len(setting.keep)
+    started = time.process_time()
+    setting.trained(setting.recipe, setting.pool, count)
+    between = time.process_time()
+    pool = setting.trained(cheap, setting.pool, count)
+    yield Row(
+        "4 whole shadow models, time of 4 proxies", (between - started) / (time.process_time() - between), bar=2.5
+    )
+    for name in ("text_difference", "text_rmia", DEFAULT_TEXTS_WITH_SHADOWS):
+        setting.models = whole
+        full = setting.played(name, 4)
+        setting.models = whole[:count] + pool
+        less = setting.played(name, 4)
+        yield from rows_of(f"4 whole shadow models: {name}", full)
+        yield from rows_of(f"4 proxies: {name}", less)
+        yield from rows_of(f"lost with proxies: {name}", full - less)
+
+
 def bigram(quick: bool) -> Iterator[Row]:
     """Counts of pairs are Poisson, so that the best test of a text is the product of n/expected over its pairs: the
     likelihood ratio of a model that is those counts.
@@ -214,11 +283,18 @@ def nulls(quick: bool) -> Iterator[Row]:
 
 
 def _folder() -> Any:
-    import tempfile
-    from pathlib import Path
-
     return Path(tempfile.mkdtemp()) / "run"
 
 
 if __name__ == "__main__":
-    main(__doc__ or "", {"attacks": attacks, "scratch": scratch, "bigram": bigram, "nulls": nulls})
+    main(
+        __doc__ or "",
+        {
+            "attacks": attacks,
+            "scratch": scratch,
+            "halves": halves,
+            "proxies": proxies,
+            "bigram": bigram,
+            "nulls": nulls,
+        },
+    )

@@ -44,6 +44,18 @@ def test_a_set_that_was_used_is_found_with_the_share_that_was(tmp_path):
     assert usage.p_value < 0.001 and 0.2 < usage.share <= 0.5
 
 
+def test_a_model_that_knows_the_fresh_records_better_is_not_accused():
+    """Weights of any sign would learn that own records are those that it does not know."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(800, 8))
+    y = ((x[:, 0] > 0) ^ (rng.random(800) < 0.25)).astype(int)
+    model = RandomForestClassifier(50, random_state=0).fit(x[400:], y[400:])
+    own, fresh = from_arrays([(x[:400], y[:400]), (x[400:], y[400:])])
+    usage = claim.was_used(SklearnTarget(model), own, fresh)
+    assert usage.p_value > 0.5 and usage.share == 0
+    assert claim.was_used(SklearnTarget(model), fresh, own).p_value < 0.001
+
+
 def test_too_few_records_for_a_claim():
     own, fresh = from_arrays([(np.zeros((5, 1)), [0, 1, 0, 1, 0]), (np.ones((50, 1)), [0, 1] * 25)])
     with pytest.raises(InputError, match="at least 20 own"):

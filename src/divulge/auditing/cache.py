@@ -32,19 +32,20 @@ if TYPE_CHECKING:
 
 
 @cache
-def _achievement() -> TypeAdapter[tuple[int, StoredEvidence]]:
-    """Of queries and what they achieved."""
+def _achievement() -> TypeAdapter[tuple[int, int, StoredEvidence]]:
+    """Of queries, tokens, and what they achieved."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(tuple[int, StoredEvidence])
+    return TypeAdapter(tuple[int, int, StoredEvidence])
 
 
 @dataclass(frozen=True)
 class Known:
-    """A guess made before, or what it achieved, with the queries it cost."""
+    """A guess made before, or what it achieved, with the queries and tokens it cost."""
 
     guess: MembershipGuess | None
     queries: int
+    tokens: int = 0
     achieved: Evidence | None = None
 
 
@@ -58,27 +59,29 @@ def recall(job: Job, attack: Attack[Any, Any], arm: Arm) -> Known | None:
         return None
     if attack.card.family is not Family.MEMBERSHIP:
         try:
-            queries, achieved = _achievement().validate_json(content)
+            queries, tokens, achieved = _achievement().validate_json(content)
         except ValidationError:
             return None
-        return Known(None, queries, achieved.evidence())
+        return Known(None, queries, tokens, achieved.evidence())
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             tie_break = stored["tie_break"] if "tie_break" in stored.files else None
             about = stored["about"] if "about" in stored.files else None
-            return Known(MembershipGuess(stored["scores"], tie_break, about), int(stored["queries"]))
+            guess = MembershipGuess(stored["scores"], tie_break, about)
+            return Known(guess, int(stored["queries"]), int(stored["tokens"]))
     except (ValueError, KeyError, OSError, EOFError):
         return None
 
 
-def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int) -> None:
+def keep(job: Job, attack: Attack[Any, Any], arm: Arm, guess: Any, queries: int, tokens: int = 0) -> None:
     """Put a guess in the cache, or what a theft or a reconstruction achieved: a copy itself is not kept."""
     artifact_cache = _artifact_cache(job, attack)
     if artifact_cache is not None and isinstance(guess, Evidence):
-        artifact_cache.write(_key(job, attack, arm), _achievement().dump_json((queries, StoredEvidence.of(guess))))
+        achieved = _achievement().dump_json((queries, tokens, StoredEvidence.of(guess)))
+        artifact_cache.write(_key(job, attack, arm), achieved)
     if artifact_cache is None or not isinstance(guess, MembershipGuess):
         return
-    arrays = {"scores": guess.scores, "queries": np.array(queries)}
+    arrays = {"scores": guess.scores, "queries": np.array(queries), "tokens": np.array(tokens)}
     if guess.tie_break is not None:
         arrays["tie_break"] = guess.tie_break
     if guess.about is not None:

@@ -10,7 +10,7 @@ from divulge.auditing.resources import Resources
 from divulge.core.attack import Attack
 from divulge.core.capability.declared import able
 from divulge.core.capability.defenses import ChangesQuestions, Fitted, GuardsBehind
-from divulge.core.capability.recipes import Distils, Packable, settings_of
+from divulge.core.capability.recipes import Distils, Packable, for_shadows, settings_of
 from divulge.core.defense import UpdateDefense
 from divulge.core.hashing import Array, digest
 from divulge.core.recipe import Recipe
@@ -115,6 +115,10 @@ class BoundRecipe:
         loose = tuple(d for d in self.behind if not able(d, Fitted))
         shown = tuple(d for d in self.before if able(d, ChangesQuestions))
         return replace(self, recipe=self.recipe.overfitted(), behind=loose, before=shown)
+
+    def for_shadows(self) -> Recipe:
+        """See core.capability.recipes.Proxied."""
+        return replace(self, recipe=for_shadows(self.recipe))
 
     @property
     def cacheable(self) -> bool:
@@ -237,4 +241,5 @@ def _threat_text(threat: ThreatModel) -> str:
     access = sorted(port.value for port in threat.access)
     knowledge = sorted(fact.value for fact in threat.knowledge)
     rest = (threat.name, threat.phase.value, threat.behavior.value, threat.query_budget, threat.top_k)
-    return repr((access, knowledge, rest))
+    tokens = () if threat.token_budget is None else (threat.token_budget,)
+    return repr((access, knowledge, rest + tokens))

@@ -15,6 +15,7 @@ from divulge.core.capability.targets import Completes, Generates, TellsSampling,
 from divulge.core.errors import AccessDenied, BudgetSpent, Impossible, TargetError
 from divulge.core.hashing import Array, derived_seed, row_digests
 from divulge.core.language.texts import Text, as_records, text_key, texts_of
+from divulge.core.language.token_meter import TokenMeter
 from divulge.core.language.token_scores import TokenScores, of_padded, padded, trimmed
 from divulge.core.records import Records, Schema
 from divulge.core.signals import log_softmax
@@ -50,6 +51,7 @@ class Memory:
     """
 
     rows: dict[tuple[Access, bytes], Array] = field(default_factory=dict)
+    token_counts: dict[bytes, int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def answer(self, target: Target, port: Access, records: Records, keys: list[bytes]) -> Array:
@@ -102,6 +104,8 @@ class GrantedOracle:
         self._memory = None if free and memory is None else memory or Memory()
         self._asked: set[bytes] = set()
         self._drawn = 0
+        self._free = free
+        self.meter = TokenMeter(target, None if free else threat.token_budget)
         self.watched: list[Records] | None = None
         """What was asked, in order, where somebody wants to know."""
         seen = closure(threat.access)
@@ -123,6 +127,11 @@ class GrantedOracle:
     def queries(self) -> int:
         """See Oracle."""
         return len(self._asked) + self._drawn
+
+    @property
+    def tokens(self) -> int:
+        """Of a language model, sent and written; see TokenMeter."""
+        return self.meter.spent
 
     @property
     def ports(self) -> frozenset[Access]:
@@ -229,8 +238,11 @@ class GrantedOracle:
         count = len(prefixes) * n
         if self._budget is not None and self.queries + count > self._budget:
             raise BudgetSpent(f"{count:,} texts are too many: {self.queries:,} of {self._budget:,} queries are spent")
+        self.meter.reserve(prefixes, n, max_tokens)
         self._drawn += count
-        return self._target.complete(prefixes, n, temperature, max_tokens, seed)
+        written = self._target.complete(prefixes, n, temperature, max_tokens, seed)
+        self.meter.wrote(prefixes, written, max_tokens)
+        return written
 
     def _log_scores(self, answer: Array) -> Array:
         return log_softmax(answer) if self._port is Access.LOGITS else answer
@@ -247,14 +259,37 @@ class GrantedOracle:
         keys = keys_of(port, records)
         with self._memory.lock:
             new = dict.fromkeys(key for key in keys if key not in self._asked)
-            if self._budget is not None and len(self._asked) + len(new) > self._budget:
+            if self._budget is not None and self.queries + len(new) > self._budget:
                 raise BudgetSpent(
-                    f"{len(new):,} more queries are needed and {len(self._asked):,} of "
+                    f"{len(new):,} more queries are needed and {self.queries:,} of "
                     f"{self._budget:,} are spent: raise `query_budget` or audit fewer records"
                 )
+            if port is Access.TOKEN_LOGPROBS and new and not self._free:
+                self._pay(records, keys, list(new))
             answer = self._memory.answer(self._target, port, records, keys)
             if self.watched is not None and new:
                 first = {key: i for i, key in reversed(list(enumerate(keys))) if key in new}
                 self.watched.append(records.take(np.array(sorted(first.values()))))
             self._asked.update(new)
         return answer
+
+    def _pay(self, records: Records, keys: list[bytes], new: list[bytes]) -> None:
+        """Count the tokens of new texts; where they are not known beforehand, by asking about as many as surely fit."""
+        memory, port, place = self._memory, Access.TOKEN_LOGPROBS, {key: i for i, key in enumerate(keys)}
+        assert memory is not None
+        while new:
+            part = records.take(np.array([place[key] for key in new]))
+            texts = texts_of(part)
+            unknown = [i for i, key in enumerate(new) if key not in memory.token_counts]
+            costs = [memory.token_counts.get(key, 0) for key in new]
+            for i, cost in zip(unknown, self.meter.costs([texts[i] for i in unknown]), strict=True):
+                costs[i] = cost
+            fit = self.meter.fitting(costs)
+            if not self.meter.exact:
+                part = part.take(np.arange(fit))
+                found = of_padded(memory.answer(self._target, port, part, new[:fit]))
+                costs = self.meter.scored(texts[:fit], found.counts.tolist())
+            memory.token_counts.update(zip(new[:fit], costs[:fit], strict=True))
+            self.meter.spent += sum(costs[:fit])
+            self._asked.update(new[:fit])
+            new = new[fit:]

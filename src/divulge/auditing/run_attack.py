@@ -109,6 +109,7 @@ def run_attack(table: Session, attack: Attack[Any, Any], blind: Baseline) -> Res
             shadows_of(attack) if isinstance(result, Played) else 0,
             card.strength,
             card.differs,
+            oracle.tokens if oracle is not None else 0,
         )
 
     queries = 0
@@ -152,6 +153,8 @@ def play_arm(
         raise Impossible(f"{dealt.target.name} does not offer {attack.card.needs.access.value}")
     known = guesses.recall(table.job, attack, arm)
     if known is not None:
+        if oracle is not None:
+            oracle.meter.spent = known.tokens
         return (known.achieved or dealt.judge(known.guess)), known.queries
     if oracle is not None and table.job.detectors:
         oracle.watched = []
@@ -164,7 +167,7 @@ def play_arm(
         if guess.surrogate is not None:
             table.copies[attack.card.name] = guess.surrogate
         evidence = with_alarms(evidence, table.job, seen)
-    guesses.keep(table.job, attack, arm, guess if evidence.of(Scored) else evidence, seen.queries)
+    guesses.keep(table.job, attack, arm, guess if evidence.of(Scored) else evidence, seen.queries, seen.tokens)
     return evidence, seen.queries
 
 

@@ -26,6 +26,7 @@ DEFENSES: dict[str, str] = {
     "early_stopping": "divulge.defenses.training.early_stopping:EarlyStopping",
     "federated": "divulge.defenses.federated.learning:Federated",
     "gaussian_noise": "divulge.defenses.interface.gaussian_noise:GaussianNoise",
+    "goldfish": "divulge.defenses.training.goldfish:Goldfish",
     "hamp": "divulge.defenses.training.hamp:Hamp",
     "k_anonymity": "divulge.defenses.data.k_anonymity:KAnonymity",
     "label_only": "divulge.defenses.interface.label_only:LabelOnly",

@@ -103,6 +103,8 @@ def share_test(
     confidence: float,
 ) -> Test:
     """The same as a test of a run."""
+    if target.task is Task.LANGUAGE:
+        raise InputError("the share is estimated of what classifiers were trained on: leave it out for texts")
 
     def play() -> tuple[Cardinality, Found]:
         return _estimated(target, own, fresh, recipe, beside, seed, confidence)

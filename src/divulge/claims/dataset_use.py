@@ -7,24 +7,28 @@ before it is published, and `canaries_used` later tells whether a model was trai
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
-from sklearn.linear_model import LogisticRegression
+from scipy.stats import ttest_ind
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from divulge.claims.as_run import Found, Setting, Test, Tested, as_dict, as_run, of_records, of_target
 from divulge.claims.canaries import CanaryTest, canaries_used, commitment_of, mint, read_secret
 from divulge.claims.cardinality import Cardinality, share_test
+from divulge.claims.text_signals import text_signals, told_apart
+from divulge.core.capability.targets import started_from
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array, derived_rng
 from divulge.core.persons import condensed, count, numbered
 from divulge.core.recipe import Recipe
-from divulge.core.records import Records
+from divulge.core.records import Records, concat
 from divulge.core.results.estimate import Estimate
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.exhibits import Claimed
@@ -51,6 +55,9 @@ __all__ = [
 ]
 
 FEWEST = 20
+STRENGTH = 100.0
+"""Of the penalty on weights, which are learned of a few records: close to a plain sum of the signals that tell."""
+
 DRAWS = 9_999
 """Permutations behind a p-value: it cannot come out below one in ten thousand."""
 
@@ -59,6 +66,8 @@ DRAWS = 9_999
 class Usage:
     """p_value: of the hypothesis that the own records were not used.  share: at least this part of them was, at the
     confidence given; 0 where nothing can be said.  own, fresh: records that were compared.
+    t_p_value: of texts, by the t-test of Maini et al. 2024.  apart: why own and fresh texts cannot be compared, so that
+    neither p-value means anything; empty where they can.
     """
 
     p_value: float
@@ -66,6 +75,8 @@ class Usage:
     confidence: float
     own: int
     fresh: int
+    t_p_value: float | None = None
+    apart: str = ""
     run: Path | None = field(default=None, compare=False, repr=False)
 
 
@@ -76,20 +87,22 @@ def was_used(
     seed: int = 0,
     confidence: float = 0.95,
     *,
+    reference: Target | None = None,
     out: Path | str | None = None,
     resume: Path | str | None = None,
 ) -> Usage:
-    """Dataset inference (Maini et al. 2021) with a test that is valid at any size: one half of either set teaches how
-    signals of used records differ, the other half is compared by a permutation test.
+    """Dataset inference (Maini et al. 2021; of texts, Maini et al. 2024) with a test that is valid at any size: one
+    half of either set teaches how signals of used records differ, the other half is compared by a permutation test.
 
     own: records that may have been used.  fresh: records like them that cannot have been.  Under the hypothesis that
     none was used the two are exchangeable, provided that they were drawn alike: that is the owner's to make sure of.
     Where records say whose they are, persons are exchanged, each with the mean score of all records.
 
+    reference: of a language model, one that never saw the texts; what it starts from when not given.
     out: the folder of a run that keeps what was found; none where it is None.  resume: a run to go on with.
     """
-    test = _use_test(target, own, fresh, seed, confidence)
-    setting = partial(_setting, "dataset use", target, own, fresh, seed, confidence)
+    test = _use_test(target, own, fresh, seed, confidence, reference)
+    setting = partial(_setting, "dataset use", target, own, fresh, seed, confidence, reference=reference)
     usage: Usage = as_run(setting, [test], out, resume)[0]
     return usage
 
@@ -126,6 +139,7 @@ def _setting(
     confidence: float,
     recipe: Recipe | None = None,
     population: Records | None = None,
+    reference: Target | None = None,
 ) -> Setting:
     return Setting(
         name=f"{what}: {target.name}",
@@ -134,33 +148,42 @@ def _setting(
         data=of_records(own, fresh, population),
         policy=Policy(confidence=confidence),
         seed=seed,
-        said={"confidence": confidence} | ({"recipe": recipe.fingerprint()} if recipe is not None else {}),
+        said={"confidence": confidence}
+        | ({"recipe": recipe.fingerprint()} if recipe is not None else {})
+        | ({"reference": reference.fingerprint()} if reference is not None else {}),
         recipe=recipe.describe() if recipe is not None else None,
     )
 
 
-def _use_test(target: Target, own: Records, fresh: Records, seed: int, confidence: float) -> Test:
+def _use_test(
+    target: Target, own: Records, fresh: Records, seed: int, confidence: float, reference: Target | None = None
+) -> Test:
     def play() -> tuple[Usage, Found]:
-        return _compared(target, own, fresh, seed, confidence)
+        return _compared(target, own, fresh, seed, confidence, reference)
 
-    return Test("dataset_use", "Dataset inference", Usage, play, "maini2021")
+    paper, port = ("maini2024", Access.TOKEN_LOGPROBS) if target.task is Task.LANGUAGE else ("maini2021", Access.SCORES)
+    return Test("dataset_use", "Dataset inference", Usage, play, paper, port)
 
 
-def _compared(target: Target, own: Records, fresh: Records, seed: int, confidence: float) -> tuple[Usage, Found]:
+def _compared(
+    target: Target, own: Records, fresh: Records, seed: int, confidence: float, reference: Target | None
+) -> tuple[Usage, Found]:
     whose, nonmembers = (r.groups if r.groups is not None else np.arange(len(r)) for r in (own, fresh))
     if min(count(whose), count(nonmembers)) < FEWEST:
         what = "records" if own.groups is None else "persons"
         raise InputError(f"a claim needs at least {FEWEST} own and {FEWEST} fresh {what}")
     rng = derived_rng(seed, "claim")
-    mine, theirs = _signals(target, own), _signals(target, fresh)
+    mine, theirs = _both_signals(target, own, fresh, reference)
     teach_own, teach_fresh = _taught(whose, rng), _taught(nonmembers, rng)
     x = np.concatenate([mine[teach_own], theirs[teach_fresh]])
     y = np.r_[np.ones(teach_own.sum()), np.zeros(teach_fresh.sum())]
-    score = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced")).fit(x, y)
-    a = _by_person(score.decision_function(mine[~teach_own]), whose[~teach_own])
-    b = _by_person(score.decision_function(theirs[~teach_fresh]), nonmembers[~teach_fresh])
+    score = _weighed(x, y)
+    a = _by_person(score(mine[~teach_own]), whose[~teach_own])
+    b = _by_person(score(theirs[~teach_fresh]), nonmembers[~teach_fresh])
     p_value = permutation_p_value(a, b, rng, DRAWS)
-    usage = Usage(p_value, used_share_at_least(a, b, 1 - confidence), confidence, len(own), len(fresh))
+    t_p_value, apart = _of_texts(own, fresh, a, b, seed) if target.task is Task.LANGUAGE else (None, "")
+    share = used_share_at_least(a, b, 1 - confidence)
+    usage = Usage(p_value, share, confidence, len(own), len(fresh), t_p_value, apart)
 
     def found() -> dict[str, Tested | str]:
         rows = [_first_rows(~teach, who) for teach, who in ((teach_own, whose), (teach_fresh, nonmembers))]
@@ -174,13 +197,38 @@ def _compared(target: Target, own: Records, fresh: Records, seed: int, confidenc
     return usage, found
 
 
+def _weighed(x: Array, y: Array) -> Callable[[Array], Array]:
+    """From signals [records, signals], high for members, to one number, learned of which records are own.
+
+    No weight is below 0: free ones would turn the signals round where the model knows the fresh records better, and
+    claim the own ones to be used because it does not know them.
+    """
+    balanced = np.where(y > 0, 0.5 / max(y.mean(), 1e-9), 0.5 / max(1 - y.mean(), 1e-9))
+    fitted = make_pipeline(StandardScaler(), Ridge(STRENGTH, positive=True)).fit(x, y, ridge__sample_weight=balanced)
+    return lambda signals: np.asarray(fitted.predict(signals))
+
+
+def _both_signals(target: Target, own: Records, fresh: Records, reference: Target | None) -> tuple[Array, Array]:
+    if target.task is not Task.LANGUAGE:
+        return _signals(target, own), _signals(target, fresh)
+    start = reference if reference is not None else started_from(target)
+    signals = text_signals(target, concat([own, fresh]), start)
+    return signals[: len(own)], signals[len(own) :]
+
+
+def _of_texts(own: Records, fresh: Records, a: Array, b: Array, seed: int) -> tuple[float, str]:
+    """The p-value of Welch's one-sided t-test (Maini et al. 2024, section 5), and why the texts cannot be compared."""
+    p_value = float(ttest_ind(a, b, equal_var=False, alternative="greater").pvalue) if np.ptp([*a, *b]) > 0 else 1.0
+    return p_value, told_apart(concat([own, fresh]), np.arange(len(own) + len(fresh)) < len(own), seed)
+
+
 def _first_rows(kept: Array, whose: Array) -> Array:
     """The first kept record of each person."""
     return np.asarray(np.flatnonzero(kept)[numbered(whose[kept])[0]])
 
 
 def _use_estimate(usage: Usage, unit: str) -> Estimate:
-    return Estimate(
+    found = Estimate(
         metric=DATASET_USED,
         value=usage.share,
         low=usage.share,
@@ -191,6 +239,7 @@ def _use_estimate(usage: Usage, unit: str) -> Estimate:
         attainable=1 / (1 + DRAWS),
         unit=unit,
     )
+    return replace(found, unmeasurable=usage.apart) if usage.apart else found
 
 
 def p_shown(usage: Usage) -> str:
@@ -212,9 +261,13 @@ def _use_shown(usage: Usage, own: int, fresh: int, unit: str) -> Claimed:
         open="It was not shown that the own records were used",
         figures=(
             ("probability that a model that saw none of them looks so familiar with them", p_shown(usage)),
+            *((("the same by a t-test", f"p = {usage.t_p_value:.2g}"),) if usage.t_p_value is not None else ()),
             ("share of the own records that was used", f"at least {percent(usage.share)} ({at} confidence)"),
         ),
-        notes=("A large p is no proof that the records were not used.",),
+        notes=(
+            "A large p is no proof that the records were not used.",
+            *((f"These figures mean nothing: {usage.apart}",) if usage.apart else ()),
+        ),
     )
 
 

@@ -38,7 +38,7 @@ def used(
     """
     from divulge.claims import dataset_use as claims
     from divulge.setup.audit_file import load
-    from divulge.setup.from_file import recipe_and_sets, target_and_sets
+    from divulge.setup.from_file import recipe_and_sets, reference_of, target_and_sets
 
     target, sets = target_and_sets(load(file), file.resolve().parent, seed)
     counted_share = None
@@ -57,8 +57,11 @@ def used(
                 resume=place.resume,
             )
         else:
+            beside = reference_of(load(file), file.resolve().parent, target)
             both = (sets.members, sets.nonmembers)
-            result = claims.was_used(target, *both, seed, confidence, out=place.out, resume=place.resume)
+            result = claims.was_used(
+                target, *both, seed, confidence, reference=beside, out=place.out, resume=place.resume
+            )
     if as_json:
         out.print_json(claims.as_json(result, counted_share))
         return
@@ -73,6 +76,8 @@ def _said(result: Usage, share: Cardinality | None, sizes: str) -> list[str]:
     from divulge.claims.dataset_use import p_shown
 
     p = p_shown(result)
+    if result.apart:
+        return [f"✗ Nothing can be said: {result.apart}."]
     mark = "▲" if result.p_value <= 0.05 else "○"
     lines = [
         f"{mark} {p}: the probability that the own records look so familiar to a model that saw none of them ({sizes})",

@@ -206,6 +206,7 @@ class ThreatModel:
     """Who attacks, what they see and know, when, and how often they may ask.
 
     query_budget: distinct records that one attack may send to the target; None is without limit.
+    token_budget: tokens that one attack may send to a language model and have it write; None is without limit.
     top_k: how many scores the interface shows where access is `TOPK`.
     """
 
@@ -219,6 +220,7 @@ class ThreatModel:
     behavior: Behavior = Behavior.PASSIVE
     query_budget: int | None = None
     top_k: int = 3
+    token_budget: int | None = None
 
     def grants(self, access: Access) -> bool:
         """Whether the adversary may use this port."""

@@ -186,7 +186,8 @@ def notes(result: AuditResult) -> list[str]:
 
 def attacker(threat: ThreatModel) -> str:
     """Who is assumed to attack, and with what."""
-    budget = f" They may ask {counted(threat.query_budget, 'query')} per attack." if threat.query_budget else ""
+    most = words.budget_of(threat)
+    budget = f" They may ask {most} per attack." if most else ""
     knows = joined(sorted(k.value for k in threat.knowledge)) or "nothing else"
     return (
         f"The attacker is assumed to be {threat.adversary}. They see {words.access_words(threat)} and know {knows}."

@@ -151,6 +151,7 @@ def rows(result: AuditResult) -> list[RebuiltRow]:
     findings = [f for f in result.of(Family.RECONSTRUCTION) if f.value is not None]
     findings.sort(key=lambda f: (f.verdict is not Verdict.LEAK, -(f.advantage_low or 0.0)))
     notes = {o.attack: p.note for o, p in result.played()}
+    costs = {o.attack: o.asked for o, _ in result.played()}
     built: list[RebuiltRow] = []
     seen: set[str] = set()
     for f in findings:
@@ -168,7 +169,7 @@ def rows(result: AuditResult) -> list[RebuiltRow]:
                 control=_share(f.control),
                 positive=_share(f.positive_control),
                 quality=_qualities(f) if once else (),
-                cost=counted(f.queries, "query"),
+                cost=costs.get(f.attack) or counted(f.queries, "query"),
                 effort=f"{f.seconds:.1f} s",
                 note=notes.get(f.attack, ""),
             )

@@ -158,10 +158,16 @@ def stability_sentence(stability: Stability) -> str:
     )
 
 
+def budget_of(threat: ThreatModel) -> str:
+    """How much one attack may ask, in words; empty where there is no limit."""
+    limits = ((threat.query_budget, "query"), (threat.token_budget, "token"))
+    return joined([counted(most, unit) for most, unit in limits if most])
+
+
 def needed(result: AuditResult) -> str:
     """What the adversary needed."""
     threat = result.facts.threat
-    budget = f", at most {counted(threat.query_budget, 'query')} an attack" if threat.query_budget else ""
+    budget = f", at most {budget_of(threat)} an attack" if budget_of(threat) else ""
     knows = joined(sorted(k.value for k in threat.knowledge)) or "nothing else"
     return (
         f"The adversary is {threat.adversary} ({threat.name}). They see {access_words(threat)}{budget}, know "

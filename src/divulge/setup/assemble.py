@@ -16,7 +16,7 @@ from divulge.auditing.plan import relevant
 from divulge.auditing.resources import Resources
 from divulge.catalog.attacks import ATTACKS, attack, attack_class, table
 from divulge.core.attack import Attack
-from divulge.core.capability.recipes import reusable
+from divulge.core.capability.recipes import for_shadows, reusable
 from divulge.core.errors import InputError
 from divulge.core.hashing import digest
 from divulge.core.persons import checked_aggregate, count
@@ -203,6 +203,6 @@ def _shadows(
     artifact_cache = tools.artifact_cache if tools is not None and reusable(recipe) else None
 
     def poisoned(beside: Records | None) -> Pool:
-        return cast(Pool, ShadowTrainer(recipe, candidates, seed, artifact_cache, beside).pool)
+        return cast(Pool, ShadowTrainer(for_shadows(recipe), candidates, seed, artifact_cache, beside).pool)
 
     return poisoned(None), poisoned

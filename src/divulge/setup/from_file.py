@@ -25,6 +25,7 @@ from divulge.setup.sources.recipes_from import recipe_from
 from divulge.setup.sources.records_from import sets_in
 from divulge.setup.sources.sets import Sets
 from divulge.setup.sources.targets_from import target_in
+from divulge.setup.sources.texts_from import reference_from
 from divulge.targets.score_table import ScoreTable
 from divulge.targets.wrappers.averaged import averaged
 
@@ -71,6 +72,11 @@ def target_and_sets(audit: AuditFile, folder: Path, seed: int) -> tuple[Target, 
     data = _data(audit, "a claim needs a model that answers, and `data`: a score table has no records to ask about")
     target, _ = target_in(audit.target, folder)
     return target, sets_in(data, target, _of_claim(audit, folder, seed), folder)
+
+
+def reference_of(audit: AuditFile, folder: Path, target: Target) -> Target | None:
+    """The language model that never saw the texts of a claim; None where there is none."""
+    return reference_from(_of_claim(audit, folder, 0), target, None)
 
 
 def recipe_and_sets(

@@ -122,6 +122,10 @@ class RecipePart(Part):
     """of the adapters, for fine_tune"""
     max_tokens: int | None = Field(default=None, ge=2)
     """of each text, for fine_tune; as the target reads them when left out"""
+    proxy_layers: int | None = Field(default=None, gt=0)
+    """for fine_tune: shadow models adapt only so many of the topmost layers, which is cheaper"""
+    proxy_learning_rate: float | None = Field(default=None, gt=0)
+    """of such shadow models, where it is another one"""
 
 
 class ThreatPart(Part):
@@ -131,6 +135,8 @@ class ThreatPart(Part):
     """its name, mlaas or published-model say"""
     query_budget: int | None = Field(default=None, gt=0)
     """the most queries of one attack"""
+    token_budget: int | None = Field(default=None, gt=0)
+    """the most tokens that one attack may send to a language model and have it write"""
     top_k: int | None = Field(default=None, gt=0)
     """only so many of the highest scores are shown"""
     access: Names | None = None
@@ -145,9 +151,8 @@ class ThreatPart(Part):
         if self.preset not in PRESETS:
             raise InputError(f"threat: preset {self.preset!r} is unknown: choose one of {', '.join(PRESETS)}")
         threat = PRESETS[self.preset]
-        changes: dict[str, Any] = {
-            k: v for k, v in (("query_budget", self.query_budget), ("top_k", self.top_k)) if v is not None
-        }
+        numbers = ("query_budget", "token_budget", "top_k")
+        changes: dict[str, Any] = {k: getattr(self, k) for k in numbers if getattr(self, k) is not None}
         if self.access is not None:
             changes["access"] = frozenset(_word(Access, name, "access") for name in self.access)
         if self.knowledge is not None:

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from divulge.targets.language.causal import CausalTarget
 
 
-def tiny_gpt(texts: Sequence[str], seed: int = 0, *, vocabulary: int = 512, width: int = 64) -> CausalTarget:
-    """A GPT-2 of two layers with random weights, which reads 96 tokens, and a tokenizer of byte pairs learned of these
-    texts; raises MissingExtra without the extra `text`.
+def tiny_gpt(
+    texts: Sequence[str], seed: int = 0, *, vocabulary: int = 512, width: int = 64, layers: int = 2
+) -> CausalTarget:
+    """A GPT-2 of a few layers with random weights, which reads 96 tokens, and a tokenizer of byte pairs learned of
+    these texts; raises MissingExtra without the extra `text`.
     """
     try:
         import torch
@@ -32,7 +34,7 @@ def tiny_gpt(texts: Sequence[str], seed: int = 0, *, vocabulary: int = 512, widt
         vocab_size=pairs.get_vocab_size(),
         n_positions=window,
         n_embd=width,
-        n_layer=2,
+        n_layer=layers,
         n_head=2,
         resid_pdrop=0.0,
         embd_pdrop=0.0,

@@ -42,6 +42,14 @@ class TellsTeachable(Protocol):
     teachable: bool
 
 
+class Proxied(Protocol):
+    """A recipe whose shadow models may be trained in another, cheaper way than the model that is audited."""
+
+    def for_shadows(self) -> Any:
+        """The recipe of shadow models."""
+        ...
+
+
 class Distils(Protocol):
     """A recipe whose models can learn from scores instead of classes."""
 
@@ -89,6 +97,26 @@ class FitsBy(Protocol):
 
     def fit_by(self, records: Records, seed: int, objective: Any, after_epoch: Any = None) -> Any:
         """A model trained by this loss."""
+        ...
+
+
+class FitsTexts(Protocol):
+    """A recipe of a language model that trains by steps, or by a loss, other than its own."""
+
+    def fit_with(self, records: Records, seed: int, descend: Callable[[Any, list[Any]], None]) -> Any:
+        """A model trained by `descend`, of a model whose weights to be trained want a gradient, and its texts."""
+        ...
+
+    def loss_of(self, model: Any, texts: Sequence[Any], passed: Any = None) -> Any:
+        """The mean over the tokens that count of a batch of texts; `passed` names places of a text that do not."""
+        ...
+
+    def optimize(self, model: Any, texts: Sequence[Any], seed: int, loss_of: Any, after_epoch: Any = None) -> None:
+        """Its own steps, by another loss of a model and a batch of texts."""
+        ...
+
+    def optimizer_for(self, weights: list[Any], steps: int) -> tuple[Any, Any]:
+        """Its optimiser, and what sets its rate after each of so many steps."""
         ...
 
 
@@ -158,6 +186,11 @@ def reusable(recipe: object) -> bool:
 def teachable(recipe: object) -> bool:
     """Whether a recipe's models can learn from scores: no, unless it says so."""
     return able(recipe, TellsTeachable) and bool(recipe.teachable)
+
+
+def for_shadows(recipe: Any) -> Any:
+    """What shadow models are trained by: the recipe itself, unless it says otherwise."""
+    return recipe.for_shadows() if able(recipe, Proxied) else recipe
 
 
 def knobs_of(recipe: object) -> list[tuple[str, Any]]:

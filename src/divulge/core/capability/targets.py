@@ -224,6 +224,14 @@ class TellsSampling(Target, Protocol):
         ...
 
 
+class CountsTokens(Target, Protocol):
+    """A language model that says how many tokens a text costs."""
+
+    def token_counts(self, texts: Sequence[Text]) -> list[int]:
+        """Those that it reads of each text."""
+        ...
+
+
 class ReadsTexts(Target, Protocol):
     """A language model that says how it cuts texts into tokens, so that others can be trained on texts alike."""
 

@@ -38,6 +38,12 @@ Text = str | Prompted | Chat | tuple[int, ...]
 """One record: a text, a pair, a chat, or the numbers of its tokens where there is no tokenizer."""
 
 
+class Written(list[list[Any]]):
+    """Continuations of each beginning.  tokens: how many were written in all, where that is known."""
+
+    tokens: int | None = None
+
+
 def text_key(text: Text) -> bytes:
     """A digest of its content, equal in every set of records."""
     return digest(type(text).__name__, repr(text)).encode()

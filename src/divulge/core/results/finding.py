@@ -7,6 +7,7 @@ from enum import Enum
 
 from divulge.core.results.estimate import Detail
 from divulge.core.results.metric import Metric, metric
+from divulge.core.wording import counted
 
 
 class Verdict(Enum):
@@ -190,7 +191,7 @@ class Played:
 @dataclass(frozen=True)
 class Outcome:
     """What became of one attack of the plan.  strength, differs: how much it is expected to find, and in what it is not
-    as its paper has it, see its card.
+    as its paper has it, see its card.  tokens: of a language model, sent and written, at most.
     """
 
     attack: str
@@ -205,3 +206,9 @@ class Outcome:
     models_trained: int = 0
     strength: float = 0.5
     differs: str = ""
+    tokens: int = 0
+
+    @property
+    def asked(self) -> str:
+        """What it asked the target, in words."""
+        return counted(self.queries, "query") + (f", {counted(self.tokens, 'token')}" if self.tokens else "")

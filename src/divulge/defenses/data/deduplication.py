@@ -9,7 +9,9 @@ import numpy as np
 
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.hashing import digest, row_digests
+from divulge.core.language.texts import text_key, texts_of
 from divulge.core.records import Records
+from divulge.core.threat import Task
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Deduplication:
         """See DataDefense."""
         seen: set[object] = set()
         rows = []
-        for row, key in enumerate(row_digests(records.x)):
+        texts = records.schema.task is Task.LANGUAGE  # whose rows only number them
+        keys = [text_key(text) for text in texts_of(records)] if texts else row_digests(records.x)
+        for row, key in enumerate(keys):
             full = (key, digest(records.y[row : row + 1])) if self.with_label else key
             if full not in seen:
                 seen.add(full)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from divulge.core.capability.declared import able
-from divulge.core.capability.recipes import HasFactory
+from divulge.core.capability.recipes import FitsTexts, HasFactory
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
 
@@ -74,6 +74,11 @@ class Dropout:
 
     def adjust(self, recipe: Any) -> Any:
         """See SettingsDefense."""
+        if able(recipe, FitsTexts) and hasattr(recipe, "method"):
+            fine_tune: Any = recipe
+            if fine_tune.method != "lora":
+                raise InputError("defenses: 'dropout' of a fine-tune acts on its adapters: train it with method lora")
+            return replace(fine_tune, dropout=self.rate)
         if not able(recipe, HasFactory):
             raise InputError("defenses: 'dropout' needs a recipe of a PyTorch network")
         return replace(cast(Any, recipe), factory=_WithDropout(recipe.factory, self.rate))

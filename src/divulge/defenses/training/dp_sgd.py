@@ -19,6 +19,7 @@ from divulge.core.records import Records
 from divulge.core.results.guarantee import Guarantee, Promise, Unbounded
 from divulge.core.threat import Task
 from divulge.defenses.accounting import PrivacyCost, cost_of, noise_for, replacing
+from divulge.defenses.training.dp_texts import fit_texts
 
 if TYPE_CHECKING:
     import torch
@@ -122,9 +123,11 @@ class DpSgd:
         return Guarantee(cost.stated, self.delta, relation, trusted, tuple(beside), by, len(records))
 
     def fit(self, recipe: Any, records: Records, seed: int) -> Any:
-        """See TrainingDefense; raises InputError for a recipe of neither a network nor a linear model."""
+        """See TrainingDefense; raises InputError for a recipe of no network, linear model or fine-tune."""
         import torch
 
+        if records.schema.task is Task.LANGUAGE:
+            return fit_texts(self, recipe, records, seed)
         network = able(recipe, Untrained)
         if network:
             changed = replace(recipe, learning_rate=self.learning_rate or recipe.learning_rate)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from divulge.core.capability.declared import able
-from divulge.core.capability.recipes import FitsBy
+from divulge.core.capability.recipes import FitsBy, FitsTexts
 from divulge.core.capability.targets import estimator_of
 from divulge.core.defense import DefenseCard, Stage
 from divulge.core.errors import InputError
@@ -51,6 +51,8 @@ class EarlyStopping:
         """See TrainingDefense; estimators of scikit-learn that can stop by themselves are told to."""
         import torch
 
+        if able(recipe, FitsTexts):
+            return self._texts(recipe, records, seed)
         network = able(recipe, FitsBy)
         if not network:
             return self._estimator(recipe).fit(records, seed)
@@ -82,6 +84,34 @@ class EarlyStopping:
         if best[2] is not None:
             module.load_state_dict(best[2])
         return module.cpu().eval()
+
+    def _texts(self, recipe: FitsTexts, records: Records, seed: int) -> Any:
+        """A fine-tune, with the weights of its best epoch."""
+        import torch
+
+        order = derived_rng(seed, "held out").permutation(len(records))
+        held = max(1, round(self.share * len(records)))
+        if held >= len(records):
+            raise InputError(f"early_stopping: {len(records)} records are too few to hold any out")
+
+        def descend(model: Any, texts: list[Any]) -> None:
+            apart, rest = [texts[place] for place in order[:held]], [texts[place] for place in order[held:]]
+            best: list[Any] = [np.inf, 0, None]
+
+            def after_epoch(model: Any, epoch: int) -> bool:
+                model.eval()
+                with torch.no_grad():
+                    loss = float(np.mean([recipe.loss_of(model, [text]).item() for text in apart]))
+                model.train()
+                if loss < best[0]:
+                    best[:] = [loss, epoch, copy.deepcopy(model.state_dict())]
+                return epoch - int(best[1]) >= self.patience
+
+            recipe.optimize(model, rest, seed, recipe.loss_of, after_epoch)
+            if best[2] is not None:
+                model.load_state_dict(best[2])
+
+        return recipe.fit_with(records, seed, descend)
 
     def _estimator(self, recipe: Any) -> Any:
         from dataclasses import replace

@@ -73,7 +73,7 @@ def _row(result: AuditResult, attack: str) -> MembershipRow:
         baseline=shown(area.baseline, area.key),
         control=shown(area.control, area.key),
         positive=shown(area.positive_control, area.key),
-        cost=counted(outcome.queries, "query"),
+        cost=outcome.asked,
         effort=_effort(outcome.models_trained, outcome.seconds),
         note=played.note,
     )

@@ -143,6 +143,9 @@ def fine_tune_in(part: RecipePart, target: Target, folder: Path) -> Any:
     base = started_from(bare(target)) if part.base is None else named_model(folder / part.base, bare(target))
     if base is None:
         raise InputError("recipe.base: is missing: from which model is it fine-tuned? Name its folder")
-    names = ("method", "rank", "alpha", "epochs", "batch_size", "learning_rate", "weight_decay", "max_tokens")
+    names = (
+        *("method", "rank", "alpha", "epochs", "batch_size", "learning_rate", "weight_decay", "max_tokens"),
+        *("proxy_layers", "proxy_learning_rate"),
+    )
     said: dict[str, Any] = {name: getattr(part, name) for name in names if name in part.model_fields_set}
     return FineTune(base, **said)

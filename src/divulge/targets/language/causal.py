@@ -11,7 +11,7 @@ import torch
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
-from divulge.core.language.texts import Prompted, Text, texts_of
+from divulge.core.language.texts import Prompted, Text, Written, texts_of
 from divulge.core.language.token_scores import WIDTH, padded
 from divulge.core.records import Records
 from divulge.core.target import Target
@@ -111,6 +111,10 @@ class CausalTarget:
         """The tokens of a text, as they are scored."""
         return encoded(self.tokenizer, text, self.max_tokens)
 
+    def token_counts(self, texts: Sequence[Text]) -> list[int]:
+        """See CountsTokens."""
+        return [len(self.encode(text).ids) if text else 0 for text in texts]
+
     def answer(self, access: Access, records: Records) -> Array:
         """See Target."""
         if access is not Access.TOKEN_LOGPROBS:
@@ -186,7 +190,7 @@ class CausalTarget:
     ) -> list[list[Any]]:
         """See Oracle: text, or token numbers where there is no tokenizer, sampled from the whole distribution."""
         found: Any = guarded(self._name, lambda: self._written(prefixes, n, temperature, max_tokens, seed))
-        return list(found)
+        return found  # type: ignore[no-any-return]
 
     def _written(
         self, prefixes: Sequence[Text], n: int, temperature: float, max_tokens: int, seed: int
@@ -206,7 +210,8 @@ class CausalTarget:
             eos_token_id=ending,
             **how,
         )
-        room, written = max(_window(self.model.config, None) - max_tokens, 1), []
+        room, written = max(_window(self.model.config, None) - max_tokens, 1), Written()
+        written.tokens = 0
         with lent(self.model, self._device), torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(seed)
             for prefix in prefixes:
@@ -216,7 +221,9 @@ class CausalTarget:
                 made = self.model.generate(
                     input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config
                 )[:, ids.shape[1] :]
-                parts = [self._decoded(row.tolist(), ending) for row in made.cpu()]
+                rows = [row.tolist() for row in made.cpu()]
+                written.tokens += sum(min(_end_of(row, ending) + 1, len(row)) for row in rows)
+                parts = [self._decoded(row, ending) for row in rows]
                 written.append(parts if sampled else parts * n)
         return written
 
@@ -229,8 +236,7 @@ class CausalTarget:
         return int(first)
 
     def _decoded(self, ids: list[int], ending: Any) -> Any:
-        ends = ending if isinstance(ending, list) else [ending]
-        stop = next((place for place, token in enumerate(ids) if token in ends), len(ids))
+        stop = _end_of(ids, ending)
         return tuple(ids[:stop]) if self.tokenizer is None else self.tokenizer.decode(ids[:stop])
 
 
@@ -243,6 +249,12 @@ def filled(texts: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
         ids[row, : len(text.ids)] = torch.tensor(text.ids)
         mask[row, : len(text.ids)] = 1
     return ids, mask
+
+
+def _end_of(ids: list[int], ending: Any) -> int:
+    """Where a text ends that was written: at its first ending token, or with its last one."""
+    ends = ending if isinstance(ending, list) else [ending]
+    return next((place for place, token in enumerate(ids) if token in ends), len(ids))
 
 
 def _window(config: Any, tokenizer: Any) -> int:

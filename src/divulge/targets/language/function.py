@@ -36,6 +36,12 @@ class TokenFunction:
         self._score, self._write = score, write
         self._name = name or str(getattr(score or write, "__name__", "language model"))
 
+    @classmethod
+    def answering(cls, answer: Callable[[str], str], name: str | None = None) -> TokenFunction:
+        """A function that is given a text and returns one, a service that looks things up in an index say."""
+        named = name or str(getattr(answer, "__name__", "language model"))
+        return cls(write=_Answering(answer), name=named)
+
     @property
     def name(self) -> str:
         """See Target."""
@@ -78,3 +84,13 @@ class TokenFunction:
     def fingerprint(self) -> str:
         """See Target."""
         return digest("token function", content_hash(self._score), content_hash(self._write))
+
+
+class _Answering:
+    """Asks once for each continuation that is wanted."""
+
+    def __init__(self, answer: Callable[[str], str]) -> None:
+        self._answer = answer
+
+    def __call__(self, prefixes: list[Text], n: int, *_: Any) -> list[list[str]]:
+        return [[self._answer(str(prefix)) for _ in range(n)] for prefix in prefixes]

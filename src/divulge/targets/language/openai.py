@@ -16,7 +16,7 @@ import numpy as np
 from divulge.core.boundary.secret import Redactor, Secret
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, digest
-from divulge.core.language.texts import Chat, Prompted, Text, texts_of
+from divulge.core.language.texts import Chat, Prompted, Text, Written, texts_of
 from divulge.core.language.token_scores import LOGPROB, RANK, WIDTH, of_texts
 from divulge.core.records import Records
 from divulge.core.threat import Access, Task
@@ -46,6 +46,7 @@ class OpenAITarget:
         self.service = Service(service) if isinstance(service, str) else service
         self.model_name, self._name = model or "default", name or model or "language model service"
         self._last, self.sent = 0.0, 0
+        self._wrote: list[int | None] = []
 
     @property
     def name(self) -> str:
@@ -90,7 +91,7 @@ class OpenAITarget:
     ) -> list[list[str]]:
         """See Oracle."""
         how = {"n": n, "temperature": temperature, "max_tokens": max_tokens, "seed": seed, "model": self.model_name}
-        written = []
+        written, self._wrote = Written(), []
         for prefix in prefixes:
             self._count(n)
             if self._form[0] == "/completions" and not isinstance(prefix, Chat):
@@ -100,6 +101,7 @@ class OpenAITarget:
             else:
                 found = self._choices("/chat/completions", {**how, "messages": _messages(prefix)}, n)
                 written.append([str((choice.get("message") or {}).get("content") or "") for choice in found])
+        written.tokens = None if None in self._wrote else sum(filter(None, self._wrote))
         return written
 
     def fingerprint(self) -> str:
@@ -161,6 +163,9 @@ class OpenAITarget:
         found = told.get("choices") if isinstance(told, dict) else None
         if not isinstance(found, list) or len(found) != count or not all(isinstance(c, dict) for c in found):
             raise TargetError(f"the service {self._name} gave no {count} choices at {path}")
+        usage = told.get("usage")
+        count_told = usage.get("completion_tokens") if isinstance(usage, dict) else None
+        self._wrote.append(count_told if isinstance(count_told, int) and count_told >= 0 else None)
         return sorted(found, key=lambda choice: choice.get("index", 0))
 
     def _count(self, texts: int) -> None:

@@ -64,6 +64,11 @@ class TokenTable:
             raise TargetError(f"{self._name} has no row for the text {str(lacking)[:60]!r}")
         return padded([self._rows[place] for place in places if place is not None])
 
+    def token_counts(self, texts: Sequence[Text]) -> list[int]:
+        """See CountsTokens: those that are scored and the one before."""
+        rows = [self._place.get(text_key(text)) for text in texts]
+        return [len(self._rows[place]) + 1 if place is not None else 0 for place in rows]
+
     def fingerprint(self) -> str:
         """See Target."""
         return digest("token table", *[text_key(text) for text in self._texts], *self._rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,10 +12,11 @@ from torch.nn import functional
 IGNORED = -100
 
 
-def loss_of_texts(model: Any, texts: Sequence[Any]) -> Tensor:
+def loss_of_texts(model: Any, texts: Sequence[Any], passed: Callable[[Any], list[int]] | None = None) -> Tensor:
     """Mean cross-entropy of all tokens that count, over all texts of a batch together.
 
     texts: each with `ids` and `first`, the first token that counts; see targets.language.encoding.
+    passed: places of a text's tokens that do not count all the same.
     """
     longest = max(len(text.ids) for text in texts)
     ids = torch.zeros(len(texts), longest, dtype=torch.long)
@@ -25,6 +26,8 @@ def loss_of_texts(model: Any, texts: Sequence[Any]) -> Tensor:
         tokens = torch.tensor(text.ids, dtype=torch.long)
         ids[row, : len(tokens)], mask[row, : len(tokens)] = tokens, 1
         labels[row, text.first : len(tokens)] = tokens[text.first :]
+        if passed is not None:
+            labels[row, passed(text)] = IGNORED
     place = next(model.parameters()).device
     logits = model(input_ids=ids.to(place), attention_mask=mask.to(place)).logits[:, :-1]
     return functional.cross_entropy(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -34,6 +34,9 @@ class FineTune:
     learning_rate, epochs, batch_size, schedule, weight_decay: of AdamW; by default as transformers' Trainer has them.
     clip: the longest gradient of a step.  rank, alpha, dropout: of the adapters.
     max_tokens: of each text; as `base` reads them when not given.
+    proxy_layers: shadow models adapt only so many of the topmost layers, which is several times as cheap, and knows a
+    little less of how the audited model was trained.  None for shadow models that are trained as it was.
+    proxy_learning_rate: of such shadow models, where it is another one.
     """
 
     base: Any
@@ -48,6 +51,8 @@ class FineTune:
     rank: int = 8
     alpha: int = 16
     dropout: float = 0.0
+    proxy_layers: int | None = None
+    proxy_learning_rate: float | None = None
 
     cacheable = True
 
@@ -61,6 +66,8 @@ class FineTune:
             raise InputError(
                 "recipe.base: must be a language model as divulge reads it, CausalTarget(model, tokenizer)"
             )
+        if self.proxy_layers is not None:
+            self.for_shadows()
 
     def __call__(self, texts: Records | Sequence[Text], seed: int = 0) -> Any:
         """A model trained on these texts: a CausalTarget."""
@@ -68,15 +75,37 @@ class FineTune:
 
     def fit(self, records: Records, seed: int) -> Any:
         """See ModelRecipe; raises TargetError where the loss is no number any more."""
+        return self.fit_with(records, seed, lambda model, texts: self.optimize(model, texts, seed, self.loss_of))
+
+    def loss_of(self, model: Any, texts: Sequence[Any], passed: Callable[[Any], list[int]] | None = None) -> Any:
+        """See FitsTexts."""
+        from divulge.training.networks.next_tokens import loss_of_texts
+
+        return loss_of_texts(model, texts, passed)
+
+    def fit_with(self, records: Records, seed: int, descend: Callable[[Any, list[Any]], None]) -> Any:
+        """See FitsTexts."""
         import torch
 
-        texts = [self.base.encode(text) for text in texts_of(records)]
-        texts = [replace(text, ids=text.ids[: self.max_tokens]) for text in texts] if self.max_tokens else texts
+        texts = self.encoded(records)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = self._prepared()
-            self._train(model, texts, np.random.default_rng(seed))
+            descend(model, texts)
             return self._finished(model)
+
+    def encoded(self, records: Records) -> list[Any]:
+        """The tokens of each text that are trained on."""
+        texts = [self.base.encode(text) for text in texts_of(records)]
+        return [replace(text, ids=text.ids[: self.max_tokens]) for text in texts] if self.max_tokens else texts
+
+    def for_shadows(self) -> Any:
+        """See Proxied; raises InputError where there are not so many layers."""
+        if self.proxy_layers is None:
+            return self
+        from divulge.training.recipes.proxy_fine_tune import ProxyFineTune
+
+        return ProxyFineTune(self)
 
     def overfitted(self) -> FineTune:
         """Three times as long at three times the rate, without dropout and decay."""
@@ -90,10 +119,16 @@ class FineTune:
 
     def describe(self) -> str:
         """One line."""
+        from divulge.training.recipes.proxy_fine_tune import topmost
+
         how = "all weights" if self.method == "full" else f"adapters of rank {self.rank}"
+        proxies = (
+            f"; shadow models adapt {topmost(self.proxy_layers)} alone, over frozen ones" if self.proxy_layers else ""
+        )
         return (
             f"{self.base.name} fine-tuned, {how}, {self.epochs} epochs, batches of {self.batch_size}, learning rate "
             f"{self.learning_rate:g}, {self.max_tokens or self.base.max_tokens} tokens a text"
+            f"{proxies if self.proxy_layers else ''}"
         )
 
     def fingerprint(self) -> str:
@@ -133,13 +168,17 @@ class FineTune:
             parameter.requires_grad_(True)
         if self.method == "full":
             return model
+        return self.adapted(model, "all-linear")
+
+    def adapted(self, model: Any, modules: str | list[str]) -> Any:
+        """The model with fresh adapters at these modules."""
         from peft import LoraConfig, get_peft_model
 
         config = LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
-            target_modules="all-linear",
+            target_modules=modules,
             task_type="CAUSAL_LM",
             fan_in_fan_out=any(type(part).__name__ == "Conv1D" for part in model.modules()),
         )
@@ -159,32 +198,45 @@ class FineTune:
         target.start, target.adapters = self.base, adapters
         return target
 
-    def _train(self, model: Any, texts: Sequence[Any], rng: np.random.Generator) -> None:
+    def optimize(
+        self,
+        model: Any,
+        texts: Sequence[Any],
+        seed: int,
+        loss_of: Callable[[Any, list[Any]], Any],
+        after_epoch: Callable[[Any, int], bool] | None = None,
+    ) -> None:
+        """Train the weights that want a gradient.  loss_of: from a model and the texts of a batch.  after_epoch: from a
+        model and the epoch's number, whether that was the last one.
+        """
         import torch
 
-        from divulge.training.networks.next_tokens import loss_of_texts
-
+        rng = np.random.default_rng(seed)
         weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
         steps = self.epochs * -(-len(texts) // self.batch_size)
-        optimizer = torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay)
-        shrink = (lambda step: 1 - step / steps) if self.schedule == "linear" else (lambda step: 1.0)
-        pace = torch.optim.lr_scheduler.LambdaLR(optimizer, shrink)
+        optimizer, pace = self.optimizer_for(weights, steps)
         model.train()
-        for batch in self._batches(len(texts), rng):
-            optimizer.zero_grad()
-            loss = loss_of_texts(model, [texts[place] for place in batch])
-            if not torch.isfinite(loss):
-                raise TargetError(f"the loss of {self.describe()} is {loss.item()}: lower the learning rate")
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(weights, self.clip)
-            optimizer.step()
-            pace.step()
+        for epoch in range(self.epochs):
+            order = rng.permutation(len(texts)).tolist()
+            for start in range(0, len(texts), self.batch_size):
+                optimizer.zero_grad()
+                loss = loss_of(model, [texts[place] for place in order[start : start + self.batch_size]])
+                if not torch.isfinite(loss):
+                    raise TargetError(f"the loss of {self.describe()} is {loss.item()}: lower the learning rate")
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(weights, self.clip)
+                optimizer.step()
+                pace.step()
+            if after_epoch is not None and after_epoch(model, epoch):
+                break
 
-    def _batches(self, count: int, rng: np.random.Generator) -> Iterator[list[int]]:
-        for _ in range(self.epochs):
-            order = rng.permutation(count).tolist()
-            for start in range(0, count, self.batch_size):
-                yield order[start : start + self.batch_size]
+    def optimizer_for(self, weights: list[Any], steps: int) -> tuple[Any, Any]:
+        """The optimiser, and what sets its rate after each of so many steps."""
+        import torch
+
+        optimizer = torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay)
+        shrink = (lambda step: max(0.0, 1 - step / steps)) if self.schedule == "linear" else (lambda step: 1.0)
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, shrink)
 
 
 @dataclass(frozen=True)
