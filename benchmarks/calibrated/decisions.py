@@ -67,5 +67,5 @@ def rows(quick: bool) -> Iterator[Row]:
     for arms in ((20, 1000),) if quick else ((5, 200), (20, 1000), (50, 50), (300, 300)):
         yield from accuracy(two_valued(0.9, 0.6), arms, draws)
     yield bounded(draws)
-    for arms in ((12, 1000),) if quick else ((12, 12), (12, 1000), (1000, 12), (10, 200), (200, 200)):
+    for arms in ((12, 1000),) if quick else ((12, 12), (12, 1000), (1000, 12), (10, 200), (50, 1000), (200, 200)):
         yield alarms(arms, draws // 4 if quick else draws)

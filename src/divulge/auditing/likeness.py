@@ -10,7 +10,8 @@ import numpy as np
 from divulge.auditing.answers import Seen, ask, bare
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import Generates, HasPeers, estimator_of
+from divulge.core.capability.reading import HasPeers
+from divulge.core.capability.targets import Generates, estimator_of
 from divulge.core.errors import Impossible, TargetError
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.records import CODED, Kind, Records

@@ -29,8 +29,7 @@ from divulge.core.results.metric import AUC, metric, whole_name
 from divulge.core.results.trials import Scored
 from divulge.core.threat import Access, ThreatModel, closure
 from divulge.games.blind import FOLDS
-from divulge.stats.auc import auc
-from divulge.stats.power import detectable_blind_auc, detectable_shift
+from divulge.stats.blind import cross_fitted, detectable_blind_auc, detectable_shift
 from divulge.stats.verdict import blind_alarm_of, reference_alarm_of
 from divulge.stats.weigh import weigh
 
@@ -77,15 +76,8 @@ def baseline(game: Game) -> Baseline:
 
 
 def blind_reading(evidence: Scored) -> Reading:
-    """The AUC of one guesser with the interval that decides on the alarm; of persons where records belong together.
-
-    Every pair of records in different folds is compared twice, once from either fold, so that where nothing is to be
-    found the variance is up to twice that of independent scores; and of few ranks it is not taken as known.  With fifty
-    and more it is left as it is: a shift that is missed is worse than a split that is called unfair once too often.
-    """
-    persons = evidence.by_unit()
-    once, few = auc(persons), min(persons.n_exposed, persons.n_control)
-    area = replace(once, variance=once.variance * (2 if few < 50 else 1), freedom=float(max(few - 1, 1)))
+    """The AUC of one guesser with the interval that decides on the alarm; of persons where records belong together."""
+    area = cross_fitted(evidence)
     return Reading(area.value, *area.interval(1 - BLIND_CONFIDENCE))
 
 

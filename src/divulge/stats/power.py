@@ -25,29 +25,6 @@ def _margin(alpha: float) -> float:
     return upper_quantile(alpha / 2) + upper_quantile(1 - POWER)
 
 
-def detectable_blind_auc(n_exposed: int, n_control: int, confidence: float) -> float:
-    """Smallest AUC whose interval at this confidence lies above a half with probability 0.8 (normal approximation at
-    the null).
-    """
-    return min(1.0, 0.5 + _margin(1 - confidence) * null_deviation(n_exposed, n_control))
-
-
-def detectable_shift(n_exposed: int, n_control: int, width: int, fitted: float, area: float) -> float:
-    """By how many standard deviations two sets must differ in one of `width` columns, for a linear classifier that is
-    cross-fitted on a share `fitted` of them to reach an AUC of `area` on average; infinity for 1.
-
-    The expected AUC is Phi(d2 / sqrt(2 (d2 + width (1 / n1 + 1 / n0)))), with d2 the squared Mahalanobis distance: what
-    estimating the means costs a discriminant is known (Raudys and Young 2004, J. Multivariate Analysis 89, T_mu).
-    """
-    from scipy import special
-
-    if area >= 1:
-        return float("inf")
-    q2 = 2 * float(special.ndtri(area)) ** 2
-    noise = width * (1 / n_exposed + 1 / n_control) / fitted
-    return float(np.sqrt((q2 + np.sqrt(q2**2 + 4 * q2 * noise)) / 2))
-
-
 def detectable_auc(n_exposed: int, n_control: int, threshold: float, alpha: float) -> float:
     """Smallest 2 AUC - 1 found with probability 0.8 at level alpha (normal approximation at the null)."""
     return min(1.0, threshold + 2 * _margin(alpha) * null_deviation(n_exposed, n_control))

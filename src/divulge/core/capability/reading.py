@@ -17,3 +17,11 @@ class AskedInParts(Target, Protocol):
     """One that finds out how many records its model takes a call; see targets.batches.Batches."""
 
     batches: Any
+
+
+class HasPeers(Protocol):
+    """A target beside which other models of its kind stand, each with records of its own."""
+
+    def remembered(self) -> tuple[float, list[float]]:
+        """How well its own signal tells its members from others (AUC), and those of the other models theirs."""
+        ...

@@ -367,14 +367,6 @@ def classes_of(target: object) -> Sequence[Any]:
     return (target.classes or ()) if able(target, HasClasses) else ()
 
 
-class HasPeers(Protocol):
-    """A target beside which other models of its kind stand, each with records of its own."""
-
-    def remembered(self) -> tuple[float, list[float]]:
-        """How well its own signal tells its members from others (AUC), and those of the other models theirs."""
-        ...
-
-
 def needs_classes(target: object) -> bool:
     """Whether somebody else has to say which label an output stands for: no, unless the target says so."""
     return able(target, NeedsClasses) and bool(target.needs_classes)

@@ -194,7 +194,7 @@ class _OneAttack:
         return np.asarray(special.log_ndtr(-z))
 
     def _at_rates(self, above: Array) -> Array:
-        """Of the true positive rates, and of epsilon, which is looked for at fourteen thresholds and pays for that."""
+        """Of the true positive rates, and of epsilon, which is looked for at ten thresholds and pays for that."""
         draws, columns = above.shape[1], np.arange(above.shape[1])
         wrong = self._until[:, None] - above
         naming: dict[int, Array] = {}

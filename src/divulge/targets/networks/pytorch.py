@@ -40,7 +40,7 @@ from divulge.targets.networks.torch_gradients import activations, gradient_norms
 from divulge.targets.networks.torch_inputs import Named, Singles, as_numbers, as_owned, last_operation
 from divulge.targets.networks.torch_lent import Structure, as_input, bare, device_of, is_quantized, lent, type_of
 from divulge.targets.networks.torch_secrets import of_module
-from divulge.targets.networks.torch_updates import Front, InLogits, front_of, loss_of, sent_of, untrained
+from divulge.targets.networks.torch_updates import Front, InLogits, front_of, loss_of, moved, sent_of, untrained
 from divulge.targets.stated import StatedTarget
 
 LOOKED_AT = 512
@@ -346,15 +346,7 @@ class TorchTarget(StatedTarget):
 
     def updated(self, records: Records, steps: int = 1, rate: float = 0.1, epochs: int = 1) -> TorchTarget:
         """The next version: this one after `update` with new records."""
-        sent = self.sent(records, steps, rate, None, epochs)
-        module = copy.deepcopy(bare(self.module))
-        with torch.no_grad():
-            for parameter, part in zip(module.parameters(), sent.change, strict=True):
-                parameter.sub_(rate * torch.as_tensor(part, dtype=parameter.dtype, device=parameter.device))
-            if sent.buffers:
-                for buffer, after in zip(module.buffers(), sent.buffers, strict=True):
-                    buffer.copy_(torch.as_tensor(after, device=buffer.device))
-        return self.alike(module)
+        return self.alike(moved(bare(self.module), self.sent(records, steps, rate, None, epochs), rate))
 
     def surprise(self, records: Records) -> Array:
         """Loss of every record by itself, of a text the mean over its tokens: [records]."""

@@ -170,3 +170,15 @@ def front_of(module: nn.Module, layer: str | None) -> Front:
     if layer not in leaves:
         raise InputError(f"reconstruction.layer: there is no layer {layer!r}: choose from {', '.join(leaves[:20])}")
     return Front(module, layer)
+
+
+def moved(module: nn.Module, sent: Sent, rate: float) -> nn.Module:
+    """A copy of the module after an update at this rate."""
+    after = copy.deepcopy(module)
+    with torch.no_grad():
+        for parameter, part in zip(after.parameters(), sent.change, strict=True):
+            parameter.sub_(rate * torch.as_tensor(part, dtype=parameter.dtype, device=parameter.device))
+        if sent.buffers:
+            for buffer, value in zip(after.buffers(), sent.buffers, strict=True):
+                buffer.copy_(torch.as_tensor(value, device=buffer.device))
+    return after
