@@ -19,7 +19,7 @@ class AskedInParts(Target, Protocol):
     batches: Any
 
 
-class HasPeers(Protocol):
+class HasPeers(Target, Protocol):
     """A target beside which other models of its kind stand, each with records of its own."""
 
     def remembered(self) -> tuple[float, list[float]]:
