@@ -29,6 +29,11 @@ if "DIVULGE_DATA" in os.environ:
 ROOT = Path(__file__).parent.parent
 
 LONGEST = (
+    "cli/test_fuzz.py",
+    "cli/test_demos.py",
+    "faults/test_faults.py",
+    "targets/test_estimators.py",
+    "auditing/test_baseline_by_kind.py",
     "house/test_documentation.py",
     "house/test_same_figures.py",
     "attacks/test_gradients.py",

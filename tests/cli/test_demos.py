@@ -12,7 +12,7 @@ from divulge.core.errors import InputError
 from divulge.core.threat import Family
 from divulge.data.sources import SOURCES
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 FAMILIES = {family.value for family in Family}
 
 

@@ -13,6 +13,7 @@ from tests.faults.harness import KINDS, Faults, spread, table
 pytestmark = [
     pytest.mark.skipif(not hasattr(sys, "getrefcount") or sys.platform == "win32", reason="it forks"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.timeout(1800),
 ]
 
 

@@ -97,7 +97,7 @@ def test_the_demonstration_needs_no_extra(tmp_path):
     typed = "demo", "patients", "--minutes", "0.03", "--out", str(tmp_path)
     done = subprocess.run([sys.executable, "-c", BARE, *typed], capture_output=True, text=True)
     assert done.stdout.startswith("0 False"), done.stdout + done.stderr
-    assert done.returncode == 0 and done.stdout.count("Report: ") == 2
+    assert done.returncode in (0, 3) and done.stdout.count("Report: ") == 2  # 3: there may be no time for any attack
     assert "broke off" not in done.stdout
 
 

@@ -136,7 +136,7 @@ class _Reader:
         elif isinstance(value, types.FunctionType):
             self._once(value, _Reader._function, depth)
         elif isinstance(value, types.ModuleType | type | types.BuiltinFunctionType):
-            self.tell("name", getattr(value, "__module__", "") or "", getattr(value, "__qualname__", value.__name__))
+            self.tell("name", getattr(value, "__module__", "") or "", _called(value))
             if isinstance(value, type):
                 self.read_code(value, depth)
         elif isinstance(value, types.CodeType):
@@ -190,7 +190,7 @@ class _Reader:
 
     def _function(self, value: types.FunctionType, depth: int) -> None:
         """By its name, its code, and everything that the code names: other functions, models, numbers, own modules."""
-        self.tell("function", value.__module__ or "", value.__qualname__)
+        self.tell("function", value.__module__ or "", _called(value))
         if well_known(value.__module__):
             return
         cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
@@ -211,7 +211,7 @@ class _Reader:
     def _reduced(self, value: Any, depth: int) -> None:
         """By the way in which pickle would take it apart, where there is one."""
         kind = type(value)
-        self.tell("object", kind.__module__, kind.__qualname__)
+        self.tell("object", kind.__module__, _called(kind))
         self.read_code(kind, depth)
         own = _own_words(value)
         if own is not None:
@@ -233,6 +233,13 @@ class _Reader:
                 self.read(_cacheable(kind, part), depth + 1)
             for more in rest[1:3]:
                 self._ordered("items", list(more) if more is not None else (), depth)
+
+
+def _called(thing: Any) -> str:
+    """Its qualified name, but for the function that it was made in, which a class that travels between processes
+    forgets.
+    """
+    return str(getattr(thing, "__qualname__", thing.__name__)).rpartition("<locals>.")[2]
 
 
 def well_known(module: str | None) -> bool:

@@ -32,7 +32,6 @@ class Goldfish:
         paper="hans2024",
         summary="leaves some tokens of every text out of the loss",
         stage=Stage.TRAINING,
-        extra="torch",
         breaks_bound="",
     )
 
