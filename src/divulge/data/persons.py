@@ -89,7 +89,7 @@ def apart(
     both = count(nonmembers.groups[shared])
     if both and not drop:
         raise InputError(
-            f"{counted(both, 'person')} stand among members and non-members alike: draw persons with all their rows "
+            f"{counted(both, 'person')} {'stands' if both == 1 else 'stand'} among members and non-members alike: draw persons with all their rows "
             "into either set before training, or say `duplicates: drop` to leave them out of the non-members"
         )
     if shared.all():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from divulge.core.wording import counted
+
 
 @dataclass(frozen=True)
 class Concern:
@@ -65,11 +67,14 @@ class Handshake:
         """'accuracy on members 0.97, on non-members 0.81, of 600 records each; chance 0.50'."""
         if self.members is None and self.nonmembers is None:
             return "how well the model answers is not known" + (f": {self.unchecked[0]}" if self.unchecked else "")
-        inside, outside = (
-            "not known" if value is None else f"{value:.2f}" for value in (self.members, self.nonmembers)
-        )
+        inside, outside = ("not known" if value is None else _short(value) for value in (self.members, self.nonmembers))
         of, other = self.asked
-        sizes = f"of {of:,} records each" if of == other else f"of {of:,} and {other:,} records"
+        sizes = f"of {counted(of, 'record')} each" if of == other else f"of {of:,} and {other:,} records"
         chance = f"; chance {self.chance:.2f}" if self.chance is not None else ""
         same = "; every record gets the same answer, in which there is nothing to see" if self.constant else ""
         return f"{self.measure} on members {inside}, on non-members {outside}, {sizes}{chance}{same}"
+
+
+def _short(value: float) -> str:
+    """Two digits, three where two would say that all is right and it is not."""
+    return f"{value:.3f}" if f"{value:.2f}" == "1.00" and value < 0.9995 else f"{value:.2f}"
