@@ -89,8 +89,8 @@ def apart(
     both = count(nonmembers.groups[shared])
     if both and not drop:
         raise InputError(
-            f"{counted(both, 'person')} {'stands' if both == 1 else 'stand'} among members and non-members alike: draw persons with all their rows "
-            "into either set before training, or say `duplicates: drop` to leave them out of the non-members"
+            f"{counted(both, 'person')} {'stands' if both == 1 else 'stand'} among members and non-members alike: draw "
+            "persons with all their rows into either set before training, or say `duplicates: drop` to leave them out of the non-members"
         )
     if shared.all():
         raise InputError("every person among the non-members is a member too: give persons who were not trained on")
