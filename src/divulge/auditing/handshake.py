@@ -28,6 +28,7 @@ from divulge.auditing.oracle import GrantedOracle, Memory
 from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, in_parts, refuse_silence, service_twice, twice
 from divulge.auditing.texts import losses_of_texts, texts_twice
 from divulge.core.capability.declared import able
+from divulge.core.capability.reading import HasPeers
 from divulge.core.capability.targets import HasEstimator, HasVocabulary, LanguageModel, Meets, Rechecks
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, row_digests
@@ -250,7 +251,9 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
         return [other] if other is not None else all_alike(likes, known)
     grave = _map(job, asked, side, likes)
     if grave is None and not job.own:
-        grave = _unlike(job, asked, side, likes, minutes) or sure_and_wrong(side.members)
+        grave = _unlike(job, asked, side, likes, minutes)
+        if grave is None and able(bare(job.target), HasPeers):
+            grave = sure_and_wrong(side.members)
     found = [grave] if grave is not None else []
     scores = side.members.log_scores
     if scores is not None and not able(bare(job.target), HasEstimator) and second_softmax(scores, side.members.right):

@@ -90,7 +90,8 @@ def apart(
     if both and not drop:
         raise InputError(
             f"{counted(both, 'person')} {'stands' if both == 1 else 'stand'} among members and non-members alike: draw "
-            "persons with all their rows into either set before training, or say `duplicates: drop` to leave them out of the non-members"
+            "persons with all their rows into either set before training, or say `duplicates: drop` to leave them out "
+            "of the non-members"
         )
     if shared.all():
         raise InputError("every person among the non-members is a member too: give persons who were not trained on")
