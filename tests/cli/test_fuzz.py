@@ -69,7 +69,7 @@ def contents() -> dict[str, bytes]:
     """Files that are as they should be."""
     model, npz, parquet = io.BytesIO(), io.BytesIO(), io.BytesIO()
     joblib.dump(MODEL, model)
-    scores = RNG.normal(size=60)
+    scores = RNG.normal(size=60) + 2 * KEEP  # signals that tell nothing would be no evidence of anything
     np.savez(npz, scores=scores[None], keep=KEEP[None], y=np.zeros(60, int))
     pd.DataFrame({"model": 0, "record": range(60), "score": scores, "keep": KEEP, "y": 0}).to_parquet(parquet)
     return {
