@@ -30,7 +30,7 @@ def folders(tmp_path_factory):
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 3), done.stderr  # 3: there may be no time for a family
     runs = sorted(p for p in out.iterdir() if p.is_dir())
     assert len(runs) == 2 and done.stdout.count("Report: ") == 2
     return runs

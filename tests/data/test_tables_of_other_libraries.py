@@ -66,12 +66,27 @@ def test_a_whole_table_and_the_name_of_its_target(make, tmp_path):
     whole = make(FRAME.assign(ill=Y))
     halves = [(whole[:100], "ill"), (whole[100:], "ill")] if make is polars.from_pandas else None
     halves = halves or [(whole.slice(0, 100), "ill"), (whole.slice(100), "ill")]
-    run = divulge.audit(
-        lambda t: MODEL.predict_proba(numbers(t)), *halves, attacks=["loss"], progress=None, out=tmp_path
-    )
+    seen = set()
+
+    def model(table):
+        seen.add(type(table))
+        return MODEL.predict_proba(numbers(table))
+
+    run = divulge.audit(model, *halves, attacks=["loss"], progress=None, out=tmp_path / "a")
+    both = [side for side, _ in halves]
+    named = divulge.audit(model, *both, target="ill", attacks=["loss"], progress=None, out=tmp_path / "b")
+    assert seen == {type(whole)} and named.result.handshake == run.result.handshake
     assert run.result.handshake.members == pytest.approx((MODEL.predict(numbers(FRAME[:100])) == Y[:100]).mean())
     with pytest.raises(InputError, match="no column 'well'"):
         divulge.audit(lambda t: t, (whole, "well"), (whole, "well"))
+
+
+def test_words_that_arrow_cannot_take_rows_of():
+    table = MAKERS["arrow"](FRAME)
+    viewed = table.set_column(4, "s", table["s"].cast(pyarrow.string_view()))
+    (records,) = from_arrays([(viewed, Y)])
+    given = records.take(np.array([7, 3])).native()
+    assert given.schema == viewed.schema and given["s"].to_pylist() == FRAME["s"].iloc[[7, 3]].tolist()
 
 
 def test_tables_that_do_not_fit_together_are_refused():
@@ -80,5 +95,9 @@ def test_tables_that_do_not_fit_together_are_refused():
         from_arrays([(one, Y), (other, Y)])
     with pytest.raises(InputError, match="same types"):
         from_arrays([(one, Y), (MAKERS["arrow"](FRAME.assign(k=FRAME["s"])), Y)])
+    with pytest.raises(InputError, match="two columns are called 'a'"):
+        from_arrays([(one.rename_columns(list("aabks")), Y)])
+    with pytest.raises(InputError, match=r"pass x.collect\(\)"):
+        from_arrays([(polars.from_pandas(FRAME).lazy(), Y)])
     with pytest.raises(InputError, match="as one kind"):
         from_arrays([(one, Y), (FRAME, Y)])

@@ -44,6 +44,7 @@ ELSEWHERE = (
     "demo synthetic",
     "demo language",
     "audit FILE",
+    "attacks NAME",
     "audit --untrusted FILE",
     "canaries test audit.yaml --secret canaries/secret.json",
     "push latest s3://bucket/runs",

@@ -34,11 +34,25 @@ def lightgbm_file(path):
 
 def catboost_file(path, kind=catboost.CatBoostClassifier, y=Y):
     model = kind(iterations=5, **QUIET).fit(X, y)
-    model.save_model(str(path))
+    model.save_model(str(path), format="json" if path.suffix == ".json" else "cbm")
     return model
 
 
-FILES = [("m.ubj", xgboost_file), ("m.json", xgboost_file), ("m.txt", lightgbm_file), ("m.cbm", catboost_file)]
+def stopped_file(path):
+    model = xgboost.XGBClassifier(n_estimators=200, early_stopping_rounds=3, n_jobs=1)
+    model.fit(X[:60], Y[:60], eval_set=[(X[60:], Y[60:])], verbose=False).save_model(path)
+    assert model.best_iteration + 1 < model.get_booster().num_boosted_rounds()
+    return model
+
+
+FILES = [
+    ("stopped.ubj", stopped_file),
+    ("c.json", catboost_file),
+    ("m.ubj", xgboost_file),
+    ("m.json", xgboost_file),
+    ("m.txt", lightgbm_file),
+    ("m.cbm", catboost_file),
+]
 
 
 @pytest.mark.parametrize(("name", "save"), FILES, ids=[name for name, _ in FILES])

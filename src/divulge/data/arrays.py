@@ -181,6 +181,8 @@ def _kind(x: Any) -> str:
         return "an array"
     if isinstance(x, list | pd.Series):
         return "a list"
+    if hasattr(x, "collect"):
+        raise InputError(f"records cannot be read from a {type(x).__name__}, which holds no rows yet: pass x.collect()")
     raise InputError(
         f"records cannot be read from a {type(x).__name__}: pass a data frame, an array, a sparse matrix, a tensor or "
         "a list of texts"

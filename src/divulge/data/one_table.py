@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 def one_table(tables: Sequence[Any]) -> Any:
     """All rows in one table of another library than pandas, which must have the same columns in the same order."""
     names = names_of(tables[0])
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
+        raise InputError(f"two columns are called {twice!r}: give each a name of its own")
     for table in tables[1:]:
         odd = sorted(set(names_of(table)) ^ set(names))
         if odd:

@@ -66,7 +66,7 @@ def _pair(name: str, value: Any) -> Any:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise InputError(f"{name} must be a pair (x, y), or a data frame and its target column, {_not(value)}")
     x, y = value
-    if isinstance(y, str) and hasattr(x, "to_pandas"):  # a table of another library
+    if isinstance(y, str) and hasattr(x, "to_pandas") and not is_table(x):  # of a library that is not known
         x = x.to_pandas()
     if isinstance(y, list) and len(y) == 1 and isinstance(y[0], str):
         y = y[0]

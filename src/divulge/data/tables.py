@@ -30,8 +30,20 @@ def table_length(table: Any) -> int:
 def table_rows(table: Any, index: Array) -> Any:
     """The rows at these positions [rows]."""
     if _arrow(table):
-        return table.take(index)
+        return _taken(table, index)
     return table.iloc[index] if hasattr(table, "iloc") else table[index]
+
+
+def _taken(table: Any, index: Array) -> Any:
+    """Rows of an Arrow table; of columns that Arrow cannot take rows of (views of words), by way of the full type."""
+    import pyarrow
+
+    try:
+        return table.take(index)
+    except pyarrow.ArrowNotImplementedError:
+        full = {"string_view": pyarrow.large_string(), "binary_view": pyarrow.large_binary()}
+        kinds = [field.with_type(full.get(str(field.type), field.type)) for field in table.schema]
+        return table.cast(pyarrow.schema(kinds)).take(index).cast(table.schema)
 
 
 def tables_joined(tables: Sequence[Any]) -> Any:

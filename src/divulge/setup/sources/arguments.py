@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from divulge.core.errors import InputError
+from divulge.data.tables import is_table
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,7 +88,7 @@ def _refuse_other_order(usual: str, given: Mapping[str, Any]) -> None:
 
 
 def _is_frame(value: Any) -> bool:
-    return hasattr(value, "dtypes") and hasattr(value, "columns")
+    return is_table(value) or (hasattr(value, "dtypes") and hasattr(value, "columns"))
 
 
 def _is_model(value: Any) -> bool:

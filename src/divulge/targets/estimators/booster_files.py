@@ -22,6 +22,8 @@ def library_of(path: Path) -> str | None:
         return "lightgbm"
     if start.startswith(b"CBM1"):
         return "catboost"
+    if b'"oblivious_trees"' in start or b'"model_info"' in start:
+        return "catboost"
     return "xgboost" if b'"learner"' in start or b"learner{" in start or b"\x07learner" in start else None
 
 
@@ -39,7 +41,7 @@ def load_booster(path: Path) -> Any:
 
         booster = xgboost.Booster()
         booster.load_model(path)
-        return booster
+        return _as_kept(booster)
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or str(library), str(library)) from error
     except Exception as error:  # the libraries have errors of their own
@@ -48,11 +50,20 @@ def load_booster(path: Path) -> Any:
         ) from error
 
 
+def _as_kept(booster: Any) -> Any:
+    """Of an estimator that was saved the rounds that early stopping kept, with which it answers; a bare booster answers
+    with all of its trees.
+    """
+    best = booster.attr("best_iteration") if booster.attr("scikit_learn") is not None else None
+    return booster if best is None else booster[: int(best) + 1]
+
+
 def _catboost(path: Path) -> Any:
     """As the estimator that its loss makes it: labels and probabilities, or values."""
     import catboost
 
-    plain = catboost.CatBoost().load_model(str(path))
+    how = {"format": "json"} if path.suffix.lower() == ".json" else {}
+    plain = catboost.CatBoost().load_model(str(path), **how)
     loss = json.dumps(plain.get_all_params().get("loss_function", "RMSE"))
     kind = "Classifier" if any(name in loss for name in ("Logloss", "MultiClass", "CrossEntropy")) else "Regressor"
-    return getattr(catboost, f"CatBoost{kind}")().load_model(str(path))
+    return getattr(catboost, f"CatBoost{kind}")().load_model(str(path), **how)
