@@ -74,9 +74,13 @@ def refuse_silence(target: Target, records: Records) -> str:
             first = first or str(error)
             continue
         return first if port in INSIDE else ""
-    raise InputError(
-        f"{' '.join(first.split())}: asked about the first records, before anything was attacked; {_cure(first)}"
-    )
+    raise unanswered(first)
+
+
+def unanswered(error: str) -> InputError:
+    """The model's error, and what to do."""
+    asked = "asked about the first records, before anything was attacked"
+    return InputError(f"{' '.join(error.split())}: {asked}; {_cure(error)}")
 
 
 def _cure(error: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from divulge.auditing.probes import unanswered
 from divulge.core.capability.declared import able
 from divulge.core.capability.targets import Meets, Settles, estimator_of
 from divulge.core.errors import InputError, TargetError, raised
@@ -99,7 +100,7 @@ def met(target: Target, sets: Sets, budget: int | None = None) -> Sets:
         try:
             target.settle(sets.members)
         except TargetError as error:
-            raise InputError(str(error)) from error
+            raise (unanswered(str(error)) if "crashed" in str(error) else InputError(str(error))) from error
     if able(target, Meets):
         try:
             target.meet(
