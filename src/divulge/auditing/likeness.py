@@ -346,11 +346,13 @@ def unlike_its_peers(job: Job) -> list[Concern]:
     inside = int(job.member.sum())
     spread = np.sqrt((len(job.member) + 1) / (12 * inside * (len(job.member) - inside)))
     typical = float(np.mean(others)) if others else 0.5
-    if Access.LABEL not in target.offers and max([mine, typical]) - 0.5 < 2 * spread:
+    if len(others) < FEWEST_PEERS:
+        return []
+    if Access.LABEL not in target.offers and max(mine, *others) - 0.5 < 3 * spread:
         seen = "no model of the table tells its members by its signal, and whether the signals are right is not known"
         cause = "nothing is remembered, or `keep` or the order of the records is another one"
         return [Concern("silent", False, seen, cause, "give the logits, which can be held against y", doubt=True)]
-    if len(others) < FEWEST_PEERS or typical - mine < max(2 * GAP, 4 * spread) or not falls_short(mine, others):
+    if typical - mine < max(2 * GAP, 4 * spread) or not falls_short(mine, others):
         return []
     seen = (
         f"the target's own signal tells its members with AUC {mine:.2f}, those of the other models with {typical:.2f}"
