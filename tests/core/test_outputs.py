@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from divulge.core.errors import InputError, TargetError
 from divulge.core.outputs import (
+    SINGLE,
     OutputForm,
     OutputReading,
     as_logits,
@@ -89,7 +90,7 @@ def test_forms_that_are_contradicted():
 @settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from(list(OutputForm)))
 def test_the_gradient_of_a_reading_is_that_of_its_own_loss(seed, form):
-    single = form in (OutputForm.LOGIT, OutputForm.PROBABILITY)
+    single = form in SINGLE
     z = torch.tensor(logits_of(seed, 8, 1 if single else 3, 2), requires_grad=True)
     y = torch.tensor(np.random.default_rng(seed).integers(0, 2, 8))
     outputs = {
@@ -99,6 +100,9 @@ def test_the_gradient_of_a_reading_is_that_of_its_own_loss(seed, form):
         OutputForm.LOGIT: lambda: z,
         OutputForm.PROBABILITY: z.sigmoid,
         OutputForm.ONE_VS_REST: z.sigmoid,
+        OutputForm.SHARES: lambda: 7 * z.softmax(1),
+        OutputForm.PERCENTAGE: lambda: 100 * z.sigmoid(),
+        OutputForm.LOG_PROBABILITY: lambda: torch.nn.functional.logsigmoid(z),
     }[form]()
     if form is OutputForm.ONE_VS_REST:
         hot = torch.nn.functional.one_hot(y, 3).double()
