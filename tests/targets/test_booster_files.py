@@ -71,6 +71,13 @@ def test_a_regressor_stays_one(tmp_path):
     np.testing.assert_allclose(np.ravel(target.answer(Access.SCORES, records)), model.predict(X), atol=1e-9)
 
 
+def test_what_ranks_is_refused(tmp_path):
+    model = catboost.CatBoostRanker(iterations=3, **QUIET).fit(X, Y, group_id=np.repeat(np.arange(12), 10))
+    model.save_model(str(tmp_path / "m.cbm"))
+    with pytest.raises(InputError, match="neither classifies nor regresses"):
+        load_booster(tmp_path / "m.cbm")
+
+
 def test_other_files_are_none_of_theirs(tmp_path):
     (tmp_path / "notes.txt").write_text("tree of life")
     (tmp_path / "other.json").write_text("{}")

@@ -9,6 +9,9 @@ from typing import Any
 from divulge.core.errors import InputError, MissingExtra, raised
 
 SUFFIXES = (".ubj", ".json", ".txt", ".cbm", ".model", ".bst", ".xgb", ".lgb")
+RANKING = ("Rank", "Pair", "Query", "Lambda", "StochasticF")
+"""In the names of the losses of CatBoost that put records into an order."""
+
 _BEGINNING = 4_000
 
 
@@ -42,6 +45,8 @@ def load_booster(path: Path) -> Any:
         booster = xgboost.Booster()
         booster.load_model(path)
         return _as_kept(booster)
+    except InputError:
+        raise
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or str(library), str(library)) from error
     except Exception as error:  # the libraries have errors of their own
@@ -65,5 +70,10 @@ def _catboost(path: Path) -> Any:
     how = {"format": "json"} if path.suffix.lower() == ".json" else {}
     plain = catboost.CatBoost().load_model(str(path), **how)
     loss = json.dumps(plain.get_all_params().get("loss_function", "RMSE"))
+    if any(name in loss for name in RANKING):
+        raise InputError(
+            f"target.path: {path.name} ranks (its loss is {loss}), which neither classifies nor regresses: in Python, "
+            "divulge.FunctionTarget(model.predict, 'values') is audited as what predicts its values"
+        )
     kind = "Classifier" if any(name in loss for name in ("Logloss", "MultiClass", "CrossEntropy")) else "Regressor"
     return getattr(catboost, f"CatBoost{kind}")().load_model(str(path), **how)
