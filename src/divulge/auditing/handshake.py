@@ -17,15 +17,24 @@ from divulge.auditing.likeness import (
     SeenSides,
     all_alike,
     believable,
+    forgotten,
     poorer,
     reference,
-    released_otherwise,
     sure_and_wrong,
     unlike,
-    unlike_its_peers,
 )
 from divulge.auditing.oracle import GrantedOracle, Memory
-from divulge.auditing.probes import ANSWERS, as_owner_asks, few_of, in_parts, refuse_silence, service_twice, twice
+from divulge.auditing.probes import (
+    ANSWERS,
+    as_owner_asks,
+    few_of,
+    in_parts,
+    refuse_silence,
+    released_otherwise,
+    service_twice,
+    twice,
+    unlike_its_peers,
+)
 from divulge.auditing.texts import losses_of_texts, texts_twice
 from divulge.core.capability.declared import able
 from divulge.core.capability.reading import HasPeers
@@ -252,6 +261,8 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     grave = _map(job, asked, side, likes)
     if grave is None and not job.own:
         grave = _unlike(job, asked, side, likes, minutes)
+        if grave is None and not job.expect:
+            grave = forgotten(side, likes)
         if grave is None and able(bare(job.target), HasPeers):
             grave = sure_and_wrong(side.members)
     found = [grave] if grave is not None else []

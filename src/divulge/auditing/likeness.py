@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
-from divulge.auditing.answers import Seen, ask, bare
+from divulge.auditing.answers import Seen, ask
 from divulge.auditing.job import BoundRecipe, Job
-from divulge.core.capability.declared import able
-from divulge.core.capability.reading import HasPeers
-from divulge.core.capability.targets import Generates, estimator_of
-from divulge.core.errors import Impossible, TargetError
+from divulge.core.capability.targets import estimator_of
+from divulge.core.errors import Impossible
 from divulge.core.hashing import Array, derived_seed
-from divulge.core.records import CODED, Kind, Records
+from divulge.core.records import Kind, Records
 from divulge.core.results.handshake import Concern
 from divulge.core.signals import log_of_scores
-from divulge.core.threat import Access
-from divulge.stats.handshake import falls_short, other_form, permutation, sign_test
+from divulge.stats.handshake import falls_short, permutation, sign_test
 from divulge.training.recipes.sklearn import SklearnRecipe
 
 TRAININGS, TRAININGS_OF_ESTIMATORS = 3, 8
@@ -159,6 +157,43 @@ def _against(target: SeenSides, like: SeenSides, exact: bool) -> tuple[int, Conc
         cause = "the model was not trained on these members"
         return 1, Concern("strangers", False, seen, cause, RIGHT_ONE, doubt=True)
     return None
+
+
+def forgotten(target: SeenSides, likes: Likes) -> Concern | None:
+    """What speaks against a target whose loss tells nothing of its members, where models of the very same recipe all
+    tell theirs by it.  One that is better on records that nobody trained on was trained on more, of which the members
+    are a part: it may well have forgotten them.
+    """
+    if not likes.exact or min(len(target.members), len(target.nonmembers)) < FEWEST:
+        return None
+    (mine, spread), found = _told_by_loss(target), list[float]()
+    if mine - 0.5 > 2 * spread:
+        return None
+    for like in islice(likes, TRAININGS):
+        theirs, _ = _told_by_loss(like)
+        better = int((target.nonmembers.loss < like.nonmembers.loss).sum())
+        worse = int((target.nonmembers.loss > like.nonmembers.loss).sum())
+        if theirs - mine < max(2 * GAP, 4 * spread) or sign_test(better, worse) < 0.05:
+            return None
+        found.append(theirs)
+    if not found or not falls_short(mine, found):
+        return None
+    seen = (
+        f"the loss tells members from others with AUC {mine:.2f}, and with {np.mean(found):.2f} in models of the same "
+        "recipe that were trained on these members"
+    )
+    cause = "the model was not trained on these members, or on far more records than these"
+    return Concern("strangers", False, seen, cause, RIGHT_ONE, doubt=True)
+
+
+def _told_by_loss(side: SeenSides) -> tuple[float, float]:
+    """The AUC of the loss, and its standard error where it tells nothing."""
+    from scipy.stats import rankdata
+
+    inside, outside = len(side.members), len(side.nonmembers)
+    ranks = rankdata(-np.concatenate([side.members.loss, side.nonmembers.loss]))
+    area = (ranks[:inside].sum() - inside * (inside + 1) / 2) / (inside * outside)
+    return float(area), float(np.sqrt((inside + outside + 1) / (12 * inside * outside)))
 
 
 def _no_better(outside: PairedGap, exact: bool) -> bool:
@@ -335,58 +370,3 @@ def believable(right: float, target: Seen, likes: Likes, simple: Callable[[], Se
             return False
     others = [like.members.right for like in likes.found]
     return not others or falls_short(target.right, others)
-
-
-def unlike_its_peers(job: Job) -> list[Concern]:
-    """Whether the other models of a score table all tell their members better than the target tells its own."""
-    target = bare(job.target)
-    if not able(target, HasPeers):
-        return []
-    mine, others = target.remembered()
-    inside = int(job.member.sum())
-    spread = np.sqrt((len(job.member) + 1) / (12 * inside * (len(job.member) - inside)))
-    typical = float(np.mean(others)) if others else 0.5
-    if len(others) < FEWEST_PEERS:
-        return []
-    if Access.LABEL not in target.offers and max(mine, *others) - 0.5 < 3 * spread:
-        seen = "no model of the table tells its members by its signal, and whether the signals are right is not known"
-        cause = "nothing is remembered, or `keep` or the order of the records is another one"
-        return [Concern("silent", False, seen, cause, "give the logits, which can be held against y", doubt=True)]
-    if typical - mine < max(2 * GAP, 4 * spread) or not falls_short(mine, others):
-        return []
-    seen = (
-        f"the target's own signal tells its members with AUC {mine:.2f}, those of the other models with {typical:.2f}"
-    )
-    cause = "`keep` or the order of the records is not that of the target's row, or it was trained otherwise"
-    return [Concern("strangers", False, seen, cause, RIGHT_ONE, doubt=True)]
-
-
-FEWEST_PEERS = 3
-
-LOOKED_AT, MOST_NAMED = 1_000, 5
-"""Records of a release that are compared with the real ones; columns that are named."""
-
-
-def released_otherwise(job: Job) -> list[Concern]:
-    """Whether a release holds its columns in another form than the real table: then no row lies near any, and no attack
-    finds anything, whatever the generator remembers.
-    """
-    target, schema = bare(job.target), job.candidates.schema
-    if schema.is_image or not able(target, Generates):
-        return []
-    try:
-        made = target.draw(min(LOOKED_AT, len(job.candidates)), derived_seed(job.seed, "looked at"), schema)
-    except TargetError:  # the attacks will fail by it, and say so
-        return []
-    real, rows = job.candidates.flat(), made.flat()
-    if real.shape[1] != len(schema.columns) or rows.shape[1:] != real.shape[1:]:
-        return []
-    columns = enumerate(schema.columns)
-    others = [c.name for place, c in columns if other_form(real[:, place], rows[:, place], c.kind in CODED)]
-    if not others:
-        return []
-    more = "" if len(others) <= MOST_NAMED else f" and {len(others) - MOST_NAMED} more"
-    named = ", ".join(map(repr, others[:MOST_NAMED])) + more
-    seen = f"the release has other values than the real table in {named}"
-    cause = "it holds them in another form (units, scale, codes, type), or resembles the table no more than that"
-    return [Concern("form", False, seen, cause, "give both in one form, or finding nothing says nothing", doubt=True)]

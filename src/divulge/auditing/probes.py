@@ -11,16 +11,16 @@ import numpy as np
 from divulge.auditing.answers import SCORED, bare
 from divulge.auditing.job import Job
 from divulge.core.capability.declared import able
-from divulge.core.capability.reading import AskedInParts
-from divulge.core.capability.targets import Rechecks, TellsReading, classes_of, estimator_of, module_of
+from divulge.core.capability.reading import AskedInParts, HasPeers
+from divulge.core.capability.targets import Generates, Rechecks, TellsReading, classes_of, estimator_of, module_of
 from divulge.core.errors import InputError, TargetError
-from divulge.core.hashing import Array
-from divulge.core.records import Records
+from divulge.core.hashing import Array, derived_seed
+from divulge.core.records import CODED, Records
 from divulge.core.results.handshake import Concern, Handshake
 from divulge.core.signals import log_softmax
 from divulge.core.target import Target
 from divulge.core.threat import Access, Task
-from divulge.stats.handshake import distance
+from divulge.stats.handshake import distance, falls_short, other_form
 from divulge.targets.wrappers.averaged import Averaged
 
 FEW, SIDE = 3, 3
@@ -253,3 +253,59 @@ def _half(target: Target) -> bool:
     if parameters is None:
         return False
     return any(str(getattr(p, "dtype", "")).endswith("float16") for p in parameters())
+
+
+def unlike_its_peers(job: Job) -> list[Concern]:
+    """Whether the other models of a score table all tell their members better than the target tells its own."""
+    target = bare(job.target)
+    if not able(target, HasPeers):
+        return []
+    mine, others = target.remembered()
+    inside = int(job.member.sum())
+    spread = np.sqrt((len(job.member) + 1) / (12 * inside * (len(job.member) - inside)))
+    typical = float(np.mean(others)) if others else 0.5
+    if len(others) < FEWEST_PEERS:
+        return []
+    if Access.LABEL not in target.offers and max(mine, *others) - 0.5 < 3 * spread:
+        seen = "no model of the table tells its members by its signal, and whether the signals are right is not known"
+        cause = "nothing is remembered, or `keep` or the order of the records is another one"
+        return [Concern("silent", False, seen, cause, "give the logits, which can be held against y", doubt=True)]
+    if typical - mine < max(0.1, 4 * spread) or not falls_short(mine, others):
+        return []
+    seen = (
+        f"the target's own signal tells its members with AUC {mine:.2f}, those of the other models with {typical:.2f}"
+    )
+    cause = "`keep` or the order of the records is not that of the target's row, or it was trained otherwise"
+    return [Concern("strangers", False, seen, cause, OWN_ROW, doubt=True)]
+
+
+FEWEST_PEERS = 3
+OWN_ROW = "check that row 0 and `keep` are those of the model that is audited"
+
+LOOKED_AT, MOST_NAMED = 1_000, 5
+"""Records of a release that are compared with the real ones; columns that are named."""
+
+
+def released_otherwise(job: Job) -> list[Concern]:
+    """Whether a release holds its columns in another form than the real table: then no row lies near any, and no attack
+    finds anything, whatever the generator remembers.
+    """
+    target, schema = bare(job.target), job.candidates.schema
+    if schema.is_image or not able(target, Generates):
+        return []
+    try:
+        made = target.draw(min(LOOKED_AT, len(job.candidates)), derived_seed(job.seed, "looked at"), schema)
+    except TargetError:  # the attacks will fail by it, and say so
+        return []
+    real, rows = job.candidates.flat(), made.flat()
+    if real.shape[1] != len(schema.columns) or rows.shape[1:] != real.shape[1:]:
+        return []
+    columns = enumerate(schema.columns)
+    others = [c.name for place, c in columns if other_form(real[:, place], rows[:, place], c.kind in CODED)]
+    if not others:
+        return []
+    more = "" if len(others) <= MOST_NAMED else f" and {len(others) - MOST_NAMED} more"
+    named = ", ".join(map(repr, others[:MOST_NAMED])) + more
+    seen = f"the release has other values than the real table in {named}"
+    cause = "it holds them in another form (units, scale, codes, type), or resembles the table no more than that"
+    return [Concern("form", False, seen, cause, "give both in one form, or finding nothing says nothing", doubt=True)]
