@@ -180,7 +180,7 @@ attacks: [token_loss, reference_ratio]
 def test_what_speaks_of_language_models_is_refused_elsewhere(tmp_path):
     with pytest.raises(InputError, match="reference"):
         x, y = np.arange(40.0).reshape(20, 2), [0, 1] * 10
-        audited(tmp_path, lambda x: x, (x, y), (x + 0.5, y), reference=BASE)
+        audited(tmp_path, lambda x: np.full((len(x), 2), 0.5), (x, y), (x + 0.5, y), reference=BASE)
     with pytest.raises(InputError, match="members"):
         audited(tmp_path, learned(), MEMBERS)
     run = audited(tmp_path, CausalTarget(gpt(1), tokenizer()), MEMBERS, OTHERS, attacks=["reference_ratio", "lira"])

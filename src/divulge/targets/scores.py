@@ -184,9 +184,10 @@ def form_of_scores(name: str, values: Array, y: Array | None, strict: bool = Tru
                 raise TargetError(f"the model {name} answers with {words}; {cure()}")
         return OutputForm.LOGITS
     if (values >= 0).all():
-        if len(values) >= FEW and np.allclose(logsumexp(-values), 0, atol=TOLERANCE):
+        percent = _percent(values)  # 0 and 100 are minus logarithms of shares as well
+        if not percent and len(values) >= FEW and np.allclose(logsumexp(-values), 0, atol=TOLERANCE):
             raise TargetError(f"the model {name} answers with -log p: return it with the other sign; {cure()}")
-        if shared_out(values) or _percent(values):
+        if percent or shared_out(values):
             return OutputForm.SHARES
         if inside(values):
             return recognized(values, y)

@@ -100,7 +100,10 @@ def met(target: Target, sets: Sets, budget: int | None = None) -> Sets:
         try:
             target.settle(sets.members)
         except TargetError as error:
-            raise (unanswered(str(error)) if "crashed" in str(error) else InputError(str(error))) from error
+            bare = any(
+                words in str(error) for words in ("crashed", "NaN or infinity")
+            )  # others name a cure of their own
+            raise (unanswered(str(error)) if bare else InputError(str(error))) from error
     if able(target, Meets):
         try:
             target.meet(
