@@ -136,7 +136,7 @@ def test_a_model_that_ends_the_program_does_not_decide_the_exit_code(act, said, 
 
 
 def test_an_interrupted_audit_says_how_to_go_on_and_goes_on(workplace):
-    shy(workplace, "import time; time.sleep(600 * (len(x) > 20)); return super().predict_proba(x)")
+    shy(workplace, "import time; time.sleep(600 * (len(x) > 60)); return [[0.4, 0.6]] * len(x)")
     started = [sys.executable, "-u", "-m", "divulge.cli.app", "audit", "audit.yaml"]
     with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         place = next(line for line in process.stdout if line.startswith("Run: ")).split()[1]
