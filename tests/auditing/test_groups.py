@@ -185,7 +185,7 @@ def test_input_that_cannot_be_grouped_is_refused_with_the_cure(tmp_path):
         audited(fair, frame, y, inside, tmp_path / "no", groups="patient", aggregate="median")
     mixed = inside.copy()
     mixed[np.flatnonzero(frame["patient"].duplicated())[0]] ^= True  # one record of somebody who has several
-    with pytest.raises(InputError, match="stand among members and non-members alike: draw persons"):
+    with pytest.raises(InputError, match="1 person stands among members and non-members alike: draw persons"):
         audited(fair, frame, y, mixed, tmp_path / "no", groups="patient")
     run = audited(fair, frame, y, mixed, tmp_path / "dropped", groups="patient", duplicates="drop")
     assert "dropped from the latter" in run.result.facts.data.overlap

@@ -67,7 +67,7 @@ def test_labels_that_do_not_fit_or_are_missing_are_refused():
 def test_a_person_on_both_sides_is_refused_or_dropped():
     made, _ = named(sets(4, 4, 3), [["a", "a", "b", "c"], ["b", "d", "b", "e"], ["a", "f", "d"]])
     for duplicates in (Duplicates.REFUSE, Duplicates.KEEP):
-        with pytest.raises(InputError, match="1 person stand among members and non-members alike"):
+        with pytest.raises(InputError, match="1 person stands among members and non-members alike"):
             separate(*made, duplicates)
     members, nonmembers, population, overlap = separate(*made, Duplicates.DROP)
     assert len(members) == 4 and nonmembers.groups.tolist() == made[1].groups[[1, 3]].tolist()
