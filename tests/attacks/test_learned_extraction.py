@@ -176,7 +176,7 @@ def test_a_perfect_copy_is_a_leak_though_public_labels_teach_most_of_it():
     model = SklearnTarget(LinearRegression().fit(own.flat(), own.y))
     guess, theft, _ = steal(model, held, EquationSolving(), noisy)
     (estimate,) = (e for e in weigh(theft, Policy()) if e.metric == VALUES_COPIED)
-    assert guess.surrogate is not None and estimate.value == pytest.approx(1) and estimate.chance > 0.5
+    assert guess.surrogate is not None and estimate.value == pytest.approx(1) and estimate.chance > 0.8
     assert estimate.advantage == pytest.approx(1) and estimate.advantage_low > 0.5  # of the error that was left
 
 

@@ -314,7 +314,7 @@ def test_what_was_answered_is_not_asked_again(tmp_path, halves, careful_model):
         return careful_model.predict_proba(batch)
 
     run = divulge.audit(count, (x, y), (u, v), recipe=None, attacks=["loss", "entropy"], out=tmp_path / "r")
-    assert sum(n for n in asked if n > 10) == 400 and sum(n for n in asked if n <= 10) <= 40
+    assert sum(n for n in asked if n > 10) == 400 and sum(n for n in asked if n <= 10) <= 31
     assert {f.queries for f in run.findings} == {400}, "an adversary pays for what the referee knows already"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import AdaBoostClassifier, GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import AdaBoostClassifier, GradientBoostingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -77,12 +79,30 @@ def test_a_constant_answer_breaks_none():
     assert not found.broken and found.groups == 1 and found.smallest == 300
 
 
+class Careless(LogisticRegression):
+    """Keeps what it was fitted on under a name of its own."""
+
+    def fit(self, x, y):
+        self.seen = x
+        return super().fit(x, y)
+
+
 @pytest.mark.parametrize(
-    ("model", "count"), [(KNeighborsClassifier(), 300), (make_pipeline(StandardScaler(), KNeighborsClassifier()), 300)]
+    ("model", "count"),
+    [
+        (KNeighborsClassifier(), 300),
+        (make_pipeline(StandardScaler(), KNeighborsClassifier()), 300),
+        (CalibratedClassifierCV(KNeighborsClassifier(), cv=2), 300),
+        (VotingClassifier([("near", KNeighborsClassifier()), ("line", LogisticRegression())]), 300),
+        (make_pipeline(StandardScaler(), CalibratedClassifierCV(KNeighborsClassifier(), cv=2)), 300),
+        (Careless(), 300),
+        (QuadraticDiscriminantAnalysis(), 0),
+        (make_pipeline(StandardScaler(), LogisticRegression()), 0),
+    ],
 )
 def test_rows_that_a_model_keeps_are_counted(model, count):
     found = looked_at(model, *people())
-    assert found.stored == count and held(found)["stored records"] is False
+    assert found.stored == count and held(found)["stored records"] is (count == 0)
 
 
 def test_support_vectors_are_records():
@@ -141,3 +161,9 @@ def test_the_command_says_which_rule_is_broken_and_what_to_try(tmp_path):
     assert "▲ k-anonymity of equal outputs: " in shown.output and "try: " in shown.output
     printed = CliRunner().invoke(app, ["structure", str(file), "--json", "--group", "1"])
     assert printed.exit_code == 1 and '"smallest": 1' in printed.output
+    joblib.dump(DecisionTreeClassifier(max_leaf_nodes=2, min_samples_leaf=100).fit(frame, y), tmp_path / "model.joblib")
+    loose = CliRunner().invoke(app, ["structure", str(file)])
+    assert loose.exit_code == 0, loose.output
+    joblib.dump(DummyClassifier().fit(frame, y), tmp_path / "model.joblib")
+    unknown = CliRunner().invoke(app, ["structure", str(file)])
+    assert unknown.exit_code == 3 and "– residual degrees of freedom" in unknown.output

@@ -24,7 +24,7 @@ FOREIGN = {
 """Names that other libraries use too, and of what."""
 
 ASKED_OF_THEM = {
-    "steps": {"model", "step", "estimator", "part", "each", "estimator_of(recipe)"},
+    "steps": {"model", "step", "estimator", "part", "estimator_of(recipe)"},
     "estimator": {"inner", "plain"},
     "parameters": {"module_of(target)", "module_of(copy)"},
 }

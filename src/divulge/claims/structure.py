@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from divulge.attacks.reconstruction.weights.stored_data import kept_of
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import CountsParameters, estimator_of
+from divulge.core.capability.targets import CountsParameters, estimator_of, model_of
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -25,9 +26,6 @@ from divulge.core.wording import counted
 LEAST_GROUP = 10
 LEAST_FREEDOM = 10
 """As the ACRO checker of outputs has them where an environment says nothing else."""
-
-STORED = ("_fit_X", "X_fit_", "X_train_", "support_vectors_")
-"""Attributes in which scikit-learn's estimators keep rows of their training data."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,11 @@ class StructuralCheck:
         """Rules that do not hold."""
         return tuple(rule for rule in self.rules if rule.holds is False)
 
+    @property
+    def unknown(self) -> tuple[StructuralRule, ...]:
+        """Rules of which it cannot be said."""
+        return tuple(rule for rule in self.rules if rule.holds is None)
+
 
 def structure(
     target: Target, members: Records, group: int = LEAST_GROUP, freedom: int = LEAST_FREEDOM
@@ -76,7 +79,8 @@ def structure(
     shares, which = _groups(target, members)
     sizes = np.bincount(which)
     parameters = _learned(target)
-    stored = sum(len(rows) for rows in _kept(estimator_of(target)))
+    model = model_of(target)
+    stored = kept_of(model, members) if model is not None else 0
     rules = (
         _freedom(parameters, len(members), freedom),
         _anonymity(sizes, group),
@@ -145,7 +149,7 @@ def _classes(shares: Array, sizes: Array, least: int) -> Iterator[StructuralRule
 
 def _stored(target: Target, stored: int) -> StructuralRule:
     name, cure = "stored records", "another kind of model: this one answers by rows that it keeps"
-    if estimator_of(target) is None:
+    if model_of(target) is None:
         return StructuralRule(name, None, "what this model keeps was not looked into", cure)
     return StructuralRule(name, stored == 0, f"{counted(stored, 'training record')} in the model", cure)
 
@@ -199,25 +203,6 @@ def _of_tree(model: Any) -> int:
     leaves = int((model.tree_.children_left == model.tree_.children_right).sum())
     classes = int(np.max(getattr(model, "n_classes_", 2)))
     return 2 * (int(model.tree_.node_count) - leaves) + leaves * max(classes - 1, 1)
-
-
-def _kept(estimator: Any) -> Iterator[Array]:
-    """Rows of the training data in an estimator and all that it is made of."""
-    waiting, seen = [estimator], set()
-    while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        for name in STORED:
-            rows = getattr(each, name, None)
-            if rows is not None and np.ndim(rows) == 2:
-                yield rows
-                break
-        waiting += [step for _, step in getattr(each, "steps", None) or ()]
-        waiting += [getattr(each, "best_estimator_", None), getattr(each, "estimator_", None)]
-        members = getattr(each, "estimators_", None)
-        waiting += np.ravel(np.asarray(members if members is not None else [], dtype=object)).tolist()
 
 
 def as_json(found: StructuralCheck) -> dict[str, Any]:

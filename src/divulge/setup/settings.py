@@ -22,6 +22,7 @@ from divulge.games.rebuild import RebuildPlan
 from divulge.runs.policies import load_policy, shipped
 from divulge.runs.policy_file import PolicyFile
 from divulge.setup.extensions import refuse_unusable
+from divulge.setup.option_types import Output
 from divulge.setup.parts import (
     GivenObject,
     Named,
@@ -40,20 +41,6 @@ from divulge.setup.validation import complaints
 
 GIVEN = ("groups", "public", "recipe", "reference")
 """Settings that Python has objects for of whatever kind."""
-
-
-Output = Literal[
-    "logits",
-    "log_probabilities",
-    "probabilities",
-    "one_vs_rest",
-    "shares",
-    "logit",
-    "probability",
-    "percentage",
-    "log_probability",
-]
-"""See core.outputs.OutputForm."""
 
 
 class TargetSettings(Part):

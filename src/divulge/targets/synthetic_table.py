@@ -49,12 +49,16 @@ class SyntheticTable:
         """See Target; a table has no such port."""
         raise TargetError(f"{self._name} is a table of records and answers none: it has no port for {access.value}")
 
-    def draw(self, count: int, seed: int, schema: Schema) -> Records:
-        """So many of its rows at random, or all of them; raises TargetError where they are not of the schema's form."""
+    def rows(self, schema: Schema) -> Records:
+        """All of its rows; raises TargetError where they are not of the schema's form."""
         key = schema.fingerprint()
         if key not in self._rows:
             self._rows[key] = records_of(self.table, schema, self._name)
-        rows = self._rows[key]
+        return self._rows[key]
+
+    def draw(self, count: int, seed: int, schema: Schema) -> Records:
+        """So many of its rows at random, or all of them; raises TargetError where they are not of the schema's form."""
+        rows = self.rows(schema)
         if count >= len(rows):
             return rows
         return rows.take(np.random.default_rng(seed).permutation(len(rows))[:count])

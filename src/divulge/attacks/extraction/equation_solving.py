@@ -74,7 +74,7 @@ class EquationSolving:
         asked = _Equations(view)
         for copy, parameters in asked.solutions():
             if asked.explained(copy):
-                stage = CopyStage(view.target.queries - asked.checks, copy)  # what it took, less what showed it right
+                stage = CopyStage(view.target.queries, copy)
                 return ExtractionGuess(copy, parameters, stages=(stage,))
         raise Impossible(
             f"no planes explain {asked.checks} further answers, nor does another form that it can solve: the model is "

@@ -20,7 +20,8 @@ def structure(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Check a classifier by the rules of disclosure control; nothing is trained or attacked.  Exit code 0: all rules
-    hold; 1: one is broken; 2: wrong input.  Rules that hold are no all-clear: audit the model as well.
+    hold; 1: one is broken; 2: wrong input; 3: of one it cannot be said.  Rules that hold are no all-clear: audit the
+    model as well.
     """
     from divulge.claims import structure as claims
     from divulge.setup.audit_file import load
@@ -37,3 +38,5 @@ def structure(
                 out.print(f"  try: {rule.cure}", soft_wrap=True)
     if found.broken:
         raise typer.Exit(1)
+    if found.unknown:
+        raise typer.Exit(3)

@@ -7,13 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from divulge.attacks.reconstruction.release.knowing import KNOWING, asked_columns
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
 from divulge.core.mixed.space import gower_nearest
-from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.threat import Asset, Challenge, Family
 from divulge.core.views.release import ReleaseView, ValuesGuess
-
-KNOWING = Needs(Access.SAMPLES, frozenset({Knowledge.PARTIAL_RECORD}), tasks=frozenset(Task))
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,7 @@ class AttributeDeduction:
         table = view.table(self.samples)
         values: dict[int, Array] = {}
         naive: dict[int, Array] = {}
-        for column in view.columns:
-            known = [view.schema.position(name) for name in self.known] or list(range(len(view.schema.columns)))
-            places = [place for place in known if place != column]
-            if not places:
-                continue
+        for column, places in asked_columns(view, self.known):
             people = view.known(column)
             row = gower_nearest(people, table, places, 1, target=True)[:, 0]
             held = np.asarray(table.x[:, column], dtype=np.float64)

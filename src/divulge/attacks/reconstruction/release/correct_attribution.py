@@ -8,17 +8,16 @@ from typing import ClassVar
 
 import numpy as np
 
+from divulge.attacks.reconstruction.release.knowing import KNOWING, asked_columns
 from divulge.core.attack import Card
 from divulge.core.hashing import Array
 from divulge.core.mixed.space import CHUNK
 from divulge.core.records import CODED, Kind, Records
-from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.threat import Asset, Challenge, Family
 from divulge.core.views.release import ReleaseView, ValuesGuess
 
 BINS = 4
 """Of a quantity that is known, with as many rows of the release each."""
-
-KNOWING = Needs(Access.SAMPLES, frozenset({Knowledge.PARTIAL_RECORD}), tasks=frozenset(Task))
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,7 @@ class CorrectAttribution:
         table = view.table(self.samples)
         values: dict[int, Array] = {}
         naive: dict[int, Array] = {}
-        for column in view.columns:
-            known = [view.schema.position(name) for name in self.known] or list(range(len(view.schema.columns)))
-            places = [place for place in known if place != column]
-            if not places:
-                continue
+        for column, places in asked_columns(view, self.known):
             people = view.known(column)
             held = np.asarray(table.x[:, column], dtype=np.float64)
             coded = view.schema.columns[column].kind in (*CODED, Kind.BOOLEAN)

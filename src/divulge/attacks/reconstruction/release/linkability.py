@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from divulge.attacks.reconstruction.release.knowing import KNOWING
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError
 from divulge.core.mixed.space import gower_nearest
-from divulge.core.threat import Access, Asset, Challenge, Family, Knowledge, Needs, Task
+from divulge.core.threat import Asset, Challenge, Family
 from divulge.core.views.release import LinksGuess, ReleaseView
-
-KNOWING = Needs(Access.SAMPLES, frozenset({Knowledge.PARTIAL_RECORD}), tasks=frozenset(Task))
 
 
 @dataclass(frozen=True)

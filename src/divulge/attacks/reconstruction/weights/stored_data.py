@@ -68,6 +68,22 @@ class StoredData:
         return SampleGuess(samples, told=tuple(notes), prepared=tuple(prepared))
 
 
+def kept_of(model: Any, records: Records) -> int:
+    """How many rows that hang on a model are some of these records, as they are or as its own steps prepare them."""
+    own, raw = records.flat(), int(np.prod(records.x.shape[1:]))
+    kept = 0
+    for _, rows, steps in _arrays(model, _Place((), raw, raw), type(model).__name__, DEEPEST, set()):
+        prepared = own if not steps else _prepared_by(tuple(s for s in steps if not isinstance(s, Passed)), records)
+        for known in (own, prepared):
+            if known.shape[1] == rows.shape[1]:
+                held = {row.tobytes() for row in np.round(known, 6) + 0.0}
+                found = sum(row.tobytes() in held for row in np.round(rows, 6) + 0.0)
+                if found:
+                    kept += found
+                    break
+    return kept
+
+
 def _prepared_by(steps: tuple[Any, ...], records: Records) -> Array:
     """[records, width]; of no width where these steps do not take records as they are: an ensemble hands its parts
     plain numbers, or some of the columns.
