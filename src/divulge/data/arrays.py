@@ -97,7 +97,9 @@ def _targets(y: Any) -> Array:
     if array.ndim == 2:
         raise InputError(
             f"y has shape {array.shape}, several values a record: audit one output at a time, divulge.audit(lambda x: "
-            "model.predict_proba(x)[0], (x, y[:, 0]), ...); where it is one-hot, pass y.argmax(axis=1)"
+            "model.predict_proba(x)[0], (x, y[:, 0]), ...), with [:, 0] for [0] where it answers with one array and no "
+            "list, of values divulge.FunctionTarget(lambda x: model.predict(x)[:, 0], 'values'); where y is one-hot, "
+            "pass y.argmax(axis=1)"
         )
     if array.ndim != 1:
         raise InputError(f"y has shape {array.shape}: pass one target value for every record")

@@ -220,7 +220,7 @@ def certainty(result: AuditResult) -> list[str]:
 
 def untried(result: AuditResult) -> list[str]:
     """What was not tried, counted."""
-    missing = [FAMILIES[f].lower() for f in FAMILIES if f.value not in {o.game for o, _ in result.played()}]
+    missing = [FAMILIES[f].lower() for f in FAMILIES if result.verdict_of(f) is Verdict.NOT_EXAMINED]
     refused, left = len(result.refused()), len(result.left_out)
     lines = [f"Nothing was measured on {joined(missing)}."] if missing else ["All four kinds of attack were tried."]
     if refused:

@@ -92,7 +92,7 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
         estimator = target.estimator if able(target, HasEstimator) else model
         if Access.SAMPLES in target.offers:  # how it was made nobody can tell from a generator
             return None
-        if recipe == "auto" and not hasattr(estimator, "get_params"):
+        if recipe == "auto" and not (hasattr(estimator, "get_params") and hasattr(estimator, "fit")):
             own = BoosterRecipe.of(target.booster) if able(target, HasBooster) else None
             return BoundRecipe(own, _adapter_like(target), (resources or Resources()).trainer) if own else None
         found = SklearnRecipe(estimator) if recipe == "auto" else SklearnRecipe.of_chosen(estimator)

@@ -14,7 +14,8 @@ from divulge.core.inside import taken_apart, unwrapped
 from divulge.core.threat import Task
 
 ONE_OUTPUT = (
-    "audit one output at a time: divulge.audit(lambda x: model.predict_proba(x)[0], (x, y[:, 0]), ...), or for values "
+    "audit one output at a time: divulge.audit(lambda x: model.predict_proba(x)[0], (x, y[:, 0]), ...), with [:, 0] "
+    "for [0] where it answers with one array and no list, or for values "
     "divulge.FunctionTarget(lambda x: model.predict(x)[:, 0], 'values')"
 )
 
