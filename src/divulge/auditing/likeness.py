@@ -109,7 +109,11 @@ class Likes:
         estimator = estimator_of(self.job.target)
         if not isinstance(inner, SklearnRecipe) or estimator is None or inner.take_every != 1:
             return False
-        return type(inner.estimator) is type(estimator) and str(inner.estimator) == str(estimator)
+        try:
+            same = str(inner.estimator) == str(estimator)
+        except Exception:  # of an estimator that cannot say what its settings are
+            same = inner.estimator is estimator
+        return type(inner.estimator) is type(estimator) and same
 
 
 def unlike(target: SeenSides, likes: Likes) -> Concern | None:
