@@ -24,7 +24,7 @@ def test_demo(demo, source, tmp_path):
         pytest.skip(str(error))
     command = [sys.executable, "-m", "divulge.cli.app", "demo", demo, "--out", str(tmp_path), "--minutes", "3"]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 3), done.stderr
     (folder,) = (p for p in tmp_path.iterdir() if p.is_dir())
     content = json.loads((folder / "findings.json").read_text())
     assert content["complete"] and content["verdict"] == "leak"
@@ -32,6 +32,7 @@ def test_demo(demo, source, tmp_path):
     games = {f["game"] for f in content["findings"] if f["value"] is not None}
     left_out = folder / "left_out.json"
     named = {step["game"] for step in json.loads(left_out.read_text())} if left_out.exists() else set()
+    assert named or done.returncode == 0, "3 says that there was no time for something"
     assert "membership" in games and len(games) >= 2
     assert games | named == FAMILIES, "what a slow machine has no time for is named"
     strongest = max((f for f in content["findings"] if f["metric"] == "auc"), key=lambda f: f["value"])

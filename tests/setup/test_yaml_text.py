@@ -39,6 +39,8 @@ def test_what_is_well_formed_is_read_as_pyyaml_reads_it():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ('a: "x\\0y"', "f: not YAML: line 1: a text with a NUL or half a character"),
+        ('a:\n- "\\ud800"', "f: not YAML: line 2: a text with a NUL or half a character"),
         (bomb(9), "aliases stand for more than"),
         ("a: &a [*a]", "line 1: an alias that holds itself"),
         ("[" * 5000 + "]" * 5000, f"more than {DEEPEST} levels"),
@@ -54,7 +56,7 @@ def test_what_is_well_formed_is_read_as_pyyaml_reads_it():
         ("a: '\x00'", "not YAML: "),
         ("a: 2024-99-99", "not YAML: "),
     ],
-    ids=range(14),
+    ids=range(16),
 )
 def test_what_is_not_has_one_line_that_says_where(text, said):
     before = time.process_time()

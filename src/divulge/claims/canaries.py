@@ -97,7 +97,9 @@ def _plain(value: Any) -> Any:
 def commitment_of(secret: Path) -> str:
     """SHA-256 of the secret file, salt included."""
     if not secret.is_file():
-        raise InputError(f"no secret at {secret} (looked in {secret.resolve().parent}): `divulge claim mint` makes one")
+        raise InputError(
+            f"no secret at {secret} (looked in {secret.absolute().parent}): `divulge claim mint` makes one"
+        )
     return hashlib.sha256(secret.read_bytes()).hexdigest()
 
 

@@ -24,7 +24,7 @@ IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 def existing(path: Path, field: str) -> Path:
     """The path, if a file is there; else InputError that says where it was looked for."""
     if not path.is_file():
-        raise InputError(f"{field}: no file at {path} (looked in {path.resolve().parent})")
+        raise InputError(f"{field}: no file at {path} (looked in {path.absolute().parent})")
     return path
 
 

@@ -183,7 +183,7 @@ def _read(path: Path, field: str) -> Any:
     if not path.name.endswith(LINES):
         return read_table(path, field)
     if not path.is_file():
-        raise InputError(f"{field}: no file at {path} (looked in {path.resolve().parent})")
+        raise InputError(f"{field}: no file at {path} (looked in {path.absolute().parent})")
     try:
         return list(_lines(path))
     except (ValueError, OSError, UnicodeDecodeError) as error:

@@ -18,7 +18,7 @@ Lines = Mapping[tuple[Any, ...], int]
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which refuses depths and keys that stand there twice."""
+    """PyYAML's safe loader, which refuses depths, keys that stand there twice, and texts that name no file."""
 
     deep = 0
 
@@ -32,6 +32,13 @@ class _Loader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self.deep -= 1
+
+    def compose_scalar_node(self, anchor: Any) -> Any:
+        """A text, which no path or name may hold if it has a NUL or half of a character in it."""
+        node = super().compose_scalar_node(anchor)
+        if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in node.value):
+            raise yaml.composer.ComposerError(None, None, "a text with a NUL or half a character", node.start_mark)
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> Any:
         """A mapping without a key twice, of which Python would take the last."""

@@ -40,7 +40,7 @@ def run_at(given: Path | str, root: Path | None = None) -> Path:
         folder = root if len(path.parts) == 1 else path.parent
         found = runs_in(folder)
         if not found:
-            raise InputError(f"there is no latest run: {folder} holds none (looked in {folder.resolve()})")
+            raise InputError(f"there is no latest run: {folder} holds none (looked in {folder.absolute()})")
         return found[-1]
     if len(path.parts) == 1:
         named = [run for run in runs_in(root) if path.name in _names(run)]

@@ -143,7 +143,7 @@ class RunFolder:
         """Raises InputError when the folder is no run of this version of divulge."""
         path = self.path / "run.json"
         if not path.is_file():
-            raise InputError(f"{self.path} is not a run: it has no run.json (looked in {self.path.resolve()})")
+            raise InputError(f"{self.path} is not a run: it has no run.json (looked in {self.path.absolute()})")
         version = _version(path)
         if version == 1:
             with run_read(self.path):

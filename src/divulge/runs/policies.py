@@ -24,7 +24,7 @@ def load_policy(named: Path | str) -> Policy:
     path = Path(named)
     if not path.is_file():
         raise InputError(
-            f"policy: no file at {path} (looked in {path.resolve().parent}), and none that comes with divulge: "
+            f"policy: no file at {path} (looked in {path.absolute().parent}), and none that comes with divulge: "
             f"{', '.join(shipped())}"
         )
     try:

@@ -199,7 +199,7 @@ def load(path: Path) -> AuditFile:
 def text_of(path: Path) -> str:
     """The text of an audit file; raises InputError where there is none."""
     if not path.is_file():
-        raise InputError(f"no audit file at {path} (looked in {path.resolve().parent})")
+        raise InputError(f"no audit file at {path} (looked in {path.absolute().parent})")
     try:
         return path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:

@@ -105,7 +105,7 @@ class ScoreTable:
         """
         path = Path(path)
         if not path.is_file():
-            raise InputError(f"target.path: no file at {path} (looked in {path.resolve().parent})")
+            raise InputError(f"target.path: no file at {path} (looked in {path.absolute().parent})")
         if path.suffix in (".parquet", ".pq"):
             return ScoreTable(**cast(dict[str, Any], arrays_of(path)))
         return _from_npz(path)

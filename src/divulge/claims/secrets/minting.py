@@ -194,7 +194,7 @@ def _plain(canary: MintedSecret) -> dict[str, Any]:
 def commitment_of(secret: Path) -> str:
     """SHA-256 of the secret file, salt included."""
     if not secret.is_file():
-        raise InputError(f"no secret at {secret} (looked in {secret.resolve().parent}): `divulge canaries mint` does")
+        raise InputError(f"no secret at {secret} (looked in {secret.absolute().parent}): `divulge canaries mint` does")
     return hashlib.sha256(secret.read_bytes()).hexdigest()
 
 

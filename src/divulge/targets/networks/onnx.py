@@ -65,7 +65,7 @@ class OnnxTarget(StatedTarget):
     ) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise InputError(f"target.path: no file at {self.path} (looked in {self.path.resolve().parent})")
+            raise InputError(f"target.path: no file at {self.path} (looked in {self.path.absolute().parent})")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         try:
