@@ -22,6 +22,8 @@ def cache(clear: Annotated[bool, typer.Option("--clear", help="throw everything 
         f"{artifact_cache.folder}: {counted(number, 'thing')}, {_size(size)} of at most {_size(artifact_cache.limit)}",
         soft_wrap=True,
     )
+    if artifact_cache.store is not None:
+        out.print(f"shared with other machines: {artifact_cache.store.shown()}", soft_wrap=True)
 
 
 def _size(size: int) -> str:

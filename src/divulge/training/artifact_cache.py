@@ -17,6 +17,7 @@ from pathlib import Path
 from divulge.core.boundary.seals import SEAL_BYTES, is_sealed, seal
 from divulge.core.errors import InputError, Notice
 from divulge.core.identity import LIBRARIES
+from divulge.training.shared_store import SharedStore, default_store
 
 DEFAULT_LIMIT = 4 * 1024**3
 TRIM_TO = 0.8
@@ -76,15 +77,26 @@ class ArtifactCache:
     read that this user's divulge has not sealed under that very key, see core.boundary.seals: what is damaged, or was
     put there by somebody else, is as good as not there.  A folder that is another user's, or that others can write to,
     is not used at all, and a Notice says so.
+
+    store: object storage that is asked where the folder has nothing, and given what the folder is given.
     """
 
     folder: Path
     limit: int = DEFAULT_LIMIT
+    store: SharedStore | None = None
     _written: int = 0
     _ours: bool | None = None
 
     def read(self, key: str) -> bytes | None:
         """What lies under a key; None where nothing does, or nothing that is sealed.  Reading counts as use."""
+        content = self._unsealed(key, self._here(key))
+        if content is None and self.store is not None:
+            content = self._unsealed(key, self.store.read(key))
+            if content is not None:
+                self._keep(key, content)
+        return content
+
+    def _here(self, key: str) -> bytes | None:
         path = self._path(key)
         if not self.ours():
             return None
@@ -92,6 +104,13 @@ class ArtifactCache:
             stored = path.read_bytes()
             os.utime(path)
         except (OSError, MemoryError):
+            return None
+        return stored
+
+    @staticmethod
+    def _unsealed(key: str, stored: bytes | None) -> bytes | None:
+        """What was sealed under that key; None for anything else."""
+        if stored is None:
             return None
         content = stored[SEAL_BYTES:]
         return content if is_sealed(content, stored[:SEAL_BYTES], "cache", key) else None
@@ -104,6 +123,11 @@ class ArtifactCache:
 
     def write(self, key: str, content: bytes) -> None:
         """Put it under its key.  A full or read-only disk is no error: the cache is then without effect."""
+        self._keep(key, content)
+        if self.store is not None:
+            self.store.write(key, seal(content, "cache", key) + content)
+
+    def _keep(self, key: str, content: bytes) -> None:
         path = self._path(key)
         if not self.ours():
             return
@@ -182,4 +206,5 @@ def _is_ours(folder: Path) -> bool:
 
 def default_cache() -> ArtifactCache:
     """The cache that every run shares unless told otherwise."""
-    return ArtifactCache(default_folder(), default_limit())
+    limit = default_limit()
+    return ArtifactCache(default_folder(), limit, default_store(limit))
