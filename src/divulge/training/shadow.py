@@ -21,6 +21,7 @@ from divulge.core.records import Records, Schema, concat
 from divulge.core.target import Oracle, Target
 from divulge.core.threat import Access, Task
 from divulge.training.artifact_cache import ArtifactCache, code_version
+from divulge.training.mapped import is_mapped, kept, room
 
 FEWEST_RECORDS = 20
 MOST_REMEMBERED = 256 * 1024**2
@@ -31,7 +32,9 @@ SignalOf = Callable[[Array, Array], Array]
 
 @dataclass
 class Answers:
-    """What shadow models answered about whole sets of records: in memory, and in the cache as float32."""
+    """What shadow models answered about whole sets of records: in memory, or mapped where that is much, and in the
+    cache as float32.
+    """
 
     artifact_cache: ArtifactCache | None = None
     _held: OrderedDict[str, Array] = field(default_factory=OrderedDict)
@@ -43,11 +46,12 @@ class Answers:
         if key in self._held:
             self._held.move_to_end(key)
             return self._held[key]
-        answer = self._read(key, target, access, records)
+        folder = self.artifact_cache.folder if self.artifact_cache is not None else None
+        answer = kept(self._read(key, target, access, records), folder)
         self._held[key] = answer
-        self._bytes += answer.nbytes
+        self._bytes += _in_memory(answer)
         while self._bytes > MOST_REMEMBERED and len(self._held) > 1:
-            self._bytes -= self._held.popitem(last=False)[1].nbytes
+            self._bytes -= _in_memory(self._held.popitem(last=False)[1])
         return answer
 
     def _read(self, key: str, target: Target, access: Access, records: Records) -> Array:
@@ -61,6 +65,10 @@ class Answers:
         if self.artifact_cache is not None:
             self.artifact_cache.write(key, answer.tobytes())
         return answer
+
+
+def _in_memory(values: Array) -> int:
+    return 0 if is_mapped(values) else values.nbytes
 
 
 def presented(target: Target) -> str:
@@ -159,13 +167,13 @@ class ShadowSet:
         have = 0 if found is None else len(found)
         self.oracle(0).log_scores(records.take(np.arange(1)))  # refuses an attack that may not see scores
         if have < len(self):
-            rows = np.empty((len(self), len(records)))
+            rows = room((len(self), len(records)), float)
             if found is not None:
                 rows[:have] = found
             for model in range(have, len(self)):
                 rows[model] = signal_of(self.oracle(model).log_scores(records), records.y)
             self._signals[key] = found = rows
-        while sum(a.nbytes for a in self._signals.values()) > MOST_REMEMBERED and len(self._signals) > 1:
+        while sum(map(_in_memory, self._signals.values())) > MOST_REMEMBERED and len(self._signals) > 1:
             self._signals.pop(next(iter(self._signals)))
         assert found is not None
         return found[: len(self)]
