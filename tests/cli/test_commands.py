@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from divulge.cli import app
+from tests import forked
 
 
 def run(arguments, capsys, code=0):
@@ -25,11 +24,7 @@ def run(arguments, capsys, code=0):
 def folders(tmp_path_factory):
     """The runs of `divulge demo patients`."""
     out = tmp_path_factory.mktemp("demo")
-    done = subprocess.run(
-        [sys.executable, "-m", "divulge.cli.app", "demo", "patients", "--out", str(out), "--minutes", "0.25"],
-        capture_output=True,
-        text=True,
-    )
+    done = forked.run(["-m", "divulge.cli.app", "demo", "patients", "--out", str(out), "--minutes", "0.25"])
     assert done.returncode in (0, 3), done.stderr  # 3: there may be no time for a family
     runs = sorted(p for p in out.iterdir() if p.is_dir())
     assert len(runs) == 2 and done.stdout.count("Report: ") == 2

@@ -23,6 +23,7 @@ from divulge.auditing import budget
 from divulge.cli import app, papers
 from divulge.core.errors import TargetError
 from divulge.workflows import run_audit
+from tests import forked
 from tests.cli.foreign import dump_shy
 
 STEPS = """
@@ -56,8 +57,7 @@ def run(arguments, capsys):
 
 
 def typed(*arguments, folder):
-    command = [sys.executable, "-m", "divulge.cli.app", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return forked.run(["-m", "divulge.cli.app", *map(str, arguments)], cwd=folder)
 
 
 @pytest.fixture

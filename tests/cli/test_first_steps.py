@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from divulge.setup import audit_file_keys as keys
 from divulge.setup.audit_file import AuditFile, load, parsed
 from divulge.setup.validation import part_of
 from divulge.targets.estimators.fitted_table import fitted_kinds
+from tests import forked
 from tests.cli.test_endings import run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -181,7 +181,7 @@ def test_classes_of_ones_own_are_found_beside_the_file_and_in_workers(way, workp
             "f.drop(columns='ill'), f['ill']), sys.argv[2])"
         )
         given = str(workplace / "train.csv"), str(folder / "m.joblib")
-        subprocess.run([sys.executable, "-c", make, *given], cwd=place, check=True)
+        forked.run(["-c", make, *given], cwd=place).check_returncode()
         data = {"members": "../train.csv", "nonmembers": "../holdout.csv", "target": "ill"}
         target = {"kind": "sklearn", "path": "m.joblib", "trust": True} | way
         content = {"target": target, "data": data, "attacks": ["loss", "lira"], "shadows": 4}
@@ -200,7 +200,7 @@ def test_classes_of_ones_own_are_found_beside_the_file_and_in_workers(way, workp
 def test_a_module_that_is_nowhere_is_named(workplace, capsys):
     (workplace / "gone.py").write_text("class Gone:\n    def predict(self, x):\n        return x\n")
     make = "import joblib; from gone import Gone; joblib.dump(Gone(), 'm.joblib')"
-    subprocess.run([sys.executable, "-c", make], check=True)
+    forked.run(["-c", make]).check_returncode()
     (workplace / "gone.py").unlink()
     content = {"target": {"kind": "sklearn", "path": "m.joblib", "trust": True, "trusted_modules": ["gone"]}}
     content["data"] = {"members": "train.csv", "nonmembers": "holdout.csv", "target": "ill"}

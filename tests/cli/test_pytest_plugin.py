@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import textwrap
 from xml.etree import ElementTree
 
 import pytest
+
+from tests import forked
 
 TESTS = textwrap.dedent(
     """
@@ -44,12 +44,7 @@ def project(tmp_path_factory):
 
 
 def session(folder, *options):
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
+    return forked.run(["-m", "pytest", "-q", "-p", "no:cacheprovider", *options], cwd=folder)
 
 
 def test_a_leak_fails_and_names_the_rule_and_the_reports_are_told(project):
@@ -72,5 +67,5 @@ def test_a_model_is_compared_with_the_one_before(project):
 
 
 def test_it_tells_its_reports_under_xdist_too(project):
-    done = session(project, "-n", "2")
+    done = session(project, "-n", "1")
     assert "a model: not found" in done.stdout, done.stdout + done.stderr

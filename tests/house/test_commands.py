@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import joblib
@@ -14,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.tree import DecisionTreeClassifier
+from tests import forked
 from tests.house.pages import PAGES, TUTORIALS, blocks, said
 from tests.targets.server import App, serving
 
@@ -140,15 +139,14 @@ def typed(words):
 
 def ran(command):
     environment = os.environ | {"SERVICE_TOKEN": "secret"}
-    call = [sys.executable, "-m", "divulge.cli.app", *typed(shlex.split(command))]
-    return subprocess.run(call, capture_output=True, text=True, env=environment)
+    return forked.run(["-m", "divulge.cli.app", *typed(shlex.split(command))], env=environment)
 
 
 @pytest.mark.parametrize("page", PARAMETERS)
 def test_every_command_of_a_page_runs(workplace, service, page):
     placed(workplace, page, service)
     for block in blocks(page.read_text(), "python") if page in TUTORIALS else []:
-        done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
+        done = forked.run(["-c", block])
         assert done.returncode == 0, done.stderr
     if any("RUN" in c for c in whole(page)) and "audit" not in whole(page)[0] and "demo" not in whole(page)[0]:
         assert ran("audit audit.yaml").returncode == 1

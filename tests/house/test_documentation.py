@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests import forked
 from tests.house.pages import PAGES, README, ROOT, blocks, said
 
 
 def test_the_ten_lines(workplace):
     (example,) = blocks(README, "python")
     assert len(example.strip().splitlines()) <= 11
-    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True)
+    done = forked.run(["-c", example])
     assert done.returncode == 0, done.stderr
     assert (workplace / "report.html").stat().st_size > 100_000
 
 
 @pytest.mark.parametrize("name", ["sklearn", "torch"])
 def test_the_audit_files(workplace, name):
-    command = [sys.executable, "-m", "divulge.cli.app", "audit", f"{name}.yaml"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = forked.run(["-m", "divulge.cli.app", "audit", f"{name}.yaml"])
     assert done.returncode in (0, 1), done.stderr
     (findings,) = Path("divulge-runs").glob("*/findings.json")
     content = json.loads(findings.read_text())
@@ -50,9 +50,7 @@ def test_the_example_attack(tmp_path, halves, careful_model):
 def test_the_test_in_the_page_on_decisions_passes(tmp_path):
     (example,) = blocks((ROOT / "docs" / "decision.md").read_text(), "python")
     (tmp_path / "test_model.py").write_text(example)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = forked.run(["-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path)
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
 
 
@@ -61,7 +59,7 @@ def test_the_test_in_the_page_on_decisions_passes(tmp_path):
 )
 def test_the_python_of_a_page_runs(tmp_path, page):
     (example,) = blocks((ROOT / "docs" / f"{page}.md").read_text(), "python")
-    done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True)
+    done = forked.run(["-c", example], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "NOT_MEASURABLE" not in done.stdout
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests import forked
 from tests.house.pages import ROOT
 
 import divulge
@@ -64,14 +63,7 @@ LONG = ("comparing_defenses", "data_owner_claim", "first_audit", "network")
 def test_a_notebook_runs(notebook, tmp_path):
     source = str(Path(divulge.__file__).parents[1])
     environment = {"PYTHONPATH": source, "TMPDIR": str(tmp_path), "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        input=json.dumps(code(notebook)),
-        cwd=tmp_path,
-        capture_output=True,
-        encoding="utf-8",
-        env=os.environ | environment,
-    )
+    done = forked.run(["-c", PROGRAM], tmp_path, os.environ | environment, json.dumps(code(notebook)))
     assert done.returncode == 0, done.stderr
     assert EXPECTED[notebook.stem] in done.stdout, done.stdout
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from tests import forked
 from tests.house.pages import ROOT, blocks
 
 from divulge import plugin, testing
@@ -63,7 +64,7 @@ def test_they_load_little():
 def test_the_examples_of_the_page_run():
     examples = blocks((ROOT / "docs" / "plugins.md").read_text(), "python")
     assert len(examples) == 6
-    done = subprocess.run([sys.executable, "-c", "\n".join(examples)], capture_output=True, text=True)
+    done = forked.run(["-c", "\n".join(examples)])
     assert done.returncode == 0, done.stderr
 
 

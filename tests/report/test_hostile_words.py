@@ -220,12 +220,14 @@ def test_no_word_moves_the_terminal(run, word):
             screen.show_handshake(result.handshake)
             for outcome in result.outcomes:
                 screen.out.print(screen._line(outcome), soft_wrap=True)
-            table = screen.table("what", "why")
-            table.add_row(screen.one_line(text), screen.one_line(text))
-            screen.out.print(table)
         return captured.get()
 
     made = shown(word)
+    table = screen.table("what", "why")
+    table.add_row(screen.one_line(word), screen.one_line(word))
+    with screen.out.capture() as captured:
+        screen.out.print(table)
+    assert not CONTROL.search(captured.get())
     assert not CONTROL.search(made)
     heads = [line[:2] for line in made.splitlines() if line[:2] in ("▲ ", "○ ", "✕ ", "! ")]
     assert heads == [line[:2] for line in shown("plain").splitlines() if line[:2] in ("▲ ", "○ ", "✕ ", "! ")]

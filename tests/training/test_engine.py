@@ -117,7 +117,6 @@ class Swelling(SklearnRecipe):
         return super().fit(records, seed)
 
 
-@pytest.mark.timeout(120)
 def test_workers_that_are_replaced_on_the_way_hang_nothing():
     """Under `-W error` the warning of it ended the thread that hands out work, and the audit waited for ever."""
     recipe, keep = Swelling(LogisticRegression()), np.tile(KEEP, (4, 1))
