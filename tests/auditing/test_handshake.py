@@ -91,7 +91,7 @@ FAULTS = {
     "words_counted_by_another_list": ("other", True),
     "sets_swapped": ("swapped", False),
     "scaled_by_the_batch": ("company", True),
-    "another_column_predicted": ("chance", True),
+    "another_column_predicted": ("form", True),
     "target_negated": ("scale", True),
 }
 

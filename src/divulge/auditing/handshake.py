@@ -326,8 +326,8 @@ def _unlike(job: Job, asked: Asked, side: SeenSides, likes: Likes, minutes: floa
     cheap = minutes is None or (isinstance(job.recipe, BoundRecipe) and isinstance(job.recipe.recipe, SklearnRecipe))
     if job.recipe is not None and (cheap or mine.at_chance):
         found = unlike(side, likes)
-        if found is not None and job.expect and not found.fault:
-            return replace(found, doubt=False)  # whoever states the quality of a model knows it
+        if found is not None and job.expect and found.kind != "chance":
+            return replace(found, fault=False, doubt=False)  # whoever states the quality of a model knows it
         if found is not None or likes.found:
             return found
     if mine.skill >= GOOD / 2 and mine.boast < 1 - GOOD:

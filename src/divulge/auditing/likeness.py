@@ -45,6 +45,10 @@ CAUSES = (
     "the records reach it in another form than in its training (scaling, order of columns, categories, tokens), or it "
     "is another model"
 )
+LEARNED_OTHERWISE = (
+    "; a sound model is like that where it was trained with weights of records or on labels with noise, which the "
+    "recipe is not"
+)
 CURE = "ask it about a few records yourself, and give the audit exactly what it then gets"
 RIGHT_ONE = "check that it is the model that was trained on them"
 WEIGHED = "it was trained with weights of records or classes, or set to another threshold, which the recipe is not"
@@ -158,10 +162,10 @@ def _against(target: SeenSides, like: SeenSides, exact: bool) -> tuple[int, Conc
         seen = f"a model of the same recipe is far better, on records that neither was trained on too ({names})"
         if _ranks_as_well(target.nonmembers, like.nonmembers):
             return 1, Concern("lower", False, seen, WEIGHED, KNOWN, doubt=True)
-        return 2, Concern("other", True, seen, CAUSES, CURE)
+        return 2, Concern("other", True, seen, CAUSES + LEARNED_OTHERWISE, KNOWN)
     if inside.gap >= GAP and inside.p < 1e-4 and _no_better(outside, exact):
         seen = f"a model of the same recipe is better, on records that neither was trained on too ({names})"
-        return 1, Concern("lower", False, seen, CAUSES, KNOWN, doubt=True)
+        return 1, Concern("lower", False, seen, CAUSES + LEARNED_OTHERWISE, KNOWN, doubt=True)
     if exact and _nonmembers(target, like, outside) and inside.gap >= 2 * GAP and inside.p < 1e-6:
         seen = f"members are answered like non-members, and a model of the same recipe remembers its members ({names})"
         cause = "the model was not trained on these members"

@@ -80,7 +80,8 @@ def refuse_silence(target: Target, records: Records) -> str:
 def unanswered(error: str) -> InputError:
     """The model's error, and what to do."""
     asked = "asked about the first records, before anything was attacked"
-    return InputError(f"{' '.join(error.split())}: {asked}; {_cure(error)}")
+    told = "divulge." in error  # the way is named already
+    return InputError(f"{' '.join(error.split())}: {asked}" + ("" if told else f"; {_cure(error)}"))
 
 
 def _cure(error: str) -> str:
