@@ -51,6 +51,7 @@ from divulge.stats.handshake import Permutation, answered_worse, exchanged, perm
 from divulge.training.recipes.sklearn import SklearnRecipe
 
 SWAPPED = 1e-4
+CLEARLY = 6.0
 GOOD, GOOD_VALUES, PERFECT = 0.95, 0.9, 0.99
 """Accuracy, and R2, on members from which on no model is trained to compare with, and no other form is tried."""
 
@@ -341,8 +342,8 @@ def _unlike(job: Job, asked: Asked, side: SeenSides, likes: Likes, minutes: floa
 
 
 def _form(job: Job, asked: Asked, side: SeenSides) -> Concern | None:
-    """Another form of the records that fits far better, looked for where members cannot be told by their loss."""
-    if job.own or job.expect or side.members.right >= PERFECT or loss_tells(side):
+    """Another form of the records that fits far better, looked for where the loss does not clearly tell members."""
+    if job.own or job.expect or side.members.right >= PERFECT or loss_tells(side, CLEARLY):
         return None
     return fits_better(job, asked.places[asked.side(True)], side.members, lambda: _simple(job, asked))
 

@@ -24,13 +24,15 @@ from divulge.core.threat import Access
 from divulge.core.wording import joined
 from divulge.stats.handshake import line, sign_test
 
-MOST_COLUMNS, FIRST, MOST_RECORDS, FEWEST = 12, 50, 200, 30
+MOST_COLUMNS, FIRST, MOST_RECORDS, FEWEST = 12, 50, 400, 30
 """Columns of a table whose pairs are tried; members that each form is tried on first, and at most where it seems to
 help; and how many there must be.
 """
 
-GAIN, CERTAIN = 0.08, 1e-6
-"""By how much more members must be answered right, and the p-value, over all forms that were tried, of an accident."""
+GAIN, SLIGHT, CERTAIN = 0.08, 0.03, 1e-6
+"""By how much more members must be answered right; the same where their loss is lower too, which makes a doubt; and
+the p-value of an accident, over all forms that were tried.
+"""
 
 MOST_SWAPS = 3
 """Exchanges that are looked for one after the other; more of them are not named."""
@@ -83,7 +85,8 @@ def fits_better(job: Job, places: Array, plain: Seen, simple: Callable[[], Seen 
     measure = "accuracy" if plain.width else "R2"
     shown = f"members would be answered far better ({measure} {best.right:.2f} instead of {plain.right:.2f})"
     cause = "the records reach the model in another form than in its training, or it answers another question"
-    return Concern("form", True, f"{shown} if {words}", cause, "give them in that form")
+    sure = best.right - plain.right >= GAIN
+    return Concern("form", sure, f"{shown} if {words}", cause, "give them in that form", doubt=not sure)
 
 
 def _searched(
@@ -107,18 +110,26 @@ def _best(
 ) -> tuple[_Form, Seen] | None:
     chosen: tuple[_Form, Seen] | None = None
     few = np.arange(min(FIRST, len(numbers)))
-    before = now.take(few).right
+    before = now.take(few)
     for form in forms:
         first = seen(form.numbers(numbers[few]))
-        if first is None or first.right - before < GAIN / 2:
+        if first is None or (first.right - before.right < GAIN / 2 and first.loss.mean() >= before.loss.mean()):
             continue
         answered = seen(form.numbers(numbers))
-        if answered is None or answered.right - now.right < GAIN:
+        if answered is None or (chosen is not None and answered.right <= chosen[1].right):
             continue
-        wins, losses = int((answered.missed < now.missed).sum()), int((answered.missed > now.missed).sum())
-        if sign_test(wins, losses) * len(forms) < CERTAIN and (chosen is None or answered.right > chosen[1].right):
+        if _better(answered, now, GAIN, len(forms)) or _better(answered, now, SLIGHT, len(forms), by_loss=True):
             chosen = form, answered
     return chosen
+
+
+def _better(then: Seen, now: Seen, gain: float, forms: int, by_loss: bool = False) -> bool:
+    """Whether records are answered better by at least so much, and not by an accident in so many forms."""
+    if then.right - now.right < gain:
+        return False
+    one, other = (then.loss, now.loss) if by_loss else (then.missed, now.missed)
+    wins, losses = int((one < other).sum()), int((one > other).sum())
+    return sign_test(wins, losses) * forms < CERTAIN
 
 
 def _reaches(best: Seen, forest: Seen | None) -> bool:

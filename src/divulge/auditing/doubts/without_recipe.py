@@ -28,6 +28,9 @@ BOASTS, ALIKE = 0.15, 0.08
 CERTAIN = 5.0
 """Standard errors from which a share is held to be another one."""
 
+SLIGHTLY = 3.0
+"""The same for a model that is far surer than it is right: one of many looks at what chance may give."""
+
 UNTOLD = 2.5
 """Standard errors of kappa, or of a correlation, up to which answers have nothing to do with the truth."""
 
@@ -43,7 +46,7 @@ def boasts_to_strangers(side: SeenSides) -> Concern | None:
     if min(len(members), len(others)) < FEWEST or members.log_scores is None or members.right >= 1 - BOASTS:
         return None
     sure = np.exp(members.log_scores).max(axis=1)
-    if sure.mean() >= ONE_HOT or abs(members.boast - others.boast) > ALIKE or loss_tells(side):
+    if sure.mean() >= ONE_HOT or abs(members.boast - others.boast) > ALIKE or loss_tells(side, SLIGHTLY):
         return None
     spread = np.sqrt(members.right * (1 - members.right) / len(members)) + 1 / len(members)
     if members.boast < max(BOASTS, CERTAIN * spread):
@@ -59,12 +62,14 @@ def boasts_to_strangers(side: SeenSides) -> Concern | None:
     return Concern("strangers", False, seen, cause, RIGHT_ONE + ", or say how good it is (`expect`)", doubt=True)
 
 
-def loss_tells(side: SeenSides) -> bool:
-    """Whether members can be told from others by their loss, so that they are no strangers to the model."""
+def loss_tells(side: SeenSides, by: float = LOSS_TELLS) -> bool:
+    """Whether members can be told from others by their loss, so that they are no strangers to the model.  by: standard
+    errors by which the AUC must lie above a half.
+    """
     if not len(side.members) or not len(side.nonmembers):
         return False
     area, spread = told_by_loss(side)
-    return area - 0.5 > LOSS_TELLS * spread
+    return area - 0.5 > by * spread
 
 
 def not_looked_at(job: Job, side: SeenSides, concerns: tuple[Concern, ...]) -> tuple[str, ...]:
