@@ -93,6 +93,21 @@ def test_sound_models_that_remember_nothing_are_not_accused(tmp_path, name, labe
     assert kinds(run) == []
 
 
+def test_a_rare_class_that_was_weighted_is_no_fault(tmp_path):
+    y = (X[:, 0] + 0.7 * X[:, 1] + np.random.default_rng(2).normal(size=900) > 5.3).astype(int)
+    weighted = make_pipeline(StandardScaler(), LogisticRegression(class_weight={0: 1, 1: 20})).fit(X[:300], y[:300])
+    assert 0.02 < y.mean() < 0.1
+    assert kinds(audited(weighted.predict_proba, tmp_path, y=y)) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_on_weights_is_never_called_another_form(tmp_path, seed):
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X[:300], Y[:300])
+    last = model[-1]
+    last.coef_ = last.coef_ + 2 * np.random.default_rng(seed).laplace(size=last.coef_.shape)
+    assert "form" not in [kind for kind, _, _ in kinds(audited(model.predict_proba, tmp_path))]
+
+
 def test_what_nobody_can_see_is_stated(tmp_path):
     other = forest(X[600:], Y[600:])
     run = audited(other.predict_proba, tmp_path)

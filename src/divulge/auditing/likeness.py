@@ -49,6 +49,7 @@ LEARNED_OTHERWISE = (
     "; a sound model is like that where it was trained with weights of records or on labels with noise, which the "
     "recipe is not"
 )
+SOUND_SO = "; a sound model is like that with weights of classes, noise on its weights or labels, or little training"
 CURE = "ask it about a few records yourself, and give the audit exactly what it then gets"
 RIGHT_ONE = "check that it is the model that was trained on them"
 WEIGHED = "it was trained with weights of records or classes, or set to another threshold, which the recipe is not"
@@ -331,7 +332,7 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
         seen = f"records are answered no better than by chance, but a forest that never saw them is good ({names})"
         if _humble(target) or (target.width and target.boast < BOASTS):
             return Concern("chance", False, seen, POOR, KNOWN, doubt=True)
-        return Concern("chance", True, seen, CAUSES, CURE)
+        return Concern("chance", True, seen, CAUSES + SOUND_SO, KNOWN)
     ranks_worse = target.order < max(simple.order, 0.0) * RANKS_WORSE or target.log_scores is None
     far = simple.well and target.skill < simple.skill * LOST and ranks_worse
     if far and simple.skill - target.skill >= 0.25:
@@ -344,7 +345,7 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
             f"members are answered {mine.boast:.0%} less often right than the model is sure, and a forest that never "
             f"saw them is better ({_names(mine, theirs)})"
         )
-        return Concern("lower", False, seen, CAUSES, KNOWN, doubt=True)
+        return Concern("lower", False, seen, CAUSES + SOUND_SO, KNOWN, doubt=True)
     return None
 
 

@@ -125,8 +125,8 @@ def _best(
 
 def _better(then: Seen, now: Seen, gain: float, forms: int, by_loss: bool = False) -> bool:
     """Whether records are answered better by at least so much, and not by an accident in so many forms."""
-    if then.right - now.right < gain:
-        return False
+    if min(then.right - now.right, then.skill - now.skill) < gain or then.order < now.order:
+        return False  # more answers of the commonest class may be right by that alone
     one, other = (then.loss, now.loss) if by_loss else (then.missed, now.missed)
     wins, losses = int((one < other).sum()), int((one > other).sum())
     return sign_test(wins, losses) * forms < CERTAIN

@@ -11,6 +11,7 @@ from divulge.auditing.likeness import (
     LOSS_TELLS,
     MOST_RECORDS,
     RIGHT_ONE,
+    SOUND_SO,
     SeenSides,
     forest,
     numbers_of,
@@ -55,10 +56,7 @@ def boasts_to_strangers(side: SeenSides) -> Concern | None:
         f"the model is {sure.mean():.0%} sure of its answers about members and right for {members.right:.0%}, as about "
         "non-members, while a model that learned from them is about as sure as it is right"
     )
-    cause = (
-        "it was not trained on these members, or the records reach it in another form; a model with noise on its "
-        "weights, and naive Bayes, are like that too"
-    )
+    cause = "it was not trained on these members, or the records reach it in another form" + SOUND_SO
     return Concern("strangers", False, seen, cause, RIGHT_ONE + ", or say how good it is (`expect`)", doubt=True)
 
 

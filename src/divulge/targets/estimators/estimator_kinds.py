@@ -21,8 +21,8 @@ ONE_OUTPUT = (
 )
 
 ONE_VALUE = (
-    "audit one of them at a time: divulge.FunctionTarget(lambda x: model.predict(x)[:, 0], 'values'), with [:, 1] for "
-    "the next one, and the y that it predicts"
+    "audit one output at a time: divulge.FunctionTarget(lambda x: model.predict(x)[:, 0], 'values') with the y that it "
+    "predicts, [:, 1] for the next one"
 )
 
 
