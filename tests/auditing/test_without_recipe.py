@@ -94,7 +94,7 @@ def test_sound_models_that_remember_nothing_are_not_accused(tmp_path, name, labe
 
 
 def test_a_rare_class_that_was_weighted_is_no_fault(tmp_path):
-    y = (X[:, 0] + 0.7 * X[:, 1] + np.random.default_rng(2).normal(size=900) > 5.3).astype(int)
+    y = (X[:, 0] + 0.7 * X[:, 1] + np.random.default_rng(2).normal(size=900) > 4.6).astype(int)
     weighted = make_pipeline(StandardScaler(), LogisticRegression(class_weight={0: 1, 1: 20})).fit(X[:300], y[:300])
     assert 0.02 < y.mean() < 0.1
     assert kinds(audited(weighted.predict_proba, tmp_path, y=y)) == []
@@ -153,3 +153,18 @@ def test_labels_of_one_set_in_another_order_are_named(tmp_path, side):
 def test_random_labels_in_both_sets_are_no_fault(tmp_path):
     y = np.random.default_rng(1).permutation(Y)
     assert kinds(audited(forest(X[:300], y[:300]), tmp_path, y=y)) == []
+
+
+def test_a_second_softmax_over_a_forest_is_named_and_modest_models_are_not(tmp_path):
+    y = np.digitize(X[:, 0] + 0.5 * np.random.default_rng(4).normal(size=900), [-0.5, 0.5])
+    sure = forest(X[:300], y[:300])
+
+    def twice(x):
+        again = np.exp(sure.predict_proba(x))
+        return again / again.sum(axis=1, keepdims=True)
+
+    assert ("softmax", False, False) in kinds(audited(twice, tmp_path, y=y))
+    for number, strength in enumerate([3e-3, 1e-2, 3e-2, 0.1]):
+        modest = LogisticRegression(C=strength).fit(X[:300], y[:300])
+        run = audited(lambda x, m=modest: m.predict_proba(x), tmp_path / str(number), y=y)
+        assert "softmax" not in [kind for kind, _, _ in kinds(run)]

@@ -17,12 +17,12 @@ def scores_among(name: str, answer: Any, records: int) -> Any:
 
     Raises TargetError, with the cure, where several things can be meant or none.
     """
+    fields: tuple[str, ...] = getattr(answer, "_fields", ())  # of a named tuple
     if isinstance(answer, Mapping):
         named = {f"[{key!r}]": part for key, part in answer.items()}
-    elif isinstance(answer, tuple) and not hasattr(answer, "_fields"):
-        named = {f"[{place}]": part for place, part in enumerate(answer)}
     elif isinstance(answer, tuple):
-        named = {f".{field}": part for field, part in zip(answer._fields, answer, strict=True)}
+        keys = [f".{field}" for field in fields] or [f"[{place}]" for place in range(len(answer))]
+        named = dict(zip(keys, answer, strict=True))
     else:
         return answer
     tables = [key for key, part in named.items() if _shape(part)[:1] == (records,) and _wide(part)]
