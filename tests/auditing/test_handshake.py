@@ -16,6 +16,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from typer.testing import CliRunner
 
 import divulge
+from divulge.auditing.doubts.other_forms import FIRST
 from divulge.auditing.handshake import shake
 from divulge.auditing.oracle import Memory
 from divulge.auditing.probes import as_owner_asks
@@ -85,12 +86,12 @@ FAULTS = {
     "rare_class_swapped": ("labels", True),
     "columns_of_trees": ("chance", True),
     "two_softmaxes": ("softmax", False),
-    "line_not_standardized": ("other", True),
+    "line_not_standardized": ("form", True),
     "strings_for_ordinals": ("chance", True),
     "words_counted_by_another_list": ("other", True),
     "sets_swapped": ("swapped", False),
     "scaled_by_the_batch": ("company", True),
-    "another_column_predicted": ("chance", True),
+    "another_column_predicted": ("form", True),
     "target_negated": ("scale", True),
 }
 
@@ -314,7 +315,10 @@ def test_what_was_answered_is_not_asked_again(tmp_path, halves, careful_model):
         return careful_model.predict_proba(batch)
 
     run = divulge.audit(count, (x, y), (u, v), recipe=None, attacks=["loss", "entropy"], out=tmp_path / "r")
-    assert sum(n for n in asked if n > 10) == 400 and sum(n for n in asked if n <= 10) <= 31
+    few = [n for n in asked if n == FIRST]  # records in another form
+    assert (
+        sum(n for n in asked if n > 10) - sum(few) == 400 and len(few) <= 5 and sum(n for n in asked if n <= 10) <= 31
+    )
     assert {f.queries for f in run.findings} == {400}, "an adversary pays for what the referee knows already"
 
 

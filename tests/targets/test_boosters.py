@@ -112,7 +112,7 @@ def test_what_neither_classifies_nor_regresses_is_refused():
         2,
     )
     for booster in (ranks, xgb("survival:cox", np.abs(VALUE) + 1)):
-        with pytest.raises(InputError, match="wrap it in a function"):
+        with pytest.raises(InputError, match="neither classifies nor regresses: audit its scores: "):
             target_from(booster)
 
 

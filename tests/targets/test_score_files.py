@@ -62,3 +62,14 @@ def test_reading_takes_little_more_than_what_is_read(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * table["logits"].nbytes
+
+
+def test_a_record_has_one_label_for_all_models(tmp_path):
+    rows = [
+        {"model": m, "record": r, "keep": bool((m + r) % 2), "y": int(m == 2 and r == 1), "score": 0.1 * r}
+        for m in range(3)
+        for r in range(4)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"y of record 1 is 1 for model 2 and 0 for the first one \(1 rows differ"):
+        ScoreTable.load(tmp_path / "t.parquet")

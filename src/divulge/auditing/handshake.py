@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from divulge.auditing.answers import SCORED, TOLERANCE, Seen, as_expected, bare, checked, seen_of
+from divulge.auditing.doubts.other_forms import fits_better, other_line
+from divulge.auditing.doubts.without_recipe import boasts_to_strangers, loss_tells, not_looked_at, told_in_one_set
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.likeness import (
     POOR,
@@ -45,15 +47,13 @@ from divulge.core.results.handshake import Concern, Handshake
 from divulge.core.threat import Access, Task
 from divulge.core.wording import joined
 from divulge.defenses.interface.defended_target import DefendedTarget
-from divulge.stats.handshake import Permutation, answered_worse, exchanged, line, permutation, second_softmax
+from divulge.stats.handshake import Permutation, answered_worse, exchanged, permutation, second_softmax
 from divulge.training.recipes.sklearn import SklearnRecipe
 
 SWAPPED = 1e-4
-GOOD, GOOD_VALUES = 0.95, 0.9
-"""Accuracy, and R2, on members from which on no model is trained to compare with."""
-
-MOVED = 0.25
-"""Values on a line whose slope differs from 1 by no more than this are in the units of the truth."""
+CLEARLY = 6.0
+GOOD, GOOD_VALUES, PERFECT = 0.95, 0.9, 0.99
+"""Accuracy, and R2, on members from which on no model is trained to compare with, and no other form is tried."""
 
 MOST_NAMED = 4
 
@@ -74,6 +74,11 @@ class Asked:
     def side(self, member: bool) -> Array:
         """Which of the asked are on this side."""
         return np.flatnonzero(self.member == member)
+
+    @property
+    def sides(self) -> SeenSides:
+        """What was answered without defences, of either side."""
+        return SeenSides(self.plain.take(self.side(True)), self.plain.take(self.side(False)))
 
 
 def places_of(job: Job) -> Array:
@@ -143,7 +148,8 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
     )
     like = min((side.members.right for side in likes.found), default=None)
     constant = asked.labeled and asked.plain.constant
-    found = replace(found, concerns=concerns, like=like, constant=constant)
+    unseen = not_looked_at(job, asked.sides, concerns) if asked.labeled and not constant else ()
+    found = replace(found, concerns=concerns, like=like, constant=constant, unchecked=(*found.unchecked, *unseen))
     as_expected(job.expect, found)
     return found
 
@@ -251,16 +257,21 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     """What speaks against this being the model that its owner knows."""
     if len(asked.side(True)) == 0:
         return []
-    side = SeenSides(asked.plain.take(asked.side(True)), asked.plain.take(asked.side(False)))
+    side = asked.sides
     if not asked.labeled:
         return _late(side)
     if asked.plain.constant:
         known = job.own or bool(job.expect)
-        other = unlike(side, likes) if job.recipe is not None and not known else None
+        other = _form(job, asked, side)
+        if other is None and job.recipe is not None and not known:
+            other = unlike(side, likes)
         return [other] if other is not None else all_alike(likes, known)
-    grave = _map(job, asked, side, likes)
+    grave = told_in_one_set(job, asked.places, asked.member, asked.plain) or _map(job, asked, side, likes)
+    grave = grave or _form(job, asked, side)
     if grave is None and not job.own:
         grave = _unlike(job, asked, side, likes, minutes)
+        if grave is None and not job.expect and not likes.found:
+            grave = boasts_to_strangers(side)
         if grave is None and not job.expect:
             grave = forgotten(side, likes)
         if grave is None and able(bare(job.target), HasPeers):
@@ -284,7 +295,7 @@ def _map(job: Job, asked: Asked, side: SeenSides, likes: Likes) -> Concern | Non
     """Another reading of the outputs under which the answers fit: labels in another order, values on another scale."""
     mine = side.members
     if not mine.width:
-        return _other_line(side, likes)
+        return other_line(side, likes)
     if mine.width == 2 and mine.log_scores is not None:
         found = exchanged(mine.log_scores, mine.y)
     else:
@@ -308,31 +319,6 @@ def _meanings(job: Job, found: Permutation) -> list[str]:
     return moved if more <= 0 else [*moved, f"{more} more were moved"]
 
 
-def _other_line(side: SeenSides, likes: Likes) -> Concern | None:
-    """Values that fit the truth once they are moved and stretched, and that are worse than its mean as they stand."""
-    mine = side.members
-    intercept, slope, reached = line(mine.said, mine.y)
-    if len(mine) < 2 * MOST_NAMED or mine.right > -0.1 or reached < 0.25 or reached - max(mine.right, 0) < 0.2:
-        return None
-    if any(like.members.right < 0 for like in likes):
-        return None
-    moved = abs(slope - 1) <= MOVED
-    cause = "the target was scaled or transformed in training"
-    if slope < 0:
-        cause = "the sign of the target is turned round"
-    elif moved:
-        cause = "a quantile is predicted, or another thing that is not the mean, or the target was moved in training"
-    return Concern(
-        "scale",
-        not moved,
-        f"values are farther from the truth than its mean is (R2 {mine.right:.2g} on members), and "
-        f"{intercept:.3g} {'+' if slope >= 0 else '-'} {abs(slope):.3g} times the value would fit (R2 {reached:.2f})",
-        cause,
-        "let the model answer in the units of the records, or give the records in the model's",
-        doubt=moved,
-    )
-
-
 def _unlike(job: Job, asked: Asked, side: SeenSides, likes: Likes, minutes: float | None) -> Concern | None:
     """What models of the same recipe say, or a forest where there is no recipe."""
     mine = side.members
@@ -341,8 +327,8 @@ def _unlike(job: Job, asked: Asked, side: SeenSides, likes: Likes, minutes: floa
     cheap = minutes is None or (isinstance(job.recipe, BoundRecipe) and isinstance(job.recipe.recipe, SklearnRecipe))
     if job.recipe is not None and (cheap or mine.at_chance):
         found = unlike(side, likes)
-        if found is not None and job.expect and not found.fault:
-            return replace(found, doubt=False)  # whoever states the quality of a model knows it
+        if found is not None and job.expect and found.kind != "chance":
+            return replace(found, fault=False, doubt=False)  # whoever states the quality of a model knows it
         if found is not None or likes.found:
             return found
     if mine.skill >= GOOD / 2 and mine.boast < 1 - GOOD:
@@ -353,6 +339,13 @@ def _unlike(job: Job, asked: Asked, side: SeenSides, likes: Likes, minutes: floa
     found = poorer(asked.plain.take(expected[0]), expected[1], asked.member[expected[0]])
     # whoever states the quality of a poor model knows that it is poor; another quality ends the audit below
     return replace(found, fault=False, doubt=False) if found is not None and job.expect else found
+
+
+def _form(job: Job, asked: Asked, side: SeenSides) -> Concern | None:
+    """Another form of the records that fits far better, looked for where the loss does not clearly tell members."""
+    if job.own or job.expect or side.members.right >= PERFECT or loss_tells(side, CLEARLY):
+        return None
+    return fits_better(job, asked.places[asked.side(True)], side.members, lambda: _simple(job, asked))
 
 
 def _simple(job: Job, asked: Asked) -> Seen | None:

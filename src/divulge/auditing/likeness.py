@@ -23,9 +23,15 @@ TRAININGS, TRAININGS_OF_ESTIMATORS = 3, 8
 """Models of the same recipe that must all contradict the target: one may be a lucky or an unlucky training."""
 
 FEWEST = 20
+LOSS_TELLS = 2.0
+"""Standard errors by which the AUC of the loss must lie above a half to tell members from others."""
+
 GAP, SLIGHT = 0.05, 0.02
 HUMBLE = 1.05
 """How much more than the entropy of the classes the loss of a model is that says itself that it knows nothing."""
+
+BOASTS = 0.25
+"""How much surer than right a model is, from which on it is no poor one, but asked for another thing."""
 
 LOST = 1 / 3
 """Share of what can be learned that a target must lack on records nobody trained on, to be called another model."""
@@ -39,6 +45,11 @@ CAUSES = (
     "the records reach it in another form than in its training (scaling, order of columns, categories, tokens), or it "
     "is another model"
 )
+LEARNED_OTHERWISE = (
+    "; a sound model is like that where it was trained with weights of records or on labels with noise, which the "
+    "recipe is not"
+)
+SOUND_SO = "; a sound model is like that with weights of classes, noise on its weights or labels, or little training"
 CURE = "ask it about a few records yourself, and give the audit exactly what it then gets"
 RIGHT_ONE = "check that it is the model that was trained on them"
 WEIGHED = "it was trained with weights of records or classes, or set to another threshold, which the recipe is not"
@@ -152,10 +163,10 @@ def _against(target: SeenSides, like: SeenSides, exact: bool) -> tuple[int, Conc
         seen = f"a model of the same recipe is far better, on records that neither was trained on too ({names})"
         if _ranks_as_well(target.nonmembers, like.nonmembers):
             return 1, Concern("lower", False, seen, WEIGHED, KNOWN, doubt=True)
-        return 2, Concern("other", True, seen, CAUSES, CURE)
+        return 2, Concern("other", True, seen, CAUSES + LEARNED_OTHERWISE, KNOWN)
     if inside.gap >= GAP and inside.p < 1e-4 and _no_better(outside, exact):
         seen = f"a model of the same recipe is better, on records that neither was trained on too ({names})"
-        return 1, Concern("lower", False, seen, CAUSES, KNOWN, doubt=True)
+        return 1, Concern("lower", False, seen, CAUSES + LEARNED_OTHERWISE, KNOWN, doubt=True)
     if exact and _nonmembers(target, like, outside) and inside.gap >= 2 * GAP and inside.p < 1e-6:
         seen = f"members are answered like non-members, and a model of the same recipe remembers its members ({names})"
         cause = "the model was not trained on these members"
@@ -170,11 +181,11 @@ def forgotten(target: SeenSides, likes: Likes) -> Concern | None:
     """
     if not likes.exact or min(len(target.members), len(target.nonmembers)) < FEWEST:
         return None
-    (mine, spread), found = _told_by_loss(target), list[float]()
-    if mine - 0.5 > 2 * spread:
+    (mine, spread), found = told_by_loss(target), list[float]()
+    if mine - 0.5 > LOSS_TELLS * spread:
         return None
     for like in islice(likes, TRAININGS):
-        theirs, _ = _told_by_loss(like)
+        theirs, _ = told_by_loss(like)
         better = int((target.nonmembers.loss < like.nonmembers.loss).sum())
         worse = int((target.nonmembers.loss > like.nonmembers.loss).sum())
         if theirs - mine < max(2 * GAP, 4 * spread) or sign_test(better, worse) < 0.05:
@@ -190,7 +201,7 @@ def forgotten(target: SeenSides, likes: Likes) -> Concern | None:
     return Concern("strangers", False, seen, cause, RIGHT_ONE, doubt=True)
 
 
-def _told_by_loss(side: SeenSides) -> tuple[float, float]:
+def told_by_loss(side: SeenSides) -> tuple[float, float]:
     """The AUC of the loss, and its standard error where it tells nothing."""
     from scipy.stats import rankdata
 
@@ -262,11 +273,17 @@ def reference(job: Job, asked: Array) -> tuple[Array, Seen] | None:
     """A forest's answers about records that it was not trained on: their places among the candidates, and what it
     says; None where the records are not here, or are no numbers.
     """
+    places = asked[:MOST_RECORDS]
+    known = numbers_of(job, places)
+    return None if known is None else (places, forest(*known, derived_seed(job.seed, "reference") % 2**31))
+
+
+def numbers_of(job: Job, places: Array) -> tuple[Array, Records] | None:
+    """What a forest can learn from about these candidates [records, features], and the candidates."""
     records = job.features or job.candidates
     columns = records.schema.columns
     if records.schema.names == ("row",) or any(column.kind is Kind.TEXT for column in columns):
         return None
-    places = asked[:MOST_RECORDS]
     part = job.candidates.take(places)
     try:
         x = records.take(places).features()
@@ -274,20 +291,23 @@ def reference(job: Job, asked: Array) -> tuple[Array, Seen] | None:
         return None
     if len(places) < 2 * FEWEST or x.shape[1] > MOST_FEATURES or np.ptp(part.y) == 0:
         return None
-    return places, _forest(x, part, derived_seed(job.seed, "reference") % 2**31)
+    return x, part
 
 
-def _forest(x: Array, records: Records, seed: int) -> Seen:
+def forest(x: Array, records: Records, seed: int, asked: tuple[Array, Records] | None = None) -> Seen:
+    """What a forest says about records [records, features] that each tree did not see; or about those `asked`."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    settings = {"n_estimators": TREES, "oob_score": True, "random_state": seed, "max_features": "sqrt"}
+    settings = {"n_estimators": TREES, "oob_score": asked is None, "random_state": seed, "max_features": "sqrt"}
+    y = (records if asked is None else asked[1]).y
     if not records.schema.classes:
-        values = np.nan_to_num(RandomForestRegressor(**settings).fit(x, records.y).oob_prediction_)
-        return Seen(records.y, values, 0)
-    forest = RandomForestClassifier(**settings).fit(x, records.y)
-    scores = np.zeros((len(x), len(records.schema.classes)))
-    scores[:, forest.classes_.astype(int)] = np.nan_to_num(forest.oob_decision_function_)
-    return Seen(records.y, scores.argmax(axis=1), scores.shape[1], log_of_scores(scores))
+        model = RandomForestRegressor(**settings).fit(x, records.y)
+        return Seen(y, np.nan_to_num(model.oob_prediction_) if asked is None else model.predict(asked[0]), 0)
+    model = RandomForestClassifier(**settings).fit(x, records.y)
+    found = np.nan_to_num(model.oob_decision_function_) if asked is None else model.predict_proba(asked[0])
+    scores = np.zeros((len(y), len(records.schema.classes)))
+    scores[:, model.classes_.astype(int)] = found
+    return Seen(y, scores.argmax(axis=1), scores.shape[1], log_of_scores(scores))
 
 
 def all_alike(likes: Likes, known: bool) -> list[Concern]:
@@ -310,9 +330,9 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
     names = _names(target, simple).replace("on members", "on the same records")
     if _empty(target, simple):
         seen = f"records are answered no better than by chance, but a forest that never saw them is good ({names})"
-        if _humble(target):
+        if _humble(target) or (target.width and target.boast < BOASTS):
             return Concern("chance", False, seen, POOR, KNOWN, doubt=True)
-        return Concern("chance", True, seen, CAUSES, CURE)
+        return Concern("chance", True, seen, CAUSES + SOUND_SO, KNOWN)
     ranks_worse = target.order < max(simple.order, 0.0) * RANKS_WORSE or target.log_scores is None
     far = simple.well and target.skill < simple.skill * LOST and ranks_worse
     if far and simple.skill - target.skill >= 0.25:
@@ -325,7 +345,7 @@ def poorer(target: Seen, simple: Seen, member: Array) -> Concern | None:
             f"members are answered {mine.boast:.0%} less often right than the model is sure, and a forest that never "
             f"saw them is better ({_names(mine, theirs)})"
         )
-        return Concern("lower", False, seen, CAUSES, CURE)
+        return Concern("lower", False, seen, CAUSES + SOUND_SO, KNOWN, doubt=True)
     return None
 
 
@@ -337,9 +357,6 @@ def sure_and_wrong(target: Seen) -> Concern | None:
         f"members are answered no better than by chance (accuracy {target.right:.2f}), and the model is sure of itself"
     )
     return Concern("chance", False, seen, "the labels or the records are not the model's", CURE, doubt=True)
-
-
-BOASTS = 0.25
 
 
 def _humble(target: Seen) -> bool:

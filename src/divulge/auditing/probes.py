@@ -80,7 +80,8 @@ def refuse_silence(target: Target, records: Records) -> str:
 def unanswered(error: str) -> InputError:
     """The model's error, and what to do."""
     asked = "asked about the first records, before anything was attacked"
-    return InputError(f"{' '.join(error.split())}: {asked}; {_cure(error)}")
+    told = "divulge." in error  # the way is named already
+    return InputError(f"{' '.join(error.split())}: {asked}" + ("" if told else f"; {_cure(error)}"))
 
 
 def _cure(error: str) -> str:
@@ -266,10 +267,10 @@ def unlike_its_peers(job: Job) -> list[Concern]:
     typical = float(np.mean(others)) if others else 0.5
     if len(others) < FEWEST_PEERS:
         return []
-    if Access.LABEL not in target.offers and max(mine, *others) - 0.5 < 3 * spread:
-        seen = "no model of the table tells its members by its signal, and whether the signals are right is not known"
-        cause = "nothing is remembered, or `keep` or the order of the records is another one"
-        return [Concern("silent", False, seen, cause, "give the logits, which can be held against y", doubt=True)]
+    if max(mine, *others) - 0.5 < 3 * spread and target.known_by_training() < KNOWN_BY:
+        seen = "no model of the table tells its members by its signal, and no record those that were trained on it"
+        cause = "`keep` or the order of the records is another one, or nothing is remembered"
+        return [Concern("silent", False, seen, cause, OWN_ROWS, doubt=True)]
     if typical - mine < max(0.1, 4 * spread) or not falls_short(mine, others):
         return []
     seen = (
@@ -280,6 +281,10 @@ def unlike_its_peers(job: Job) -> list[Concern]:
 
 
 FEWEST_PEERS = 3
+KNOWN_BY = 3.0
+"""Standard errors by which records must be known better where they were trained on: that takes the right `keep`."""
+
+OWN_ROWS = "check that the columns of `keep` are the records of the signals, in their order, or give more models"
 OWN_ROW = "check that row 0 and `keep` are those of the model that is audited"
 
 LOOKED_AT, MOST_NAMED = 1_000, 5

@@ -78,6 +78,8 @@ def _pair(name: str, value: Any) -> Any:
         if y not in names_of(x):
             raise InputError(f"{name}: there is no column {y!r}; the columns are {', '.join(names_of(x)[:12])}")
         return without_column(x, y)
+    if hasattr(x, "collect") and isinstance(y, str) and not hasattr(x, "shape"):
+        raise InputError(f"{name}: a {type(x).__name__} holds no rows yet: pass (x.collect(), {y!r})")
     y = one_dimensional(y)
     if y is None or isinstance(y, str | int | float):
         raise InputError(

@@ -8,8 +8,14 @@ HEADLINE = "The audit is invalid: the model does not answer as the one that was 
 
 
 def sentence(result: AuditResult) -> str:
-    """'Asked before the attacks: accuracy on members 0.97, ...'; empty for a run that has no handshake."""
-    return f"Asked before the attacks: {result.handshake.sentence}." if result.handshake is not None else ""
+    """'Asked before the attacks: accuracy on members 0.97, ...', and what could not be looked at; empty for a run that
+    has no handshake.
+    """
+    met = result.handshake
+    if met is None:
+        return ""
+    unseen = f" Not looked at: {'; '.join(met.unchecked)}." if met.members is not None and met.unchecked else ""
+    return f"Asked before the attacks: {met.sentence}.{unseen}"
 
 
 def doubts(result: AuditResult) -> list[tuple[str, str]]:

@@ -15,6 +15,9 @@ CERTAIN = 1e-6
 FEWEST = 10
 """Records on a side below which nothing is concluded from how often answers are right."""
 
+MODEST = 0.15
+"""By how much answers must be more often right than they are sure to look like softmax of probabilities."""
+
 BEND = 1e-4
 """Probabilities are compared as log(p + BEND): what is smaller is noise of single precision."""
 
@@ -103,15 +106,19 @@ def gini(log_scores: Array, y: Array) -> float:
 def second_softmax(log_scores: Array, right: float) -> bool:
     """Whether rows look like softmax of probabilities.
 
-    log_scores: [records, classes].  right: accuracy.  The probabilities behind them can then be computed; they stay
-    within 0 and 1 for every record, come close to 1 for many, and the scores are far less sure than they are right.
+    log_scores: [records, classes].  right: accuracy.  Of k classes such a score lies between 1 / (e + k - 1) and
+    e / (e + k - 1), and the probabilities behind it can be computed: they stay within 0 and 1 for every record, reach
+    both ends, and are about as sure as the answers are right, where the scores are far less so.  A model that is sure
+    of little by itself reaches no end, or is as far from being right as often as it would then be sure.
     """
     width = log_scores.shape[1]
     behind = log_scores + (1 - log_scores.sum(axis=1, keepdims=True)) / width
-    within = behind.min() >= -1e-3 and behind.max() <= 1 + 1e-3
-    at_the_top = float(np.mean(behind.max(axis=1) >= 0.98))
+    if behind.min() < -1e-3 or behind.max() > 1 + 1e-3:
+        return False
+    sure = behind.max(axis=1)
+    ends = float(np.quantile(sure, 0.95)) >= 0.95 and float(np.quantile(behind.min(axis=1), 0.05)) <= 0.05
     modest = right - float(np.exp(log_scores).max(axis=1).mean())
-    return bool(within and at_the_top >= 0.1 and modest >= 0.15)
+    return bool(ends and modest >= MODEST and float(sure.mean()) >= right - 2 * MODEST)
 
 
 def answered_worse(inside: Array, outside: Array) -> float:

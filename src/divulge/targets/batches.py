@@ -117,7 +117,7 @@ def _same(one: Any, other: Any) -> bool:
         return False
     try:
         return np.array_equal(np.asarray(one)[: len(other)], np.asarray(other))
-    except (ValueError, TypeError):  # of unequal shapes, or on another device
+    except (ValueError, TypeError, IndexError):  # of unequal shapes, no arrays at all, or on another device
         return False
 
 

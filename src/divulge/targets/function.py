@@ -28,6 +28,7 @@ from divulge.targets.answers import (
     through_port,
 )
 from divulge.targets.batches import Batches
+from divulge.targets.one_answer import scores_among
 from divulge.targets.scores import Scores, plain_values, rows_by_class
 
 
@@ -185,7 +186,10 @@ class FunctionTarget:
         """What the function says of records; of several inputs, one a parameter where it has as many."""
         if self._spread is None and isinstance(x, tuple | InputList):
             self._spread = parameters_of(self._function) == len(x)
-        return self._function(*x) if self._spread and isinstance(x, tuple | InputList) else self._function(x)
+        answer = self._function(*x) if self._spread and isinstance(x, tuple | InputList) else self._function(x)
+        if self._returns in (Returns.SCORES, Returns.LOGITS):
+            return scores_among(self._name, answer, records_in(x))
+        return answer
 
     def alike(self, function: Callable[[Array], object]) -> FunctionTarget:
         """Another function that returns the same kind of answer."""

@@ -61,7 +61,21 @@ def _filled(file: Any, path: Path, signals: list[str]) -> dict[str, Array | None
     ordered = [np.empty(shape, dtype=values.dtype) for values in (keep, y)]
     for target, values in zip(ordered, (keep, y), strict=True):
         target.reshape(-1)[place] = values
+    _refuse_other_labels(file, path, ordered[1])
     return {"logits": logits, "scores": scores, "keep": ordered[0], "y": ordered[1][0]}
+
+
+def _refuse_other_labels(file: Any, path: Path, y: Array) -> None:
+    """Raise InputError where a record has one label for one model and another for another; y: [models, records]."""
+    other = np.argwhere(y != y[0])
+    if not len(other):
+        return
+    model, record = (np.unique(_column(file, name))[at] for name, at in zip(("model", "record"), other[0], strict=True))
+    raise InputError(
+        f"target.path: {path.name}: y of record {record} is {y[tuple(other[0])]} for model {model} and "
+        f"{y[0, other[0][1]]} for the first one ({len(other):,} rows differ so): give a record one label, the same for "
+        "all models"
+    )
 
 
 def _places(file: Any, path: Path) -> tuple[tuple[int, int], Array]:

@@ -224,6 +224,19 @@ class TableModel:
             areas.append((ranks[kept].sum() - inside * (inside + 1) / 2) / (inside * (len(kept) - inside)))
         return float(areas[0]), [float(area) for area in areas[1:]]
 
+    def known_by_training(self) -> float:
+        """See HasPeers: paired by record, so that how hard a record is does not hide what little was remembered."""
+        table = self._table
+        keep, signals = table.keep, np.stack([table.signals(row) for row in range(table.models)])
+        both = np.flatnonzero(keep.any(axis=0) & ~keep.all(axis=0))
+        if len(both) < 2:
+            return 0.0
+        ranks = signals[:, both].argsort(axis=0).argsort(axis=0).astype(np.float64)  # no outlier decides
+        inside = keep[:, both]
+        gaps = (ranks * inside).sum(axis=0) / inside.sum(axis=0) - (ranks * ~inside).sum(axis=0) / (~inside).sum(axis=0)
+        spread = float(gaps.std(ddof=1))
+        return float(gaps.mean() / spread * np.sqrt(len(both))) if spread > 0 else 0.0
+
     def provenance_note(self) -> str:
         """For the report: what was left out so that the design tells nothing."""
         return self._table.design.note

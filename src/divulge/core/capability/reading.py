@@ -25,3 +25,9 @@ class HasPeers(Target, Protocol):
     def remembered(self) -> tuple[float, list[float]]:
         """How well its own signal tells its members from others (AUC), and those of the other models theirs."""
         ...
+
+    def known_by_training(self) -> float:
+        """By how many standard errors models that were trained on a record have the higher signal about it than models
+        that were not, over all records; 0 where there is no record of both kinds.
+        """
+        ...

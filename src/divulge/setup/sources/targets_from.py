@@ -15,6 +15,7 @@ from divulge.setup.settings import TargetSettings
 from divulge.setup.sources.texts_from import language_model_in
 from divulge.setup.sources.user_code import built_by, factory_from, modules_beside
 from divulge.targets.estimators.booster_files import library_of, load_booster
+from divulge.targets.estimators.objectives import as_its_loss
 from divulge.targets.kinds import kind_of, kinds
 from divulge.targets.language.recognized import causal_target, is_causal, is_folder, is_pair
 from divulge.targets.pickles import load_trusted
@@ -86,7 +87,7 @@ def _other(model: Any, name: str | None, how: TargetSettings | None = None) -> T
     if hasattr(model, "predict"):
         from divulge.targets.estimators.sklearn import SklearnTarget
 
-        return SklearnTarget(model, name, **told)
+        return SklearnTarget(as_its_loss(model), name, **told)
     if callable(model):
         from divulge.targets.function import FunctionTarget
 

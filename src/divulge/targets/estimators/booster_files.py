@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from divulge.core.errors import InputError, MissingExtra, raised
+from divulge.targets.estimators.objectives import AS_VALUES, catboost_loss, classifies, ranks, survives
 
 SUFFIXES = (".ubj", ".json", ".txt", ".cbm", ".model", ".bst", ".xgb", ".lgb")
-RANKING = ("Rank", "Pair", "Query", "Lambda", "StochasticF")
-"""In the names of the losses of CatBoost that put records into an order."""
-
 _BEGINNING = 4_000
 
 
@@ -69,11 +66,11 @@ def _catboost(path: Path) -> Any:
 
     how = {"format": "json"} if path.suffix.lower() == ".json" else {}
     plain = catboost.CatBoost().load_model(str(path), **how)
-    loss = json.dumps(plain.get_all_params().get("loss_function", "RMSE"))
-    if any(name in loss for name in RANKING):
+    loss = catboost_loss(plain)
+    if ranks(loss) or survives(loss):
         raise InputError(
-            f"target.path: {path.name} ranks (its loss is {loss}), which neither classifies nor regresses: in Python, "
-            "divulge.FunctionTarget(model.predict, 'values') is audited as what predicts its values"
+            f"target.path: {path.name} {'ranks' if ranks(loss) else 'tells how long records survive'} (its loss is "
+            f"{loss}), which neither classifies nor regresses: load it in Python and {AS_VALUES}"
         )
-    kind = "Classifier" if any(name in loss for name in ("Logloss", "MultiClass", "CrossEntropy")) else "Regressor"
+    kind = "Classifier" if classifies(loss) else "Regressor"
     return getattr(catboost, f"CatBoost{kind}")().load_model(str(path), **how)

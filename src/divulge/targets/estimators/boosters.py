@@ -17,6 +17,7 @@ from divulge.core.signals import log_of_scores, log_softmax
 from divulge.core.threat import Access, Task
 from divulge.core.views.extraction import Secrets
 from divulge.targets.answers import SCORER_PORTS, VALUE_PORTS, checked, guarded
+from divulge.targets.estimators.objectives import AS_VALUES
 
 _MARGINS = frozenset({"binary:logitraw", "binary:hinge", "multi:softmax"})
 """Objectives of XGBoost whose predict() gives no probabilities, while its margins tell all."""
@@ -41,7 +42,7 @@ class BoosterTarget:
         if self.objective.partition(":")[0] in _REFUSED:
             raise InputError(
                 f"the {self._name} was trained with the objective {self.objective!r}, which neither classifies nor "
-                "regresses: wrap it in a function, divulge.FunctionTarget(..., 'values') say"
+                f"regresses: {AS_VALUES}" + (" (predict takes a DMatrix)" if self._library == "xgboost" else "")
             )
         binary = self.objective.partition(":")[0] in ("binary", "cross_entropy")
         self._width = width if width > 1 else 2 if binary else 0

@@ -12,11 +12,17 @@ from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
 from divulge.core.inside import taken_apart, unwrapped
 from divulge.core.threat import Task
+from divulge.targets.estimators.objectives import refuse_scores_alone
 
 ONE_OUTPUT = (
     "audit one output at a time: divulge.audit(lambda x: model.predict_proba(x)[0], (x, y[:, 0]), ...), with [:, 0] "
     "for [0] where it answers with one array and no list, or for values "
     "divulge.FunctionTarget(lambda x: model.predict(x)[:, 0], 'values')"
+)
+
+ONE_VALUE = (
+    "audit one output at a time: divulge.FunctionTarget(lambda x: model.predict(x)[:, 0], 'values') with the y that it "
+    "predicts, [:, 1] for the next one"
 )
 
 
@@ -34,6 +40,7 @@ def task_of(estimator: Any) -> Task:
             "model.predict(x), ...) for probabilities, divulge.FunctionTarget(..., 'values') for values"
         )
     _fitted(estimator, kind)
+    refuse_scores_alone(estimator)
     found = _said(estimator)
     if found is None:
         raise InputError(_neither(estimator, kind))
@@ -104,13 +111,13 @@ def _several(known: Any) -> bool:
     return _listed(known) and len(known) > 1
 
 
-def one_column(name: str, answer: object) -> Array:
+def one_column(name: str, answer: object, way: str = ONE_OUTPUT) -> Array:
     """Labels or values of one output as [records]; raises TargetError, with the way, where there are several."""
     array = np.asarray(answer)
     if array.ndim == 2 and array.shape[1] == 1:
         return array[:, 0]
     if array.ndim == 2:
-        raise TargetError(f"the model {name} answered with {array.shape[1]} values a record: {ONE_OUTPUT}")
+        raise TargetError(f"the model {name} answered with {array.shape[1]} values a record: {way}")
     return array
 
 

@@ -20,6 +20,7 @@ from divulge.core.views.extraction import Secrets
 from divulge.targets.answers import LABEL_PORTS, SCORER_PORTS, VALUE_PORTS, checked, guarded
 from divulge.targets.batches import Batches
 from divulge.targets.estimators.estimator_kinds import (
+    ONE_VALUE,
     by_pairs,
     classes_of,
     of_pairs,
@@ -89,7 +90,7 @@ class SklearnTarget:
             inside = np.asarray(_asked(self._name, lambda: internals(self.estimator, x, self._own_codes(records))))
             return checked(self._name, inside, len(records), inside.shape[-1])
         if self._task is Task.REGRESSION:
-            values = one_column(self._name, self._in_parts(records, "predict"))
+            values = one_column(self._name, self._in_parts(records, "predict"), ONE_VALUE)
             return checked(self._name, values, len(records), None)
         if access is Access.LABEL:  # not the likeliest class: thresholds and votes have a say of their own
             return self._codes(self._in_parts(records, "predict"), records)
