@@ -7,7 +7,18 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from divulge.claims.aggregates import DWORK, HOMER, Marginals, differing, homer, solved, told, traced, who_was_counted
+from divulge.claims.aggregates import (
+    DWORK,
+    HOMER,
+    Marginals,
+    differing,
+    homer,
+    records_of,
+    solved,
+    told,
+    traced,
+    who_was_counted,
+)
 from divulge.core.errors import InputError
 from divulge.core.results.metric import AUC, EPSILON
 from divulge.data.arrays import from_arrays
@@ -119,3 +130,51 @@ def test_what_does_not_fit_is_refused():
         solved(np.ones((2, 3), dtype=bool), np.zeros(3))
     with pytest.raises(InputError, match="no column"):
         Marginals((("zz",),), public).counted(inside)
+
+
+def test_data_frames_become_records_with_one_list_of_categories():
+    """A town that only the members have is a cell of everybody's table."""
+    frames = [pd.DataFrame({"town": list(towns), "age": range(len(towns))}) for towns in ("ab" * 8, "abz", "bab")]
+    public, members, others = records_of(*frames)
+    marginals = Marginals("town", public)
+    assert marginals.columns == (("town",),)
+    assert sorted(marginals.counted(members).tolist()) == [1, 1, 1]
+    assert sorted(marginals.counted(others).tolist()) == [0, 1, 2]
+    assert Marginals(["town", ("town", "age")], public).cells(members).sum(axis=1).tolist() == [2, 2, 2]
+
+
+def test_what_is_no_table_of_counts_is_refused():
+    frame = pd.DataFrame({"town": list("abab"), "age": range(4)})
+    (records,) = records_of(frame)
+    (other,) = records_of(frame.rename(columns={"age": "years"}))
+    marginals = Marginals(["town"], records)
+    counts = marginals.counted(records)
+    for refused, why in (
+        (lambda: Marginals(["town"], frame), "public: a DataFrame is no Records"),
+        (lambda: Marginals(["city"], records), "no column 'city'; the columns are town, age"),
+        (lambda: Marginals([], records), "no columns are counted"),
+        (lambda: Marginals([()], records), "no columns are counted"),
+        (lambda: marginals.counted(frame), "what is counted: a DataFrame is no Records"),
+        (lambda: marginals.counted(other), "other columns than the public ones"),
+        (lambda: who_was_counted(counts * np.nan, marginals, records, records), "one finite number for each"),
+    ):
+        with pytest.raises(InputError, match=why):
+            refused()
+
+
+def test_queries_and_answers_of_another_form_are_refused():
+    queries = np.array([[1, 1, 0], [1, 0, 0]])
+    for ask in (solved, differing):
+        for strange, answers, why in (
+            (queries, [1.0], "2 queries: give one finite number"),
+            (queries, [1.0, np.nan], "2 queries: give one finite number"),
+            (queries[0], [1.0], "a row for each query"),
+            (queries[:0], [], "a row for each query"),
+            (2 * queries, [1.0, 1.0], "a true or false for each person"),
+        ):
+            with pytest.raises(InputError, match=why):
+                ask(strange, answers)
+    assert differing(queries.tolist(), [2, 1]) == {0: 1.0, 1: 1.0}
+    for guess, secret in (([], []), ([0.5], [1, 0]), ([0.5], [3])):
+        with pytest.raises(InputError, match="one bit, 0 or 1, for each person"):
+            told(guess, secret)

@@ -167,3 +167,9 @@ def test_the_command_says_which_rule_is_broken_and_what_to_try(tmp_path):
     joblib.dump(DummyClassifier().fit(frame, y), tmp_path / "model.joblib")
     unknown = CliRunner().invoke(app, ["structure", str(file)])
     assert unknown.exit_code == 3 and "– residual degrees of freedom" in unknown.output
+
+
+def test_a_record_that_is_kept_twice_is_one_record():
+    """Neighbours keep their rows and a tree of them."""
+    x, y = people(120)
+    assert looked_at(KNeighborsClassifier(algorithm="kd_tree"), x, y).stored == 120

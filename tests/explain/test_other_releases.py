@@ -15,6 +15,7 @@ from divulge.core.results.finding import Reading, Verdict
 from divulge.data.arrays import from_arrays
 from divulge.explain.rare_values import rare
 from divulge.explain.releases import NO_TIME, OtherReleases, coarsening, learned_from, without_column
+from divulge.report.next_steps import steps
 from divulge.report.releases.advice import _best, steps_of
 from divulge.setup.assemble import job_from_records
 from divulge.setup.settings import Options
@@ -160,3 +161,52 @@ def test_a_release_that_is_still_useful_comes_before_one_that_hides_more():
     Result.mitigations = tuple(rows)
     assert _best(Result, rows).knob == "useful"
     assert _best(Result, rows[:1]).knob == "useless" and _best(Result, []) is None
+
+
+def test_a_release_that_cures_every_leak_comes_before_one_that_leaves_half_of_it(copied):
+    """A useful table that keeps half of the leak is no cure where another takes nine tenths and can be worked with; one
+    that nothing can be learned from is none either.
+    """
+
+    def row(knob, after, kept, metric="auc"):
+        reading = Reading(0.9, 0.8, 1.0), Reading(after, after - 0.1, after + 0.1)
+        return Mitigation("membership", "domias", metric, "", knob, 0.5, *reading, 0.5, kept=kept)
+
+    half, cure, useless = row("fewer", 0.7, 1.0), row("noise", 0.52, 0.85), row("more noise", 0.5, 0.4)
+    for rows in ([half, cure, useless], [useless, cure, half]):
+        assert _best(replace(copied.result, mitigations=tuple(rows)), rows).knob == "noise"
+    rows = [half, useless]
+    assert _best(replace(copied.result, mitigations=tuple(rows)), rows).knob == "fewer"
+
+
+def test_fewer_of_the_same_rows_are_no_cure_of_copies(copied):
+    first = [each.in_short for each in steps_of(copied.result)]
+    assert any(row.knob == TENTH and row.share > 0.8 for row in copied.result.mitigations)
+    assert not any("of the rows" in each or "as many rows" in each for each in first)
+
+
+def test_a_few_copies_are_told_even_where_they_are_no_leak(tmp_path):
+    """Eight of 400 stand there and none of 400 others: 2 ** -8 = 0.004, below five per cent alone; three are not."""
+    sides = sides_of(5)
+    for there, verdict in ((8, Verdict.LEAK), (3, Verdict.NOT_FOUND)):
+        released = pd.concat([sides[0][:there], people(400 - there, np.random.default_rng(99))], ignore_index=True)
+        run = audit(tmp_path / str(there), released, sides, ("copied_rows",))
+        found = {f.metric: f for f in run.findings}["rows_copied"]
+        assert found.verdict is verdict and found.p_value == pytest.approx(2.0**-there)
+        text = run.report(tmp_path / f"{there}.md").read_text()
+        if verdict is Verdict.NOT_FOUND:
+            assert (
+                f"{there} of 400 training rows stand in the release word for word, and of as many others 0 do" in text
+            )
+            assert steps(run.result)[0].startswith("Look at the people whose rows stand in the release word for word")
+
+
+def test_a_release_of_the_wrong_people_is_a_fault_of_the_audit(tmp_path):
+    """The holdout itself was published: whoever was not there is deduced better than whoever was."""
+    sides = sides_of(6, (150, 150, 150))
+    run = audit(tmp_path / "r", sides[1].sample(frac=1, random_state=0), sides, ("domias", "attribute_deduction"))
+    assert run.verdicts["membership"] is run.verdicts["reconstruction"] is Verdict.INVALID
+    reasons = [f.reason for f in run.findings if f.verdict is Verdict.INVALID]
+    assert reasons and all("order of the classes" not in reason for reason in reasons)
+    assert any("the release was made from the non-members" in reason for reason in reasons)
+    assert "swapped" in steps(run.result)[0] and "classes" not in steps(run.result)[0]

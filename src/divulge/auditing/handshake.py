@@ -43,7 +43,7 @@ from divulge.core.capability.reading import HasPeers
 from divulge.core.capability.targets import HasEstimator, HasVocabulary, LanguageModel, Meets, Rechecks
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array, row_digests
-from divulge.core.results.handshake import Concern, Handshake
+from divulge.core.results.handshake import NO_ANSWERS, Concern, Handshake
 from divulge.core.threat import Access, Task
 from divulge.core.wording import joined
 from divulge.defenses.interface.defended_target import DefendedTarget
@@ -117,7 +117,7 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
     if job.target.task is Task.LANGUAGE:
         return _of_texts(job, memory if memory is not None else Memory())
     if not set(ANSWERS) & job.target.offers:
-        return _unmeasured(job, "it gives no answers that can be right or wrong", *released_otherwise(job))
+        return _unmeasured(job, NO_ANSWERS, *released_otherwise(job))
     if _service(job):
         if dry:
             return _unmeasured(job, "a dry run sends a service three records only")

@@ -10,7 +10,7 @@ from divulge.core.results.verdicts import FamilyVerdict, gaps
 from divulge.core.threat import Access, Family, Task
 from divulge.core.wording import counted, percent
 from divulge.report.causes import helpful
-from divulge.report.releases.advice import of_release, steps_of, thing
+from divulge.report.releases.advice import copies_of, of_release, steps_of, thing
 from divulge.report.typography import capital, plain_name
 
 WORTH = 0.25
@@ -115,6 +115,9 @@ def _mending(result: AuditResult) -> list[NextStep]:
     elif result.baseline.alarm is not None:
         found.append(NextStep("draw members and non-members at random from one set, before training, and audit again"))
     elif "than chance" in why.get(Verdict.INVALID, ""):
+        if of_release(result):
+            held = "check that members and non-members are not swapped, and that the release holds no non-members"
+            return [*found, NextStep(f"{held}; then audit again")]
         regression = result.facts.target.task == Task.REGRESSION.value
         what = "values, their sign and their scale" if regression else "labels and the order of the classes"
         found.append(NextStep(f"check the {what} against the model's own, and audit again"))
@@ -154,7 +157,8 @@ def _more(judged: FamilyVerdict, result: AuditResult) -> NextStep:
 
 def _releases(result: AuditResult) -> list[NextStep]:
     """What to release instead."""
-    return [NextStep(h.in_short, h.in_full, h.price) for h in steps_of(result)] if of_release(result) else []
+    of = [*steps_of(result), *copies_of(result)] if of_release(result) else []
+    return [NextStep(h.in_short, h.in_full, h.price) for h in of]
 
 
 def _membership(result: AuditResult) -> list[NextStep]:

@@ -83,7 +83,7 @@ def headline(result: AuditResult) -> str:
         case Verdict.NOT_FOUND:
             return f"No attack of this audit found more than {tolerated}"
         case Verdict.INVALID:
-            return "This audit is invalid and says nothing about the model"
+            return f"This audit is invalid and says nothing about the {thing(result)}"
         case Verdict.FAILED:
             return "Attacks failed, so this audit gives no answer"
         case Verdict.NOT_MEASURABLE:
@@ -126,7 +126,7 @@ def _family(result: AuditResult, family: Family) -> FamilyLine:
 
 WHY_NOT = {
     Verdict.FAILED: "Attacks broke off, so nothing can be concluded; the details name the errors.",
-    Verdict.INVALID: "The figures show a fault of the audit, not of the model; the details say which.",
+    Verdict.INVALID: "The figures show a fault of the audit itself; the details say which.",
     Verdict.NOT_MEASURABLE: "There are too few records: even a perfect attack could not be distinguished from luck.",
     Verdict.NOT_EXAMINED: "No attack of this kind gave a result; the details say why.",
 }

@@ -28,6 +28,7 @@ from divulge.report.figures.png import data_uri
 from divulge.report.language import written
 from divulge.report.metrics import OF_SECRETS, OF_TEXTS, metric_name
 from divulge.report.metrics import WHOLE_RECORDS as WHOLE
+from divulge.report.releases.advice import copied, thing
 from divulge.report.typography import capital, lower
 
 MOST_DETAILS = 3
@@ -100,7 +101,11 @@ def _said(result: AuditResult, named: bool) -> str:
     lines = " ".join(_one(result, f, named) for f in chosen)
     if not chosen or chosen[0].verdict is Verdict.LEAK:
         return lines
-    return f"No attack reconstructed more than can be guessed without the model. At best: {lower(lines)}"
+    there = copied(result)
+    beside = f" {there}: too few to rule out chance, and each of them is somebody's." if there else ""
+    return (
+        f"No attack reconstructed more than can be guessed without the {thing(result)}. At best: {lower(lines)}{beside}"
+    )
 
 
 def _one(result: AuditResult, finding: Finding, named: bool) -> str:
@@ -110,7 +115,7 @@ def _one(result: AuditResult, finding: Finding, named: bool) -> str:
     bounds = f"{percent(finding.low or 0.0)} to {percent(finding.high or 0.0)}"
     evidence = result.evidence.get(finding.attack)
     blind = evidence.baseline if evidence is not None and named else ""
-    without = f"best guess without the model{f' ({blind})' if blind and len(blind) < 60 else ''}"
+    without = f"best guess without the {thing(result)}{f' ({blind})' if blind and len(blind) < 60 else ''}"
     about = finding.about
     name = metric_name(finding.key, about) if named or not about else f"“{about.replace('_', ' ')}” inferred correctly"
     return (

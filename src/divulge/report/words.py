@@ -93,8 +93,15 @@ def line_of_family(result: AuditResult, family: Family) -> VerdictLine:
             return VerdictLine(judged.verdict, f"{capital(about)} could not be measured", why)
         case _:
             return VerdictLine(
-                judged.verdict, f"{capital(about)} was not examined", why if judged.played else _unplayed(judged)
+                judged.verdict,
+                f"{capital(about)} {were(family)} not examined",
+                why if judged.played else _unplayed(judged),
             )
+
+
+def were(family: Family) -> str:
+    """'was', or 'were' of facts."""
+    return "were" if ABOUT[family].startswith("facts") else "was"
 
 
 def _unplayed(judged: FamilyVerdict) -> str:

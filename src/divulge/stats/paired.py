@@ -127,6 +127,7 @@ def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, 
         advantage_corrected=gain_low(measure, alpha / tests),
         detectable=_visible(measure, blind, spread, threshold, alpha / tests),
         p_value=_p_value(measure, threshold),
+        p_below=_p_below(measure),
         threshold=threshold,
         details=(
             *_residual(measure, hits, blind, alpha),
@@ -169,6 +170,16 @@ def _p_value(measure: Paired, threshold: float) -> float:
     """Exact where nothing is tolerated and units are yes or no; by the bounds elsewhere."""
     exact = sign_p_value(measure) if threshold == 0 else None
     return p_value(lambda a: gain_low(measure, a), threshold) if exact is None else exact
+
+
+def _p_below(measure: Paired) -> float | None:
+    """Of doing at least as well on members as on others, where the baseline is the same attack on others: whoever is
+    deduced less well than those who were not there stands on the wrong side.  None for copies, which a generator may
+    weed out.
+    """
+    if not metric(measure.metric).residual:
+        return None
+    return sign_p_value(replace(measure, hits=measure.baseline, baseline=measure.hits))
 
 
 def _reach(measure: Paired, threshold: float, level: float) -> dict[str, Any]:

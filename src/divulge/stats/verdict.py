@@ -136,6 +136,8 @@ def below_chance(finding: Measurement, regression: bool = False) -> str:
     """Why a finding that lies below chance is a fault of the audit, and which one is likely."""
     others = "the true values, their sign or their scale" if regression else "the labels or the order of the classes"
     likely = f"members and non-members are probably swapped, or {others} are not the model's"
+    if finding.access == Access.SAMPLES.value:
+        likely = "members and non-members are probably swapped, or the release was made from the non-members"
     name = finding.kind.label
     value, low, high = (finding.value or 0.0, finding.low or 0.0, finding.high or 0.0)
     reached = f"{name} {value:.2f}, {low:.2f} to {high:.2f}"

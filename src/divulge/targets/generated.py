@@ -12,6 +12,9 @@ from divulge.core.hashing import Array
 from divulge.core.records import CODED, Records, Schema
 from divulge.core.threat import Task
 
+LARGEST = 1e30
+"""Of a value, whichever sign: what is learned from tables counts in single precision, and squares must not overflow."""
+
 
 class Encodes(Protocol):
     """A form of records whose tables can be turned into numbers of a schema that there is already."""
@@ -38,6 +41,8 @@ def records_of(made: Any, schema: Schema, whose: str) -> Records:
         raise TargetError(f"{whose} made {len(rows)} records and {len(labels)} targets")
     if np.isinf(rows).any() or (np.isnan(rows).any() and schema.form is None):
         raise TargetError(f"{whose} made records with NaN or infinite values")
+    if len(rows) and float(np.nanmax(np.abs(rows), initial=0.0)) > LARGEST:
+        raise TargetError(f"{whose} made records with values beyond {LARGEST:.0e}: give them in another unit")
     return Records(rows, labels, schema)
 
 
@@ -51,7 +56,12 @@ def _target_of(whose: str, table: Any, schema: Schema) -> Any:
 def _coded(whose: str, x: Any, schema: Schema) -> Array:
     """As the records are: arrays as they come, frames column by column."""
     if not hasattr(x, "columns"):
-        numbers = np.asarray(x, dtype=np.float64)
+        try:
+            numbers = np.asarray(x, dtype=np.float64)
+        except (ValueError, TypeError) as error:
+            raise TargetError(f"{whose} made no table of numbers ({error}): return a data frame or an array") from error
+        if numbers.ndim < 2:
+            raise TargetError(f"{whose} made {type(x).__name__} and no table: return a data frame or an array of rows")
         columns = len(schema.columns)
         if not schema.is_image and numbers.ndim == 2 and numbers.shape[1] != columns:
             raise TargetError(f"{whose} made {numbers.shape[1]} columns, and the records have {columns}")

@@ -84,4 +84,12 @@ def _parts(table: Any) -> list[Any]:
     if not hasattr(table, "columns"):
         return [np.asarray(table).astype(str)]
     parts: list[Any] = [repr(list(map(str, table.columns)))]
-    return parts + [np.asarray(table.iloc[:, place].astype(object)).astype(str) for place in range(table.shape[1])]
+    return parts + [_as_text(np.asarray(table.iloc[:, place].astype(object))) for place in range(table.shape[1])]
+
+
+def _as_text(values: Any) -> Any:
+    """Cells as text; of several values in a cell, which are refused later, by what they look like."""
+    try:
+        return values.astype(str)
+    except ValueError:
+        return np.array([repr(value) for value in values])

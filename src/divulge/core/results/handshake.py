@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from divulge.core.wording import counted
 
+NO_ANSWERS = "it gives no answers that can be right or wrong"
+"""Of what writes records: there is nothing to ask."""
+
 
 @dataclass(frozen=True)
 class Concern:
@@ -66,6 +69,8 @@ class Handshake:
     def sentence(self) -> str:
         """'accuracy on members 0.97, on non-members 0.81, of 600 records each; chance 0.50'."""
         if self.members is None and self.nonmembers is None:
+            if self.unchecked and self.unchecked[0] == NO_ANSWERS:
+                return "there is no model to ask: what is audited is what was written"
             return "how well the model answers is not known" + (f": {self.unchecked[0]}" if self.unchecked else "")
         inside, outside = ("not known" if value is None else _short(value) for value in (self.members, self.nonmembers))
         of, other = self.asked

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from divulge.core.results.audit_result import AuditResult, Mitigation
 from divulge.core.results.finding import Verdict
-from divulge.core.results.metric import AUC
+from divulge.core.results.metric import AUC, ROWS_COPIED, ROWS_NEARLY_COPIED
 from divulge.core.threat import Access, Family
 from divulge.core.wording import counted, percent
 from divulge.report.causes import Help, help_of
@@ -18,9 +18,18 @@ WORTH = 0.25
 USEFUL = 0.9
 """Of what could be learned from the release: with so much of it left another one comes before those with less."""
 
+CURED, WORKABLE = 0.8, 0.75
+"""A release that takes so much of every leak away, and leaves so much of what could be learned, comes before all that
+leave more of a leak.
+"""
+
+FEWER = " rows"
+"""How another release ends that is some of the same rows: of copies each is as much of a copy as before."""
+
 COLUMN = " left out of the table"
 PRIVATE = "differential privacy of epsilon "
 AT_RISK = 5
+COPIES = (ROWS_COPIED, ROWS_NEARLY_COPIED)
 
 
 def of_release(result: AuditResult) -> bool:
@@ -42,7 +51,8 @@ def steps_of(result: AuditResult) -> list[Help]:
     if not leaking:
         return []
     rows = [r for r in result.mitigations if r.family in leaking and r.share > WORTH]
-    whole = [r for r in rows if not r.knob.endswith(COLUMN)]
+    copies = any(f.key in COPIES and f.verdict is Verdict.LEAK for f in result.findings)
+    whole = [r for r in rows if not r.knob.endswith((COLUMN, FEWER) if copies else COLUMN)]
     kinds: tuple[Callable[[Mitigation], bool], ...] = (
         lambda row: True,
         lambda row: PRIVATE not in row.knob,
@@ -56,8 +66,8 @@ def steps_of(result: AuditResult) -> list[Help]:
 
 
 def _best(result: AuditResult, rows: list[Mitigation]) -> Mitigation | None:
-    """The one that helps most against the leak that it helps least against, so that none is forgotten: of those that
-    leave the table useful first.
+    """The one that helps most against the leak that it helps least against, so that none is forgotten: first what
+    cures all and leaves a table to work with, then what leaves the table useful.
     """
     knobs: dict[str, list[Mitigation]] = {}
     for row in rows:
@@ -66,15 +76,37 @@ def _best(result: AuditResult, rows: list[Mitigation]) -> Mitigation | None:
     for row in result.mitigations:
         tried[row.knob] = tried.get(row.knob, 0) + (row.after is not None)
 
-    def rank(item: tuple[str, list[Mitigation]]) -> tuple[bool, bool, float]:
+    def rank(item: tuple[str, list[Mitigation]]) -> tuple[bool, bool, bool, float]:
         knob, helped = item
-        whole = len(helped) == tried[knob]
-        return (helped[0].kept or 0.0) >= USEFUL, whole, min(row.share for row in helped)
+        whole, kept, least = len(helped) == tried[knob], helped[0].kept or 0.0, min(row.share for row in helped)
+        return whole and least >= CURED and kept >= WORKABLE, kept >= USEFUL, whole, least
 
     if not knobs:
         return None
     _, best = max(knobs.items(), key=rank)
     return min(best, key=lambda row: row.share)
+
+
+def copied(result: AuditResult) -> str:
+    """'8 of 400 training rows stand in the release word for word, and of as many others 0 do'; empty where no more
+    members than others do.
+    """
+    for evidence in result.evidence_of(Family.RECONSTRUCTION).values():
+        for measure in evidence.paired:
+            there, usual = int(sum(measure.hits)), int(sum(measure.baseline))
+            if measure.metric == ROWS_COPIED and there > usual:
+                rows = counted(len(measure.hits), "training row")
+                return f"{there:,} of {rows} stand in the release word for word, and of as many others {usual:,} do"
+    return ""
+
+
+def copies_of(result: AuditResult) -> list[Help]:
+    """What to do about copies that are too few for a verdict: each is somebody all the same."""
+    there = copied(result)
+    if not there or any(f.key == ROWS_COPIED and f.verdict is Verdict.LEAK for f in result.findings):
+        return []
+    short = "look at the people whose rows stand in the release word for word, and take them out of it"
+    return [Help(short, f"{short}: {there}", "")]
 
 
 def _column(result: AuditResult) -> list[Help]:

@@ -18,6 +18,7 @@ from divulge.data.given import length_of
 from divulge.data.pairs import as_pairs
 from divulge.setup.sources.groups import Labels, columns_apart
 from divulge.setup.sources.sets import Sets
+from divulge.targets.generated import LARGEST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,7 @@ def sets_of_release(
         other = next(name for name in there if name not in bare)
         raise InputError(f"{min(bare)} is a table and {other} a pair (x, y): give all sets in one way")
     released = target.table if able(target, Released) else None
+    _sound({"the release": released, **{f"the {name} table": value for name, value in there.items()}})
     if bare:
         return _unlabeled(there, released, sensitive)
     pairs = as_pairs(there)
@@ -78,6 +80,55 @@ def _unlabeled(tables: Mapping[str, Any], released: Any, sensitive: Iterable[str
     dated = _dated(everything)
     pairs = {name: (table, np.zeros(length_of(table), dtype=np.int64)) for name, table in dated.items()}
     return _sets(from_arrays(list(pairs.values()), sensitive=sensitive, labeled=False), pairs)
+
+
+def _sound(tables: Mapping[str, Any]) -> None:
+    """Raises InputError where a table (data frames are looked at, alone or in a pair) cannot be compared with others:
+    columns of one name, several values in a cell, infinite or huge numbers, columns that the first lacks or has alone.
+    """
+    import pandas as pd
+
+    frames = {name: table[0] if isinstance(table, tuple) else table for name, table in tables.items()}
+    frames = {name: frame for name, frame in frames.items() if isinstance(frame, pd.DataFrame)}
+    for name, frame in frames.items():
+        twice = frame.columns[frame.columns.duplicated()]
+        if len(twice):
+            raise InputError(f"two columns of {name} are called {twice[0]!r}: give each a name of its own")
+        for column in frame.columns:
+            _sound_column(frame[column], f"column {column!r} of {name}")
+    if "the release" in frames and not isinstance(tables["the release"], tuple):
+        _same_columns(frames, tables)
+
+
+def _sound_column(values: pd.Series[Any], whose: str) -> None:
+    import pandas as pd
+
+    if values.dtype == object:
+        several = next((v for v in values if isinstance(v, list | tuple | set | dict | np.ndarray)), None)
+        if several is not None:
+            raise InputError(f"{whose} holds a {type(several).__name__} in a cell: give one value a cell")
+    elif pd.api.types.is_float_dtype(values.dtype):
+        largest = float(np.nanmax(np.abs(values.to_numpy(dtype=np.float64, na_value=np.nan)), initial=0.0))
+        if np.isinf(largest):
+            raise InputError(f"{whose} has infinite values: leave such cells empty, or give a number")
+        if largest > LARGEST:
+            raise InputError(f"{whose} has values beyond {LARGEST:.0e}: give them in another unit")
+
+
+def _same_columns(frames: Mapping[str, Any], tables: Mapping[str, Any]) -> None:
+    """The release has the columns of the members, who say which there are, no more and no fewer."""
+    real = frames.get("the members table")
+    if real is None or isinstance(tables["the members table"], tuple):
+        return
+    released = frames["the release"]
+    lacks = [name for name in real.columns if name not in released.columns]
+    more = [name for name in released.columns if name not in real.columns]
+    if not lacks and not more:
+        return
+    said = [f"lacks {', '.join(map(repr, lacks[:5]))}"] if lacks else []
+    said += [f"has {', '.join(map(repr, more[:5]))}, which the members lack"] if more else []
+    cure = "rename them" if lacks and more else "leave those columns out of the other tables" if lacks else "drop them"
+    raise InputError(f"the release {' and '.join(said)}: {cure}, so that all tables have the same columns")
 
 
 def _sets(records: Sequence[Records], names: Iterable[str]) -> Sets:

@@ -15,8 +15,8 @@ from divulge.core.mixed.space import log_density, squared_distances, width_of
 from divulge.core.threat import Asset, Family
 from divulge.core.views.membership import MembershipGuess, MembershipView
 
-WIDTHS = np.geomspace(1, 16, 13)
-"""In units of half the distance between neighbours in the table."""
+WIDTHS = np.geomspace(0.25, 16, 19)
+"""In units of half the distance between neighbours in the table, which in many columns is wider than the noise."""
 
 MOST = 2_000
 """Rows, and candidates, by which the width is chosen."""
@@ -28,7 +28,9 @@ class KernelLikelihood:
     the population is, over all rows s: sum log((n - 1 + K(s, x) / p(s)) / n).
 
     The width of the kernels is the one that makes the table likeliest with a kernel at every candidate, half of whom
-    are members.  It is the best there is where a generator puts noise on its rows.
+    are members.  It is the best there is where a generator puts noise on its rows.  p(s) is by kernels at public
+    records, of the width that makes the table likeliest with those: with the narrow ones of the generator a row that is
+    far from the few public records would weigh as much as all others.
     """
 
     samples: int | None = None
@@ -47,10 +49,13 @@ class KernelLikelihood:
     )
 
     def run(self, view: MembershipView) -> MembershipGuess:
-        """Cost: the samples, and a distance for each candidate and row, and for some of them at thirteen widths."""
+        """Cost: the samples, and a distance for each candidate and row, and for some of them at nineteen widths."""
         seen = released(view, self.samples)
         width = fitted_width(seen.candidates[view.rng.permutation(len(seen.candidates))[:MOST]], seen.table[:MOST])
-        density = log_density(seen.table, seen.population(view), width)
+        public = seen.population(view)
+        wide = max(width, fitted_width(public[:MOST], seen.table[:MOST]))
+        scale = public.shape[1] * np.log(wide / width)
+        density = log_density(seen.table, public, wide) - scale
         count, found = len(seen.table), np.empty(len(seen.candidates))
         for rows, apart in squared_distances(seen.candidates, seen.table):
             kernel = apart / (-2 * width**2) - density[None]

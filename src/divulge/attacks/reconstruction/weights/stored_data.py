@@ -69,19 +69,21 @@ class StoredData:
 
 
 def kept_of(model: Any, records: Records) -> int:
-    """How many rows that hang on a model are some of these records, as they are or as its own steps prepare them."""
+    """How many of these records hang on a model, as they are or as its own steps prepare them; each counts once,
+    however often a model keeps it (neighbours do so as rows and as a tree).
+    """
     own, raw = records.flat(), int(np.prod(records.x.shape[1:]))
-    kept = 0
+    kept = np.zeros(len(records), dtype=bool)
     for _, rows, steps in _arrays(model, _Place((), raw, raw), type(model).__name__, DEEPEST, set()):
         prepared = own if not steps else _prepared_by(tuple(s for s in steps if not isinstance(s, Passed)), records)
         for known in (own, prepared):
             if known.shape[1] == rows.shape[1]:
-                held = {row.tobytes() for row in np.round(known, 6) + 0.0}
-                found = sum(row.tobytes() in held for row in np.round(rows, 6) + 0.0)
-                if found:
-                    kept += found
+                there = {row.tobytes() for row in np.round(rows, 6) + 0.0}
+                found = np.array([row.tobytes() in there for row in np.round(known, 6) + 0.0])
+                if found.any():
+                    kept |= found
                     break
-    return kept
+    return int(kept.sum())
 
 
 def _prepared_by(steps: tuple[Any, ...], records: Records) -> Array:
