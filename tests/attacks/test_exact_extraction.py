@@ -485,8 +485,8 @@ def test_dual_coefficients_at_several_bounds_are_of_weighted_records(model, clas
 
 
 def test_one_record_on_the_wrong_side_tells_the_strength_of_a_machine_of_several_classes():
-    x = np.concatenate([np.random.default_rng(2).normal(0, 0.1, (20, 2)) + [5 * place, 0] for place in range(3)])
     y = np.repeat(np.arange(3), 20)
+    x = np.random.default_rng(2).normal(0, 0.1, (60, 2)) + np.column_stack([5 * y, 0 * y])
     x[0] = [5.0, 0.1]  # among the second class
     model = SVC(kernel="linear", C=0.7, tol=1e-8).fit(x, y)
     assert 1 <= (np.abs(model.dual_coef_) > 0.7 - 1e-9).sum() <= 2

@@ -1,4 +1,4 @@
-"""A setting that is no number, or of another type than its declaration asks for, is refused before anything is trained."""
+"""A setting that is no number, or of another type than is declared, is refused before anything is trained."""
 
 from __future__ import annotations
 

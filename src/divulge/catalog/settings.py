@@ -17,8 +17,7 @@ KINDS = {"bool": "true or false", "int": "a whole number", "float": "a finite nu
 def fits(name: str, kind: Any, settings: dict[str, Any]) -> None:
     """Raises InputError for a setting that the class `kind` does not take, or of another type than it declares.
 
-    Values are not looked at: whether a number is finite, see `finite`, and in range is for after the owner's own checks,
-    whose words are better.
+    Whether a number is finite, see `finite`, and in range is left to after the owner's own checks, whose words are better.
     """
     fields, taken = _fields(kind), inspect.signature(kind).parameters
     unknown = [key for key in settings if key not in taken]
@@ -34,8 +33,8 @@ def finite(name: str, thing: Any) -> None:
     for key, field in _fields(type(thing)).items():
         value = getattr(thing, key, None)
         declared = _declared(field)[0]
-        real = isinstance(value, Real) and not isinstance(value, bool)
-        if not _is(field, value) or (declared == "float" and real and not math.isfinite(float(value))):
+        infinite = declared == "float" and isinstance(value, Real) and not math.isfinite(float(value))
+        if infinite or not _is(field, value):
             raise InputError(f"{name}.{key} is {value!r}: give {KINDS[declared]}")
 
 

@@ -340,7 +340,9 @@ def _svr(model: Any, x: Array, y: Array) -> Strengths:
 def _bound(sizes: Array) -> float:
     """The one size of all dual coefficients that have reached their bound."""
     if not len(sizes):
-        raise Impossible("no record lies inside the margin, or outside the tube, so every larger C gives the same model")
+        raise Impossible(
+            "no record lies inside the margin, or outside the tube, so every larger C gives the same model"
+        )
     if float(np.ptp(sizes)) > 1e-6 * float(sizes.max()):
         raise Impossible(
             "dual coefficients that have reached their bound are of several sizes: records had weights of their own, "
