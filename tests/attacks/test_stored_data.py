@@ -123,7 +123,7 @@ def test_some_columns_kept_exactly_are_a_leak_where_strangers_lie_as_near(tmp_pa
         out=tmp_path / "run",
     )
     found = {f.metric: f for f in run.findings}
-    assert run.verdict == "leak" and found[RECORDS_EXACT].value == 1.0
+    assert run.verdict is divulge.Verdict.LEAK and found[RECORDS_EXACT].value == 1.0
     assert found[RECORDS_EXACT].baseline < 0.02 and found[RECORDS_REBUILT].baseline > 0.5
 
 

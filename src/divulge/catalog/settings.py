@@ -17,7 +17,7 @@ KINDS = {"bool": "true or false", "int": "a whole number", "float": "a finite nu
 def fits(name: str, kind: Any, settings: dict[str, Any]) -> None:
     """Raises InputError for a setting that the class `kind` does not take, or of another type than it declares.
 
-    Whether a number is finite, see `finite`, and in range is left to after the owner's own checks, whose words are better.
+    Whether a number is finite, see `finite`, and in range is for after the owner's own checks, whose words are better.
     """
     fields, taken = _fields(kind), inspect.signature(kind).parameters
     unknown = [key for key in settings if key not in taken]
