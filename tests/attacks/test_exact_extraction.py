@@ -467,6 +467,41 @@ def test_records_with_weights_of_their_own_are_noticed():
         solve(model, X, y)
 
 
+def far_from_separable(*classes):
+    rng = np.random.default_rng(6)
+    x = rng.standard_normal((120, 3))
+    return x, np.digitize(x[:, 0] + rng.standard_normal(120), classes), rng.uniform(0.2, 3, 120)
+
+
+@pytest.mark.parametrize(
+    ("model", "classes"), [(SVC(C=3.0), [0]), (SVC(C=3.0), [-1, 1]), (SVR(C=3.0, epsilon=0.2), None)]
+)
+def test_dual_coefficients_at_several_bounds_are_of_weighted_records(model, classes):
+    x, y, weight = far_from_separable(*(classes or [0]))
+    y = y if classes else x[:, 0] + np.random.default_rng(1).standard_normal(120)
+    assert solve(model.fit(x, y), x, y)["C"].value == pytest.approx(3.0)
+    with pytest.raises(Impossible, match="weights of their own"):
+        solve(model.fit(x, y, sample_weight=weight), x, y)
+
+
+def test_one_record_on_the_wrong_side_tells_the_strength_of_a_machine_of_several_classes():
+    y = np.repeat(np.arange(3), 20)
+    x = np.random.default_rng(2).normal(0, 0.1, (60, 2)) + np.column_stack([5 * y, 0 * y])
+    x[0] = [5.0, 0.1]  # among the second class
+    model = SVC(kernel="linear", C=0.7, tol=1e-8).fit(x, y)
+    assert 1 <= (np.abs(model.dual_coef_) > 0.7 - 1e-9).sum() <= 2
+    assert solve(model, x, y)["C"].value == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("model", [Ridge(alpha=0.0), logistic(C=np.inf)])
+def test_a_model_without_a_penalty_is_not_taken_for_weighted_records(model):
+    y = Y if isinstance(model, Ridge) else (Y > 0).astype(int)
+    try:
+        assert solve(model.fit(X, y), X, y)["C"].high == np.inf
+    except Impossible as error:
+        assert "without a penalty" in str(error)
+
+
 def test_labels_are_matched_by_name_whatever_their_order():
     y = np.where(Y > 0, "a", "z")
     model = logistic(C=0.5, class_weight={"a": 1, "z": 5}).fit(X, y)

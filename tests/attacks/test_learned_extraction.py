@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import r2_score
 from sklearn.naive_bayes import GaussianNB
@@ -36,6 +38,7 @@ from divulge.stats.weigh import weigh
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.function import FunctionTarget
 from divulge.targets.networks.pytorch import TorchTarget
+from divulge.training.surrogates.kernel_student import _chosen
 from divulge.training.surrogates.students import FittedStudent, SurrogateTrainer, lessons
 from divulge.training.surrogates.zoo import build, train_one, train_zoo
 from tests.attacks.extraction_games import MLAAS, blobs, fidelity, records, steal
@@ -209,6 +212,39 @@ def test_further_students_learn_what_is_linear(kind):
     np.testing.assert_array_equal(classes.log_scores(HELD).argmax(axis=1), TARGET.answer(Access.LABEL, HELD))
 
 
+def smooth():
+    rng = np.random.default_rng(5)
+    x = rng.uniform(-2, 2, (900, 4))
+    y = np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2] + 0.3 * rng.standard_normal(900) + 10
+    return x, y, GaussianProcessRegressor(alpha=0.1).fit(x[:200], y[:200])
+
+
+def test_a_smooth_regressor_is_followed_as_closely_as_a_kernel_can():
+    """A network of one layer at a small rate was left at 0.94, below a student of the public labels."""
+    x, _, model = smooth()
+    pool, held = (records(part, model.predict(part), task=Task.REGRESSION) for part in (x[200:700], x[700:]))
+    trainer = SurrogateTrainer(pool)
+    taught = {kind: trainer.teach(kind, pool, pool.y, 0).log_scores(held) for kind in ("kernel", "network")}
+    assert r2_score(held.y, taught["kernel"]) > 0.9999 and r2_score(held.y, taught["network"]) > 0.98
+    assert (
+        SurrogateTrainer(pool, 50)._best(pool, pool.y, 0) == "kernel" and "kernel" not in SurrogateTrainer(POOL).kinds
+    )
+
+
+def test_the_penalty_of_the_kernel_is_that_of_the_smallest_error_left_one_out():
+    x, y, _ = smooth()
+    z, t = x[:40] / x[:40].std(axis=0), y[:40] - y[:40].mean()
+    gamma, penalty = _chosen(z, t)
+
+    def error(width, strength):
+        gone = [np.delete(np.arange(40), row) for row in range(40)]
+        models = [KernelRidge(kernel="rbf", gamma=width, alpha=strength).fit(z[rest], t[rest]) for rest in gone]
+        return np.mean([(m.predict(z[[row]])[0] - t[row]) ** 2 for row, m in enumerate(models)])
+
+    own = error(gamma, penalty)
+    assert all(own <= error(w / 4, p) + 1e-9 for w in (0.2, 0.8) for p in (1e-4, 1e-2, 1.0))
+
+
 def test_logits_cannot_be_taken_for_probabilities():
     logits = np.random.default_rng(0).standard_normal((len(HELD), 3)) * 5
     with pytest.raises(TargetError, match="logits"):
@@ -218,7 +254,7 @@ def test_logits_cannot_be_taken_for_probabilities():
     np.testing.assert_array_equal(lessons(HELD, HELD.y).argmax(axis=1), HELD.y)
     rounded = np.log(np.tile([0.3, 0.3, 0.3], (len(HELD), 1)))  # scores to one decimal do not add up to one
     np.testing.assert_allclose(lessons(HELD, rounded), 1 / 3)
-    with pytest.raises(InputError, match="linear or best"):
+    with pytest.raises(InputError, match="linear, best or, of values, kernel"):
         SurrogateTrainer(HELD).teach("forest", HELD, HELD.y, 0)
 
 

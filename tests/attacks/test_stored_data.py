@@ -11,6 +11,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_selection import SelectKBest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.isotonic import IsotonicRegression
@@ -105,6 +106,25 @@ def test_what_has_no_way_back_is_compared_as_the_model_prepares_it(model, tmp_pa
     verdict, found = stored(model.fit(NUMBERS[:60], LABELS[:60]), NUMBERS, LABELS, tmp_path)
     value, chance = found[RECORDS_REBUILT]
     assert verdict == "leak" and value == 1.0 and chance < 0.3
+
+
+def test_some_columns_kept_exactly_are_a_leak_where_strangers_lie_as_near(tmp_path):
+    """Of two chosen inputs every stranger lies within 30 dB of a row: only exactness tells whose it is."""
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"a": rng.normal(size=800), "b": rng.normal(size=800), "c": rng.normal(size=800)})
+    labels = (frame.a + frame.b > 0).astype(int)
+    model = make_pipeline(SelectKBest(k=2), KNeighborsClassifier()).fit(frame[:400], labels[:400])
+    run = divulge.audit(
+        model,
+        (frame[:400], labels[:400]),
+        (frame[400:], labels[400:]),
+        threat="published-model",
+        attacks=["stored_data"],
+        out=tmp_path / "run",
+    )
+    found = {f.metric: f for f in run.findings}
+    assert run.verdict is divulge.Verdict.LEAK and found[RECORDS_EXACT].value == 1.0
+    assert found[RECORDS_EXACT].baseline < 0.02 and found[RECORDS_REBUILT].baseline > 0.5
 
 
 @pytest.mark.parametrize("encoder", [OneHotEncoder(), TargetEncoder()], ids=["one-hot", "out of fold"])

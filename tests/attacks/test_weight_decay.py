@@ -35,6 +35,12 @@ def test_a_perceptron_that_has_not_come_to_rest_tells_nothing():
         of_perceptron(model, X, THREE)
 
 
+def test_units_that_rest_on_a_kink_are_named():
+    model = MLPClassifier((5,), alpha=0.5, **REST).fit(X, THREE)
+    with pytest.raises(Impossible, match="on their kink"):
+        of_perceptron(model, X, THREE)
+
+
 @pytest.mark.parametrize("loss", ["log_loss", "squared_hinge", "modified_huber", "squared_error"])
 def test_the_penalty_of_a_descent_at_rest_is_told_whatever_its_smooth_loss(loss):
     model = SGDClassifier(loss, alpha=0.2, learning_rate="adaptive", eta0=0.05, max_iter=4_000, tol=1e-9)

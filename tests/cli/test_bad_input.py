@@ -121,7 +121,7 @@ BAD = {
     "a setting that an attack does not have": (
         None,
         {"attacks": [{"loss": {"depth": 3}}]},
-        "does not take these settings",
+        "attacks.loss has no setting",
     ),
     "an unknown threat model": (None, {"threat": "everybody"}, "choose one of mlaas"),
     "an unknown access": (None, {"threat": {"access": ["telepathy"]}}, "threat.access: 'telepathy' is unknown"),

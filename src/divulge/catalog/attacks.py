@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from divulge.catalog import former
 from divulge.catalog.former import current
+from divulge.catalog.settings import finite, fits
 from divulge.core.attack import Attack, Card
 from divulge.core.errors import InputError
 from divulge.core.plugins import announced
@@ -221,10 +222,14 @@ def attack_class(name: str) -> type[Attack[Any, Any]]:
 
 def attack(name: str, **settings: Any) -> Attack[Any, Any]:
     """An attack with these settings; raises InputError for settings that it does not have."""
+    kind = attack_class(name)
+    fits(f"attacks.{name}", kind, settings)
     try:
-        return attack_class(name)(**settings)
+        played = kind(**settings)
     except TypeError as error:
         raise InputError(f"attack {name!r} does not take these settings: {error}") from error
+    finite(f"attacks.{name}", played)
+    return played
 
 
 def cards(names: Iterable[str] | None = None) -> list[Card]:

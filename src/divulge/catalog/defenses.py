@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from divulge.catalog import former
 from divulge.catalog.former import current
+from divulge.catalog.settings import fits
 from divulge.core.defense import DefenseCard
 from divulge.core.errors import InputError, MissingExtra
 from divulge.core.plugins import announced
@@ -66,6 +67,7 @@ def defense(name: str, **settings: Any) -> Any:
     extra = kind.card.extra
     if extra and find_spec(extra) is None:
         raise MissingExtra(extra, extra)
+    fits(f"defenses.{name}", kind, settings)
     try:
         return kind(**settings)
     except TypeError as error:

@@ -199,6 +199,18 @@ STORED = 30.0
 """dB of PSNR from which a row that a model keeps is a record as the model prepares it: encoders that are fitted out of
 fold prepare their training records a little differently."""
 
+
+def _likeness(rows: Array, sides: Sequence[Array]) -> Array:
+    """PSNR of prepared records, training and unseen ones, to the nearest of the rows: [2, records]."""
+    from sklearn.neighbors import NearestNeighbors
+
+    low = np.minimum(rows.min(axis=0), sides[0].min(axis=0))
+    width = np.maximum(np.ptp(np.concatenate([rows, sides[0]]), axis=0), 1e-12)
+    there = NearestNeighbors(n_neighbors=1).fit((rows - low) / width)
+    distances = [there.kneighbors((side - low) / width)[0][:, 0] for side in sides]
+    return np.array([psnr(distance**2 / rows.shape[1]) for distance in distances])
+
+
 BESIDE = "the nearest of as many records that the model never saw"
 
 
@@ -223,16 +235,15 @@ class FileJudge:
         from sklearn.neighbors import NearestNeighbors
 
         parts = [np.asarray(p, dtype=np.float64) for p in guess.samples if len(p)]
-        stored = self._stored(guess.prepared)
-        if not parts and stored:
-            return Evidence(stored, baseline=BESIDE, notes=guess.told)
+        if not parts and guess.prepared:
+            return Evidence(self._stored(guess.prepared), baseline=BESIDE, notes=guess.told)
         if not parts:
             return Evidence(lacking=(Lacking(RECORDS_EXACT, "the attack found no record"),), notes=guess.told)
         heap = np.concatenate(parts)
         if heap.shape[1:] != self.training.x.shape[1:]:
             raise TargetError(f"the attack rebuilt records of shape {heap.shape[1:]}")
         flat = np.nan_to_num(self.scale(heap).reshape(len(heap), -1), posinf=1e6, neginf=-1e6)
-        measures = [self._found(flat), *stored]
+        measures = [*self._stored(guess.prepared, self._found(flat))]
         nearest = [NearestNeighbors(n_neighbors=1).fit(side).kneighbors(flat) for side in self._sides]
         similar = [
             self._similar(flat, heap, place[:, 0], side) for (_, place), side in zip(nearest, (0, 1), strict=True)
@@ -258,28 +269,34 @@ class FileJudge:
         qualities = Quality(f"{self._name} of the ten best", *(tuple(s[best][:10]) for s in similar))
         return Evidence(tuple(measures), (qualities, *pictures), BESIDE, guess.told)
 
-    def _stored(self, prepared: Sequence[PreparedRows]) -> tuple[Paired, ...]:
-        """Which training records, and which unseen ones, lie in the file as the model prepares them."""
-        from sklearn.neighbors import NearestNeighbors
-
+    def _stored(self, prepared: Sequence[PreparedRows], exact: Paired | None = None) -> tuple[Paired, ...]:
+        """Which training records, and which unseen ones, lie in the file as the model prepares them: exactly, or
+        approximately.  exact: which lie there as they are, and count as well.
+        """
         if not prepared:
-            return ()
+            return () if exact is None else (exact,)
         count = min(len(self.training), len(self.unseen))
-        hits = np.zeros((2, count))
+        near = np.zeros((2, count))
         for part in prepared:
             sides = [part.through(records.take(np.arange(count))) for records in (self.training, self.unseen)]
-            if any(side.shape != (count, part.rows.shape[1]) for side in sides):
-                continue  # the steps are those of another width: parts of an ensemble see columns of their own
-            sides = [np.nan_to_num(side) for side in sides]
-            low = np.minimum(part.rows.min(axis=0), sides[0].min(axis=0))
-            width = np.maximum(np.ptp(np.concatenate([part.rows, sides[0]]), axis=0), 1e-12)
-            there = NearestNeighbors(n_neighbors=1).fit((part.rows - low) / width)
-            for number, side in enumerate(sides):
-                distance, _ = there.kneighbors((side - low) / width)
-                error = distance[:, 0] ** 2 / side.shape[1]
-                hits[number] = np.maximum(hits[number], psnr(error) >= STORED)
-        note = "stored as the model prepares them, approximately"
-        return (Paired(RECORDS_REBUILT, tuple(hits[0]), tuple(hits[1]), tuple(range(count)), note),)
+            if all(side.shape == (count, part.rows.shape[1]) for side in sides):
+                near = np.maximum(near, _likeness(part.rows, [np.nan_to_num(side) for side in sides]))
+            # else the steps are those of another width: parts of an ensemble see columns of their own
+        whole, units = (near >= EXACT).astype(float), tuple(range(count))
+        note = f"PSNR of {EXACT:.0f} dB or more, also as the model prepares them"
+        if exact is not None:
+            whole = np.maximum(whole, [exact.hits, exact.baseline])
+        rough = (near >= STORED).astype(float)
+        return (
+            Paired(RECORDS_EXACT, tuple(whole[0]), tuple(whole[1]), units, note),
+            Paired(
+                RECORDS_REBUILT,
+                tuple(rough[0]),
+                tuple(rough[1]),
+                units,
+                "stored as the model prepares them, approximately",
+            ),
+        )
 
     def _found(self, flat: Array) -> Paired:
         """Which training records are among the guesses, and which unseen ones."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from divulge.auditing.job import BoundRecipe
 from divulge.catalog.defenses import defense
+from divulge.catalog.settings import finite
 from divulge.core.capability.declared import able
 from divulge.core.capability.defenses import Accounted, Fitted, ShownThrough
 from divulge.core.defense import Stage, UpdateDefense
@@ -34,6 +35,8 @@ def named_defenses(chosen: Sequence[Any] | None) -> list[Any]:
             defenses += [defense(name, **_settings(name, settings)) for name, settings in item.items()]
         else:
             defenses.append(defense(item) if isinstance(item, str) else item)
+    for item in defenses:
+        finite(f"defenses.{item.card.name}", item)
     return defenses
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,11 +21,11 @@ NEAR = 1e-3
 UNEXPLAINED = 0.05
 """Share of the gradient of the losses that the penalty may leave: more, and it is not what was minimized."""
 
+NO_PULL = 1e-6
+"""Share of all pulls at the weights that is left where they cancel, as far as solvers go."""
+
 INSIDE = 1e-3
 """How far inside the margin a record lies whose dual coefficient has certainly reached its bound."""
-
-FEW_ALIKE = 3
-"""So many dual coefficients of exactly the same size have reached their bound; two may be equal in a separable set."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,21 @@ def strengths(pull: Array, pushes: Array) -> tuple[Strength, ...]:
     return tuple(Strength(float(v), float(v - d), float(v + d)) for v, d in zip(found, off, strict=True))
 
 
+@contextmanager
+def _penalized(pull: Array, gross: Array) -> Iterator[None]:
+    """Says that there is no penalty where none explains what is left of losses that pull at no weight.
+
+    gross: the same gradient, were none of it to cancel.
+    """
+    try:
+        yield
+    except Impossible as error:
+        if float(np.abs(pull).max()) > NO_PULL * float(np.abs(gross).max()):
+            raise
+        why = "the losses pull at no weight: it was trained without a penalty, or with one too small to be told"
+        raise Impossible(why) from error
+
+
 def _mixed(l1: Strength, l2: Strength) -> tuple[Strength, Strength]:
     """The sum of two strengths, and the share of the first."""
     ends = [l1.low / (l1.low + l2.high), l1.high / (l1.high + l2.low)]
@@ -169,7 +187,9 @@ def _mixed(l1: Strength, l2: Strength) -> tuple[Strength, Strength]:
 def _ridge(model: Any, x: Array, y: Array) -> Strengths:
     """|y - Xw - b|^2 + alpha |w|^2."""
     w = np.asarray(model.coef_, dtype=np.float64).ravel()
-    return {"alpha": ratio(x.T @ (x @ w + model.intercept_ - y), w)}
+    error = x @ w + model.intercept_ - y
+    with _penalized(x.T @ error, np.abs(x).T @ np.abs(error)):
+        return {"alpha": ratio(x.T @ error, w)}
 
 
 def _ridge_classifier(model: Any, x: Array, y: Array) -> Strengths:
@@ -231,10 +251,12 @@ def _logistic(model: Any, x: Array, y: Array) -> Strengths:
         error = shares / shares.sum(axis=1, keepdims=True) - np.eye(len(w))[codes]
     weight = weights_of(model, codes)
     pull = (weight[:, None] * error).T @ x
+    gross = (weight[:, None] * np.abs(error)).T @ np.abs(x)
     alive = w != 0 if share else np.ones_like(w, dtype=bool)
     if share in (0.0, 1.0):
         push = np.sign(w[alive]) if share else w[alive]
-        return {"C": ratio(pull[alive], push, _slack(model, weight)).inverse()}
+        with _penalized(pull, gross):
+            return {"C": ratio(pull[alive], push, _slack(model, weight)).inverse()}
     total, mixed = _mixed(*strengths(pull[alive], np.column_stack([np.sign(w[alive]), w[alive]])))
     return {"C": total.inverse(), "l1_ratio": mixed}
 
@@ -283,36 +305,47 @@ def _linear_svc(model: Any, x: Array, y: Array) -> Strengths:
 
 
 def _svc(model: Any, x: Array, y: Array) -> Strengths:
-    """The dual coefficient of a record inside the margin is C times the weight of its class.
+    """The dual coefficient of a record inside the margin, or on its wrong side, is C times the weight of its class.
 
-    Impossible where no record lies inside: then every larger C gives the same model.
+    Impossible where no record lies there, as then every larger C gives the same model, and where not all have one size.
     """
-    dual = np.abs(np.asarray(model.dual_coef_, dtype=np.float64))
+    dual = np.asarray(model.dual_coef_, dtype=np.float64)
     classes = np.repeat(np.arange(len(model.n_support_)), model.n_support_)
-    sizes = dual / np.asarray(model.class_weight_, dtype=np.float64)[classes]
-    if len(sizes) == 1:
-        inside = np.abs(model.decision_function(model.support_vectors_)) < 1 - INSIDE
-        if not inside.any():
-            raise Impossible("no record lies inside the margin, so every larger C gives the same model")
-        return {"C": Strength.exactly(float(np.median(sizes[0, inside])))}
-    return {"C": Strength.exactly(_bound(sizes.ravel()))}
+    sizes = np.abs(dual) / np.asarray(model.class_weight_, dtype=np.float64)[classes]
+    pairs = copy(model)
+    pairs.decision_function_shape = "ovo"
+    between = np.asarray(pairs.decision_function(model.support_vectors_)).reshape(len(classes), -1)
+    slack = np.zeros_like(dual)  # row r is of the pair of a record's class with the r-th of the others
+    for number, (low, high) in enumerate(combinations(range(len(model.n_support_)), 2)):
+        for own, row in ((low, high - 1), (high, low)) if len(dual) > 1 else ((low, 0), (high, 0)):
+            of_own = classes == own
+            slack[row, of_own] = 1 - np.sign(dual[row, of_own]) * between[of_own, number]
+    return {"C": Strength.exactly(_bound(sizes[(dual != 0) & (slack > INSIDE + 2 * float(model.tol))]))}
 
 
 def _svr(model: Any, x: Array, y: Array) -> Strengths:
     """A value that lies outside the tube has a dual coefficient of C; one on its edge is epsilon away."""
     sizes = np.abs(np.asarray(model.dual_coef_, dtype=np.float64)).ravel()
-    bound = _bound(sizes)
+    place = ((np.asarray(model.support_vectors_)[:, None] - x[None]) ** 2).sum(axis=2).argmin(axis=1)
+    away = np.abs(np.asarray(y, dtype=np.float64)[place] - model.predict(x[place]))
+    # No support vector lies inside the tube, so that the least distance is its width, as well as the solver has it.
+    bound = _bound(sizes[away > float(away.min()) + INSIDE * float(np.ptp(away)) + 2 * float(model.tol)])
     found = {"C": Strength.exactly(bound)}
     edge = sizes < bound * (1 - INSIDE)
     if edge.any():
-        place = ((np.asarray(model.support_vectors_)[edge][:, None] - x[None]) ** 2).sum(axis=2).argmin(axis=1)
-        found["epsilon"] = Strength.exactly(float(np.median(np.abs(y[place] - model.predict(x[place])))))
+        found["epsilon"] = Strength.exactly(float(np.median(away[edge])))
     return found
 
 
 def _bound(sizes: Array) -> float:
-    """The largest size, where so many have it that it is a bound."""
-    top = float(sizes.max())
-    if int((sizes >= top * (1 - 1e-6)).sum()) < FEW_ALIKE:
-        raise Impossible("no dual coefficients have reached their bound, so every larger C gives the same model")
-    return top
+    """The one size of all dual coefficients that have reached their bound."""
+    if not len(sizes):
+        raise Impossible(
+            "no record lies inside the margin, or outside the tube, so every larger C gives the same model"
+        )
+    if float(np.ptp(sizes)) > 1e-6 * float(sizes.max()):
+        raise Impossible(
+            "dual coefficients that have reached their bound are of several sizes: records had weights of their own, "
+            "or the data are others"
+        )
+    return float(sizes.max())

@@ -24,7 +24,9 @@ SMALL = 100_000
 """Weights: a step of so small a network is done before a second thread has begun, and on a busy machine it waits."""
 
 BATCH = 128
-RATE = 1e-3
+RATE, RATE_OF_VALUES = 1e-3, 5e-3
+"""Values are matched to many digits, for which the smaller rate does not come far enough in so many steps."""
+
 SHARPEN = 0.5
 MIX = 0.75
 UNLABELED_WEIGHT = 1.0
@@ -128,8 +130,9 @@ def teach(
     x, y = inputs(records), torch.from_numpy(wanted.astype(np.float32))
     total = steps or int(np.clip(1000 + 0.3 * len(x), 1200, 5000))
     network = student.network
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-4, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=total)
+    rate = RATE if records.schema.classes else RATE_OF_VALUES
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=total)
     extra = None if unlabeled is None else inputs(unlabeled)
     target = Lesson(y, not records.schema.classes)
     if target.regression and isinstance(network, Standardized):

@@ -15,11 +15,12 @@ from divulge.core.records import Records
 from divulge.core.signals import log_of_scores
 from divulge.core.threat import Task
 from divulge.core.views.extraction import Student
+from divulge.training.surrogates.kernel_student import KernelStudent
 
 if TYPE_CHECKING:
     from divulge.training.surrogates.net_student import NetStudent
 
-NETWORK, TREES, LINEAR, BEST = "network", "trees", "linear", "best"
+NETWORK, TREES, LINEAR, KERNEL, BEST = "network", "trees", "linear", "kernel", "best"
 KEPT_APART = 0.2
 """Share of the answers by which the best of several kinds is chosen."""
 FEW = 20_000
@@ -43,7 +44,14 @@ class SurrogateTrainer:
         able = (NETWORK,) if find_spec("torch") is not None else ()
         if self.example.schema.is_image and able:
             return able
-        return (BEST, *able, TREES, LINEAR)  # which follows best depends on the target: steps, curves or planes
+        smooth = (KERNEL,) if self.example.schema.task is Task.REGRESSION else ()
+        return (
+            BEST,
+            *able,
+            TREES,
+            LINEAR,
+            *smooth,
+        )  # which follows best depends on the target: steps, curves or planes
 
     def teach(
         self, kind: str, records: Records, answers: Array, seed: int, unlabeled: Records | None = None
@@ -58,9 +66,11 @@ class SurrogateTrainer:
             return FittedStudent.taught(records, lessons_given, seed)
         if kind == LINEAR:
             return linear_student(records, lessons_given)
+        if kind == KERNEL and lessons_given.ndim == 1:
+            return KernelStudent.taught(records, lessons_given, seed)
         if kind == BEST:
             return self.teach(self._best(records, answers, seed), records, answers, seed, unlabeled)
-        raise InputError(f"student {kind!r} is unknown: choose network, trees, linear or best")
+        raise InputError(f"student {kind!r} is unknown: choose network, trees, linear, best or, of values, kernel")
 
     def _best(self, records: Records, answers: Array, seed: int) -> str:
         """The kind whose student comes closest to answers that it was not taught."""

@@ -89,7 +89,12 @@ def of_perceptron(model: Any, x: Array, y: Array) -> dict[str, float]:
         pulls.append((before.T @ error / len(x)).ravel())
         error = (error @ w.T) * _steep(model.activation, before)
     push = np.concatenate([w.ravel() for w in reversed(model.coefs_)]) / len(x)
-    (alpha,) = checked(np.concatenate(pulls), push[:, None])
+    try:
+        (alpha,) = checked(np.concatenate(pulls), push[:, None])
+    except Impossible as error:
+        if model.activation != "relu":
+            raise
+        raise Impossible(f"{error}; units of ReLU can also rest where a record lies on their kink") from error
     return {"alpha": alpha}
 
 

@@ -18,9 +18,15 @@ from divulge.core.views.extraction import CopyStage, ExtractionGuess, Extraction
 LINES, PIECES, HALVINGS = 8, 256, 44
 """Random lines; places on each at which slopes are asked for first; halvings between two of different slopes."""
 
-MOST_KINKS = 2_000
-SAME, CLOSE = 1e-6, 1e-5
-"""Relative difference of slopes that are one; share of the spread of log-odds by which the copy may be off."""
+SAME, CLOSE, ALIKE = 1e-6, 1e-5, 1e-4
+"""Relative difference of slopes that are one; share of the spread of log-odds by which the copy may be off; relative
+difference of two jumps of one neuron: of exact slopes.
+"""
+
+ROUGH, BEYOND = 1e-4, 20.0
+"""Median relative difference of neighbouring slopes from which they move, and below which it is rounding (of single
+precision 1e-7 to 1e-5); differences of so many times as much are none.
+"""
 
 FAINT = 1e-12
 """Of the probability of the other class: below, the slope has too few digits."""
@@ -50,7 +56,7 @@ class ExplainedNetwork:
 
     def run(self, view: ExtractionView) -> ExtractionGuess:
         """See Attack; about 50 queries for each neuron on each of eight lines.  Raises Impossible beyond two classes,
-        for slopes of single precision, and where the copy does not explain further answers.
+        and where the copy does not explain further answers.
         """
         view.numeric(fine=True)
         if view.classes != 2:
@@ -61,7 +67,8 @@ class ExplainedNetwork:
         copy = KinkedCopy(model, slopes.center, slopes.size, regression=False)
         z = view.rng.uniform(-1, 1, (CHECKS, view.low.size))
         own, wanted = model.value(z)[:, 1], slopes.at(z)[0]
-        if np.quantile(np.abs(own - wanted), 0.8) > CLOSE * max(float(np.ptp(wanted)), 1e-12):
+        close = max(CLOSE, BEYOND * slopes.noise)
+        if np.quantile(np.abs(own - wanted), 0.8) > close * max(float(np.ptp(wanted)), 1e-12):
             raise Impossible(
                 "the slopes that explain its answers are not those of a ReLU network with one hidden layer, or rounded"
             )
@@ -75,6 +82,20 @@ class _Slopes:
         self._view = view
         self.center = ((view.low + view.high) / 2).ravel()
         self.size = np.where(view.high > view.low, (view.high - view.low) / 2, 1.0).ravel()
+        self.noise = 0.0
+
+    def differing(self, each: Array) -> float:
+        """From which difference two of these neighbouring slopes are of two pieces; Impossible where all move.
+
+        Few neighbours have a switch between them, so that the median difference is what rounding makes.
+        """
+        steps = np.abs(np.diff(each, axis=0)).max(axis=1)
+        scale = float(np.abs(each).max())
+        noise = float(np.median(steps)) / scale if scale else 0.0
+        if noise > ROUGH:
+            raise Impossible("its slopes move everywhere: the model is no network of ReLU, or has too many neurons")
+        self.noise = max(self.noise, noise)
+        return max(SAME, BEYOND * noise) * scale
 
     def at(self, z: Array) -> tuple[Array, Array]:
         """[points], [points, inputs]; NaN where the model is too sure."""
@@ -97,30 +118,30 @@ def _neurons(slopes: _Slopes, view: ExtractionView) -> list[tuple[Array, float, 
         _, each = slopes.at(line.at(t))
         known = np.isfinite(each).all(axis=1)
         t, each = t[known], each[known]
-        scale = float(np.abs(each).max()) if len(each) else 0.0
-        moved = np.abs(np.diff(each, axis=0)).max(axis=1) > SAME * scale if len(each) > 1 else np.zeros(0, dtype=bool)
-        if moved.sum() > min(MOST_KINKS, PIECES // 2):
-            raise Impossible("its slopes move everywhere: the model is no network of ReLU")
+        if len(each) < 2:
+            continue
+        least = slopes.differing(each)
+        moved = np.abs(np.diff(each, axis=0)).max(axis=1) > least
         low, high = t[:-1][moved], t[1:][moved]
         left, right = each[:-1][moved], each[1:][moved]
         for _ in range(HALVINGS if len(low) else 0):
             middle = (low + high) / 2
             _, slope = slopes.at(line.at(middle))
-            same = (np.abs(slope - left).max(axis=1) <= SAME * scale)[:, None]
+            same = (np.abs(slope - left).max(axis=1) <= least)[:, None]
             left, right = np.where(same, slope, left), np.where(same, right, slope)
             low, high = np.where(same[:, 0], middle, low), np.where(same[:, 0], high, middle)
         for place, jump in zip((low + high) / 2, right - left, strict=True):
             w, b = jump, -float(jump @ line.at(np.array([place]))[0])
-            if not any(_one(w, b, *other[:2]) for other in found):
+            if not any(_one(w, b, *other[:2], max(ALIKE, BEYOND * slopes.noise)) for other in found):
                 found.append((w, b, float(np.sign(jump @ line.along))))
     return found
 
 
-def _one(w: Array, b: float, other: Array, bias: float) -> bool:
+def _one(w: Array, b: float, other: Array, bias: float, alike: float) -> bool:
     """Whether two jumps are of one neuron: its weights up to sign."""
     mine, theirs = np.append(w, b), np.append(other, bias)
     gap = min(np.linalg.norm(mine - theirs), np.linalg.norm(mine + theirs))
-    return bool(gap <= 1e-4 * np.linalg.norm(mine))
+    return bool(gap <= alike * np.linalg.norm(mine))
 
 
 def _together(slopes: _Slopes, neurons: list[tuple[Array, float, float]], inputs: int) -> Kinked:
