@@ -66,7 +66,8 @@ class FineTune:
             raise InputError(
                 "recipe.base: must be a language model as divulge reads it, CausalTarget(model, tokenizer)"
             )
-        if _packed(getattr(self.base, "model", None)) and (self.method == "full" or not _linear(self.base.model)):
+        model: Any = getattr(self.base, "model", None)
+        if _packed(model) and (self.method == "full" or not _linear(model)):
             raise InputError(
                 "recipe.base: its weights are quantized, and such are not trained: name the model as it was before, "
                 "or, where its library has adapters, method lora; or leave the recipe out"
