@@ -7,9 +7,11 @@ import pytest
 import torch
 
 import divulge
+from divulge.core.errors import InputError, TargetError
+from divulge.core.language.texts import as_records
 from divulge.core.threat import Access
 from divulge.data.texts import text_records
-from divulge.language import CausalTarget, TokenFunction
+from divulge.language import CausalTarget, TokenFunction, TokenTable
 from tests.language.tiny import gpt, texts, tokenizer
 
 
@@ -92,3 +94,11 @@ def test_a_text_that_is_no_unicode_ends_in_words(tmp_path):
     members = [*texts(30, 0)[1:], "half a \ud800 pair"]
     with pytest.raises(divulge.InputError, match="token"):
         divulge.audit((gpt(), tokenizer()), members, texts(30, 1), attacks=["token_loss"], recipe=None, out=tmp_path)
+
+
+def test_an_error_shows_the_text_at_fault_not_its_place_among_the_candidates():
+    broken = TokenFunction(lambda asked: [np.full(3, np.nan if "lamp" in text else -1.0) for text in asked])
+    with pytest.raises(TargetError, match=r"the text 'a red lamp' has tokens whose log-probability is NaN"):
+        broken.answer(Access.TOKEN_LOGPROBS, as_records(["a blue cup", "a red lamp"]))
+    with pytest.raises(InputError, match=r"the text 'b' has no token that can be scored"):
+        TokenTable(["a b", "b"], [[-1.0], []])

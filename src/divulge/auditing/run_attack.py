@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import traceback
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 from divulge.auditing import cache as guesses
 from divulge.auditing.challenge import ChallengeSpec, Estimates
@@ -15,7 +15,7 @@ from divulge.auditing.oracle import GrantedOracle
 from divulge.auditing.plan import ports_of
 from divulge.auditing.session import Session
 from divulge.catalog.standards import standards_of
-from divulge.core.attack import Attack, Card
+from divulge.core.attack import Attack, Card, with_settings
 from divulge.core.capability.attacks import AsksReference, CountsFeatures, TellsBaseline, shadows_of, stops_of
 from divulge.core.capability.declared import able
 from divulge.core.errors import FOREIGN, AccessDenied, Impossible, MissingExtra, TargetError, raised
@@ -168,8 +168,7 @@ def _lightened(attack: Attack[Any, Any]) -> Attack[Any, Any]:
     stops = stops_of(attack)
     if not isinstance(stops, tuple | list):
         return attack
-    lighter: Attack[Any, Any] = replace(cast(Any, attack), queries=(min(max(stops), CONTROL_QUERIES),))
-    return lighter
+    return with_settings(attack, queries=(min(max(stops), CONTROL_QUERIES),))
 
 
 def _controls(table: Session, attack: Attack[Any, Any]) -> tuple[Estimates, Estimates, list[str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from divulge.core.threat import Access, Asset, Challenge, Family, Needs
 
@@ -68,3 +68,12 @@ class Attack(Protocol[View_contra, Guess_co]):
     def run(self, view: View_contra) -> Guess_co:
         """Play one round."""
         ...
+
+
+def with_settings(attack: Attack[Any, Any], **settings: Any) -> Attack[Any, Any]:
+    """The attack with other settings, under the card that it has, which may be its own."""
+    given: Any = attack
+    changed = replace(given, **settings)
+    if "card" in getattr(attack, "__dict__", {}):
+        object.__setattr__(changed, "card", attack.card)
+    return changed  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from divulge.auditing.budget import Budget
 from divulge.auditing.cache import keeper
 from divulge.auditing.job import Job
 from divulge.auditing.sessions import Sessions
-from divulge.core.attack import Attack
+from divulge.core.attack import Attack, with_settings
 from divulge.core.capability.attacks import Poisons, stops_of
 from divulge.core.capability.declared import able
 from divulge.core.capability.recipes import Tunable
@@ -149,7 +149,7 @@ class Turning:
         stops, sent = stops_of(leak.attack), leak.finding.queries
         if card.family is Family.EXTRACTION and isinstance(stops, tuple | list) and sent >= LEAST * FEWER:
             fewer = sent // FEWER
-            lighter: Any = replace(cast(Any, leak.attack), queries=(fewer,))
+            lighter = with_settings(leak.attack, queries=(fewer,))
             knob = f"{counted(fewer, 'query')} instead of {sent:,}"
             yield _Change(knob, partial(self._behind, lighter, ()))
         yield from self._of_the_training(leak)

@@ -35,6 +35,7 @@ from divulge.games.membership import shuffled
 from divulge.games.properties import PropertyPlan
 from divulge.games.rebuild import RebuildPlan
 from divulge.setup.defended import defended, defended_name, named_defenses, protections_of
+from divulge.setup.repeated import told_apart
 from divulge.setup.scope import FAMILIES, scope_of
 from divulge.setup.settings import Options
 from divulge.setup.sources.sets import Sets
@@ -71,11 +72,7 @@ def attacks_for(
     if not chosen:
         raise InputError("the list of attacks is empty: leave it out for all, or name one of " + ", ".join(ATTACKS))
     attacks = [_sized(item, shadows) if isinstance(item, str) else item for item in chosen]
-    names = [a.card.name for a in attacks]
-    twice = next((n for n in names if names.count(n) > 1), None)
-    if twice is not None:
-        raise InputError(f"attack {twice!r} is listed twice: list it once")
-    return attacks
+    return told_apart(attacks)
 
 
 def _sized(name: str, shadows: int) -> Attack[Any, Any]:

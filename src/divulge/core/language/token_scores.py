@@ -100,19 +100,21 @@ class TokenScores:
         return np.split(self.rows, self.start[1:-1])
 
 
-def of_texts(parts: Sequence[Array]) -> TokenScores:
-    """From one array a text: [tokens, 5], or of fewer numbers, down to log p alone [tokens].
+def of_texts(parts: Sequence[Array], texts: Sequence[object] = ()) -> TokenScores:
+    """From one array a text: [tokens, 5], or of fewer numbers, down to log p alone [tokens].  texts: what they are
+    about, so that an error shows the one at fault; without them it is numbered.
 
     Raises TargetError for a text without scored tokens, and for a log-probability that is NaN, infinite or above 0.
     """
     rows = [widened(part) for part in parts]
     for number, row in enumerate(rows):
+        named = f"the text {str(texts[number])[:40]!r}" if len(texts) else f"text {number}"
         if not len(row):
             raise TargetError(
-                f"text {number} has no token that can be scored: a text needs two tokens, or the tokenizer a first one"
+                f"{named} has no token that can be scored: a text needs two tokens, or the tokenizer a first one"
             )
         if not np.isfinite(row[:, LOGPROB]).all() or (row[:, LOGPROB] > 1e-3).any():
-            raise TargetError(f"text {number} has tokens whose log-probability is NaN, infinite or above 0")
+            raise TargetError(f"{named} has tokens whose log-probability is NaN, infinite or above 0")
     start = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
     return TokenScores(np.concatenate(rows) if rows else np.empty((0, WIDTH)), start)
 

@@ -175,6 +175,8 @@ def _task(part: TargetPart) -> Task | None:
 def _onnx(path: Path, task: Task | None, name: str | None, **told: Any) -> Target:
     if path.suffix in (".yaml", ".yml"):
         raise InputError(f"target {path}: an audit file is for the command line, divulge audit {path}")
+    if path.is_dir() and any(path.glob("*.gguf")):
+        raise InputError(f"target {path}: name the GGUF file itself, {next(path.glob('*.gguf'))}")
     if path.suffix != ".onnx":
         raise InputError(f"target {path}: only .onnx files load without code; load the model yourself and pass it")
     try:

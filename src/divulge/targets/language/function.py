@@ -67,7 +67,7 @@ class TokenFunction:
         rows: Any = guarded(self._name, lambda: [np.asarray(row, dtype=np.float64) for row in score(texts)])
         if len(rows) != len(texts):
             raise TargetError(f"the language model {self._name} scored {len(rows)} of {len(texts)} texts")
-        return of_texts(rows).padded()
+        return of_texts(rows, texts).padded()
 
     def complete(
         self, prefixes: Sequence[Text], n: int = 1, temperature: float = 1.0, max_tokens: int = 50, seed: int = 0

@@ -84,7 +84,7 @@ class OpenAITarget:
             self._count(len(part))
             found = self._choices("/completions", self._echo([_prompt(text) for text in part]), len(part))
             rows += [self._row(choice, text) for choice, text in zip(found, part, strict=True)]
-        return of_texts(rows).padded()
+        return of_texts(rows, texts).padded()
 
     def complete(
         self, prefixes: Sequence[Text], n: int = 1, temperature: float = 1.0, max_tokens: int = 50, seed: int = 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from divulge.core.errors import InputError, MissingExtra, raised
 from divulge.core.target import Target
+from divulge.targets.language.gguf import from_gguf, is_gguf
 
 Loaded = tuple[Any, Any, Any]
 """A model, its tokenizer, and the model that it was trained on from, with none of its own; None where there is none."""
@@ -31,11 +32,11 @@ def is_pair(model: Any) -> bool:
 
 
 def is_folder(path: Any) -> bool:
-    """Whether it is a folder in which such a model, or an adapter of one, was saved."""
+    """Whether it is a folder in which such a model, or an adapter of one, was saved, or a GGUF file of one."""
     if not isinstance(path, str | Path):
         return False
     folder = Path(path)
-    return any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
+    return is_gguf(folder) or any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
 
 
 def causal_target(model: Any, name: str | None = None, base: Any = None, max_tokens: int | None = None) -> Target:
@@ -60,12 +61,14 @@ def causal_target(model: Any, name: str | None = None, base: Any = None, max_tok
 
 def load(folder: Path, base: Any = None) -> Loaded:
     """What was saved in a folder: safetensors alone, no code of its own is run, nothing is fetched.  An adapter is
-    merged into its base.
+    merged into its base.  Of a GGUF file the weights are unpacked.
     """
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "transformers", "text") from error
+    if is_gguf(folder):
+        return (*from_gguf(folder), _started(base))
     if (folder / "adapter_config.json").is_file():
         return _with_adapter(folder, base)
     if not any(folder.glob("*.safetensors")):
@@ -75,9 +78,13 @@ def load(folder: Path, base: Any = None) -> Loaded:
         model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, **how)
     except Exception as error:  # a foreign folder may make its reader raise anything
         raise InputError(f"{folder}: cannot be read as a causal language model ({raised(error)})") from error
-    started = load(Path(base), None)[:2] if base is not None and is_folder(base) else None
     ready: Any = model
-    return ready.eval(), _tokenizer(folder, AutoTokenizer, how), started
+    return ready.eval(), _tokenizer(folder, AutoTokenizer, how), _started(base)
+
+
+def _started(base: Any) -> Any:
+    """The model in this folder and its tokenizer, None where it is no folder."""
+    return load(Path(base), None)[:2] if base is not None and is_folder(base) else None
 
 
 def _tokenizer(folder: Path, reader: Any, how: dict[str, Any]) -> Any:

@@ -32,7 +32,7 @@ class TokenTable:
         if len(texts) != len(scores):
             raise InputError(f"there are {len(texts)} texts and {len(scores)} rows of log-probabilities: one for each")
         try:
-            self._rows = of_texts([np.asarray(row) for row in scores]).by_text_rows()
+            self._rows = of_texts([np.asarray(row) for row in scores], texts).by_text_rows()
         except TargetError as error:
             raise InputError(str(error)) from error
         self._texts, self._name = list(texts), name or "table of token log-probabilities"

@@ -66,6 +66,12 @@ class FineTune:
             raise InputError(
                 "recipe.base: must be a language model as divulge reads it, CausalTarget(model, tokenizer)"
             )
+        model: Any = getattr(self.base, "model", None)
+        if _packed(model) and (self.method == "full" or not _linear(model)):
+            raise InputError(
+                "recipe.base: its weights are quantized, and such are not trained: name the model as it was before, "
+                "or, where its library has adapters, method lora; or leave the recipe out"
+            )
         if self.proxy_layers is not None:
             self.for_shadows()
 
@@ -164,10 +170,8 @@ class FineTune:
     def _prepared(self) -> Any:
         """A copy of the base, with adapters where the method has some."""
         model = copy.deepcopy(self.base.model)
-        for parameter in model.parameters():
-            parameter.requires_grad_(True)
         if self.method == "full":
-            return model
+            return model.requires_grad_(True)
         return self.adapted(model, "all-linear")
 
     def adapted(self, model: Any, modules: str | list[str]) -> Any:
@@ -237,6 +241,23 @@ class FineTune:
         optimizer = torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay)
         shrink = (lambda step: max(0.0, 1 - step / steps)) if self.schedule == "linear" else (lambda step: 1.0)
         return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, shrink)
+
+
+def _packed(model: Any) -> bool:
+    """Whether weights are kept in fewer bits than a number with a fraction has, by PyTorch or another library."""
+    if not hasattr(model, "modules"):
+        return False
+    kinds = [type(part).__module__ for part in model.modules()]
+    return any(".quantized" in kind for kind in kinds) or any(not p.is_floating_point() for p in model.parameters())
+
+
+def _linear(model: Any) -> bool:
+    """Whether a layer inside it is one that adapters can stand beside."""
+    return any(
+        "Linear" in type(part).__name__ and ".quantized" not in type(part).__module__
+        for name, part in model.named_modules()
+        if not name.endswith("lm_head")
+    )
 
 
 @dataclass(frozen=True)
