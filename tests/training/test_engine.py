@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 import warnings
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -348,3 +352,31 @@ def test_ray_gives_the_same_models_and_survives_a_killed_worker(tmp_path):
     assert sorted(found) == [0, 1, 2, 3] and (tmp_path / "killed").exists()
     alone = recipe.fit(RECORDS.take(KEEP[1]), 6)
     assert (found[1].predict_proba(X) == alone.predict_proba(X)).all()
+
+
+@dataclass(frozen=True)
+class Timed(SklearnRecipe):
+    """Takes a while for every model, and leaves a mark of the process that trained it."""
+
+    marks: str = ""
+    seconds: float = 0.0
+
+    def fit(self, records, seed):
+        (Path(self.marks) / f"{seed}-{os.getpid()}").touch()
+        time.sleep(self.seconds)
+        return super().fit(records, seed)
+
+
+@pytest.mark.parametrize(("seconds", "here"), [(0.0, 12), (0.3, 7), (0.6, 1)], ids=["all", "some", "one"])
+def test_workers_are_started_for_what_takes_longer_than_they_cost(seconds, here, tmp_path, monkeypatch):
+    """Models that take no time are trained where they are asked for, and all are those of one seed and one thread."""
+    monkeypatch.setattr(engine, "WORKERS_COST", 2.0)
+    monkeypatch.setattr(engine, "WORKERS_THERE_COST", 0.0)
+    keep, seeds = np.tile(KEEP, (2, 1))[:6], list(range(6))
+    recipe, trainer = Timed(LogisticRegression(), marks=str(tmp_path), seconds=seconds), Trainer(jobs=2)
+    alone = dict(train(SklearnRecipe(LogisticRegression()), RECORDS, keep, seeds, Plan(Way.SEQUENTIAL)))
+    for time_of in (0, 6):
+        found = dict(trainer.fit_many(recipe, RECORDS, keep, [time_of + seed for seed in seeds]))
+        assert all((found[n].predict_proba(X) == alone[n].predict_proba(X)).all() for n in range(6))
+    mine = [path for path in tmp_path.iterdir() if path.name.endswith(f"-{os.getpid()}")]
+    assert len(mine) == here and ("processes" in trainer.told[-1]) == (here < 12)

@@ -84,6 +84,10 @@ MOST_STACKED_BYTES = 64 * 1024**2
 """Of weights, gradients and moments of one stack: more networks share the cost of a call, fewer stay in the cache."""
 
 
+WORKERS_COST, WORKERS_THERE_COST = 4.0, 0.2
+"""Seconds: of starting worker processes, which import what models are made of, and of asking those that are there."""
+
+
 def _remembered(kept: ArtifactCache, key: str, recipe: Trainable) -> Any:
     """The model that the cache has; None where it has none, or one that this version of its library cannot read."""
     packed = kept.read(key)
@@ -111,6 +115,9 @@ class Trainer:
     address: str | None = None
     told: list[str] = field(default_factory=list)
     trained: int = 0
+    _started: bool = False
+    _here: float = 0.0
+    _all_here: bool = False
 
     def fit(self, recipe: Trainable, records: Records, seed: int) -> Any:
         """One model, from the cache where it lies there."""
@@ -142,7 +149,7 @@ class Trainer:
         steps = plan.way in (Way.STACKED, Way.THREADS) and able(recipe, CountsSteps)
         alone = alone_seconds(recipe, records, keep[missing[0]]) if steps else None
         started = time.perf_counter()
-        for place, model in train(recipe, records, keep[missing], [seeds[n] for n in missing], plan, self.address):
+        for place, model in self._made(recipe, records, keep[missing], [seeds[n] for n in missing], plan):
             if kept is not None:
                 kept.write(keys[missing[place]], recipe.pack(model))  # type: ignore[attr-defined]
             self.trained += 1
@@ -151,7 +158,39 @@ class Trainer:
             took = time.perf_counter() - started
             if alone is not None and len(missing) >= FEWEST_TO_MEASURE:
                 plan = replace(plan, speed=alone / (took / len(missing)))
+            plan = Plan(Way.SEQUENTIAL) if self._all_here else plan
             self.told.append(f"{len(missing)} models of {recipe.describe()}: {plan}, {took:.1f} s")
+
+    def _made(
+        self, recipe: Trainable, records: Records, keep: Array, seeds: Sequence[int], plan: Plan
+    ) -> Iterator[tuple[int, Any]]:
+        """The models of a plan.  Where worker processes were chosen for, not asked for, models are trained here as long
+        as all that was trained here, and what is left, takes less than workers would cost.
+
+        Here they have one thread, as they have there: how many are trained where follows from the clock, and models of
+        equal seeds are equal all the same.
+        """
+        first = 0
+        self._all_here = plan.way is Way.PROCESSES and self.way is None
+        if self._all_here:
+            from threadpoolctl import threadpool_limits
+
+            while first < len(keep) and self._here < (WORKERS_THERE_COST if self._started else WORKERS_COST):
+                begun = time.perf_counter()
+                with threadpool_limits(1):
+                    model = recipe.fit(records.take(keep[first]), seeds[first])
+                took = time.perf_counter() - begun
+                yield first, model
+                first += 1
+                left = took * (len(keep) - first)
+                self._here += took
+                if left > (WORKERS_THERE_COST if self._started else WORKERS_COST):
+                    break
+            if first == len(keep):
+                return
+            self._started, self._here, self._all_here = True, 0.0, False
+        for number, model in train(recipe, records, keep[first:], seeds[first:], plan, self.address):
+            yield first + number, model
 
     def _key(self, recipe: Trainable, records: Records, row: Array, seed: int) -> str:
         return digest("model", code_version(), recipe.fingerprint(), records.fingerprint(), row, str(seed))
