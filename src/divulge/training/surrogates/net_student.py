@@ -24,6 +24,9 @@ SMALL = 100_000
 """Weights: a step of so small a network is done before a second thread has begun, and on a busy machine it waits."""
 
 BATCH = 128
+STEPS = (1200, 5000)
+"""The fewest and the most of a training."""
+
 RATE, RATE_OF_VALUES = 1e-3, 5e-3
 """Values are matched to many digits, for which the smaller rate does not come far enough in so many steps."""
 
@@ -128,7 +131,7 @@ def teach(
     student = fresh(records, seed)
     generator = Generator().manual_seed(seed)
     x, y = inputs(records), torch.from_numpy(wanted.astype(np.float32))
-    total = steps or int(np.clip(1000 + 0.3 * len(x), 1200, 5000))
+    total = steps or int(np.clip(1000 + 0.3 * len(x), *STEPS))
     network = student.network
     rate = RATE if records.schema.classes else RATE_OF_VALUES
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4, fused=True)
