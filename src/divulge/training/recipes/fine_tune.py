@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import ReadsTexts
+from divulge.core.capability.targets import ReadsTexts, model_of
 from divulge.core.errors import FOREIGN, InputError, TargetError, raised
 from divulge.core.hashing import digest
 from divulge.core.identity import content_hash
@@ -66,7 +66,7 @@ class FineTune:
             raise InputError(
                 "recipe.base: must be a language model as divulge reads it, CausalTarget(model, tokenizer)"
             )
-        model: Any = getattr(self.base, "model", None)
+        model: Any = model_of(self.base)
         if _packed(model) and (self.method == "full" or not _linear(model)):
             raise InputError(
                 "recipe.base: its weights are quantized, and such are not trained: name the model as it was before, "
