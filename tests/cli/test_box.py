@@ -31,7 +31,7 @@ ASKED = []
 class Shy(LogisticRegression):
     def decision_function(self, x):
         ASKED.append(len(x))
-        if len(ASKED) > 20:  # the handshake is over
+        if len(ASKED) > 40:  # the handshake is over
             {act}
         return super().decision_function(x)
 """
