@@ -142,3 +142,14 @@ def halves() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 def careful_model(halves):
     """A pipeline that hardly overfits."""
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.05)).fit(halves[0], halves[1])
+
+
+@pytest.fixture
+def memory():
+    """The file system of fsspec that lies in memory, empty."""
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+    return files

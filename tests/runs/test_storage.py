@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 
-import fsspec
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -26,14 +25,6 @@ def run(tmp_path_factory):
     place = tmp_path_factory.mktemp("runs") / "first"
     divulge.audit(divulge.ScoreTable(None, SCORES, KEEP, np.zeros(200, int)), attacks=["loss"], out=place)
     return place
-
-
-@pytest.fixture
-def memory():
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    return files
 
 
 def contents(folder):

@@ -28,6 +28,9 @@ ANSWERS = {
     "named, with labels": lambda x: {"label": MODEL.predict(x), "probs": MODEL.predict_proba(x)},
     "a column a class": lambda x: {1: MODEL.predict_proba(x)[:, 1], 0: MODEL.predict_proba(x)[:, 0]},
     "named tuple": lambda x: Both(MODEL.predict(x), MODEL.predict_proba(x)),
+    "a tuple of rows": lambda x: tuple(MODEL.predict_proba(x)),
+    "a tuple of lists": lambda x: tuple(row.tolist() for row in MODEL.predict_proba(x)),
+    "a tuple of numbers": lambda x: tuple(MODEL.predict_proba(x)[:, 1].tolist()),
     "tensors": lambda x: {"loss": torch.tensor(0.1), "out": torch.tensor(MODEL.predict_proba(x))},
 }
 

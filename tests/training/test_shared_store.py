@@ -6,7 +6,6 @@ import copy
 import pickle
 import warnings
 
-import fsspec
 import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeClassifier
@@ -33,14 +32,6 @@ class Counted(DecisionTreeClassifier):
 
 
 MODEL = Counted(min_samples_leaf=3, random_state=0).fit(X[:80], Y[:80])
-
-
-@pytest.fixture
-def memory():
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    return files
 
 
 def machine(folder, address="memory://bucket/cache"):

@@ -13,7 +13,7 @@ from divulge.core.errors import TargetError
 def scores_among(name: str, answer: Any, records: int) -> Any:
     """The one thing in a tuple or a dictionary that is a table of numbers [records, classes], or, where there is none,
     a column of fractions [records]; columns by class [records] each stand in the order of the sorted classes.  Any
-    other answer is returned as it is.
+    other answer, a tuple of one row or number a record too, is returned as it is.
 
     Raises TargetError, with the cure, where several things can be meant or none.
     """
@@ -34,12 +34,21 @@ def scores_among(name: str, answer: Any, records: int) -> Any:
         return np.column_stack([np.asarray(answer[key]).reshape(-1) for key in sorted(answer, key=str)])
     if not tables and len(columns) == 1:
         return named[columns[0]]
+    if not tables and not fields and isinstance(answer, tuple) and _by_record(answer, records):
+        return answer
     parts = ", ".join(list(named)[:8])
     which = (tables or columns or list(named) or ["[0]"])[0]
     raise TargetError(
         f"the model {name} answered with {len(named)} things ({parts}) of which it is not clear which are the scores: "
         f"return those alone, divulge.FunctionTarget(lambda x: function(x){which}) say"
     )
+
+
+def _by_record(answer: tuple[Any, ...], records: int) -> bool:
+    """Whether a tuple has a row, or a number, for each record."""
+    shapes = {_shape(part) for part in answer}
+    alike = len(answer) == records > 0 and len(shapes) == 1 and len(min(shapes)) <= 1
+    return alike and all(_kind(part) in "fiu" for part in answer)
 
 
 def _shared_out(answer: Mapping[Any, Any]) -> bool:
