@@ -11,7 +11,6 @@ import warnings
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -26,17 +25,25 @@ FAULT = 70
 """Of divulge itself, as EX_SOFTWARE of sysexits.h: neither a verdict nor a word about what was given."""
 
 
+_SPOKEN: Any = tuple(
+    kind for kind in typer.BadParameter.__mro__ if issubclass(kind, Exception) and kind is not Exception
+)
+"""What typer raises about arguments, the narrowest first: click's classes, or those of the copy in later versions."""
+
+_USAGE: Any = _SPOKEN[1]
+
+
 class Verbs(TyperGroup):
     """The commands.  What they raise ends in one line on standard error, and never in the exit code of a leak."""
 
-    def invoke(self, ctx: click.Context) -> object:
+    def invoke(self, ctx: Any) -> object:
         """Run one command."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("always", Notice)
                 warnings.showwarning = cast(Any, _shown)
                 return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (*_SPOKEN, typer.Exit, typer.Abort):
             raise
         except DivulgeError as error:
             _end(str(error), WRONG_INPUT)
@@ -54,15 +61,13 @@ class Verbs(TyperGroup):
             # of a model, a recipe or an attack: divulge ends by typer.Exit
             _end(f"code that is not divulge's broke off: {raised(error)}: the trace is in {_kept()}", INCOMPLETE)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find a command; what was meant by an unknown one is asked once, though click and typer both ask."""
         try:
             return super().resolve_command(ctx, args)
-        except click.UsageError as error:
+        except _USAGE as error:
             once = re.sub(r"(\s*Did you mean [^?]*\?)\1+", r"\1", error.message)
-            raise click.UsageError(once, error.ctx) from None
+            raise _USAGE(once, error.ctx) from None
 
 
 def _end(message: str, code: int) -> NoReturn:
