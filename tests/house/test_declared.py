@@ -1,4 +1,4 @@
-"""What the source imports must be declared: what is only there because another package needs it can go with that one."""
+"""What the source imports must be declared: what is only there because another package needs it may go with it."""
 
 from __future__ import annotations
 
