@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_diabetes
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import divulge
-from divulge.games.properties import PropertyPlan
+from tests.audited import table
 
 from .pages import CHROMIUM, OFFLINE
-
-try:
-    import fcntl
-except ImportError:  # a system without such locks: each worker makes its own
-    fcntl = None  # type: ignore[assignment]
-
-
-@pytest.fixture(scope="session")
-def once(tmp_path_factory) -> Callable[[str, Callable[[Path], divulge.Run]], divulge.Run]:
-    """A run by its name, from the worker that was the first to ask for it."""
-    shared = "PYTEST_XDIST_WORKER" in os.environ and fcntl is not None
-    root = tmp_path_factory.getbasetemp().parent if shared else tmp_path_factory.mktemp("runs")
-
-    def opened(name: str, audit: Callable[[Path], divulge.Run]) -> divulge.Run:
-        folder = root / f"{name} of reports"
-        folder.mkdir(exist_ok=True)
-        with (folder / "lock").open("w") as lock:
-            if shared:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            made = (folder / "r" / "complete.json").is_file()
-            return divulge.Run.open(folder / "r") if made else audit(folder / "r")
-
-    return opened
 
 
 @pytest.fixture(scope="session")
@@ -92,22 +65,7 @@ def persons(once):
 @pytest.fixture(scope="session")
 def families(once):
     """A tree that memorised its table, seen by whoever downloads it: all four families, and a sensitive attribute."""
-    x, y = load_breast_cancer(return_X_y=True, as_frame=True)
-    x, y = x.iloc[:, :5].copy(), y.map({0: "malignant", 1: "benign"})
-    x["old"] = (x.iloc[:, 0] + np.random.default_rng(0).normal(0, 3, len(x)) > 14).astype(float)
-    order = np.random.default_rng(1).permutation(len(x))
-    sets = [(x.iloc[part], y.iloc[part]) for part in (order[:150], order[150:300], order[300:])]
-    names = ["loss", "lira", "learned_ratio", "attribute_learned", "csmia", "property_queries", "property_labels"]
-    settings = {
-        "threat": "published-model",
-        "attacks": [*names, "knockoff_random", "tree_paths_by_scores", "architecture"],
-        "sensitive": ["old"],
-        "properties": PropertyPlan(("share(old == 1)",), (0.35, 0.65), victims=24, shadows=24),
-        "shadows": 8,
-        "name": "Tumour diagnosis",
-    }
-    model = DecisionTreeClassifier(max_depth=8, random_state=0).fit(*sets[0])
-    return once("families", lambda out: divulge.audit(model, *sets, out=out, **settings))
+    return once("table", table)
 
 
 @pytest.fixture(scope="session")
