@@ -11,6 +11,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.pop("COLUMNS", None)  # of a terminal, which workers inherit: what is printed would be folded to it
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -21,7 +22,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from divulge import Run
 from divulge.runs.folder import FindingsFile, RunFolder
+
+try:
+    import fcntl
+except ImportError:  # a system without such locks: each worker makes its own
+    fcntl = None  # type: ignore[assignment]
 
 if "DIVULGE_DATA" in os.environ:
     os.environ["DIVULGE_DATA"] = str(Path(os.environ["DIVULGE_DATA"]).resolve())
@@ -153,3 +160,22 @@ def memory():
     files.store.clear()
     files.pseudo_dirs[:] = [""]
     return files
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], Run]], Run]:
+    """A run by its name, from the worker that was the first to ask for it."""
+    shared = "PYTEST_XDIST_WORKER" in os.environ and fcntl is not None
+    root = tmp_path_factory.getbasetemp().parent if shared else tmp_path_factory.mktemp("runs")
+
+    def opened(name: str, audit: Callable[[Path], Run]) -> Run:
+        folder = root / f"once {name}"
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
+            if shared:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            patch.setenv("DIVULGE_CACHE", str(folder / "cache"))  # owes nothing to what was audited before
+            made = (folder / "r" / "complete.json").is_file()
+            return Run.open(folder / "r") if made else audit(folder / "r")
+
+    return opened

@@ -12,40 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.tree import DecisionTreeRegressor
+from tests.audited import table
 
 import divulge
-from divulge.games.properties import PropertyPlan
 
 KEPT = Path(__file__).with_name("same_figures.json")
 FIGURES = ("value", "low", "high", "chance", "baseline", "control", "positive_control", "advantage", "advantage_low")
 FIGURES += ("power", "p_value", "p_adjusted", "attainable", "p_below", "threshold")
 DIGITS = 9
 """Significant ones: the last few of a double differ between processors."""
-
-
-def table(out):
-    """A tree that knows its table by heart: all four families, and an attribute."""
-    x, y = load_breast_cancer(return_X_y=True, as_frame=True)
-    x, y = x.iloc[:, :5].copy(), y.map({0: "ill", 1: "well"})
-    x["old"] = (x.iloc[:, 0] + np.random.default_rng(0).normal(0, 3, len(x)) > 14).astype(float)
-    order = np.random.default_rng(1).permutation(len(x))
-    sets = [(x.iloc[part], y.iloc[part]) for part in (order[:150], order[150:300], order[300:])]
-    names = ["loss", "gap", "lira", "rmia", "learned_ratio", "attribute_learned", "csmia", "property_queries"]
-    names += ["knockoff_random", "tree_paths_by_scores", "architecture"]
-    return divulge.audit(
-        DecisionTreeClassifier(max_depth=8, random_state=0).fit(*sets[0]),
-        *sets,
-        threat="published-model",
-        attacks=names,
-        sensitive=["old"],
-        properties=PropertyPlan(("share(old == 1)",), values=(0.35, 0.65), victims=24, shadows=24),
-        shadows=8,
-        seed=3,
-        out=out,
-        progress=None,
-    )
 
 
 def network(out):
@@ -116,9 +93,8 @@ def figures(run):
 
 
 @pytest.mark.parametrize("name", AUDITS)
-def test_the_figures_are_the_same(name, tmp_path, monkeypatch):
-    monkeypatch.setenv("DIVULGE_CACHE", str(tmp_path / "cache"))
-    found = figures(AUDITS[name](tmp_path / "run"))
+def test_the_figures_are_the_same(name, once, tmp_path):
+    found = figures(once(name, AUDITS[name]))
     assert found == json.loads(KEPT.read_text())[name]
 
 

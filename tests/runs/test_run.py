@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from tests import forked
 
 import divulge
 from divulge.core.results.audit_result import SCHEMA_VERSION
@@ -65,9 +66,9 @@ def begin(tmp_path, folder, resume, slow):
     )
 
 
-def finish(process):
-    process.communicate()
-    assert process.returncode == 0
+def finish(folder, resume):
+    done = forked.run(["-c", PROGRAM, str(folder), resume, "0"])
+    assert done.returncode == 0, done.stderr
 
 
 def comparable(folder):
@@ -81,7 +82,7 @@ def comparable(folder):
 
 def test_kill_minus_nine_and_resume(tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    finish(begin(tmp_path, whole, "new", 0))
+    finish(whole, "new")
     with begin(tmp_path, cut, "new", 0.4) as process:
         told = [process.stdout.readline().strip() for _ in range(3)]
         process.send_signal(signal.SIGKILL)
@@ -90,7 +91,7 @@ def test_kill_minus_nine_and_resume(tmp_path):
     assert not json.loads((cut / "findings.json").read_text())["complete"]
     assert divulge.Run.open(cut).result.complete is False
 
-    finish(begin(tmp_path, cut, "resume", 0))
+    finish(cut, "resume")
     after = {p.stem: p.stat().st_mtime_ns for p in (cut / "outcomes").glob("*.json")}
     assert len(after) == 8
     assert all(after[name] == stamp for name, stamp in made.items()), "a finding was made twice"

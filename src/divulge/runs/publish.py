@@ -12,14 +12,17 @@ from divulge.runs.settle import final_findings, measurements_of
 from divulge.runs.together import corrected
 
 
-def publish(run: RunFolder, ordered: Sequence[StoredOutcome], blind: Baseline) -> None:
-    """Rewrite findings.json and the run's line in the index.  ordered: outcomes so far, in the order of the plan."""
+def publish(run: RunFolder, ordered: Sequence[StoredOutcome], blind: Baseline, meanwhile: bool = False) -> None:
+    """Rewrite findings.json and the run's line in the index.
+
+    ordered: outcomes so far, in the order of the plan.  meanwhile: more attacks are to come, see together.corrected.
+    """
     from divulge.runs import index
 
     facts, met = run.facts(), run.handshake()
     faults = met.faults if met is not None else ()
-    run.write_corrections(corrected(run, measurements_of(ordered), facts.policy, bounds=run.complete))
-    findings = final_findings(ordered, facts.policy, blind, met, run)
+    run.write_corrections(corrected(run, measurements_of(ordered), facts.policy, run.complete, meanwhile))
+    findings = final_findings(ordered, facts.policy, blind, met, run, meanwhile=meanwhile)
     outcomes = [stored.outcome for stored in ordered]
     families = family_verdicts(outcomes, findings, [each.game for each in run.left_out()])
     claims = claim_verdict(outcomes, findings)

@@ -22,17 +22,18 @@ def final_findings(
     met: Handshake | None = None,
     run: RunFolder | None = None,
     bounds: bool = False,
+    meanwhile: bool = False,
 ) -> tuple[Finding, ...]:
     """All findings so far, corrected for each other.
 
     met: how the target answered before: why the audit as a whole is none, or its silence no evidence.  run: where the
     scores are, over which membership is drawn anew; without them the correction is Holm's.  bounds: with the bounds
-    that hold for all findings at once.
+    that hold for all findings at once.  meanwhile: more attacks are to come, see together.corrected.
     """
     measured = measurements_of(outcomes)
     above = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_values]
     below = [(s.outcome.attack, p) for s in outcomes for p in s.control_p_below]
-    by = corrected(run, measured, policy, bounds).findings if run is not None else None
+    by = corrected(run, measured, policy, bounds, meanwhile).findings if run is not None else None
     faults, doubts = (met.faults, met.doubts) if met is not None else ((), ())
     regression = run is not None and run.facts().target.task == Task.REGRESSION.value
     tainted = tainted_attacks(above, 1 - policy.confidence, below)

@@ -39,47 +39,54 @@ _known: dict[str, Array] = {}
 MOST_KNOWN = 64
 
 
-def corrected(run: RunFolder, findings: Sequence[Measurement], policy: Policy, bounds: bool) -> Corrections:
+def corrected(
+    run: RunFolder, findings: Sequence[Measurement], policy: Policy, bounds: bool, meanwhile: bool = False
+) -> Corrections:
     """The corrections of a run's findings under a policy, as they are kept or else made.
 
-    bounds: with the bounds that hold for all findings at once, which take longer.
+    bounds: with the bounds that hold for all findings at once, which take longer.  meanwhile: of the first splits
+    alone, since more attacks are to come, after which all are corrected anew.
     """
     content = repr([(f.attack, f.metric, f.p_value, f.attainable, f.bound_to_labels) for f in findings])
     key = digest(content, repr(policy.confidence))
+    passing = digest(key, "meanwhile")
     kept = run.corrections()
-    if kept is not None and kept.key == key and (kept.bounded or not bounds):
+    if kept is not None and (kept.key == key and (kept.bounded or not bounds) or meanwhile and kept.key == passing):
         return kept
-    null, column, draws = _chance(run, findings, 1 - policy.confidence)
+    null, column, draws, settled = _chance(run, findings, 1 - policy.confidence, meanwhile)
     found = corrections(findings, null, column)
     level = _level(findings, null, column, 1 - policy.confidence)
     if bounds:
         found = _with_bounds(run, findings, policy, found, level, null, column)
-    return Corrections(key, draws, level, bounds, found)
+    return Corrections(key if settled else passing, draws, level, bounds, found)
 
 
-def _chance(run: RunFolder, findings: Sequence[Measurement], alpha: float) -> tuple[Null | None, list[int], int]:
-    """What chance does to all attacks that membership can be drawn anew for, and the column of each finding; from
-    more splits where the first do not decide.
+def _chance(
+    run: RunFolder, findings: Sequence[Measurement], alpha: float, meanwhile: bool
+) -> tuple[Null | None, list[int], int, bool]:
+    """What chance does to all attacks that membership can be drawn anew for, the column of each finding, the number of
+    splits, and whether they are as many as it takes: more where the first do not decide, unless this is but meanwhile.
     """
     frames = {name: run.scores(name) for name in _asked(run, findings)}
     facts = run.facts()
     classes = facts.target.task == Task.CLASSIFICATION.value
     split, ranked = split_of(frames, facts.provenance.seed, facts.data.aggregate, classes)
     if not ranked:
-        return None, [-1] * len(findings), 0
+        return None, [-1] * len(findings), 0, True
     names = list(ranked)
     places = {(name, metric): at * len(METRICS) + number for at, name in enumerate(names)
               for number, metric in enumerate(METRICS)}  # fmt: skip
     column = [places.get((f.attack, f.metric), -1) for f in findings]
     most = min(MOST, max(FEWEST, LABELS // len(split.member)))
-    null, draws = Null(np.empty((0, 0)), np.empty(0)), 0
+    null, draws, settled = Null(np.empty((0, 0)), np.empty(0)), 0, False
     for draws in sorted({min(FIRST, most), most}):
         drawn = np.concatenate(_chances(split, [ranked[name] for name in names], draws), axis=1)
         null = null_of(drawn)
         found = [c.adjusted for c in corrections(findings, null, column) if c.adjusted is not None]
-        if is_clear(np.array(found), alpha, draws):
+        settled = draws == most or is_clear(np.array(found), alpha, draws)
+        if settled or meanwhile:
             break
-    return null, column, draws
+    return null, column, draws, settled
 
 
 def null_of(drawn: Array) -> Null:

@@ -123,12 +123,12 @@ def _played(job: Job, run: RunFolder, resume: bool, progress: Progress, budget: 
         with playing(run.path, step.card.name):
             done[step.card.name] = _one(run, tables, step, blind)
         budget.spent(step, done[step.card.name].outcome)
-        _publish(run, planned, done, blind)
+        publish(run, _ordered(planned, done), blind, meanwhile=True)
         progress.outcome(done[step.card.name].outcome)
     run.write_left_out(tuple(budget.left_out))
     met = _looked_at(run, still_there(job, met), met)
     played = [step for step in planned if step.card.name in done]
-    _publish(run, played, done, blind)
+    publish(run, _ordered(played, done), blind)
     findings = final_findings([done[p.card.name] for p in played], job.policy, blind, met, run)
     _screen(run, findings, [done[p.card.name].outcome for p in played])
     notes: list[str] = []
@@ -143,7 +143,7 @@ def _played(job: Job, run: RunFolder, resume: bool, progress: Progress, budget: 
     _keep_rest(run, job, findings, notes)
     _net(run, tables, blind, played, done)
     run.finish()
-    _publish(run, planned, done, blind)
+    publish(run, _ordered(planned, done), blind)
     return run
 
 
@@ -345,9 +345,9 @@ def _drawn(attack: str, evidence: Evidence, policy: Policy) -> Evidence:
     return replace(evidence, exhibits=(*evidence.exhibits, *curves))
 
 
-def _publish(run: RunFolder, planned: Sequence[Planned], done: dict[str, StoredOutcome], blind: Baseline) -> None:
-    """Rewrite findings.json and the run's line in the index."""
-    publish(run, [done[p.card.name] for p in planned if p.card.name in done], blind)
+def _ordered(planned: Sequence[Planned], done: dict[str, StoredOutcome]) -> list[StoredOutcome]:
+    """The outcomes so far, in the order of the plan."""
+    return [done[p.card.name] for p in planned if p.card.name in done]
 
 
 def _facts(job: Job, planned: Sequence[Planned], met: Handshake) -> RunFacts:

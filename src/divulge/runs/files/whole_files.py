@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUMS = "SHA256SUMS"
+
+SMALL = 1 << 20
+"""Bytes of a table up to which what it holds is remembered: a run that is going on reads all its scores after every
+attack, and it takes several times as long to parse a small table as to read and check its bytes."""
 
 
 def put(run: Path, name: str, content: bytes, new: bool = False) -> None:
@@ -126,19 +131,26 @@ def put_table(run: Path, name: str, frame: pd.DataFrame) -> None:
 
 def table_in(run: Path, path: Path, *columns: str) -> pd.DataFrame:
     """A table; raises InputError where the file holds none, or has no numbers in one of these columns."""
-    import io
-
-    import pandas as pd
-
     content = content_of(run, path)
     try:
-        frame = pd.read_parquet(io.BytesIO(content))
+        frame = _parsed_once(content).copy() if len(content) <= SMALL else _parsed(content)
     except Exception as error:  # a damaged file makes its reader raise anything
         raise InputError(f"{path} is damaged (it is no table: {raised(error)}): audit again") from error
     for name in columns:
         if name not in frame.columns or frame[name].dtype.kind not in "biuf":
             raise InputError(f"{path} is damaged (its column {name!r} is missing, or holds no numbers): audit again")
     return frame
+
+
+def _parsed(content: bytes) -> pd.DataFrame:
+    import io
+
+    import pandas as pd
+
+    return pd.read_parquet(io.BytesIO(content))
+
+
+_parsed_once = lru_cache(maxsize=64)(_parsed)
 
 
 @contextmanager
