@@ -211,9 +211,8 @@ class Trainer:
 def choose(recipe: Trainable, records: Records, keep: Array, workers: int) -> Plan:
     """Stacked where the networks allow it, else in threads or worker processes where there are cores for them."""
     models = len(keep)
-    if able(recipe, SizesStacks):
-        if models > 1 and stackable(recipe):
-            return stacks(recipe, records, keep, workers)
+    if able(recipe, SizesStacks) and models > 1 and stackable(recipe):
+        return stacks(recipe, records, keep, workers)
     if models < FEWEST_TO_MEASURE:
         return Plan(Way.SEQUENTIAL)
     if stackable(recipe) and len(set(keep.sum(axis=1).tolist())) == 1:

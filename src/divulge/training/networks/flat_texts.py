@@ -1,5 +1,5 @@
-"""Texts of several models in one row of tokens, nothing between them: layers that look at one token alone never see what
-would fill texts up to one length, and attention is over each text by itself.
+"""Texts of several models in one row of tokens, nothing between them: layers that look at one token alone never see
+what would fill texts up to one length, and attention is over each text by itself.
 """
 
 from __future__ import annotations
@@ -47,18 +47,17 @@ class Flat:
 
     def padded(self, x: Tensor) -> Tensor:
         """[texts, longest, ...] of x [tokens, ...], zero after the end of a text."""
-        if len(set(self.lengths)) == 1:
-            return x.view(len(self.lengths), self.longest, *x.shape[1:])
-        return _Spread.apply(
-            x, self._at(), len(self.lengths) * self.longest
-        ).view(  # type: ignore[no-any-return, no-untyped-call]
-            len(self.lengths), self.longest, *x.shape[1:]
-        )
+        size = len(self.lengths) * self.longest
+        if len(set(self.lengths)) > 1:
+            x = _Spread.apply(x, self._at(), size)  # type: ignore[no-untyped-call]
+        return x.view(len(self.lengths), self.longest, *x.shape[1:])
 
     def flattened(self, x: Tensor) -> Tensor:
         """[tokens, ...] of x [texts, longest, ...]."""
         x = x.reshape(-1, *x.shape[2:])
-        return x if len(set(self.lengths)) == 1 else Collected.apply(x, self._at())  # type: ignore[no-any-return, no-untyped-call]
+        if len(set(self.lengths)) > 1:
+            x = Collected.apply(x, self._at())  # type: ignore[no-untyped-call]
+        return x
 
     def _at(self) -> Tensor:
         if "at" not in self._places:

@@ -22,7 +22,7 @@ class HeadLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Any, labels: Tensor, shares: Tensor) -> Tensor:
-        """hidden [tokens, width], weight [vocabulary, width], labels and shares [tokens]."""
+        """Of hidden states [tokens, width], weight [vocabulary, width], labels and shares [tokens]."""
         gradient = torch.empty_like(hidden)
         total = torch.zeros((), device=hidden.device)
         step = rows_at_once(len(weight), hidden.device)

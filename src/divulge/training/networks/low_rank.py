@@ -76,7 +76,8 @@ class LowRank(nn.Module):
 
     def __init__(self, layer: Any, scale: float) -> None:
         super().__init__()
-        self.scale, self.flat = scale, None
+        self.scale = scale
+        self.flat: Flat | None = None
         weight = layer.weight.detach()
         self._turned = type(layer).__name__ == "Conv1D"
         self._weight = weight.T if self._turned else weight
@@ -89,7 +90,8 @@ class LowRank(nn.Module):
 
     def frozen(self, x: Tensor) -> Tensor:
         """The layer's own output, in memory of its own."""
-        return functional.linear(x, self._weight, self._bias)
+        found: Tensor = functional.linear(x, self._weight, self._bias)
+        return found
 
     def unfrozen(self, gradient: Tensor) -> Tensor:
         """Its gradient."""
@@ -146,12 +148,16 @@ class Adapters:
 
     def step(self, rates: Sequence[float | None], clip: float, weight_decay: float) -> Tensor:
         """One step of AdamW of each model that has a learning rate, its gradient clipped to this norm; the norms."""
-        norms = torch.linalg.vector_norm(self.gradient, dim=1)
+        norms: Tensor = torch.linalg.vector_norm(self.gradient, dim=1)
         self.gradient.mul_((clip / (norms + 1e-6)).clamp(max=1.0)[:, None])
         for rate in dict.fromkeys(rate for rate in rates if rate is not None):
             same = [m for m, other in enumerate(rates) if other == rate]
+            rows = [[kept[m] for m in same] for kept in (self.weights, self.gradient, *self._moments)]
             adamw(
-                *([kept[m] for m in same] for kept in (self.weights, self.gradient, *self._moments)),
+                rows[0],
+                rows[1],
+                rows[2],
+                rows[3],
                 [],
                 [self._steps[m] for m in same],
                 fused=True,
@@ -171,3 +177,16 @@ class Adapters:
 
 PREFIX = "base_model.model."
 """Before the names of a model's layers, where peft names them."""
+
+
+def merged(model: Any, adapters: dict[str, Tensor], scale: float) -> Any:
+    """A model, changed in place, with adapters added to its weights, as peft adds them."""
+    model.requires_grad_(False)
+    for name, down in adapters.items():
+        if ".lora_A." not in name:
+            continue
+        layer = model.get_submodule(name.removeprefix(PREFIX).removesuffix(".lora_A.weight"))
+        up = adapters[name.replace(".lora_A.", ".lora_B.")]
+        added = up.to(layer.weight.device).float() @ down.to(layer.weight.device).float() * scale
+        layer.weight.data += added.T if type(layer).__name__ == "Conv1D" else added
+    return model.eval()

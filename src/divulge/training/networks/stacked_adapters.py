@@ -61,7 +61,8 @@ def _descend(
         flat = flat_of([next(order, ()) for order in orders], lean.device, even)
         if enter is not None:
             enter(flat)
-        lean.loss(flat).backward()
+        loss: Any = lean.loss(flat)
+        loss.backward()
         rates = [recipe.rate(number, total) if number < total else None for total in totals]
         failed |= ~torch.isfinite(adapters.step(rates, recipe.clip, recipe.weight_decay))
         if ((number + 1) % CHECKED == 0 or number + 1 == last) and bool(failed.any()):

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from divulge.core.errors import FOREIGN
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 

@@ -167,11 +167,11 @@ class FineTune(AdapterStack):
 
     def with_adapters(self, values: dict[str, Any]) -> Any:
         """A model from its adapters, by the names that peft gives them."""
-        from peft import set_peft_model_state_dict
+        from divulge.training.networks.low_rank import merged
 
-        model = self._prepared()
-        set_peft_model_state_dict(model, values)
-        return self._finished(model)
+        target: Any = self.base.alike(merged(copy.deepcopy(self.base.model), values, self.alpha / self.rank))
+        target.start, target.adapters = self.base, values
+        return target
 
     def tuned(self) -> FineTune:
         """See AdapterStack."""

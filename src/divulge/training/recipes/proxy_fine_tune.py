@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ class ProxyFineTune(AdapterStack):
         """See ModelRecipe."""
         import torch
 
-        below, how = self._below(), self.tuned()
+        below, how = self.below, self.tuned()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model, entered = self._prepared()
@@ -63,7 +64,8 @@ class ProxyFineTune(AdapterStack):
                 how.optimize(model, how.encoded(records), seed, loss_of)
             return self._finished(model)
 
-    def _below(self) -> Activations:
+    @property
+    def below(self) -> Activations:
         """What the lower layers make of texts, kept for all models."""
         from divulge.training.networks.frozen_layers import Activations
 
@@ -81,18 +83,19 @@ class ProxyFineTune(AdapterStack):
         from divulge.training.networks.frozen_layers import layers_of, linear_names, without_lower
         from divulge.training.networks.lean_model import sharing
 
-        how, below, stub = self.tuned(), self._below(), without_lower(self.recipe.base.model, self._cut)
+        how, below, stub = self.tuned(), self.below, without_lower(self.recipe.base.model, self._cut)
         names = linear_names(stub, layers_of(stub)[self._cut :])
         model = sharing(stub)
         enter = below.entering_flat(layers_of(model)[self._cut])
         return StackParts(how, model, lambda seed: how.drawn(sharing(stub), names, seed), self._with_adapters, enter)
 
     def _with_adapters(self, values: dict[str, Any]) -> Any:
-        from peft import set_peft_model_state_dict
+        from divulge.training.networks.low_rank import merged
 
-        model, _ = self._prepared()
-        set_peft_model_state_dict(model, values)
-        return self._finished(model)
+        base, scale = self.recipe.base, self.recipe.alpha / self.recipe.rank
+        target: Any = base.alike(merged(copy.deepcopy(base.model), values, scale).requires_grad_(True))
+        target.start, target.adapters = base, values
+        return target
 
     def overfitted(self) -> ProxyFineTune:
         """See FineTune."""
