@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ BARS = {1: 2.0, 2: 2.0, 4: 2.0, 8: 1.5} if DEVICE == "cpu" else {1: 8.0, 2: 8.0,
 Text = tuple[int, ...]
 
 
+@cache
 def base_model() -> Any:
     """SmolLM2-135M where it is named or installed, else random weights of its shape, on which speed does not depend."""
     if MODEL in os.environ:
@@ -106,51 +108,51 @@ def loss(model: Any, texts: list[Text]) -> float:
 class Race:
     """The loop and the engine on the same models, in turns.
 
-    models: trained together.  alone: trained by the loop, in each round.
+    models: trained together.  rounds: how often each way is timed.
     """
 
     base: Any
     recipe: FineTune
     texts: list[Text]
     models: int
-    alone: int = 1
+    rounds: int
 
     def __post_init__(self) -> None:
         rng, count = np.random.default_rng(1), len(self.texts)
         self.keep = np.stack([rng.permutation(count) < count // 2 for _ in range(self.models)])
-        self.seeds = list(range(self.models))
         self.told = ""
-        self.losses: list[tuple[float, float]] = []
+        self.trained: Any = None
+        slow, fast = zip(
+            *((self._looped(number), self.stacked(self.recipe)) for number in range(self.rounds)), strict=True
+        )
+        self.slow, self.fast = list(slow), list(fast)
 
-    def own(self, model: int) -> list[Text]:
-        """The texts of one model."""
-        return [self.texts[place] for place in np.flatnonzero(self.keep[model])]
-
-    def looped(self) -> float:
+    def _looped(self, model: int) -> float:
         """Seconds of a model."""
-        return timed(lambda: [plain(self.base, self.own(m), self.recipe, m) for m in range(self.alone)]) / self.alone
+        texts = [self.texts[place] for place in np.flatnonzero(self.keep[model])]
+        found = []
+        took = timed(lambda: found.append(plain(self.base, texts, self.recipe, model)))
+        if model == 0:
+            self.loss = loss(found[0], texts)
+        return took
 
-    def stacked(self, recipe: Any = None) -> float:
-        """Seconds of a model; recipe: another one than that of the loop."""
+    def stacked(self, recipe: Any) -> float:
+        """Seconds of a model."""
         trainer, records = Trainer(), as_records(self.texts)
 
         def work() -> None:
-            for _ in trainer.fit_many(recipe or self.recipe, records, self.keep, self.seeds):
-                pass
+            for number, model in trainer.fit_many(recipe, records, self.keep, list(range(self.models))):
+                if number == 0 and recipe is self.recipe:
+                    self.trained = model
 
         took = timed(work)
         self.told = trainer.told[0].rpartition(": ")[2].rpartition(", ")[0]
         return took / self.models
 
     def gap(self) -> float:
-        """By what share the losses of both ways differ, on the texts of the models."""
-        found = dict(Trainer().fit_many(self.recipe, as_records(self.texts), self.keep, self.seeds))
-        pairs = [
-            (loss(plain(self.base, self.own(m), self.recipe, m), self.own(m)), loss(found[m].model, self.own(m)))
-            for m in range(self.alone)
-        ]
-        theirs, ours = np.mean(pairs, axis=0)
-        return float(abs(ours / theirs - 1))
+        """By what share the losses of both ways differ, on the texts of the first model."""
+        own = loss(self.trained.model, [self.texts[place] for place in np.flatnonzero(self.keep[0])])
+        return abs(own / self.loss - 1)
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -163,16 +165,19 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def ratio(name: str, pairs: list[tuple[float, float]], bar: float | None) -> Row:
-    """How many times as fast, over all rounds; from the slowest round to the fastest."""
-    each = [slow / fast for slow, fast in pairs]
-    slow, fast = np.sum(pairs, axis=0)
-    return Row(f"{DEVICE}: {name}", float(slow / fast), min(each), max(each), bar)
+def ratio(name: str, slow: list[float], fast: list[float], bar: float | None) -> Row:
+    """How many times as fast, by the best round of each way: what else a machine does only ever adds; and the least and
+    most of any two rounds.
+    """
+    return Row(f"{DEVICE}: {name}", min(slow) / min(fast), min(slow) / max(fast), max(slow) / min(fast), bar)
 
 
-def race(batch: int, quick: bool, base: Any) -> Race:
-    """Of one batch size: three epochs on 150 texts, or few steps."""
-    steps, models = (5, 4) if quick else (20, 8)
+@cache
+def race(batch: int, quick: bool) -> Race:
+    """Of one batch size: few steps, or an epoch of 150 texts."""
+    base = base_model()
+    models = 32 if DEVICE == "cuda" else 4 if quick else 8
+    steps = 20 if DEVICE == "cuda" or not quick else 32 // batch // 2
     recipe = FineTune(
         CausalTarget(base, max_tokens=LONGEST, name="SmolLM2's shape"),
         "lora",
@@ -184,33 +189,26 @@ def race(batch: int, quick: bool, base: Any) -> Race:
         alpha=ALPHA,
         proxy_learning_rate=2 * RATE,
     )
-    if DEVICE == "cuda":
-        models, steps = 32, 20
-    return Race(base, recipe, texts_of(2 * steps * batch), models)
+    return Race(base, recipe, texts_of(2 * steps * batch), models, 2 if quick else 3)
 
 
 def training(quick: bool) -> Iterator[Row]:
     """Adapters an hour."""
-    base = base_model()
     for batch in (2, 8) if quick else (1, 2, 4, 8):
-        run = race(batch, quick, base)
-        pairs = [(run.looped(), run.stacked()) for _ in range(1 if quick else 3)]
-        yield ratio(f"batch {batch}, adapters an hour, times the loop's", pairs, BARS[batch])
+        run = race(batch, quick)
+        yield ratio(f"batch {batch}, adapters an hour, times the loop's", run.slow, run.fast, BARS[batch])
         print(f"  {run.told}", flush=True)
-        if batch == 8 or not quick:
-            yield Row(f"{DEVICE}: batch {batch}, loss apart", run.gap(), bar=0.01, better="below")
+        yield Row(f"{DEVICE}: batch {batch}, loss apart, share", run.gap(), bar=0.01, better="below")
 
 
 def proxies(quick: bool) -> Iterator[Row]:
-    """Adapters of the top layers alone; what they lose is what smollm2.py shows."""
-    base = base_model()
+    """Adapters of the top layers alone; smollm2.py shows what they lose."""
     for batch in (8,) if quick else (2, 8):
-        run = race(batch, quick, base)
+        run = race(batch, quick)
         cheap = replace(run.recipe, proxy_layers=PROXY_LAYERS).for_shadows()
-        cheap.below.of(cheap.tuned().encoded(as_records(run.texts)))
-        rounds = [(run.looped(), run.stacked(), run.stacked(cheap)) for _ in range(1 if quick else 3)]
-        yield ratio(f"batch {batch}, proxies an hour, times the loop's adapters", [(a, c) for a, _, c in rounds], 3.5)
-        yield ratio(f"batch {batch}, proxies an hour, times our adapters", [(b, c) for _, b, c in rounds], None)
+        took = [run.stacked(cheap) for _ in range(run.rounds)]
+        yield ratio(f"batch {batch}, proxies an hour, times the loop's adapters", run.slow, took, 3.5)
+        yield ratio(f"batch {batch}, proxies an hour, times our adapters", run.fast, took, None)
 
 
 def scored_plainly(model: Any, texts: list[Text]) -> Array:
@@ -228,19 +226,19 @@ def scored_plainly(model: Any, texts: list[Text]) -> Array:
 
 def scoring(quick: bool) -> Iterator[Row]:
     """Texts an hour, of a fine-tuned model in bfloat16 against the same in float32."""
-    run = race(4, True, base_model())
-    ours = run.recipe.fit(as_records(run.own(0)), 0)
+    ours = race(8, quick).trained
     exact = copy.deepcopy(ours.model).float()
     texts = texts_of(64 if quick else 300, seed=2)
-    pairs, scores, plainly = [], [], np.zeros(0)
-    for _ in range(1 if quick else 3):
+    slow, fast = [], []
+    for _ in range(2 if quick else 3):
         begun = time.perf_counter()
         plainly = scored_plainly(exact, texts)
         between = time.perf_counter()
         answered = of_padded(ours.answer(Access.TOKEN_LOGPROBS, as_records(texts)))
-        pairs.append((between - begun, time.perf_counter() - between))
+        slow.append(between - begun)
+        fast.append(time.perf_counter() - between)
         scores = answered.mean_of(answered.logprob)
-    yield ratio("texts scored an hour, times a float32 loop's", pairs, 3.0)
+    yield ratio("texts scored an hour, times a float32 loop's", slow, fast, 3.0)
     yield Row(f"{DEVICE}: rank correlation of scores", float(spearmanr(plainly, scores).statistic), bar=0.999)
 
 

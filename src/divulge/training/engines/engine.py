@@ -133,7 +133,8 @@ class Trainer:
         Each goes to the cache when it is ready, so that a run that is cut short goes on model by model.  Models of one
         seed are there to be compared weight by weight, so they are never multiplied in bfloat16.
         """
-        keys = [self._key(recipe, records, row, seed) for row, seed in zip(keep, seeds, strict=True)]
+        alike = (recipe.fingerprint(), records.fingerprint())
+        keys = [digest("model", code_version(), *alike, row, str(seed)) for row, seed in zip(keep, seeds, strict=True)]
         missing, kept = [], self.artifact_cache if able(recipe, Packable) else None
         for number, key in enumerate(keys):
             model = _remembered(kept, key, recipe) if kept is not None else None
@@ -191,9 +192,6 @@ class Trainer:
             self._started, self._here, self._all_here = True, 0.0, False
         for number, model in train(recipe, records, keep[first:], seeds[first:], plan, self.address):
             yield first + number, model
-
-    def _key(self, recipe: Trainable, records: Records, row: Array, seed: int) -> str:
-        return digest("model", code_version(), recipe.fingerprint(), records.fingerprint(), row, str(seed))
 
     def _plan(self, recipe: Trainable, records: Records, keep: Array) -> Plan:
         workers = self.jobs or cores()

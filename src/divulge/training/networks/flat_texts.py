@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -35,27 +36,31 @@ class Flat:
     shares: Tensor
     _places: dict[str, Tensor] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def even(self) -> bool:
         """Whether all models have as many tokens."""
         return len({end - start for start, end in zip(self.bounds, self.bounds[1:], strict=False)}) == 1
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """Tokens of the longest text."""
         return max(self.lengths)
 
+    @cached_property
+    def _ragged(self) -> bool:
+        return len(set(self.lengths)) > 1
+
     def padded(self, x: Tensor) -> Tensor:
         """[texts, longest, ...] of x [tokens, ...], zero after the end of a text."""
         size = len(self.lengths) * self.longest
-        if len(set(self.lengths)) > 1:
+        if self._ragged:
             x = _Spread.apply(x, self._at(), size)  # type: ignore[no-untyped-call]
         return x.view(len(self.lengths), self.longest, *x.shape[1:])
 
     def flattened(self, x: Tensor) -> Tensor:
         """[tokens, ...] of x [texts, longest, ...]."""
         x = x.reshape(-1, *x.shape[2:])
-        if len(set(self.lengths)) > 1:
+        if self._ragged:
             x = Collected.apply(x, self._at())  # type: ignore[no-untyped-call]
         return x
 

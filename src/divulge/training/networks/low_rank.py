@@ -78,10 +78,9 @@ class LowRank(nn.Module):
         super().__init__()
         self.scale = scale
         self.flat: Flat | None = None
-        weight = layer.weight.detach()
-        self._turned = type(layer).__name__ == "Conv1D"
-        self._weight = weight.T if self._turned else weight
-        self._bias = None if layer.bias is None else layer.bias.detach()
+        weight: Tensor = layer.weight.detach()
+        self._weight = weight.T if type(layer).__name__ == "Conv1D" else weight
+        self._bias: Tensor | None = None if layer.bias is None else layer.bias.detach()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -95,7 +94,8 @@ class LowRank(nn.Module):
 
     def unfrozen(self, gradient: Tensor) -> Tensor:
         """Its gradient."""
-        return gradient @ self._weight
+        found: Tensor = gradient @ self._weight
+        return found
 
     def forward(self, x: Tensor) -> Tensor:
         """[1, tokens, outputs]."""
@@ -190,3 +190,19 @@ def merged(model: Any, adapters: dict[str, Tensor], scale: float) -> Any:
         added = up.to(layer.weight.device).float() @ down.to(layer.weight.device).float() * scale
         layer.weight.data += added.T if type(layer).__name__ == "Conv1D" else added
     return model.eval()
+
+
+def drawn_again(like: dict[str, Tensor], seed: int) -> dict[str, Tensor]:
+    """Adapters with another seed, as peft draws them layer by layer, in a fraction of the time it takes to build them:
+    once as PyTorch's linear layers, and then those that count.  The caller holds them against peft's own.
+    """
+    torch.manual_seed(seed)
+    found = {}
+    for name, down in like.items():
+        if ".lora_A." in name:
+            up = like[name.replace(".lora_A.", ".lora_B.")]
+            fresh = torch.empty(down.shape)
+            for part in (fresh, torch.empty(up.shape), fresh):
+                nn.init.kaiming_uniform_(part, a=5**0.5)
+            found[name], found[name.replace(".lora_A.", ".lora_B.")] = fresh.to(down), torch.zeros_like(up)
+    return found

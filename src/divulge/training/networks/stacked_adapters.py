@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
 from divulge.training.networks.flat_texts import flat_of
 from divulge.training.networks.lean_model import LeanModel
-from divulge.training.networks.low_rank import PREFIX, Adapters
+from divulge.training.networks.low_rank import PREFIX, Adapters, drawn_again
 
 DRAWING = threading.Lock()
 """Adapters are drawn from the process's own generator."""
@@ -34,12 +35,20 @@ def fit_adapters(
     texts = parts.recipe.encoded(records)
     own = [[texts[place] for place in np.flatnonzero(row)] for row in keep]
     with DRAWING, torch.random.fork_rng():
-        weights = [parts.drawn(seed) for seed in seeds]
+        weights = _drawn(parts.drawn, seeds)
     names = [name.removeprefix(PREFIX).removesuffix(".lora_A.weight") for name in weights[0] if ".lora_A." in name]
     lean = LeanModel(parts.model, names, parts.recipe.alpha / parts.recipe.rank)
     adapters = Adapters(lean.layers, weights)
     _descend(parts.recipe, lean, adapters, own, seeds, parts.enter, steps)
     return (adapters.of(number) for number in range(len(keep)))
+
+
+def _drawn(draw: Callable[[int], dict[str, Tensor]], seeds: Sequence[int]) -> list[dict[str, Tensor]]:
+    """The adapters that each seed begins with."""
+    first = draw(seeds[0])
+    again = drawn_again(first, seeds[0])
+    alike = again.keys() == first.keys() and all(torch.equal(again[name], value) for name, value in first.items())
+    return [first, *((drawn_again(first, seed) if alike else draw(seed)) for seed in seeds[1:])]
 
 
 def _descend(
