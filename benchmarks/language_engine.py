@@ -28,6 +28,7 @@ from harness import Row, main
 from smollm2 import MODEL, PROXY_LAYERS, smollm2
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+WHERE = torch.cuda.get_device_name() if DEVICE == "cuda" else "CPU thread"
 VOCABULARY, SHORTEST, LONGEST = 49_152, 24, 48
 RATE, RANK, ALPHA, CLIP = 1e-3, 8, 16, 1.0
 BARS = {1: 2.0, 2: 2.0, 4: 2.0, 8: 1.5} if DEVICE == "cpu" else {1: 8.0, 2: 8.0, 4: 8.0, 8: 8.0}
@@ -108,7 +109,7 @@ def loss(model: Any, texts: list[Text]) -> float:
 class Race:
     """The loop and the engine on the same models, in turns.
 
-    models: trained together.  rounds: how often each way is timed.
+    models: trained together.  rounds: how often each way is timed.  one_thread: each way has one, else all cores.
     """
 
     base: Any
@@ -116,6 +117,7 @@ class Race:
     texts: list[Text]
     models: int
     rounds: int
+    one_thread: bool
 
     def __post_init__(self) -> None:
         rng, count = np.random.default_rng(1), len(self.texts)
@@ -131,23 +133,26 @@ class Race:
         """Seconds of a model."""
         texts = [self.texts[place] for place in np.flatnonzero(self.keep[model])]
         found = []
-        took = timed(lambda: found.append(plain(self.base, texts, self.recipe, model)))
+        took = self._timed(lambda: found.append(plain(self.base, texts, self.recipe, model)))
         if model == 0:
             self.loss = loss(found[0], texts)
         return took
 
     def stacked(self, recipe: Any) -> float:
         """Seconds of a model."""
-        trainer, records = Trainer(), as_records(self.texts)
+        trainer, records = Trainer(jobs=1 if self.one_thread else None), as_records(self.texts)
 
         def work() -> None:
             for number, model in trainer.fit_many(recipe, records, self.keep, list(range(self.models))):
                 if number == 0 and recipe is self.recipe:
                     self.trained = model
 
-        took = timed(work)
+        took = self._timed(work)
         self.told = trainer.told[0].rpartition(": ")[2].rpartition(", ")[0]
         return took / self.models
+
+    def _timed(self, work: Callable[[], object]) -> float:
+        return timed(work, self.one_thread)
 
     def gap(self) -> float:
         """By what share the losses of both ways differ, on the texts of the first model."""
@@ -155,25 +160,32 @@ class Race:
         return abs(own / self.loss - 1)
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Wall-clock seconds, until the device has done it."""
+def timed(work: Callable[[], object], one_thread: bool = True) -> float:
+    """Seconds until the device has done it: of the clock, or of a processor where one thread is to do it, which does
+    not depend on what else a machine does.
+    """
     gc.collect()
-    started = time.perf_counter()
+    clock = time.process_time if DEVICE == "cpu" and one_thread else time.perf_counter
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if one_thread else before)
+    started = clock()
     work()
     if DEVICE == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - started
+    took = clock() - started
+    torch.set_num_threads(before)
+    return took
 
 
 def ratio(name: str, slow: list[float], fast: list[float], bar: float | None) -> Row:
     """How many times as fast, by the best round of each way: what else a machine does only ever adds; and the least and
     most of any two rounds.
     """
-    return Row(f"{DEVICE}: {name}", min(slow) / min(fast), min(slow) / max(fast), max(slow) / min(fast), bar)
+    return Row(f"{WHERE}: {name}", min(slow) / min(fast), min(slow) / max(fast), max(slow) / min(fast), bar)
 
 
 @cache
-def race(batch: int, quick: bool) -> Race:
+def race(batch: int, quick: bool, one_thread: bool = True) -> Race:
     """Of one batch size: few steps, or an epoch of 150 texts."""
     base = base_model()
     models = 32 if DEVICE == "cuda" else 4 if quick else 8
@@ -189,7 +201,7 @@ def race(batch: int, quick: bool) -> Race:
         alpha=ALPHA,
         proxy_learning_rate=2 * RATE,
     )
-    return Race(base, recipe, texts_of(2 * steps * batch), models, 2 if quick else 3)
+    return Race(base, recipe, texts_of(2 * steps * batch), models, 2 if quick else 3, one_thread)
 
 
 def training(quick: bool) -> Iterator[Row]:
@@ -198,7 +210,18 @@ def training(quick: bool) -> Iterator[Row]:
         run = race(batch, quick)
         yield ratio(f"batch {batch}, adapters an hour, times the loop's", run.slow, run.fast, BARS[batch])
         print(f"  {run.told}", flush=True)
-        yield Row(f"{DEVICE}: batch {batch}, loss apart, share", run.gap(), bar=0.01, better="below")
+        yield Row(f"{WHERE}: batch {batch}, loss apart, share", run.gap(), bar=0.01, better="below")
+
+
+def cores(quick: bool) -> Iterator[Row]:
+    """The same on all cores by the clock: threads share the loop's products, and stacks are trained side by side.  On a
+    machine that does something else these say little, so a short run leaves them out.
+    """
+    for batch in () if quick or DEVICE == "cuda" else (1, 2, 4, 8):
+        run = race(batch, quick, one_thread=False)
+        row = ratio(f"batch {batch}, adapters an hour, times the loop's", run.slow, run.fast, BARS[batch])
+        yield replace(row, name=row.name.replace("CPU thread", f"{torch.get_num_threads()} CPU threads"))
+        print(f"  {run.told}", flush=True)
 
 
 def proxies(quick: bool) -> Iterator[Row]:
@@ -229,19 +252,19 @@ def scoring(quick: bool) -> Iterator[Row]:
     ours = race(8, quick).trained
     exact = copy.deepcopy(ours.model).float()
     texts = texts_of(64 if quick else 300, seed=2)
-    slow, fast = [], []
+    slow, fast, plainly, answers = [], [], [], []
     for _ in range(2 if quick else 3):
-        begun = time.perf_counter()
-        plainly = scored_plainly(exact, texts)
-        between = time.perf_counter()
-        answered = of_padded(ours.answer(Access.TOKEN_LOGPROBS, as_records(texts)))
-        slow.append(between - begun)
-        fast.append(time.perf_counter() - between)
-        scores = answered.mean_of(answered.logprob)
+        slow.append(timed(lambda: plainly.append(scored_plainly(exact, texts))))
+        fast.append(timed(lambda: answers.append(ours.answer(Access.TOKEN_LOGPROBS, as_records(texts)))))
+    answered = of_padded(answers[0])
     yield ratio("texts scored an hour, times a float32 loop's", slow, fast, 3.0)
-    yield Row(f"{DEVICE}: rank correlation of scores", float(spearmanr(plainly, scores).statistic), bar=0.999)
+    yield Row(
+        f"{WHERE}: rank correlation of scores",
+        float(spearmanr(plainly[0], answered.mean_of(answered.logprob)).statistic),
+        bar=0.999,
+    )
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    main(__doc__ or "", {"training": training, "proxies": proxies, "scoring": scoring})
+    main(__doc__ or "", {"training": training, "cores": cores, "proxies": proxies, "scoring": scoring})
