@@ -139,8 +139,10 @@ class Stackable(Protocol):
 class SizesStacks(Protocol):
     """A recipe that says itself how its models are stacked, of any numbers of records."""
 
-    def stack_sizes(self, records: Records, keep: Array, workers: int) -> tuple[int, int]:
-        """How many of the models of `keep` [models, records] go into one stack, and how many stacks go side by side."""
+    def stack_sizes(self, records: Records, keep: Array, workers: int) -> tuple[int, int, bool]:
+        """How many of the models of `keep` [models, records] go into one stack, how many stacks go side by side, and
+        whether what frozen layers make of records is kept.
+        """
         ...
 
 

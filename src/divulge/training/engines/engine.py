@@ -57,7 +57,7 @@ class Way(Enum):
 @dataclass(frozen=True)
 class Plan:
     """A way with its settings.  together: models in one stack.  half: multiply in bfloat16.  speed: measured, relative
-    to one after the other; None where nothing was measured.
+    to one after the other; None where nothing was measured.  cached: what frozen layers make of records is kept.
     """
 
     way: Way
@@ -65,12 +65,14 @@ class Plan:
     half: bool = False
     workers: int = 1
     speed: float | None = None
+    cached: bool = False
 
     def __str__(self) -> str:
         words = self.way.value
         if self.way is Way.STACKED:
             words += f", {self.together} at a time{', multiplied in bfloat16' if self.half else ''}"
             words += f", {self.workers} stacks side by side" if self.workers > 1 else ""
+            words += ", over cached activations" if self.cached else ""
         if self.way is Way.THREADS:
             words += f", {self.workers} at a time{', multiplied in bfloat16' if self.half else ''}"
         if self.way in (Way.PROCESSES, Way.RAY):
@@ -231,8 +233,8 @@ def stacks(recipe: Any, records: Records, keep: Array, workers: int) -> Plan:
     """
     models = len(keep)
     if able(recipe, SizesStacks):
-        together, side_by_side = recipe.stack_sizes(records, keep, workers)
-        return Plan(Way.STACKED, together, workers=side_by_side)
+        together, side_by_side, cached = recipe.stack_sizes(records, keep, workers)
+        return Plan(Way.STACKED, together, workers=side_by_side, cached=cached)
     side_by_side = min(workers, models) if threadable(recipe) and not recipe.tiny() else 1
     rounds = -(-models // (side_by_side * stack_size(recipe, models)))
     together = -(-models // (side_by_side * rounds))

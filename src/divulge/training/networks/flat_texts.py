@@ -160,6 +160,8 @@ def attend(
 
     On a CPU the products of short texts are written out, which costs less than half of the fused attention there.
     """
+    if any(named.get(name) is not None for name in ("softcap", "s_aux")):
+        raise NotImplementedError("attention of another kind")
     flat: Flat = module.config.divulge_flat
     q, k, v = (flat.padded(part[0].transpose(0, 1)).transpose(1, 2) for part in (query, key, value))
     texts, heads, longest, width = q.shape

@@ -21,6 +21,9 @@ MOST_BYTES = 1.5e9
 MOST_MODELS = 16
 """In one stack on a processor."""
 
+WINDOWS = ("sliding_window", "attention_chunk_size")
+"""Where a configuration says how far back a token sees."""
+
 TINY = 5_000_000
 """Weights of a base whose steps cost calls, not products: threads would wait for each other."""
 
@@ -55,14 +58,16 @@ class AdapterStack:
     def stackable(self) -> bool:
         """Whether the base is one in which adapters of several models can be trained at once, with the same result."""
         recipe = self.tuned()
-        if recipe.method != "lora" or recipe.dropout > 0:
+        most, config = recipe.max_tokens or recipe.base.max_tokens, recipe.base.model.config
+        windows = [getattr(config, name, None) for name in WINDOWS]
+        if recipe.method != "lora" or recipe.dropout > 0 or any(window and window < most for window in windows):
             return False
         from divulge.training.networks.lean_model import covered
 
         return covered(recipe.base.model)
 
-    def stack_sizes(self, records: Records, keep: Array, workers: int) -> tuple[int, int]:
-        """Models in one stack, and stacks side by side, from the tokens of a step, the base and the machine."""
+    def stack_sizes(self, records: Records, keep: Array, workers: int) -> tuple[int, int, bool]:
+        """See SizesStacks: from the tokens of a step, the base and the machine."""
         import torch
 
         recipe = self.tuned()
@@ -78,7 +83,11 @@ class AdapterStack:
             most = min(most, MOST_MODELS)
             side_by_side = 1 if sum(p.numel() for p in model.parameters()) < TINY else min(workers, models)
         rounds = math.ceil(models / (side_by_side * max(int(most), 1)))
-        return math.ceil(models / (side_by_side * rounds)), side_by_side
+        return (
+            math.ceil(models / (side_by_side * rounds)),
+            side_by_side,
+            self is not recipe and recipe.proxy_layers is not None,
+        )
 
     def fit_stack(
         self, records: Records, keep: Array, seeds: Sequence[int], *, half: bool = False, steps: int | None = None
