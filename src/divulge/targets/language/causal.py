@@ -61,6 +61,7 @@ class CausalTarget:
             raise InputError("max_tokens: the first token of a text has no probability: read at least 2")
         self._name = name or type(model).__name__
         self._cut = self._asked = 0
+        self._parts: RealTokens | None = None
 
     @property
     def name(self) -> str:
@@ -143,7 +144,7 @@ class CausalTarget:
         rows: list[Array] = [np.empty((0, WIDTH))] * len(texts)
         order = sorted(range(len(texts)), key=lambda place: len(texts[place].ids))
         with lent(self.model, self._device), torch.no_grad():
-            parts = RealTokens(self.model, self.vocabulary)
+            parts = self._parts = self._parts or RealTokens(self.model, self.vocabulary)
             most = MOST_TOKENS if parts.split else max(min(MOST_TOKENS, MOST_LOGITS // self.vocabulary), 1)
             while order:
                 size = 1
