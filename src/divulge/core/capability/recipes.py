@@ -136,6 +136,16 @@ class Stackable(Protocol):
         ...
 
 
+class SizesStacks(Protocol):
+    """A recipe that says itself how its models are stacked, of any numbers of records."""
+
+    def stack_sizes(self, records: Records, keep: Array, workers: int) -> tuple[int, int, bool]:
+        """How many of the models of `keep` [models, records] go into one stack, how many stacks go side by side, and
+        whether what frozen layers make of records is kept.
+        """
+        ...
+
+
 class Threadable(Protocol):
     """A recipe that may train networks side by side in threads."""
 

@@ -18,6 +18,7 @@ from divulge.core.target import Target
 from divulge.core.threat import Access, Task
 from divulge.targets.answers import guarded
 from divulge.targets.language.encoding import Encoded, encoded, tokenizer_print
+from divulge.targets.language.real_tokens import RealTokens
 from divulge.targets.language.token_rows import RowsOf, scheme_rows, token_rows
 from divulge.targets.networks.torch_lent import device_of, fingerprint_of, lent
 
@@ -60,6 +61,7 @@ class CausalTarget:
             raise InputError("max_tokens: the first token of a text has no probability: read at least 2")
         self._name = name or type(model).__name__
         self._cut = self._asked = 0
+        self._parts: RealTokens | None = None
 
     @property
     def name(self) -> str:
@@ -141,22 +143,27 @@ class CausalTarget:
         """Rows of each text; texts of like length go together, filled up on the right and masked."""
         rows: list[Array] = [np.empty((0, WIDTH))] * len(texts)
         order = sorted(range(len(texts)), key=lambda place: len(texts[place].ids))
-        most = max(min(MOST_TOKENS, MOST_LOGITS // self.vocabulary), 1)
         with lent(self.model, self._device), torch.no_grad():
+            parts = self._parts = self._parts or RealTokens(self.model, self.vocabulary)
+            most = MOST_TOKENS if parts.split else max(min(MOST_TOKENS, MOST_LOGITS // self.vocabulary), 1)
             while order:
                 size = 1
                 while size < len(order) and (size + 1) * len(texts[order[size]].ids) <= most:
                     size += 1
                 batch, order = order[:size], order[size:]
-                for place, row in zip(batch, self._batch([texts[place] for place in batch], rows_of), strict=True):
+                for place, row in zip(
+                    batch, self._batch([texts[place] for place in batch], rows_of, parts), strict=True
+                ):
                     rows[place] = row
         return rows
 
-    def _batch(self, texts: Sequence[Encoded], rows_of: RowsOf) -> list[Array]:
-        ids, mask = filled(texts)
-        place = device_of(self.model)
-        logits = self.model(input_ids=ids.to(place), attention_mask=mask.to(place)).logits
-        found = rows_of(logits[:, :-1], ids[:, 1:].to(place)).cpu().numpy()
+    def _batch(self, texts: Sequence[Encoded], rows_of: RowsOf, parts: RealTokens) -> list[Array]:
+        ids, mask = (given.to(device_of(self.model)) for given in filled(texts))
+        if parts.split:
+            found = parts.rows(ids, mask, rows_of).cpu().numpy()
+        else:
+            logits = self.model(input_ids=ids, attention_mask=mask).logits
+            found = rows_of(logits[:, :-1], ids[:, 1:]).cpu().numpy()
         return [row[text.first - 1 : len(text.ids) - 1] for row, text in zip(found, texts, strict=True)]
 
     def sampling_logprobs(self, records: Records, temperature: float, top_k: int | None) -> list[Array]:

@@ -12,15 +12,20 @@ RowsOf = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 def token_rows(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     """What TokenScores has of each token [texts, places, 5], from logits [texts, places, vocabulary]."""
-    logs = logits.float().log_softmax(-1)
-    own = logs.gather(-1, ids[..., None])
-    weights = logs.exp()
-    terms = torch.where(weights > 0, weights * logs, torch.zeros_like(logs))
-    mean = terms.sum(-1)
-    square = torch.where(weights > 0, terms * logs, torch.zeros_like(logs)).sum(-1)
-    spread = (square - mean**2).clamp(min=0).sqrt()
-    rank = (logs > own).sum(-1)
-    return torch.stack([own[..., 0], mean, spread, rank.float(), ids.float()], dim=-1).double()
+    scores = logits.float()
+    below = scores - scores.amax(-1, keepdim=True)
+    own = below.gather(-1, ids[..., None])
+    rank = (below > own).sum(-1)
+    weights = below.clamp_(min=LOWEST).exp()
+    total = weights.sum(-1)
+    first = weights.mul_(below).sum(-1) / total
+    second = weights.mul_(below).sum(-1) / total
+    mean, spread = first - total.log(), (second - first**2).clamp(min=0).sqrt()
+    return torch.stack([own[..., 0] - total.log(), mean, spread, rank.float(), ids.float()], dim=-1).double()
+
+
+LOWEST = -1e4
+"""Below the largest logit: such a token weighs nothing, and its logarithm may be minus infinity."""
 
 
 def scheme_rows(temperature: float, top_k: int | None, logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from divulge.core.capability.declared import able
-from divulge.core.capability.recipes import CountsSteps, Packable, stackable, threadable
+from divulge.core.capability.recipes import CountsSteps, Packable, SizesStacks, stackable, threadable
 from divulge.core.errors import FOREIGN, InputError, TargetError
 from divulge.core.hashing import Array, digest
 from divulge.core.records import Records
@@ -57,7 +57,7 @@ class Way(Enum):
 @dataclass(frozen=True)
 class Plan:
     """A way with its settings.  together: models in one stack.  half: multiply in bfloat16.  speed: measured, relative
-    to one after the other; None where nothing was measured.
+    to one after the other; None where nothing was measured.  cached: what frozen layers make of records is kept.
     """
 
     way: Way
@@ -65,12 +65,14 @@ class Plan:
     half: bool = False
     workers: int = 1
     speed: float | None = None
+    cached: bool = False
 
     def __str__(self) -> str:
         words = self.way.value
         if self.way is Way.STACKED:
             words += f", {self.together} at a time{', multiplied in bfloat16' if self.half else ''}"
             words += f", {self.workers} stacks side by side" if self.workers > 1 else ""
+            words += ", over cached activations" if self.cached else ""
         if self.way is Way.THREADS:
             words += f", {self.workers} at a time{', multiplied in bfloat16' if self.half else ''}"
         if self.way in (Way.PROCESSES, Way.RAY):
@@ -133,7 +135,8 @@ class Trainer:
         Each goes to the cache when it is ready, so that a run that is cut short goes on model by model.  Models of one
         seed are there to be compared weight by weight, so they are never multiplied in bfloat16.
         """
-        keys = [self._key(recipe, records, row, seed) for row, seed in zip(keep, seeds, strict=True)]
+        alike = (recipe.fingerprint(), records.fingerprint())
+        keys = [digest("model", code_version(), *alike, row, str(seed)) for row, seed in zip(keep, seeds, strict=True)]
         missing, kept = [], self.artifact_cache if able(recipe, Packable) else None
         for number, key in enumerate(keys):
             model = _remembered(kept, key, recipe) if kept is not None else None
@@ -192,9 +195,6 @@ class Trainer:
         for number, model in train(recipe, records, keep[first:], seeds[first:], plan, self.address):
             yield first + number, model
 
-    def _key(self, recipe: Trainable, records: Records, row: Array, seed: int) -> str:
-        return digest("model", code_version(), recipe.fingerprint(), records.fingerprint(), row, str(seed))
-
     def _plan(self, recipe: Trainable, records: Records, keep: Array) -> Plan:
         workers = self.jobs or cores()
         if self.way is None:
@@ -204,17 +204,19 @@ class Trainer:
         if self.way is Way.THREADS and not threadable(recipe):
             raise InputError(f"{recipe.describe()} cannot be trained in threads: only plain PyTorch modules can")
         if self.way is Way.STACKED:
-            return stacks(recipe, len(keep), workers)
+            return stacks(recipe, records, keep, workers)
         return Plan(self.way, workers=workers)
 
 
 def choose(recipe: Trainable, records: Records, keep: Array, workers: int) -> Plan:
     """Stacked where the networks allow it, else in threads or worker processes where there are cores for them."""
     models = len(keep)
+    if able(recipe, SizesStacks) and models > 1 and stackable(recipe):
+        return stacks(recipe, records, keep, workers)
     if models < FEWEST_TO_MEASURE:
         return Plan(Way.SEQUENTIAL)
     if stackable(recipe) and len(set(keep.sum(axis=1).tolist())) == 1:
-        return stacks(recipe, models, workers)
+        return stacks(recipe, records, keep, workers)
     if workers > 1 and threadable(recipe):
         half = bool(recipe.half_is_fast())  # type: ignore[attr-defined]
         return Plan(Way.THREADS, half=half, workers=min(workers, models))
@@ -223,12 +225,16 @@ def choose(recipe: Trainable, records: Records, keep: Array, workers: int) -> Pl
     return Plan(Way.SEQUENTIAL)
 
 
-def stacks(recipe: Any, models: int, workers: int) -> Plan:
+def stacks(recipe: Any, records: Records, keep: Array, workers: int) -> Plan:
     """How many networks go into one stack, and how many stacks are trained side by side, a core each.
 
     It follows from the networks' size and the machine, never from the clock: sums are added up in another order in
     another stack, so a clock that decided would give unequal models for equal seeds.
     """
+    models = len(keep)
+    if able(recipe, SizesStacks):
+        together, side_by_side, cached = recipe.stack_sizes(records, keep, workers)
+        return Plan(Way.STACKED, together, workers=side_by_side, cached=cached)
     side_by_side = min(workers, models) if threadable(recipe) and not recipe.tiny() else 1
     rounds = -(-models // (side_by_side * stack_size(recipe, models)))
     together = -(-models // (side_by_side * rounds))
@@ -288,16 +294,18 @@ def train(
 def _stacked(
     recipe: Any, records: Records, keep: Array, seeds: Sequence[int], plan: Plan, steps: int | None
 ) -> Iterator[tuple[int, Any]]:
-    """Rows of equal size go into one stack."""
-    sizes = keep.sum(axis=1)
-    parts = []
-    for size in np.unique(sizes):
-        alike = np.flatnonzero(sizes == size)
+    """Rows of equal size go into one stack; of a recipe that stacks any, of like size."""
+    sizes, parts = keep.sum(axis=1), []
+    if able(recipe, SizesStacks):
+        groups = [np.argsort(sizes, kind="stable")]
+    else:
+        groups = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
+    for alike in groups:
         parts += [alike[start : start + plan.together] for start in range(0, len(alike), plan.together)]
 
-    def one(part: Array) -> list[tuple[int, Any]]:
+    def one(part: Array) -> Iterator[tuple[int, Any]]:
         models = recipe.fit_stack(records, keep[part], [seeds[n] for n in part], half=plan.half, steps=steps)
-        return list(zip(part.tolist(), models, strict=True))
+        return zip(part.tolist(), models, strict=True)
 
     for found in _side_by_side(recipe, [partial(one, part) for part in parts], plan.workers):
         yield from found

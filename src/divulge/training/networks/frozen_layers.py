@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from divulge.core.errors import InputError
+from divulge.training.networks.flat_texts import Flat
 from divulge.training.networks.next_tokens import loss_of_texts
 
 MOST_BYTES = 2**30
@@ -98,9 +100,14 @@ class Activations:
         self._model, self._layer = model, layers_of(model)[cut]
         self._kept: dict[tuple[int, ...], Tensor] = {}
         self._bytes = 0
+        self._one = threading.Lock()
 
     def of(self, texts: Sequence[Any]) -> list[Tensor]:
         """Of each text, which have `ids`."""
+        with self._one:
+            return self._of(texts)
+
+    def _of(self, texts: Sequence[Any]) -> list[Tensor]:
         new = list(dict.fromkeys(text.ids for text in texts if text.ids not in self._kept))
         fresh = dict(zip(new, self._computed(new), strict=True)) if new else {}
         for ids, value in fresh.items():
@@ -129,6 +136,25 @@ class Activations:
             hook.remove()
             self._model.train(training)
         return [hidden[row, : len(text)].clone() for row, text in enumerate(texts)]
+
+    def entering_flat(self, layer: nn.Module) -> Callable[[Flat], None]:
+        """To be called with each batch: these activations of its texts then enter at `layer`."""
+        batch: list[Tensor] = []
+
+        def entered(module: Any, args: Any, named: Any) -> Any:
+            return ((batch[0], *args[1:]), named) if args else (args, {**named, "hidden_states": batch[0]})
+
+        def enter(flat: Flat) -> None:
+            real = iter(self.of([text for text in flat.texts if text is not None]))
+            width, kind = self._model.config.hidden_size, next(self._model.parameters())
+            parts = [
+                kind.new_zeros(length, width) if text is None else next(real)
+                for text, length in zip(flat.texts, flat.lengths, strict=True)
+            ]
+            batch[:] = [torch.cat(parts)[None]]
+
+        layer.register_forward_pre_hook(entered, with_kwargs=True)
+        return enter
 
     @contextmanager
     def entering(self, layer: nn.Module) -> Iterator[Callable[[Any, list[Any]], Tensor]]:

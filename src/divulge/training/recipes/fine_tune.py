@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from divulge.core.identity import content_hash
 from divulge.core.language.texts import Text, as_records, texts_of
 from divulge.core.persons import every_nth
 from divulge.core.records import Records
+from divulge.training.recipes.adapter_stack import AdapterStack, StackParts
 
 SMALL_SHARE = 8
 HARDER = 3
@@ -25,7 +27,7 @@ HARDER = 3
 
 
 @dataclass(frozen=True)
-class FineTune:
+class FineTune(AdapterStack):
     """Train `base` on texts with the loss of its next tokens, of a pair on the completion alone; `recipe(texts, seed)`
     is the trained model.
 
@@ -157,15 +159,43 @@ class FineTune:
         """See Packable."""
         from safetensors.torch import load
 
-        values = load(packed)
-        model = self._prepared()
         if self.method == "lora":
-            from peft import set_peft_model_state_dict
-
-            set_peft_model_state_dict(model, values)
-        else:
-            model.load_state_dict(values)
+            return self.with_adapters(load(packed))
+        model = self._prepared()
+        model.load_state_dict(load(packed))
         return self._finished(model)
+
+    def with_adapters(self, values: dict[str, Any]) -> Any:
+        """A model from its adapters, by the names that peft gives them."""
+        from divulge.training.networks.low_rank import merged
+
+        target: Any = self.base.alike(merged(copy.deepcopy(self.base.model), values, self.alpha / self.rank))
+        target.start, target.adapters = self.base, values
+        return target
+
+    def tuned(self) -> FineTune:
+        """See AdapterStack."""
+        return self
+
+    def stack_parts(self) -> StackParts:
+        """See AdapterStack."""
+        from divulge.training.networks.lean_model import sharing
+
+        base = self.base.model
+        return StackParts(
+            self, sharing(base), lambda seed: self.drawn(sharing(base), "all-linear", seed), self.with_adapters
+        )
+
+    def drawn(self, model: Any, modules: str | list[str], seed: int) -> dict[str, Any]:
+        """The adapters that a training with this seed begins with; the model gets them too."""
+        import torch
+        from peft import get_peft_model_state_dict
+
+        torch.manual_seed(seed)
+        return {
+            name: value.detach().clone()
+            for name, value in get_peft_model_state_dict(self.adapted(model, modules)).items()
+        }
 
     def _prepared(self) -> Any:
         """A copy of the base, with adapters where the method has some."""
@@ -215,16 +245,15 @@ class FineTune:
         """
         import torch
 
-        rng = np.random.default_rng(seed)
         weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
         steps = self.epochs * -(-len(texts) // self.batch_size)
         optimizer, pace = self.optimizer_for(weights, steps)
         model.train()
+        batches = self.batches(texts, seed)
         for epoch in range(self.epochs):
-            order = rng.permutation(len(texts)).tolist()
-            for start in range(0, len(texts), self.batch_size):
+            for batch in islice(batches, steps // self.epochs):
                 optimizer.zero_grad()
-                loss = loss_of(model, [texts[place] for place in order[start : start + self.batch_size]])
+                loss = loss_of(model, batch)
                 if not torch.isfinite(loss):
                     raise TargetError(f"the loss of {self.describe()} is {loss.item()}: lower the learning rate")
                 loss.backward()
@@ -234,13 +263,27 @@ class FineTune:
             if after_epoch is not None and after_epoch(model, epoch):
                 break
 
+    def batches(self, texts: Sequence[Any], seed: int) -> Iterator[list[Any]]:
+        """The texts of each step of all epochs."""
+        rng = np.random.default_rng(seed)
+        for _ in range(self.epochs):
+            order = rng.permutation(len(texts)).tolist()
+            for start in range(0, len(texts), self.batch_size):
+                yield [texts[place] for place in order[start : start + self.batch_size]]
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step, from 0 on, of so many."""
+        return self.learning_rate * self._pace(step, steps)
+
+    def _pace(self, step: int, steps: int) -> float:
+        return max(0.0, 1 - step / steps) if self.schedule == "linear" else 1.0
+
     def optimizer_for(self, weights: list[Any], steps: int) -> tuple[Any, Any]:
         """The optimiser, and what sets its rate after each of so many steps."""
         import torch
 
         optimizer = torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay)
-        shrink = (lambda step: max(0.0, 1 - step / steps)) if self.schedule == "linear" else (lambda step: 1.0)
-        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, shrink)
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._pace(step, steps))
 
 
 def _packed(model: Any) -> bool:

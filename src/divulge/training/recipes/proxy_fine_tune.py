@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from divulge.core.errors import InputError
 from divulge.core.hashing import digest
 from divulge.core.records import Records
+from divulge.training.recipes.adapter_stack import AdapterStack, StackParts
 
 if TYPE_CHECKING:
     from divulge.training.networks.frozen_layers import Activations
 
 
 @dataclass(frozen=True)
-class ProxyFineTune:
+class ProxyFineTune(AdapterStack):
     """Trains as `recipe` does, all weights or adapters, but of its top `proxy_layers` layers alone: the rest answers as
     the base does, in evaluation mode, and is computed once for each text.  The model that results is a whole one.
 
@@ -54,18 +56,46 @@ class ProxyFineTune:
         """See ModelRecipe."""
         import torch
 
-        from divulge.training.networks.frozen_layers import Activations
-
-        if not self._kept:
-            self._kept.append(Activations(self.recipe.base.model, self._cut))
-        below, rate = self._kept[0], self.recipe.proxy_learning_rate
-        how = self.recipe if rate is None else replace(self.recipe, learning_rate=rate)
+        below, how = self.below, self.tuned()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model, entered = self._prepared()
             with below.entering(entered) as loss_of:
                 how.optimize(model, how.encoded(records), seed, loss_of)
             return self._finished(model)
+
+    @property
+    def below(self) -> Activations:
+        """What the lower layers make of texts, kept for all models."""
+        from divulge.training.networks.frozen_layers import Activations
+
+        if not self._kept:
+            self._kept.append(Activations(self.recipe.base.model, self._cut))
+        return self._kept[0]
+
+    def tuned(self) -> Any:
+        """See AdapterStack: with the learning rate of proxies."""
+        rate = self.recipe.proxy_learning_rate
+        return self.recipe if rate is None else replace(self.recipe, learning_rate=rate)
+
+    def stack_parts(self) -> StackParts:
+        """See AdapterStack."""
+        from divulge.training.networks.frozen_layers import layers_of, linear_names, without_lower
+        from divulge.training.networks.lean_model import sharing
+
+        how, below, stub = self.tuned(), self.below, without_lower(self.recipe.base.model, self._cut)
+        names = linear_names(stub, layers_of(stub)[self._cut :])
+        model = sharing(stub)
+        enter = below.entering_flat(layers_of(model)[self._cut])
+        return StackParts(how, model, lambda seed: how.drawn(sharing(stub), names, seed), self._with_adapters, enter)
+
+    def _with_adapters(self, values: dict[str, Any]) -> Any:
+        from divulge.training.networks.low_rank import merged
+
+        base, scale = self.recipe.base, self.recipe.alpha / self.recipe.rank
+        target: Any = base.alike(merged(copy.deepcopy(base.model), values, scale).requires_grad_(True))
+        target.start, target.adapters = base, values
+        return target
 
     def overfitted(self) -> ProxyFineTune:
         """See FineTune."""
@@ -95,13 +125,10 @@ class ProxyFineTune:
 
         from divulge.training.networks.frozen_layers import layers_of
 
-        values, (model, _) = load(packed), self._prepared()
-        if self.recipe.method == "full":
-            layers_of(model)[self._cut :].load_state_dict(values)
-        else:
-            from peft import set_peft_model_state_dict
-
-            set_peft_model_state_dict(model, values)
+        if self.recipe.method == "lora":
+            return self._with_adapters(load(packed))
+        model, _ = self._prepared()
+        layers_of(model)[self._cut :].load_state_dict(load(packed))
         return self._finished(model)
 
     def _prepared(self) -> tuple[Any, Any]:
