@@ -22,7 +22,7 @@ from divulge.core.results.metric import (
     Trials,
 )
 from divulge.core.results.policy import Policy
-from divulge.core.threat import Access
+from divulge.core.threat import RELEASES, Access
 from divulge.core.wording import percent, plural
 from divulge.stats.many.familywise import corrections
 from divulge.stats.many.multiplicity import holm
@@ -136,7 +136,7 @@ def below_chance(finding: Measurement, regression: bool = False) -> str:
     """Why a finding that lies below chance is a fault of the audit, and which one is likely."""
     others = "the true values, their sign or their scale" if regression else "the labels or the order of the classes"
     likely = f"members and non-members are probably swapped, or {others} are not the model's"
-    if finding.access == Access.SAMPLES.value:
+    if finding.access in {port.value for port in RELEASES}:
         likely = "members and non-members are probably swapped, or the release was made from the non-members"
     name = finding.kind.label
     value, low, high = (finding.value or 0.0, finding.low or 0.0, finding.high or 0.0)
