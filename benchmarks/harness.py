@@ -43,6 +43,15 @@ class Row:
         return "" if self.bar is None else {True: "met", False: "MISSED", None: "undecided"}[self.holds]
 
 
+HEAD = f"{'':62}{'value':>11}{'low':>11}{'high':>11}{'bar':>11}  holds"
+
+
+def shown(row: Row) -> str:
+    """A row as a line of the table below HEAD."""
+    cells = [f"{'' if v is None else format(v, '.4g'):>11}" for v in (row.value, row.low, row.high, row.bar)]
+    return f"{row.name:62}{''.join(cells)}  {row.word}"
+
+
 def rate(
     name: str, hits: Iterable[object], bar: float | None = None, better: Literal["above", "below"] = "above"
 ) -> Row:
@@ -78,12 +87,11 @@ def main(title: str, measure: Measure | Mapping[str, Measure]) -> None:
     options = parser.parse_args()
     parts = _parts(parser, measure, getattr(options, "parts", []))
     print(title)
-    print(f"{'':62}{'value':>11}{'low':>11}{'high':>11}{'bar':>11}  holds")
+    print(HEAD)
     rows = []
     for row in chain.from_iterable(part(options.quick) for part in parts):
         rows.append(row)
-        cells = [f"{'' if v is None else format(v, '.4g'):>11}" for v in (row.value, row.low, row.high, row.bar)]
-        print(f"{row.name:62}{''.join(cells)}  {row.word}", flush=True)
+        print(shown(row), flush=True)
     if options.json is not None:
         listed = [{k: v for k, v in asdict(r).items() if k != "better"} | {"holds": r.holds} for r in rows]
         options.json.write_text(json.dumps(listed, indent=2))

@@ -88,15 +88,17 @@ def test_more_access_never_takes_an_attack_away():
 
 
 def offered():
-    """Ports of a tree, a network and a generator, trained by a recipe."""
+    """Ports of a tree, a network and a generator, trained by a recipe, and of published counts."""
     torch = pytest.importorskip("torch")
     from sklearn.tree import DecisionTreeClassifier
 
     from divulge.setup.sources.targets_from import target_from
+    from divulge.targets.count_table import CountTable
 
     tree = DecisionTreeClassifier(random_state=0).fit(np.arange(20.0)[:, None], np.arange(20) % 2)
     generator = divulge.GeneratorTarget(lambda count, seed: np.zeros((count, 1)))
-    targets = [target_from(tree), target_from(torch.nn.Linear(2, 2)), generator]
+    counts = CountTable({"town": ["north"], "count": ["1"]})
+    targets = [target_from(tree), target_from(torch.nn.Linear(2, 2)), generator, counts]
     return frozenset().union(*(ports_of(target, recipe=object()) for target in targets))
 
 

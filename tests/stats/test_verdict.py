@@ -214,3 +214,14 @@ def test_what_is_likely_below_chance_depends_on_the_task(regression, likely):
     below = replace(BASE, value=0.3, low=0.2, high=0.4, p_value=1.0, p_below=1e-6)
     (finding,) = settle([below], Policy(), None, regression=regression)
     assert finding.verdict is Verdict.INVALID and likely in finding.reason
+
+
+def test_a_slight_success_on_the_control_accuses_nobody_and_is_no_fault_where_nothing_is_found():
+    leak, quiet = settle(
+        [BASE, replace(BASE, attack="entropy", value=0.51, low=0.46, p_value=0.6)],
+        Policy(),
+        None,
+        suspected=frozenset({BASE.attack, "entropy"}),
+    )
+    assert leak.verdict is Verdict.INVALID and "never saw these records" in leak.reason
+    assert quiet.verdict is Verdict.NOT_FOUND

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from divulge.auditing.challenge import ChallengeSpec
-from divulge.auditing.challenges import extraction, membership, property, reconstruction, release, texts
+from divulge.auditing.challenges import counts, extraction, membership, property, reconstruction, release, texts
 from divulge.core.attack import Card
 from divulge.core.errors import Impossible, InputError
 from divulge.core.plugins import announced
@@ -18,6 +18,7 @@ _OURS = (
     *membership.ALL,
     *reconstruction.ALL,
     *release.ALL,
+    *counts.ALL,
     *texts.ALL,
     *property.ALL,
     *extraction.ALL,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from divulge.auditing.answers import SCORED, TOLERANCE, Seen, as_expected, bare, checked, seen_of
+from divulge.auditing.doubts.counted_otherwise import counted_otherwise
 from divulge.auditing.doubts.other_forms import fits_better, other_line
 from divulge.auditing.doubts.without_recipe import boasts_to_strangers, loss_tells, not_looked_at, told_in_one_set
 from divulge.auditing.job import BoundRecipe, Job
@@ -117,7 +118,7 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
     if job.target.task is Task.LANGUAGE:
         return _of_texts(job, memory if memory is not None else Memory())
     if not set(ANSWERS) & job.target.offers:
-        return _unmeasured(job, NO_ANSWERS, *released_otherwise(job))
+        return _unmeasured(job, NO_ANSWERS, *released_otherwise(job), *counted_otherwise(job))
     if _service(job):
         if dry:
             return _unmeasured(job, "a dry run sends a service three records only")

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from divulge.core.capability.declared import able
+from divulge.core.capability.releases import ShowsCounts
 from divulge.core.capability.targets import Completes, Generates, TellsSampling, model_of
 from divulge.core.errors import AccessDenied, BudgetSpent, Impossible, TargetError
 from divulge.core.hashing import Array, derived_seed, row_digests
 from divulge.core.language.texts import Text, as_records, text_key, texts_of
 from divulge.core.language.token_meter import TokenMeter
 from divulge.core.language.token_scores import TokenScores, of_padded, padded, trimmed
+from divulge.core.mixed.counted import CellCounts
 from divulge.core.records import Records, Schema
 from divulge.core.signals import log_softmax
 from divulge.core.target import Target
@@ -33,7 +35,7 @@ FROM_STRONGER = frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGI
 WITHOUT_RECORDS = frozenset(
     {
         *(Access.PARAMETERS, Access.UPDATES, Access.ACTIVATIONS, Access.VERSIONS),
-        *(Access.SCORES_OVER_TIME, Access.SAMPLES, Access.COMPLETIONS),
+        *(Access.SCORES_OVER_TIME, Access.SAMPLES, Access.COUNTS, Access.COMPLETIONS),
     }
 )
 """Ports that are no question about records."""
@@ -210,6 +212,14 @@ class GrantedOracle:
         seed = derived_seed(self._drawn, "samples", self._target.fingerprint())  # none is drawn like another's
         self._drawn += count
         return self._target.draw(count, seed, schema)
+
+    def counts(self, schema: Schema) -> CellCounts:
+        """See Oracle."""
+        if Access.COUNTS not in self._granted:
+            raise AccessDenied("published counts are not granted here")
+        if not able(self._target, ShowsCounts):
+            raise AccessDenied(f"the target {self._target.name} is no table of counts")
+        return self._target.counts(schema)
 
     def token_logprobs(self, texts: Records | Sequence[Text]) -> TokenScores:
         """See Oracle."""

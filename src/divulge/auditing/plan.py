@@ -16,7 +16,7 @@ from divulge.core.errors import Impossible
 from divulge.core.recipe import Recipe
 from divulge.core.records import Kind
 from divulge.core.target import Target
-from divulge.core.threat import Access, Knowledge, ThreatModel, missing
+from divulge.core.threat import RELEASES, Access, Knowledge, ThreatModel, missing
 from divulge.core.wording import counted
 
 
@@ -48,9 +48,10 @@ def relevant(
     """The attacks that are meant for what the target predicts, and worth their queries to this adversary."""
     defaults = [attack for attack in attacks if attack.card.default]
     patient = threat is None or not threat.grants(Access.SCORES) or Access.SCORES not in target.offers
-    if Access.SAMPLES in target.offers:  # a generator answers nothing else
-        return [attack for attack in defaults if attack.card.needs.access is Access.SAMPLES]
-    defaults = [attack for attack in defaults if attack.card.needs.access is not Access.SAMPLES]
+    published = RELEASES & target.offers
+    if published:  # it answers nothing else
+        return [attack for attack in defaults if attack.card.needs.access in published]
+    defaults = [attack for attack in defaults if attack.card.needs.access not in RELEASES]
     return [
         attack
         for attack in defaults

@@ -91,6 +91,9 @@ ATTACKS: dict[str, str] = {
     "plagiarism_index": f"{_MEMBERSHIP}.synthetic.plagiarism_index:PlagiarismIndex",
     "query_features": f"{_MEMBERSHIP}.synthetic.query_features:QueryFeatures",
     "release_classifier": f"{_MEMBERSHIP}.synthetic.release_classifier:ReleaseClassifier",
+    "homer": f"{_MEMBERSHIP}.aggregates.homer:Homer",
+    "share_likelihood": f"{_MEMBERSHIP}.aggregates.share_likelihood:ShareLikelihood",
+    "traceability": f"{_MEMBERSHIP}.aggregates.traceability:Traceability",
     "con_recall": f"{_LANGUAGE}.con_recall:ConRecall",
     "dc_pdd": f"{_LANGUAGE}.dc_pdd:DcPdd",
     "error_zone": f"{_LANGUAGE}.error_zone:ErrorZone",
@@ -126,6 +129,8 @@ ATTACKS: dict[str, str] = {
     "property_samples": f"{_PROPERTY}.property_samples:PropertySamples",
     "property_threshold_test": f"{_PROPERTY}.property_threshold_test:PropertyThresholdTest",
     "snap": f"{_PROPERTY}.snap:Snap",
+    "differencing": f"{_RECONSTRUCTION}.aggregates.differencing:Differencing",
+    "linear_program": f"{_RECONSTRUCTION}.aggregates.linear_program:LinearProgram",
     "activation_decoder": f"{_RECONSTRUCTION}.activations.activation_decoder:ActivationDecoder",
     "activation_inversion": f"{_RECONSTRUCTION}.activations.activation_inversion:ActivationInversion",
     "analytic_gradient": f"{_RECONSTRUCTION}.gradients.analytic_gradient:AnalyticGradient",
@@ -184,6 +189,9 @@ DEFAULT_RELEASE, DEFAULT_GENERATOR = "domias", "generator_ratio"
 """The attacks to look at first where records are made: from a released table alone, and with generators of one's own.
 Both were named before they were measured on fresh seeds (benchmarks/synthetic.py).
 """
+DEFAULT_COUNTS = "share_likelihood"
+"""The same where counts were published."""
+
 DEFAULT_TEXTS = "reference_blend"
 DEFAULT_TEXTS_WITH_SHADOWS = "learned_text_ratio"
 """The same of language models, without shadow fine-tunes and with some."""
@@ -191,7 +199,11 @@ DEFAULT_TEXTS_WITH_SHADOWS = "learned_text_ratio"
 
 def default_membership(played: Iterable[str]) -> str:
     """The attack on membership to look at first, of those that were played."""
-    names, others = set(played), (DEFAULT_TEXTS_WITH_SHADOWS, DEFAULT_TEXTS, DEFAULT_GENERATOR, DEFAULT_RELEASE)
+    of_texts, published = (
+        (DEFAULT_TEXTS_WITH_SHADOWS, DEFAULT_TEXTS),
+        (DEFAULT_GENERATOR, DEFAULT_RELEASE, DEFAULT_COUNTS),
+    )
+    names, others = set(played), (*of_texts, *published)
     return next((name for name in others if name in names), DEFAULT_MEMBERSHIP)
 
 

@@ -13,6 +13,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from divulge.attacks.membership.aggregates.homer import homer
+from divulge.attacks.membership.aggregates.traceability import traced
+from divulge.attacks.reconstruction.aggregates.differencing import differing as _differing
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 from divulge.core.records import Records
@@ -95,19 +98,6 @@ def _records(given: object, what: str) -> None:
         )
 
 
-def homer(asked: Array, shares: Array, population: Array) -> Array:
-    """How much nearer a record is to the released shares than to the population's (Homer et al. 2008, equation 1).
-
-    asked: [records, cells].  shares, population: [cells].
-    """
-    return np.asarray((np.abs(asked - population) - np.abs(asked - shares)).sum(axis=1))
-
-
-def traced(asked: Array, shares: Array, population: Array) -> Array:
-    """Inner product of what is special about a record and about the release (Dwork et al. 2015, section 3)."""
-    return np.asarray((asked - population) @ (shares - population))
-
-
 def who_was_counted(
     counts: Array, marginals: Marginals, members: Records, nonmembers: Records, policy: Policy | None = None
 ) -> dict[str, tuple[Estimate, ...]]:
@@ -168,18 +158,7 @@ def differing(queries: Array, answers: Array) -> dict[int, float]:
     queries: bool [queries, people].  answers: [queries].  One count about a person alone, of nobody else, counts too.
     Raises InputError for numbers of queries and answers that differ.
     """
-    sets = _asked(queries, answers).astype(bool)
-    held = {row.tobytes(): float(answer) for row, answer in zip(sets, answers, strict=True)}
-    held.setdefault(np.zeros(sets.shape[1], dtype=bool).tobytes(), 0.0)
-    found: dict[int, list[float]] = {}
-    for row, answer in zip(sets, answers, strict=True):
-        for person in np.flatnonzero(row).tolist():
-            without = row.copy()
-            without[person] = False
-            other = held.get(without.tobytes())
-            if other is not None:
-                found.setdefault(person, []).append(float(answer) - other)
-    return {person: float(np.mean(values)) for person, values in sorted(found.items())}
+    return _differing(_asked(queries, answers).astype(bool), np.asarray(answers, dtype=np.float64))
 
 
 def told(guess: Array, secret: Sequence[int] | Array, policy: Policy | None = None) -> Estimate:

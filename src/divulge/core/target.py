@@ -12,6 +12,7 @@ from divulge.core.threat import Access, Task
 if TYPE_CHECKING:
     from divulge.core.language.texts import Text
     from divulge.core.language.token_scores import TokenScores
+    from divulge.core.mixed.counted import CellCounts
 
 
 class Target(Protocol):
@@ -143,4 +144,8 @@ class Oracle(Protocol):
 
     def samples(self, count: int, schema: Schema) -> Records:
         """So many generated records, in the form that the schema says; each counts as a query.  Needs SAMPLES."""
+        ...
+
+    def counts(self, schema: Schema) -> CellCounts:
+        """What was published: cells, in terms of the schema's columns, and the number in each.  Needs COUNTS."""
         ...

@@ -75,6 +75,7 @@ class Challenge:
     SINGLED: ClassVar[Challenge]
     LINKED: ClassVar[Challenge]
     DEDUCED: ClassVar[Challenge]
+    SOLVED: ClassVar[Challenge]
 
     def __str__(self) -> str:
         return self.value
@@ -99,6 +100,7 @@ Challenge.COPIED = Challenge(Family.RECONSTRUCTION, "training rows in a release"
 Challenge.SINGLED = Challenge(Family.RECONSTRUCTION, "what is true of one person alone")
 Challenge.LINKED = Challenge(Family.RECONSTRUCTION, "two parts of a record that belong together")
 Challenge.DEDUCED = Challenge(Family.RECONSTRUCTION, "what a release tells about known people")
+Challenge.SOLVED = Challenge(Family.RECONSTRUCTION, "what published counts tell about known people")
 
 
 class Access(Enum):
@@ -118,6 +120,7 @@ class Access(Enum):
     VERSIONS = "two versions of the model"
     SCORES_OVER_TIME = "scores before and after an update"
     SAMPLES = "generated samples"
+    COUNTS = "published counts"
     TOKEN_LOGPROBS = "token log-probabilities"
     COMPLETIONS = "sampled text"
 
@@ -152,6 +155,10 @@ _OF_TEXT: Mapping[Access, frozenset[Access]] = MappingProxyType(
 """What the same interface shows of a language model: instead of scores of classes those of tokens, instead of a label
 a text.
 """
+
+
+RELEASES = frozenset({Access.SAMPLES, Access.COUNTS})
+"""Ports of what was published instead of records or a model: it answers no question about a record."""
 
 
 def closure(access: Iterable[Access]) -> frozenset[Access]:
@@ -355,6 +362,13 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 frozenset({Access.SAMPLES}),
                 _SHADOWING | {Knowledge.PARTIAL_RECORD},
                 assets=(Asset.MEMBERSHIP, Asset.RECORDS, Asset.ATTRIBUTES, Asset.PROPERTIES),
+            ),
+            ThreatModel(
+                "published-counts",
+                "anyone who reads the published counts",
+                frozenset({Access.COUNTS}),
+                frozenset({Knowledge.POPULATION, Knowledge.PARTIAL_RECORD}),
+                assets=(Asset.MEMBERSHIP, Asset.ATTRIBUTES),
             ),
             ThreatModel(
                 "data-owner",

@@ -158,9 +158,9 @@ class ReleaseGame:
 
     def _linked(self, guess: LinksGuess, orders: list[Array]) -> Evidence:
         def met(first: Array, second: Array) -> Array:
-            left, right = np.empty_like(first), np.empty_like(second)
-            left[orders[0]], right[orders[1]] = first, second
-            return np.array([float(bool(set(a) & set(b))) for a, b in zip(left.tolist(), right.tolist(), strict=True)])
+            one, other = np.empty_like(first), np.empty_like(second)
+            one[orders[0]], other[orders[1]] = first, second
+            return np.array([float(bool(set(a) & set(b))) for a, b in zip(one.tolist(), other.tolist(), strict=True)])
 
         if len(guess.first) != len(self.asked) or len(guess.second) != len(self.asked):
             raise TargetError("the attack linked another number of people than it was asked about")
@@ -177,12 +177,12 @@ class ReleaseGame:
         trials, shown = [], []
         for column, values in guess.values.items():
             name = self.asked.schema.names[column]
-            right = _right(self.asked, column, _sorted_back(values, order))
+            hits = right(self.asked, column, _sorted_back(values, order))
             exact = self.asked.schema.columns[column].kind in (*CODED, Kind.BOOLEAN)
             note = "the very value" if exact else f"within {TOLERANCE:.0%} of the value"
-            trials.append(self._paired(ATTRIBUTE_DEDUCED, right, note=note, about=name))
+            trials.append(self._paired(ATTRIBUTE_DEDUCED, hits, note=note, about=name))
             if column in guess.naive:
-                naive = _right(self.asked, column, _sorted_back(guess.naive[column], order))[: self.people]
+                naive = right(self.asked, column, _sorted_back(guess.naive[column], order))[: self.people]
                 shown.append(Quality("by guesses without the rest of a record", tuple(naive), about=name))
         if not trials:
             raise Impossible("there is no column that could be deduced")
@@ -233,7 +233,8 @@ def _sorted_back(values: Array, order: Array) -> Array:
     return back
 
 
-def _right(records: Records, column: int, guess: Array) -> Array:
+def right(records: Records, column: int, guess: Array) -> Array:
+    """Whether each value of a column is the record's, or close to it where it is a quantity: 0 or 1 [records]."""
     truth = np.asarray(records.x[:, column], dtype=np.float64)
     same = (guess == truth) | (np.isnan(guess) & np.isnan(truth))
     if records.schema.columns[column].kind in (*CODED, Kind.BOOLEAN):

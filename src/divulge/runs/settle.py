@@ -36,9 +36,9 @@ def final_findings(
     by = corrected(run, measured, policy, bounds, meanwhile).findings if run is not None else None
     faults, doubts = (met.faults, met.doubts) if met is not None else ((), ())
     regression = run is not None and run.facts().target.task == Task.REGRESSION.value
-    tainted = tainted_attacks(above, 1 - policy.confidence, below)
+    tainted, suspected = (tainted_attacks(above, rate, below) for rate in (BELOW, 1 - policy.confidence))
     alarm = blind.alarm or _apart_without(outcomes)
-    return tuple(settle(measured, policy, alarm, tainted, faults, by, doubts, regression))
+    return tuple(settle(measured, policy, alarm, tainted, faults, by, doubts, regression, suspected))
 
 
 def _apart_without(outcomes: Sequence[StoredOutcome]) -> str | None:

@@ -59,10 +59,13 @@ class TargetPart(TargetSettings):
     """The model."""
 
     kind: Annotated[
-        Literal["sklearn", "torch", "onnx", "scores", "http", "synthetic", "language", "token_table", "openai"],
+        Literal[
+            "sklearn", "torch", "onnx", "scores", "http", "synthetic", "counts", "language", "token_table", "openai"
+        ],
         WrapValidator(_or_announced),
     ]
-    """of what file or service, synthetic for a released table, or a kind that an installed package announces"""
+    """of what file or service, synthetic for a released table, counts for published counts, or a kind that an installed
+    package announces"""
     path: Path | None = None
     """relative to the audit file"""
     name: str | None = None
@@ -154,6 +157,10 @@ class LimitsPart(Part):
     """whether code of a model may reach the network: a target of pickles or with a factory cannot otherwise"""
 
 
+_THREATS = {"synthetic": "synthetic-data", "counts": "published-counts"}
+"""Who attacks what was published."""
+
+
 class AuditFile(AuditSettings):
     """An audit."""
 
@@ -169,17 +176,18 @@ class AuditFile(AuditSettings):
     @model_validator(mode="before")
     @classmethod
     def _of_a_table(cls, values: Any) -> Any:
-        """`synthetic: released.csv` says what `target: {kind: synthetic, path: released.csv}` does; whoever is given a
-        table sees nothing but that.
+        """`synthetic: released.csv` says what `target: {kind: synthetic, path: released.csv}` does, and `counts:` the
+        same of counts; whoever is given a table sees nothing but that.
         """
         if not isinstance(values, dict):
             return values
         values = dict(values)
-        if "synthetic" in values and "target" not in values:
-            values["target"] = {"kind": "synthetic", "path": values.pop("synthetic")}
+        for kind in _THREATS:
+            if kind in values and "target" not in values:
+                values["target"] = {"kind": kind, "path": values.pop(kind)}
         target = values.get("target")
-        if isinstance(target, dict) and target.get("kind") == "synthetic":
-            values.setdefault("threat", "synthetic-data")
+        if isinstance(target, dict) and target.get("kind") in _THREATS:
+            values.setdefault("threat", _THREATS[target["kind"]])
         return values
 
     def options(self, folder: Path = Path(), **instead: Any) -> Options:

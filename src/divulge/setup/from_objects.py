@@ -33,6 +33,8 @@ def job_from_objects(model: Any, pairs: Sequence[Any], options: Options) -> Job:
     recipe = recipe_from(options.recipe, model, asked, tools)
     if Access.SAMPLES in target.offers and options.threat == "mlaas" and options.attacks is None:
         options = options.changed(threat="synthetic-data")  # nobody asks a table for scores
+    if Access.COUNTS in target.offers and options.threat == "mlaas" and options.attacks is None:
+        options = options.changed(threat="published-counts")
     return job_of(target, sets, recipe, options, tools)
 
 

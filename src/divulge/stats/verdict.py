@@ -22,7 +22,7 @@ from divulge.core.results.metric import (
     Trials,
 )
 from divulge.core.results.policy import Policy
-from divulge.core.threat import Access
+from divulge.core.threat import RELEASES, Access
 from divulge.core.wording import percent, plural
 from divulge.stats.many.familywise import corrections
 from divulge.stats.many.multiplicity import holm
@@ -75,6 +75,8 @@ def control_alarm_of(title: str) -> str:
     )
 
 
+TAINTED = "the attack succeeds against a model that never saw these records as well"
+
 BELOW = 0.01
 """Error rate, over all findings and controls of a run, of the alarm that an attack is right less often than chance."""
 
@@ -88,6 +90,7 @@ def settle(
     corrected: Sequence[Correction] | None = None,
     doubts: Sequence[str] = (),
     regression: bool = False,
+    suspected: frozenset[str] = frozenset(),
 ) -> list[Finding]:
     """Final verdicts, corrected for all measurable findings of a run.
 
@@ -95,7 +98,8 @@ def settle(
     negative control too, so that what they measure is not the training data.  faults: why the audit as a whole is
     none; any of them makes every finding invalid.  corrected: of each finding; Holm's correction where None.  doubts:
     why it is no evidence that attacks on the target find nothing; those that succeed do.  regression: whether the
-    target answers with values, which have no classes that could be in another order.
+    target answers with values, which have no classes that could be in another order.  suspected: attacks that succeed
+    against the negative control less clearly: they accuse nobody, but that they find nothing is no fault of the audit.
     """
     below = reversed_attacks(findings)
     settled: list[Finding] = []
@@ -105,6 +109,8 @@ def settle(
             settled.append(finding.judged(Verdict.INVALID, why, correction.adjusted, correction))
             continue
         found = _settle(finding, correction, policy)
+        if found.verdict is Verdict.LEAK and finding.attack in suspected:
+            found = finding.judged(Verdict.INVALID, TAINTED, correction.adjusted, correction)
         empty = [finding.broken_control] if finding.broken_control else []
         if finding.game in ASKS_THE_TARGET and finding.access != Access.UPDATES.value:
             empty += doubts
@@ -136,7 +142,7 @@ def below_chance(finding: Measurement, regression: bool = False) -> str:
     """Why a finding that lies below chance is a fault of the audit, and which one is likely."""
     others = "the true values, their sign or their scale" if regression else "the labels or the order of the classes"
     likely = f"members and non-members are probably swapped, or {others} are not the model's"
-    if finding.access == Access.SAMPLES.value:
+    if finding.access in {port.value for port in RELEASES}:
         likely = "members and non-members are probably swapped, or the release was made from the non-members"
     name = finding.kind.label
     value, low, high = (finding.value or 0.0, finding.low or 0.0, finding.high or 0.0)
@@ -163,7 +169,7 @@ def _invalid(
     if finding.attack in below:
         return below_chance(below[finding.attack], regression)
     if finding.attack in tainted:
-        return "the attack succeeds against a model that never saw these records as well"
+        return TAINTED
     return None
 
 

@@ -26,6 +26,7 @@ OWN = (
     "function",
     "generator",
     "synthetic",
+    "counts",
     "language",
     "token_table",
     "openai",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.resources import resources
 from divulge.catalog.defenses import defense
-from divulge.core.errors import MissingExtra
+from divulge.core.errors import MissingExtra, Notice
 from divulge.core.hashing import derived_rng, derived_seed
 from divulge.core.records import Records
 from divulge.data.sources import breast_cancer, census_income, fashion_mnist
@@ -26,7 +28,7 @@ from divulge.targets.generator import GeneratorTarget
 from divulge.training.recipes.generator import GeneratorRecipe
 from divulge.training.recipes.sklearn import SklearnRecipe
 from divulge.workflows.language_demo import language
-from divulge.workflows.synthesizers import bayesian_network, bootstrap, cart, gaussian_copula
+from divulge.workflows.synthesizers import Synthesizer, bayesian_network, bootstrap, cart, gaussian_copula
 
 if TYPE_CHECKING:
     from torch import nn
@@ -115,14 +117,14 @@ SYNTHETIC_COLUMNS = (
 
 
 def synthetic(seed: int) -> Iterator[Job]:
-    """Census tables of 600 people that a Gaussian copula, a Bayesian network and trees made up, and a bootstrap."""
+    """Census tables of 600 people that a Gaussian copula, a Bayesian network, a variational autoencoder and trees made
+    up, and a bootstrap.
+    """
     everyone = census_income()
     order = derived_rng(seed, "synthetic").permutation(len(everyone))[:2400]
     table = everyone.take(order).native()[list(SYNTHETIC_COLUMNS)]
     members, others, population = table[:600], table[600:1200], table[1200:]
-    made = (gaussian_copula, bayesian_network, cart, bootstrap)
-    words = ("a Gaussian copula", "a Bayesian network", "trees", "its own rows again")
-    for name, fit in zip(words, made, strict=True):
+    for name, fit in _generators().items():
         target = target_from(GeneratorTarget(fit(members, derived_seed(seed, "target"))), None)
         options = Options.of(
             {
@@ -137,6 +139,22 @@ def synthetic(seed: int) -> Iterator[Job]:
         sets = records_from(target, members, others, population)
         recipe = BoundRecipe(GeneratorRecipe(fit), GeneratorTarget)
         yield job_from_records(target, sets, options, recipe=recipe)
+
+
+def _generators() -> dict[str, Callable[[Any, int], Synthesizer]]:
+    """By what they are in words; the autoencoder where PyTorch is installed."""
+    made: dict[str, Callable[[Any, int], Synthesizer]] = {
+        "a Gaussian copula": gaussian_copula,
+        "a Bayesian network": bayesian_network,
+    }
+    if find_spec("torch") is None:
+        cure = "PyTorch is not installed: install divulge[torch]"
+        warnings.warn(f"the variational autoencoder is left out: {cure}", Notice, stacklevel=2)
+    else:
+        from divulge.workflows.tabular_vae import tvae
+
+        made["a variational autoencoder"] = tvae
+    return made | {"trees": cart, "its own rows again": bootstrap}
 
 
 Treatment = Literal["refuse", "drop", "keep"]

@@ -95,14 +95,15 @@ class Synthesizer:
         return pd.DataFrame({c.name: c.decoded(numbers[:, place]) for place, c in enumerate(self.columns)})
 
 
-def _read(table: pd.DataFrame) -> tuple[list[CodedColumn], Array]:
+def coded_table(table: pd.DataFrame) -> tuple[list[CodedColumn], Array]:
+    """The columns of a table, and its rows as numbers [rows, columns]."""
     columns = _columns(table)
     return columns, np.stack([c.coded(table[c.name]) for c in columns], axis=1)
 
 
 def bootstrap(table: pd.DataFrame, seed: int) -> Synthesizer:
     """The rows themselves, drawn with replacement."""
-    columns, numbers = _read(table)
+    columns, numbers = coded_table(table)
     return Synthesizer(columns, lambda count, rng: numbers[rng.integers(len(numbers), size=count)])
 
 
@@ -110,7 +111,7 @@ def gaussian_copula(table: pd.DataFrame, seed: int) -> Synthesizer:
     """Normal scores of ranks, their correlations, and the marginals as they are observed."""
     from scipy import special
 
-    columns, numbers = _read(table)
+    columns, numbers = coded_table(table)
     rng, count = np.random.default_rng(seed), len(numbers)
     shown = np.sort(numbers, axis=0)  # what is missing stands last
     ranks = np.stack([_ranks(column, rng) for column in numbers.T], axis=1)
@@ -139,7 +140,7 @@ def cart(table: pd.DataFrame, seed: int, leaf: int = LEAF) -> Synthesizer:
     """CodedColumn after column from a tree on those before it: a value is one of those in the leaf."""
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    columns, numbers = _read(table)
+    columns, numbers = coded_table(table)
     known = np.where(np.isnan(numbers), [c.fill for c in columns], numbers)
     trees = []
     for place in range(1, len(columns)):
@@ -167,7 +168,7 @@ def bayesian_network(table: pd.DataFrame, seed: int) -> Synthesizer:
     """A tree over the columns (Chow and Liu 1968), each in the bins of its own values: a bin is drawn from those that
     the rows have beside the parent's, and in it a value that a row has.
     """
-    columns, numbers = _read(table)
+    columns, numbers = coded_table(table)
     bins = [Bins.of(x, 0 if c.values is None else len(c.values)) for c, x in zip(columns, numbers.T, strict=True)]
     places = np.stack([b.place(x) for b, x in zip(bins, numbers.T, strict=True)], axis=1)
     tree = tree_of(places, [b.size for b in bins])
@@ -188,7 +189,7 @@ def smote(table: pd.DataFrame, seed: int, neighbors: int = NEIGHBORS) -> Synthes
     """Between a row and one of its neighbours: quantities in proportion, other values of one or the other."""
     from sklearn.neighbors import NearestNeighbors
 
-    columns, numbers = _read(table)
+    columns, numbers = coded_table(table)
     known = np.where(np.isnan(numbers), [c.fill for c in columns], numbers)
     blocks = [
         (column[:, None] - column.mean()) / (column.std() or 1.0)

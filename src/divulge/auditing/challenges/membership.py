@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from divulge.auditing.challenge import Adversary, ChallengeSpec, Estimates, control_models
+from divulge.auditing.challenges.counts import counting
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.core.attack import Attack, Card
 from divulge.core.capability.attacks import shadows_of
@@ -21,6 +22,8 @@ def _lay(job: Job) -> tuple[Game, Adversary | None]:
     recipe = job.recipe
     if recipe is None and Access.SAMPLES in job.target.offers:  # a table of other rows, and one of these, need none
         recipe = BoundRecipe(ReplayRecipe(), GeneratorTarget, job.resources.trainer)
+    elif Access.COUNTS in job.target.offers:
+        recipe = counting(job)
     game = MembershipGame(job.target, *records, recipe, job.population, job.features, job.aggregate, job.reference)
     return game, None
 

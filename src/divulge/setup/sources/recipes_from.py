@@ -15,7 +15,7 @@ from divulge.core.capability.targets import Adapts, Answering, HasBooster, HasEs
 from divulge.core.errors import InputError
 from divulge.core.recipe import Recipe
 from divulge.core.target import Target
-from divulge.core.threat import Access, Task
+from divulge.core.threat import RELEASES, Access, Task
 from divulge.setup.parts import GivenObject, RecipePart
 from divulge.setup.sources.targets_from import target_from
 from divulge.setup.sources.texts_from import fine_tune_in
@@ -90,7 +90,7 @@ def recipe_for(recipe: Any, model: Any, target: Target, resources: Resources | N
         if recipe not in ("auto", "chosen"):
             raise InputError(f"recipe {recipe!r} is unknown: pass 'auto', 'chosen', None, a recipe or a function")
         estimator = target.estimator if able(target, HasEstimator) else model
-        if Access.SAMPLES in target.offers:  # how it was made nobody can tell from a generator
+        if RELEASES & target.offers:  # how it was made nobody can tell from what was published
             return None
         if recipe == "auto" and not (hasattr(estimator, "get_params") and hasattr(estimator, "fit")):
             own = BoosterRecipe.of(target.booster) if able(target, HasBooster) else None

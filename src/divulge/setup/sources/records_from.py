@@ -16,7 +16,7 @@ from divulge.core.hashing import derived_rng
 from divulge.core.property_expression import named_in
 from divulge.core.records import Records
 from divulge.core.target import Target
-from divulge.core.threat import Access, Task
+from divulge.core.threat import RELEASES, Task
 from divulge.data.arrays import from_arrays, from_frames
 from divulge.data.delimited import TableReading
 from divulge.data.files import existing, read_arrays, read_table
@@ -73,7 +73,7 @@ def records_from(
     if members is None or nonmembers is None:
         raise InputError("audit() needs members=(x, y) and nonmembers=(x, y): who was trained on, and who was not")
     given = {"members": unpacked(members), "nonmembers": unpacked(nonmembers), "population": unpacked(population)}
-    if Access.SAMPLES in target.offers:
+    if RELEASES & target.offers:
         return sets_of_release(target, given, classes, sensitive)
     given = as_pairs(given, fitted_columns(estimator_of(target)), (*sensitive, *keep))
     pairs = [pair for pair in given.values() if pair is not None]
@@ -148,7 +148,7 @@ def _read(part: DataPart, target: Target, options: Options, folder: Path) -> Set
         named = [name for name in (part.target, column) if name is not None]
         kept = (*part.sensitive, *named_in(options.asked.properties), *named)
         there = part.target is not None and all(name in table for table in tables.values() for name in named)
-        if Access.SAMPLES in target.offers:
+        if RELEASES & target.offers:
             return with_groups(*tables_of_release(target, tables, part), part.aggregate)
         frames = list((used(tables, fitted_columns(model), kept) if there else tables).values())
         if part.target is None:

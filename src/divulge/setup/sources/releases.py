@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from divulge.core.capability.declared import able
+from divulge.core.capability.releases import ShowsCounts
 from divulge.core.capability.targets import Released
-from divulge.core.errors import InputError
+from divulge.core.errors import InputError, TargetError
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.data.arrays import from_arrays
@@ -38,7 +39,7 @@ def sets_of_release(
     """
     there = {name: value for name, value in given.items() if value is not None}
     if all(isinstance(value, Records) for value in there.values()):
-        return Sets(given["members"], given["nonmembers"], given.get("population"))
+        return fitting(target, Sets(given["members"], given["nonmembers"], given.get("population")))
     bare = {name for name, value in there.items() if not isinstance(value, tuple | Records)}
     if bare and len(bare) < len(there):
         other = next(name for name in there if name not in bare)
@@ -46,13 +47,14 @@ def sets_of_release(
     released = target.table if able(target, Released) else None
     _sound({"the release": released, **{f"the {name} table": value for name, value in there.items()}})
     if bare:
-        return _unlabeled(there, released, sensitive)
+        return fitting(target, _unlabeled(there, released, sensitive))
     pairs = as_pairs(there)
     if released is not None:
         x, y = _pair_of(released, given["members"])
         pairs["released"] = _typed(x, pairs["members"][0]), y
     name = given["members"][1] if isinstance(given["members"][1], str) else "y"
-    return _sets(from_arrays(list(pairs.values()), classes=classes or None, sensitive=sensitive, target=name), pairs)
+    made = from_arrays(list(pairs.values()), classes=classes or None, sensitive=sensitive, target=name)
+    return fitting(target, _sets(made, pairs))
 
 
 def tables_of_release(target: Target, tables: Mapping[str, Any], part: DataPart) -> tuple[Sets, Labels | None]:
@@ -80,6 +82,16 @@ def _unlabeled(tables: Mapping[str, Any], released: Any, sensitive: Iterable[str
     dated = _dated(everything)
     pairs = {name: (table, np.zeros(length_of(table), dtype=np.int64)) for name, table in dated.items()}
     return _sets(from_arrays(list(pairs.values()), sensitive=sensitive, labeled=False), pairs)
+
+
+def fitting(target: Target, sets: Sets) -> Sets:
+    """The same sets, once published counts were compared with them; raises InputError where they do not fit."""
+    if able(target, ShowsCounts):
+        try:
+            target.counts(sets.members.schema)
+        except TargetError as error:
+            raise InputError(str(error)) from error
+    return sets
 
 
 def _sound(tables: Mapping[str, Any]) -> None:

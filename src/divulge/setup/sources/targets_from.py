@@ -10,6 +10,7 @@ from divulge.core.errors import InputError, MissingExtra
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Task
+from divulge.data.delimited import TableReading
 from divulge.data.files import existing
 from divulge.setup.settings import TargetSettings
 from divulge.setup.sources.texts_from import language_model_in
@@ -117,11 +118,8 @@ def target_in(part: TargetPart, folder: Path, keep: bool = True) -> tuple[Target
     if part.kind == "onnx":
         _no_network(part, "output")
         return _onnx(path, _task(part), part.name, **_told_of_network(part)), None
-    if part.kind == "synthetic":
-        from divulge.data.files import read_table
-        from divulge.targets.synthetic_table import SyntheticTable
-
-        return SyntheticTable(read_table(path, "target.path"), part.name or path.stem), None
+    if part.kind in ("synthetic", "counts"):
+        return _published(path, part), None
     trusted = modules_beside(part.trusted_modules, part.modules, folder) if part.trust else ()
     if part.kind == "sklearn" and path.suffix == ".skops":
         from divulge.targets.skops_files import load_skops
@@ -139,6 +137,19 @@ def target_in(part: TargetPart, folder: Path, keep: bool = True) -> tuple[Target
     built = built_by(factory, part.factory or "") if factory is not None else None
     module = load_weights(built, path, part.trust, trusted)
     return _torch(module, part.name or path.stem, {"task": _task(part)} | _told_of_network(part)), factory
+
+
+def _published(path: Path, part: TargetPart) -> Target:
+    """A table of records, or of counts, that was published."""
+    from divulge.data.files import header_of, read_table
+    from divulge.targets.count_table import CountTable
+    from divulge.targets.synthetic_table import SyntheticTable
+
+    name = part.name or path.stem
+    if part.kind == "synthetic":
+        return SyntheticTable(read_table(path, "target.path"), name)
+    words = TableReading(dtypes=dict.fromkeys(header_of(path), "str"))  # 30-39 is no number, and 1 may be a code
+    return CountTable(read_table(path, "target.path", words), name)
 
 
 def encrypted(target: Target, how: TargetSettings, reference: Records) -> Target:

@@ -1,0 +1,1 @@
+"""Who was counted: by counts that were published, and records of the same population."""

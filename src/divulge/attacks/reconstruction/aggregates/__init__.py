@@ -1,0 +1,1 @@
+"""What published counts tell of people about whom the rest is known: linear programs, and differences of counts."""

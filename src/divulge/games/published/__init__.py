@@ -1,0 +1,1 @@
+"""Games of what was published instead of records."""
