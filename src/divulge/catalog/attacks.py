@@ -168,6 +168,7 @@ ATTACKS: dict[str, str] = {
     "plug_and_play": f"{_RECONSTRUCTION}.inversion.plug_and_play:PlugAndPlay",
     "repeated_training": f"{_RECONSTRUCTION}.weights.repeated_training:RepeatedTraining",
     "spear": f"{_RECONSTRUCTION}.gradients.spear:Spear",
+    "tableak": f"{_RECONSTRUCTION}.gradients.tables.tableak:Tableak",
     "sampled_prefix": f"{_RECONSTRUCTION}.language.sampled_prefix:SampledPrefix",
     "hidden_data": f"{_RECONSTRUCTION}.weights.hidden.hidden_data:HiddenData",
     "capacity_abuse": f"{_RECONSTRUCTION}.weights.hidden.capacity_abuse:CapacityAbuse",

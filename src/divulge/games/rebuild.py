@@ -26,6 +26,7 @@ from divulge.core.capability.targets import (
 from divulge.core.errors import Impossible
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
+from divulge.core.mixed.fields import fields_of
 from divulge.core.records import Records, concat
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.trials import Scored
@@ -138,6 +139,7 @@ class RebuildGame:
         self._known = self.public if self.public is not None else self.unseen
         low, high, _ = ranges(self._known)
         self.scale = Scale(low, high, self.training.schema)
+        self._fields = fields_of(self._known)
 
     @property
     def family(self) -> Family:
@@ -190,7 +192,8 @@ class RebuildGame:
         target, features = self.target, None
         if able(target, SplitModel):
             features = partial(target.through, target.front())
-        return SampleJudge(truth, self._known, self.scale, self.seed, features).judge
+        fields = self._fields if self.challenge is Challenge.UPDATES else ()
+        return SampleJudge(truth, self._known, self.scale, self.seed, features, fields).judge
 
     def _updates(self, arm: Arm) -> Round[Any, Any]:
         """Of batches of members; the positive control sends single records, bare, by an untrained module."""
@@ -214,12 +217,13 @@ class RebuildGame:
             return tuple(Update(c, len(r), *how, t.train, t.buffers) for c, r, t in parts)
 
         captured = plan.captured[0] if plan.captured is not None and arm is Arm.TARGET else None
-        tokens = reads_tokens(target)
+        tokens = reads_tokens(target) and not any(field.code for field in self._fields)
         opened = self._view(
             UpdateView,
             updates=captured if captured is not None else ask(None),
             classes=len(self.training.schema.classes),
             tokens=tokens,
+            fields=self._fields,
             _ask=ask if captured is None else None,
         )
         if tokens:

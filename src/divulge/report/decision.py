@@ -15,6 +15,7 @@ from divulge.core.results.finding import Finding, Verdict
 from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,
     ATTRIBUTE_DEDUCED,
+    ATTRIBUTES_REBUILT,
     AUC,
     BATCHES_OPENED,
     EPSILON,
@@ -72,7 +73,7 @@ OF_RECORDS = (
 )
 """Metrics of rebuilt records; the others of their family are about attributes, classes or counts."""
 
-ATTRIBUTES = (ATTRIBUTE_ACCURACY, ATTRIBUTE_DEDUCED)
+ATTRIBUTES = (ATTRIBUTE_ACCURACY, ATTRIBUTE_DEDUCED, ATTRIBUTES_REBUILT)
 
 ANSWERS = {
     Verdict.LEAK: "Evidence that it can",

@@ -13,6 +13,7 @@ from divulge.core.results.finding import Finding, Verdict
 from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,
     ATTRIBUTE_DEDUCED,
+    ATTRIBUTES_REBUILT,
     CLASSES_RECOGNIZED,
     CLASSES_SHOWN,
     LABELS_COUNTED,
@@ -47,6 +48,7 @@ HEADLINES = (
     ((RECORDS_LINKED,), "Parts of a person's record can be put together by the release"),
     ((ATTRIBUTE_DEDUCED,), "What is not known of a person can be read off the release"),
     (OF_SECRETS, "Personal secrets in the training texts can be told"),
+    ((ATTRIBUTES_REBUILT,), "Attributes of training records can be reconstructed"),
     ((ATTRIBUTE_ACCURACY,), "Sensitive attributes can be inferred"),
     ((CLASSES_SHOWN,), "The typical look of a class can be reconstructed"),
     ((CLASSES_RECOGNIZED,), "Inputs representative of a class can be generated"),

@@ -20,6 +20,7 @@ from divulge.core.defense import UpdateDefense
 from divulge.core.errors import Impossible
 from divulge.core.game import Game
 from divulge.core.hashing import Array, derived_seed
+from divulge.core.mixed.fields import fields_of
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge
@@ -133,7 +134,7 @@ def _classes(job: Job) -> Game:
 
 
 RECORD_METRICS = 4
-"""Findings of an attack that rebuilds records."""
+"""Findings of an attack that rebuilds records; of a table with categories one more."""
 
 SEEN_AT_ONCE = (Access.PARAMETERS, Access.UPDATES, Access.VERSIONS, Access.ACTIVATIONS)
 """Ports that are looked at, and not asked."""
@@ -159,7 +160,8 @@ def _models(attack: Attack[Any, Any], job: Job) -> tuple[str, int]:
 
 
 def _records_tests(card: Card, job: Job) -> int:
-    return RECORD_METRICS
+    known = job.population if job.population is not None else _unseen(job)
+    return RECORD_METRICS + (card.challenge is Challenge.UPDATES and bool(fields_of(known)))
 
 
 OF_RECORDS = (
