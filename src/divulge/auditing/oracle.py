@@ -33,6 +33,7 @@ FROM_STRONGER = frozenset({Access.LABEL, Access.TOPK, Access.SCORES, Access.LOGI
 WITHOUT_RECORDS = frozenset(
     {
         *(Access.PARAMETERS, Access.UPDATES, Access.ACTIVATIONS, Access.VERSIONS),
+        *(Access.CUT_GRADIENTS, Access.JOINT_SCORES),
         *(Access.SCORES_OVER_TIME, Access.SAMPLES, Access.COMPLETIONS),
     }
 )

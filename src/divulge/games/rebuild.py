@@ -67,7 +67,8 @@ class RebuildPlan:
 
     trials: updates, pairs of versions, records.  batch, steps, rate, epochs: of each update: records in it, local steps
     (the batch is then split among them), their learning rate, and how often they go through the batch.  layer: after
-    which a split model is cut; half way when None.  asked: training records (and as many others) whose attributes are
+    which a split model is cut; half way when None.  other: names of the columns that another party holds, the second
+    half of them when empty.  asked: training records (and as many others) whose attributes are
     asked about.  captured: an update that really was sent, with the rows of the members behind it.  clients: updates
     come out of federated rounds of so many, 0 for one by one; secure: under secure aggregation; sees: the "sum" of all
     clients, or what one "client" sends.  mode: in which clients compute updates: "train", with batch norm of the batch
@@ -86,6 +87,7 @@ class RebuildPlan:
     sees: str = "sum"
     epochs: int = 1
     mode: str = "train"
+    other: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         """Content hash."""
@@ -193,7 +195,8 @@ class RebuildGame:
         if able(target, SplitModel):
             features = partial(target.through, target.front())
         fields = self._fields if self.challenge is Challenge.UPDATES else ()
-        return SampleJudge(truth, self._known, self.scale, self.seed, features, fields).judge
+        unit = "update" if self.challenge in (Challenge.UPDATES, Challenge.UPDATED) else ""
+        return SampleJudge(truth, self._known, self.scale, self.seed, features, fields, unit).judge
 
     def _updates(self, arm: Arm) -> Round[Any, Any]:
         """Of batches of members; the positive control sends single records, bare, by an untrained module."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -38,6 +38,7 @@ class SampleJudge:
     the mean of the public records of the right class, whichever comes nearer.  scale: to [0, 1].
     features: what half of the target makes of records, where it is a network: [records, ...].
     fields: the attributes of a table with categories, which are then judged one by one too.
+    unit: what each unit is, in a word; empty where it is a record.
     """
 
     truth: Sequence[Records]
@@ -46,6 +47,7 @@ class SampleJudge:
     seed: int
     features: Callable[[Array], Array] | None = None
     fields: tuple[TableField, ...] = ()
+    unit: str = ""
     _blind: list[Array] = field(default_factory=list, init=False)
 
     def judge(self, guess: SampleGuess) -> Evidence:
@@ -84,6 +86,7 @@ class SampleJudge:
         if not measures:
             raise TargetError("the attack handed in neither records nor classes")
         baseline = "the mean of public records of the same class, or public records drawn at random"
+        measures = [replace(measure, unit=self.unit) for measure in measures]
         return Evidence(tuple(measures), (*qualities, *pictures), baseline, (*guess.told, *told))
 
     def _check(self, parts: int) -> None:

@@ -19,6 +19,7 @@ from divulge.core.results.metric import (
     AUC,
     BATCHES_OPENED,
     EPSILON,
+    LABELS_TOLD,
     NEARER_TRAINING,
     RECORDS_EXACT,
     RECORDS_LINKED,
@@ -73,7 +74,7 @@ OF_RECORDS = (
 )
 """Metrics of rebuilt records; the others of their family are about attributes, classes or counts."""
 
-ATTRIBUTES = (ATTRIBUTE_ACCURACY, ATTRIBUTE_DEDUCED, ATTRIBUTES_REBUILT)
+ATTRIBUTES = (ATTRIBUTE_ACCURACY, ATTRIBUTE_DEDUCED, ATTRIBUTES_REBUILT, LABELS_TOLD)
 
 ANSWERS = {
     Verdict.LEAK: "Evidence that it can",

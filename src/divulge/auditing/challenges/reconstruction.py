@@ -31,6 +31,7 @@ from divulge.games.attributes import AttributeGame, asked_about
 from divulge.games.classes import InversionGame
 from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame
+from divulge.games.vertical import VerticalGame
 from divulge.training.shadow import ShadowTrainer
 from divulge.training.surrogates.students import SurrogateTrainer
 
@@ -110,6 +111,21 @@ def _records(challenge: Challenge, job: Job) -> Game:
     )
 
 
+def _vertical(challenge: Challenge, job: Job) -> Game:
+    """Of the party that attacks, on the joint records of both."""
+    protections = job.reconstruction.protections
+    return VerticalGame(
+        challenge=challenge,
+        target=job.target,
+        training=_training(job),
+        unseen=_unseen(job),
+        public=job.population,
+        seed=job.seed,
+        plan=job.reconstruction.plan,
+        shield=partial(protected, protections) if protections else None,
+    )
+
+
 def protected(protections: tuple[UpdateDefense, ...], change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
     """An update as clients send it, each protection applied in order."""
     for protection in protections:
@@ -136,7 +152,10 @@ def _classes(job: Job) -> Game:
 RECORD_METRICS = 4
 """Findings of an attack that rebuilds records; of a table with categories one more."""
 
-SEEN_AT_ONCE = (Access.PARAMETERS, Access.UPDATES, Access.VERSIONS, Access.ACTIVATIONS)
+SEEN_AT_ONCE = (
+    *(Access.PARAMETERS, Access.UPDATES, Access.VERSIONS, Access.ACTIVATIONS),
+    *(Access.CUT_GRADIENTS, Access.JOINT_SCORES),
+)
 """Ports that are looked at, and not asked."""
 
 
@@ -157,6 +176,15 @@ def _models(attack: Attack[Any, Any], job: Job) -> tuple[str, int]:
     if card.challenge is Challenge.REPEATED:  # its control is served by the same models
         return card.name, trainings_of(attack) + 2 * trials
     return f"{card.family.value} {card.challenge}", shadows_of(attack) + control_models(job)
+
+
+def _no_models(attack: Attack[Any, Any], job: Job) -> tuple[str, int]:
+    return attack.card.name, 0
+
+
+def _party_tests(card: Card, job: Job) -> int:
+    """Of a label whether it is told; of a record whether it is rebuilt, and exactly."""
+    return 1 if card.challenge is Challenge.LABELS else 2
 
 
 def _records_tests(card: Card, job: Job) -> int:
@@ -185,5 +213,9 @@ ALL = (
             each, partial(_laid, partial(_records, each)), _models, _records_tests, queries=_queries, altered=True
         )
         for each in OF_RECORDS
+    ),
+    *(
+        ChallengeSpec(each, partial(_laid, partial(_vertical, each)), _no_models, _party_tests, queries=_queries)
+        for each in (Challenge.LABELS, Challenge.COLUMNS)
     ),
 )
