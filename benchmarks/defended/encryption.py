@@ -21,18 +21,21 @@ from divulge.targets.services.encrypted import EncryptedTarget
 from harness import Row
 
 
-def encrypted() -> Iterator[Row]:
+def encrypted(quick: bool) -> Iterator[Row]:
     """Logistic regression on breast cancer, in the clear, under CKKS, and among three parties."""
+    size = 40 if quick else 150
     x, y = load_breast_cancer(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(x))
     x, y = x[order], y[order]
     (records,) = from_arrays([(x, y)])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=1e3, max_iter=5_000)).fit(x[:150], y[:150])
     plain = SklearnTarget(model)
+    population = records.take(np.arange(300, 569))
+    records = records.take(np.arange(2 * size)) if quick else records
     known = plain.answer(Access.SCORES, records)
     readings: dict[str, Any] = {}
     for name in ("plain", "ckks", "mpc"):
-        target: Any = plain if name == "plain" else EncryptedTarget(plain, name, records.take(np.arange(300, 569)))
+        target: Any = plain if name == "plain" else EncryptedTarget(plain, name, population)
         if name != "plain":
             told = target.answer(Access.SCORES, records)
             same = float((told.argmax(axis=1) == known.argmax(axis=1)).mean())
@@ -45,9 +48,9 @@ def encrypted() -> Iterator[Row]:
             yield Row(f"{name}: kilobytes received, or between the others", target.cost.received / asked / 1e3)
         with tempfile.TemporaryDirectory() as place:
             run = divulge.audit(
-                target, (x[:150], y[:150]), (x[150:300], y[150:300]), (x[300:], y[300:]),
-                recipe=LogisticRegression(C=1e3, max_iter=5_000), shadows=8,
-                attacks=["loss", "lira", *(["knockoff"] if name != "ckks" else [])],  # it asks thousands of times
+                target, (x[:size], y[:size]), (x[150 : 150 + size], y[150 : 150 + size]), (x[300:], y[300:]),
+                recipe=LogisticRegression(C=1e3, max_iter=5_000), shadows=4 if quick else 8,
+                attacks=["loss", "lira", *(["knockoff"] if name != "ckks" and not quick else [])],  # it asks often
                 out=Path(place) / "run", cache=False,
             )  # fmt: skip
         for f in run.findings:

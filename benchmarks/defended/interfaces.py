@@ -31,7 +31,7 @@ def hidden(quick: bool) -> Iterator[Row]:
     """MemGuard and labels only, against attacks on scores and on labels: by adversaries who rebuild the interface
     around their shadow models, and by those of MemGuard's own evaluation, who do not know of it.
     """
-    count = 200 if quick else 1_500
+    count = 120 if quick else 1_500
     records = fashion_mnist()
     sets = split(records, (count, count, 1_500), derived_rng(0, "memguard"))
     recipe = TorchRecipe(_wide_net, epochs=20 if quick else 60, batch_size=64, learning_rate=1e-3)
@@ -41,12 +41,12 @@ def hidden(quick: bool) -> Iterator[Row]:
     for name, target, chosen in (
         ("none", model, []),
         ("MemGuard, unknown to the attacker", guarded, []),
-        ("MemGuard", model, ["memguard"]),
+        ("MemGuard", model, [{"memguard": {"steps": 100}}] if quick else ["memguard"]),
         ("labels only", model, ["label_only"]),
     )[2 if quick else 0 :]:
         with tempfile.TemporaryDirectory() as place:
             run = divulge.audit(
-                target, *sets, recipe=recipe, attacks=[*BY_SCORES, *WITH_CLASSES], shadows=4 if quick else 8,
+                target, *sets, recipe=recipe, attacks=[*BY_SCORES, *WITH_CLASSES], shadows=2 if quick else 8,
                 defenses=chosen, out=Path(place) / "run", cache=False,
             )  # fmt: skip
         found = {f.attack: f for f in run.findings if f.metric == "auc"}

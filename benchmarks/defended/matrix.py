@@ -24,7 +24,8 @@ from divulge.data.sources import census_income, fashion_mnist
 from divulge.data.splits import split
 from divulge.games.properties import PropertyPlan
 from divulge.setup.comparison import MatrixPlan
-from divulge.setup.parts import threat_from
+from divulge.setup.parts import ComparePart
+from divulge.setup.settings import Options
 from divulge.setup.sources.recipes_from import recipe_for
 from divulge.setup.sources.sets import Sets
 from divulge.targets.networks.pytorch import TorchTarget
@@ -158,10 +159,12 @@ def laid(images: bool, quick: bool) -> MatrixPlan:
         attacks = ["learned_ratio", "label_only_noise", "attribute_learned", "property_chosen", "knockoff"]
         plan = PropertyPlan((WOMEN,), victims=6 if quick else 32, shadows=8 if quick else 32, size=400, queries=200)
         more = {"properties": plan}
-    return MatrixPlan(
-        target, recipe_for(recipe, None, target, tools), Sets(*parts), threat_from("acquaintance"), target.name,
-        attacks=attacks, shadows=shadows, resources=tools, duplicates="drop", **more,
-    )  # fmt: skip
+    options = Options(
+        name=target.name, threat="acquaintance", attacks=attacks, shadows=shadows, duplicates="drop", **more
+    )
+    compare = ComparePart(tuned=[]) if quick else ComparePart()
+    made = recipe_for(recipe, None, target, tools)
+    return MatrixPlan(target, made, Sets(*parts), options, compare, tools)
 
 
 def matrices(quick: bool) -> Iterator[Row]:

@@ -36,7 +36,7 @@ def settings() -> Iterator[Row]:
         (ElasticNet(0.01, l1_ratio=0.3, tol=1e-12, max_iter=100_000), "l1_ratio", 0.3, None),
         (KernelRidge(alpha=0.2, kernel="rbf"), "alpha", 0.2, None),
     ):
-        found = solve(model.fit(x, y), x, y)[name]
+        found = solve(model.fit(x, y), x, y)[name].value
         yield Row(f"{type(model).__name__} {name}: relative error", abs(found / true - 1), bar=bar, better="below")
     own = breast_cancer()
     x, y = StandardScaler().fit_transform(own.flat()), own.y
@@ -45,7 +45,7 @@ def settings() -> Iterator[Row]:
         (LinearSVC(C=0.3, tol=1e-10, max_iter=1_000_000), 0.3, None),
         (SVC(C=0.4), 0.4, None),
     ):
-        found = solve(model.fit(x, y), x, y)["C"]
+        found = solve(model.fit(x, y), x, y)["C"].value
         yield Row(f"{type(model).__name__} C: relative error", abs(found / true - 1), bar=bar, better="below")
 
 

@@ -45,7 +45,7 @@ def test_scores_by_hand():
     np.testing.assert_allclose(altered("top_k", k=4), P)
     flat = np.sqrt(P) / np.sqrt(P).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(altered("temperature", t=2.0), flat)
-    np.testing.assert_allclose(altered("gaussian_noise", deviation=0.0), P)
+    np.testing.assert_allclose(altered("gaussian_noise", deviation=1e-12), P)
 
 
 def test_the_reverse_sigmoid_by_hand():
@@ -141,7 +141,11 @@ def test_compositions_that_make_no_sense_are_refused_with_the_reason(model, name
         ("top_k", {"k": 0}),
         ("temperature", {"t": 0.0}),
         ("gaussian_noise", {"deviation": -1.0}),
+        ("gaussian_noise", {"deviation": 0.0}),
+        ("gaussian_noise", {"deviation": float("nan")}),
+        ("gaussian_noise", {"deviation": float("inf")}),
         ("reverse_sigmoid", {"beta": 1.0}),
+        ("reverse_sigmoid", {"beta": 0.0}),
         ("rounding", {"places": 2}),
     ],
 )

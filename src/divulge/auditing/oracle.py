@@ -36,6 +36,7 @@ WITHOUT_RECORDS = frozenset(
     {
         *(Access.PARAMETERS, Access.UPDATES, Access.ACTIVATIONS, Access.VERSIONS),
         *(Access.SCORES_OVER_TIME, Access.SAMPLES, Access.COUNTS, Access.COMPLETIONS),
+        *(Access.CUT_GRADIENTS, Access.JOINT_SCORES),
     }
 )
 """Ports that are no question about records."""

@@ -11,7 +11,14 @@ from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
 from divulge.core.capability.declared import able
 from divulge.core.capability.recipes import teachable
-from divulge.core.capability.targets import SendsUpdates, SplitModel, Updatable, model_of, reason_against
+from divulge.core.capability.targets import (
+    SendsCutGradients,
+    SendsUpdates,
+    SplitModel,
+    Updatable,
+    model_of,
+    reason_against,
+)
 from divulge.core.errors import Impossible
 from divulge.core.recipe import Recipe
 from divulge.core.records import Kind
@@ -65,6 +72,8 @@ def ports_of(target: Target, recipe: Recipe | None = None) -> frozenset[Access]:
     """
     here = {Access.PARAMETERS: model_of(target) is not None}
     here |= {Access.UPDATES: able(target, SendsUpdates), Access.ACTIVATIONS: able(target, SplitModel)}
+    here[Access.CUT_GRADIENTS] = able(target, SendsCutGradients)
+    here[Access.JOINT_SCORES] = here[Access.PARAMETERS] and Access.SCORES in target.offers
     here[Access.SCORES_OVER_TIME] = able(target, Updatable) and Access.SCORES in target.offers
     here[Access.VERSIONS] = here[Access.PARAMETERS] and recipe is not None
     return target.offers | {port for port, there in here.items() if there}

@@ -76,6 +76,8 @@ class Challenge:
     LINKED: ClassVar[Challenge]
     DEDUCED: ClassVar[Challenge]
     SOLVED: ClassVar[Challenge]
+    LABELS: ClassVar[Challenge]
+    COLUMNS: ClassVar[Challenge]
 
     def __str__(self) -> str:
         return self.value
@@ -101,6 +103,8 @@ Challenge.SINGLED = Challenge(Family.RECONSTRUCTION, "what is true of one person
 Challenge.LINKED = Challenge(Family.RECONSTRUCTION, "two parts of a record that belong together")
 Challenge.DEDUCED = Challenge(Family.RECONSTRUCTION, "what a release tells about known people")
 Challenge.SOLVED = Challenge(Family.RECONSTRUCTION, "what published counts tell about known people")
+Challenge.LABELS = Challenge(Family.RECONSTRUCTION, "labels that another party trains with")
+Challenge.COLUMNS = Challenge(Family.RECONSTRUCTION, "columns that another party holds")
 
 
 class Access(Enum):
@@ -117,6 +121,8 @@ class Access(Enum):
     PARAMETERS = "parameters"
     UPDATES = "training updates"
     ACTIVATIONS = "intermediate results of others"
+    CUT_GRADIENTS = "gradients of what a party sends"
+    JOINT_SCORES = "scores of records that two parties hold together"
     VERSIONS = "two versions of the model"
     SCORES_OVER_TIME = "scores before and after an update"
     SAMPLES = "generated samples"
@@ -322,6 +328,21 @@ PRESETS: Mapping[str, ThreatModel] = MappingProxyType(
                 frozenset({Access.PARAMETERS, Access.ACTIVATIONS}),
                 _SHADOWING | {Knowledge.PUBLIC},
                 assets=(Asset.RECORDS,),
+            ),
+            ThreatModel(
+                "passive-party",
+                "a party of a vertical federation without labels, which is sent the gradients of its layers",
+                frozenset({Access.CUT_GRADIENTS}),
+                frozenset({Knowledge.POPULATION}),
+                assets=(Asset.ATTRIBUTES, Asset.RECORDS),
+                phase=Phase.TRAINING,
+            ),
+            ThreatModel(
+                "active-party",
+                "the party of a vertical federation that has the labels, and sees the scores of every joint record",
+                frozenset({Access.PARAMETERS, Access.JOINT_SCORES}),
+                frozenset({Knowledge.POPULATION, Knowledge.PARTIAL_RECORD}),
+                assets=(Asset.ATTRIBUTES, Asset.RECORDS),
             ),
             ThreatModel(
                 "federated-server",

@@ -26,6 +26,7 @@ from divulge.core.capability.targets import (
 from divulge.core.errors import Impossible
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng, derived_seed, digest
+from divulge.core.mixed.fields import fields_of
 from divulge.core.records import Records, concat
 from divulge.core.results.evidence import Evidence
 from divulge.core.results.trials import Scored
@@ -66,7 +67,8 @@ class RebuildPlan:
 
     trials: updates, pairs of versions, records.  batch, steps, rate, epochs: of each update: records in it, local steps
     (the batch is then split among them), their learning rate, and how often they go through the batch.  layer: after
-    which a split model is cut; half way when None.  asked: training records (and as many others) whose attributes are
+    which a split model is cut; half way when None.  other: names of the columns that another party holds, the second
+    half of them when empty.  asked: training records (and as many others) whose attributes are
     asked about.  captured: an update that really was sent, with the rows of the members behind it.  clients: updates
     come out of federated rounds of so many, 0 for one by one; secure: under secure aggregation; sees: the "sum" of all
     clients, or what one "client" sends.  mode: in which clients compute updates: "train", with batch norm of the batch
@@ -85,6 +87,7 @@ class RebuildPlan:
     sees: str = "sum"
     epochs: int = 1
     mode: str = "train"
+    other: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         """Content hash."""
@@ -138,6 +141,7 @@ class RebuildGame:
         self._known = self.public if self.public is not None else self.unseen
         low, high, _ = ranges(self._known)
         self.scale = Scale(low, high, self.training.schema)
+        self._fields = fields_of(self._known)
 
     @property
     def family(self) -> Family:
@@ -190,7 +194,9 @@ class RebuildGame:
         target, features = self.target, None
         if able(target, SplitModel):
             features = partial(target.through, target.front())
-        return SampleJudge(truth, self._known, self.scale, self.seed, features).judge
+        fields = self._fields if self.challenge is Challenge.UPDATES else ()
+        unit = "update" if self.challenge in (Challenge.UPDATES, Challenge.UPDATED) else ""
+        return SampleJudge(truth, self._known, self.scale, self.seed, features, fields, unit).judge
 
     def _updates(self, arm: Arm) -> Round[Any, Any]:
         """Of batches of members; the positive control sends single records, bare, by an untrained module."""
@@ -214,12 +220,13 @@ class RebuildGame:
             return tuple(Update(c, len(r), *how, t.train, t.buffers) for c, r, t in parts)
 
         captured = plan.captured[0] if plan.captured is not None and arm is Arm.TARGET else None
-        tokens = reads_tokens(target)
+        tokens = reads_tokens(target) and not any(field.code for field in self._fields)
         opened = self._view(
             UpdateView,
             updates=captured if captured is not None else ask(None),
             classes=len(self.training.schema.classes),
             tokens=tokens,
+            fields=self._fields,
             _ask=ask if captured is None else None,
         )
         if tokens:

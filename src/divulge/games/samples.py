@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
 import numpy as np
 
 from divulge.core.errors import TargetError
 from divulge.core.hashing import Array, derived_rng
+from divulge.core.mixed.fields import TableField
 from divulge.core.records import Records
 from divulge.core.results.evidence import Evidence, Lacking
 from divulge.core.results.exhibits import Picture, Quality
 from divulge.core.results.metric import BATCHES_OPENED, LABELS_COUNTED, NEARER_TRAINING, RECORDS_EXACT, RECORDS_REBUILT
 from divulge.core.results.trials import Paired
 from divulge.core.views.reconstruction import PreparedRows, SampleGuess
+from divulge.games.judges.attributes import attributes_rebuilt, trusted
 from divulge.games.judges.image import Scale, class_means, picture, psnr, squared_errors, ssim
 
 REBUILT = 20.0
@@ -35,6 +37,8 @@ class SampleJudge:
     public: what the blind guesses are made from: as many public records as there are in a unit, drawn at random, or
     the mean of the public records of the right class, whichever comes nearer.  scale: to [0, 1].
     features: what half of the target makes of records, where it is a network: [records, ...].
+    fields: the attributes of a table with categories, which are then judged one by one too.
+    unit: what each unit is, in a word; empty where it is a record.
     """
 
     truth: Sequence[Records]
@@ -42,6 +46,8 @@ class SampleJudge:
     scale: Scale
     seed: int
     features: Callable[[Array], Array] | None = None
+    fields: tuple[TableField, ...] = ()
+    unit: str = ""
     _blind: list[Array] = field(default_factory=list, init=False)
 
     def judge(self, guess: SampleGuess) -> Evidence:
@@ -49,6 +55,7 @@ class SampleJudge:
         measures: list[Paired] = []
         qualities: list[Quality] = []
         pictures: list[Picture] = []
+        told: tuple[str, ...] = ()
         if guess.samples:
             self._check(len(guess.samples))
             matched = [self._matched(u, np.asarray(part)) for u, part in enumerate(guess.samples)]
@@ -60,6 +67,9 @@ class SampleJudge:
                 measures.append(Paired(metric, tuple(hits), tuple(missed), units, f"PSNR of {least:.0f} dB or more"))
             if len(units) > len(self.truth):
                 measures.append(_opened(near, far, units))
+            if self.fields:
+                measures.append(attributes_rebuilt(self.fields, self.truth, self.public, matched, blind))
+                told = trusted(self.fields, self.truth, guess) if guess.entropy else ()
             qualities.append(Quality("PSNR, dB", tuple(near), tuple(far)))
             if all(len(truth) == 1 for truth in self.truth):
                 qualities.append(Quality("cosine, less the mean", *(self._cosines(side) for side in (matched, blind))))
@@ -76,7 +86,8 @@ class SampleJudge:
         if not measures:
             raise TargetError("the attack handed in neither records nor classes")
         baseline = "the mean of public records of the same class, or public records drawn at random"
-        return Evidence(tuple(measures), (*qualities, *pictures), baseline, guess.told)
+        measures = [replace(measure, unit=self.unit) for measure in measures]
+        return Evidence(tuple(measures), (*qualities, *pictures), baseline, (*guess.told, *told))
 
     def _check(self, parts: int) -> None:
         if parts != len(self.truth):

@@ -15,9 +15,11 @@ from divulge.core.results.finding import Finding, Verdict
 from divulge.core.results.metric import (
     ATTRIBUTE_ACCURACY,
     ATTRIBUTE_DEDUCED,
+    ATTRIBUTES_REBUILT,
     AUC,
     BATCHES_OPENED,
     EPSILON,
+    LABELS_TOLD,
     NEARER_TRAINING,
     RECORDS_EXACT,
     RECORDS_LINKED,
@@ -72,7 +74,7 @@ OF_RECORDS = (
 )
 """Metrics of rebuilt records; the others of their family are about attributes, classes or counts."""
 
-ATTRIBUTES = (ATTRIBUTE_ACCURACY, ATTRIBUTE_DEDUCED)
+ATTRIBUTES = (ATTRIBUTE_ACCURACY, ATTRIBUTE_DEDUCED, ATTRIBUTES_REBUILT, LABELS_TOLD)
 
 ANSWERS = {
     Verdict.LEAK: "Evidence that it can",

@@ -193,6 +193,8 @@ class ReconstructionPart(Part):
     """of the local training behind it"""
     layer: str | None = RebuildPlan.layer
     """where a split model is cut"""
+    other: tuple[str, ...] = RebuildPlan.other
+    """names of the columns that another party of a vertical federation holds, the second half when left out"""
     asked: int = Field(default=RebuildPlan.asked, gt=0)
     """training records, and as many others, whose sensitive attributes are asked about"""
     update: Path | None = None

@@ -117,6 +117,7 @@ def weigh_paired(measure: Paired, qualities: Sequence[Quality], policy: Policy, 
     return Estimate(
         metric=measure.metric,
         about=measure.about,
+        unit=measure.unit or "record",
         value=measured(float(hits.mean())),
         low=measured(low),
         high=measured(high),
@@ -197,7 +198,7 @@ def _reach(measure: Paired, threshold: float, level: float) -> dict[str, Any]:
         enough = _enough(measure, wanted, threshold, level) if kind.needs_power else None
     else:
         enough = next((t * there for t in MORE if gain_low(best(t), level) > threshold), None)
-    words = "" if enough is None else f"{counted(enough, kind.unit)} instead of {there}"
+    words = "" if enough is None else f"{counted(enough, measure.unit or kind.unit)} instead of {there}"
     return {"attainable": reached, "enough": words}
 
 

@@ -234,7 +234,8 @@ def _too_few(finding: Measurement) -> str:
         return "whoever guesses the library's default is right too, without the model"
     if finding.kind.trials is Trials.EXACT:
         return "so few facts were asked about that all of them could be right by chance"
-    what = "records" if finding.game == "membership" else f"trials ({plural(finding.kind.unit)})"
+    unit = finding.kind.unit if finding.unit in ("record", "person") else finding.unit
+    what = "records" if finding.game == "membership" else f"trials ({plural(unit)})"
     power = 1.0 if finding.power is None else _of_certainty(finding.power, finding)
     if finding.game in HARDLY_A_LOOK and power < 1:
         reason = f"there are too few {what}: only {_visible(finding)} would have been seen"

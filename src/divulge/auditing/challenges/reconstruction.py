@@ -20,6 +20,7 @@ from divulge.core.defense import UpdateDefense
 from divulge.core.errors import Impossible
 from divulge.core.game import Game
 from divulge.core.hashing import Array, derived_seed
+from divulge.core.mixed.fields import fields_of
 from divulge.core.records import Records
 from divulge.core.target import Target
 from divulge.core.threat import Access, Challenge
@@ -30,6 +31,7 @@ from divulge.games.attributes import AttributeGame, asked_about
 from divulge.games.classes import InversionGame
 from divulge.games.control_models import ControlModels
 from divulge.games.rebuild import RebuildGame
+from divulge.games.vertical import VerticalGame
 from divulge.training.shadow import ShadowTrainer
 from divulge.training.surrogates.students import SurrogateTrainer
 
@@ -109,6 +111,21 @@ def _records(challenge: Challenge, job: Job) -> Game:
     )
 
 
+def _vertical(challenge: Challenge, job: Job) -> Game:
+    """Of the party that attacks, on the joint records of both."""
+    protections = job.reconstruction.protections
+    return VerticalGame(
+        challenge=challenge,
+        target=job.target,
+        training=_training(job),
+        unseen=_unseen(job),
+        public=job.population,
+        seed=job.seed,
+        plan=job.reconstruction.plan,
+        shield=partial(protected, protections) if protections else None,
+    )
+
+
 def protected(protections: tuple[UpdateDefense, ...], change: tuple[Array, ...], rng: Generator) -> tuple[Array, ...]:
     """An update as clients send it, each protection applied in order."""
     for protection in protections:
@@ -133,9 +150,12 @@ def _classes(job: Job) -> Game:
 
 
 RECORD_METRICS = 4
-"""Findings of an attack that rebuilds records."""
+"""Findings of an attack that rebuilds records; of a table with categories one more."""
 
-SEEN_AT_ONCE = (Access.PARAMETERS, Access.UPDATES, Access.VERSIONS, Access.ACTIVATIONS)
+SEEN_AT_ONCE = (
+    *(Access.PARAMETERS, Access.UPDATES, Access.VERSIONS, Access.ACTIVATIONS),
+    *(Access.CUT_GRADIENTS, Access.JOINT_SCORES),
+)
 """Ports that are looked at, and not asked."""
 
 
@@ -158,8 +178,18 @@ def _models(attack: Attack[Any, Any], job: Job) -> tuple[str, int]:
     return f"{card.family.value} {card.challenge}", shadows_of(attack) + control_models(job)
 
 
+def _no_models(attack: Attack[Any, Any], job: Job) -> tuple[str, int]:
+    return attack.card.name, 0
+
+
+def _party_tests(card: Card, job: Job) -> int:
+    """Of a label whether it is told; of a record whether it is rebuilt, and exactly."""
+    return 1 if card.challenge is Challenge.LABELS else 2
+
+
 def _records_tests(card: Card, job: Job) -> int:
-    return RECORD_METRICS
+    known = job.population if job.population is not None else _unseen(job)
+    return RECORD_METRICS + (card.challenge is Challenge.UPDATES and bool(fields_of(known)))
 
 
 OF_RECORDS = (
@@ -183,5 +213,9 @@ ALL = (
             each, partial(_laid, partial(_records, each)), _models, _records_tests, queries=_queries, altered=True
         )
         for each in OF_RECORDS
+    ),
+    *(
+        ChallengeSpec(each, partial(_laid, partial(_vertical, each)), _no_models, _party_tests, queries=_queries)
+        for each in (Challenge.LABELS, Challenge.COLUMNS)
     ),
 )

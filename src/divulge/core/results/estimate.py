@@ -40,7 +40,7 @@ class Estimate:
     attainable: the p-value that an attack which never errs would have had on as many trials; None where unknown.
     enough: what would do, in words, where even that is too high.
     p_below: of the hypothesis that the attack is right at least as often as chance; None where that says nothing.
-    unit: what was counted, records or persons with all their rows.
+    unit: what was counted, records, persons with all their rows, or updates.
     about: the attribute or property that it is about.
     """
 

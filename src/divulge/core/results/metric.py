@@ -26,6 +26,8 @@ ARCHITECTURE_RECOVERED = "architecture_recovered"
 ATTRIBUTE_ACCURACY = "attribute_accuracy"
 RECORDS_REBUILT = "records_rebuilt"
 RECORDS_EXACT = "records_exact"
+ATTRIBUTES_REBUILT = "attributes_rebuilt"
+LABELS_TOLD = "labels_told"
 BATCHES_OPENED = "batches_opened"
 NEARER_TRAINING = "guesses_nearer_training"
 CLASSES_RECOGNIZED = "classes_recognised"
@@ -179,6 +181,8 @@ def _paired() -> list[Metric]:
         (ATTRIBUTE_ACCURACY, "attribute inferred correctly", 0.01),
         (RECORDS_REBUILT, "records reconstructed", 0.05),
         (RECORDS_EXACT, "records reconstructed exactly", 0.05),
+        (LABELS_TOLD, "labels of single records told", 0.05),
+        (ATTRIBUTES_REBUILT, "attributes of records reconstructed", 0.05),
         (BATCHES_OPENED, "batches with a reconstructed record", 0.05),
         (NEARER_TRAINING, "guesses that show a training record", 0.05),
         (CLASSES_RECOGNIZED, "classes recognised in generated inputs", 0.1),

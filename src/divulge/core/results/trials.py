@@ -99,6 +99,8 @@ class Paired:
     """The same of the advantage, where that is a share of what the baseline leaves; `span` when None."""
     about: str = field(default="", kw_only=True)
     """The attribute or property that it is about."""
+    unit: str = field(default="", kw_only=True)
+    """What each unit is, in a word, where the metric does not say it: an update behind which records stand."""
     type: Literal["paired"] = field(default="paired", kw_only=True)
 
     @property

@@ -11,6 +11,7 @@ from numpy.random import Generator
 
 from divulge.core.errors import AccessDenied, Impossible
 from divulge.core.hashing import Array
+from divulge.core.mixed.fields import TableField
 from divulge.core.records import Kind, Records, Schema, filled
 from divulge.core.target import Oracle
 from divulge.core.threat import Behavior, Knowledge, Needs
@@ -225,12 +226,15 @@ class Sent:
 class UpdateView(_View):
     """Training seen from the server.  updates: each of other records, computed on the module of `target.parameters()`.
 
-    Classes are not told.  tokens: the inputs are token ids.  `_ask` computes the updates on another module instead.
+    Classes are not told.  tokens: the inputs are token ids.  fields: the attributes of a table with categories, and by
+    which columns the module is given them; none of other records.  `_ask` computes the updates on another module
+    instead.
     """
 
     updates: tuple[Update, ...] = ()
     classes: int = 0
     tokens: bool = False
+    fields: tuple[TableField, ...] = ()
     _ask: Callable[[Any], tuple[Update, ...]] | None = field(default=None, repr=False)
 
     def ask(self, module: Any) -> tuple[Update, ...]:
@@ -256,6 +260,7 @@ class SampleGuess:
 
     samples: one array [guesses, ...] for each update (or one in all); what is no guess at all is left out.
     classes: as many class codes each, in the same order, where they are guessed too.
+    entropy: of each attribute of each guess, the higher the less it is to be trusted: [guesses, fields] each.
     prepared: what a model keeps of records, where that is not the records themselves (of a file only).
     """
 
@@ -263,6 +268,7 @@ class SampleGuess:
     classes: tuple[Array, ...] = ()
     told: tuple[str, ...] = ()
     prepared: tuple[PreparedRows, ...] = ()
+    entropy: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True)

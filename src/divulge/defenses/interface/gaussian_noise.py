@@ -33,8 +33,11 @@ class GaussianNoise:
     )
 
     def __post_init__(self) -> None:
-        if self.deviation < 0:
-            raise InputError(f"defenses.gaussian_noise.deviation is {self.deviation}: it must be at least 0")
+        if not 0 < self.deviation < float("inf"):
+            raise InputError(
+                f"defenses.gaussian_noise.deviation is {self.deviation}: noise of that size alters nothing, or all; it "
+                "is above 0 and finite, 1 say"
+            )
 
     def alter(self, log_scores: Array, keys: Array) -> Array:
         """softmax(log p + noise)."""

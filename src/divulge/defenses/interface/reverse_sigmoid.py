@@ -34,8 +34,10 @@ class ReverseSigmoid:
     )
 
     def __post_init__(self) -> None:
-        if not 0 <= self.beta < 1 or self.gamma <= 0:
-            raise InputError("defenses.reverse_sigmoid: beta must lie in [0, 1) and gamma above 0")
+        if not 0 < self.beta < 1 or not 0 < self.gamma < float("inf"):
+            raise InputError(
+                "defenses.reverse_sigmoid: beta must lie between 0 and 1, and gamma above 0: else it alters nothing"
+            )
 
     def alter(self, log_scores: Array, keys: Array) -> Array:
         """In the log domain up to the perturbation, which is bounded."""

@@ -71,7 +71,7 @@ class TextJudge:
             (TEXT_EXACT, lambda a, b: float(a == b), "every token right"),
         ):
             hits, blind = (tuple(float(of(a, b)) for a, b in side) for side in (pairs, blinds))
-            measures.append(Paired(metric, hits, blind, tuple(units), note))
+            measures.append(Paired(metric, hits, blind, tuple(units), note, unit="update"))
         qualities = [
             Quality(name, *(tuple(float(of(a, b)) for a, b in side) for side in (pairs, blinds)))
             for name, of in (("ROUGE-2", lambda a, b: rouge(a, b, 2)), ("edit distance, tokens", edit_distance))

@@ -36,11 +36,12 @@ from divulge.core.views.extraction import Secrets
 from divulge.core.views.reconstruction import Sent
 from divulge.targets.answers import CLASSIFIER_PORTS, VALUE_PORTS, checked, guarded, through_port
 from divulge.targets.batches import Batches
+from divulge.targets.networks.torch_cut import CutInTwo
 from divulge.targets.networks.torch_gradients import activations, gradient_norms, slopes
 from divulge.targets.networks.torch_inputs import Named, Singles, as_numbers, as_owned, last_operation
 from divulge.targets.networks.torch_lent import Structure, as_input, bare, device_of, is_quantized, lent, type_of
 from divulge.targets.networks.torch_secrets import of_module
-from divulge.targets.networks.torch_updates import Front, InLogits, front_of, loss_of, moved, sent_of, untrained
+from divulge.targets.networks.torch_updates import InLogits, loss_of, moved, sent_of, untrained
 from divulge.targets.stated import StatedTarget
 
 LOOKED_AT = 512
@@ -50,7 +51,7 @@ INSIDE = frozenset({Access.GRADIENTS, Access.INTERNALS, Access.EXPLANATIONS})
 AsTensor = Callable[[Array], Tensor]
 
 
-class TorchTarget(StatedTarget):
+class TorchTarget(CutInTwo, StatedTarget):
     """A module, asked in evaluation mode, in its own floating type and where its weights lie; it is left as it was.
 
     output: what it returns, "logits", "log_probabilities", "probabilities" (softmax), "one_vs_rest" (a sigmoid for each
@@ -359,15 +360,6 @@ class TorchTarget(StatedTarget):
     def fresh(self, seed: int) -> TorchTarget:
         """A target of the same form with untrained weights."""
         return self.alike(untrained(bare(self.module), seed))
-
-    def front(self, layer: str | None = None) -> Front:
-        """The layers up to one of them: half way, or the first learned one ('first'); a copy in evaluation mode."""
-        return front_of(copy.deepcopy(bare(self.module)).eval(), layer)
-
-    def through(self, front: nn.Module, x: Array) -> Array:
-        """What a front makes of inputs: [records, ...]."""
-        with lent(front), torch.no_grad():
-            return np.asarray(front(self._tensor(x)).float().cpu().numpy())
 
     def secrets(self) -> Secrets:
         """What the extraction game compares claims with."""

@@ -1,0 +1,1 @@
+"""Records solved for layer by layer."""

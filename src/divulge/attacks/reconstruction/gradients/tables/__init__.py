@@ -1,0 +1,1 @@
+"""Tables behind updates: categories and quantities sought together."""

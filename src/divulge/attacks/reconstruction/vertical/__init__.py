@@ -1,0 +1,1 @@
+"""One party of a vertical federation against another."""
