@@ -1,7 +1,7 @@
 """Benchmarks that are measured seed by seed: in processes, on several machines, and put together afterwards.
 
-Every seed of a part is a line of JSON, written as soon as it is measured (`--raw`); rows follow from the lines alone, so
-that ranges of seeds (`--seeds`) can be measured apart and joined (`--merge`).
+Every seed of a part is a line of JSON, written as soon as it is measured (`--raw`); rows follow from the lines alone,
+so that ranges of seeds (`--seeds`) can be measured apart and joined (`--merge`).
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ def _options(title: str, parts: Mapping[str, Part]) -> argparse.Namespace:
 def _measured(parts: Mapping[str, Part], options: argparse.Namespace) -> Iterator[Row]:
     """Rows, part by part; of several processes each seed is a task of its own."""
     asked = tuple(options.seeds) if options.seeds else None
+    parts = {name: part for name, part in parts.items() if len(part.chosen(options.quick, asked))}
     units = [(name, seed) for name, part in parts.items() for seed in part.chosen(options.quick, asked)]
     found: dict[str, dict[int, Measured]] = {name: {} for name in parts}
     if options.jobs <= 1:

@@ -44,3 +44,33 @@ def test_a_rate_has_the_exact_interval(harness):
         harness.rate("all", [1] * 40, bar=0.95).word == "met"
         and harness.rate("none", [0] * 40, bar=0.95).word == "MISSED"
     )
+
+
+@pytest.fixture
+def seeded(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    yield importlib.import_module("seeded")
+    for name in ("seeded", "harness"):
+        sys.modules.pop(name, None)
+
+
+def test_seeds_that_are_measured_apart_give_the_rows_of_all_together(seeded, tmp_path, monkeypatch, capsys):
+    """Two ranges of seeds, a file each, and all at once: the rows are equal, and every seed is a line."""
+
+    def rows(found):
+        yield seeded.Row("sum", float(sum(each["square"] for each in found)), bar=5, better="below")
+
+    parts = {"squares": seeded.Part(lambda seed: {"square": seed**2}, rows, (1, 4), first=0)}
+
+    def told(*arguments):
+        monkeypatch.setattr(sys, "argv", ["benchmark", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            seeded.main("Squares", parts)
+        return ended.value.code, capsys.readouterr().out.splitlines()[2:]
+
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    assert told("--seeds", 0, 2, "--raw", first)[0] == 0
+    assert told("squares", "--seeds", 2, 4, "--raw", second)[0] == 1, "4 + 9 is above the bar"
+    assert len(first.read_text().splitlines()) == len(second.read_text().splitlines()) == 2
+    assert told("--merge", first, second) == told() and told("--quick")[1][0].startswith("sum")
+    assert told("cubes")[0] == 2
