@@ -18,8 +18,8 @@ from divulge.core.game import Arm
 from divulge.core.threat import PRESETS
 from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.data.arrays import from_arrays
+from divulge.games.parties.vertical import VerticalGame
 from divulge.games.rebuild import RebuildPlan
-from divulge.games.vertical import VerticalGame
 from divulge.targets.estimators.sklearn import SklearnTarget
 from divulge.targets.networks.pytorch import TorchTarget
 

@@ -10,15 +10,9 @@ from divulge.auditing.challenge_table import spec_of
 from divulge.auditing.job import Job
 from divulge.core.attack import Attack, Card
 from divulge.core.capability.declared import able
+from divulge.core.capability.parties import SendsCutGradients
 from divulge.core.capability.recipes import teachable
-from divulge.core.capability.targets import (
-    SendsCutGradients,
-    SendsUpdates,
-    SplitModel,
-    Updatable,
-    model_of,
-    reason_against,
-)
+from divulge.core.capability.targets import SendsUpdates, SplitModel, Updatable, model_of, reason_against
 from divulge.core.errors import Impossible
 from divulge.core.recipe import Recipe
 from divulge.core.records import Kind

@@ -30,8 +30,8 @@ from divulge.core.views.reconstruction import ReconstructionAuxiliary
 from divulge.games.attributes import AttributeGame, asked_about
 from divulge.games.classes import InversionGame
 from divulge.games.control_models import ControlModels
+from divulge.games.parties.vertical import VerticalGame
 from divulge.games.rebuild import RebuildGame
-from divulge.games.vertical import VerticalGame
 from divulge.training.shadow import ShadowTrainer
 from divulge.training.surrogates.students import SurrogateTrainer
 

@@ -18,7 +18,7 @@ from divulge.targets.networks.torch_lent import bare, lent
 from divulge.targets.networks.torch_updates import Front, front_of, loss_of
 
 
-class _Held(Protocol):
+class _HasModule(Protocol):
     """What a target of PyTorch has."""
 
     module: nn.Module
@@ -36,16 +36,16 @@ class _Held(Protocol):
 class CutInTwo:
     """Of TorchTarget: see core.capability.targets.SplitModel and SendsCutGradients."""
 
-    def front(self: _Held, layer: str | None = None) -> Front:
+    def front(self: _HasModule, layer: str | None = None) -> Front:
         """The layers up to one of them: half way, or the first learned one ('first'); a copy in evaluation mode."""
         return front_of(copy.deepcopy(bare(self.module)).eval(), layer)
 
-    def through(self: _Held, front: nn.Module, x: Array) -> Array:
+    def through(self: _HasModule, front: nn.Module, x: Array) -> Array:
         """What a front makes of inputs: [records, ...]."""
         with lent(front), torch.no_grad():
             return np.asarray(front(self._tensor(x)).float().cpu().numpy())
 
-    def cut_gradients(self: _Held, records: Records, layer: str | None = None) -> Array:
+    def cut_gradients(self: _HasModule, records: Records, layer: str | None = None) -> Array:
         """Slope of each record's own loss by what the layer gives out for it: [records, numbers]."""
         front = front_of(copy.deepcopy(bare(self.module)).eval(), layer)
         x, y = self._pair(records)
@@ -53,7 +53,7 @@ class CutInTwo:
         found: Any = guarded(self._name, lambda: _slopes(front, x, y, reading))
         return cast(Array, found)
 
-    def sure_of_shares(self: _Held, shares: Array) -> Any:
+    def sure_of_shares(self: _HasModule, shares: Array) -> Any:
         """A target of the same form whose module says these class shares whatever it is asked; Impossible where its
         last layer is not dense with an output for each class.
         """

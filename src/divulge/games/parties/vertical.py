@@ -11,7 +11,8 @@ from numpy.random import Generator
 
 from divulge.core.attack import Card
 from divulge.core.capability.declared import able
-from divulge.core.capability.targets import Renewable, SendsCutGradients
+from divulge.core.capability.parties import SendsCutGradients
+from divulge.core.capability.targets import Renewable
 from divulge.core.errors import Impossible, InputError, TargetError
 from divulge.core.game import Arm, Round
 from divulge.core.hashing import Array, derived_rng

@@ -1,0 +1,1 @@
+"""Games among parties that hold different parts of a record."""
