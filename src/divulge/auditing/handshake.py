@@ -127,7 +127,9 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
         hidden = refuse_silence(job.target, job.candidates.take(few))
         if hidden:
             return _unmeasured(job, hidden, _unread(hidden))
-        repeated = [*twice(job, few), *as_owner_asks(job, few)]
+        repeated = twice(job, few)
+        if not repeated:  # what answers at random answers its owner otherwise as well
+            repeated = as_owner_asks(job, few)
     if able(bare(job.target), LanguageModel):
         target: Any = bare(job.target)
         places = places_of(job)
@@ -148,7 +150,7 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
     )
     like = min((side.members.right for side in likes.found), default=None)
     constant = asked.labeled and asked.plain.constant
-    unseen = not_looked_at(job, asked.sides, concerns) if asked.labeled and not constant else ()
+    unseen = not_looked_at(job, asked.sides, concerns) if not constant else ()
     found = replace(found, concerns=concerns, like=like, constant=constant, unchecked=(*found.unchecked, *unseen))
     as_expected(job.expect, found)
     return found
