@@ -11,7 +11,13 @@ import numpy as np
 
 from divulge.auditing.answers import SCORED, TOLERANCE, Seen, as_expected, bare, checked, seen_of
 from divulge.auditing.doubts.other_forms import fits_better, other_line
-from divulge.auditing.doubts.without_recipe import boasts_to_strangers, loss_tells, not_looked_at, told_in_one_set
+from divulge.auditing.doubts.without_recipe import (
+    boasts_to_strangers,
+    loss_tells,
+    modest,
+    not_looked_at,
+    told_in_one_set,
+)
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.likeness import (
     POOR,
@@ -272,7 +278,7 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     grave = grave or _form(job, asked, side)
     if grave is None and not job.own:
         grave = _unlike(job, asked, side, likes, minutes)
-        if grave is None and not job.expect and not likes.found:
+        if grave is None and not job.expect and all(map(modest, likes.found)):
             grave = boasts_to_strangers(side)
         if grave is None and not job.expect:
             grave = forgotten(side, likes)

@@ -77,6 +77,11 @@ def boasts_to_strangers(side: SeenSides) -> Concern | None:
     return Concern("strangers", False, seen, cause, RIGHT_ONE + ", or say how good it is (`expect`)", doubt=True)
 
 
+def modest(like: SeenSides) -> bool:
+    """Whether a model of the recipe is about as sure of its members as it is right, so that the target ought to be."""
+    return like.members.boast < BOASTS / 3 and boasts_to_strangers(like) is None
+
+
 def _error(seen: Seen) -> float:
     """Standard error of an accuracy."""
     return float(np.sqrt(seen.right * (1 - seen.right) / len(seen)))
