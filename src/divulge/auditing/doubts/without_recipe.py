@@ -65,7 +65,7 @@ def boasts_to_strangers(side: SeenSides) -> Concern | None:
     sure = np.exp(members.log_scores).max(axis=1) if members.log_scores is not None else np.ones(len(members))
     if sure.mean() >= ONE_HOT:
         return _hardly_right(members)
-    if abs(members.boast - others.boast) > max(ALIKE, SLIGHTLY * np.hypot(*map(_error, (members, others)))):
+    if abs(members.boast - others.boast) > max(ALIKE, SLIGHTLY * np.hypot(_error(members), _error(others))):
         return None
     if members.boast < max(BOASTS, CERTAIN * (_error(members) + 1 / len(members))):
         return None
