@@ -6,16 +6,25 @@ import numpy as np
 import pytest
 import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LogisticRegression
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import HuberRegressor, LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import divulge
+from divulge.auditing.answers import Seen
+from divulge.auditing.doubts.without_recipe import boasts_to_strangers, modest
+from divulge.auditing.likeness import SeenSides
 from divulge.core.results.finding import Verdict
 
 RNG = np.random.default_rng(0)
@@ -168,3 +177,88 @@ def test_a_second_softmax_over_a_forest_is_named_and_modest_models_are_not(tmp_p
         modest = LogisticRegression(C=strength).fit(X[:300], y[:300])
         run = audited(lambda x, m=modest: m.predict_proba(x), tmp_path / str(number), y=y)
         assert "softmax" not in [kind for kind, _, _ in kinds(run)]
+
+
+def test_labels_that_have_nothing_to_do_with_the_truth_are_doubted(tmp_path):
+    y = np.random.default_rng(1).permutation(Y)
+    nearest = KNeighborsClassifier(1).fit(X[:300], Y[:300])
+    for number, given in enumerate([nearest.predict_proba, divulge.FunctionTarget(nearest.predict, "labels")]):
+        attacks = ["loss"] if number == 0 else ["correctness"]
+        run = audited(given, tmp_path / str(number), y=y, attacks=attacks)
+        assert kinds(run) == [("chance", False, True)] and run.verdict is Verdict.NOT_MEASURABLE
+    sound = divulge.FunctionTarget(LogisticRegression().fit(X[:300], Y[:300]).predict, "labels")
+    assert kinds(audited(sound, tmp_path / "sound", attacks=["correctness"])) == []
+
+
+def far_sighted(x, values):
+    """A model of values that remembers its records as well as an overfitted network does."""
+    return KNeighborsRegressor(1).fit(x, values)
+
+
+NOISY = 2 * X[:, 0] + 3 * np.random.default_rng(2).normal(size=900)
+
+
+@pytest.mark.parametrize("fault", ["columns", "values", "strangers"])
+def test_values_that_vary_more_than_the_truth_follows_them_are_doubted(tmp_path, fault):
+    own = slice(600, 900) if fault == "strangers" else slice(0, 300)
+    model = far_sighted(X[own], NOISY[own])
+    x = X[:, [2, 0, 3, 1]] if fault == "columns" else X
+    y = np.random.default_rng(3).permutation(NOISY) if fault == "values" else NOISY
+    run = audited(divulge.FunctionTarget(model.predict, "values"), tmp_path, x, y)
+    assert kinds(run) == [("strangers", False, True)] and run.verdict is Verdict.NOT_MEASURABLE
+
+
+def test_a_scale_that_hides_what_errors_tell_is_named(tmp_path):
+    model = far_sighted(X[:300], NOISY[:300])
+    run = audited(divulge.FunctionTarget(lambda x: model.predict(x) / 10, "values"), tmp_path, y=NOISY)
+    assert kinds(run) == [("scale", False, True)] and run.verdict is Verdict.NOT_MEASURABLE
+    assert "10 times the value" in run.result.handshake.concerns[0].seen
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LinearRegression(),
+        Ridge(300),
+        HuberRegressor(),
+        DecisionTreeRegressor(max_depth=3),
+        GradientBoostingRegressor(n_estimators=5, max_depth=2),
+        KNeighborsRegressor(40),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_sound_models_of_values_are_not_doubted(tmp_path, model):
+    target = divulge.FunctionTarget(model.fit(X[:300], NOISY[:300]).predict, "values")
+    assert kinds(audited(target, tmp_path, y=NOISY)) == []
+
+
+def said(right, sure, records=300):
+    """Answers about two classes that are right for this share, and this sure of all of them."""
+    y = np.arange(records) % 2
+    told = np.where(np.arange(records) < right * records, y, 1 - y)
+    scores = np.where(told[:, None] == np.arange(2), sure, 1 - sure)
+    return Seen(y, told, 2, np.log(scores))
+
+
+def test_who_is_surer_than_a_model_of_the_recipe_is_doubted_beside_it_too():
+    """The sets may have their columns in two orders: then no model of the recipe is better on non-members."""
+    target = SeenSides(said(0.62, 0.95), said(0.66, 0.95))
+    assert boasts_to_strangers(target).kind == "strangers"
+    assert modest(SeenSides(said(1.0, 0.99), said(0.6, 0.95)))
+    assert not modest(SeenSides(said(0.7, 0.95), said(0.68, 0.95)))  # naive Bayes: so is the recipe
+
+
+def test_a_table_of_one_model_says_what_it_cannot_show(tmp_path):
+    model = forest(X[600:], Y[600:])
+    logits = np.log(np.clip(model.predict_proba(X[:600]), 1e-4, None))[None]
+    keep = (np.arange(600) < 300)[None]
+    for number, table in enumerate([(logits, None), (None, logits[:, np.arange(600), Y[:600]])]):
+        run = divulge.audit(
+            divulge.ScoreTable(*table, keep, Y[:600]), attacks=["loss"], progress=None, out=tmp_path / str(number)
+        )
+        assert "give more models in the table" in "".join(run.result.handshake.unchecked)
+
+
+def test_a_model_that_draws_its_answers_is_told_nothing_of_types(tmp_path):
+    model = DummyClassifier(strategy="stratified").fit(X[:300], Y[:300])
+    assert [kind for kind, _, _ in kinds(audited(model, tmp_path))].count("native") == 0

@@ -66,6 +66,8 @@ def test_bad_arrays_get_one_error_with_the_cure(sets, message):
 def test_a_label_that_the_model_does_not_know():
     with pytest.raises(InputError, match="'maybe', which the model does not know"):
         from_arrays([(np.zeros((2, 1)), ["yes", "maybe"])], classes=["yes", "no"])
+    with pytest.raises(InputError, match=r"data\.dtypes: \{y: str\}"):
+        from_arrays([(np.zeros((2, 1)), [0, 1])], classes=["0", "1"])
 
 
 def test_tables_with_different_columns():

@@ -236,3 +236,9 @@ def test_classes_and_outputs_are_stated_in_an_audit_file(tmp_path):
     (tmp_path / "audit.yaml").write_text(told.replace(", pick: second", ""))
     with pytest.raises(InputError, match="say which holds the scores"):
         job_from_file(load(tmp_path / "audit.yaml"), tmp_path)
+
+
+def test_several_named_values_a_record_are_refused_with_the_way(tmp_path):
+    y = np.array([(True, 1.0)] * len(X), dtype=[("event", bool), ("time", float)])
+    with pytest.raises(InputError, match=r"several values a record \('event', 'time'\).*FunctionTarget"):
+        divulge.audit(lambda x: x[:, 0], *sets(y), out=tmp_path)

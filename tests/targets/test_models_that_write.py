@@ -137,3 +137,21 @@ def test_a_masked_array_keeps_its_mask(tmp_path):
     model.fit(rows[:SIZE], y[:SIZE])
     _, found = area(model, rows, y, tmp_path)
     assert found == pytest.approx(by_hand(model.predict_proba(rows), y))
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor"])
+def test_a_function_that_works_in_place_leaves_its_owners_records_alone(kind, tmp_path):
+    x, y = drawn()
+    if kind == "tensor":
+        x = pytest.importorskip("torch").tensor(x)
+    kept = np.asarray(x).copy()
+    model = KNeighborsClassifier(3).fit((kept[:SIZE] - 3) / 5, y[:SIZE])
+
+    def scaled(records):
+        records -= 3
+        records /= 5
+        return model.predict_proba(np.asarray(records))
+
+    _, found = area(scaled, x, y, tmp_path)
+    assert np.array_equal(np.asarray(x), kept)
+    assert found == pytest.approx(by_hand(model.predict_proba((kept - 3) / 5), y), abs=1e-9)

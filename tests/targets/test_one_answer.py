@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 import divulge
 from divulge.core.errors import InputError, TargetError
-from divulge.targets.one_answer import scores_among
+from divulge.targets.one_answer import scores_among, without_tensors
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4))
@@ -31,6 +31,8 @@ ANSWERS = {
     "a tuple of rows": lambda x: tuple(MODEL.predict_proba(x)),
     "a tuple of lists": lambda x: tuple(row.tolist() for row in MODEL.predict_proba(x)),
     "a tuple of numbers": lambda x: tuple(MODEL.predict_proba(x)[:, 1].tolist()),
+    "tensor with a gradient": lambda x: torch.tensor(MODEL.predict_proba(x), requires_grad=True) * 1,
+    "tensors with gradients": lambda x: [torch.tensor(row, requires_grad=True) for row in MODEL.predict_proba(x)],
     "tensors": lambda x: {"loss": torch.tensor(0.1), "out": torch.tensor(MODEL.predict_proba(x))},
 }
 
@@ -44,6 +46,27 @@ def loss_of(model, out, y=Y):
 @pytest.mark.parametrize("name", ANSWERS)
 def test_the_scores_are_found(tmp_path, name):
     assert loss_of(ANSWERS[name], tmp_path / "a") == pytest.approx(loss_of(MODEL, tmp_path / "b"), abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_a_table_of_numbers(dtype):
+    answer = without_tensors(Both(torch.zeros(3), torch.ones((3, 2), dtype=dtype)))
+    assert isinstance(answer, Both) and answer.scores.dtype == np.float32 and answer.scores.sum() == 6
+
+
+TOP = {
+    "pairs": lambda x: [(float(row.max()), int(row.argmax())) for row in MODEL.predict_proba(x)],
+    "columns": lambda x: np.column_stack([MODEL.predict(x), MODEL.predict_proba(x).max(axis=1)]),
+    "score of a class": lambda x: np.column_stack([MODEL.predict(x), MODEL.predict_proba(x)[:, 1]]),
+    "named": lambda x: [{"label": int(row.argmax()), "score": row.max()} for row in MODEL.predict_proba(x)],
+    "words": lambda x: [{"score": row.max(), "label": "yes"} for row in MODEL.predict_proba(x)],
+}
+
+
+@pytest.mark.parametrize("name", TOP)
+def test_a_label_with_its_score_is_not_taken_for_two_scores(tmp_path, name):
+    with pytest.raises(InputError, match="a label and its score: return the scores of all classes"):
+        loss_of(TOP[name], tmp_path)
 
 
 def test_a_module_may_say_more_than_its_scores():

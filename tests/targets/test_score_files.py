@@ -34,6 +34,27 @@ def test_batches_of_any_size_and_rows_of_any_order_make_the_same_table(frame, tm
         assert (table.keep.ravel() == frame["keep"]).all() and (table.y == np.arange(20) % 11).all()
 
 
+@pytest.mark.parametrize("names", [["target", "a", "b"], ["shadow2", "Target", "shadow10"], ["1", "2", "10"]])
+def test_a_model_with_a_name_is_the_target_by_its_name(frame, names, tmp_path):
+    frame["model"] = np.array(names)[frame["model"]]
+    frame.to_parquet(tmp_path / "t.parquet")
+    target = next((name for name in names if name.lower() == "target"), "1")
+    rows = frame[frame["model"] == target]
+    assert (ScoreTable.load(tmp_path / "t.parquet").logits[0, :, 3] == rows["logit_3"]).all()
+
+
+def test_names_that_do_not_say_which_is_the_target_are_refused(frame, tmp_path):
+    frame.assign(model=np.array(["m0", "m1", "m2"])[frame["model"]]).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"'m0', 'm1' ... which is the target\? call it 'target'"):
+        ScoreTable.load(tmp_path / "t.parquet")
+
+
+def test_a_missing_label_is_named(frame, tmp_path):
+    frame.assign(y=frame["y"].where(frame.index != 3)).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match="y is missing in some rows"):
+        ScoreTable.load(tmp_path / "t.parquet")
+
+
 def test_a_row_twice_in_place_of_another_is_refused(frame, tmp_path):
     frame.loc[5, "record"] = 6
     frame.to_parquet(tmp_path / "t.parquet")

@@ -12,7 +12,13 @@ import numpy as np
 from divulge.auditing.answers import SCORED, TOLERANCE, Seen, as_expected, bare, checked, seen_of
 from divulge.auditing.doubts.counted_otherwise import counted_otherwise
 from divulge.auditing.doubts.other_forms import fits_better, other_line
-from divulge.auditing.doubts.without_recipe import boasts_to_strangers, loss_tells, not_looked_at, told_in_one_set
+from divulge.auditing.doubts.without_recipe import (
+    boasts_to_strangers,
+    loss_tells,
+    modest,
+    not_looked_at,
+    told_in_one_set,
+)
 from divulge.auditing.job import BoundRecipe, Job
 from divulge.auditing.likeness import (
     POOR,
@@ -128,7 +134,9 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
         hidden = refuse_silence(job.target, job.candidates.take(few))
         if hidden:
             return _unmeasured(job, hidden, _unread(hidden))
-        repeated = [*twice(job, few), *as_owner_asks(job, few)]
+        repeated = twice(job, few)
+        if not repeated:  # what answers at random answers its owner otherwise as well
+            repeated = as_owner_asks(job, few)
     if able(bare(job.target), LanguageModel):
         target: Any = bare(job.target)
         places = places_of(job)
@@ -149,7 +157,7 @@ def shake(job: Job, memory: Memory | None = None, *, dry: bool = False, minutes:
     )
     like = min((side.members.right for side in likes.found), default=None)
     constant = asked.labeled and asked.plain.constant
-    unseen = not_looked_at(job, asked.sides, concerns) if asked.labeled and not constant else ()
+    unseen = not_looked_at(job, asked.sides, concerns) if not constant else ()
     found = replace(found, concerns=concerns, like=like, constant=constant, unchecked=(*found.unchecked, *unseen))
     as_expected(job.expect, found)
     return found
@@ -271,7 +279,7 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     grave = grave or _form(job, asked, side)
     if grave is None and not job.own:
         grave = _unlike(job, asked, side, likes, minutes)
-        if grave is None and not job.expect and not likes.found:
+        if grave is None and not job.expect and all(map(modest, likes.found)):
             grave = boasts_to_strangers(side)
         if grave is None and not job.expect:
             grave = forgotten(side, likes)

@@ -49,7 +49,10 @@ LEARNED_OTHERWISE = (
     "; a sound model is like that where it was trained with weights of records or on labels with noise, which the "
     "recipe is not"
 )
-SOUND_SO = "; a sound model is like that with weights of classes, noise on its weights or labels, or little training"
+SOUND_SO = (
+    "; a sound model is like that with weights of classes, noise on its weights or labels, features that repeat each "
+    "other (naive Bayes), or little training"
+)
 CURE = "ask it about a few records yourself, and give the audit exactly what it then gets"
 RIGHT_ONE = "check that it is the model that was trained on them"
 WEIGHED = "it was trained with weights of records or classes, or set to another threshold, which the recipe is not"

@@ -176,7 +176,7 @@ def _random(target: Target, apart: float, how_much: str) -> Concern:
         )
         return Concern("random", False, seen, "the model answers at random", "a higher `average` leaves less of it")
     seen = f"the same records get other answers when they are asked again, {how_much}"
-    cause = "dropout or another random layer is on"
+    cause = "dropout or another random layer is on, or the model draws its answers by lot"
     cure = "switch it off (eval mode), or ask for the mean of several answers, `average=5` say"
     if able(target, Rechecks):
         cause, cure = "several models answer there, or one that answers at random", "audit one of them, or average"

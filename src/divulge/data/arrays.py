@@ -330,6 +330,12 @@ def encode_targets(
     strange = [v for v in found if v not in known]
     if strange:
         cure = "use the same labels as in training, or say with classes= what each of its outputs stands for"
+        alike = next((label for label in labels if str(label) == str(strange[0])), None)
+        if alike is not None:
+            kind = type(alike).__name__
+            cure = (
+                f"give it the type that it had in training ({kind}; data.dtypes: {{{name}: {kind}}} in an audit file)"
+            )
         if strange[0] == -1:
             cure = "where -1 says that a record has no label, leave those records out"
         raise InputError(

@@ -28,7 +28,7 @@ from divulge.targets.answers import (
     through_port,
 )
 from divulge.targets.batches import Batches
-from divulge.targets.one_answer import scores_among
+from divulge.targets.one_answer import scores_among, without_tensors
 from divulge.targets.scores import Scores, plain_values, rows_by_class
 
 
@@ -187,6 +187,7 @@ class FunctionTarget:
         if self._spread is None and isinstance(x, tuple | InputList):
             self._spread = parameters_of(self._function) == len(x)
         answer = self._function(*x) if self._spread and isinstance(x, tuple | InputList) else self._function(x)
+        answer = without_tensors(answer)
         if self._returns in (Returns.SCORES, Returns.LOGITS):
             return scores_among(self._name, answer, records_in(x))
         return answer

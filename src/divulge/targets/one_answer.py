@@ -10,6 +10,23 @@ import numpy as np
 from divulge.core.errors import TargetError
 
 
+def without_tensors(answer: Any) -> Any:
+    """An answer whose tensors, in a tuple, a list or a dictionary too, are arrays: wherever they lie, in half precision
+    as well, and whether or not they require a gradient.
+    """
+    if hasattr(answer, "detach") and hasattr(answer, "cpu"):
+        plain = answer.detach().cpu()
+        return plain.float().numpy() if "float16" in str(plain.dtype) else plain.numpy()
+    if isinstance(answer, Mapping):
+        return {key: without_tensors(part) for key, part in answer.items()}
+    if isinstance(answer, tuple):
+        parts = [without_tensors(part) for part in answer]
+        return answer._make(parts) if hasattr(answer, "_make") else tuple(parts)
+    if isinstance(answer, list) and len(answer) and hasattr(answer[0], "detach"):
+        return [without_tensors(part) for part in answer]
+    return answer
+
+
 def scores_among(name: str, answer: Any, records: int) -> Any:
     """The one thing in a tuple or a dictionary that is a table of numbers [records, classes], or, where there is none,
     a column of fractions [records]; columns by class [records] each stand in the order of the sorted classes.  Any

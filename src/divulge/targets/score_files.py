@@ -10,6 +10,9 @@ import numpy as np
 from divulge.core.errors import InputError
 from divulge.core.hashing import Array
 
+TARGET = "target"
+"""What the model that is audited is called, where models have names."""
+
 BATCH = 65_536
 """Rows that are in memory at once beside the arrays that they go into."""
 
@@ -70,7 +73,9 @@ def _refuse_other_labels(file: Any, path: Path, y: Array) -> None:
     other = np.argwhere(y != y[0])
     if not len(other):
         return
-    model, record = (np.unique(_column(file, name))[at] for name, at in zip(("model", "record"), other[0], strict=True))
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        raise InputError(f"target.path: {path.name}: y is missing in some rows: leave those records out")
+    model, record = _models(file, path)[0][other[0][0]], np.unique(_column(file, "record"))[other[0][1]]
     raise InputError(
         f"target.path: {path.name}: y of record {record} is {y[tuple(other[0])]} for model {model} and "
         f"{y[0, other[0][1]]} for the first one ({len(other):,} rows differ so): give a record one label, the same for "
@@ -80,7 +85,7 @@ def _refuse_other_labels(file: Any, path: Path, y: Array) -> None:
 
 def _places(file: Any, path: Path) -> tuple[tuple[int, int], Array]:
     """How many models and records there are, and where each row goes in [models, records]."""
-    models, model = np.unique(_column(file, "model"), return_inverse=True)
+    models, model = _models(file, path)
     records, record = np.unique(_column(file, "record"), return_inverse=True)
     shape = len(models), len(records)
     place = model * len(records) + record
@@ -89,6 +94,26 @@ def _places(file: Any, path: Path) -> tuple[tuple[int, int], Array]:
             f"target.path: {path.name} must have one row for each of {shape[0]} models x {shape[1]} records"
         )
     return shape, place
+
+
+def _models(file: Any, path: Path) -> tuple[Array, Array]:
+    """The models, the target first, and which of them each row is of.
+
+    Raises InputError where names do not say which of several is the target: another one would be audited.
+    """
+    names, model = np.unique(_column(file, "model"), return_inverse=True)
+    if len(names) < 2 or not all(isinstance(name, str) for name in names.tolist()):
+        return names, model
+    called = [place for place, name in enumerate(names) if name.strip().lower() == TARGET]
+    if not called and all(name.isascii() and name.isdigit() for name in names):
+        called = [min(range(len(names)), key=lambda place: int(names[place]))]
+    if len(called) != 1:
+        raise InputError(
+            f"target.path: {path.name}: of the models {names[0]!r}, {names[1]!r}{' ...' if len(names) > 2 else ''} "
+            f"which is the target? call it {TARGET!r}, or number the models, the target lowest"
+        )
+    order = np.array([*called, *(place for place in range(len(names)) if place not in called)])
+    return names[order], np.argsort(order)[model]
 
 
 def _column(file: Any, name: str) -> Array:

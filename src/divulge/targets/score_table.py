@@ -101,7 +101,8 @@ class ScoreTable:
     @classmethod
     def load(cls, path: Path | str) -> ScoreTable:
         """From .npz (arrays by these names) or Parquet (one row a model and record: model, record, keep, y, and
-        either `score` or `logit_0`, `logit_1`, ...).
+        either `score` or `logit_0`, `logit_1`, ...).  Of numbered models the lowest is the target, of models with
+        names the one that is called `target`.
         """
         path = Path(path)
         if not path.is_file():

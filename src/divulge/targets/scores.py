@@ -100,6 +100,23 @@ class Scores:
         return through_port(access, outputs, probable, Task.CLASSIFICATION)
 
 
+ALL_SCORES = (
+    "return the scores of all classes, [records, classes] in the order of the labels, or the labels alone, "
+    "divulge.FunctionTarget(function, 'labels')"
+)
+
+
+def label_and_score(values: Array) -> bool:
+    """Whether one of two columns is the label that was answered, and the other one its score [records, 2]."""
+    if values.shape[1] != 2 or len(values) < FEW or are_probabilities(values):
+        return False
+    for label, score in (values.T, values.T[::-1]):
+        two = np.array_equal(label, np.round(label)) and len(np.unique(label)) == 2
+        if two and inside(score) and not np.array_equal(score, np.round(score)):
+            return True
+    return False
+
+
 def cure() -> str:
     """How a user says what scores are."""
     forms = ", ".join(repr(form.value) for form in OutputForm)
@@ -156,10 +173,15 @@ def plain_values(name: str, raw: object, records: int) -> Array:
 
 
 def rows_by_class(raw: object) -> object:
-    """One mapping of classes to scores a record, as some libraries answer, in the order of the sorted classes."""
+    """One mapping of classes to scores a record, as some libraries answer, in the order of the sorted classes.
+
+    Raises TargetError for mappings of one label and its score.
+    """
     rows = raw.tolist() if isinstance(raw, np.ndarray) and raw.dtype == object and raw.ndim == 1 else raw
     if not isinstance(rows, Sequence) or isinstance(rows, str) or not len(rows) or not isinstance(rows[0], Mapping):
         return raw
+    if set(map(str, rows[0])) == {"label", "score"}:
+        raise TargetError(f"the model answers with a label and its score: {ALL_SCORES}")
     names = sorted(rows[0], key=lambda name: (str(type(name)), name))
     if any(not isinstance(row, Mapping) or set(row) != set(names) for row in rows):
         return raw
@@ -172,6 +194,8 @@ def form_of_scores(name: str, values: Array, y: Array | None, strict: bool = Tru
     """
     if values.shape[1] == 1:
         return _of_single(name, values, y)
+    if label_and_score(values):
+        raise TargetError(f"the model {name} answers with a label and its score: {ALL_SCORES}")
     if are_probabilities(values) or (not strict and inside(values)):
         return OutputForm.PROBABILITIES
     if np.isneginf(values).any():

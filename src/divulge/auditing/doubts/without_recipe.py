@@ -8,8 +8,10 @@ from divulge.auditing.answers import Seen, bare
 from divulge.auditing.job import Job
 from divulge.auditing.likeness import (
     FEWEST,
+    KNOWN,
     LOSS_TELLS,
     MOST_RECORDS,
+    POOR,
     RIGHT_ONE,
     SOUND_SO,
     SeenSides,
@@ -17,11 +19,14 @@ from divulge.auditing.likeness import (
     numbers_of,
     told_by_loss,
 )
+from divulge.auditing.probes import FEWEST_PEERS
 from divulge.core.capability.declared import able
 from divulge.core.capability.reading import HasPeers
 from divulge.core.hashing import Array, derived_seed
 from divulge.core.results.handshake import Concern
+from divulge.core.threat import Access
 from divulge.core.wording import joined
+from divulge.stats.handshake import line
 
 BOASTS, ALIKE = 0.15, 0.08
 """By how much surer than right a model must be on its members; and at most how much less so than on non-members."""
@@ -32,6 +37,12 @@ CERTAIN = 5.0
 SLIGHTLY = 3.0
 """The same for a model that is far surer than it is right: one of many looks at what chance may give."""
 
+MANY = 100
+"""Members from which on chance is not taken for few records."""
+
+FOLLOWED = 0.6
+"""Slope of the truth on the values from which on it follows them: 1 for a line that was fitted to these records."""
+
 UNTOLD = 2.5
 """Standard errors of kappa, or of a correlation, up to which answers have nothing to do with the truth."""
 
@@ -41,16 +52,22 @@ ONE_HOT = 1 - 1e-6
 
 def boasts_to_strangers(side: SeenSides) -> Concern | None:
     """What speaks against a target that is far surer of its members than it is right, and that answers them as it
-    answers others.  Whatever is fitted to records by their likelihood is about as sure of them as it is right.
+    answers others.  Whatever is fitted to records by their likelihood is about as sure of them as it is right, and
+    its values vary no more than the truth follows them.
     """
     members, others = side.members, side.nonmembers
-    if min(len(members), len(others)) < FEWEST or members.log_scores is None or members.right >= 1 - BOASTS:
+    if min(len(members), len(others)) < FEWEST or members.right >= 1 - BOASTS:
         return None
-    sure = np.exp(members.log_scores).max(axis=1)
-    if sure.mean() >= ONE_HOT or abs(members.boast - others.boast) > ALIKE or loss_tells(side, SLIGHTLY):
+    if not members.width:
+        return strays(side) or hidden_by_scale(side)
+    if loss_tells(side, SLIGHTLY):
         return None
-    spread = np.sqrt(members.right * (1 - members.right) / len(members)) + 1 / len(members)
-    if members.boast < max(BOASTS, CERTAIN * spread):
+    sure = np.exp(members.log_scores).max(axis=1) if members.log_scores is not None else np.ones(len(members))
+    if sure.mean() >= ONE_HOT:
+        return _hardly_right(members)
+    if abs(members.boast - others.boast) > max(ALIKE, SLIGHTLY * np.hypot(_error(members), _error(others))):
+        return None
+    if members.boast < max(BOASTS, CERTAIN * (_error(members) + 1 / len(members))):
         return None
     seen = (
         f"the model is {sure.mean():.0%} sure of its answers about members and right for {members.right:.0%}, as about "
@@ -58,6 +75,65 @@ def boasts_to_strangers(side: SeenSides) -> Concern | None:
     )
     cause = "it was not trained on these members, or the records reach it in another form" + SOUND_SO
     return Concern("strangers", False, seen, cause, RIGHT_ONE + ", or say how good it is (`expect`)", doubt=True)
+
+
+def modest(like: SeenSides) -> bool:
+    """Whether a model of the recipe is about as sure of its members as it is right, so that the target ought to be."""
+    return like.members.boast < BOASTS / 3 and boasts_to_strangers(like) is None
+
+
+def _error(seen: Seen) -> float:
+    """Standard error of an accuracy."""
+    return float(np.sqrt(seen.right * (1 - seen.right) / len(seen)))
+
+
+def _hardly_right(members: Seen) -> Concern | None:
+    """What speaks against labels, or scores that are as sure as labels, that have nothing to do with the truth."""
+    if len(members) < MANY or not members.at_chance:
+        return None
+    seen = (
+        f"members are answered no better than by chance (accuracy {members.right:.2f}), by labels that do not say how "
+        "sure they are"
+    )
+    return Concern("chance", False, seen, POOR, KNOWN, doubt=True)
+
+
+def strays(side: SeenSides) -> Concern | None:
+    """What speaks against values that vary far more than the truth of the members follows them."""
+    members = side.members
+    _, slope, reached = line(members.said, members.y)
+    if reached - members.right < BOASTS or loss_tells(side, SLIGHTLY):
+        return None
+    spread = np.sqrt((1 - reached) * np.var(members.y) / (len(members) * np.var(members.said)))
+    if slope + CERTAIN * spread >= FOLLOWED:
+        return None
+    seen = (
+        f"where values about members differ by 1, the truth differs by {slope:.2g} (R2 {members.right:.2f}), as about "
+        "non-members, while it follows the values of a model that learned from them"
+    )
+    cause = "it was not trained on these members, or the records reach it in another form"
+    cause += "; a sound model is like that where it predicts a quantile, or with noise on its weights or values"
+    return Concern("strangers", False, seen, cause, RIGHT_ONE + ", or say how good it is (`expect`)", doubt=True)
+
+
+def hidden_by_scale(side: SeenSides) -> Concern | None:
+    """What speaks against values by whose errors members cannot be told, and can be once they are on the line of the
+    truth.
+    """
+    members = side.members
+    intercept, slope, reached = line(members.said, members.y)
+    if reached - members.right < BOASTS or loss_tells(side, SLIGHTLY):
+        return None
+    moved = [Seen(one.y, intercept + slope * one.said, 0) for one in (members, side.nonmembers)]
+    if not loss_tells(SeenSides(*moved), CERTAIN):
+        return None
+    seen = (
+        f"{intercept:.3g} {'+' if slope >= 0 else '-'} {abs(slope):.3g} times the value is far nearer to the truth of "
+        f"members (R2 {reached:.2f} instead of {members.right:.2f}), and errors tell members then"
+    )
+    cause = "the target was scaled or transformed in training, or the model was trained for a few steps only"
+    cure = "let the model answer in the units of the records"
+    return Concern("scale", False, seen, cause, cure, doubt=True)
 
 
 def loss_tells(side: SeenSides, by: float = LOSS_TELLS) -> bool:
@@ -74,13 +150,19 @@ def not_looked_at(job: Job, side: SeenSides, concerns: tuple[Concern, ...]) -> t
     """What nobody can see: a model that answers its members as it answers others may be another model than the one
     that was trained on them, unless one of its recipe is trained beside it or its owner says how good it is.
     """
-    if job.recipe is not None or job.own or job.expect or able(bare(job.target), HasPeers) or loss_tells(side):
+    target = bare(job.target)
+    peers = target.remembered()[1] if able(target, HasPeers) else None
+    if job.recipe is not None or job.own or job.expect or loss_tells(side):
+        return ()
+    if peers is not None and len(peers) >= FEWEST_PEERS:
         return ()
     if any(concern.fault or concern.doubt for concern in concerns):
         return ()
     if not len(side.members) or not len(side.nonmembers):
         return ()
-    ways = joined(["a `recipe` to compare it with", "`expect`, its accuracy or r2 on members"], "or")
+    more = "a `recipe` to compare it with" if peers is None else "more models in the table"
+    stated = ["`expect`, its accuracy or r2 on members"] if Access.LABEL in target.offers else []
+    ways = joined([more, *stated], "or")
     return (f"whether it was trained on these members, of which its answers show nothing: give {ways}",)
 
 

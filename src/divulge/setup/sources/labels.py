@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,9 @@ from divulge.core.capability.targets import (
 )
 from divulge.core.errors import InputError, TargetError
 from divulge.core.hashing import Array
-from divulge.core.mixed.inputs import handed
 from divulge.core.target import Target
 from divulge.core.threat import Task
-from divulge.data.given import length_of, rows_of
-from divulge.data.kinds import kind_of
+from divulge.data.given import GivenRows, length_of
 from divulge.targets.answered_labels import key_of
 
 IGNORED = -100
@@ -42,6 +40,7 @@ def labels_of(
     pairs: (x, y) as they were given.  classes, task: as the user stated them.  A target that was not told its task is
     told it here.  Raises InputError, with the cure, where the order or the task would have to be guessed.
     """
+    _refuse_fields(pairs)
     _tell_task(target, pairs, task)
     own = list(classes_of(target))
     if target.task is Task.REGRESSION:
@@ -63,6 +62,17 @@ def labels_of(
     width, reason = _width(target, pairs)
     own = list(classes_of(target))  # some files tell them with their answers
     return own or _numbered(target, width, found, reason)
+
+
+def _refuse_fields(pairs: Sequence[Pair]) -> None:
+    """Raise InputError where y has several named values a record, as the y of survival models has."""
+    names = next((names for _, y in pairs if (names := getattr(getattr(y, "dtype", None), "names", None))), None)
+    if names:
+        raise InputError(
+            f"y has several values a record ({', '.join(map(repr, names))}), as survival models take them: audit the "
+            "model's scores: divulge.FunctionTarget(model.predict, 'values') with the highest of them as y for every "
+            "record, and the attack absolute_error tells whether members score higher"
+        )
 
 
 def _stated(target: Target, classes: list[Any], own: list[Any], found: list[Any], pairs: Sequence[Pair]) -> list[Any]:
@@ -197,13 +207,8 @@ def _width(target: Target, pairs: Sequence[Pair]) -> tuple[int | None, str]:
 
 
 def _first(x: Any, count: int = SAMPLE) -> Any:
-    import pandas as pd
-
-    if kind_of(x) is not None:
-        return rows_of(x, np.arange(min(count, length_of(x))))
-    if isinstance(x, Mapping):
-        return handed(rows_of(x, np.arange(min(count, length_of(x)))))
-    return x.iloc[:count] if isinstance(x, pd.DataFrame) else x[:count]
+    """The first few records, as copies: a model may write into what it is handed."""
+    return GivenRows(x, np.arange(min(count, length_of(x)))).lent()
 
 
 def _found(pairs: Sequence[Pair]) -> list[Any]:
