@@ -112,7 +112,7 @@ def strays(side: SeenSides) -> Concern | None:
         "non-members, while it follows the values of a model that learned from them"
     )
     cause = "it was not trained on these members, or the records reach it in another form"
-    cause += "; a sound model is like that where it predicts a quantile, or with noise on its weights or values"
+    cause += "; a sound model is like that where it predicts a quantile, leaves out outliers, or with noise on it"
     return Concern("strangers", False, seen, cause, RIGHT_ONE + ", or say how good it is (`expect`)", doubt=True)
 
 
