@@ -58,6 +58,8 @@ def boasts_to_strangers(side: SeenSides) -> Concern | None:
     members, others = side.members, side.nonmembers
     if min(len(members), len(others)) < FEWEST or members.right >= 1 - BOASTS:
         return None
+    if not members.width and np.ptp(members.y) == 0:  # scores of which the highest are asked for: nothing is true
+        return None
     if not members.width:
         return strays(side) or hidden_by_scale(side)
     if loss_tells(side, SLIGHTLY):
