@@ -279,8 +279,9 @@ def _doubts(job: Job, asked: Asked, likes: Likes, minutes: float | None) -> list
     grave = grave or _form(job, asked, side)
     if grave is None and not job.own:
         grave = _unlike(job, asked, side, likes, minutes)
-        if grave is None and not job.expect and all(map(modest, likes.found)):
-            grave = boasts_to_strangers(side)
+        if grave is None and not job.expect:
+            boast = boasts_to_strangers(side)
+            grave = boast if boast is not None and all(map(modest, likes)) else None
         if grave is None and not job.expect:
             grave = forgotten(side, likes)
         if grave is None and able(bare(job.target), HasPeers):

@@ -58,6 +58,8 @@ def boasts_to_strangers(side: SeenSides) -> Concern | None:
     members, others = side.members, side.nonmembers
     if min(len(members), len(others)) < FEWEST or members.right >= 1 - BOASTS:
         return None
+    if not members.width and np.ptp(members.y) == 0:  # scores of which the highest are asked for: nothing is true
+        return None
     if not members.width:
         return strays(side) or hidden_by_scale(side)
     if loss_tells(side, SLIGHTLY):
@@ -112,7 +114,7 @@ def strays(side: SeenSides) -> Concern | None:
         "non-members, while it follows the values of a model that learned from them"
     )
     cause = "it was not trained on these members, or the records reach it in another form"
-    cause += "; a sound model is like that where it predicts a quantile, or with noise on its weights or values"
+    cause += "; a sound model is like that where it predicts a quantile, leaves out outliers, or with noise on it"
     return Concern("strangers", False, seen, cause, RIGHT_ONE + ", or say how good it is (`expect`)", doubt=True)
 
 
