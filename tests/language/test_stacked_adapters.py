@@ -18,7 +18,7 @@ from divulge.language import CausalTarget, FineTune
 from divulge.runs.folder import RunFolder
 from divulge.training.artifact_cache import ArtifactCache
 from divulge.training.engines.engine import Plan, Trainer, Way, choose, train
-from divulge.training.networks import flat_texts, stacked_adapters
+from divulge.training.networks import flat_texts, low_rank, stacked_adapters
 from divulge.training.networks.flat_texts import flat_of
 from divulge.training.networks.lean_model import covered
 from tests.language.tiny import LETTERS, gpt, texts, tokenizer
@@ -94,6 +94,12 @@ def test_texts_one_by_one_all_of_one_length_and_completions_of_pairs():
         records, keep = as_records(some), np.random.default_rng(1).random((4, 8)) < 0.6
         recipe = FineTune(BASES["llama"], "lora", learning_rate=1e-2, epochs=2, batch_size=size, max_tokens=20)
         same_models(recipe, list(recipe.fit_stack(records, keep, SEEDS)), records, keep)
+
+
+def test_adapters_of_many_models_or_of_a_high_rank_are_multiplied_one_by_one(monkeypatch):
+    monkeypatch.setattr(low_rank, "FEW", 0)
+    recipe = FineTune(BASES["gpt"], "lora", learning_rate=1e-2, epochs=1, batch_size=4)
+    same_models(recipe, list(recipe.fit_stack(RECORDS, KEEP, SEEDS)))
 
 
 def test_adapters_that_peft_draws_in_another_way_are_left_to_it(monkeypatch):

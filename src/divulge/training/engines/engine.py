@@ -135,9 +135,10 @@ class Trainer:
         Each goes to the cache when it is ready, so that a run that is cut short goes on model by model.  Models of one
         seed are there to be compared weight by weight, so they are never multiplied in bfloat16.
         """
-        alike = (recipe.fingerprint(), records.fingerprint())
-        keys = [digest("model", code_version(), *alike, row, str(seed)) for row, seed in zip(keep, seeds, strict=True)]
-        missing, kept = [], self.artifact_cache if able(recipe, Packable) else None
+        keys, missing, kept = [""] * len(seeds), [], self.artifact_cache if able(recipe, Packable) else None
+        if kept is not None:
+            alike = ("model", code_version(), recipe.fingerprint(), records.fingerprint())
+            keys = [digest(*alike, row, str(seed)) for row, seed in zip(keep, seeds, strict=True)]
         for number, key in enumerate(keys):
             model = _remembered(kept, key, recipe) if kept is not None else None
             if model is None:

@@ -71,6 +71,16 @@ class Flat:
             self._places["at"] = torch.tensor(at, device=self.ids.device)
         return self._places["at"]
 
+    def own(self, down: Tensor, scale: float) -> Tensor:
+        """[tokens, models * rank], with the scale where an adapter, of [models, rank, inputs], is the token's own."""
+        if "own" not in self._places:
+            models, rank, _ = down.shape
+            mask = down.new_zeros(self.bounds[-1], models * rank)
+            for m, (start, end) in enumerate(zip(self.bounds, self.bounds[1:], strict=False)):
+                mask[start:end, m * rank : (m + 1) * rank] = scale
+            self._places["own"] = mask
+        return self._places["own"]
+
     def future(self, groups: int, like: Tensor) -> Tensor:
         """What is added to scores [groups * longest, longest], so that nothing looks ahead."""
         name = f"future {groups}"

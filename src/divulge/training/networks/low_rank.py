@@ -22,17 +22,19 @@ class _Adapted(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, layer: LowRank, flat: Flat, trained: Tensor) -> Tensor:
-        down, up = layer.down, layer.up
         y = layer.frozen(x)
         if flat.even:
-            inner = torch.bmm(x.view(len(down), -1, x.shape[1]), down.mT)
-            y.view(len(up), -1, y.shape[1]).baddbmm_(inner, up, alpha=layer.scale)
+            inner = torch.bmm(x.view(len(layer.down), -1, x.shape[1]), layer.down.mT)
+            y.view(len(layer.up), -1, y.shape[1]).baddbmm_(inner, layer.up, alpha=layer.scale)
             inner = inner.view(len(x), -1)
+        elif layer.few:
+            inner = torch.mm(x, layer.down.flatten(0, 1).T).mul_(flat.own(layer.down, layer.scale))
+            y.addmm_(inner, layer.up.flatten(0, 1))
         else:
-            inner = x.new_empty(len(x), down.shape[1])
+            inner = x.new_empty(len(x), layer.down.shape[1])
             for m, (start, end) in enumerate(zip(flat.bounds, flat.bounds[1:], strict=False)):
-                torch.mm(x[start:end], down[m].T, out=inner[start:end])
-                y[start:end].addmm_(inner[start:end], up[m], alpha=layer.scale)
+                torch.mm(x[start:end], layer.down[m].T, out=inner[start:end])
+                y[start:end].addmm_(inner[start:end], layer.up[m], alpha=layer.scale)
         ctx.save_for_backward(x, inner)
         ctx.layer, ctx.flat = layer, flat
         return y
@@ -40,32 +42,54 @@ class _Adapted(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         x, inner = ctx.saved_tensors
-        layer, flat, gradient = ctx.layer, ctx.flat, gradient.contiguous()
-        down, up, scale = layer.down, layer.up, layer.scale
+        layer, gradient = ctx.layer, gradient.contiguous()
         back = layer.unfrozen(gradient) if ctx.needs_input_grad[0] else None
-        if flat.even:
-            each = (len(down), -1)
-            g, xs, inner = (part.view(*each, part.shape[1]) for part in (gradient, x, inner))
-            outer = torch.bmm(g, up.mT).mul_(scale)
-            layer.up_gradient.add_(torch.bmm(inner.mT, g), alpha=scale)
-            layer.down_gradient.add_(torch.bmm(outer.mT, xs))
-            if back is not None:
-                back.view(*each, back.shape[1]).baddbmm_(outer, down)
-            return back, None, None, None
-        for m, (start, end) in enumerate(zip(flat.bounds, flat.bounds[1:], strict=False)):
-            g = gradient[start:end]
-            outer = torch.mm(g, up[m].T).mul_(scale)
-            layer.up_gradient[m].add_(torch.mm(inner[start:end].T, g), alpha=scale)
-            layer.down_gradient[m].add_(torch.mm(outer.T, x[start:end]))
-            if back is not None:
-                back[start:end].addmm_(outer, down[m])
+        way = _evenly if ctx.flat.even else _masked if layer.few else _one_by_one
+        way(layer, ctx.flat, gradient, x, inner, back)
         return back, None, None, None
+
+
+def _evenly(layer: LowRank, flat: Flat, gradient: Tensor, x: Tensor, inner: Tensor, back: Tensor | None) -> None:
+    """Adds to the gradients of adapters, and to that of x; all models have as many tokens."""
+    each = (len(layer.down), -1)
+    g, x, inner = (part.view(*each, part.shape[1]) for part in (gradient, x, inner))
+    outer = torch.bmm(g, layer.up.mT).mul_(layer.scale)
+    layer.up_gradient.add_(torch.bmm(inner.mT, g), alpha=layer.scale)
+    layer.down_gradient.add_(torch.bmm(outer.mT, x))
+    if back is not None:
+        back.view(*each, back.shape[1]).baddbmm_(outer, layer.down)
+
+
+def _masked(layer: LowRank, flat: Flat, gradient: Tensor, x: Tensor, inner: Tensor, back: Tensor | None) -> None:
+    """The same of few models: what each adapter makes of all tokens, and of those of others nothing is kept.  That is
+    more arithmetic than one model after the other, in fewer and wider products.
+    """
+    down, up = layer.down, layer.up
+    outer = torch.mm(gradient, up.flatten(0, 1).T).mul_(flat.own(down, layer.scale))
+    layer.up_gradient.add_(torch.mm(inner.T, gradient).view(up.shape))
+    layer.down_gradient.add_(torch.mm(outer.T, x).view(down.shape))
+    if back is not None:
+        back.addmm_(outer, down.flatten(0, 1))
+
+
+def _one_by_one(layer: LowRank, flat: Flat, gradient: Tensor, x: Tensor, inner: Tensor, back: Tensor | None) -> None:
+    for m, (start, end) in enumerate(zip(flat.bounds, flat.bounds[1:], strict=False)):
+        g = gradient[start:end]
+        outer = torch.mm(g, layer.up[m].T).mul_(layer.scale)
+        layer.up_gradient[m].add_(torch.mm(inner[start:end].T, g), alpha=layer.scale)
+        layer.down_gradient[m].add_(torch.mm(outer.T, x[start:end]))
+        if back is not None:
+            back[start:end].addmm_(outer, layer.down[m])
+
+
+FEW = 64
+"""Models times rank, up to which adapters are one wide product."""
 
 
 class LowRank(nn.Module):
     """In the place of a linear layer, or of transformers' Conv1D, whose weight lies the other way round.
 
-    down, up, down_gradient, up_gradient: views of what `Adapters` keeps, in the base's type, and in float32.
+    down, up, down_gradient, up_gradient: see `Adapters`; in the base's type, and in float32.
     """
 
     down: Tensor
@@ -81,6 +105,11 @@ class LowRank(nn.Module):
         weight: Tensor = layer.weight.detach()
         self._weight = weight.T if type(layer).__name__ == "Conv1D" else weight
         self._bias: Tensor | None = None if layer.bias is None else layer.bias.detach()
+
+    @property
+    def few(self) -> bool:
+        """Whether all adapters together are narrow."""
+        return self.down.shape[0] * self.down.shape[1] <= FEW
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -121,7 +150,6 @@ class Adapters:
         self.weights = torch.zeros(len(weights), size, device=device)
         self.gradient = torch.zeros_like(self.weights)
         self._moments = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
-        self._working = self.weights if kind is torch.float32 else self.weights.to(kind)
         self._steps = [torch.zeros((), device=device) for _ in weights]
         trained, start = torch.zeros((), device=device, requires_grad=True), 0
         self._parts: list[tuple[Tensor, Tensor]] = []
@@ -129,15 +157,21 @@ class Adapters:
             views = []
             for width in (layer.shape[1], layer.shape[0]):
                 part = slice(start, start + rank * width)
-                views += [kept[:, part].view(-1, rank, width) for kept in (self.weights, self._working, self.gradient)]
+                views += [kept[:, part].view(-1, rank, width) for kept in (self.weights, self.gradient)]
+                views.append(torch.empty(len(weights), rank, width, device=device, dtype=kind))
                 start += rank * width
-            layer.down, layer.down_gradient, layer.up, layer.up_gradient = views[1], views[2], views[4], views[5]
+            layer.down_gradient, layer.down, layer.up_gradient, layer.up = views[1], views[2], views[4], views[5]
             layer.trained = trained
             self._parts.append((views[0], views[3]))
         for (down, up), names in zip(self._parts, self._names, strict=True):
             for m, own in enumerate(weights):
                 down[m], up[m] = own[names[0]], own[names[1]].T
-        self._working.copy_(self.weights)
+        self._work()
+
+    def _work(self) -> None:
+        """What products read, in the base's type and block by block."""
+        used = [part for layer in self._layers.values() for part in (layer.down, layer.up)]
+        torch._foreach_copy_(used, [part for pair in self._parts for part in pair])
 
     def of(self, model: int) -> dict[str, Tensor]:
         """The adapters of one model, by the names that peft gives them."""
@@ -170,8 +204,7 @@ class Adapters:
                 maximize=False,
             )
         self.gradient.zero_()
-        if self._working is not self.weights:
-            self._working.copy_(self.weights)
+        self._work()
         return norms
 
 

@@ -18,7 +18,7 @@ MOST_TOKENS, MOST_TOKENS_ON_GPU = 1536, 32768
 MOST_BYTES = 1.5e9
 """Of what a stack on a processor keeps for its way back."""
 
-MOST_MODELS = 16
+MOST_MODELS = 8
 """In one stack on a processor."""
 
 WINDOWS = ("sliding_window", "attention_chunk_size")
