@@ -36,9 +36,20 @@ def test_a_value_is_written_as_its_mode_and_place_in_it_and_read_again():
     assert set(np.round(pay.means[np.unique(which)], -1).tolist()) == {20.0, 100.0}
     assert pay.read(inside, which) == pytest.approx(numbers[:, 0]) and np.abs(inside).max() < 1
     assert inside == pytest.approx((numbers[:, 0] - pay.means[which]) / (4 * pay.widths[which]))
-    assert (kind.size, kind.quantity) == (2, False) and days.missing
+    assert (kind.size, kind.quantity) == (2, False) and np.isnan(days.alone).tolist() == [True]
     again = days.read(*days.written(numbers[:, 2], np.random.default_rng(0)))
     assert (np.isnan(again) == np.isnan(numbers[:, 2])).all()
+
+
+def test_a_value_that_is_common_is_a_kind_of_its_own_and_bounds_are_kept():
+    gains = np.where(np.arange(200) % 4, 0.0, np.random.default_rng(0).lognormal(7, 1, 200))
+    (column,), numbers = coded_table(pd.DataFrame({"gains": gains}))
+    modes = Modes.of(column, numbers[:, 0], 0)
+    assert modes.alone == (0.0,) and modes.size == len(modes.means) + 1
+    inside, which = modes.written(numbers[:, 0], np.random.default_rng(0))
+    again = modes.read(inside, which)
+    assert (again[gains == 0] == 0).all() and again.max() <= gains.max()
+    assert modes.read(np.full(1, -1.0), np.zeros(1, dtype=int))[0] >= 0
 
 
 def test_it_keeps_modes_what_goes_together_and_types_and_equal_seeds_give_equal_tables():

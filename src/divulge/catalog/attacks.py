@@ -130,6 +130,7 @@ ATTACKS: dict[str, str] = {
     "property_threshold_test": f"{_PROPERTY}.property_threshold_test:PropertyThresholdTest",
     "snap": f"{_PROPERTY}.snap:Snap",
     "differencing": f"{_RECONSTRUCTION}.aggregates.differencing:Differencing",
+    "image_cliques": f"{_RECONSTRUCTION}.release.image_cliques:ImageCliques",
     "linear_program": f"{_RECONSTRUCTION}.aggregates.linear_program:LinearProgram",
     "activation_decoder": f"{_RECONSTRUCTION}.activations.activation_decoder:ActivationDecoder",
     "activation_inversion": f"{_RECONSTRUCTION}.activations.activation_inversion:ActivationInversion",

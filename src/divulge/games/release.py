@@ -42,6 +42,7 @@ from divulge.core.views.release import (
     ValuesGuess,
 )
 from divulge.games.control_models import ControlModels
+from divulge.games.published.images import nearly_copied
 from divulge.games.similarity import not_evidence
 
 NEAR = 0.1
@@ -72,7 +73,7 @@ class ReleaseGame:
     asked: Records = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.training.schema.is_image:
+        if self.training.schema.is_image and self.challenge is not Challenge.COPIED:
             raise Impossible("this is about columns of a table, and these records are images")
         rng = derived_rng(self.seed, "people of a release")
         self.people = min(len(self.training), len(self.unseen), MOST_PEOPLE)
@@ -128,12 +129,10 @@ class ReleaseGame:
         """Members who stand among the rows that were handed in, to the letter or nearly, beside others who do."""
         rows = set(guess.rows.row_keys())
         exact = np.array([key in rows for key in self.asked.row_keys()], dtype=float)
-        space = Space.around(self.asked)
-        apart = _farthest_apart(space, self.asked, guess.rows)
-        near = (apart <= NEAR).astype(float)
+        near, told = self._nearly(guess.rows)
         trials = (
             self._paired(ROWS_COPIED, exact, note="a training row that stands in the release to the letter"),
-            self._paired(ROWS_NEARLY_COPIED, near, note=f"every quantity within {NEAR:g} standard deviations"),
+            self._paired(ROWS_NEARLY_COPIED, near, note=told),
         )
         note = (
             f"{int(exact[: self.people].sum()):,} of {self.people:,} training rows stand in the release to the letter; "
@@ -141,6 +140,13 @@ class ReleaseGame:
             f"puts there; {len(rows):,} different rows were looked at"
         )
         return Evidence(trials, baseline=BASELINE, notes=(note, not_evidence(self.asked, self.people, guess.rows)))
+
+    def _nearly(self, rows: Records) -> tuple[Array, str]:
+        """Which people stand there nearly, and what that means in words."""
+        if self.asked.schema.is_image:
+            return nearly_copied(self.asked, rows), "an image at most half as far as those around it"
+        apart = _farthest_apart(Space.around(self.asked), self.asked, rows)
+        return (apart <= NEAR).astype(float), f"every quantity within {NEAR:g} standard deviations"
 
     def _singled(self, guess: PredicatesGuess) -> Evidence:
         """Predicates that hold of one member alone, beside the same ones among as many others."""

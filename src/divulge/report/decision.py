@@ -51,6 +51,7 @@ QUERIES = tuple(
         Access.SCORES_OVER_TIME,
         Access.LOGITS,
         Access.SAMPLES,
+        Access.COUNTS,
         Access.TOKEN_LOGPROBS,
         Access.COMPLETIONS,
     )

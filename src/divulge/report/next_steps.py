@@ -10,7 +10,7 @@ from divulge.core.results.verdicts import FamilyVerdict, gaps
 from divulge.core.threat import Access, Family, Task
 from divulge.core.wording import counted, percent
 from divulge.report.causes import helpful
-from divulge.report.releases.advice import copies_of, of_release, steps_of, thing
+from divulge.report.releases.advice import copies_of, of_counts, of_release, steps_of, thing
 from divulge.report.typography import capital, plain_name
 
 WORTH = 0.25
@@ -144,6 +144,8 @@ MORE = {
 def _more(judged: FamilyVerdict, result: AuditResult) -> NextStep:
     """What a family takes to be measurable."""
     doubts = result.handshake.doubts if result.handshake is not None else ()
+    if judged.why and judged.why in "; ".join(doubts) and of_release(result):
+        return NextStep("give the release and the real table in one form, and see that the one was made from the other")
     if judged.why and judged.why in "; ".join(doubts):
         return NextStep("see to it that the model is asked as its owner asks it, or say that its answers are so poor")
     if "control is broken" in judged.why:
@@ -178,6 +180,6 @@ def _membership(result: AuditResult) -> list[NextStep]:
                 else NextStep(in_short, f"{cause.advice} ({cause.name}: {away} without it)")
             )
     for trait in result.causes:
-        if trait.telling and trait.advice:
+        if trait.telling and trait.advice and not of_counts(result):
             found.append(NextStep(trait.advice, f"{trait.advice} ({trait.name})"))
     return found

@@ -25,43 +25,39 @@ MODES, FEWEST = 10, 0.005
 
 HIDDEN, LATENT, BATCH, RATE, DECAY, RECONSTRUCTION = (128, 128), 128, 200, 1e-3, 1e-5, 2.0
 
+OFTEN = 0.25
+"""Share of the rows from which on a value of a quantity is a kind of its own (CTAB-GAN, Zhao et al. 2021)."""
+
 EPOCHS = 300
 """As in the paper.  600 rows take as many as 900 steps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """How a column is written down.  means, widths: of a quantity's modes; none where it is no quantity.  missing: the
-    share of a quantity's rows that hold nothing, which have a mode of their own, the last.  size: of the one-of-many.
+    """How a column is written down.  means, widths: of a quantity's modes; none where it is no quantity.  alone: what
+    else a quantity may hold, each as a kind of its own behind the modes: a value that is common, and nothing.  size: of
+    the one-of-many.  low, high: the bounds of a quantity.
     """
 
     means: Array
     widths: Array
-    missing: bool
+    alone: tuple[float, ...]
     size: int
+    low: float = -np.inf
+    high: float = np.inf
 
     @classmethod
     def of(cls, column: CodedColumn, numbers: Array, seed: int) -> Modes:
         """Those of a column [rows]."""
         if column.values is not None:
-            return cls(np.zeros(0), np.zeros(0), False, len(column.values))
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.mixture import BayesianGaussianMixture
-
+            return cls(np.zeros(0), np.zeros(0), (), len(column.values))
         known = numbers[~np.isnan(numbers)]
-        count = min(MODES, len(np.unique(known)))
-        missing = len(known) < len(numbers)
-        if count < 2:
-            return cls(np.array([column.fill]), np.array([1.0]), missing, 1 + missing)
-        mixture = BayesianGaussianMixture(
-            n_components=count, weight_concentration_prior=1e-3, max_iter=100, random_state=seed % 2**32
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            mixture.fit(known[:, None])
-        kept = mixture.weights_ > FEWEST
-        means, widths = mixture.means_[kept, 0], np.sqrt(mixture.covariances_[kept, 0, 0])
-        return cls(means, np.maximum(widths, 1e-6 * (np.std(known) or 1.0)), missing, int(kept.sum()) + missing)
+        values, counts = np.unique(known, return_counts=True)
+        common = tuple(values[counts > OFTEN * len(known)].tolist()[:1]) if len(values) > MODES else ()
+        alone = (*common, *([np.nan] if len(known) < len(numbers) else []))
+        means, widths = _mixture(known[~np.isin(known, common)], column.fill, seed)
+        bounds = (float(values[0]), float(values[-1])) if len(values) else (-np.inf, np.inf)
+        return cls(means, widths, alone, len(means) + len(alone), *bounds)
 
     @property
     def quantity(self) -> bool:
@@ -69,24 +65,47 @@ class Modes:
         return bool(len(self.means))
 
     def written(self, numbers: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Where each value lies in its mode, from -1 to 1, [rows] (0 of what is no quantity), and which mode [rows]."""
+        """Where each value lies in its mode, from -1 to 1, [rows] (0 of what is no quantity), and which kind [rows]."""
         if not self.quantity:
             return np.zeros(len(numbers)), numbers.astype(int)
-        hollow = np.isnan(numbers)
-        filled = np.where(hollow, self.means[0], numbers)
+        filled = np.where(np.isnan(numbers), self.means[0], numbers)
         apart = (filled[:, None] - self.means) / self.widths
         log = -0.5 * apart**2 - np.log(self.widths)
         which = (log + rng.gumbel(size=log.shape)).argmax(axis=1)  # drawn by how likely each mode is
         inside = np.clip(apart[np.arange(len(which)), which] / 4, -0.99, 0.99)
-        return np.where(hollow, 0.0, inside), np.where(hollow, self.size - 1, which)
+        for kind, value in enumerate(self.alone, start=len(self.means)):
+            there = np.isnan(numbers) if np.isnan(value) else numbers == value
+            inside, which = np.where(there, 0.0, inside), np.where(there, kind, which)
+        return inside, which
 
     def read(self, inside: Array, which: Array) -> Array:
         """The values again [rows]."""
         if not self.quantity:
-            return which.astype(float)
+            return np.asarray(which, dtype=np.float64)
         mode = np.minimum(which, len(self.means) - 1)
-        values = np.clip(inside, -1, 1) * 4 * self.widths[mode] + self.means[mode]
-        return np.where(which >= len(self.means), np.nan, values)
+        values = np.clip(np.clip(inside, -1, 1) * 4 * self.widths[mode] + self.means[mode], self.low, self.high)
+        for kind, value in enumerate(self.alone, start=len(self.means)):
+            values = np.where(which == kind, value, values)
+        return np.asarray(values)
+
+
+def _mixture(known: Array, fill: float, seed: int) -> tuple[Array, Array]:
+    """Means and widths of the modes of a quantity's values."""
+    count = min(MODES, len(np.unique(known)))
+    if count < 2:
+        return known[:1] if len(known) else np.array([fill]), np.ones(1)
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import BayesianGaussianMixture
+
+    mixture = BayesianGaussianMixture(
+        n_components=count, weight_concentration_prior=1e-3, max_iter=100, random_state=seed % 2**32
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture.fit(known[:, None])
+    kept = mixture.weights_ > FEWEST
+    means, widths = mixture.means_[kept, 0], np.sqrt(mixture.covariances_[kept, 0, 0])
+    return means, np.maximum(widths, 1e-6 * (np.std(known) or 1.0))
 
 
 class TableVae(nn.Module):

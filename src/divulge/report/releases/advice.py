@@ -8,7 +8,7 @@ from collections.abc import Callable
 from divulge.core.results.audit_result import AuditResult, Mitigation
 from divulge.core.results.finding import Verdict
 from divulge.core.results.metric import AUC, ROWS_COPIED, ROWS_NEARLY_COPIED
-from divulge.core.threat import Access, Family
+from divulge.core.threat import RELEASES, Access, Family
 from divulge.core.wording import counted, percent
 from divulge.report.causes import Help, help_of
 
@@ -32,9 +32,23 @@ AT_RISK = 5
 COPIES = (ROWS_COPIED, ROWS_NEARLY_COPIED)
 
 
+COARSER = Help(
+    "publish fewer and coarser counts, or add noise with differential privacy, to the list of cells too",
+    "publish fewer and coarser counts: tables of fewer columns, wider ranges, rare categories together, no counts of a "
+    "few people and none that they can be taken from; or add noise with differential privacy to all cells, empty ones "
+    "included; then audit those counts",
+    "",
+)
+
+
 def of_release(result: AuditResult) -> bool:
     """Whether a release was audited, or what makes one, and no model that answers."""
-    return result.facts.target.offers == (Access.SAMPLES.value,)
+    return set(result.facts.target.offers) <= {port.value for port in RELEASES} and bool(result.facts.target.offers)
+
+
+def of_counts(result: AuditResult) -> bool:
+    """Whether what was audited are published counts."""
+    return result.facts.target.offers == (Access.COUNTS.value,)
 
 
 def thing(result: AuditResult) -> str:
@@ -50,6 +64,8 @@ def steps_of(result: AuditResult) -> list[Help]:
     leaking = [f.value for f in families if result.verdict_of(f) is Verdict.LEAK]
     if not leaking:
         return []
+    if of_counts(result):
+        return [COARSER, *_promise(result), *_persons(result)]
     rows = [r for r in result.mitigations if r.family in leaking and r.share > WORTH]
     copies = any(f.key in COPIES and f.verdict is Verdict.LEAK for f in result.findings)
     whole = [r for r in rows if not r.knob.endswith((COLUMN, FEWER) if copies else COLUMN)]

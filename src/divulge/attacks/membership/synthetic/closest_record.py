@@ -18,9 +18,11 @@ class ClosestRecord:
     member, whoever it is.  A release with large distances leaks all the same (Ganev and De Cristofaro 2023).
 
     samples: records that are drawn; None for as many as a half of the candidates, or for all of a table.
+    components: see MonteCarlo.
     """
 
     samples: int | None = None
+    components: int | None = None
 
     card: ClassVar[Card] = Card(
         name="closest_record",
@@ -36,5 +38,5 @@ class ClosestRecord:
 
     def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: the samples, and one distance for each pair of a candidate and a sample."""
-        seen = released(view, self.samples)
+        seen = released(view, self.samples, self.components)
         return MembershipGuess(-nearest(seen.candidates, seen.table, 1)[:, 0])

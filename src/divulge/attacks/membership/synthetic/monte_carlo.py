@@ -18,9 +18,13 @@ from divulge.core.views.membership import MembershipGuess, MembershipView
 class MonteCarlo:
     """The share of synthetic records in a ball around the record, as wide as the closest ones usually are far
     (Hilprecht et al. 2019, median heuristic).
+
+    components: principal components of the candidates that distances are taken in; 40 in the paper, for images.  All
+    axes, the pixels, when None.
     """
 
     samples: int | None = None
+    components: int | None = None
 
     card: ClassVar[Card] = Card(
         name="monte_carlo",
@@ -36,7 +40,7 @@ class MonteCarlo:
 
     def run(self, view: MembershipView) -> MembershipGuess:
         """Cost: the samples.  A record within the ball counts by -log of its distance (eq. 6)."""
-        seen = released(view, self.samples)
+        seen = released(view, self.samples, self.components)
         radius = float(np.median(nearest(seen.candidates, seen.table, 1)[:, 0])) or 1e-6
         found = np.empty(len(seen.candidates))
         for rows, squared in squared_distances(seen.candidates, seen.table):

@@ -14,6 +14,9 @@ from divulge.core.views.membership import MembershipView
 
 ALL_TASKS = frozenset(Task)
 
+MOST_FITTED = 2_000
+"""Candidates, which are in random order, that principal components are found among."""
+
 
 @dataclass(frozen=True, eq=False)
 class Release:
@@ -30,11 +33,16 @@ class Release:
         return self.space.points(view.population.take(order))
 
 
-def released(view: MembershipView, samples: int | None) -> Release:
-    """The release, in units of the candidates.  samples: see ClosestRecord."""
+def released(view: MembershipView, samples: int | None, components: int | None = None) -> Release:
+    """The release, in units of the candidates.  samples: see ClosestRecord.  components: see MonteCarlo."""
     space = Space.around(view.candidates)
     rows = view.target.samples(samples or default_samples(view), view.candidates.schema)
-    return Release(space.points(view.candidates), space.points(rows), rows, space)
+    asked, table = space.points(view.candidates), space.points(rows)
+    if components is not None:
+        middle = asked.mean(axis=0)
+        kept = np.linalg.svd(asked[:MOST_FITTED] - middle, full_matrices=False)[2][:components].T
+        asked, table = (asked - middle) @ kept, (table - middle) @ kept
+    return Release(asked, table, rows, space)
 
 
 def default_samples(view: MembershipView) -> int:
