@@ -4,7 +4,7 @@ failed, and never judged otherwise than by a reference that is worked out beside
     python benchmarks/conformance_of_attacks.py              all of them, as a Markdown table
     python benchmarks/conformance_of_attacks.py --quick      one model in eight
     python benchmarks/conformance_of_attacks.py --write      into docs/conformance-of-attacks.md
-    python benchmarks/conformance_of_attacks.py Ridge SVC    only these
+    python benchmarks/conformance_of_attacks.py Ridge SVC    only these; with --write in place of their rows alone
 """
 
 from __future__ import annotations
@@ -46,18 +46,35 @@ def table(rows: Sequence[tuple[Subject, list[Cell]]]) -> str:
         "| model | library | " + " | ".join(f"`{name}`" for name in ATTACKS) + " |",
         "|---" * (len(ATTACKS) + 2) + "|",
     ]
-    for subject, cells in rows:
-        shown = []
-        for cell in cells:
-            kind, _, reason = cell.shown.partition(": ")
-            if kind == "refused":
-                number = reasons.setdefault(_general(reason, subject), len(reasons) + 1)
-                shown.append(f"– ({number})" + (" WRONG" if cell.wrong else ""))
-            else:
-                shown.append(cell.shown.replace("|", "/") + (" WRONG" if cell.wrong else ""))
-        lines.append("| " + " | ".join([subject.name, subject.library, *shown]) + " |")
-    refused = [f"{number}. {reason}" for reason, number in reasons.items()]
-    return "\n".join([*lines, "", "Refused since", "", *refused])
+    lines += [_line(subject, cells, reasons) for subject, cells in rows]
+    return "\n".join([*lines, *_told(reasons)])
+
+
+def merged(known: str, rows: Sequence[tuple[Subject, list[Cell]]]) -> str:
+    """A table made before, with these rows in place of those of the same models; reasons keep their numbers."""
+    lines, _, told = known.strip().partition("\n\nRefused since\n\n")
+    reasons = {text: int(number) for number, text in (line.split(". ", 1) for line in told.splitlines())}
+    new = {f"| {s.name} | {s.library} |": _line(s, cells, reasons) for s, cells in rows}
+    kept = [next((new[start] for start in new if line.startswith(start)), line) for line in lines.splitlines()]
+    missing = [start for start in new if not any(line.startswith(start) for line in lines.splitlines())]
+    return "\n".join([*kept, *(new[start] for start in missing), *_told(reasons)])
+
+
+def _line(subject: Subject, cells: Iterable[Cell], reasons: dict[str, int]) -> str:
+    """One row; a reason that is new to `reasons` gets the next number there."""
+    shown = []
+    for cell in cells:
+        kind, _, reason = cell.shown.partition(": ")
+        if kind == "refused":
+            number = reasons.setdefault(_general(reason, subject), len(reasons) + 1)
+            shown.append(f"– ({number})" + (" WRONG" if cell.wrong else ""))
+        else:
+            shown.append(cell.shown.replace("|", "/") + (" WRONG" if cell.wrong else ""))
+    return "| " + " | ".join([subject.name, subject.library, *shown]) + " |"
+
+
+def _told(reasons: dict[str, int]) -> list[str]:
+    return ["", "Refused since", "", *(f"{number}. {reason}" for reason, number in reasons.items())]
 
 
 def _general(reason: str, subject: Subject) -> str:
@@ -85,8 +102,8 @@ def main() -> None:
     made = table(rows)
     print(made)
     if options.write:
-        head, _, _ = PAGE.read_text().partition("| model |")
-        PAGE.write_text(head + made + "\n")
+        head, start, known = PAGE.read_text().partition("| model |")
+        PAGE.write_text(head + (merged(start + known, rows) if options.names else made) + "\n")
     print(f"\n{wrong} of {sum(len(cells) for _, cells in rows)} cells are wrong", file=sys.stderr)
     sys.exit(bool(wrong))
 

@@ -11,6 +11,8 @@ from rebuilding.attributes import attributes
 from rebuilding.defended_updates import defences
 from rebuilding.gradients import gradients
 from rebuilding.inversion import inversion
+from rebuilding.parties import parties
+from rebuilding.tables import tables
 from rebuilding.text import text
 from rebuilding.versions import updates, versions
 from rebuilding.victims import Sets, parted
@@ -23,6 +25,8 @@ def _of_fashion(part: Callable[[bool, Sets], Iterator[Row]]) -> Measure:
 
 PARTS: dict[str, Measure] = {
     "gradients": _of_fashion(gradients),
+    "tables": tables,
+    "parties": parties,
     "text": text,
     "versions": versions,
     "repeated": repeated,

@@ -42,7 +42,7 @@ def watched(quick: bool) -> Iterator[Row]:
     honest = DpSgd(epsilon=1.0)
     sampled, steps = honest.schedule(1_000, 64, 5)
     weak = DpSgd(noise=honest.multiplier(sampled, steps) / 10)
-    runs = 3 if quick else 40
+    runs = 2 if quick else 40
 
     def seen(made: DpSgd) -> list[Any]:
         return [dp_training(lambda s=s: made.fit(recipe, records, s), 1_000, claimed=1.0, seed=s) for s in range(runs)]

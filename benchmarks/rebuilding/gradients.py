@@ -24,7 +24,7 @@ from divulge.stats.paired import mean_bounds
 from divulge.targets.networks.pytorch import TorchTarget
 from harness import Row
 from rebuilding.playing import median, played, share
-from rebuilding.victims import Convolutional, LeNet, Sets, dense, images, parted, taught
+from rebuilding.victims import Convolutional, LeNet, Sets, Solvable, dense, images, parted, taught
 
 
 def gradients(quick: bool, fashion: Sets) -> Iterator[Row]:
@@ -43,6 +43,9 @@ def gradients(quick: bool, fashion: Sets) -> Iterator[Row]:
         yield Row(f"{name} on digits, LeNet: share of 30 dB or more", good.mean(), bounds.low, bounds.high, 0.8)
         yield median(f"{name} on digits, LeNet: PSNR, dB", found, "PSNR, dB")
         yield Row(f"{name} on digits, LeNet: seconds for {trials} records", spent)
+    found, spent = played("r_gap", Solvable(), small, RebuildPlan(4 if quick else trials))
+    yield median("R-GAP on digits, two convolutions: PSNR, dB", found, "PSNR, dB", 60.0)
+    yield Row(f"R-GAP on digits, two convolutions: seconds for {4 if quick else trials} records", spent)
     trained = taught(Convolutional(28), fashion[0], 1 if quick else 3)
     for name, module in (("trained", trained), ("untrained", Convolutional(28))):
         steps = {"steps": 300} if quick else {}

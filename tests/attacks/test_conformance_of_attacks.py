@@ -83,3 +83,12 @@ def test_the_references_know_what_is_known_by_hand(bench):
 def test_one_model_in_eight_under_every_attack(bench):
     wrong = [(s.name, c.attack, c.shown, c.wrong) for s in bench.chosen(quick=True) for c in bench.row(s) if c.wrong]
     assert wrong == []
+
+
+def test_rows_are_replaced_in_a_table_that_was_made_before(bench):
+    start = PAGE.index("| model |")
+    assert bench.merged(PAGE[start:], []) == PAGE[start:].strip()
+    cell, subject = bench.Cell("knockoff", "refused: it is for nothing"), bench.chosen(False, ["Ridge"])[0]
+    changed = bench.merged(PAGE[start:], [(subject, [cell])])
+    assert "| Ridge | scikit-learn | – (" in changed and changed.endswith(". it is for nothing")
+    assert len(changed.splitlines()) == len(PAGE[start:].strip().splitlines()) + 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
@@ -99,6 +101,14 @@ def test_other_schemes_and_parties_that_fail_are_said(monkeypatch):
     monkeypatch.setattr("divulge.targets.services.encrypted.sys.executable", "/bin/false")
     with pytest.raises(TargetError, match="did not come to an answer"):
         EncryptedTarget(regression(), "mpc", SAMPLE).answer(Access.SCORES, SAMPLE)
+
+
+def test_the_options_of_the_command_are_not_those_of_the_parties(monkeypatch):
+    """MPyC reads the command line of the process that imports it, and ends it at an option that it finds ambiguous."""
+    monkeypatch.setattr("sys.argv", ["divulge", "audit", "audit.yaml", "--out", "runs"])
+    monkeypatch.delitem(sys.modules, "mpyc", raising=False)
+    answers = EncryptedTarget(regression(), "mpc", SAMPLE).answer(Access.SCORES, SAMPLE.take(np.arange(5)))
+    assert answers.shape == (5, 2) and "mpyc" not in sys.modules
 
 
 def test_encryption_leaves_the_leak_where_it_was(tmp_path):

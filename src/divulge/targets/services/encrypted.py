@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -195,10 +196,8 @@ class EncryptedTarget:
 
     def _by_parties(self, rows: Array) -> Array:
         """Three processes; each reads only its own file."""
-        try:
-            import mpyc  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise MissingExtra("mpyc", "encrypted") from error
+        if find_spec("mpyc") is None:  # imported here it would read this process's own command line, and end it
+            raise MissingExtra("mpyc", "encrypted")
         layers = self._layers
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
