@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 
 # One thread a worker: several workers whose libraries each take every core wait for each other most of the time.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+# Compiled once, for the next worker and the many processes that tests start: each compiles all of divulge otherwise.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 os.environ.pop("COLUMNS", None)  # of a terminal, which workers inherit: what is printed would be folded to it
 
@@ -79,6 +85,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped where nothing may be: {call.excinfo}"
     return report
+
+
+def pytest_collection_finish() -> None:
+    """What is there now, modules and thousands of tests, stays to the end: no need to look through it for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def _listed() -> set[str]:

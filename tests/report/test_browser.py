@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-from sklearn.tree import DecisionTreeClassifier
 
 import divulge
 
@@ -18,13 +16,8 @@ pypdf = pytest.importorskip("pypdf")
 
 
 @pytest.fixture(scope="module")
-def page_file(tmp_path_factory, halves):
-    x, y, u, v = halves
-    rng = np.random.default_rng(0)
-    noisy = np.where(rng.random(400) < 0.3, 1 - np.r_[y, v], np.r_[y, v])
-    model = DecisionTreeClassifier(min_samples_leaf=2, random_state=0).fit(x, noisy[:200])
-    run = divulge.audit(model, (x, noisy[:200]), (u, noisy[200:]), out=tmp_path_factory.mktemp("page") / "r")
-    return run.report()
+def page_file(leak):
+    return leak.report()
 
 
 @pytest.fixture

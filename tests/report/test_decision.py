@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from typer.testing import CliRunner
 
 import divulge
+from divulge.attacks.extraction.knockoff import Knockoff
 from divulge.cli.app import app
 from divulge.core.results.audit_result import LeftOut
 from divulge.core.results.finding import Verdict
@@ -32,7 +33,7 @@ def data():
 @pytest.fixture(scope="module")
 def leaky(data, tmp_path_factory):
     model = DecisionTreeClassifier(min_samples_leaf=2, random_state=0).fit(*data[0])
-    attacks = ["loss", "correctness", "lira", "knockoff"]
+    attacks = ["loss", "correctness", "lira", Knockoff((50, 200))]
     out = tmp_path_factory.mktemp("leaky") / "r"
     return divulge.audit(model, *data, attacks=attacks, threat="published-model", out=out)
 

@@ -26,9 +26,9 @@ pytest.importorskip("opacus")
 @pytest.fixture(scope="module")
 def data():
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(1500, 5))
-    y = (x[:, 0] - x[:, 1] + rng.normal(size=1500) > 0).astype(int)
-    return (x[:500], y[:500]), (x[500:1000], y[500:1000]), (x[1000:], y[1000:])
+    x = rng.normal(size=(600, 5))
+    y = (x[:, 0] - x[:, 1] + rng.normal(size=600) > 0).astype(int)
+    return (x[:200], y[:200]), (x[200:400], y[200:400]), (x[400:], y[400:])
 
 
 def laid(model, data):
