@@ -52,12 +52,12 @@ def test_a_verdict_is_said_in_every_encoding(folder, environment, mark):
 
 
 def test_a_sign_that_is_lacking_is_shown_by_one_that_resembles_it():
-    from divulge.cli import screen
+    from divulge.core.boundary import streams
 
-    screen.speak_unicode()
+    streams.speak_unicode()
     text = "▲ leak, ○ not found, ✕ ⊘ – “x” … é ≥ 東"
-    assert text.encode("ascii", screen.SIMPLER) == b'^ leak, o not found, x / - "x" ... e >= ?'
-    assert "▲ é".encode("cp1252", screen.SIMPLER) == b"^ \xe9"
+    assert text.encode("ascii", streams.SIMPLER) == b'^ leak, o not found, x / - "x" ... e >= ?'
+    assert "▲ é".encode("cp1252", streams.SIMPLER) == b"^ \xe9"
 
 
 @pytest.mark.parametrize("width", [10, 20, 40])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUMS = "SHA256SUMS"
+MOST_BYTES = 4 * 1024**3
+"""Of a file."""
 
 
 def put(run: Path, name: str, content: bytes, new: bool = False) -> None:
@@ -88,6 +90,21 @@ def content_of(run: Path, path: Path) -> bytes:
     if noted and hashlib.sha256(content).hexdigest() not in noted:
         raise InputError(f"{path} is damaged (it is not what was written, by its checksum in {SUMS}): audit again")
     return content
+
+
+def check_plain(run: Path) -> None:
+    """Raises InputError where a run holds anything but files and folders.  A link would have a stranger's folder read, or
+    have overwritten, what lies outside of it; a pipe or a device would never come to its end.
+    """
+    waiting = [run]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif not entry.is_file(follow_symlinks=False) or entry.stat().st_size > MOST_BYTES:
+                    what = "is no plain file" if not entry.is_file(follow_symlinks=False) else "is over 4 GiB"
+                    raise InputError(f"{entry.path} {what}, which no run has: take it away, or audit again")
 
 
 def check_all(run: Path, complete: bool) -> None:
