@@ -74,3 +74,28 @@ def test_a_narrow_terminal_gets_every_word(width):
         screen.out.width = before
     found = captured.get()
     assert "\x1b" not in found and set("gradients") <= set(found)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="streams are closed and filled as POSIX has it")
+@pytest.mark.parametrize(
+    ("streams", "code", "complaint"),
+    [
+        (">&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        ("2>/dev/full", 0, ""),
+        (">/dev/full", 3, "standard output took less than was written to it"),
+    ],
+)
+def test_a_stream_that_takes_nothing_is_no_leak(folder, streams, code, complaint):
+    command = [sys.executable, "-m", "divulge.cli.app", "gate", str(folder)]
+    done = subprocess.run(["sh", "-c", f'exec "$@" {streams}', "sh", *command], capture_output=True, text=True)
+    assert done.returncode == code and complaint in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert done.stderr.count("\n") == bool(complaint)
+
+
+def test_a_name_that_is_no_unicode_is_said(tmp_path):
+    place = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(place)
+    command = [sys.executable, "-m", "divulge.cli.app", "audit", place + b"/a.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "is not UTF-8" in done.stderr and done.stderr.count("\n") == 1, done.stderr

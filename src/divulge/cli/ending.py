@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import traceback
 import warnings
 from pathlib import Path
@@ -44,9 +45,12 @@ class Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> object:
         """Run one command."""
         out.lost = ""
+        hooks = sys.unraisablehook, threading.excepthook
+        sys.unraisablehook = threading.excepthook = _aside
         try:
             return self._run(ctx)
         finally:
+            sys.unraisablehook, threading.excepthook = hooks
             _check_heard()
 
     def _run(self, ctx: Any) -> object:
@@ -89,6 +93,13 @@ class Verbs(TyperGroup):
 
 def _fault(error: Exception) -> NoReturn:
     _end(f"this is a fault of divulge's ({raised(error)}), not a verdict: the trace is in {_kept()}", FAULT)
+
+
+def _aside(what: Any) -> None:
+    """Of an exception in a thread, or in what native code has called, which no `except` can catch: one line."""
+    error = what.exc_value
+    if isinstance(error, Exception):
+        complain(f"note: code that runs aside broke off: {raised(error)}")
 
 
 def _check_heard() -> None:

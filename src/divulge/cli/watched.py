@@ -53,7 +53,6 @@ def watched(work: Callable[[], None]) -> None:
         work()
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHING)
-    ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
     board = watch.Board()
     while True:
         status, how = _in_a_child(work, board)
@@ -110,6 +109,7 @@ def _in_a_child(work: Callable[[], None], board: watch.Board) -> tuple[int, str 
     told, tell = os.pipe()
     word = _Word(told, secrets.token_bytes(16))
     sys.stdout.flush()
+    ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
     child = os.fork()
     if child == 0:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)

@@ -23,7 +23,8 @@ _STAMP = re.compile(r"^\d{8}-\d{6}-")
 
 def runs_in(root: Path) -> list[Path]:
     """The runs below a folder, oldest first."""
-    return sorted((path.parent for path in root.glob("*/run.json")), key=lambda run: (_started(run), run.name))
+    found = (path.parent for path in root.glob("*/run.json") if path.is_file())
+    return sorted(found, key=lambda run: (_started(run), run.name))
 
 
 def run_at(given: Path | str, root: Path | None = None) -> Path:

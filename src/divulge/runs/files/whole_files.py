@@ -93,18 +93,21 @@ def content_of(run: Path, path: Path) -> bytes:
 
 
 def check_plain(run: Path) -> None:
-    """Raises InputError where a run holds anything but files and folders.  A link would have a stranger's folder read, or
-    have overwritten, what lies outside of it; a pipe or a device would never come to its end.
+    """Raises InputError where a run holds anything but files, folders, and links within it.  By a link that leads out
+    a stranger's folder would have files read, or overwritten, that are not of the run; a pipe never comes to its end.
     """
+    home = run.resolve()
     waiting = [run]
     while waiting:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(Path(entry.path))
+                elif entry.is_symlink() and Path(entry.path).resolve().is_relative_to(home):
+                    continue  # `scores`, which earlier versions looked for
                 elif not entry.is_file(follow_symlinks=False) or entry.stat().st_size > MOST_BYTES:
-                    what = "is no plain file" if not entry.is_file(follow_symlinks=False) else "is over 4 GiB"
-                    raise InputError(f"{entry.path} {what}, which no run has: take it away, or audit again")
+                    what = "is over 4 GiB" if entry.is_file(follow_symlinks=False) else "is no file of its own"
+                    raise InputError(f"{entry.path} {what}, as nothing in a run is: take it away, or audit again")
 
 
 def check_all(run: Path, complete: bool) -> None:

@@ -178,7 +178,7 @@ class OpenAITarget:
         self.sent += texts
 
     def _post(self, path: str, content: bytes) -> tuple[bytes, Redactor]:
-        """The body of an answer, and what takes secrets out of it; asked again, with growing pauses, while it is busy."""
+        """The body of an answer, and what takes secrets out of it; asked again, with growing pauses."""
         service = self.service
         assert isinstance(service.url, Secret)
         there = replace(service, url=Secret(service.url.reveal().rstrip("/") + path))
