@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -158,6 +160,97 @@ def test_a_board_says_since_when_and_what_is_played(tmp_path):
     assert memory_here() > 1e8 or sys.platform != "linux"
 
 
+ENDINGS = """
+import atexit, os, signal, sys, threading, time
+from divulge.cli import watched
+from divulge.core.boundary import watch
+
+watched.GRACE = watched.SOON = 0.3
+signal.pthread_sigmask(signal.SIG_BLOCK, watched.WATCHING)
+
+
+def writes_into_every_pipe():
+    for number in range(3, 64):
+        try:
+            os.write(number, b"." * 17)
+        except OSError:
+            pass
+    os._exit(0)
+
+
+def goes_on_in_a_fork():
+    if os.fork():
+        os._exit(0)
+    sys.exit(0)
+
+
+def leaves_a_fork_that_holds_everything():
+    if os.fork():
+        os._exit(0)
+    time.sleep(600)
+
+
+def closes_everything():
+    os.closerange(3, 64)
+    sys.exit(0)
+
+
+def ends_otherwise_at_last():
+    atexit.register(os._exit, 0)
+    sys.exit(1)
+
+
+def has_a_thread_that_never_ends():
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    sys.exit(1)
+
+
+def leaves_a_helper():
+    if not os.fork():
+        time.sleep(600)
+    sys.exit(1)
+
+
+for work in (
+    lambda: sys.exit(1), goes_on_in_a_fork, leaves_a_fork_that_holds_everything, writes_into_every_pipe,
+    closes_everything, ends_otherwise_at_last, has_a_thread_that_never_ends, leaves_a_helper,
+):
+    print(work.__name__, *watched._in_a_child(work, watch.Board()), flush=True)
+print(watched._numbers(watched.Path(f"/proc/self/task/{os.getpid()}/children")))
+"""
+
+
+@linux
+def test_a_model_ends_in_no_verdict_that_was_not_told():
+    """The exit code is what divulge told, or the process died: whatever a model forks, writes, closes or leaves."""
+    done = subprocess.run([sys.executable, "-c", ENDINGS], capture_output=True, text=True, timeout=120)
+    *told, left = done.stdout.splitlines()
+    ends = {name: (status, " ".join(how)) for name, status, *how in map(str.split, told)}
+    died, leak = ("0", "exit status 0"), ("1", "None")
+    assert ends == {
+        "<lambda>": leak,
+        "goes_on_in_a_fork": died,
+        "leaves_a_fork_that_holds_everything": died,
+        "writes_into_every_pipe": died,
+        "closes_everything": died,
+        "ends_otherwise_at_last": leak,
+        "has_a_thread_that_never_ends": leak,
+        "leaves_a_helper": leak,
+    }, done.stderr
+    assert left == "[]"
+
+
+def test_what_a_model_changes_for_all_is_put_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    depth, gone = sys.getrecursionlimit(), tmp_path / "gone"
+    gone.mkdir()
+    with watch.asking():
+        os.chdir(gone)
+        gone.rmdir()
+        sys.setrecursionlimit(depth + 100)
+    assert Path.cwd() == tmp_path and sys.getrecursionlimit() == depth
+
+
 BASE = "data: {members: members.csv, nonmembers: nonmembers.csv, target: ill}\n"
 PROGRAMS = {
     "target: {kind: sklearn, path: m.joblib, trust: true}\n": "target.trust",
@@ -199,6 +292,10 @@ def test_an_untrusted_file_sends_no_secrets_and_reads_what_lies_beside_it(tmp_pa
         model + BASE + "policy: ../p.yaml\n": "policy",
         "target: {kind: http, service: {url: 'http://x', preset: fastapi, headers: {A: B}}}\n"
         + BASE: "service.headers",
+        "target: {kind: http, service: {url: 'http://x/?k=${HOME}'}}\n" + BASE: r"service.url \(\$\{HOME\}\)",
+        "target: {kind: http, service: {url: 'http://x', request: {a: [$records, {b: 'x${HOME}'}]}}}\n"
+        + BASE: r"service.request \(\$\{HOME\}\)",
+        "target: {kind: openai, service: {url: 'http://${HOME}'}}\n" + BASE: "service.url",
     }.items():
         with pytest.raises(InputError, match=key):
             refuse_code(parsed(text, "a.yaml"), tmp_path)

@@ -52,12 +52,12 @@ def test_a_verdict_is_said_in_every_encoding(folder, environment, mark):
 
 
 def test_a_sign_that_is_lacking_is_shown_by_one_that_resembles_it():
-    from divulge.cli import screen
+    from divulge.core.boundary import streams
 
-    screen.speak_unicode()
+    streams.speak_unicode()
     text = "▲ leak, ○ not found, ✕ ⊘ – “x” … é ≥ 東"
-    assert text.encode("ascii", screen.SIMPLER) == b'^ leak, o not found, x / - "x" ... e >= ?'
-    assert "▲ é".encode("cp1252", screen.SIMPLER) == b"^ \xe9"
+    assert text.encode("ascii", streams.SIMPLER) == b'^ leak, o not found, x / - "x" ... e >= ?'
+    assert "▲ é".encode("cp1252", streams.SIMPLER) == b"^ \xe9"
 
 
 @pytest.mark.parametrize("width", [10, 20, 40])
@@ -74,3 +74,28 @@ def test_a_narrow_terminal_gets_every_word(width):
         screen.out.width = before
     found = captured.get()
     assert "\x1b" not in found and set("gradients") <= set(found)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="streams are closed and filled as POSIX has it")
+@pytest.mark.parametrize(
+    ("streams", "code", "complaint"),
+    [
+        (">&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        ("2>/dev/full", 0, ""),
+        (">/dev/full", 3, "standard output took less than was written to it"),
+    ],
+)
+def test_a_stream_that_takes_nothing_is_no_leak(folder, streams, code, complaint):
+    command = [sys.executable, "-m", "divulge.cli.app", "gate", str(folder)]
+    done = subprocess.run(["sh", "-c", f'exec "$@" {streams}', "sh", *command], capture_output=True, text=True)
+    assert done.returncode == code and complaint in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert done.stderr.count("\n") == bool(complaint)
+
+
+def test_a_name_that_is_no_unicode_is_said(tmp_path):
+    place = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(place)
+    command = [sys.executable, "-m", "divulge.cli.app", "audit", place + b"/a.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "is not UTF-8" in done.stderr and done.stderr.count("\n") == 1, done.stderr

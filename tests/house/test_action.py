@@ -103,6 +103,18 @@ def test_wrong_input_stops_it(checkout):
     assert code == 2 and told == {} and "no audit file" in done.stderr
 
 
+def test_an_audit_that_leaves_no_run_is_not_judged_by_another(checkout):
+    folder, _ = checkout
+    (folder / "slow.py").write_text("import os\nos._exit(0)\n")
+    (folder / "audit.yaml").write_text(AUDIT.replace("trust: true", "trust: true, modules: [slow.py]"))
+    (folder / "pipeline.joblib").touch()
+    other = folder / "divulge-runs" / "20260101-000000-sound"
+    other.mkdir(parents=True)
+    (other / "run.json").write_text("{}")
+    code, told, _, done = perform(folder, audit="audit.yaml")
+    assert code == 3 and told == {}, done.stdout + done.stderr
+
+
 def test_the_workflow_asks_for_what_the_action_gives():
     assert ACTION["runs"]["using"] == "composite"
     (job,) = WORKFLOW["jobs"].values()

@@ -101,7 +101,8 @@ def test_a_browser_is_found_where_installers_put_it(monkeypatch, tmp_path):
 
 PIPED = """
 import io, sys
-from divulge.cli.screen import out, speak_unicode
+from divulge.cli.screen import out
+from divulge.core.boundary.streams import speak_unicode
 
 raw = io.BytesIO()
 sys.stdout = io.TextIOWrapper(raw, encoding="cp1252")

@@ -190,3 +190,43 @@ def test_a_damaged_index_is_made_again(run, capsys):
     assert [(each.folder, each.updated != each.started) for each in index.runs(run.parent)] == [(run.name, True)]
     (run / "run.json").write_text("{")
     assert runs_in(run.parent) == [run]
+
+
+LINKED = [
+    "report.html",
+    "decision.html",
+    "card.md",
+    "report.sarif",
+    "junit.xml",
+    "outcomes/other.json",
+    "evidence/x.txt",
+]
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_nothing_outside_of_a_run_is_written_or_read_by_a_link_in_it(name, run, tmp_path, capsys):
+    outside = tmp_path / "precious.txt"
+    outside.write_text("precious")
+    (run / name).symlink_to(outside)
+    pages = (("report", run), ("report", run, "--format", "sarif"), ("report", run, "--page", "card"), ("gate", run))
+    for command in (*pages, ("report", run, "--page", "decision"), ("push", run, tmp_path / "elsewhere")):
+        code, said = ended(*command, capsys=capsys)
+        assert code == 2 and "is no file of its own" in said and said.count("\n") == 1
+    assert outside.read_text() == "precious" and not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have names on POSIX alone")
+def test_a_pipe_in_a_run_is_not_waited_for(run, tmp_path, capsys):
+    (run / "outcomes" / "loss.json").unlink()
+    os.mkfifo(run / "outcomes" / "loss.json")
+    code, said = ended("gate", run, capsys=capsys)
+    assert code == 2 and "is no file of its own" in said
+    (tmp_path / "other").mkdir()
+    os.mkfifo(tmp_path / "other" / "run.json")
+    assert runs_in(tmp_path) == [run]
+
+
+def test_a_link_within_a_run_is_followed(run, capsys):
+    (run / "linked.parquet").symlink_to("evidence/loss.parquet")
+    code, said = ended("gate", run, capsys=capsys)
+    assert code != 2, said

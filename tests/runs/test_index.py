@@ -155,7 +155,9 @@ def test_names_in_the_list_are_words(tmp_path, monkeypatch):
     assert shown.exit_code == 0 and "[/bold]" in shown.stdout and "\x1b[31m" not in shown.stdout
 
 
-@pytest.mark.parametrize("address", ("nowhere", "mysql://a/b", "nosuch://x", "postgresql+nosuch://x/y"))
+@pytest.mark.parametrize(
+    "address", ("nowhere", "mysql://a/b", "nosuch://x", "postgresql+nosuch://x/y", "postgresql://[::1/b")
+)
 def test_what_is_no_address_of_an_index_is_said_at_once(address, tmp_path, monkeypatch):
     monkeypatch.setenv("DIVULGE_RUNS", address)
     with pytest.raises(InputError, match="DIVULGE_RUNS"):

@@ -162,3 +162,37 @@ def test_no_artifact_of_an_audit_holds_a_secret(kind, after, tmp_path, monkeypat
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert not leaks(path.read_bytes().decode("latin-1")), path
+
+
+@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Forbidden", f"502 {PASSWORD}"])
+def test_the_account_of_a_proxy_is_a_secret_too(status, monkeypatch):
+    """A proxy that the environment names, and whatever lies behind it, may repeat what it was sent."""
+    account = base64.b64encode(f"courier:{PASSWORD}".encode()).decode()
+
+    def react(asked):
+        asked.send(f"no: {account} {PASSWORD} {quote(PASSWORD, safe='')}".encode(), status)
+
+    with hostile(react) as port:
+        monkeypatch.setenv("http_proxy", f"http://courier:{quote(PASSWORD, safe='')}@127.0.0.1:{port}")
+        monkeypatch.setenv("no_proxy", "")
+        target = HttpTarget(Service("http://model.invalid/predict", **LIMITS))
+        with pytest.raises(TargetError) as told:
+            target.meet(RECORDS)
+    assert "model.invalid" in str(told.value)
+    assert not [form for form in (account, PASSWORD, quote(PASSWORD, safe="")) if form in str(told.value)]
+
+
+@pytest.mark.parametrize("proxy", ["nonsense", "http://[::1", "nosuch://127.0.0.1:1"])
+def test_a_proxy_that_is_none_is_named_by_its_variable(proxy, monkeypatch):
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(TargetError, match="correct the variable HTTP_PROXY"):
+        HttpTarget(Service("http://model.invalid/predict", **LIMITS)).meet(RECORDS)
+
+
+def test_a_service_may_be_waited_for_as_long_as_a_system_can(monkeypatch):
+    with hostile(lambda asked: asked.send({"predictions": asked.good()})) as port:
+        target = HttpTarget(
+            Service(f"http://127.0.0.1:{port}/p", **{**LIMITS, "timeout": float("inf")}), classes=["no", "yes"]
+        )
+        target.meet(RECORDS)

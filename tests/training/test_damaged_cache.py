@@ -146,3 +146,27 @@ def test_without_a_home_a_process_has_a_key_of_its_own(tmp_path, monkeypatch):
     seals._key.cache_clear()
     assert not seals.is_sealed(b"content", first)
     seals._key.cache_clear()
+
+
+def test_what_others_have_put_into_the_folder_stays(tmp_path):
+    cache, outside = ArtifactCache(tmp_path / "cache"), tmp_path / "outside"
+    cache.write(KEY, b"content")
+    outside.mkdir()
+    others = [cache.folder / "my.sqlite", cache.folder / "aa" / "notes.txt", outside / "abcd"]
+    (cache.folder / "aa").mkdir()
+    (cache.folder / "aa" / "bb").mkdir()
+    (cache.folder / "ac").symlink_to(outside, target_is_directory=True)
+    for path in others:
+        path.write_text("mine")
+    answers = cache.folder / "services.sqlite"
+    answers.touch()
+    assert cache.usage() == (2, len(b"content") + seals.SEAL_BYTES)
+    cache.clear()
+    assert cache.usage() == (0, 0) and cache.read(KEY) is None and not answers.exists()
+    assert all(path.read_text() == "mine" for path in others)
+
+
+def test_a_folder_that_no_system_has_is_an_empty_cache():
+    cache = ArtifactCache(Path("/" + "x" * 5_000))
+    cache.write(KEY, b"content")
+    assert cache.usage() == (0, 0) and cache.read(KEY) is None

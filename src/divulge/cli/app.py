@@ -19,12 +19,13 @@ from divulge.cli.init import init
 from divulge.cli.papers import papers
 from divulge.cli.record import record
 from divulge.cli.report import report
-from divulge.cli.screen import out, speak_unicode
+from divulge.cli.screen import out
 from divulge.cli.secrets.canaries import canaries
 from divulge.cli.sharing.carry import pull, push
 from divulge.cli.sharing.runs import runs
 from divulge.cli.structural.structure import structure
 from divulge.cli.watched import watched
+from divulge.core.boundary.streams import speak_unicode
 
 app = typer.Typer(
     name="divulge",

@@ -100,6 +100,7 @@ def _begun(file: Path | None, run: Path | None, seed: int | None, shadows: int |
     """What the audit works on: the file that was named, or what the run to go on with was begun with."""
     from dataclasses import replace
 
+    from divulge.runs.find import named_in_unicode
     from divulge.runs.index_address import is_shared
     from divulge.setup.audit_file import parsed, text_of
     from divulge.workflows.origin import Origin, origin_of
@@ -109,7 +110,7 @@ def _begun(file: Path | None, run: Path | None, seed: int | None, shadows: int |
 
         check()
     if file is not None:
-        content = text_of(file)
+        content = text_of(named_in_unicode(file))
         limit = _limit(parsed(content, file.name), minutes)
         return Origin(file.name, content, str(file.resolve().parent), 0, seed, shadows, limit)
     if run is None:

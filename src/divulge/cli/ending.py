@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
 import tempfile
+import threading
 import traceback
 import warnings
 from pathlib import Path
@@ -14,7 +16,8 @@ from typing import Any, NoReturn, cast
 import typer
 from typer.core import TyperGroup
 
-from divulge.cli.screen import complain
+from divulge.cli.screen import complain, out
+from divulge.core.boundary.streams import silence
 from divulge.core.boundary.watch import watcher
 from divulge.core.errors import DivulgeError, Notice, raised
 
@@ -24,6 +27,9 @@ LEAK, WRONG_INPUT, INCOMPLETE = 1, 2, 3
 FAULT = 70
 """Of divulge itself, as EX_SOFTWARE of sysexits.h: neither a verdict nor a word about what was given."""
 
+
+UNHEARD = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT)
+"""Of a standard output that is full, closed, or gone."""
 
 _SPOKEN: Any = tuple(
     kind for kind in typer.BadParameter.__mro__ if issubclass(kind, Exception) and kind is not Exception
@@ -38,6 +44,16 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> object:
         """Run one command."""
+        out.lost = ""
+        hooks = sys.unraisablehook, threading.excepthook
+        sys.unraisablehook = threading.excepthook = _aside
+        try:
+            return self._run(ctx)
+        finally:
+            sys.unraisablehook, threading.excepthook = hooks
+            _check_heard()
+
+    def _run(self, ctx: Any) -> object:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("always", Notice)
@@ -51,10 +67,15 @@ class Verbs(TyperGroup):
             _end("interrupted", INCOMPLETE)
         except BrokenPipeError:
             # Whoever read the output has seen enough of it: nothing more can be said.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            silence(1)
             raise typer.Exit(INCOMPLETE) from None
+        except OSError as error:  # of what is written without a console
+            if error.filename is not None or error.errno not in UNHEARD:
+                _fault(error)
+            out.lost = raised(error)
+            return None
         except Exception as error:
-            _end(f"this is a fault of divulge's ({raised(error)}), not a verdict: the trace is in {_kept()}", FAULT)
+            _fault(error)
         except (SystemExit, GeneratorExit) as error:
             if isinstance(error.__context__, BrokenPipeError):  # rich ends the program where nobody reads on
                 raise typer.Exit(INCOMPLETE) from None
@@ -68,6 +89,30 @@ class Verbs(TyperGroup):
         except _USAGE as error:
             once = re.sub(r"(\s*Did you mean [^?]*\?)\1+", r"\1", error.message)
             raise _USAGE(once, error.ctx) from None
+
+
+def _fault(error: Exception) -> NoReturn:
+    _end(f"this is a fault of divulge's ({raised(error)}), not a verdict: the trace is in {_kept()}", FAULT)
+
+
+def _aside(what: Any) -> None:
+    """Of an exception in a thread, or in what native code has called, which no `except` can catch: one line."""
+    error = what.exc_value
+    if isinstance(error, Exception):
+        complain(f"note: code that runs aside broke off: {raised(error)}")
+
+
+def _check_heard() -> None:
+    """Raises typer.Exit(3) where standard output has taken less than was written to it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except (OSError, ValueError) as error:
+        out.lost = raised(error)
+    if out.lost:
+        silence(1)
+        _end(f"standard output took less than was written to it ({out.lost}): a run is kept in its folder", INCOMPLETE)
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
@@ -21,6 +18,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from divulge.core.boundary.streams import silence, stand_in
 from divulge.core.results.audit_result import AuditResult
 from divulge.core.results.finding import Failed, Measurement, Outcome, Played, Refused, Verdict
 from divulge.core.results.handshake import Handshake
@@ -72,7 +70,11 @@ class _WrittenOut(RenderHook):
 
 
 class _Folding(Console):
-    """Breaks text between words where somebody reads it at a width; in a log a line stays a line."""
+    """Breaks text between words where somebody reads it at a width; in a log a line stays a line.  lost: why what was
+    printed has reached nobody; empty where it has.
+    """
+
+    lost = ""
 
     @property
     def folds(self) -> bool:
@@ -86,7 +88,13 @@ class _Folding(Console):
             settings["soft_wrap"] = True
         elif any(isinstance(part, Grid) for part in objects):
             settings["crop"] = False
-        super().print(*objects, **settings)
+        try:
+            super().print(*objects, **settings)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self.lost = error.strerror or str(error)
+            silence(2 if self.stderr else 1)
 
     def _folded(self, part: str | Text) -> Text:
         found = Text(folded(str(part), self.width))
@@ -123,55 +131,9 @@ def _console(**settings: Any) -> _Folding:
     return console
 
 
+stand_in()
 out = _console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").lstrip("0").isdigit() else WIDE)
 err = _console(stderr=True)
-
-
-SIMPLER = "divulge.simpler"
-"""The name under which Python knows `_simpler`."""
-
-SIGNS = {
-    "▲": "^",
-    "○": "o",
-    "✕": "x",
-    "⊘": "/",
-    "–": "-",
-    "—": "-",
-    "·": "*",
-    "…": "...",
-    "²": "2",
-    "≥": ">=",
-    "≤": "<=",
-}
-SIGNS |= {"“": '"', "”": '"', "‘": "'", "’": "'", "\u00a0": " ", "\u202f": " ", "━": "-", "╸": "-", "╺": "-", "×": "x"}
-"""What stands for a sign where an encoding lacks it."""
-
-
-def _simpler(error: UnicodeError) -> tuple[str, int]:
-    """An error handler of codecs: a letter without its accent, a sign that resembles it, or a question mark."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    found = []
-    for character in error.object[error.start : error.end]:
-        bare = SIGNS.get(character) or unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-        found.append(bare or "?")
-    return "".join(found), error.end
-
-
-def speak_unicode() -> None:
-    """Let output hold the marks of verdicts, also where a system has another encoding for pipes, as Windows has.
-
-    A document that is piped is UTF-8, as its HTML says of itself.  A terminal, or an encoding that was asked for by
-    PYTHONIOENCODING, stays as it is, and what it cannot show is shown by signs that it has.
-    """
-    codecs.register_error(SIMPLER, _simpler)
-    for stream in (sys.stdout, sys.stderr):
-        if not isinstance(stream, io.TextIOWrapper) or stream.encoding.lower().startswith("utf"):
-            continue
-        if stream.isatty() or os.environ.get("PYTHONIOENCODING"):
-            stream.reconfigure(errors=SIMPLER)
-        else:
-            stream.reconfigure(encoding="utf-8")
 
 
 def complain(message: str) -> None:

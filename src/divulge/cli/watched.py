@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
+import select
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from divulge.cli.ending import INCOMPLETE
+from divulge.cli.ending import FAULT, INCOMPLETE
 from divulge.cli.screen import complain
 from divulge.core.boundary import watch
 from divulge.runs.index_address import is_shared
@@ -25,7 +29,12 @@ WATCHING = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP} if sys
 LOOK_EVERY = 0.2
 """Seconds."""
 
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+GRACE, SOON = 10.0, 2.0
+"""Seconds that a process has to end once it has told how it ends (threads of a model may never), and those that it has
+begun once it has ended (helpers of joblib tidy up then).
+"""
+
+_DIE_WITH_PARENT, _ADOPT_ORPHANS = 1, 36  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER
 
 
 def watched(work: Callable[[], None]) -> None:
@@ -70,43 +79,82 @@ def _entered(board: watch.Board) -> None:
         enter(Path(board.text("place")))
 
 
+@dataclass
+class _Word:
+    """What a process tells the one that watches it when it has come to its end: how it ends.
+
+    A mark that nobody can guess goes before it, and nothing is believed of what a fork of the process writes: code of a
+    model may write into every pipe that it finds, and may go on in a process of its own.
+    """
+
+    told: int
+    mark: bytes
+    status: int | None = None
+
+    def heard(self) -> bool:
+        """Whether it was told; never waits."""
+        while self.status is None and select.select([self.told], [], [], 0)[0]:
+            content = os.read(self.told, 4096)
+            if not content:
+                break
+            if content.startswith(self.mark):
+                self.status = content[len(self.mark)]
+        return self.status is not None
+
+
 def _in_a_child(work: Callable[[], None], board: watch.Board) -> tuple[int, str | None]:
-    """The work in a child process: its exit status, and how it died, None where it came to its end."""
+    """The work in a child process: its exit status, and how it died, None where it came to its end.  Whatever processes
+    it has begun end with it.
+    """
     told, tell = os.pipe()
+    word = _Word(told, secrets.token_bytes(16))
     sys.stdout.flush()
+    ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
     child = os.fork()
     if child == 0:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHING)
         os.close(told)
         watch.watched_by(board)
-        _done(work, tell)
+        _done(work, tell, word.mark)
     os.close(tell)
-    status, why = _waited(child, board)
-    ended = os.read(told, 1)
+    status, why = _waited(child, board, word)
+    ended = word.heard()
     os.close(told)
-    if ended:
-        return status, None
+    _end_orphans()
+    if ended and word.status is not None:
+        return word.status, None
     if why is None:
         why = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         why += "; was there too little memory?" if status == -signal.SIGKILL else ""
     return status, why
 
 
-def _done(work: Callable[[], None], tell: int) -> None:
-    """The work, and a word to the other process that it has come to its end."""
+def _done(work: Callable[[], None], tell: int, mark: bytes) -> None:
+    """The work, and a word to the other process that it has come to its end, and how; forks of it have none."""
+    own, status = os.getpid(), FAULT
     try:
         work()
+        status = 0
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 0 if error.code is None else FAULT
     finally:
-        os.write(tell, b".")
-    sys.exit(0)
+        if os.getpid() != own:
+            os._exit(FAULT)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        with suppress(OSError):  # code of a model may have closed it: then nobody hears that there is a verdict
+            os.write(tell, mark + bytes([status & 0xFF]))
+    sys.exit(status)
 
 
-def _waited(child: int, board: watch.Board) -> tuple[int, str | None]:
+def _waited(child: int, board: watch.Board, word: _Word) -> tuple[int, str | None]:
     """The exit status of a child, negative for a signal, and why it was killed, if it was for its limits.  What other
     processes send is handed on to it; what a terminal sends has reached it already.
     """
     why: str | None = None
+    since: float | None = None
     while True:
         came = signal.sigtimedwait(WATCHING, LOOK_EVERY)
         if came is not None and came.si_signo != signal.SIGCHLD:
@@ -116,8 +164,34 @@ def _waited(child: int, board: watch.Board) -> tuple[int, str | None]:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended == child:
             return os.waitstatus_to_exitcode(status), why
-        if why is None and (why := _over(child, board)):
+        if word.heard():
+            since = time.monotonic() if since is None else since
+            if time.monotonic() - since > GRACE:
+                os.kill(child, signal.SIGKILL)
+        elif why is None and (why := _over(child, board)):
             os.kill(child, signal.SIGKILL)
+
+
+def _end_orphans() -> None:
+    """End what a process has left behind: forks of it would go on writing to the run, and hold what it held."""
+    until = time.monotonic() + SOON
+    ours = Path(f"/proc/self/task/{os.getpid()}/children")
+    with suppress(ChildProcessError):  # there are none left
+        while True:
+            if os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+            if time.monotonic() > until:
+                for process in _numbers(ours):  # those that end hand on theirs
+                    os.kill(process, signal.SIGKILL)
+                if not _numbers(ours):
+                    return
+            time.sleep(0.01)
+
+
+def _numbers(path: Path) -> list[int]:
+    with suppress(OSError, ValueError):
+        return [int(word) for word in path.read_text(encoding="ascii").split()]
+    return []
 
 
 def _over(child: int, board: watch.Board) -> str | None:

@@ -23,7 +23,8 @@ _STAMP = re.compile(r"^\d{8}-\d{6}-")
 
 def runs_in(root: Path) -> list[Path]:
     """The runs below a folder, oldest first."""
-    return sorted((path.parent for path in root.glob("*/run.json")), key=lambda run: (_started(run), run.name))
+    found = (path.parent for path in root.glob("*/run.json") if path.is_file())
+    return sorted(found, key=lambda run: (_started(run), run.name))
 
 
 def run_at(given: Path | str, root: Path | None = None) -> Path:
@@ -69,12 +70,23 @@ def _started(run: Path) -> str:
         return ""
 
 
+def named_in_unicode(path: Path) -> Path:
+    """The path; raises InputError where its name is no UTF-8, as no file of a run, nor a report, could hold it."""
+    whole = str(path.absolute())
+    try:
+        whole.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{whole} is not UTF-8: give the file, or the folder, another name") from None
+    return path
+
+
 def new_folder(root: Path, name: str) -> Path:
     """A new folder under `root`, by time and name, which nobody else is given; raises InputError where none can be
     made.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:MOST_OF_A_NAME].strip("-") or "audit"
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    named_in_unicode(root)
     for number in range(1, 1000):
         folder = root / (f"{stamp}-{slug}" if number == 1 else f"{stamp}-{slug}-{number}")
         try:

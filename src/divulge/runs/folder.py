@@ -55,7 +55,7 @@ from divulge.core.results.handshake import Handshake
 from divulge.core.results.trials import Scored
 from divulge.runs.files.evidence_files import StoredEvidence, put_scores, scored_of, table_of
 from divulge.runs.files.migration import migrate
-from divulge.runs.files.whole_files import Held, check_all, content_of, put, put_table, run_read, table_in
+from divulge.runs.files.whole_files import Held, check_all, check_plain, content_of, put, put_table, run_read, table_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,11 +144,11 @@ class RunFolder:
         path = self.path / "run.json"
         if not path.is_file():
             raise InputError(f"{self.path} is not a run: it has no run.json (looked in {self.path.absolute()})")
-        version = _version(path)
-        if version == 1:
-            with run_read(self.path):
+        with run_read(self.path):
+            check_plain(self.path)
+            if _version(path) == 1:
                 migrate(self.path)
-            version = _version(path)
+        version = _version(path)
         if version != SCHEMA_VERSION:
             raise InputError(f"{path} has schema version {version}, this divulge reads {SCHEMA_VERSION}: audit again")
         return self._read(path, RunFacts)

@@ -176,7 +176,7 @@ def _shared(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(url)
         return create_engine(parsed, poolclass=NullPool, connect_args={"connect_timeout": SECONDS})
-    except (ArgumentError, NoSuchModuleError) as error:
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:  # of a port, or a host, that is none
         raise InputError(
             f"{SHARED} is no address of an index of runs: postgresql+psycopg://user@host/base, or sqlite:///FILE"
         ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from divulge.core.boundary.offline import go_offline
+from divulge.core.boundary.secret import variables_in
 from divulge.core.boundary.watch import limit, watcher
 from divulge.core.errors import InputError, Notice
 from divulge.setup.audit_file import AuditFile
@@ -72,8 +73,15 @@ def _code(audit: AuditFile) -> Iterator[str]:
 
 
 def _secrets(audit: AuditFile) -> Iterator[str]:
-    if audit.target.service is not None and audit.target.service.headers:
+    """Keys by which a service is sent what the environment holds."""
+    service = audit.target.service
+    if service is None:
+        return
+    if service.headers:
         yield "target.service.headers"
+    for key in ("url", "request"):
+        for name in variables_in(getattr(service, key)):
+            yield f"target.service.{key} (${{{name}}})"
 
 
 def _outside(audit: AuditFile, folder: Path) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
+import stat
 import sys
 import tempfile
 import warnings
@@ -49,6 +51,11 @@ def default_limit() -> int:
         raise InputError(f"DIVULGE_CACHE_LIMIT is {given!r}: it must be a number of bytes, 4294967296 for 4 GiB say")
     return int(given)
 
+
+ANSWERS = "services.sqlite"
+"""The file for answers of services."""
+
+_OURS = re.compile(rf"[0-9a-f]+|tmp\w+\.partial|{re.escape(ANSWERS)}(-\w+)?")
 
 OTHERWISE = {"imblearn": "imbalanced-learn", "skimage": "scikit-image", "sklearn": "scikit-learn"}
 """Packages that are installed under another name."""
@@ -174,10 +181,13 @@ class ArtifactCache:
         return self.folder / key[:2] / key[2:]
 
     def _things(self) -> Iterator[tuple[float, int, Path]]:
-        for path in (*self.folder.glob("[0-9a-f][0-9a-f]/*"), *self.folder.glob("*.sqlite*")):  # answers of services
-            with contextlib.suppress(OSError):
-                facts = path.stat()
-                yield facts.st_mtime, facts.st_size, path
+        """What the cache has put here, and nothing that lies behind a link, or that its owner put beside it."""
+        with contextlib.suppress(OSError):  # no folder, or none that can be read
+            folders = [path for path in self.folder.glob("[0-9a-f][0-9a-f]") if not path.is_symlink()]
+            for path in (*(p for folder in folders for p in folder.glob("*")), *self.folder.glob(f"{ANSWERS}*")):
+                facts = path.lstat()
+                if stat.S_ISREG(facts.st_mode) and _OURS.fullmatch(path.name):
+                    yield facts.st_mtime, facts.st_size, path
 
 
 def _is_ours(folder: Path) -> bool:

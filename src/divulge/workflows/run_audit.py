@@ -56,8 +56,11 @@ from divulge.runs.subgroups import attributes_of
 from divulge.stats.curves import histogram, roc_band
 from divulge.stats.forecast.base_rates import USUAL, BaseRate
 
-FULL_OR_READ_ONLY = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""What a disk says that takes nothing more."""
+FULL_OR_READ_ONLY = frozenset(
+    {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.EIO}
+    | {errno.EMFILE, errno.ENFILE}
+)
+"""What a disk says that takes nothing more, and a system that opens no more files."""
 
 NOT_EXPLAINED = "there was no time left to train models otherwise, and see what that changes"
 _QUALITY = {Task.REGRESSION: "mean absolute error", Task.LANGUAGE: "loss per token"}

@@ -8,7 +8,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus
 
@@ -20,6 +20,9 @@ WINDOW, SHORTEST = 8, 4
 """So many characters in a row give a part of a secret away, since services repeat only the beginning of some; a secret
 that is shorter than the second is not looked for: it would be found everywhere.
 """
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""What stands for an environment variable in an audit file."""
 
 SCHEMES = frozenset({"bearer", "basic", "digest", "negotiate", "apikey", "token"})
 
@@ -70,6 +73,15 @@ class Secret:
 
     def __iter__(self) -> NoReturn:
         raise TypeError("a secret has no parts")
+
+
+def variables_in(value: Any) -> list[str]:
+    """The environment variables that ${NAME} stands for in a piece of JSON."""
+    if isinstance(value, Mapping):
+        return [name for part in value.values() for name in variables_in(part)]
+    if isinstance(value, list):
+        return [name for part in value for name in variables_in(part)]
+    return VARIABLE.findall(value) if isinstance(value, str) else []
 
 
 def without_secrets(text: str) -> str:

@@ -8,10 +8,12 @@ nobody watches, nothing is written.
 from __future__ import annotations
 
 import mmap
+import os
 import struct
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,8 +77,38 @@ def limit(seconds: float, memory: float) -> None:
 
 
 @contextmanager
+def _as_before() -> Iterator[None]:
+    """Put back what code that is not divulge's may change for the whole process, and that divulge's own relies on: the
+    working directory, from which a run's folder may be named, and how deep calls may go.
+    """
+    folder, depth = _here(), sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        if folder is not None and _here() != folder:
+            with suppress(OSError):
+                os.chdir(folder)
+        if sys.getrecursionlimit() != depth:
+            with suppress(RecursionError):
+                sys.setrecursionlimit(depth)
+
+
+def _here() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted
+        return None
+
+
+@contextmanager
 def asking() -> Iterator[None]:
     """While code runs that is not divulge's, and that may never come back."""
+    with _as_before(), _timed():
+        yield
+
+
+@contextmanager
+def _timed() -> Iterator[None]:
     board = watcher()
     if board is None:
         yield

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUMS = "SHA256SUMS"
+MOST_BYTES = 4 * 1024**3
+"""Of a file."""
 
 SMALL = 1 << 20
 """Bytes of a table up to which what it holds is remembered: a run that is going on reads all its scores after every
@@ -93,6 +95,24 @@ def content_of(run: Path, path: Path) -> bytes:
     if noted and hashlib.sha256(content).hexdigest() not in noted:
         raise InputError(f"{path} is damaged (it is not what was written, by its checksum in {SUMS}): audit again")
     return content
+
+
+def check_plain(run: Path) -> None:
+    """Raises InputError where a run holds anything but files, folders, and links within it.  By a link that leads out
+    a stranger's folder would have files read, or overwritten, that are not of the run; a pipe never comes to its end.
+    """
+    home = run.resolve()
+    waiting = [run]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif entry.is_symlink() and Path(entry.path).resolve().is_relative_to(home):
+                    continue  # `scores`, which earlier versions looked for
+                elif not entry.is_file(follow_symlinks=False) or entry.stat().st_size > MOST_BYTES:
+                    what = "is over 4 GiB" if entry.is_file(follow_symlinks=False) else "is no file of its own"
+                    raise InputError(f"{entry.path} {what}, as nothing in a run is: take it away, or audit again")
 
 
 def check_all(run: Path, complete: bool) -> None:

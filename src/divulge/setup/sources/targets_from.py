@@ -20,7 +20,7 @@ from divulge.targets.estimators.objectives import as_its_loss
 from divulge.targets.kinds import kind_of, kinds
 from divulge.targets.language.recognized import causal_target, is_causal, is_folder, is_pair
 from divulge.targets.pickles import load_trusted
-from divulge.training.artifact_cache import default_folder
+from divulge.training.artifact_cache import ANSWERS, default_folder
 
 if TYPE_CHECKING:
     from divulge.setup.audit_file import TargetPart
@@ -175,7 +175,7 @@ def service_from(part: TargetPart, keep: bool = True) -> Target:
     how = settings.model_dump(exclude={"url", "preset", "request", "response", "classes"})
     service = Service(settings.url, body_from(settings.preset, settings.request, settings.response), **how)
     task = _task(part) or Task.CLASSIFICATION
-    kept = default_folder() / "services.sqlite" if keep else None
+    kept = default_folder() / ANSWERS if keep else None
     return HttpTarget(service, classes=settings.classes, task=task, name=part.name, cache=kept)
 
 

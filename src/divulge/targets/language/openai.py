@@ -100,7 +100,7 @@ class OpenAITarget:
                 written.append([str(choice.get("text", "")) for choice in found])
             else:
                 found = self._choices("/chat/completions", {**how, "messages": _messages(prefix)}, n)
-                written.append([str((choice.get("message") or {}).get("content") or "") for choice in found])
+                written.append([_content(choice.get("message")) for choice in found])
         written.tokens = None if None in self._wrote else sum(filter(None, self._wrote))
         return written
 
@@ -137,10 +137,10 @@ class OpenAITarget:
         """Rows of the tokens of a text: those that begin within it, of a pair within its completion; the first of all
         has no log-probability.
         """
-        told, whole = choice.get("logprobs") or {}, _prompt(text)
-        own, places = told.get("token_logprobs"), told.get("text_offset")
-        if not isinstance(own, list) or not isinstance(places, list) or len(own) != len(places):
+        told, whole = choice.get("logprobs"), _prompt(text)
+        if not _tells_places(told):
             raise TargetError(f"the service {self._name} tells no log-probabilities of a prompt")
+        own, places = told["token_logprobs"], told["text_offset"]
         begins = len(text.prompt) if isinstance(text, Prompted) else 0
         kept = [k for k, at in enumerate(places) if begins <= at < len(whole) and own[k] is not None]
         if not kept:
@@ -155,9 +155,9 @@ class OpenAITarget:
 
     def _choices(self, path: str, body: Mapping[str, Any], count: int) -> list[Any]:
         """The choices of one answer, in order; raises TargetError where there are not so many."""
-        content = self._post(path, json.dumps(body).encode())
+        content, redactor = self._post(path, json.dumps(body).encode())
         try:
-            told = parsed(content)
+            told = redactor.cleaned(parsed(content))
         except NoJson as error:
             raise TargetError(f"the service {self._name} answered with what is no JSON ({error})") from None
         found = told.get("choices") if isinstance(told, dict) else None
@@ -166,7 +166,10 @@ class OpenAITarget:
         usage = told.get("usage")
         count_told = usage.get("completion_tokens") if isinstance(usage, dict) else None
         self._wrote.append(count_told if isinstance(count_told, int) and count_told >= 0 else None)
-        return sorted(found, key=lambda choice: choice.get("index", 0))
+        order = [choice.get("index", 0) for choice in found]
+        if not all(map(_is_number, order)):
+            raise TargetError(f"the service {self._name} gave choices at {path} whose index is no number")
+        return [found[k] for k in sorted(range(count), key=order.__getitem__)]
 
     def _count(self, texts: int) -> None:
         most = self.service.most_records
@@ -174,8 +177,8 @@ class OpenAITarget:
             raise TargetError(f"the service {self._name} was sent {self.sent:,} of at most {most:,} texts")
         self.sent += texts
 
-    def _post(self, path: str, content: bytes) -> bytes:
-        """The body of an answer; asked again, with growing pauses, while the service is busy."""
+    def _post(self, path: str, content: bytes) -> tuple[bytes, Redactor]:
+        """The body of an answer, and what takes secrets out of it; asked again, with growing pauses."""
         service = self.service
         assert isinstance(service.url, Secret)
         there = replace(service, url=Secret(service.url.reveal().rstrip("/") + path))
@@ -186,7 +189,7 @@ class OpenAITarget:
                 time.sleep(max(self._last + 1 / service.rate - time.monotonic(), 0))
                 self._last = time.monotonic()
                 try:
-                    return self._body(exchange, exchange.post(content), path)
+                    return self._body(exchange, exchange.post(content), path), redactor
                 except Busy as error:
                     if number == service.tries - 1:
                         raise TargetError(f"the service {self._name} {error}, {service.tries} times in a row") from None
@@ -200,6 +203,34 @@ class OpenAITarget:
             told = exchange.said(answered.body)
             raise TargetError(f"the service {self._name} answered {path} with status {answered.status}: {told}")
         return answered.body
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number, and one that arrays hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _tells_places(told: Any) -> bool:
+    """Whether log-probabilities are what an endpoint in this form tells: a number, or null, and a place a token, and of
+    the likeliest tokens, where they are told, numbers by token.
+    """
+    if not isinstance(told, dict):
+        return False
+    own, places, best = (told.get(key) for key in ("token_logprobs", "text_offset", "top_logprobs"))
+    if not isinstance(own, list) or not isinstance(places, list) or len(own) != len(places):
+        return False
+    if not all(value is None or _is_number(value) for value in own) or not all(map(_is_number, places)):
+        return False
+    return not best or (
+        isinstance(best, list)
+        and len(best) == len(own)
+        and all(not at or (isinstance(at, dict) and all(map(_is_number, at.values()))) for at in best)
+    )
+
+
+def _content(message: Any) -> str:
+    """What a message of a chat says."""
+    return str((message.get("content") if isinstance(message, dict) else None) or "")
 
 
 def _prompt(text: Text) -> str:

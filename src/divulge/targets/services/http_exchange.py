@@ -25,6 +25,8 @@ from divulge.core.wording import one_line
 LOGGERS = ("httpcore.connection", "httpcore.http11", "httpcore.proxy")
 FOLLOWED, OTHERS = (307, 308), (301, 302, 303)
 MOST_REDIRECTS = 3
+LONGEST = 86_400.0
+"""Seconds that a whole answer may take, whatever was asked for: systems do not know how to wait for ever."""
 PART = 64 * 1024
 MOST_COMPLAINT = 8 * 1024
 """Bytes of an answer that refuses: what is longer is not read."""
@@ -160,7 +162,7 @@ class Exchange:
 
     def post(self, content: bytes) -> HttpAnswer:
         """What the service answers.  Raises Busy where it may be asked again, TargetError where that is of no use."""
-        self._clock.ends = time.monotonic() + self.limits.seconds
+        self._clock.ends = time.monotonic() + min(self.limits.seconds, LONGEST)
         try:
             return self._followed(content)
         except httpcore.TimeoutException:
@@ -243,7 +245,16 @@ class Exchange:
 
 
 def _proxy(address: str) -> httpcore.Proxy:
-    found = httpx.URL(address)
+    """Raises TargetError for what is no address of a proxy."""
+    try:
+        found = httpx.URL(address)
+        if not found.host or found.scheme not in ("http", "https", "socks5", "socks5h"):
+            raise ValueError
+    except (httpx.InvalidURL, ValueError):
+        raise TargetError(
+            "cannot be asked: the environment names a proxy that is no address: correct the variable HTTP_PROXY, "
+            "HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY"
+        ) from None
     auth = (unquote(found.username), unquote(found.password)) if found.userinfo else None
     return httpcore.Proxy(str(found.copy_with(userinfo=b"")), auth=auth)
 

@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+from urllib.request import getproxies
 
 import httpx
 
-from divulge.core.boundary.secret import HIDDEN, Secret, plain_address
+from divulge.core.boundary.secret import HIDDEN, VARIABLE, Secret, plain_address, variables_in
 from divulge.core.errors import InputError
 from divulge.core.hashing import digest
 from divulge.targets.services.http_bodies import PRESETS, Body
 from divulge.targets.services.http_exchange import checked_origins
 
 _HEADER, _NO_VALUE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"), re.compile(r"[\x00-\x08\n-\x1f\x7f]")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Service:
 
     def address(self) -> Secret:
         """The whole address; raises InputError for a variable that is not set."""
-        return Secret(_VARIABLE.sub(lambda found: _variable(found[1], "url"), self._template))
+        return Secret(VARIABLE.sub(lambda found: _variable(found[1], "url"), self._template))
 
     def secrets(self) -> dict[str, Secret]:
         """The headers' values; raises InputError for a variable that is not set, or that no header can hold."""
@@ -112,12 +112,15 @@ class Service:
         for part in query.split("&"):
             found += [Secret(part.partition("=")[2])]
         found += [Secret(value) for _, value in parse_qsl(query)]
+        for proxy in getproxies().values():  # of whom a proxy, or what lies behind it, may tell as well
+            account = proxy.rpartition("@")[0].rpartition("//")[2]
+            found += [Secret(part) for text in (account, unquote(account)) for part in (text, text.partition(":")[2])]
         return [secret for secret in found if secret.reveal()]
 
     def fingerprint(self) -> str:
         """Of the address, and of what in it must not be printed only what takes long to guess from."""
         shown = self.place
-        return shown if shown == self._template or _VARIABLE.search(self._template) else digest(shown, self._trace())
+        return shown if shown == self._template or VARIABLE.search(self._template) else digest(shown, self._trace())
 
     def _trace(self) -> str:
         assert isinstance(self.url, Secret)
@@ -142,17 +145,9 @@ def _filled(part: Any) -> Any:
         return {key: _filled(value) for key, value in part.items()}
     if isinstance(part, list):
         return [_filled(value) for value in part]
-    return _VARIABLE.sub(lambda found: _variable(found[1], "request"), part) if isinstance(part, str) else part
+    return VARIABLE.sub(lambda found: _variable(found[1], "request"), part) if isinstance(part, str) else part
 
 
 def _environment(part: Any) -> Iterator[str]:
     """What the environment puts into a body."""
-    if isinstance(part, Mapping):
-        for value in part.values():
-            yield from _environment(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from _environment(value)
-    elif isinstance(part, str):
-        for name in _VARIABLE.findall(part):
-            yield _variable(name, "request")
+    return (_variable(name, "request") for name in variables_in(part))
