@@ -25,6 +25,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
 
@@ -250,6 +251,15 @@ def test_the_overfitted_control_of_a_small_set_takes_as_many_records_as_it_needs
     (records,) = from_arrays([(X[:40], Y[:40])])
     loose = SklearnRecipe(CalibratedClassifierCV(LogisticRegression(), cv=3)).overfitted()
     assert loose.take_every == 8 and loose.fit(records, 0).predict_proba(X).shape == (80, 2)
+
+
+def test_the_overfitted_control_of_a_machine_without_a_margin_ends():
+    """With C at 10,000 and columns of many sizes libsvm takes more than a million steps for three hundred records."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 8)) * np.array([1, 10, 100, 1, 1, 1, 1, 1])
+    (records,) = from_arrays([(x, (x[:, 0] + rng.normal(size=300) > 0).astype(int))])
+    fitted = SklearnRecipe(SVC(kernel="linear")).overfitted().train(records, 0).model
+    assert fitted.C == 1e4 and max(fitted.n_iter_) <= 100_000
 
 
 def test_searches_pipelines_and_frozen_estimators_are_seen_through():

@@ -41,11 +41,20 @@ UNBOUND: dict[str, dict[str, Any]] = {
     },
     "bootstrap": {"RandomForestClassifier": False, "RandomForestRegressor": False},
     "early_stopping": {"MLPClassifier": False, "HistGradientBoostingClassifier": False},
-    "max_iter": {"MLPClassifier": 1000, "MLPRegressor": 1000, "HistGradientBoostingClassifier": 300},
+    "max_iter": {
+        "MLPClassifier": 1000,
+        "MLPRegressor": 1000,
+        "HistGradientBoostingClassifier": 300,
+        "SVC": 100_000,
+        "SVR": 100_000,
+    },
     "n_neighbors": {"KNeighborsClassifier": 1, "KNeighborsRegressor": 1},
     "weights": {"KNeighborsClassifier": "distance", "KNeighborsRegressor": "distance"},
 }
-"""Settings that take the regularisation out of the best-known estimators, by parameter and class name."""
+"""Settings that take the regularisation out of the best-known estimators, by parameter and class name.
+
+Support vector machines with next to none, of records that no margin parts, may take steps without end.
+"""
 
 SMALL_SHARE = 8
 """An estimator without known settings is overfitted by training it on an eighth of the records."""
