@@ -263,7 +263,7 @@ def scoring(quick: bool) -> Iterator[Row]:
     """Texts an hour, of a fine-tuned model in bfloat16 against the same in float32."""
     ours = race(8, quick).trained
     exact = copy.deepcopy(ours.model).float()
-    texts = repetitive(64 if quick else 300)
+    texts = repetitive(48 if quick else 300)
     slow, fast, plainly, answers = [], [], [], []
     for _ in range(2 if quick else 3):
         slow.append(timed(lambda: plainly.append(scored_plainly(exact, texts))))

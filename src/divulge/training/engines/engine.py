@@ -201,7 +201,9 @@ class Trainer:
         if self.way is None:
             return choose(recipe, records, keep, workers)
         if self.way is Way.STACKED and not stackable(recipe):
-            raise InputError(f"{recipe.describe()} cannot be stacked: only networks of linear layers can")
+            raise InputError(
+                f"{recipe.describe()} cannot be stacked: only networks of linear layers can, and plain adapters"
+            )
         if self.way is Way.THREADS and not threadable(recipe):
             raise InputError(f"{recipe.describe()} cannot be trained in threads: only plain PyTorch modules can")
         if self.way is Way.STACKED:
