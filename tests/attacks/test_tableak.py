@@ -137,3 +137,9 @@ def test_what_it_is_not_for():
     images = pictures(30, seed=1), pictures(30, seed=2), pictures(60, seed=3)
     with pytest.raises(Impossible, match="tables with categories"):
         played("tableak", dense(), images)
+
+
+def test_what_is_drawn_of_updates_are_updates():
+    images = pictures(30, seed=1), pictures(30, seed=2), pictures(60, seed=3)
+    found = played("analytic_gradient", dense(), images, plan=RebuildPlan(2, batch=2))
+    assert {m.unit for m in found.paired} == {"update"}

@@ -68,6 +68,14 @@ def test_units_and_not_records_are_counted():
     assert gain_low(one, 0.05) < 0 < gain_low(many, 0.05)
 
 
+def test_what_is_lacking_is_counted_in_what_was_drawn():
+    """Four updates with three records each: more updates are wanted, and not more records."""
+    units = tuple(np.repeat(np.arange(4), 3).tolist())
+    measure = Paired("records_rebuilt", (0.0,) * 12, (0.0,) * 12, units, unit="update")
+    found = weigh_paired(measure, (), Policy(), 20)
+    assert found.unit == "update" and found.enough == "12 updates instead of 4"
+
+
 def test_an_estimate_has_everything_a_finding_needs():
     hits = tuple(map(float, np.random.default_rng(0).random(50) < 0.8))
     measure = Paired("attribute_accuracy", hits, (0.0,) * 50, tuple(range(50)), about="sex")

@@ -78,7 +78,8 @@ def fields_of(public: Records) -> tuple[TableField, ...]:
         end = _run(on, place)
         found.append(_field(columns, rows, on, range(place, end)))
         place = end
-    return tuple(found) if any(field.values for field in found) else ()
+    # a pixel that takes two values alone makes no table of a picture
+    return tuple(found) if any(field.code or len(field.places) > 1 for field in found) else ()
 
 
 def right_in(fields: Sequence[TableField], truth: Array, guess: Array) -> Array:
