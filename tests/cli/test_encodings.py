@@ -83,7 +83,7 @@ def test_a_narrow_terminal_gets_every_word(width):
         (">&-", 0, ""),
         ("<&- >&- 2>&-", 0, ""),
         ("2>/dev/full", 0, ""),
-        (">/dev/full", 3, "standard output took less than was written to it"),
+        (">/dev/full", 3, "output took less than was written to it"),
     ],
 )
 def test_a_stream_that_takes_nothing_is_no_leak(folder, streams, code, complaint):
@@ -99,3 +99,24 @@ def test_a_name_that_is_no_unicode_is_said(tmp_path):
     command = [sys.executable, "-m", "divulge.cli.app", "audit", place + b"/a.yaml"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and "is not UTF-8" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "RUN", "-o", "."),
+        ("gate", "RUN", "--junit", "."),
+        ("audit", "a" * 5_000),
+        ("gate", "RUN", "--junit", "no/x"),
+    ],
+    ids=lambda arguments: " ".join(arguments)[:30],
+)
+def test_a_place_that_is_none_is_said(arguments, folder, tmp_path, capsys, monkeypatch):
+    from divulge.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["divulge", *(str(folder) if word == "RUN" else word for word in arguments)])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("\n") == 1, said

@@ -29,7 +29,13 @@ FAULT = 70
 
 
 UNHEARD = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT)
-"""Of a standard output that is full, closed, or gone."""
+"""Of an output that is full, closed, or gone."""
+
+NO_PLACE = frozenset(
+    {errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP}
+    | {errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EEXIST}
+)
+"""What a system says of a path that a user has named, and that can be no such file, or takes nothing."""
 
 _SPOKEN: Any = tuple(
     kind for kind in typer.BadParameter.__mro__ if issubclass(kind, Exception) and kind is not Exception
@@ -70,6 +76,8 @@ class Verbs(TyperGroup):
             silence(1)
             raise typer.Exit(INCOMPLETE) from None
         except OSError as error:  # of what is written without a console
+            if error.filename is not None and error.errno in NO_PLACE:
+                _end(f"{error.filename} cannot be used ({error.strerror}): name another place", WRONG_INPUT)
             if error.filename is not None or error.errno not in UNHEARD:
                 _fault(error)
             out.lost = raised(error)
@@ -103,7 +111,7 @@ def _aside(what: Any) -> None:
 
 
 def _check_heard() -> None:
-    """Raises typer.Exit(3) where standard output has taken less than was written to it."""
+    """Raises typer.Exit(3) where an output has taken less than was written to it."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -112,7 +120,7 @@ def _check_heard() -> None:
         out.lost = raised(error)
     if out.lost:
         silence(1)
-        _end(f"standard output took less than was written to it ({out.lost}): a run is kept in its folder", INCOMPLETE)
+        _end(f"output took less than was written to it ({out.lost}): a run is kept in its folder", INCOMPLETE)
 
 
 def _end(message: str, code: int) -> NoReturn:
