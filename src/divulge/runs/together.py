@@ -51,7 +51,7 @@ def corrected(
     key = digest(content, repr(policy.confidence))
     passing = digest(key, "meanwhile")
     kept = run.corrections()
-    if kept is not None and (kept.key == key and (kept.bounded or not bounds) or meanwhile and kept.key == passing):
+    if kept is not None and ((kept.key == key and (kept.bounded or not bounds)) or (meanwhile and kept.key == passing)):
         return kept
     null, column, draws, settled = _chance(run, findings, 1 - policy.confidence, meanwhile)
     found = corrections(findings, null, column)
