@@ -258,7 +258,7 @@ def test_the_overfitted_control_of_a_machine_without_a_margin_ends():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 8)) * np.array([1, 10, 100, 1, 1, 1, 1, 1])
     (records,) = from_arrays([(x, (x[:, 0] + rng.normal(size=300) > 0).astype(int))])
-    fitted = SklearnRecipe(SVC(kernel="linear")).overfitted().fit(records, 0).model
+    fitted = SklearnRecipe(SVC(kernel="linear")).overfitted().fit(records, 0)
     assert fitted.C == 1e4 and max(fitted.n_iter_) <= 100_000
 
 
