@@ -10,6 +10,7 @@ import pytest
 
 import divulge
 from divulge.auditing.oracle import GrantedOracle, Memory
+from divulge.core.boundary.secret import Redactor
 from divulge.core.errors import BudgetSpent
 from divulge.core.language.texts import Prompted
 from divulge.core.threat import PRESETS, Access
@@ -127,7 +128,7 @@ def test_a_service_says_what_it_wrote():
     replies = [{"choices": [{"text": "ba do"}], "usage": {"completion_tokens": 5}}, {"choices": [{"text": "lu"}]}]
     service = OpenAITarget("http://127.0.0.1:9/v1", "m")
     service.__dict__["_form"] = ("/completions", False)
-    service._post = lambda path, content: json.dumps(replies.pop(0)).encode()
+    service._post = lambda path, content: (json.dumps(replies.pop(0)).encode(), Redactor(()))
     seen = oracle(service, access=Access.COMPLETIONS)
     seen.complete(["abc"], max_tokens=50)
     assert seen.tokens == 4 + 5

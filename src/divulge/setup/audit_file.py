@@ -182,12 +182,13 @@ class AuditFile(AuditSettings):
         if not isinstance(values, dict):
             return values
         values = dict(values)
-        for kind in _THREATS:
-            if kind in values and "target" not in values:
-                values["target"] = {"kind": kind, "path": values.pop(kind)}
+        for name in _THREATS:
+            if name in values and "target" not in values:
+                values["target"] = {"kind": name, "path": values.pop(name)}
         target = values.get("target")
-        if isinstance(target, dict) and target.get("kind") in _THREATS:
-            values.setdefault("threat", _THREATS[target["kind"]])
+        kind = target.get("kind") if isinstance(target, dict) else None
+        if isinstance(kind, str) and kind in _THREATS:
+            values.setdefault("threat", _THREATS[kind])
         return values
 
     def options(self, folder: Path = Path(), **instead: Any) -> Options:
