@@ -82,6 +82,14 @@ def test_a_first_file_for_a_network_and_for_odd_names(tmp_path, capsys):
     assert (described.data.members, described.data.nonmembers) == (Path("members: all.npz"), Path("test 'é'.npz"))
 
 
+def test_a_first_file_says_a_column_with_a_line_end_on_one_line(tmp_path, capsys):
+    (tmp_path / "m.onnx").write_bytes(b"")
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).write_text('a,"what\nfor"\n1,2\n', encoding="utf-8")
+    assert run(["init", tmp_path], capsys)[0] == 0
+    assert load(tmp_path / "audit.yaml").data.target == "what\nfor"
+
+
 @pytest.mark.parametrize(
     ("there", "said"),
     [

@@ -14,7 +14,7 @@ from tests.targets.hostile import MISBEHAVIORS, PASSWORD, QUERY, TOKEN, hostile
 from typer.testing import CliRunner
 
 from divulge.cli.app import app
-from divulge.core.errors import TargetError
+from divulge.core.errors import InputError, TargetError
 from divulge.core.threat import Access
 from divulge.core.wording import printable
 from divulge.data.arrays import from_arrays
@@ -196,3 +196,8 @@ def test_a_service_may_be_waited_for_as_long_as_a_system_can(monkeypatch):
             Service(f"http://127.0.0.1:{port}/p", **{**LIMITS, "timeout": float("inf")}), classes=["no", "yes"]
         )
         target.meet(RECORDS)
+
+
+def test_a_rate_at_which_no_audit_ends_is_refused():
+    with pytest.raises(InputError, match="less than one an hour"):
+        Service("http://127.0.0.1:9/predict", rate=1e-9)

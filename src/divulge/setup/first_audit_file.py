@@ -119,8 +119,12 @@ def _stem(path: Path) -> str:
 
 
 def _plain(text: str) -> str:
-    """A value as YAML."""
-    return yaml.safe_dump(text, allow_unicode=True, default_flow_style=True, width=10_000).splitlines()[0]
+    """A value as YAML on one line: in quotes, with escapes, where it has line ends or what is no character."""
+    style = None if text.isprintable() else '"'
+    shown = yaml.safe_dump(
+        text, allow_unicode=style is None, default_flow_style=True, default_style=style, width=1_000_000
+    )
+    return str(shown.splitlines()[0])
 
 
 def _target(columns: tuple[str, ...]) -> str | None:

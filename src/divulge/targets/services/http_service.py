@@ -21,6 +21,10 @@ from divulge.targets.services.http_exchange import checked_origins
 _HEADER, _NO_VALUE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"), re.compile(r"[\x00-\x08\n-\x1f\x7f]")
 
 
+SLOWEST = 1 / 3600
+"""Requests a second below which nobody waits for an answer."""
+
+
 @dataclass(frozen=True)
 class Service:
     """How a service is spoken to.
@@ -71,6 +75,11 @@ class Service:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"target.{name} is {value}: it must be above 0")
+        if self.rate < SLOWEST:
+            raise InputError(
+                f"target.rate is {self.rate:g}: it is requests a second, and an audit at less than one an hour does not "
+                "end; most_records limits how many records are sent in all"
+            )
 
     @property
     def _template(self) -> str:
