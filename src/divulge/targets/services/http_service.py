@@ -77,8 +77,8 @@ class Service:
                 raise InputError(f"target.{name} is {value}: it must be above 0")
         if self.rate < SLOWEST:
             raise InputError(
-                f"target.rate is {self.rate:g}: it is requests a second, and an audit at less than one an hour does not "
-                "end; most_records limits how many records are sent in all"
+                f"target.rate is {self.rate:g}: it is requests a second, and an audit at less than one an hour does "
+                "not end; most_records limits how many records are sent in all"
             )
 
     @property
