@@ -237,3 +237,14 @@ def test_nothing_is_said_where_nobody_reads_on(command):
     done = subprocess.run(call, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert done.returncode == 3 and done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libc's on_exit")
+def test_what_a_library_does_when_it_is_taken_down_changes_no_exit_code():
+    """As pyarrow's threads do now and then; what Python does at its end is done."""
+    code = (
+        "import atexit, ctypes, pyarrow; from divulge.cli.ending import leave; libc = ctypes.CDLL(None)\n"
+        "libc.on_exit(libc.abort, None); atexit.register(print, 'late'); print('said')\nleave(1)\nraise SystemExit(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "said\nlate\n"), done.stderr

@@ -93,7 +93,8 @@ def test_a_leak_fails_and_so_does_more_than_before(checkout):
     kept = (folder / before["run"]).rename(folder / "before")
     fit(DecisionTreeClassifier(min_samples_leaf=2, random_state=0))
     code, told, _, done = perform(folder, audit="audit.yaml", policy="share-inside", before=str(kept))
-    assert code == 1 and "no-worse-than before" in done.stdout and "thresholds.auc" in done.stdout
+    assert code == 1, done.stdout + done.stderr
+    assert "no-worse-than before" in done.stdout and "thresholds.auc" in done.stdout
     assert (folder / told["run"] / "junit.xml").is_file()
 
 

@@ -12,7 +12,7 @@ from divulge.cli.cache import cache
 from divulge.cli.claim import claim
 from divulge.cli.compare import compare
 from divulge.cli.demo import demo
-from divulge.cli.ending import Verbs
+from divulge.cli.ending import Verbs, leave
 from divulge.cli.epsilon import epsilon
 from divulge.cli.gate import gate
 from divulge.cli.init import init
@@ -81,7 +81,11 @@ app.add_typer(canaries, name="canaries")
 def main() -> None:
     """Run the command; see cli.ending for how it ends, and cli.watched for what sees to that."""
     speak_unicode()
-    watched(app)
+    try:
+        watched(app)
+    except SystemExit as ended:
+        leave(ended.code)
+        raise
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import re
@@ -121,6 +122,25 @@ def _check_heard() -> None:
     if out.lost:
         silence(1)
         _end(f"output took less than was written to it ({out.lost}): a run is kept in its folder", INCOMPLETE)
+
+
+def leave(code: object) -> None:
+    """End the process with this exit code once all has been done that Python does at its end, where it can be done; the
+    rest is left out.
+
+    When the C++ libraries of a process are taken down, threads of pyarrow that are still at work abort it, now and then
+    on a busy machine, and the exit code, which may be a verdict, is lost.
+    """
+    if sys.stdout is not sys.__stdout__ or "pyarrow" not in sys.modules or not (code is None or isinstance(code, int)):
+        return
+    cast(Any, threading)._shutdown()
+    atexit._run_exitfuncs()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            cast(Any, stream).flush()
+    except (OSError, ValueError, AttributeError):  # closed or full: how that ends is Python's to say
+        return
+    os._exit(code or 0)
 
 
 def _end(message: str, code: int) -> NoReturn:
