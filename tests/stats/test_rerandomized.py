@@ -165,3 +165,16 @@ def test_how_many_labels_are_looked_at_at_once_changes_nothing(monkeypatch):
     whole = log_chances(split, attacks, 99)[0]
     monkeypatch.setattr("divulge.stats.many.rerandomized.SEEN", 7 * 300)
     assert (log_chances(split, attacks, 99)[0] == whole).all()
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(25_000, 25_000), (30_000, 400)])
+def test_tails_of_large_arms_are_those_of_the_whole_table(ours, theirs):
+    """They are summed from where they begin, for a table of each would take eight bytes a record."""
+    tails = Tails(ours, theirs)
+    for wrong in (0, 5, theirs // 100, theirs // 10, theirs - 1):
+        mean, table = (wrong + 1) * ours / (theirs + 1), tails._made(wrong)
+        right = np.unique(np.clip([0, 1, int(mean), int(1.1 * mean), int(3 * mean) + 5, ours - 3, ours], 0, ours))
+        found = tails.log(right, np.full(len(right), wrong))
+        np.testing.assert_allclose(np.exp(found), np.exp(table[right]), atol=1e-9)
+        np.testing.assert_allclose(found, table[right], rtol=1e-6, atol=1e-9)
+    assert not tails._known

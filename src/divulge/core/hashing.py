@@ -26,15 +26,22 @@ def digest(*parts: str | bytes | Array) -> str:
     return state.hexdigest()
 
 
+AT_ONCE = 10_000
+"""Rows that are copied at once."""
+
+
 def row_digests(rows: Array) -> list[bytes]:
     """A 16-byte digest for every row of `rows` [records, ...]; -0.0 and 0.0 are one value, and so are all NaN."""
     flat = rows.reshape(len(rows), -1)
     if flat.dtype == object:
         return [hashlib.blake2b(repr(row.tolist()).encode(), digest_size=16).digest() for row in flat]
-    if flat.dtype.kind == "f":
-        flat = np.where(np.isnan(flat), np.array(np.nan, dtype=flat.dtype), flat + 0.0)
-    flat = np.ascontiguousarray(flat)
-    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in flat]
+    found: list[bytes] = []
+    for start in range(0, len(flat), AT_ONCE):
+        some = flat[start : start + AT_ONCE]
+        if some.dtype.kind == "f":
+            some = np.where(np.isnan(some), np.array(np.nan, dtype=some.dtype), some + 0.0)
+        found += [hashlib.blake2b(row.data, digest_size=16).digest() for row in np.ascontiguousarray(some)]
+    return found
 
 
 def derived_seed(seed: int, *names: str) -> int:

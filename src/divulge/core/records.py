@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from divulge.core.errors import Impossible, InputError
-from divulge.core.hashing import Array, digest, row_digests
+from divulge.core.hashing import AT_ONCE, Array, digest, row_digests
 from divulge.core.threat import Task
 
 
@@ -331,11 +331,17 @@ class Records:
 
     def row_keys(self, decimals: int | None = None) -> list[bytes]:
         """One digest a record, features and target together; `decimals` rounds each column in units of its spread."""
-        flat = np.asarray(self.x.reshape(len(self.x), -1), dtype=np.float64)
-        if decimals is not None:
-            spread = np.nanstd(flat, axis=0) if not np.isnan(flat).all(axis=0).any() else np.ones(flat.shape[1])
-            flat = np.round(flat / np.where(spread > 0, spread, 1.0), decimals)
-        return row_digests(np.column_stack([flat, np.asarray(self.y, dtype=np.float64)]))
+        flat, y = np.asarray(self.x.reshape(len(self.x), -1), dtype=np.float64), np.asarray(self.y, dtype=np.float64)
+        spread = np.ones(flat.shape[1])
+        if decimals is not None and not np.isnan(flat).all(axis=0).any():
+            spread = np.nanstd(flat, axis=0)
+        keys: list[bytes] = []
+        for start in range(0, len(flat), AT_ONCE):
+            some = flat[start : start + AT_ONCE]
+            if decimals is not None:
+                some = np.round(some / np.where(spread > 0, spread, 1.0), decimals)
+            keys += row_digests(np.column_stack([some, y[start : start + AT_ONCE]]))
+        return keys
 
 
 def filled(values: Array, column: Column) -> Array:

@@ -31,6 +31,14 @@ SEEN = 250_000
 MOST_BLOCKS = 4096
 """Thresholds that are looked at of one attack; where its scores have more, those in the middle are joined."""
 
+TABULATED = 20_000
+"""Trials in an arm up to which its tails are kept in tables, of eight bytes a trial and threshold."""
+
+BEYOND, OF_FEW = 12, 30
+"""Deviations beyond which nothing is left of a tail that could be told from rounding; more where few of the other arm
+stand above, and the tail falls like that of an exponential law.
+"""
+
 Weights = tuple[Array, Array]
 
 
@@ -260,10 +268,31 @@ class Tails:
     def log(self, right: Array, wrong: Array) -> Array:
         """Log of P(at least `right` of our arm before the next of the other, of which `wrong` went before), [draws]."""
         found = np.zeros(len(right))
+        if self._ours > TABULATED:
+            pairs, place = np.unique(np.column_stack([right, wrong]), axis=0, return_inverse=True)
+            return np.array([self._far(int(r), int(w)) for r, w in pairs])[place.ravel()]
         for number in np.unique(wrong):
             where = wrong == number
             found[where] = self._table(int(number))[right[where]]
         return found
+
+    def _far(self, right: int, wrong: int) -> float:
+        """One of them: its terms from the first on, until they are some deviations beyond it and the mean."""
+        from scipy import special
+
+        ours, theirs = self._ours, self._theirs
+        if wrong >= theirs:
+            return 0.0
+        mean = (wrong + 1) * ours / (theirs + 1)
+        spread = np.sqrt(mean * (ours + theirs + 1) * (theirs - wrong) / ((theirs + 1) * (theirs + 2)))
+        beyond = (BEYOND + OF_FEW / (wrong + 1)) * spread
+        if right <= mean - beyond:
+            return 0.0
+        terms = np.arange(right, min(ours, int(max(right, mean) + beyond) + 100) + 1)
+        left = ours - terms + theirs - wrong - 1
+        ways = _log_choose(terms + wrong, terms) + _log_choose(left, ours - terms)
+        chance = ways - _log_choose(np.array(ours + theirs), np.array(ours))
+        return float(min(special.logsumexp(chance), 0.0))
 
     def _table(self, wrong: int) -> Array:
         if wrong not in self._known:
