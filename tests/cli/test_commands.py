@@ -50,6 +50,9 @@ def test_gate(folders, capsys, tmp_path):
     said = run(["gate", folders[1], "--policy", policy], capsys, 0, 3)
     # Where there was no time for a family the gate stays shut, and says of which.
     assert "within policy membership" in said or "incomplete: " in said
+    assert "– reconstruction was not examined: " in said or "incomplete: " in said  # two classes are too few
+    policy.write_text(json.dumps({"requires": ["reconstruction"], "thresholds": dict.fromkeys(others, 1.0)}))
+    assert "rule requires.reconstruction" in run(["gate", folders[1], "--policy", policy], capsys, 3)
 
 
 def test_gate_with_the_policies_that_ship(folders, capsys):

@@ -31,6 +31,7 @@ class Judgment:
     unmet: of the incomplete, what the policy wants looked at.  worse: what leaks more than in the run before.
     only_claims: whether claims were tested and no family was looked at.  progressed: the comparison with that run.
     e_value: of all membership attacks together; None where there was none, or the audit is invalid.
+    unexamined: families of which nothing could be measured, though no attack was left out, and why.
     """
 
     policy: Policy
@@ -43,6 +44,7 @@ class Judgment:
     only_claims: bool = False
     progressed: Progressed | None = None
     e_value: float | None = None
+    unexamined: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -58,7 +60,8 @@ class Judgment:
             lines.append(_broken([f for f in self.broken if f.metric == rule], self.policy))
         for rule in dict.fromkeys(w.finding.metric for w in self.worse):
             lines.append(_grown([w for w in self.worse if w.finding.metric == rule], self.before))
-        return lines + [f"! incomplete: {reason}" for reason in self.incomplete]
+        lines += [f"! incomplete: {reason}" for reason in self.incomplete]
+        return lines + [f"– {each}" for each in self.unexamined]
 
 
 MOST_NAMED = 4
@@ -149,9 +152,22 @@ def _judged(run: RunFolder, policy: Policy | None, before: Path | None, same_rec
     e_value = averaged(list(values.values())) if values and not blind.alarm and not faults else None
     verdict = Verdict.INVALID if faults else run_verdict(families, claims)
     only = bool(outcomes) and all(outcome.game == CLAIM for outcome in outcomes)
-    return Judgment(
-        chosen, verdict, broken, lacking, required, worse, before.name if before else "", only, progressed, e_value
-    )
+    named = before.name if before else ""
+    unseen = _unexamined(families, findings, lacking)
+    return Judgment(chosen, verdict, broken, lacking, required, worse, named, only, progressed, e_value, unseen)
+
+
+def _unexamined(
+    families: Mapping[Family, FamilyVerdict], findings: Sequence[Finding], lacking: Sequence[str]
+) -> tuple[str, ...]:
+    """Families that were attacked, and of which nothing could be measured: that is no gap, but it is said."""
+    attacked = {finding.game for finding in findings}
+    said = [
+        f"{family.value} was not examined: {each.why}"
+        for family, each in families.items()
+        if each.verdict is Verdict.NOT_EXAMINED and family.value in attacked
+    ]
+    return tuple(each for each in said if each not in lacking)
 
 
 def _findings(path: Path, policy: Policy) -> tuple[Finding, ...]:
@@ -188,7 +204,7 @@ def unmet(policy: Policy, threat: ThreatModel, findings: tuple[Finding, ...]) ->
             f"rule adversary.access = {policy.least_access}: the adversary of this run ({threat.name}) saw only "
             f"{seen}{why}; audit under a threat model that grants it"
         )
-    measured = {f.game for f in findings if f.value is not None}
+    measured = {f.game for f in findings if f.value is not None and f.verdict is not Verdict.NOT_MEASURABLE}
     for family in policy.requires:
         if family not in measured:
             lacking.append(f"rule requires.{family}: no attack of this family was measured; audit with all families")
